@@ -1,0 +1,58 @@
+# Two to know: `make demo` and `make test`. All are safe to repeat. ARGS is passed on: make demo ARGS=--once
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# Touched when what pyproject.toml asks for is installed: to run the bot, and to work on it.
+RUN  := $(VENV)/.installed
+DEV  := $(VENV)/.installed-dev
+# The first of these that is new enough makes the virtual environment; PYTHON=... says another.
+PYTHON ?=
+PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help setup demo run check test clean
+.DEFAULT_GOAL := help
+
+help: ## these lines
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+
+setup: $(DEV) ## the virtual environment .venv with everything in it
+
+demo: $(RUN) ## a bot talking on a server of its own: no token, no network (ARGS=--once ends by itself)
+	@$(BIN)/tgbot demo $(ARGS)
+
+run: $(RUN) ## the bot, as config.toml and the environment say
+	@exec $(BIN)/tgbot run $(ARGS)
+
+check: $(DEV) ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(DEV) ## all tests (ARGS="-k name" for some)
+	$(BIN)/pytest -q -n auto $(ARGS)
+
+clean: ## removes .venv and caches, never sessions/
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	    $$python -c '$(NEW_ENOUGH)' 2>/dev/null || continue; \
+	    $$python -m venv --clear $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "tgbot: $$python has no venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; \
+	done; \
+	echo "tgbot: needs Python 3.11 or newer; none of these is: $(PYTHONS) (another one: make PYTHON=/path/to/python)" >&2; exit 1
+
+$(RUN): pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV), once ..." >&2
+	@$(PIP) --editable .
+	@touch $@
+
+$(DEV): pyproject.toml | $(RUN)
+	@echo "installing what tests and checks need, once ..." >&2
+	@$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,83 @@
+"""A client that shares no code with Telethon talks to the sandbox."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pyrogram import Client, filters
+from pyrogram.connection import Connection
+from pyrogram.connection.transport import TCPAbridged, TCPFull, TCPIntermediate
+from pyrogram.crypto import rsa
+from pyrogram.errors import UserIsBlocked
+from pyrogram.handlers import MessageHandler
+
+from tgbot.sandbox.server import Sandbox
+
+
+@pytest.fixture
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        key = load_pem_public_key(sandbox.public_key.encode())
+        assert isinstance(key, RSAPublicKey)
+        numbers = rsa.PublicKey(key.public_numbers().n, key.public_numbers().e)
+        monkeypatch.setitem(rsa.server_public_keys, sandbox.key.fingerprint, numbers)
+        yield sandbox
+
+
+def new_client(sandbox: Sandbox, token: str, transport: Any = TCPAbridged) -> Any:
+    class ToSandbox(Connection):  # type: ignore[misc]  # kurigram's classes are untyped here
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings | {"server_address": sandbox.host, "port": sandbox.port})
+
+    return Client(
+        "kurigram",
+        api_id=1,
+        api_hash="none",
+        bot_token=token,
+        in_memory=True,
+        connection_factory=ToSandbox,
+        protocol_factory=transport,
+    )
+
+
+@pytest.mark.parametrize("transport", [TCPAbridged, TCPIntermediate, TCPFull])
+async def test_kurigram_logs_in_as_a_bot_and_answers_a_start(sandbox: Sandbox, transport: Any) -> None:
+    bot = sandbox.new_bot("echo_bot")
+    client = new_client(sandbox, bot.token, transport)
+    answered = asyncio.Event()
+
+    async def answer(client: Any, message: Any) -> None:
+        await message.reply(f"Hello, {message.from_user.first_name}: {message.command[1]}")
+        answered.set()
+
+    client.add_handler(MessageHandler(answer, filters.command("start")))
+    ann = sandbox.world.new_user("Ann")
+    async with client:
+        assert (client.me.id, client.me.username) == (bot.id, "echo_bot")
+        sandbox.world.send_as(ann.id, bot.id, "/start apples")
+        async with asyncio.timeout(10):
+            await answered.wait()
+    got = [copy.post.text for copy in ann.box.all()]
+    assert got == ["/start apples", "Hello, Ann: apples"]
+
+
+async def test_kurigram_understands_an_rpc_error(sandbox: Sandbox) -> None:
+    bot = sandbox.new_bot()
+    ann = sandbox.world.new_user("Ann")
+    client = new_client(sandbox, bot.token)
+    met = asyncio.Event()
+
+    async def meet(client: Any, message: Any) -> None:
+        met.set()
+
+    client.add_handler(MessageHandler(meet))
+    async with client:
+        sandbox.world.send_as(ann.id, bot.id, "hello")
+        async with asyncio.timeout(10):
+            await met.wait()
+        sandbox.world.block(ann.id, bot.id)
+        with pytest.raises(UserIsBlocked):
+            await client.send_message(ann.id, "still there?")

@@ -1,0 +1,244 @@
+"""The command line as a person and as a program meet it: statuses, one-line errors, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tgbot import cli
+from tgbot.access import Access, Evidence, Kind
+from tgbot.storage.sqlite import SqliteRegistry
+from tgbot.users import Profile
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in set(os.environ) - set(ENVIRONMENT):
+        monkeypatch.delenv(name)
+
+
+def tgbot(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tgbot.cli", *arguments],
+        env=ENVIRONMENT | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+COMMANDS = [
+    [],
+    ["run"],
+    ["demo"],
+    ["sandbox"],
+    ["resolve"],
+    ["check"],
+    ["users"],
+    ["users", "list"],
+    ["users", "show"],
+    ["users", "count"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_is_everywhere_and_complete(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status([*command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Usage: tgbot" in said
+    for option in re.findall(r"^│ (--?[a-z-]+|\*?\s+[A-Z]+)(.*)│$", said, re.MULTILINE):
+        assert re.search(r"[A-Z][a-z]", option[1]), f"{option[0]} is not explained"
+
+
+def test_help_is_there_at_once_because_nothing_heavy_is_imported() -> None:
+    code = "import sys, tgbot.cli; print(sorted({'telethon', 'cryptography', 'sqlite3', 'asyncio.base_events'} & set(sys.modules)))"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "telethon" not in asked.stdout
+    assert "cryptography" not in asked.stdout
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["--version"]) == 0
+    assert re.fullmatch(r"tgbot \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["usrs"], "'usrs'"),
+        (["users", "show", "x"], "'ID'"),
+        (["users", "show", "0"], "'ID'"),
+        (["users", "list", "--access", "maybe"], "maybe"),
+        (["resolve"], "'NAME'"),
+        (["run", "--fast"], "--fast"),
+        (["--config", "absent.toml", "run"], "--config = 'absent.toml': expected a file that exists"),
+        (["sandbox", "--port", "70000"], "70000"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("tgbot: ")
+    assert said in line
+
+
+def test_nothing_asked_is_answered_with_help_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status([]) == 2
+    assert "Usage: tgbot" in capsys.readouterr().err
+
+
+def test_a_run_without_credentials_says_in_three_lines_how_to_get_them() -> None:
+    run = tgbot("run")
+    assert run.returncode == 2
+    lines = run.stderr.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("tgbot: ")
+    assert "https://my.telegram.org" in run.stderr
+    assert "@BotFather" in run.stderr
+    assert "make demo" in lines[2]
+
+
+def test_a_wrong_setting_is_one_line_and_status_2() -> None:
+    run = tgbot("run", TGBOT_DC_ID="two")
+    assert run.returncode == 2
+    assert run.stderr == (
+        "tgbot: TGBOT_DC_ID: [telegram] dc_id = 'two': expected a data centre's number from 1 to 999, or 0 for"
+        " the server's usual one.\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["resolve", "@anna"], ["check", "@anna"]])
+def test_what_needs_the_session_needs_credentials(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(command) == 2
+    assert "TGBOT_BOT_TOKEN" in capsys.readouterr().err
+
+
+ANNA, BORIS, STRANGER = 5_000_000_001, 5_000_000_002, 5_000_000_003
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> SqliteRegistry:
+    """Two users, as a running bot has them on disk; the bot still runs."""
+    (tmp_path / "sessions").mkdir()
+    users = SqliteRegistry(tmp_path / "sessions" / "users.sqlite")
+    now = int(time.time())
+    users.seen(
+        Profile(ANNA, "Anna\x1b[31m", "", ("anna", "anna_two"), "ru", premium=True), now - 50, "message"
+    )
+    users.record(ANNA, Evidence(Kind.START, now - 50))
+    users.payload(ANNA, "spring", now - 50, 7)
+    users.seen(Profile(BORIS, "Boris", "Bear"), now - 90, "message")
+    users.record(BORIS, Evidence(Kind.MESSAGE, now - 90))
+    users.record(BORIS, Evidence(Kind.BOT_STOPPED, now - 40, qts=3))
+    await users.flush()
+    return users
+
+
+def results(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_user_is_shown_while_the_bot_runs(
+    registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(["users", "show", str(BORIS), "--json"]) == 0
+    (boris,) = results(capsys)
+    assert boris["access"] == "blocked"
+    assert boris["evidence"] == "bot_stopped"
+    assert boris["since"] == boris["evidence_at"]
+    assert boris["until"] is None
+    assert (boris["first_name"], boris["last_name"], boris["usernames"]) == ("Boris", "Bear", [])
+    assert boris["known_by"] == ["message"]
+    registry.close()
+
+
+def test_a_user_is_shown_to_a_person(registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["users", "show", str(ANNA)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^access +reachable$", said, re.MULTILINE)
+    assert re.search(r"^usernames +anna, anna_two$", said, re.MULTILINE)
+    assert re.search(r"^first payload +spring$", said, re.MULTILINE)
+    assert re.search(r"^since +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", said, re.MULTILINE)
+    assert "\x1b" not in said
+    registry.close()
+
+
+def test_somebody_never_met_is_a_truthful_no(
+    registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(["users", "show", str(STRANGER), "--json"]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"tgbot: the bot never met {STRANGER}\n"
+    registry.close()
+
+
+def test_users_are_counted_in_all_and_by_access(
+    registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(["users", "count", "--json"]) == 0
+    (counts,) = results(capsys)
+    assert counts == {"total": 2} | {access.value: 0 for access in Access} | {"reachable": 1, "blocked": 1}
+    assert cli.status(["users", "count"]) == 0
+    assert re.search(r"^not allowed +0$", capsys.readouterr().out, re.MULTILINE)
+    registry.close()
+
+
+def test_users_are_listed_by_id_and_can_be_chosen(
+    registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*options: str) -> list[int]:
+        assert cli.status(["users", "list", "--json", *options]) == 0
+        return [user["id"] for user in results(capsys)]
+
+    assert listed() == [ANNA, BORIS]
+    assert listed("--limit", "1") == [ANNA]
+    assert listed("--after", str(ANNA)) == [BORIS]
+    assert listed("--access", "blocked") == [BORIS]
+    assert cli.status(["users", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all("\x1b" not in line for line in lines)
+    registry.close()
+
+
+def test_a_registry_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["users", "count"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "users.sqlite" in line
+
+
+async def test_a_reader_that_has_seen_enough_gets_no_traceback(
+    registry: SqliteRegistry, tmp_path: Path
+) -> None:
+    for number in range(5_000):
+        registry.seen(Profile(6_000_000_000 + number, "x" * 60), 1, "message")
+    await registry.flush()
+    registry.close()
+    listing = f"{sys.executable} -m tgbot.cli users list | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", listing], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""

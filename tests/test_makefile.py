@@ -1,0 +1,100 @@
+"""The two commands of a fresh clone, without installing anything: what make would do, and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A fresh clone, as far as make looks."""
+    for name in ("Makefile", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def make(directory: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=directory,
+        env=clean | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "run", "check", "setup"])
+def test_every_target_makes_the_environment_by_itself(clone: Path, target: str) -> None:
+    plan = make(clone, "-n", target).stdout
+    assert "-m venv" in plan
+    assert "pip install" in plan
+
+
+def test_the_demo_installs_nothing_that_only_tests_need(clone: Path) -> None:
+    assert "[dev]" not in make(clone, "-n", "demo").stdout
+    assert "[dev]" in make(clone, "-n", "test").stdout
+
+
+def test_arguments_are_passed_on(clone: Path) -> None:
+    assert "tgbot demo --once" in make(clone, "-n", "demo", "ARGS=--once").stdout
+
+
+def installed(clone: Path) -> None:
+    (clone / ".venv/bin").mkdir(parents=True)
+    (clone / ".venv/bin/python").symlink_to(sys.executable)
+    for stamp in (".installed", ".installed-dev"):
+        (clone / ".venv" / stamp).touch()
+
+
+def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
+    installed(clone)
+    assert "pip" not in make(clone, "-n", "test").stdout
+
+
+def test_a_changed_pyproject_is_installed_again(clone: Path) -> None:
+    installed(clone)
+    stamp = clone / ".venv/.installed"
+    os.utime(clone / "pyproject.toml", (stamp.stat().st_mtime + 10,) * 2)
+    assert "pip install" in make(clone, "-n", "demo").stdout
+
+
+def test_a_python_that_is_too_old_gets_one_clear_line(clone: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3.8"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = make(clone, "demo", f"PYTHON={old}")
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("tgbot: ")]
+    assert len(said) == 1
+    assert "Python 3.11 or newer" in said[0]
+    assert str(old) in said[0]
+    assert not (clone / ".venv").exists()
+
+
+def test_help_names_every_target(clone: Path) -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    told = {line.split()[0] for line in make(clone).stdout.splitlines()}
+    assert told == set(phony[1].split())
+
+
+def test_the_check_of_a_commit_is_check_and_then_test() -> None:
+    script = ROOT / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == ["check", "test"]
+    subprocess.run(["bash", "-n", script], check=True)

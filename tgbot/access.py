@@ -1,0 +1,368 @@
+"""From evidence to the answer: may the bot write to this user, since when, and how do we know? Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeAlias
+
+#: How long the bot may write to somebody who asked to join, in seconds (Telegram's documentation).
+JOIN_REQUEST_SECONDS: Final = 5 * 60
+
+
+class Kind(StrEnum):
+    """What was seen; a member's value is how it is stored, so it never changes."""
+
+    # A StrEnum because its hash is the string's, computed once; a plain Enum's is computed in Python, always.
+
+    #: The user sent a private message.
+    MESSAGE = "message"
+    #: The user sent /start.
+    START = "start"
+    #: Telegram says that the user stopped the bot.
+    BOT_STOPPED = "bot_stopped"
+    #: Telegram says that the user lifted the block.
+    BOT_UNBLOCKED = "bot_unblocked"
+    #: Telegram accepted a chat action.
+    ACTION_ACCEPTED = "action_accepted"
+    #: Telegram accepted a message.
+    SENT = "sent"
+    #: The user allowed the bot to write; detail tells where: domain, app, attach, request.
+    WRITE_ACCESS = "write_access"
+    #: The user logged in on a site through the bot; detail is the domain. Does not lift a block.
+    LOGIN = "login"
+    #: The user asked to join a chat the bot manages: the bot may write until `until`. Does not lift a block.
+    JOIN_REQUEST = "join_request"
+    #: That request was approved, declined or withdrawn.
+    JOIN_REQUEST_CLOSED = "join_request_closed"
+    #: A call was refused: the user blocked the bot.
+    USER_IS_BLOCKED = "user_is_blocked"
+    #: A call was refused: the account is gone.
+    INPUT_USER_DEACTIVATED = "input_user_deactivated"
+    #: The profile says that the account was deleted.
+    DELETED = "deleted"
+    #: A call was refused: the user is a bot.
+    USER_IS_BOT = "user_is_bot"
+    #: The profile says that the user is a bot.
+    IS_BOT = "is_bot"
+    #: A call was refused: to a bot it says "you may not begin this conversation" (or: wrong access hash).
+    PEER_ID_INVALID = "peer_id_invalid"
+    #: A call was refused: nobody like the bot may write there.
+    CHAT_WRITE_FORBIDDEN = "chat_write_forbidden"
+    #: A message was refused: only premium accounts may write to this user.
+    PRIVACY_PREMIUM_REQUIRED = "privacy_premium_required"
+    #: A message was refused: this user takes paid messages only; detail is the price in stars.
+    ALLOW_PAYMENT_REQUIRED = "allow_payment_required"
+    #: A message was refused: the bot's account blocked the user.
+    YOU_BLOCKED_USER = "you_blocked_user"
+
+
+class Access(StrEnum):
+    """May the bot write to a user?"""
+
+    #: Yes.
+    REACHABLE = "reachable"
+    #: No: the user stopped the bot.
+    BLOCKED = "blocked"
+    #: No: the account is gone.
+    DEACTIVATED = "deactivated"
+    #: No: a bot that takes no messages from bots.
+    BOT = "bot"
+    #: No: the user never let the bot, or does not any more.
+    NOT_ALLOWED = "not_allowed"
+    #: Nothing is known either way.
+    UNKNOWN = "unknown"
+
+
+class Evidence(NamedTuple):
+    """One thing that was seen, at a second of Telegram's clock.
+
+    `qts` orders what Telegram numbers (stops, join requests) within a second; 0 means that it had no number.
+    """
+
+    # A NamedTuple, not a frozen dataclass: one is built for every message, in a quarter of the time.
+
+    kind: Kind
+    at: int
+    qts: int = 0
+    until: int | None = None
+    detail: str = ""
+
+
+Span: TypeAlias = tuple[Evidence, Evidence]
+
+_OPENING: Final = frozenset({Kind.MESSAGE, Kind.START, Kind.BOT_UNBLOCKED, Kind.WRITE_ACCESS})
+_ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
+#: More of these never turns a reachable user into anything else.
+LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
+
+#: kind → what it says, and what undoes it when it is later. A chat action is accepted where a message would
+#: be refused for want of premium or payment, so it undoes those no more than it undoes being a bot.
+_REFUSALS: Final = {
+    Kind.USER_IS_BOT: (Access.BOT, _ACCEPTED),
+    Kind.IS_BOT: (Access.BOT, _ACCEPTED),
+    Kind.INPUT_USER_DEACTIVATED: (Access.DEACTIVATED, _OPENING | _ACCEPTED),
+    Kind.DELETED: (Access.DEACTIVATED, _OPENING | _ACCEPTED),
+    Kind.BOT_STOPPED: (Access.BLOCKED, _OPENING | _ACCEPTED),
+    Kind.USER_IS_BLOCKED: (Access.BLOCKED, _OPENING | _ACCEPTED),
+    Kind.PEER_ID_INVALID: (Access.NOT_ALLOWED, _OPENING | _ACCEPTED | {Kind.LOGIN}),
+    Kind.CHAT_WRITE_FORBIDDEN: (Access.NOT_ALLOWED, _OPENING | _ACCEPTED | {Kind.LOGIN}),
+    Kind.PRIVACY_PREMIUM_REQUIRED: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
+    Kind.ALLOW_PAYMENT_REQUIRED: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
+    Kind.YOU_BLOCKED_USER: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
+}
+#: Of two refusals in one second the graver one is told.
+_GRAVITY: Final = {Access.BOT: 3, Access.DEACTIVATED: 2, Access.BLOCKED: 1, Access.NOT_ALLOWED: 0}
+
+
+class Verdict(NamedTuple):
+    """The answer for one user at one time; `until` is set where the permission runs out by itself."""
+
+    access: Access
+    since: int | None = None
+    until: int | None = None
+    evidence: Evidence | None = None
+
+
+class Record:
+    """All evidence about one user that can still matter: of each kind the first and the last.
+
+    Adding and merging in any order, any number of times, gives the same record; its size is bounded by the
+    number of kinds.
+    """
+
+    __slots__ = ("spans",)
+
+    def __init__(self, evidence: Iterable[Evidence] = ()) -> None:
+        self.spans: dict[Kind, Span] = {}
+        for one in evidence:
+            self.add(one)
+
+    def add(self, evidence: Evidence) -> bool:
+        """Take one piece of evidence in; true if it told anything new."""
+        span = self.spans.get(evidence.kind)
+        if span is None:
+            self.spans[evidence.kind] = (evidence, evidence)
+            return True
+        first, last = span
+        if evidence.at > last.at:  # nearly always: the stream is in order
+            self.spans[evidence.kind] = (first, evidence)
+            return True
+        if _total(evidence) > _total(last):
+            last = evidence
+        elif _total(evidence) < _total(first):
+            first = evidence
+        else:
+            return False
+        self.spans[evidence.kind] = (first, last)
+        return True
+
+    def merge(self, other: Record) -> bool:
+        """Take in all that another record knows; true if any of it was new."""
+        new = [self.add(evidence) for evidence in other]
+        return any(new)
+
+    def last(self, *kinds: Kind) -> Evidence | None:
+        """The latest evidence of these kinds."""
+        found = [self.spans[kind][1] for kind in kinds if kind in self.spans]
+        return max(found, key=_total) if found else None
+
+    @property
+    def last_block(self) -> Evidence | None:
+        """The latest block: apps clear the history then, so older messages may be gone for the user."""
+        return self.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
+
+    def refusals(self) -> Record:
+        """A copy with nothing in it but refusals of the user's own doing: their blocks."""
+        copy = Record()
+        copy.spans = {k: s for k, s in self.spans.items() if k in (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)}
+        return copy
+
+    def __iter__(self) -> Iterator[Evidence]:
+        for first, last in self.spans.values():
+            yield first
+            if last is not first:
+                yield last
+
+    def __bool__(self) -> bool:
+        return bool(self.spans)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and self.spans == other.spans
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, and equal by content
+
+    def __repr__(self) -> str:
+        return f"Record({sorted(self, key=_total)!r})"
+
+    def packed(self) -> dict[str, list[list[int | str | None]]]:
+        """The record as JSON can hold it: kind → one or two of [at, qts, until, detail], short at the end."""
+        return {
+            kind: [_pack(first)] if first is last or first == last else [_pack(first), _pack(last)]
+            for kind, (first, last) in self.spans.items()
+        }
+
+    @classmethod
+    def unpacked(cls, packed: dict[str, list[list[int | str | None]]]) -> Record:
+        """The record that `packed` gave; ValueError or TypeError if it is none."""
+        record = cls()
+        for name, span in packed.items():
+            kind = Kind(name)
+            first = _unpack(kind, span[0])
+            record.spans[kind] = (first, first if len(span) == 1 else _unpack(kind, span[1]))
+        return record
+
+
+def judge(record: Record, now: float) -> Verdict:
+    """Whether the bot may write at `now`: the latest evidence decides, and what runs out has run out.
+
+    Within one second qts decides where both sides have one; else the refusal wins. `since` is the earliest
+    known moment from which it has been so without contradiction.
+    """
+    spans = record.spans
+    asked = spans.get(Kind.JOIN_REQUEST)
+    passing = _window(asked)
+    refusals: list[tuple[Access, Span, Evidence | None]] = []
+    lifted: Evidence | None = None
+    for kind, (access, lifters) in _REFUSALS.items():
+        span = spans.get(kind)
+        if span is None:
+            continue
+        lasting_only = access is Access.NOT_ALLOWED
+        answer = _latest(spans, lifters, passing if lasting_only else None)
+        # The flag in a profile is no event: a bot has been one all along. Only Telegram's acceptance counts.
+        said = span[1] if kind is not Kind.IS_BOT else span[1]._replace(at=-1)
+        if answer is not None and _after(answer, said):
+            lifted = span[1] if lifted is None else max(lifted, span[1], key=_total)
+        else:
+            refusals.append((access, span, answer))
+
+    grave = [refusal for refusal in refusals if refusal[0] is not Access.NOT_ALLOWED]
+    if grave:
+        return _refused(grave)
+    if not refusals:
+        standing = [
+            evidence
+            for kind in LASTING
+            for evidence in spans.get(kind, ())
+            if not (kind in _ACCEPTED and passing(evidence))
+        ]
+        if standing:
+            since = [e.at for e in standing if lifted is None or _after(e, lifted)]
+            latest = max(standing, key=_total)
+            return Verdict(Access.REACHABLE, min(since, default=latest.at), None, latest)
+    if asked is not None:
+        request = asked[1]
+        end = _end(request, spans.get(Kind.JOIN_REQUEST_CLOSED))
+        if now < end and all(_after(request, span[1]) for _, span, _ in refusals):
+            return Verdict(Access.REACHABLE, request.at, end, request)
+        if not refusals:
+            return Verdict(Access.NOT_ALLOWED, end, None, request)
+    if refusals:
+        return _refused(refusals)
+    return Verdict(Access.UNKNOWN)
+
+
+def finally_judged(record: Record) -> Verdict:
+    """The verdict once everything that runs out by itself has run out."""
+    return judge(record, math.inf)
+
+
+#: RPC error name → what it says about the user it was raised for.
+_ERRORS: Final = {
+    "USER_IS_BLOCKED": Kind.USER_IS_BLOCKED,
+    "INPUT_USER_DEACTIVATED": Kind.INPUT_USER_DEACTIVATED,
+    "PEER_ID_INVALID": Kind.PEER_ID_INVALID,
+    "USER_IS_BOT": Kind.USER_IS_BOT,
+    "USER_BOT_TO_BOT_DISABLED": Kind.USER_IS_BOT,
+    "CHAT_WRITE_FORBIDDEN": Kind.CHAT_WRITE_FORBIDDEN,
+    "PRIVACY_PREMIUM_REQUIRED": Kind.PRIVACY_PREMIUM_REQUIRED,
+    "ALLOW_PAYMENT_REQUIRED": Kind.ALLOW_PAYMENT_REQUIRED,
+    "YOU_BLOCKED_USER": Kind.YOU_BLOCKED_USER,
+}
+
+
+def from_rpc_error(name: str, at: int) -> Evidence | None:
+    """What an RPC error says about the user whom the call was about; None if nothing.
+
+    By name, because several have no class and wrong codes in Telethon; ALLOW_PAYMENT_REQUIRED_n carries its
+    number as detail.
+    """
+    stem, _, number = name.rpartition("_")
+    if not (stem in _ERRORS and (number.isdecimal() or number == "X")):
+        stem, number = name, ""
+    kind = _ERRORS.get(stem)
+    return None if kind is None else Evidence(kind, at, detail=number if number.isdecimal() else "")
+
+
+def _total(evidence: Evidence) -> tuple[int, int, int, str]:
+    """A total order, so that "the first" and "the last" are the same ones whatever came in first."""
+    return evidence.at, evidence.qts, -1 if evidence.until is None else evidence.until, evidence.detail
+
+
+def _after(yes: Evidence, no: Evidence) -> bool:
+    if yes.at != no.at:
+        return yes.at > no.at
+    return bool(yes.qts and no.qts and yes.qts > no.qts)
+
+
+def _until(request: Evidence) -> int:
+    return request.at + JOIN_REQUEST_SECONDS if request.until is None else request.until
+
+
+def _end(request: Evidence, closed: Span | None) -> int:
+    if closed is not None and closed[1].at >= request.at:
+        return min(_until(request), closed[1].at)
+    return _until(request)
+
+
+def _window(asked: Span | None) -> Callable[[Evidence], bool]:
+    """Was a call accepted at a time when a join request alone may have been the reason?
+
+    Of many requests only the first and the last are kept, so all between counts as such a time: better to
+    probe once more than to believe a permission that had run out.
+    """
+    if asked is None:
+        return lambda evidence: False
+    start, end = asked[0].at, max(_until(asked[0]), _until(asked[1]))
+    return lambda evidence: start <= evidence.at <= end
+
+
+def _latest(
+    spans: dict[Kind, Span], kinds: frozenset[Kind], passing: Callable[[Evidence], bool] | None
+) -> Evidence | None:
+    latest: Evidence | None = None
+    for kind in kinds:
+        for evidence in spans.get(kind, ()):
+            if passing is not None and kind in _ACCEPTED and passing(evidence):
+                continue
+            if latest is None or _total(evidence) > _total(latest):
+                latest = evidence
+    return latest
+
+
+def _refused(refusals: list[tuple[Access, Span, Evidence | None]]) -> Verdict:
+    access, span, _ = max(refusals, key=lambda refusal: (refusal[1][1][1:3], _GRAVITY[refusal[0]]))
+    times = [
+        evidence.at
+        for said, both, answer in refusals
+        if said is access
+        for evidence in both
+        if answer is None or not _after(answer, evidence)
+    ]
+    return Verdict(access, min(times, default=span[1].at), None, span[1])
+
+
+def _pack(evidence: Evidence) -> list[int | str | None]:
+    packed: list[int | str | None] = [evidence.at, evidence.qts, evidence.until, evidence.detail]
+    while len(packed) > 1 and packed[-1] in (0, None, ""):
+        packed.pop()
+    return packed
+
+
+def _unpack(kind: Kind, packed: list[int | str | None]) -> Evidence:
+    at, qts, until, detail = (*packed, *(0, None, "")[len(packed) - 1 :])
+    if not (isinstance(at, int) and isinstance(qts, int) and isinstance(detail, str)):
+        raise TypeError(f"no evidence of {kind}")
+    return Evidence(kind, at, qts, None if until is None else int(until), detail)

@@ -1,0 +1,224 @@
+"""The one place where the parts meet: opens all of them in order, and closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tgbot.client import BotClient, Hooks, Server
+from tgbot.config import Config
+from tgbot.errors import BotRunningError, PluginError, SessionInUseError
+from tgbot.handlers import admin, evidence, help, start
+from tgbot.locales import Texts
+from tgbot.peers import Peers
+from tgbot.sender import Sender
+from tgbot.session import DurableSession, InstanceLock
+from tgbot.storage.sqlite import SqliteRegistry
+
+logger = logging.getLogger(__name__)
+
+#: File names in [storage] directory.
+SESSION, REGISTRY = "bot.session", "users.sqlite"
+#: The DC id that a server of one's own is taken to have, unless the configuration names one.
+USUAL_DC_ID = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The parts of an open bot."""
+
+    client: BotClient
+    session: DurableSession
+    users: SqliteRegistry
+    sender: Sender
+    peers: Peers
+    texts: Texts
+
+
+@asynccontextmanager
+async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]:
+    """Open the bot's files, log in, and with `serve` handle updates until the block is left.
+
+    Without `serve` updates stay at Telegram for the bot itself. Leaving finishes what is under way within
+    `[bot] grace_seconds`, and puts everything on disk. Raises CredentialsMissingError, BotRunningError (or
+    SessionInUseError with `serve`), any StorageError, WrongBotError, LoginRefusedError and PluginError;
+    waits for as long as Telegram cannot be reached.
+    """
+    credentials = config.telegram.credentials()
+    plugins = [_imported(module) for module in config.bot.plugins] if serve else []
+    directory = config.storage.directory
+    async with AsyncExitStack() as stack:
+        try:
+            stack.enter_context(InstanceLock(directory / SESSION))
+        except SessionInUseError:
+            if serve:
+                raise
+            raise BotRunningError("This", "ask it in the chat, or stop it first") from None
+        session = DurableSession(directory / SESSION)
+        stack.callback(session.close)
+        users = SqliteRegistry(directory / REGISTRY)
+        stack.callback(users.close)
+        client: BotClient | None = None
+        sender: Sender | None = None
+
+        def clock() -> float:
+            return client.server_time() if client is not None else time.time()
+
+        def observe(request: Any, user_id: int, error: str | None) -> None:
+            if sender is not None:
+                sender.observe(request, user_id, error)
+
+        def lost(what: str) -> None:
+            if client is not None and sender is not None:
+                client.spawn(_tell_admins(sender, users, texts, config.bot.admins, what))
+
+        client = BotClient(
+            session,
+            credentials.api_id,
+            credentials.api_hash,
+            server=_server(config),
+            hooks=Hooks(
+                flush=users.flush,
+                finished=lambda chat, message_id, own_id: users.finished(chat, message_id),
+                last_finished=users.last_finished,
+                last_own=lambda chat: 0,
+                seen=evidence.seen_by(users, clock),
+                outcome=observe,
+                lost=lost,
+            ),
+            concurrency=config.bot.concurrency,
+            handler_seconds=config.bot.handler_seconds,
+        )
+        stack.push_async_callback(_close, client, config.bot.grace_seconds)
+        await client.login(credentials.bot_token)
+        texts = Texts.load()
+        sender = Sender(client, users, clock=clock)
+        peers = Peers(client, session, users, clock=clock)
+        bot = Bot(client, session, users, sender, peers, texts)
+        if serve:
+            parts = {
+                "users": users,
+                "sender": sender,
+                "peers": peers,
+                "texts": texts,
+                "admins": frozenset(config.bot.admins),
+                "clock": clock,
+            }
+            # The order counts: what an update says is recorded first; a plugin may answer in the bot's
+            # stead (StopPropagation); help comes when nobody did.
+            evidence.register(client, **parts)
+            for module, register in plugins:
+                _register(module, register, client, parts)
+            for built_in in (start, admin, help):
+                built_in.register(client, **parts)
+            await client.start_updates()
+        yield bot
+
+
+async def run(config: Config) -> int:
+    """Run the bot until SIGTERM or SIGINT, and return 0; a second signal ends the process at once.
+
+    Raises what `open_bot` raises, and the error that ended the bot where it could not go on.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)  # as if killed: nothing is lost by that
+        logger.info("stopping (%s); once more ends at once", signal.Signals(number).name)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        serving = asyncio.create_task(_serve(config, stopping))
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if stopping.is_set() and not serving.done() and serving.get_name() != _SERVING:
+            serving.cancel()  # still waiting for Telegram: there is nothing to finish
+            await asyncio.wait((serving,))
+            return 0
+        await serving
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    return 0
+
+
+_SERVING = "serving"
+
+
+async def _serve(config: Config, stopping: asyncio.Event) -> None:
+    async with open_bot(config, serve=True) as bot:
+        task = asyncio.current_task()
+        if task is not None:
+            task.set_name(_SERVING)
+        me = bot.client.me
+        logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait((stop, bot.client.failed), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if bot.client.failed.done():
+            raise bot.client.failed.result()
+    logger.info("stopped; everything is on disk")
+
+
+async def _close(client: BotClient, grace: float) -> None:
+    if not await client.stop(grace):
+        logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
+
+
+def _server(config: Config) -> Server | None:
+    telegram = config.telegram
+    if telegram.server is None:
+        return None
+    return Server(
+        telegram.server.host,
+        telegram.server.port,
+        telegram.dc_id or USUAL_DC_ID,
+        telegram.public_key_pem(),
+    )
+
+
+def _imported(module: str) -> tuple[str, Callable[..., Any]]:
+    try:
+        register = importlib.import_module(module).register
+    except AttributeError:
+        raise PluginError(module, "it has no function register") from None
+    except ImportError as error:
+        raise PluginError(module, str(error)) from error
+    except Exception as error:
+        raise PluginError(module, f"importing it raised {type(error).__name__}: {error}") from error
+    return module, register
+
+
+def _register(module: str, register: Callable[..., Any], client: BotClient, parts: dict[str, Any]) -> None:
+    """Call a plugin's `register` with those of the parts that it names."""
+    wanted = inspect.signature(register).parameters
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
+    given = parts if takes_all else {name: part for name, part in parts.items() if name in wanted}
+    try:
+        register(client, **given)
+    except Exception as error:
+        raise PluginError(module, f"register raised {type(error).__name__}: {error}") from error
+
+
+async def _tell_admins(
+    sender: Sender, users: SqliteRegistry, texts: Texts, admins: tuple[int, ...], what: str
+) -> None:
+    for admin_id in admins:
+        user = users.get(admin_id)
+        if user is not None:
+            language = user.chosen_language or user.language
+            await sender.send(admin_id, texts.render(language, f"lost-{what.replace('_', '-')}"))

@@ -1,0 +1,50 @@
+"""`tgbot resolve` and `tgbot check`: who is this, and may the bot write to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tgbot.access import Access
+from tgbot.app import open_bot
+from tgbot.cli import NO, printed
+from tgbot.errors import NameNotFoundError, NeverMetError
+from tgbot.peers import PeerKind
+
+if TYPE_CHECKING:
+    from tgbot.config import Config
+
+
+async def resolve(config: Config, text: str, json: bool) -> int:
+    """Prints who the text means; status 3 if that is nobody."""
+    return await _answer(config, text, json, probe=False)
+
+
+async def check(config: Config, text: str, json: bool) -> int:
+    """Asks Telegram whether the bot may write to whom the text means; status 3 if not."""
+    return await _answer(config, text, json, probe=True)
+
+
+async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
+    async with open_bot(config) as bot:
+        try:
+            found = await bot.peers.resolve(text)
+        except (NameNotFoundError, NeverMetError) as error:
+            printed.complain(str(error))
+            return NO
+        verdict = None
+        if found.kind is PeerKind.USER:
+            verdict = await bot.sender.can_write(found, probe=probe)
+        known = bot.users.get(found.id)
+        result: dict[str, Any] = {
+            "id": found.id,
+            "kind": found.kind.value,
+            "name": found.title or None,
+            "usernames": list(found.usernames),
+            "language": (known.chosen_language or known.language) if known else None,
+            **(printed.verdict(verdict) if verdict else {"access": None}),
+            "found": found.found.value,
+            "age": found.age,
+        }
+    (printed.as_json if json else printed.card)(result)
+    reachable = verdict is not None and verdict.access is Access.REACHABLE
+    return NO if probe and not reachable else 0

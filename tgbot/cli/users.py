@@ -1,0 +1,102 @@
+"""`tgbot users …`: reads the registry, also while the bot runs."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tgbot.access import Access
+from tgbot.cli import printed
+
+if TYPE_CHECKING:
+    from tgbot.users import User, UserReader
+
+commands = typer.Typer(help="Read the registry of everybody the bot has met; works while the bot runs.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
+
+
+def _registry(context: typer.Context) -> UserReader:
+    """The configured registry, open for reading."""
+    from tgbot.cli import settings
+    from tgbot.storage.sqlite import open_readonly
+
+    return open_readonly(settings(context).storage.directory / "users.sqlite")
+
+
+@commands.command("list")
+def list_users(
+    context: typer.Context,
+    access: Annotated[Access | None, typer.Option(help="Only those to whom the bot has this access.")] = None,
+    after: Annotated[int, typer.Option(metavar="ID", help="Begin above this id.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="No more than so many.")] = None,
+    json: Json = False,
+) -> None:
+    """List users by id: id, access, language, usernames, name; one a line."""
+    with closing(_registry(context)) as users:
+        now = time.time()
+        for user in itertools.islice(users.iterate(after_id=after, access=access), limit):
+            if json:
+                printed.as_json(described(user, now))
+            else:
+                printed.line(_row(user, now))
+
+
+@commands.command()
+def show(
+    context: typer.Context,
+    user_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The user's id.")],
+    json: Json = False,
+) -> int:
+    """Show what is known of a user. Exit status 3: the bot never met them."""
+    with closing(_registry(context)) as users:
+        user = users.get(user_id)
+        if user is None or not user.met:
+            printed.complain(f"the bot never met {user_id}")
+            return 3
+        (printed.as_json if json else printed.card)(described(user, time.time()))
+    return 0
+
+
+@commands.command()
+def count(context: typer.Context, json: Json = False) -> None:
+    """Count users, in all and by access."""
+    with closing(_registry(context)) as users:
+        counts = users.count()
+    numbers = {"total": counts.total} | {access.value: counts.by.get(access, 0) for access in Access}
+    if json:
+        printed.as_json(numbers)
+        return
+    for name, number in numbers.items():
+        printed.line(f"{name.replace('_', ' '):<12} {number:>9}")
+
+
+def described(user: User, now: float) -> dict[str, Any]:
+    """What is known of a user, as JSON holds it; times are unix seconds."""
+    return {
+        "id": user.id,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "usernames": list(user.usernames),
+        "language": user.chosen_language or user.language,
+        "premium": user.premium,
+        "bot": user.bot,
+        "deleted": user.deleted,
+        **printed.verdict(user.verdict(now)),
+        "first_seen": user.first_seen,
+        "last_seen": user.last_seen,
+        "known_by": list(user.known_by),
+        "first_payload": user.first_payload,
+        "last_payload": user.last_payload,
+    }
+
+
+def _row(user: User, now: float) -> str:
+    names = " ".join(f"@{name}" for name in user.usernames) or "-"
+    name = printed.clean(f"{user.first_name} {user.last_name}".strip()) or "-"
+    language = printed.clean(user.chosen_language or user.language or "-")
+    return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {printed.clean(names)}  {name}"

@@ -1,0 +1,151 @@
+"""Telegram's update sequences: Telethon's message box, with nothing dropped out of a difference."""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections.abc import Mapping
+from typing import Any
+
+from telethon._updates.messagebox import (
+    ENTRY_ACCOUNT,
+    ENTRY_SECRET,
+    NO_SEQ,
+    NO_UPDATES_TIMEOUT,
+    MessageBox,
+    PtsInfo,
+)
+from telethon._updates.session import ChannelState, SessionState
+from telethon.tl import types
+
+from tgbot.client.kinds import channel_of
+from tgbot.session import UpdateState
+
+_NO_CHANNELS: Mapping[int, int] = {}
+
+
+class UpdateBox(MessageBox):
+    """What of Telegram's log of updates was taken, and what has to be asked for.
+
+    Differs from Telethon's in two things. The updates of a difference are held against the state *before*
+    it (Telethon sets the new state first and then drops every one that has a pts or a qts). A difference
+    that is too long is a loss to be told: `too_long` is set, and the rest is asked for.
+    """
+
+    __slots__ = ("too_long",)
+
+    def __init__(self, log: Any) -> None:
+        super().__init__(log)
+        self.too_long = False
+
+    def _trace(self, *args: Any, **kwargs: Any) -> None:
+        """Log nothing: Telethon's traces hold message texts, and cost more than the rest of the box."""
+
+    def load_state(self, state: UpdateState) -> None:
+        """Start from a state of the session."""
+        self.load(
+            SessionState(0, 0, True, state.pts, state.qts, state.date, state.seq, 0),
+            [ChannelState(channel, pts) for channel, pts in state.channels.items()],
+        )
+
+    def mark(self) -> UpdateState:
+        """Return the account's state as taken so far (channels: see `channels`)."""
+        account, qts = self.map.get(ENTRY_ACCOUNT), self.map.get(ENTRY_SECRET)
+        return UpdateState(
+            account.pts if account is not None else 0,
+            qts.pts if qts is not None else 0,
+            int(self.date.timestamp()),
+            self.seq,
+            _NO_CHANNELS,
+        )
+
+    def channels(self) -> dict[int, int]:
+        """Return the pts of each channel as taken so far."""
+        return {entry: state.pts for entry, state in self.map.items() if isinstance(entry, int)}
+
+    def channels_before(self, updates: list[Any]) -> Mapping[int, int]:
+        """Return the pts of the channels that these updates move, as they are now."""
+        touched = {channel for update in updates if (channel := channel_of(update)) is not None}
+        return {channel: self.map[channel].pts for channel in touched if channel in self.map}
+
+    @property
+    def account_difference_due(self) -> bool:
+        return ENTRY_ACCOUNT in self.getting_diff_for or ENTRY_SECRET in self.getting_diff_for
+
+    def begin_difference(self) -> None:
+        """Ask for everything after the state taken so far."""
+        self.try_begin_get_diff(ENTRY_ACCOUNT, "asked for")
+
+    def take_one(self, container: types.Updates) -> Any:
+        """Take the usual container, one new message that is next in the log; None if it is anything else.
+
+        The same as `process_updates` would do with it, at a tenth of the cost.
+        """
+        if container.seq or self.possible_gaps or self.getting_diff_for or len(container.updates) != 1:
+            return None
+        update = container.updates[0]
+        if type(update) is not types.UpdateNewMessage:
+            return None
+        state = self.map.get(ENTRY_ACCOUNT)
+        if state is None or state.pts + update.pts_count != update.pts:
+            return None
+        state.pts = update.pts
+        state.deadline = get_running_loop().time() + NO_UPDATES_TIMEOUT
+        self.date = container.date
+        return update
+
+    def take_own(self, sent: types.UpdateShortSentMessage) -> bool:
+        """Take the answer to a send of ours that is next in the log; False if it is not."""
+        if self.possible_gaps or self.getting_diff_for:
+            return False
+        state = self.map.get(ENTRY_ACCOUNT)
+        if state is None or state.pts + sent.pts_count != sent.pts:
+            return False
+        state.pts = sent.pts
+        self.date = sent.date
+        return True
+
+    def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
+        if isinstance(diff, types.updates.DifferenceTooLong):
+            # The state to go on from; what lies before it is lost. Not the end: the rest is asked for next.
+            self.too_long = True
+            if diff.pts == self.map[ENTRY_ACCOUNT].pts:
+                self.end_difference()  # it says so of its own state: asking again would not end
+            self.map[ENTRY_ACCOUNT].pts = diff.pts
+            return [], [], []
+        return super().apply_difference(diff, chat_hashes)
+
+    def apply_difference_type(self, diff: Any, chat_hashes: Any) -> Any:
+        before = {entry: state.pts for entry, state in self.map.items() if not isinstance(entry, int)}
+        state = getattr(diff, "intermediate_state", None) or diff.state
+        old_qts = before.get(ENTRY_SECRET, NO_SEQ)
+        self.set_state(state, reset=False)
+        if self.map[ENTRY_SECRET].pts < old_qts:
+            # Seen to be reset to 0 in an answer; the log itself never goes back.
+            self.map[ENTRY_SECRET].pts = old_qts
+        elif not self.map[ENTRY_SECRET].pts:
+            # 0 is "not known": the first one that arrives is taken as it comes.
+            del self.map[ENTRY_SECRET]
+            if ENTRY_SECRET in self.getting_diff_for:
+                self.getting_diff_for.discard(ENTRY_SECRET)
+        updates: list[Any] = [
+            types.UpdateNewMessage(message, NO_SEQ, NO_SEQ) for message in diff.new_messages
+        ]
+        updates.extend(
+            types.UpdateNewEncryptedMessage(message, NO_SEQ) for message in diff.new_encrypted_messages
+        )
+        for update in diff.other_updates:
+            if isinstance(update, types.UpdateChannelTooLong):
+                self.try_begin_get_diff(update.channel_id, "the difference says so")
+                continue
+            info = PtsInfo.from_update(update)
+            if info is None or (
+                not isinstance(info.entry, int) and info.pts > before.get(info.entry, NO_SEQ)
+            ):
+                updates.append(update)
+            elif isinstance(info.entry, int):
+                taken = self.apply_pts_info(update, reset_deadlines=None)
+                if taken is not None:
+                    updates.append(taken)
+        for update in updates:
+            update._self_outgoing = False
+        return updates, diff.users, diff.chats

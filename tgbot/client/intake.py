@@ -1,0 +1,378 @@
+"""How updates come in: live ones and differences, in the order of Telegram's log, each taken once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from telethon import errors, utils
+from telethon._updates.messagebox import GapError, PrematureEndReason
+from telethon.tl import types
+
+from tgbot.client.difference import UpdateBox
+from tgbot.client.dispatch import Dispatcher, Job
+from tgbot.client.kinds import dialog_of, marked, message_of, name_of
+from tgbot.inflight import InFlight
+from tgbot.replies import OwnMessage, Replies
+from tgbot.session import UpdateState
+
+logger = logging.getLogger(__name__)
+
+#: Updates that wait for a worker; beyond it new ones are left at Telegram and asked for again later.
+WAITING_LIMIT = 10_000
+#: Containers kept while a difference is fetched; beyond it they are asked for again.
+HELD_LIMIT = 10_000
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Intake:
+    """Takes what Telegram sends and puts it to the dispatcher, with the state before it in flight.
+
+    Stands in for Telethon's queue of updates: `put_nowait` is called for every container as it is read from
+    the socket, and works on it at once. While a difference is being fetched, live containers are held and
+    taken after it. `run` fetches the differences; it retries for as long as Telegram does not answer.
+    """
+
+    def __init__(
+        self,
+        box: UpdateBox,
+        dispatcher: Dispatcher,
+        *,
+        call: Callable[[Any], Awaitable[Any]],
+        remember: Callable[[list[Any], list[Any], str], None],
+        last_finished: Callable[[int], int],
+        converse: Callable[[Job], None],
+        server_date: Callable[[Any], None],
+        lost: Callable[[str], None],
+        entity_cache: Any,
+    ) -> None:
+        self.box = box
+        self.inflight: InFlight[UpdateState] = InFlight()
+        self.replies = Replies()
+        self._dispatcher = dispatcher
+        self._call = call
+        self._remember = remember
+        self._last_finished = last_finished
+        self._converse = converse
+        self._server_date = server_date
+        self._lost = lost
+        self._entity_cache = entity_cache
+        self._taking = False
+        self._overflowing = False
+        self._held: deque[Any] = deque()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        #: Set when no copy of a send before the last stop can lie in what is still to be read.
+        self.looked_back = asyncio.Event()
+        self._look_back_until: int | None = None
+        self._failures = 0
+        #: Counts everything that moves the state or finishes an update.
+        self.changes = 0
+
+    # ---- what is taken -------------------------------------------------------------------------
+
+    def start(self, look_back_until: int | None) -> None:
+        """Begin to take updates, first all since the state in the box.
+
+        `look_back_until` is the server time (unix seconds) up to which messages of our own in that
+        difference may be answers to updates that will be handled again; None if there are none.
+        """
+        self._taking = True
+        self._look_back_until = look_back_until
+        if look_back_until is None:
+            self.looked_back.set()
+        self.begin_difference()
+
+    def stop(self) -> None:
+        """Take nothing more. What Telegram sends from now on is asked for after the next start."""
+        self._taking = False
+
+    def begin_difference(self) -> None:
+        """Ask Telegram for everything since the state taken so far; after a reconnection, or for a look."""
+        if self._taking and not self.box.is_empty():
+            self.box.begin_difference()
+            self._caught_up.clear()
+            self._failures = 0
+            self._wake.set()
+
+    async def caught_up(self) -> None:
+        """Ask for a difference and wait until it has been taken in."""
+        self.begin_difference()
+        await self._caught_up.wait()
+
+    def put_nowait(self, container: Any) -> None:
+        """Take a container as it comes off the wire. Never raises."""
+        if not self._taking:
+            return
+        try:
+            if self.box.getting_diff_for:
+                if len(self._held) < HELD_LIMIT:
+                    self._held.append(container)
+                else:
+                    self._held.clear()
+                    self._overflowing = True
+            elif self._overflowing or self._dispatcher.waiting >= WAITING_LIMIT:
+                if not self._overflowing:
+                    self._overflowing = True
+                    logger.warning(
+                        "%d updates wait; leaving new ones at Telegram until there is room",
+                        self._dispatcher.waiting,
+                    )
+                    self._wake.set()
+            else:
+                self._take(container)
+        except Exception:
+            # The difference brings whatever was in it, in Telegram's own words.
+            logger.exception("could not take an update in; asking for the difference")
+            self.begin_difference()
+
+    async def put(self, container: Any) -> None:
+        """The same for Telethon's own `catch_up`."""
+        self.put_nowait(container)
+
+    def room(self) -> None:
+        """Note that a job is done."""
+        self.changes += 1
+        if self._overflowing and self._dispatcher.waiting <= WAITING_LIMIT // 2:
+            self._room.set()
+
+    def mark(self) -> UpdateState | None:
+        """Return the state that may go to disk: nothing above it is finished for good. None if there is none."""
+        if self.box.is_empty():
+            return None
+        before = self.inflight.low_water()
+        account = before if before is not None else self.box.mark()
+        channels = self.box.channels()
+        if before is not None and channels:
+            for state in reversed(self.inflight.unfinished()):
+                channels.update(state.channels)
+        return UpdateState(account.pts, account.qts, account.date, account.seq, channels)
+
+    def _take(self, container: Any) -> None:
+        box = self.box
+        own = getattr(container, "_self_outgoing", False)
+        kind = type(container)
+        if kind is types.Updates:
+            self._server_date(container.date)
+            before = box.mark()
+            update = None if own else box.take_one(container)
+            if update is not None:
+                self.changes += 1
+                self._accept([update], container.users, container.chats, before, live=True)
+                return
+        elif own and kind is types.UpdateShortSentMessage and box.take_own(container):
+            self._server_date(container.date)
+            self.changes += 1
+            return
+        else:
+            before = box.mark()
+        inner = getattr(container, "updates", None)
+        channels = box.channels_before(inner) if inner else {}
+        if channels:
+            before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
+        taken: list[Any] = []
+        try:
+            users, chats = box.process_updates(container, self._entity_cache, taken)
+        except GapError:
+            self._caught_up.clear()
+            self._wake.set()
+            return
+        finally:
+            self.changes += 1
+        if box.possible_gaps or box.getting_diff_for:
+            self._wake.set()
+        self._accept(taken, users, chats, before, live=True)
+
+    def _accept(
+        self, updates: list[Any], users: list[Any], chats: list[Any], before: UpdateState, *, live: bool
+    ) -> None:
+        """Put updates to the dispatcher; they hold the state at `before` until all are finished."""
+        if users or chats:
+            self._remember(users, chats, "update" if live else "difference")
+        if not updates:
+            return
+        entities = {_marked_entity(entity): entity for entity in (*users, *chats)}
+        replayed = not live and not self.looked_back.is_set()
+        kept = []
+        for update in updates:
+            message = message_of(update)
+            message_id = 0
+            if message is not None:
+                if message.out and not live:
+                    continue
+                if type(message.peer_id) is types.PeerUser:
+                    message_id = message.id
+                    if not live and message_id <= self._last_finished(message.peer_id.user_id):
+                        continue
+            elif isinstance(update, types.UpdateMessageID):
+                continue
+            kept.append((update, message_id))
+        if not kept:
+            return
+        batch = self.inflight.take(before, len(kept))
+        for update, message_id in kept:
+            update._entities = entities
+            job = Job(update, entities, batch, dialog_of(update), name_of(update), message_id, replayed)
+            self._converse(job)
+            self._dispatcher.put(job)
+
+    # ---- differences ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Fetch differences when they are due, until cancelled."""
+        while True:
+            if self._overflowing and not self.box.getting_diff_for:
+                await self._wait_for_room()
+                self._overflowing = False
+                self.begin_difference()
+            if self.box.account_difference_due:
+                await self._fetch_difference()
+                continue
+            if self.box.getting_diff_for:
+                await self._fetch_channel_difference()
+                continue
+            self._take_held()
+            if self.box.getting_diff_for or self._overflowing:
+                continue
+            self._caught_up.set()
+            self._wake.clear()
+            deadline = self.box.check_deadlines()
+            if self.box.getting_diff_for:
+                continue
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._wake.wait()
+            except TimeoutError:
+                self.box.check_deadlines()
+
+    def _take_held(self) -> None:
+        while self._held and not self.box.getting_diff_for and not self._overflowing:
+            self.put_nowait(self._held.popleft())
+
+    async def _wait_for_room(self) -> None:
+        while self._dispatcher.waiting > WAITING_LIMIT // 2:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _pause(self) -> None:
+        """Wait before asking again; longer each time, cut short by a new reason to ask."""
+        self._failures += 1
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(_PAUSES[min(self._failures, len(_PAUSES)) - 1]):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _fetch_difference(self) -> None:
+        if self.looked_back.is_set() and self._dispatcher.waiting > WAITING_LIMIT // 2:
+            self._overflowing = True
+            await self._wait_for_room()
+            self._overflowing = False
+        request = self.box.get_difference()
+        try:
+            difference = await self._call(request)
+        except (errors.UnauthorizedError, errors.AuthKeyError):
+            raise
+        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+            logger.info("could not get the difference (%s); trying again", type(error).__name__)
+            await self._pause()
+            return
+        self._failures = 0
+        self._take_difference(difference)
+
+    def _take_difference(self, difference: Any) -> None:
+        box = self.box
+        before = box.mark()
+        other = getattr(difference, "other_updates", ())
+        channels = box.channels_before(list(other))
+        if channels:
+            before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
+        updates, users, chats = box.apply_difference(difference, self._entity_cache)
+        self.changes += 1
+        if box.too_long:
+            box.too_long = False
+            logger.error("Telegram no longer has all updates since the last state: some are lost for good")
+            self._lost("difference_too_long")
+            return
+        own = [_own_message(m) for m in getattr(difference, "new_messages", ()) if m.out]
+        if own:
+            random_ids = {u.id: u.random_id for u in other if isinstance(u, types.UpdateMessageID)}
+            self.replies.add((message for message in own if message), random_ids)
+        self._accept(updates, users, chats, before, live=False)
+        state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
+        if state is not None:
+            self._server_date(state.date)
+        if not self.looked_back.is_set():
+            self._see_whether_looked_back(difference)
+
+    def _see_whether_looked_back(self, difference: Any) -> None:
+        if isinstance(difference, types.updates.DifferenceSlice):
+            dates = [m.date for m in difference.new_messages if getattr(m, "date", None)]
+            read_until = max((int(date.timestamp()) for date in dates), default=0)
+            if self._look_back_until is None or read_until <= self._look_back_until:
+                return
+        self.looked_back.set()
+
+    async def _fetch_channel_difference(self) -> None:
+        box = self.box
+        request = box.get_channel_difference(self._entity_cache)
+        if request is None:
+            return
+        try:
+            difference = await self._call(request)
+        except (errors.UnauthorizedError, errors.AuthKeyError):
+            raise
+        except (errors.ChannelPrivateError, errors.ChannelInvalidError):
+            box.end_channel_difference(request, PrematureEndReason.BANNED, self._entity_cache)
+            return
+        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+            logger.info("could not get a channel's difference (%s)", type(error).__name__)
+            box.end_channel_difference(
+                request, PrematureEndReason.TEMPORARY_SERVER_ISSUES, self._entity_cache
+            )
+            return
+        channel = request.channel.channel_id
+        account = box.mark()
+        before = UpdateState(
+            account.pts, account.qts, account.date, account.seq, {channel: box.map[channel].pts}
+        )
+        updates, users, chats = box.apply_channel_difference(request, difference, self._entity_cache)
+        self.changes += 1
+        self._accept(updates, users, chats, before, live=False)
+
+
+def _marked_entity(entity: Any) -> int:
+    kind = type(entity)
+    if kind is types.User or kind is types.UserEmpty:
+        user_id: int = entity.id
+        return user_id
+    chat_id: int = utils.get_peer_id(entity)
+    return chat_id
+
+
+def content_of(text: str | None, media: Any) -> str:
+    """Return what tells one message of ours from another: its text, or the kind of its media."""
+    if text and not text.isspace():
+        return text.strip()  # as Telegram does
+    kind = type(media).__name__ if media is not None else ""
+    for prefix in ("InputMedia", "MessageMedia", "Uploaded"):
+        kind = kind.removeprefix(prefix)
+    return kind.removesuffix("External")
+
+
+def _own_message(message: Any) -> OwnMessage | None:
+    if not isinstance(message, types.Message):
+        return None
+    reply_to = getattr(message.reply_to, "reply_to_msg_id", None)
+    content = content_of(message.message, message.media)
+    return OwnMessage(marked(message.peer_id), message.id, content, reply_to, message)
+
+
+def own_messages(messages: Iterable[Any]) -> list[OwnMessage]:
+    """Return the messages of our own among these."""
+    return [own for message in messages if message.out and (own := _own_message(message)) is not None]

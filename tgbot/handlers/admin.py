@@ -1,0 +1,170 @@
+"""Commands for the bot's admins: who is this, may I write to them, how many are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, NamedTuple
+
+from telethon import errors, events, utils
+from telethon.tl import types
+
+from tgbot.access import Access, Verdict
+from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
+from tgbot.handlers.start import own_names
+from tgbot.handlers.wording import ago, clock_time, language_of, moment, shown
+from tgbot.locales import Texts
+from tgbot.peers import DAILY_RESOLVES, Found, PeerKind, Peers, Resolved
+from tgbot.sender import Sender, error_name
+from tgbot.users import User, UserRegistry
+
+COMMANDS = r"(?s)^/(resolve|whois|check|stats)(?:@(\w+))?(?:\s+(.*))?$"
+
+
+class _Asked(NamedTuple):
+    """Whom a command asks for: what an admin typed, or who wrote the message it replies to."""
+
+    label: str = ""
+    text: str = ""
+    forward: Any = None
+    id: int = 0
+
+
+def register(
+    client: Any,
+    *,
+    users: UserRegistry,
+    sender: Sender,
+    peers: Peers,
+    texts: Texts,
+    admins: Collection[int],
+    clock: Callable[[], float] = time.time,
+    **_: Any,
+) -> None:
+    """Registers the admin commands, in private chats, for these user ids; for others they do not exist."""
+    if not admins:
+        return
+    descriptions = Descriptions(users, texts, clock)
+
+    async def command(event: Any) -> None:
+        name, bot, what = event.pattern_match.groups()
+        if bot is not None and bot.lower() not in own_names(client):
+            return
+        language = language_of(users.get(event.sender_id))
+        text = stats(language) if name == "stats" else await told(language, name, event.message, what or "")
+        await sender.answer(event, text, link_preview=False)
+
+    async def told(language: str | None, name: str, message: Any, what: str) -> str:
+        reply = message.reply_to
+        if what.strip():
+            asked = _Asked(shown(what), what.strip())
+        elif isinstance(reply, types.MessageReplyHeader):
+            author = await author_of(reply)
+            if author is None:
+                return texts.render(language, "admin-no-message")
+            asked = author
+        else:
+            return texts.render(language, "admin-usage", command=f"/{name}")
+        try:
+            if asked.text:
+                found = await peers.resolve(asked.text)
+            elif asked.forward is not None:
+                found = await peers.by_forward(asked.forward)
+            else:
+                found = await peers.by_id(asked.id)
+            if name == "check" and found.kind is PeerKind.USER:
+                await sender.probe(found)
+            return descriptions.of(language, found)
+        except LinkError:
+            return texts.render(language, "admin-unreadable", what=asked.label)
+        except HiddenForwardError:
+            return texts.render(language, "admin-hidden-forward", name=asked.label)
+        except NameNotFoundError:
+            return texts.render(language, "admin-no-such-name", what=asked.label)
+        except NeverMetError:
+            return texts.render(language, "admin-never-met", what=asked.label)
+        except BudgetSpentError:
+            return texts.render(language, "admin-budget-spent", what=asked.label, limit=DAILY_RESOLVES)
+        except errors.RPCError as error:
+            return texts.render(language, "admin-refused", error=error_name(error))
+
+    async def author_of(reply: Any) -> _Asked | None:
+        header = reply.reply_from  # There where the message replied to is in another chat.
+        if header is None:
+            message = await client.get_messages(None, ids=reply.reply_to_msg_id)
+            if message is None:
+                return None
+            header = message.fwd_from
+            if header is None:
+                contact = message.media if isinstance(message.media, types.MessageMediaContact) else None
+                user_id = contact.user_id if contact and contact.user_id else message.sender_id
+                return _Asked(str(user_id), id=user_id)
+        if header.from_id is None:
+            return _Asked(shown(header.from_name), forward=header)
+        return _Asked(str(utils.get_peer_id(header.from_id)), forward=header)
+
+    def stats(language: str | None) -> str:
+        counts = users.count()
+        numbers = {access.value: counts.by.get(access, 0) for access in Access}
+        spent = peers.resolves_today()
+        return texts.render(
+            language, "stats", total=counts.total, resolves=spent, limit=DAILY_RESOLVES, **numbers
+        )
+
+    client.add_event_handler(
+        command,
+        events.NewMessage(
+            incoming=True, from_users=list(admins), pattern=COMMANDS, func=lambda event: event.is_private
+        ),
+    )
+
+
+class Descriptions:
+    """What the bot knows of a peer, in words."""
+
+    def __init__(self, users: UserRegistry, texts: Texts, clock: Callable[[], float]) -> None:
+        self._users = users
+        self._texts = texts
+        self._clock = clock
+
+    def of(self, language: str | None, found: Resolved) -> str:
+        """A few lines: who it is; of a person also their language, may the bot write and why; how found."""
+        say = partial(self._texts.render, language)
+        lines = [
+            say(f"peer-{found.kind.value}", name=shown(found.title) or say("peer-nameless")),
+            say("peer-id", id=str(found.id)),
+            say("peer-usernames", names=" ".join(f"@{name}" for name in found.usernames))
+            if found.usernames
+            else say("peer-no-usernames"),
+        ]
+        if found.kind is PeerKind.USER:
+            lines += self._person(language, self._users.get(found.id))
+        elif found.kind is PeerKind.BOT:
+            lines.append(say("peer-write", access=say("access-bot")))
+        age = "" if found.age is None else ago(self._texts, language, found.age)
+        way = "session-name" if found.found is Found.SESSION and age else found.found.value
+        lines.append(say(f"peer-found-{way}", age=age, limit=DAILY_RESOLVES))
+        return "\n".join(lines)
+
+    def _person(self, language: str | None, user: User | None) -> list[str]:
+        say = partial(self._texts.render, language)
+        now = self._clock()
+        speaks = shown(language_of(user))
+        lines = [say("peer-language", language=speaks) if speaks else say("peer-language-unknown")]
+        verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
+        write = say(f"access-{_dashed(verdict.access)}")
+        if verdict.since is not None and verdict.evidence is not None:
+            why = say(f"evidence-{_dashed(verdict.evidence.kind)}", detail=shown(verdict.evidence.detail))
+            when = moment(self._texts, language, verdict.since, now)
+            write = say("peer-since", access=write, when=when, evidence=why)
+        if verdict.until is not None:
+            write = say("peer-until", line=write, until=clock_time(verdict.until))
+        lines.append(say("peer-write", access=write))
+        if user is not None:
+            lines.append(say("peer-known", when=moment(self._texts, language, user.first_seen, now)))
+        return lines
+
+
+def _dashed(value: str) -> str:
+    return value.replace("_", "-")

@@ -1,0 +1,105 @@
+"""Everything Telegram says about who may be written to becomes evidence, before any other handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from telethon import events
+from telethon.tl import types
+
+from tgbot.access import JOIN_REQUEST_SECONDS, Evidence, Kind
+from tgbot.users import Profile, User, UserRegistry
+
+#: Requests in whose answers users become known → how the registry calls that way.
+_WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
+
+
+def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
+    """Registers one raw handler, to be the first: it looks the update's type up and records what it says."""
+    record = users.record
+
+    def known_by(user: User, way: str) -> None:
+        if way not in user.known_by and user.last_seen:
+            users.seen(user.profile, user.last_seen, way)
+
+    def message(update: Any) -> None:
+        said = update.message
+        if type(said.peer_id) is not types.PeerUser or said.out:
+            return
+        user_id, at = said.peer_id.user_id, int(said.date.timestamp())
+        if type(said) is types.MessageService:
+            if type(said.action) is types.MessageActionBotAllowed:
+                record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=_allowed(said.action)))
+            return
+        text = said.message
+        kind = Kind.START if text and text.startswith("/start") else Kind.MESSAGE
+        known_by(record(user_id, Evidence(kind, at)), "message")
+
+    def short_message(update: Any) -> None:
+        if not update.out:
+            at = int(update.date.timestamp())
+            known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), "message")
+
+    def stopped(update: Any) -> None:
+        kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED
+        record(update.user_id, Evidence(kind, int(update.date.timestamp()), update.qts))
+
+    def join_request(update: Any) -> None:
+        at = int(update.date.timestamp())
+        asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
+        known_by(record(update.user_id, asked), "join_request")
+
+    sources: dict[type, Callable[[Any], None]] = {
+        types.UpdateNewMessage: message,
+        types.UpdateShortMessage: short_message,
+        types.UpdateBotStopped: stopped,
+        types.UpdateBotChatInviteRequester: join_request,
+    }
+
+    async def on_update(update: Any) -> None:
+        sources[type(update)](update)
+
+    client.add_event_handler(on_update, events.Raw(tuple(sources)))
+
+
+def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterable[Any], str], None]:
+    """Returns what the client calls with the full users of whatever arrives, and where they came from."""
+
+    def seen(arrived: Iterable[Any], source: str) -> None:
+        at = int(clock())
+        way = _WAYS.get(source, source)
+        for user in arrived:
+            users.seen(profile_of(user), at, way)
+
+    return seen
+
+
+def profile_of(user: Any) -> Profile:
+    """Builds the profile from a full TL user (a min user must never come here)."""
+    usernames: tuple[str, ...] = ()
+    if user.usernames:
+        usernames = tuple(name.username for name in user.usernames if name.active)
+    elif user.username:
+        usernames = (user.username,)
+    return Profile(
+        user.id,
+        user.first_name or "",
+        user.last_name or "",
+        usernames,
+        user.lang_code or None,
+        bool(user.premium),
+        bool(user.bot),
+        bool(user.deleted),
+    )
+
+
+def _allowed(action: Any) -> str:
+    """Why write access was given: the site's domain, or which kind of app asked."""
+    if action.domain:
+        return str(action.domain)
+    if action.app is not None:
+        return "app"
+    if action.attach_menu:
+        return "attach"
+    return "request" if action.from_request else ""

@@ -1,0 +1,57 @@
+"""What the bot's own sentences are filled with: strangers' names made harmless, times in words."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+from tgbot.locales import Texts
+from tgbot.users import User
+
+#: Longer words are cut: a name has at most 64 characters, what somebody typed may have 4096.
+LONGEST = 64
+
+#: Joins emoji to one picture and chooses their look; without a meaning for the line.
+_JOINERS = "\u200d\ufe0f"
+
+
+def language_of(user: User | None) -> str | None:
+    """The language to speak to them: their choice, else the last one known; None leaves it to the texts."""
+    return None if user is None else user.chosen_language or user.language
+
+
+def shown(words: str | None) -> str:
+    """The words on one line, without control and direction characters, cut at 64 characters."""
+    if not words:
+        return ""
+    if not words.isprintable():
+        words = " ".join("".join(map(_kept, words)).split())
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def _kept(char: str) -> str:
+    if char.isprintable() or char in _JOINERS:
+        return char
+    return "" if unicodedata.category(char) in ("Cf", "Cs", "Co", "Cn") else " "
+
+
+def ago(texts: Texts, language: str | None, seconds: float) -> str:
+    """An age in words, in its largest whole unit."""
+    minutes = int(seconds) // 60
+    if minutes < 1:
+        return texts.render(language, "ago-now")
+    if minutes < 60:
+        return texts.render(language, "ago-minutes", n=minutes)
+    if minutes < 60 * 24:
+        return texts.render(language, "ago-hours", n=minutes // 60)
+    return texts.render(language, "ago-days", n=minutes // (60 * 24))
+
+
+def clock_time(at: int) -> str:
+    """A server time as a date."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def moment(texts: Texts, language: str | None, at: int, now: float) -> str:
+    """A time in words and as a date."""
+    return texts.render(language, "moment", ago=ago(texts, language, now - at), date=clock_time(at))

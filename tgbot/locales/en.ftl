@@ -1,0 +1,127 @@
+# Everything a person reads from the bot, in English. Other languages have the same texts under the same names.
+# Names of people come as they are: the bot sends plain text, nothing in a name is formatting.
+
+## Starting
+
+start-hello = Hello, { $name }! { start-hello-more }
+start-hello-nameless = Hello! { start-hello-more }
+start-hello-more =
+    I am glad you are here.
+    This chat is open now: write to me whenever you like. You may block me at any time, then I stay silent until you come back.
+
+    /help shows what I understand.
+
+start-welcome-back = Welcome back, { $name }! { start-welcome-back-more }
+start-welcome-back-nameless = Welcome back! { start-welcome-back-more }
+start-welcome-back-more =
+    We know each other already, just go on.
+
+    /help shows what I understand.
+
+start-group = Hello! I talk in private chats: write to me there.
+
+## Help
+
+help =
+    Hello! I am a bot, and this is what I understand:
+
+    /start – begin, or begin again
+    /help – this message
+
+    Anything else is welcome, too: I never mind.
+
+## Commands for admins: what was asked for
+
+admin-usage =
+    Whom do you mean? Any of these will do:
+    { $command } @name
+    { $command } t.me/name
+    { $command } tg://resolve?domain=name
+    { $command } 123456789
+    or { $command } in reply to a message of theirs.
+
+admin-unreadable = I cannot read “{ $what }” as a name, a link or an id.
+admin-no-such-name = Nobody has the name { $what }: I asked Telegram.
+admin-never-met = I never met { $what }. I looked in my session, and asked Telegram for the bare id as far as it can be asked, without an access hash. I know people once they write to me; with their @name I can look them up.
+admin-hidden-forward = The author hides the account in forwarded messages. I looked at the forward: it holds nothing but the name “{ $name }”, and nobody can be found by that. Ask for an @name or an id.
+admin-no-message = Telegram does not show me the message you replied to any more.
+admin-budget-spent = { $what } is not in my session, and the { $limit } names a day that Telegram lets me look up are spent. Ask again tomorrow.
+admin-refused = Telegram refused: { $error }.
+
+## Commands for admins: a peer
+
+peer-user = 👤 { $name }
+peer-bot = 🤖 { $name } – a bot
+peer-group = 👥 { $name } – a group, not a person
+peer-channel = 📣 { $name } – a channel, not a person
+peer-nameless = (no name)
+peer-id = id: { $id }
+peer-usernames = usernames: { $names }
+peer-no-usernames = usernames: none
+peer-language = language: { $language }
+peer-language-unknown = language: not known
+peer-write = may I write: { $access }
+peer-since = { $access }, since { $when } – { $evidence }
+peer-until = { $line }, until { $until }
+peer-known = known: { $when }
+peer-found-session = found: in my session, without asking
+peer-found-session-name = found: in my session; the name was theirs { $age }
+peer-found-telegram = found: asked Telegram just now
+peer-found-outdated = found: in my session; the name was theirs { $age }, and the { $limit } look-ups of the day are spent, so it may have moved
+
+access-reachable = yes
+access-blocked = no, they blocked me
+access-deactivated = no, the account is deleted
+access-bot = no, bots cannot be written to
+access-not-allowed = no, they never allowed it
+access-unknown = not known, /check asks
+
+evidence-message = they wrote to me
+evidence-start = they started me
+evidence-bot-stopped = Telegram said that they blocked me
+evidence-bot-unblocked = Telegram said that they unblocked me
+evidence-action-accepted = Telegram accepted a chat action
+evidence-sent = Telegram accepted a message
+evidence-user-is-blocked = Telegram answered USER_IS_BLOCKED
+evidence-input-user-deactivated = Telegram answered INPUT_USER_DEACTIVATED
+evidence-peer-id-invalid = Telegram answered PEER_ID_INVALID
+evidence-user-is-bot = Telegram answered USER_IS_BOT
+evidence-chat-write-forbidden = Telegram answered CHAT_WRITE_FORBIDDEN
+evidence-join-request = they asked to join a chat that I manage
+evidence-join-request-closed = their request to join was closed
+evidence-write-access = they gave write access ({ $detail })
+evidence-login = they logged in on { $detail }
+evidence-deleted = the account was deleted
+evidence-is-bot = the profile says so
+evidence-privacy-premium-required = Telegram answered PRIVACY_PREMIUM_REQUIRED
+evidence-allow-payment-required = Telegram answered ALLOW_PAYMENT_REQUIRED, { $detail } stars
+evidence-you-blocked-user = Telegram answered YOU_BLOCKED_USER
+
+## Commands for admins: numbers
+
+stats =
+    Users: { $total }
+    reachable: { $reachable }
+    blocked me: { $blocked }
+    deactivated: { $deactivated }
+    bots: { $bot }
+    never allowed: { $not_allowed }
+    not known: { $unknown }
+    Names looked up in the last 24 hours: { $resolves } of { $limit }
+
+## Times
+
+ago-now = just now
+ago-minutes = { $n ->
+    [one] { $n } minute ago
+   *[other] { $n } minutes ago
+}
+ago-hours = { $n ->
+    [one] { $n } hour ago
+   *[other] { $n } hours ago
+}
+ago-days = { $n ->
+    [one] { $n } day ago
+   *[other] { $n } days ago
+}
+moment = { $ago } ({ $date })

@@ -1,0 +1,129 @@
+# Всё, что человек читает от бота, по-русски.
+
+## Начало
+
+start-hello = Здравствуйте, { $name }! { start-hello-more }
+start-hello-nameless = Здравствуйте! { start-hello-more }
+start-hello-more =
+    Рад вас видеть.
+    Теперь этот чат открыт: пишите, когда захочется. Заблокировать меня можно в любой момент, тогда я промолчу, пока вы не вернётесь.
+
+    /help – что я понимаю.
+
+start-welcome-back = С возвращением, { $name }! { start-welcome-back-more }
+start-welcome-back-nameless = С возвращением! { start-welcome-back-more }
+start-welcome-back-more =
+    Мы уже знакомы, просто продолжайте.
+
+    /help – что я понимаю.
+
+start-group = Здравствуйте! Я разговариваю в личных чатах: напишите мне туда.
+
+## Справка
+
+help =
+    Здравствуйте! Я бот, и вот что я понимаю:
+
+    /start – начать, можно и снова
+    /help – это сообщение
+
+    Всему остальному я тоже рад.
+
+## Команды администраторов: кого искать
+
+admin-usage =
+    Кого вы имеете в виду? Подойдёт любое:
+    { $command } @имя
+    { $command } t.me/имя
+    { $command } tg://resolve?domain=имя
+    { $command } 123456789
+    или { $command } в ответ на сообщение этого человека.
+
+admin-unreadable = Не могу прочесть «{ $what }» как имя, ссылку или id.
+admin-no-such-name = Имя { $what } никому не принадлежит: Telegram спрошен.
+admin-never-met = { $what } мне не встречался. Я посмотрел в своей сессии и спросил Telegram по одному id, без access hash, насколько это возможно. Узнаю, как только мне напишут; по @имени могу найти сразу.
+admin-hidden-forward = Автор скрывает аккаунт в пересланных сообщениях. Я посмотрел на пересылку: в ней только имя «{ $name }», а по нему никого не найти. Спросите @имя или id.
+admin-no-message = Telegram больше не показывает мне сообщение, на которое вы ответили.
+admin-budget-spent = { $what } нет в моей сессии, а { $limit } имён в день, которые Telegram разрешает искать, израсходованы. Спросите завтра.
+admin-refused = Telegram отказал: { $error }.
+
+## Команды администраторов: кто это
+
+peer-user = 👤 { $name }
+peer-bot = 🤖 { $name } – бот
+peer-group = 👥 { $name } – группа, не человек
+peer-channel = 📣 { $name } – канал, не человек
+peer-nameless = (без имени)
+peer-id = id: { $id }
+peer-usernames = имена пользователя: { $names }
+peer-no-usernames = имена пользователя: нет
+peer-language = язык: { $language }
+peer-language-unknown = язык: неизвестен
+peer-write = можно ли писать: { $access }
+peer-since = { $access }, с момента: { $when } – { $evidence }
+peer-until = { $line }, до { $until }
+peer-known = знаком: { $when }
+peer-found-session = найден: в моей сессии, без вопросов
+peer-found-session-name = найден: в моей сессии; имя принадлежало ему { $age }
+peer-found-telegram = найден: только что спросил Telegram
+peer-found-outdated = найден: в моей сессии; имя принадлежало ему { $age }, а { $limit } поисков на день израсходованы, так что оно могло перейти к другому
+
+access-reachable = да
+access-blocked = нет, бот заблокирован
+access-deactivated = нет, аккаунт удалён
+access-bot = нет, ботам писать нельзя
+access-not-allowed = нет, разрешения не было
+access-unknown = неизвестно, /check спросит
+
+evidence-message = пришло сообщение от пользователя
+evidence-start = пользователь запустил бота
+evidence-bot-stopped = Telegram сообщил о блокировке
+evidence-bot-unblocked = Telegram сообщил о разблокировке
+evidence-action-accepted = Telegram принял «печатает…»
+evidence-sent = Telegram принял сообщение
+evidence-user-is-blocked = Telegram ответил USER_IS_BLOCKED
+evidence-input-user-deactivated = Telegram ответил INPUT_USER_DEACTIVATED
+evidence-peer-id-invalid = Telegram ответил PEER_ID_INVALID
+evidence-user-is-bot = Telegram ответил USER_IS_BOT
+evidence-chat-write-forbidden = Telegram ответил CHAT_WRITE_FORBIDDEN
+evidence-join-request = заявка на вступление в чат, которым я управляю
+evidence-join-request-closed = заявка на вступление закрыта
+evidence-write-access = пользователь разрешил писать ({ $detail })
+evidence-login = вход через { $detail }
+evidence-deleted = аккаунт удалён
+evidence-is-bot = так сказано в профиле
+evidence-privacy-premium-required = Telegram ответил PRIVACY_PREMIUM_REQUIRED
+evidence-allow-payment-required = Telegram ответил ALLOW_PAYMENT_REQUIRED, звёзд: { $detail }
+evidence-you-blocked-user = Telegram ответил YOU_BLOCKED_USER
+
+## Команды администраторов: числа
+
+stats =
+    Пользователей: { $total }
+    можно писать: { $reachable }
+    заблокировали меня: { $blocked }
+    удалены: { $deactivated }
+    боты: { $bot }
+    не разрешали: { $not_allowed }
+    неизвестно: { $unknown }
+    Имён найдено через Telegram за сутки: { $resolves } из { $limit }
+
+## Время
+
+ago-now = только что
+ago-minutes = { $n ->
+    [one] { $n } минуту назад
+    [few] { $n } минуты назад
+   *[many] { $n } минут назад
+}
+ago-hours = { $n ->
+    [one] { $n } час назад
+    [few] { $n } часа назад
+   *[many] { $n } часов назад
+}
+ago-days = { $n ->
+    [one] { $n } день назад
+    [few] { $n } дня назад
+   *[many] { $n } дней назад
+}
+moment = { $ago } ({ $date })

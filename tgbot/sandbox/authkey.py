@@ -1,0 +1,100 @@
+"""Auth keys and their salts: MTProto 2.0 encryption, server side.
+
+Source: https://core.telegram.org/mtproto/description#defining-aes-key-and-initialization-vector
+"""
+
+import struct
+from hashlib import sha1, sha256
+
+import cryptg
+
+_SALT_SECONDS = 1800
+
+
+class SessionError(Exception):
+    """What came cannot be answered in MTProto; the connection is to be closed."""
+
+
+class AuthKey:
+    """A key that client and server share, and the salts that go with it."""
+
+    __slots__ = (
+        "_first_salt",
+        "_head",
+        "_salts",
+        "_since",
+        "_slot",
+        "_to_client",
+        "_to_server",
+        "key",
+        "name",
+    )
+
+    def __init__(self, key: bytes, first_salt: int, since: float) -> None:
+        self.key = key
+        #: The id of the key as the first eight bytes of a payload name it.
+        self.name = sha1(key).digest()[12:]
+        self._to_server = key[0:36], key[40:76], key[88:120]
+        self._to_client = key[8:44], key[48:84], key[96:128]
+        self._first_salt = first_salt
+        self._since = since
+        self._slot = -1
+        self._salts = (0, 0)
+
+    def __repr__(self) -> str:
+        return f"<AuthKey {self.name.hex()}>"
+
+    def decrypt(self, payload: bytes) -> bytes:
+        """The plain text of a client's payload; `SessionError` if it is not one under this key."""
+        length = len(payload) - 24
+        if length < 48 or length % 16:
+            raise SessionError(f"an encrypted message cannot have {length} bytes")
+        msg_key = payload[8:24]
+        one, two, check = self._to_server
+        plain: bytes = cryptg.decrypt_ige(payload[24:], *_aes(one, two, msg_key))
+        if sha256(check + plain).digest()[8:24] != msg_key:
+            raise SessionError("msg_key is not that of the message")
+        return plain
+
+    def encrypt(self, plain: bytes, padding: bytes) -> bytes:
+        """The payload for a client; plain text and padding together fill blocks of 16 bytes."""
+        plain += padding
+        one, two, check = self._to_client
+        msg_key = sha256(check + plain).digest()[8:24]
+        return self.name + msg_key + bytes(cryptg.encrypt_ige(plain, *_aes(one, two, msg_key)))
+
+    def salt(self, now: float) -> int:
+        """The salt to use at this time."""
+        self._turn(now)
+        return self._salts[0]
+
+    def takes(self, salt: int, now: float) -> bool:
+        """Whether a client may use this salt at this time."""
+        self._turn(now)
+        return salt in self._salts or (
+            salt == self._first_salt and self._since <= now < self._since + 2 * _SALT_SECONDS
+        )
+
+    def future_salts(self, now: float, count: int) -> list[tuple[int, int, int]]:
+        """(valid since, valid until, salt) of this half hour and the next ones."""
+        slot = int(now) // _SALT_SECONDS
+        return [
+            (s * _SALT_SECONDS, (s + 2) * _SALT_SECONDS, self._at(s))
+            for s in range(slot, slot + max(1, min(count, 64)))
+        ]
+
+    def _turn(self, now: float) -> None:
+        slot = int(now) // _SALT_SECONDS
+        if slot != self._slot:
+            self._slot = slot
+            self._salts = (self._at(slot), self._at(slot - 1))
+
+    def _at(self, slot: int) -> int:
+        # Made of the key, so that nothing has to be kept for a restart.
+        digest = sha256(b"salt" + self.key + struct.pack("<q", slot)).digest()
+        return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def _aes(one: bytes, two: bytes, msg_key: bytes) -> tuple[bytes, bytes]:
+    a, b = sha256(msg_key + one).digest(), sha256(two + msg_key).digest()
+    return a[:8] + b[8:24] + a[24:32], b[:8] + a[8:24] + b[24:32]

@@ -1,0 +1,279 @@
+"""Faults as lines that a person types: `help` lists them."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from .faults import Faults
+from .world import World
+
+Deed = Callable[[], Awaitable[str]]
+
+
+class FaultError(Exception):
+    """A line names no fault; the message says what is wrong with it."""
+
+
+async def run(faults: Faults, world: World, line: str) -> str:
+    """Does what a line says and returns a sentence about it, or about what is wrong with the line."""
+    try:
+        return await parse(faults, world, line)()
+    except FaultError as error:
+        return str(error)
+
+
+def parse(faults: Faults, world: World, line: str) -> Deed:
+    """What a line says, checked and ready to be done; `FaultError` if it says nothing that `help` lists."""
+    name, *rest = line.split() or [""]
+    command = _COMMANDS.get(name.lower())
+    if command is None:
+        raise FaultError(f"There is no command {name!r}; help lists them.")
+    words = _Words(world, rest)
+    try:
+        deed = command.build(faults, words)
+        words.end()
+    except FaultError as error:
+        raise FaultError(f"{error} Usage: {name.lower()} {command.usage}".rstrip()) from None
+    return deed
+
+
+class _Words:
+    """The words after a command, taken one by one and checked."""
+
+    def __init__(self, world: World, words: Iterable[str]) -> None:
+        self._world = world
+        self._named: dict[str, str] = {}
+        self._words: list[str] = []
+        for word in words:
+            name, sign, value = word.partition("=")
+            if sign:
+                self._named[name.lower()] = value
+            else:
+                self._words.append(word)
+
+    def word(self, what: str) -> str:
+        if not self._words:
+            raise FaultError(f"{what} is missing.")
+        return self._words.pop(0)
+
+    def left(self) -> bool:
+        return bool(self._words)
+
+    def flag(self, name: str) -> bool:
+        if name in self._words:
+            self._words.remove(name)
+            return True
+        return False
+
+    def whole(self, what: str, text: str | None = None) -> int:
+        text = self.word(what) if text is None else text
+        if not text.isdecimal() or not 0 < int(text) < 1 << 31:
+            raise FaultError(f"{what} must be a whole number above 0, not {text!r}.")
+        return int(text)
+
+    def seconds(self, what: str) -> float:
+        text = self.word(what)
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < 1e6:
+            raise FaultError(f"{what} must be a number of seconds, not {text!r}.")
+        return value
+
+    def switch(self, what: str) -> bool:
+        text = self.word(what).lower()
+        if text not in ("on", "off"):
+            raise FaultError(f"{what} must be on or off, not {text!r}.")
+        return text == "on"
+
+    def times(self) -> int:
+        return self.whole("times", self._named.pop("times", "1"))
+
+    def account(self) -> int | None:
+        """account=…, or the word that comes next; None for everybody."""
+        text = self._named.pop("account", None)
+        if text is None and self._words:
+            text = self._words.pop(0)
+        if text is None:
+            return None
+        accounts = self._world.accounts
+        found = int(text) if text.isdecimal() else accounts.holder(text.removeprefix("@"))
+        if found is None or accounts.get(found) is None:
+            raise FaultError(f"There is no account {text!r} (give an id or an @username).")
+        return found
+
+    def end(self) -> None:
+        left = [*self._words, *self._named]
+        if left:
+            raise FaultError(f"{left[0]!r} is too much.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    usage: str
+    meaning: str
+    build: Callable[[Faults, _Words], Deed]
+
+
+def _say(said: str, call: Callable[[], object]) -> Deed:
+    async def deed() -> str:
+        call()
+        return said
+
+    return deed
+
+
+def _whom(account: int | None) -> str:
+    return "everybody" if account is None else str(account)
+
+
+def _help(faults: Faults, words: _Words) -> Deed:
+    width = max(len(f"{name} {command.usage}") for name, command in _COMMANDS.items())
+    lines = [f"{f'{n} {c.usage}':<{width}}  {c.meaning}" for n, c in _COMMANDS.items()]
+    return _say("\n".join(lines), lambda: None)
+
+
+def _drop(faults: Faults, words: _Words) -> Deed:
+    account = words.account()
+
+    async def deed() -> str:
+        return f"Connections cut: {faults.drop(account)}."
+
+    return deed
+
+
+def _refuse(faults: Faults, words: _Words) -> Deed:
+    seconds = words.seconds("SECONDS")
+    return _say(f"New connections are closed for {seconds:g} s.", partial(faults.refuse, seconds))
+
+
+def _accept(faults: Faults, words: _Words) -> Deed:
+    return _say("New connections are taken.", faults.accept)
+
+
+def _restart(faults: Faults, words: _Words) -> Deed:
+    down = words.seconds("SECONDS") if words.left() else 0.0
+
+    async def deed() -> str:
+        await faults.restart(down)
+        return "Restarted; world, auth keys and logins are as they were."
+
+    return deed
+
+
+def _fail(faults: Faults, words: _Words) -> Deed:
+    after = words.flag("after")
+    method, code, name = words.word("METHOD"), words.whole("CODE"), words.word("NAME")
+    times, account = words.times(), words.account()
+    call = partial(faults.fail, method, code, name, times=times, account=account, after=after)
+    done = ", though carried out" if after else ""
+    return _say(f"The next {times} calls of {method} by {_whom(account)} answer {name}{done}.", call)
+
+
+def _lose_answer(faults: Faults, words: _Words) -> Deed:
+    method, times, account = words.word("METHOD"), words.times(), words.account()
+    call = partial(faults.lose_answer, method, times=times, account=account)
+    return _say(
+        f"The next {times} calls of {method} by {_whom(account)} cut the connection unanswered.", call
+    )
+
+
+def _delay(faults: Faults, words: _Words) -> Deed:
+    seconds = words.seconds("SECONDS")
+    method = words.word("METHOD") if words.left() else None
+    account = words.account()
+    call = partial(faults.delay, seconds, method, account=account)
+    return _say(f"Answers to {method or 'all methods'} for {_whom(account)} wait {seconds:g} s.", call)
+
+
+def _withhold(faults: Faults, words: _Words) -> Deed:
+    account = words.account()
+    return _say(f"Updates are withheld from {_whom(account)}.", partial(faults.withhold, account))
+
+
+def _release(faults: Faults, words: _Words) -> Deed:
+    account = words.account()
+    return _say(f"Updates go to {_whom(account)} again.", partial(faults.release, account))
+
+
+def _updates(said: str, rule: Callable[[Faults, int, int | None], None]) -> Callable[[Faults, _Words], Deed]:
+    def build(faults: Faults, words: _Words) -> Deed:
+        count, account = words.whole("COUNT"), words.account()
+        return _say(
+            f"The next {count} updates for {_whom(account)} {said}.", lambda: rule(faults, count, account)
+        )
+
+    return build
+
+
+def _forget(faults: Faults, words: _Words) -> Deed:
+    account = words.account()
+    return _say(
+        f"The random_ids of {_whom(account)} are forgotten.", partial(faults.forget_random_ids, account)
+    )
+
+
+def _message_ids(faults: Faults, words: _Words) -> Deed:
+    tell = words.switch("on or off")
+    return _say(
+        f"updateMessageID is {'in' if tell else 'left out of'} differences.",
+        lambda: faults.tell_message_ids(tell),
+    )
+
+
+def _slice(faults: Faults, words: _Words) -> Deed:
+    text = words.word("COUNT or off")
+    limit = None if text == "off" else words.whole("COUNT", text)
+    return _say(
+        f"Differences hold {'everything' if limit is None else f'at most {limit} updates'}.",
+        lambda: faults.slice_differences(limit),
+    )
+
+
+def _too_long(faults: Faults, words: _Words) -> Deed:
+    too_long = words.switch("on or off")
+    return _say(
+        f"Differences are {'too long' if too_long else 'as they are'}.",
+        lambda: faults.differences_too_long(too_long),
+    )
+
+
+def _clear(faults: Faults, words: _Words) -> Deed:
+    return _say("No faults.", faults.clear)
+
+
+_COMMANDS = {
+    "help": _Command("", "list the commands", _help),
+    "drop": _Command("[ACCOUNT]", "cut connections", _drop),
+    "refuse": _Command("SECONDS", "close each new connection at once", _refuse),
+    "accept": _Command("", "take refuse back", _accept),
+    "restart": _Command("[SECONDS]", "stop, and start again so much later", _restart),
+    "fail": _Command(
+        "METHOD CODE NAME [times=N] [account=ACCOUNT] [after]",
+        "answer calls with an RPC error; after: having carried them out",
+        _fail,
+    ),
+    "lose-answer": _Command(
+        "METHOD [times=N] [account=ACCOUNT]",
+        "carry calls out and cut the connection unanswered",
+        _lose_answer,
+    ),
+    "delay": _Command("SECONDS [METHOD] [account=ACCOUNT]", "let answers wait; 0 ends it", _delay),
+    "withhold": _Command("[ACCOUNT]", "push no updates", _withhold),
+    "release": _Command("[ACCOUNT]", "push what was withheld", _release),
+    "reorder": _Command(
+        "COUNT [ACCOUNT]", "push the next updates last first", _updates("go out last first", Faults.reorder)
+    ),
+    "repeat": _Command(
+        "COUNT [ACCOUNT]", "push the next updates twice", _updates("go out twice", Faults.repeat)
+    ),
+    "lose": _Command(
+        "COUNT [ACCOUNT]", "never push the next updates", _updates("are never pushed", Faults.lose)
+    ),
+    "forget-random-ids": _Command("[ACCOUNT]", "forget which sends were seen", _forget),
+    "message-ids": _Command("on|off", "updateMessageID in differences", _message_ids),
+    "slice": _Command("COUNT|off", "cut differences into slices", _slice),
+    "too-long": _Command("on|off", "declare each difference too long", _too_long),
+    "clear": _Command("", "take all of it back", _clear),
+}

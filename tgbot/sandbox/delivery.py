@@ -1,0 +1,285 @@
+"""Who is connected, and what of an account's log each session has been sent."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from telethon.tl import types
+
+from . import layers
+from .faults import Faults
+from .logs import Entry
+from .rpc import Caller
+from .session import Session
+from .world import World
+
+#: Updates sent to one session in one turn of the event loop; the rest follows in the next ones.
+BATCH = 200
+#: Further behind than this, a session is told to ask for a difference instead (updatesTooLong).
+TOO_FAR = 10_000
+#: Sessions without a connection that are kept for a client that comes back.
+MAX_DETACHED = 64
+
+_log = logging.getLogger(__name__)
+
+
+class Wire(Protocol):
+    """A connection, as far as it sends."""
+
+    #: False while the client reads too slowly to be sent updates.
+    writable: bool
+
+    def send(self, payload: bytes) -> None:
+        """Writes one payload."""
+
+    def cut(self, reason: str) -> None:
+        """Closes the connection at once; the reason is logged."""
+
+
+class Link:
+    """One MTProto session as the server sees it: its connection, its login and how far it has been sent."""
+
+    __slots__ = (
+        "account",
+        "caller",
+        "held",
+        "key",
+        "own",
+        "passing",
+        "sent_pts",
+        "sent_qts",
+        "session",
+        "stash",
+        "wire",
+    )
+
+    def __init__(self, key: tuple[bytes, int], session: Session, caller: Caller) -> None:
+        self.key = key
+        self.session = session
+        self.caller = caller
+        self.wire: Wire | None = None
+        #: The account whose updates this session gets.
+        self.account: int | None = None
+        self.sent_pts = 0
+        self.sent_qts = 0
+        #: pts above `sent_pts` that a result has told already.
+        self.own: set[int] = set()
+        #: Answers that wait; updates wait behind them.
+        self.held = 0
+        #: Updates outside the log that wait with the others.
+        self.passing: list[Entry] = []
+        self.stash: list[bytes] = []
+
+
+class Delivery:
+    """Sends each connected session what is above the state it was sent, once per turn of the event loop."""
+
+    def __init__(self, world: World, faults: Faults, clock: Callable[[], float]) -> None:
+        self._world = world
+        self._faults = faults
+        self._clock = clock
+        self._links: dict[int, dict[Link, None]] = {}
+        self._detached: OrderedDict[Link, None] = OrderedDict()
+        self._changed: dict[int, None] = {}
+        self._unflushed: dict[Link, None] = {}
+        self._turn_due = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> Callable[[], None]:
+        """Begins to listen to the world in the running loop; returns how to end it."""
+        self._loop = asyncio.get_running_loop()
+        return self._world.subscribe(self.changed, self._pass)
+
+    def reset(self) -> None:
+        """Forgets all sessions."""
+        self._links.clear()
+        self._detached.clear()
+        self._changed.clear()
+        self._unflushed.clear()
+
+    # Sessions.
+
+    def attach(self, link: Link, wire: Wire) -> None:
+        """Gives a session its connection; one that comes back gets what it has not acknowledged."""
+        if link.wire is wire:
+            return
+        returning = link.wire is not None or link in self._detached
+        link.wire = wire
+        self._detached.pop(link, None)
+        if returning:
+            link.session.resume()
+            self.flush_soon(link)
+            if link.account is not None:
+                self.changed(link.account)
+
+    def detach(self, link: Link) -> Link | None:
+        """Takes a session's connection away; returns the session that is forgotten for it, if any."""
+        link.wire = None
+        link.passing.clear()
+        link.stash.clear()
+        self._unflushed.pop(link, None)
+        self._detached[link] = None
+        if len(self._detached) <= MAX_DETACHED:
+            return None
+        oldest, _ = self._detached.popitem(last=False)
+        self.forget(oldest)
+        return oldest
+
+    def forget(self, link: Link) -> None:
+        """Ends a session: nothing is sent to it any more."""
+        self._detached.pop(link, None)
+        self._unflushed.pop(link, None)
+        self._leave(link)
+
+    def before_call(self, link: Link) -> tuple[int, int] | None:
+        """Queues what came before a call, so that its result does not overtake it; returns (account, pts)."""
+        account = link.account
+        if account is None:
+            return None
+        if account in self._changed:
+            self._catch_up(link)
+        return account, self._world.state(account)[0]
+
+    def after_call(self, link: Link, before: tuple[int, int] | None) -> None:
+        """Counts as sent what the call's result tells; a session that became active gets what comes now."""
+        login = link.caller.login
+        account = login.account if link.caller.updates else None
+        if account != link.account:
+            self._leave(link)
+            if account is not None:
+                link.account = account
+                self._links.setdefault(account, {})[link] = None
+                link.sent_pts, link.sent_qts = self._world.state(account)[:2]
+        elif before is not None and account == before[0]:
+            pts = self._world.state(account)[0]
+            if pts == before[1]:
+                return
+            if link.sent_pts == before[1]:
+                link.sent_pts = pts
+            else:
+                link.own.update(range(before[1] + 1, pts + 1))
+
+    def _leave(self, link: Link) -> None:
+        if link.account is not None:
+            links = self._links.get(link.account, {})
+            links.pop(link, None)
+            if not links:
+                self._links.pop(link.account, None)
+        link.account = None
+        link.own.clear()
+        link.passing.clear()
+        link.stash.clear()
+
+    # Sending.
+
+    def changed(self, account: int) -> None:
+        """Notes that an account's log has grown."""
+        if account in self._links:
+            self._changed[account] = None
+            self._turn_soon()
+
+    def nudge(self, account: int | None = None) -> None:
+        """Looks again at what there is to send to an account, or to all."""
+        for each in [account] if account is not None else list(self._links):
+            self.changed(each)
+
+    def flush_soon(self, link: Link) -> None:
+        """Sends what is queued in a session at the end of this turn."""
+        self._unflushed[link] = None
+        self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        if not self._turn_due and self._loop is not None:
+            self._turn_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        changed, self._changed = self._changed, {}
+        for account in changed:
+            for link in list(self._links.get(account, ())):
+                self._guarded(link, self._catch_up)
+        unflushed, self._unflushed = self._unflushed, {}
+        for link in unflushed:
+            self._guarded(link, self._flush)
+
+    def _guarded(self, link: Link, step: Callable[[Link], None]) -> None:
+        try:
+            step(link)
+        except Exception:
+            # This loop serves everybody: whatever is wrong with one session ends that one only.
+            _log.exception("sending to one session failed")
+            if link.wire is not None:
+                link.wire.cut("sending to it failed")
+
+    def _flush(self, link: Link) -> None:
+        if link.wire is not None:
+            for payload in link.session.flush(self._clock()):
+                link.wire.send(payload)
+
+    def _ready(self, link: Link) -> bool:
+        return (
+            link.wire is not None
+            and link.wire.writable
+            and not link.held
+            and not self._faults.withheld(link.account)
+        )
+
+    def _catch_up(self, link: Link) -> None:
+        account = link.account
+        if account is None or not self._ready(link):
+            return
+        login = link.caller.login
+        if login.account != account or self._world.accounts[account].generation != login.generation:
+            self._leave(link)
+            return
+        pts, qts, _, _ = self._world.state(account)
+        if pts - link.sent_pts > TOO_FAR:
+            link.sent_pts, link.sent_qts = pts, qts
+            link.own.clear()
+            self._push(link, [types.UpdatesTooLong()])
+            return
+        updates: list[Any] = []
+        if pts > link.sent_pts or qts > link.sent_qts:
+            entries = self._world.entries(account, link.sent_pts, link.sent_qts, BATCH)
+            for entry in entries:
+                if entry.pts is not None:
+                    link.sent_pts = entry.pts
+                    if link.own and self._told(link, entry):
+                        continue
+                elif entry.qts is not None:
+                    link.sent_qts = entry.qts
+                updates.append(self._world.render(account, (entry,)))
+            if len(entries) == BATCH:
+                self.changed(account)
+        if link.passing:
+            updates += [self._world.render(account, (entry,)) for entry in link.passing]
+            link.passing.clear()
+        if updates or link.stash:
+            self._push(link, updates)
+
+    def _told(self, link: Link, entry: Entry) -> bool:
+        """Whether the result of one of the session's own calls told this entry."""
+        if entry.pts not in link.own:
+            return False
+        link.own.difference_update(range(entry.pts - entry.pts_count + 1, entry.pts + 1))
+        return True
+
+    def _push(self, link: Link, updates: list[Any]) -> None:
+        bodies: list[bytes] = []
+        for update in updates:
+            try:
+                bodies.append(layers.encode(update, link.caller.login.layer))
+            except layers.EncodeError as error:
+                _log.info("an update is not sent: %s", error)
+        for body in self._faults.arrange(link, bodies):
+            link.session.push(body)
+        self.flush_soon(link)
+
+    def _pass(self, account: int, entry: Entry) -> None:
+        for link in list(self._links.get(account, ())):
+            if link.wire is not None and len(link.passing) < BATCH:
+                link.passing.append(entry)
+                self.changed(account)

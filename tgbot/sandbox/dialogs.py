@@ -1,0 +1,177 @@
+"""Messages: what was posted, and each account's own copies of it under ids of its own."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+from telethon.tl import types
+
+CHANNEL_BASE = 1_000_000_000_000
+
+
+def peer_of(marked: int) -> Any:
+    """Returns the TL peer of a marked id: user id, minus group id, or minus (10^12 + channel id)."""
+    if marked > 0:
+        return types.PeerUser(marked)
+    if marked < -CHANNEL_BASE:
+        return types.PeerChannel(-marked - CHANNEL_BASE)
+    return types.PeerChat(-marked)
+
+
+class Post:
+    """What one account posted, shared by all its copies; an edit changes it for all of them."""
+
+    __slots__ = (
+        "action",
+        "copies",
+        "date",
+        "edit_date",
+        "entities",
+        "extras",
+        "forwarded",
+        "markup",
+        "media",
+        "sender",
+        "text",
+    )
+
+    def __init__(
+        self,
+        sender: int,
+        date: int,
+        text: str,
+        *,
+        entities: list[Any] | None = None,
+        media: Any = None,
+        markup: Any = None,
+        forwarded: Any = None,
+        action: Any = None,
+        extras: dict[str, Any] | None = None,
+    ) -> None:
+        self.sender = sender
+        self.date = date
+        self.text = text
+        self.entities = entities
+        self.media = media
+        self.markup = markup
+        self.forwarded = forwarded
+        self.action = action
+        self.edit_date: int | None = None
+        self.extras = extras
+        self.copies: list[Copy] = []
+
+
+class Copy:
+    """One account's copy of a post: its id there, its direction, its dialog."""
+
+    __slots__ = ("deleted", "id", "out", "owner", "peer", "post", "pts", "random_id", "reply_to")
+
+    def __init__(self, owner: int, peer: int, post: Post, *, out: bool, reply_to: int | None) -> None:
+        self.owner = owner
+        self.id = 0
+        self.peer = peer
+        self.post = post
+        self.out = out
+        self.reply_to = reply_to
+        #: The pts with which its owner's log took it.
+        self.pts = 0
+        self.random_id: int | None = None
+        self.deleted = False
+        post.copies.append(self)
+
+    def twin(self, owner: int) -> Copy | None:
+        """Returns the copy that another account has of the same post."""
+        return next((copy for copy in self.post.copies if copy.owner == owner and not copy.deleted), None)
+
+    def message(self) -> Any:
+        """Builds the TL message as its owner sees it now."""
+        post = self.post
+        # In a private dialog only one's own messages name their sender; the peer tells the other one's.
+        sender = types.PeerUser(post.sender) if self.out or self.peer < 0 else None
+        reply = types.MessageReplyHeader(reply_to_msg_id=self.reply_to) if self.reply_to else None
+        if post.action is not None:
+            kind, fields = types.MessageService, {"action": post.action}
+        else:
+            kind = types.Message
+            fields = {
+                "message": post.text,
+                "media": post.media,
+                "reply_markup": post.markup,
+                "entities": post.entities,
+                "fwd_from": post.forwarded,
+                "edit_date": post.edit_date,
+            }
+        if post.extras:
+            fields.update(post.extras)
+            sender = fields.pop("from_id", sender)
+        return kind(
+            id=self.id,
+            peer_id=peer_of(self.peer),
+            date=post.date,
+            out=self.out,
+            from_id=sender,
+            reply_to=fields.pop("reply_to", reply),
+            **fields,
+        )
+
+
+class Dialog:
+    """One account's view of one dialog: its message ids in ascending order and what was read."""
+
+    __slots__ = ("ids", "read_in", "read_out", "unread")
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.read_in = 0
+        self.read_out = 0
+        self.unread = 0
+
+
+class Box:
+    """All message copies of one account. Ids count from 1 over all its dialogs and are never used again."""
+
+    __slots__ = ("_copies", "dialogs")
+
+    def __init__(self) -> None:
+        self._copies: list[Copy | None] = []
+        self.dialogs: dict[int, Dialog] = {}
+
+    def add(self, copy: Copy) -> None:
+        """Files a copy under the next id."""
+        self._copies.append(copy)
+        copy.id = len(self._copies)
+        dialog = self.dialogs.get(copy.peer)
+        if dialog is None:
+            dialog = self.dialogs[copy.peer] = Dialog()
+        dialog.ids.append(copy.id)
+        if not copy.out:
+            dialog.unread += 1
+
+    def get(self, message_id: int) -> Copy | None:
+        """Returns the copy with this id, None if it was never there or is deleted."""
+        if 0 < message_id <= len(self._copies):
+            return self._copies[message_id - 1]
+        return None
+
+    def remove(self, copy: Copy) -> None:
+        """Deletes a copy; its id stays used."""
+        copy.deleted = True
+        self._copies[copy.id - 1] = None
+        dialog = self.dialogs[copy.peer]
+        index = bisect_left(dialog.ids, copy.id)
+        del dialog.ids[index]
+        if not copy.out and copy.id > dialog.read_in:
+            dialog.unread -= 1
+
+    def history(self, peer: int) -> list[int]:
+        """Returns the ids of a dialog in ascending order; not a copy, do not change it."""
+        dialog = self.dialogs.get(peer)
+        return dialog.ids if dialog is not None else []
+
+    def __len__(self) -> int:
+        return len(self._copies)
+
+    def __iter__(self) -> Iterator[Copy]:
+        return (copy for copy in self._copies if copy is not None)

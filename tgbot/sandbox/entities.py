@@ -1,0 +1,70 @@
+"""What the server itself finds in a text: commands, mentions, hashtags, links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from telethon.tl import types
+
+_KINDS: Final = {
+    "command": types.MessageEntityBotCommand,
+    "mention": types.MessageEntityMention,
+    "hashtag": types.MessageEntityHashtag,
+    "email": types.MessageEntityEmail,
+    "url": types.MessageEntityUrl,
+}
+_FOUND: Final = re.compile(
+    # Each alternative starts only where the one before it could not have gone on: no quadratic search.
+    r"(?P<url>\b(?:https?|tg)://[^\s<>\"]*[^\s<>\".,!?)]"
+    r"|(?<![\w@./-])(?:[\w-]+\.)+(?:com|org|net|me|ru|io|dev)\b(?:/[^\s<>\"]*)?)"
+    r"|(?P<email>(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<command>(?<![\w/])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/]))"
+    r"|(?P<mention>(?<!\w)@[A-Za-z][A-Za-z0-9_]{2,31}\b)"
+    r"|(?P<hashtag>(?<!\w)#\w*[^\W\d]\w*)"
+)
+_HINTS: Final = re.compile(r"[/@#.]")
+
+
+def units(text: str) -> int:
+    """Returns the length in UTF-16 code units, which is what entities count in."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def trimmed(text: str, entities: list[Any] | None) -> tuple[str, list[Any]]:
+    """Returns the text without white space around it and the entities moved along and cut to fit."""
+    stripped = text.strip()
+    if not entities:
+        return stripped, []
+    shift = units(text[: len(text) - len(text.lstrip())])
+    total = units(stripped)
+    kept = []
+    for entity in entities:
+        start = max(entity.offset - shift, 0)
+        end = min(entity.offset - shift + entity.length, total)
+        if end > start:
+            entity.offset, entity.length = start, end - start
+            kept.append(entity)
+    return stripped, kept
+
+
+def found(text: str, given: list[Any], *, commands: bool) -> list[Any]:
+    """Returns the sender's entities together with what the server finds outside them, in order."""
+    if not _HINTS.search(text):
+        return given
+    at = at_units = 0
+    taken = [(entity.offset, entity.offset + entity.length) for entity in given]
+    result = list(given)
+    for match in _FOUND.finditer(text):
+        kind = match.lastgroup or ""
+        if kind == "command" and not commands:
+            continue
+        at_units += units(text[at : match.start()])
+        at = match.start()
+        start = at_units
+        length = units(match.group())
+        if any(start < end and begin < start + length for begin, end in taken):
+            continue
+        result.append(_KINDS[kind](start, length))
+    result.sort(key=lambda entity: (entity.offset, -entity.length))
+    return result

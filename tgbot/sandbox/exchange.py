@@ -1,0 +1,397 @@
+"""The auth key exchange, server side, as pure steps: randomness, key and time are arguments.
+
+Source: https://core.telegram.org/mtproto/auth_key
+"""
+
+import random as _random
+import struct
+from collections.abc import Callable
+from enum import Enum
+from hashlib import sha1, sha256
+from typing import Self
+
+import cryptg
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+#: The 2048-bit safe prime that Telegram's servers use; some clients accept no other.
+DH_PRIME = int(
+    "c71caeb9c6b1c9048e6c522f70f13f73980d40238e3e21c14934d037563d930f48198a0aa7c14058229493d22530f4db"
+    "fa336f6e0ac925139543aed44cce7c3720fd51f69458705ac68cd4fe6b6b13abdc9746512969328454f18faf8c595f64"
+    "2477fe96bb2a941d5bcd1d4ac8cc49880708fa9b378e3c4f3a9060bee67cf9a4a4a695811051907e162753b56b0f6b41"
+    "0dba74d8a84b2a14b3144e0ef1284754fd17ed950d5965b4b9dd46582db1178d169c6bc465b0d6ff9ca3928fef5b9ae4"
+    "e418fc15e83ebea0f87fa9ff5eed70050ded2849f47bf959d956850ce929851f0d8115f635b105ee2e4e15d04b2454bf"
+    "6f4fadf034b10403119cd8e3b92fcc5b",
+    16,
+)
+_PRIME_BYTES = DH_PRIME.to_bytes(256, "big")
+_GENERATOR = 3
+_MARGIN = 1 << (2048 - 64)
+
+_REQ_PQ = 0x60469778
+_REQ_PQ_MULTI = 0xBE7E8EF1
+_RES_PQ = 0x05162463
+_REQ_DH_PARAMS = 0xD712E4BE
+_DH_PARAMS_OK = 0xD0E8075C
+_SET_CLIENT_DH_PARAMS = 0xF5045F1F
+_DH_INNER = 0xB5890DBA
+_CLIENT_DH_INNER = 0x6643B654
+_DH_GEN_OK = 0x3BCBF734
+_DH_GEN_RETRY = 0x46DC1FB9
+_DH_GEN_FAIL = 0xA69DAE02
+_VECTOR = 0x1CB5C415
+_MSGS_ACK = 0x62D6B459
+
+#: p_q_inner_data and how many ints follow its new_nonce: (dc), (expires_in).
+_INNER = {
+    0x83C95AEC: (False, False),
+    0xA9F55F95: (True, False),
+    0x3C6A84D4: (False, True),
+    0x56FDDF88: (True, True),
+}
+
+_HEADER = struct.Struct("<qqI")
+
+
+class ExchangeError(Exception):
+    """The client's part of the key exchange is wrong; the connection is to be closed."""
+
+
+class Stage(Enum):
+    """What the exchange waits for."""
+
+    #: req_pq or req_pq_multi.
+    PQ = "req_pq"
+    #: req_DH_params.
+    PARAMS = "req_DH_params"
+    #: set_client_DH_params; also again after a retry.
+    CLIENT = "set_client_DH_params"
+    #: Nothing: `auth_key` and `salt` are there.
+    DONE = "done"
+
+
+class ServerKey:
+    """The RSA key that a client knows the server by."""
+
+    def __init__(self, private: rsa.RSAPrivateKey) -> None:
+        numbers = private.private_numbers()
+        self._private = private
+        self._p, self._q = numbers.p, numbers.q
+        self._dp, self._dq, self._qinv = numbers.dmp1, numbers.dmq1, numbers.iqmp
+        n, e = numbers.public_numbers.n, numbers.public_numbers.e
+        self._n = n
+        #: As `resPQ` names the key: the low 64 bits, signed, of the SHA1 of its TL form.
+        self.fingerprint: int = struct.unpack("<q", sha1(_tl_int(n) + _tl_int(e)).digest()[12:])[0]
+
+    def __repr__(self) -> str:
+        return f"<ServerKey {self.fingerprint & 0xFFFFFFFFFFFFFFFF:016x}>"
+
+    @classmethod
+    def generate(cls) -> Self:
+        return cls(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+    @classmethod
+    def from_pem(cls, pem: str) -> Self:
+        """The key that `to_pem` wrote; ValueError for anything but an unencrypted 2048-bit RSA key."""
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey) or key.key_size != 2048:
+            raise ValueError("the server's key must be an RSA key of 2048 bits")
+        return cls(key)
+
+    def to_pem(self) -> str:
+        """The private key, for a sandbox that shall be known again."""
+        return self._private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        ).decode()
+
+    @property
+    def pem(self) -> str:
+        """The public key as clients take it: PKCS#1, "RSA PUBLIC KEY"."""
+        return (
+            self._private.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+            .decode()
+        )
+
+    def decrypt(self, data: bytes) -> bytes:
+        """The 256 bytes under these, without any padding scheme."""
+        number = int.from_bytes(data, "big")
+        if number >= self._n:
+            raise ExchangeError("encrypted_data is larger than the key's modulus")
+        a, b = pow(number, self._dp, self._p), pow(number, self._dq, self._q)
+        return (b + (a - b) * self._qinv % self._p * self._q).to_bytes(256, "big")
+
+
+class Exchange:
+    """One client's way to an auth key: `step` takes each unencrypted payload and gives the answer.
+
+    `random` gives bytes, `now` seconds; `taken` tells whether an auth key id is in use already (the client is
+    then asked to try again). When `stage` is DONE, `auth_key`, `salt` and `expires_in` (None, or the seconds
+    that a temporary key lasts) are set. After an `ExchangeError` the exchange is over.
+    """
+
+    def __init__(
+        self,
+        key: ServerKey,
+        random: Callable[[int], bytes],
+        now: Callable[[], float],
+        *,
+        dc_id: int | None = None,
+        taken: Callable[[int], bool] = lambda key_id: False,
+    ) -> None:
+        self.stage = Stage.PQ
+        self.auth_key = b""
+        self.salt = 0
+        self.expires_in: int | None = None
+        self._key = key
+        self._bytes = random
+        self._now = now
+        self._dc_id = dc_id
+        self._taken = taken
+        self._last_msg_id = 0
+        self._nonce = b""
+        self._server_nonce = b""
+        self._new_nonce = b""
+        self._pq = (0, 0)
+        self._secret = 0
+        self._aes = (b"", b"")
+        self._retry_id = 0
+
+    def step(self, payload: bytes) -> bytes | None:
+        """The payload that answers this one; None where the client expects nothing."""
+        if len(payload) < 24:
+            raise ExchangeError("an unencrypted message has at least 24 bytes")
+        key_id, _, length = _HEADER.unpack_from(payload)
+        if key_id != 0 or length < 4 or length > len(payload) - 20:
+            raise ExchangeError("not an unencrypted message of the length it names")
+        reader = _Reader(payload[20 : 20 + length])
+        constructor = reader.u32()
+        if constructor == _MSGS_ACK:
+            return None
+        if constructor in (_REQ_PQ, _REQ_PQ_MULTI):
+            # A client may begin anew on the same connection at any time.
+            return self._pack(self._res_pq(reader))
+        if constructor == _REQ_DH_PARAMS and self.stage is Stage.PARAMS:
+            return self._pack(self._dh_params(reader))
+        if constructor == _SET_CLIENT_DH_PARAMS and self.stage is Stage.CLIENT:
+            return self._pack(self._dh_gen(reader))
+        raise ExchangeError(f"{constructor:08x} came where {self.stage.value} was due")
+
+    def _res_pq(self, reader: "_Reader") -> bytes:
+        self._nonce = reader.take(16)
+        self._server_nonce = self._bytes(16)
+        generator = _random.Random(self._bytes(16))
+        first = second = _small_prime(generator)
+        while second == first:
+            second = _small_prime(generator)
+        self._pq = min(first, second), max(first, second)
+        self.stage = Stage.PARAMS
+        pq = (first * second).to_bytes(8, "big")
+        return b"".join(
+            (
+                struct.pack("<I", _RES_PQ),
+                self._nonce,
+                self._server_nonce,
+                _tl_bytes(pq),
+                struct.pack("<IIq", _VECTOR, 1, self._key.fingerprint),
+            )
+        )
+
+    def _dh_params(self, reader: "_Reader") -> bytes:
+        self._check_nonces(reader)
+        p, q = reader.number(), reader.number()
+        if (p, q) != self._pq:
+            raise ExchangeError("p and q are not the factors of pq")
+        if reader.i64() != self._key.fingerprint:
+            raise ExchangeError("the client encrypts for a key that is not the server's")
+        encrypted = reader.bytes()
+        if len(encrypted) != 256:
+            raise ExchangeError("encrypted_data has 256 bytes")
+        clear = self._key.decrypt(encrypted)
+        self._take_inner(_unpad_oaep_plus(clear) or _unpad_sha1(clear))
+        self._aes = _temporary_aes(self._new_nonce, self._server_nonce)
+        # 256 bits are as hard to guess as the key they lead to is long, and eight times as quick as 2048.
+        self._secret = int.from_bytes(self._bytes(32), "big") | 1 << 255
+        g_a = pow(_GENERATOR, self._secret, DH_PRIME).to_bytes(256, "big")
+        inner = b"".join(
+            (
+                struct.pack("<I", _DH_INNER),
+                self._nonce,
+                self._server_nonce,
+                struct.pack("<i", _GENERATOR),
+                _tl_bytes(_PRIME_BYTES),
+                _tl_bytes(g_a),
+                struct.pack("<i", int(self._now())),
+            )
+        )
+        answer = sha1(inner).digest() + inner
+        answer += self._bytes(-len(answer) % 16)
+        self.stage = Stage.CLIENT
+        return b"".join(
+            (
+                struct.pack("<I", _DH_PARAMS_OK),
+                self._nonce,
+                self._server_nonce,
+                _tl_bytes(cryptg.encrypt_ige(answer, *self._aes)),
+            )
+        )
+
+    def _take_inner(self, inner: bytes) -> None:
+        reader = _Reader(inner)
+        flags = _INNER.get(reader.u32())
+        if flags is None:
+            raise ExchangeError("encrypted_data holds no p_q_inner_data")
+        has_dc, has_expiry = flags
+        if reader.number() != self._pq[0] * self._pq[1] or (reader.number(), reader.number()) != self._pq:
+            raise ExchangeError("p_q_inner_data is about another pq")
+        self._check_nonces(reader)
+        self._new_nonce = reader.take(32)
+        if has_dc:
+            dc_id = reader.i32()
+            # Test DCs count from 10000, media DCs below zero.
+            if self._dc_id is not None and abs(dc_id) % 10000 != self._dc_id:
+                raise ExchangeError(f"the client wants DC {dc_id}, this is DC {self._dc_id}")
+        self.expires_in = reader.i32() if has_expiry else None
+
+    def _dh_gen(self, reader: "_Reader") -> bytes:
+        self._check_nonces(reader)
+        encrypted = reader.bytes()
+        if not encrypted or len(encrypted) % 16:
+            raise ExchangeError("encrypted_data is cut in blocks of 16 bytes")
+        clear = cryptg.decrypt_ige(encrypted, *self._aes)
+        inner = _Reader(clear[20:])
+        if inner.u32() != _CLIENT_DH_INNER:
+            raise ExchangeError("set_client_DH_params holds no client_DH_inner_data")
+        self._check_nonces(inner)
+        retry_id, g_b = inner.i64(), inner.number()
+        if sha1(clear[20 : 20 + inner.at]).digest() != clear[:20]:
+            raise ExchangeError("the SHA1 of client_DH_inner_data is wrong")
+        if retry_id != self._retry_id:
+            raise ExchangeError("retry_id is not the previous key's auth_key_aux_hash")
+        if not _MARGIN <= g_b <= DH_PRIME - _MARGIN:
+            return self._gen_answer(_DH_GEN_FAIL, 3, bytes(8))
+        auth_key = pow(g_b, self._secret, DH_PRIME).to_bytes(256, "big")
+        digest = sha1(auth_key).digest()
+        if self._taken(int.from_bytes(digest[12:], "little")):
+            self._retry_id = int.from_bytes(digest[:8], "little", signed=True)
+            return self._gen_answer(_DH_GEN_RETRY, 2, digest[:8])
+        self.auth_key = auth_key
+        salt = bytes(a ^ b for a, b in zip(self._new_nonce[:8], self._server_nonce[:8], strict=True))
+        self.salt = int.from_bytes(salt, "little", signed=True)
+        self.stage = Stage.DONE
+        return self._gen_answer(_DH_GEN_OK, 1, digest[:8])
+
+    def _gen_answer(self, constructor: int, number: int, aux_hash: bytes) -> bytes:
+        new_nonce_hash = sha1(self._new_nonce + bytes([number]) + aux_hash).digest()[4:]
+        return struct.pack("<I", constructor) + self._nonce + self._server_nonce + new_nonce_hash
+
+    def _check_nonces(self, reader: "_Reader") -> None:
+        if reader.take(16) != self._nonce or reader.take(16) != self._server_nonce:
+            raise ExchangeError("the nonces are not those of this exchange")
+
+    def _pack(self, body: bytes) -> bytes:
+        msg_id = max(int(self._now() * (1 << 32)) & ~3 | 1, self._last_msg_id + 4)
+        self._last_msg_id = msg_id
+        return _HEADER.pack(0, msg_id, len(body)) + body
+
+
+class _Reader:
+    """Reads the few TL types the exchange is made of; `ExchangeError` where the bytes end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.at = 0
+        self._data = data
+
+    def take(self, length: int) -> bytes:
+        end = self.at + length
+        if end > len(self._data):
+            raise ExchangeError("the message ends in the middle of a field")
+        data, self.at = self._data[self.at : end], end
+        return data
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def i32(self) -> int:
+        return int.from_bytes(self.take(4), "little", signed=True)
+
+    def i64(self) -> int:
+        return int.from_bytes(self.take(8), "little", signed=True)
+
+    def bytes(self) -> bytes:
+        length, head = self.take(1)[0], 1
+        if length >= 254:
+            length, head = int.from_bytes(self.take(3), "little"), 4
+        data = self.take(length)
+        self.take(-(head + length) % 4)
+        return data
+
+    def number(self) -> int:
+        """A number written as big-endian bytes."""
+        return int.from_bytes(self.bytes(), "big")
+
+
+def _unpad_oaep_plus(clear: bytes) -> bytes | None:
+    """What RSA_PAD hides, or None if this is not RSA_PAD."""
+    hidden = clear[32:]
+    key = bytes(a ^ b for a, b in zip(clear[:32], sha256(hidden).digest(), strict=True))
+    opened = cryptg.decrypt_ige(hidden, key, bytes(32))
+    padded = opened[191::-1]
+    return padded if sha256(key + padded).digest() == opened[192:] else None
+
+
+def _unpad_sha1(clear: bytes) -> bytes:
+    """What the old scheme hides: SHA1, data, anything up to 255 bytes."""
+    data = clear[21:]
+    try:
+        reader = _Reader(data)
+        has_dc, has_expiry = _INNER[reader.u32()]
+        for _ in range(3):
+            reader.bytes()
+        reader.take(16 + 16 + 32 + 4 * (has_dc + has_expiry))
+    except (KeyError, ExchangeError):
+        raise ExchangeError("encrypted_data holds no p_q_inner_data under this key") from None
+    if sha1(data[: reader.at]).digest() != clear[1:21]:
+        raise ExchangeError("the SHA1 of p_q_inner_data is wrong")
+    return data[: reader.at]
+
+
+def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]:
+    one = sha1(new_nonce + server_nonce).digest()
+    two = sha1(server_nonce + new_nonce).digest()
+    three = sha1(new_nonce + new_nonce).digest()
+    return one + two[:12], two[12:] + three + new_nonce[:4]
+
+
+def _small_prime(generator: _random.Random) -> int:
+    """A prime of 30 or 31 bits: two of them make a pq below 2**63."""
+    while True:
+        number = generator.randrange(1 << 29, 1 << 31) | 1
+        # Miller-Rabin with these bases has no false witness below 3.2e9.
+        if all(_passes(number, base) for base in (2, 3, 5, 7)):
+            return number
+
+
+def _passes(number: int, base: int) -> bool:
+    odd, twos = number - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    power = pow(base, odd, number)
+    if power in (1, number - 1):
+        return True
+    for _ in range(twos - 1):
+        power = power * power % number
+        if power == number - 1:
+            return True
+    return False
+
+
+def _tl_bytes(data: bytes) -> bytes:
+    head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
+    return head + data + bytes(-(len(head) + len(data)) % 4)
+
+
+def _tl_int(number: int) -> bytes:
+    return _tl_bytes(number.to_bytes((number.bit_length() + 7) // 8, "big"))

@@ -1,0 +1,162 @@
+"""Layers: the bytes of a request ↔ Telethon's TL objects, for clients of older layers, too.
+
+In memory everything is of Telethon's layer. `layers/*.tl` tells how an older layer differs.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+from telethon.errors import TypeNotFoundError
+from telethon.extensions import BinaryReader
+from telethon.tl import TLObject, TLRequest
+from telethon.tl.alltlobjects import LAYER, tlobjects
+
+from tgbot.sandbox import older
+from tgbot.sandbox.older import EncodeError
+from tgbot.sandbox.schema import BOOL_FALSE, BOOL_TRUE, VECTOR
+from tgbot.sandbox.signatures import members, wraps
+
+__all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode"]
+
+_BOOLS = {int.from_bytes(BOOL_TRUE, "little"): True, int.from_bytes(BOOL_FALSE, "little"): False}
+_GZIP_PACKED = 0x3072CFA1
+_MAX_DEPTH = 64
+#: Bytes that all gzip_packed bodies of one request may unpack to, together.
+_MAX_UNPACKED = 2 << 20
+
+
+class DecodeError(Exception):
+    """These bytes are not a request; `name` is the RPC error (code 400) that Telegram answers."""
+
+    name = "INPUT_FETCH_ERROR"
+
+
+class UnknownConstructor(DecodeError):
+    """No layer known here has this method, or this type."""
+
+    def __init__(self, constructor_id: int, *, method: bool) -> None:
+        super().__init__(f"unknown {'method' if method else 'type'} #{constructor_id:08x}")
+        self.constructor_id = constructor_id
+        self.name = f"INPUT_{'METHOD' if method else 'CONSTRUCTOR'}_INVALID_{constructor_id}_0"
+
+
+def decode(data: bytes, layer: int) -> Any:
+    """The request that `data` is, whole, as a TLRequest of Telethon's; what a wrapper wraps is its `.query`.
+
+    The ids of all known layers are understood, whatever `layer` says: none of them means two things.
+    Bodies may be gzip_packed. Raises UnknownConstructor or DecodeError, never anything else.
+    """
+    reader = _Reader(data)
+    try:
+        request = reader.tgread_object()
+    except (struct.error, BufferError, RuntimeError, ValueError, TypeNotFoundError, zlib.error) as error:
+        # Telethon's messages quote the bytes, which hold texts and hashes: only the kind is passed on.
+        raise DecodeError(f"malformed request: {type(error).__name__}") from None
+    if not isinstance(request, TLRequest):
+        raise UnknownConstructor(int.from_bytes(data[:4], "little"), method=True)
+    if reader.position != len(data):
+        raise DecodeError("bytes follow the request")
+    return request
+
+
+def encode(value: object, layer: int) -> bytes:
+    """The bytes of `value` that a client of `layer` (0 = not known yet) understands.
+
+    `value` is a TLObject, bool, int, str, a list of these (a Vector), or bytes, which are taken as encoded.
+    A layer without a table of its own gets that of the next older one, or the oldest. Members that the
+    layer does not have are left out; EncodeError says that nothing is left.
+    """
+    if isinstance(value, TLObject):
+        if layer >= LAYER or not layer:
+            return bytes(value)
+        body = older.table(layer).encode(value)
+        if body is None:
+            raise EncodeError(type(value).__name__, layer)
+        return body
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bool):
+        return BOOL_TRUE if value else BOOL_FALSE
+    if isinstance(value, int):
+        return struct.pack("<i" if -(1 << 31) <= value < 1 << 31 else "<q", value)
+    if isinstance(value, str):
+        return bytes(TLObject.serialize_bytes(value))
+    if isinstance(value, list | tuple):
+        return VECTOR + struct.pack("<i", len(value)) + b"".join([encode(item, layer) for item in value])
+    raise TypeError(f"{type(value).__name__} has no TL form")
+
+
+class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
+    """Telethon's reader, to which its `from_reader`s come back: bounded, type-checked, and of all layers."""
+
+    stream: bytes
+    position: int
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.stream = data
+        self.depth = 0
+        self.method_depth = 1  # how deep the method is that the wrappers read so far wrap
+        self.unpacked = 0
+
+    def tgread_object(self) -> Any:
+        constructor_id = self.read_int(signed=False)
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise DecodeError("nested too deep")
+        cls = tlobjects.get(constructor_id)
+        if cls is not None:
+            if self.depth == self.method_depth and wraps(cls):
+                self.method_depth += 1
+            value = cls.from_reader(self)
+        elif constructor_id in _BOOLS:
+            value = _BOOLS[constructor_id]
+        elif constructor_id == _GZIP_PACKED and self.depth == self.method_depth:
+            self.method_depth += 1
+            value = self._unpack()
+        else:
+            value = self._read_older(constructor_id)
+        self.depth -= 1
+        _check(value)
+        return value
+
+    def _read_older(self, constructor_id: int) -> Any:
+        found = older.constructors().get(constructor_id)
+        if found is None:
+            raise UnknownConstructor(constructor_id, method=self.depth == self.method_depth)
+        definition, build = found
+        return build(definition.read(self))
+
+    def _unpack(self) -> Any:
+        packed = self.tgread_bytes()
+        inflate = zlib.decompressobj(31)
+        # One more than allowed is asked for: zero would mean no limit.
+        data = inflate.decompress(packed, _MAX_UNPACKED - self.unpacked + 1)
+        self.unpacked += len(data)
+        if not inflate.eof or self.unpacked > _MAX_UNPACKED:
+            raise DecodeError("gzip_packed is cut off or unpacks to too much")
+        outer, position = self.stream, self.position
+        self.stream, self.position = data, 0
+        value = self.tgread_object()
+        if self.position != len(data):
+            raise DecodeError("bytes follow the packed object")
+        self.stream, self.position = outer, position
+        return value
+
+
+def _check(value: Any) -> None:
+    """DecodeError unless the members of `value` are of the types that its definition names."""
+    cls: Any = type(value)
+    for member in members(cls):
+        held = getattr(value, member.name)
+        if held is None:
+            continue
+        for item in held if member.many else (held,):
+            if member.allowed:
+                if getattr(item, "SUBCLASS_OF_ID", None) not in member.allowed:
+                    raise DecodeError(f"{cls.__name__}.{member.name} is of a wrong type")
+            elif not isinstance(item, TLRequest):
+                raise DecodeError(f"{cls.__name__}.{member.name} is not a method")

@@ -1,0 +1,107 @@
+"""The numbered update log of one account: pts for messages, qts for what only bots are told."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any
+
+from telethon.tl import types
+
+from .dialogs import Copy
+
+FIRST_PTS = 1
+FIRST_QTS = 1
+
+
+class Entry:
+    """One update of an account. Without pts and qts it passes: who is not connected never gets it."""
+
+    __slots__ = ("at", "content", "edited", "pts", "pts_count", "qts")
+
+    def __init__(
+        self,
+        content: Any,
+        *,
+        pts: int | None = None,
+        pts_count: int = 0,
+        qts: int | None = None,
+        at: int = 0,
+        edited: bool = False,
+    ) -> None:
+        self.content = content
+        self.pts = pts
+        self.pts_count = pts_count
+        self.qts = qts
+        #: The account's pts when this was logged: orders entries with a qts among those with a pts.
+        self.at = at
+        self.edited = edited
+
+    @property
+    def message(self) -> Copy | None:
+        """The copy that this entry brings as a new message."""
+        return self.content if isinstance(self.content, Copy) and not self.edited else None
+
+    @property
+    def update(self) -> Any:
+        """The TL update, built anew each time, with the message as it is now."""
+        content = self.content
+        if not isinstance(content, Copy):
+            return content
+        kind = types.UpdateEditMessage if self.edited else types.UpdateNewMessage
+        return kind(content.message(), self.pts, self.pts_count)
+
+
+class Log:
+    """Entries in order, found by pts and qts without a scan."""
+
+    __slots__ = ("_bot", "_entries", "pts", "qts")
+
+    def __init__(self) -> None:
+        self.pts = FIRST_PTS
+        self.qts = FIRST_QTS
+        self._entries: list[Entry] = []
+        self._bot: list[Entry] = []
+
+    def add(self, content: Any, pts_count: int = 1, *, edited: bool = False) -> Entry:
+        """Logs an update that takes `pts_count` of pts; a TL update gets its pts set."""
+        self.pts += pts_count
+        entry = Entry(content, pts=self.pts, pts_count=pts_count, at=self.pts, edited=edited)
+        if not edited:
+            content.pts = self.pts
+        if not isinstance(content, Copy):
+            content.pts_count = pts_count
+        self._entries.append(entry)
+        return entry
+
+    def add_bot(self, update: Any) -> Entry:
+        """Logs an update that takes a qts, which is set in it."""
+        self.qts += 1
+        update.qts = self.qts
+        entry = Entry(update, qts=self.qts, at=self.pts)
+        self._bot.append(entry)
+        return entry
+
+    def above(self, pts: int, qts: int, limit: int | None = None) -> list[Entry]:
+        """Returns what lies above a state in the order in which it happened, at most `limit` entries."""
+        if pts >= self.pts:
+            messages: list[Entry] = []
+        else:
+            start = bisect_right(self._entries, pts, key=_pts)
+            messages = self._entries[start : None if limit is None else start + limit]
+        if qts >= self.qts:
+            return messages
+        start = max(qts - FIRST_QTS, 0)
+        events = self._bot[start : None if limit is None else start + limit]
+        if not messages:
+            return events
+        # Stable, and the messages come first: an event logged at pts n happened after the message with pts n.
+        merged = sorted(messages + events, key=_at)
+        return merged if limit is None else merged[:limit]
+
+
+def _pts(entry: Entry) -> int:
+    return entry.pts or 0
+
+
+def _at(entry: Entry) -> int:
+    return entry.at

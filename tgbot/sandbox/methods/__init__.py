@@ -1,0 +1,85 @@
+"""The methods of the pretended Telegram: a TL request in, its answer or an RPC error out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from telethon.tl import functions
+
+from ..rpc import Caller, Later, Login, RpcError
+from ..world import World
+from . import account, auth, bots, chats, contacts, help, history, media, messages, updates, users
+from .calls import Call, Method, Open
+
+_log = logging.getLogger(__name__)
+
+METHODS: Final[dict[type, Method]] = {
+    request: method
+    for namespace in (account, auth, bots, chats, contacts, help, history, media, messages, updates, users)
+    for request, method in namespace.METHODS.items()
+}
+_WRAPPERS: Final = (
+    functions.InvokeAfterMsgRequest,
+    functions.InvokeAfterMsgsRequest,
+    functions.InvokeWithMessagesRangeRequest,
+    functions.InvokeWithTakeoutRequest,
+)
+#: Calls that a client makes before it has said which layer it speaks.
+_BEFORE_LAYER: Final = (functions.auth.BindTempAuthKeyRequest,)
+
+
+def invoke(world: World, caller: Caller, request: Any) -> object:
+    """Answers a call, wrapped or not; raises RpcError. A `Later` is an answer that comes when it comes.
+
+    An authorised call makes `caller.updates` True unless it was wrapped in invokeWithoutUpdates.
+    """
+    login = caller.login
+    wants_updates = True
+    while True:
+        if isinstance(request, functions.InvokeWithLayerRequest):
+            login.layer = request.layer
+        elif isinstance(request, functions.InitConnectionRequest):
+            if request.api_id <= 0:
+                raise RpcError(400, "API_ID_INVALID")
+            login.api_id, login.language = request.api_id, request.lang_code
+        elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
+            wants_updates = False
+        elif not isinstance(request, _WRAPPERS):
+            break
+        request = request.query
+    method = METHODS.get(type(request))
+    if method is None:
+        raise _unknown(world, request)
+    if not login.layer and not isinstance(request, _BEFORE_LAYER):
+        raise RpcError(400, "CONNECTION_NOT_INITED")
+    call = Call(world, caller, None)
+    if login.account is not None:
+        try:
+            call.account = world.alive(login.account, login.generation)
+        except RpcError:
+            if method.open is not Open.ANYONE:
+                raise
+            login.account = None
+    if method.open is not Open.ANYONE:
+        me = call.me
+        if method.open is Open.USERS and me.is_bot:
+            raise RpcError(400, "BOT_METHOD_INVALID")
+        if method.open is Open.BOTS and not me.is_bot:
+            raise RpcError(400, "USER_BOT_REQUIRED")
+    answer = method.answer(call, request)
+    if wants_updates and login.account is not None:
+        caller.updates = True
+    return answer
+
+
+def _unknown(world: World, request: Any) -> RpcError:
+    """Returns the error for a method that the sandbox does not have, and says so once in the log."""
+    name = type(request).__name__
+    if name not in world.unknown_methods:
+        world.unknown_methods.add(name)
+        _log.warning("the sandbox does not know the method %s", name)
+    return RpcError(400, f"INPUT_METHOD_INVALID_{request.CONSTRUCTOR_ID}_0")
+
+
+__all__ = ["Caller", "Later", "Login", "RpcError", "invoke"]

@@ -1,0 +1,144 @@
+"""auth.*: logging in with a phone number or a bot token, logging out."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import auth
+
+from ..accounts import Account
+from ..rpc import RpcError
+from .calls import Call, Method, Open
+
+_NAME_LENGTH: Final = 64
+
+
+def log_in(call: Call, account: Account) -> Any:
+    """Makes this auth key the account's and returns the authorization."""
+    if account.banned:
+        raise RpcError(401, "USER_DEACTIVATED_BAN")
+    if account.deleted:
+        raise RpcError(401, "USER_DEACTIVATED")
+    login = call.login
+    login.account, login.generation = account.id, account.generation
+    login.code_right = False
+    if not account.is_bot and account.language is None:
+        account.language = login.language or None
+    call.account = account
+    return types.auth.Authorization(call.world.view.user(account, account))
+
+
+def _sent_code(call: Call, phone: str) -> Any:
+    login = call.login
+    login.phone = phone
+    login.code_hash = f"{call.world.random.getrandbits(72):018x}"
+    login.code_right = False
+    length = len(call.world.accounts.code)
+    return types.auth.SentCode(types.auth.SentCodeTypeApp(length), login.code_hash)
+
+
+def send_code(call: Call, request: Any) -> Any:
+    _check_api(request.api_id)
+    return _sent_code(call, call.world.accounts.phone(request.phone_number))
+
+
+def resend_code(call: Call, request: Any) -> Any:
+    return _sent_code(call, _expected(call, request))
+
+
+def cancel_code(call: Call, request: Any) -> bool:
+    _expected(call, request)
+    call.login.code_hash = ""
+    return True
+
+
+def sign_in(call: Call, request: Any) -> Any:
+    phone = _expected(call, request)
+    if not request.phone_code:
+        raise RpcError(400, "PHONE_CODE_EMPTY")
+    if request.phone_code != call.world.accounts.code:
+        raise RpcError(400, "PHONE_CODE_INVALID")
+    account = call.world.accounts.by_phone(phone)
+    if account is None:
+        call.login.code_right = True
+        terms = types.help.TermsOfService(types.DataJSON("{}"), "Be kind.", [])
+        return types.auth.AuthorizationSignUpRequired(terms)
+    return log_in(call, account)
+
+
+def sign_up(call: Call, request: Any) -> Any:
+    phone = _expected(call, request)
+    if call.world.accounts.by_phone(phone) is not None:
+        raise RpcError(400, "PHONE_NUMBER_OCCUPIED")
+    if not call.login.code_right:
+        raise RpcError(400, "PHONE_CODE_INVALID")
+    first_name = request.first_name.strip()
+    if not 0 < len(first_name) <= _NAME_LENGTH:
+        raise RpcError(400, "FIRSTNAME_INVALID")
+    if len(request.last_name) > _NAME_LENGTH:
+        raise RpcError(400, "LASTNAME_INVALID")
+    return log_in(call, call.world.accounts.new_user(first_name, request.last_name.strip(), phone=phone))
+
+
+def _expected(call: Call, request: Any) -> str:
+    """Returns the phone number if it and the hash are those of the code that was sent."""
+    phone = call.world.accounts.phone(request.phone_number)
+    if not request.phone_code_hash:
+        raise RpcError(400, "PHONE_CODE_HASH_EMPTY")
+    if phone != call.login.phone or request.phone_code_hash != call.login.code_hash:
+        raise RpcError(400, "PHONE_CODE_EXPIRED")
+    return phone
+
+
+def import_bot_authorization(call: Call, request: Any) -> Any:
+    _check_api(request.api_id)
+    return log_in(call, call.world.accounts.by_token(request.bot_auth_token))
+
+
+def _check_api(api_id: int) -> None:
+    if api_id <= 0:
+        raise RpcError(400, "API_ID_INVALID")
+
+
+def log_out(call: Call, request: Any) -> Any:
+    call.login.account = None
+    call.caller.updates = False
+    return types.auth.LoggedOut()
+
+
+def no_other_dc(call: Call, request: Any) -> Any:
+    raise RpcError(400, "DC_ID_INVALID")
+
+
+def no_password(call: Call, request: Any) -> Any:
+    raise RpcError(400, "PASSWORD_HASH_INVALID")
+
+
+def reset_authorizations(call: Call, request: Any) -> bool:
+    call.me.generation += 1
+    call.login.generation = call.me.generation
+    return True
+
+
+def export_login_token(call: Call, request: Any) -> Any:
+    expires = call.world.date() + 30
+    return types.auth.LoginToken(expires, call.world.random.randbytes(32))
+
+
+METHODS: Final = {
+    auth.SendCodeRequest: Method(send_code, Open.ANYONE),
+    auth.ResendCodeRequest: Method(resend_code, Open.ANYONE),
+    auth.CancelCodeRequest: Method(cancel_code, Open.ANYONE),
+    auth.SignInRequest: Method(sign_in, Open.ANYONE),
+    auth.SignUpRequest: Method(sign_up, Open.ANYONE),
+    auth.ImportBotAuthorizationRequest: Method(import_bot_authorization, Open.ANYONE),
+    auth.LogOutRequest: Method(log_out),
+    auth.ExportAuthorizationRequest: Method(no_other_dc),
+    auth.ImportAuthorizationRequest: Method(no_other_dc, Open.ANYONE),
+    auth.ExportLoginTokenRequest: Method(export_login_token, Open.ANYONE),
+    auth.CheckPasswordRequest: Method(no_password, Open.ANYONE),
+    auth.ResetAuthorizationsRequest: Method(reset_authorizations, Open.USERS),
+    auth.BindTempAuthKeyRequest: Method(lambda call, request: True, Open.ANYONE),
+    auth.DropTempAuthKeysRequest: Method(lambda call, request: True, Open.ANYONE),
+}

@@ -1,0 +1,142 @@
+"""bots.*: what a bot says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import bots
+
+from ..accounts import Account, BotProfile
+from ..rpc import RpcError
+from .calls import Call, Method, Open
+
+_COMMAND: Final = re.compile(r"[a-z0-9_]{1,32}")
+_LANGUAGE: Final = re.compile(r"(?:[a-z]{2,3})?")
+_COMMANDS: Final = 100
+_COMMAND_TEXT: Final = 256
+_NAME: Final = 64
+_ABOUT: Final = 120
+_DESCRIPTION: Final = 512
+_SCOPES: Final = {
+    types.BotCommandScopeDefault: "default",
+    types.BotCommandScopeUsers: "users",
+    types.BotCommandScopeChats: "chats",
+    types.BotCommandScopeChatAdmins: "chat_admins",
+}
+
+
+def _profile(call: Call) -> BotProfile:
+    profile = call.me.profile
+    if profile is None:
+        raise RpcError(400, "USER_BOT_REQUIRED")
+    return profile
+
+
+def _key(call: Call, request: Any) -> tuple[str, str]:
+    """Returns what a command list is kept under: its scope, and its language."""
+    scope = request.scope
+    name = _SCOPES.get(type(scope))
+    if name is None:
+        peer = call.peer(scope.peer)
+        number = peer.id if isinstance(peer, Account) else peer.marked
+        name = f"{type(scope).__name__} {number}"
+        if isinstance(scope, types.BotCommandScopePeerUser):
+            name += f" {call.user(scope.user_id).id}"
+    return name, _language(request.lang_code)
+
+
+def _language(code: str) -> str:
+    if not _LANGUAGE.fullmatch(code):
+        raise RpcError(400, "LANG_CODE_INVALID")
+    return code
+
+
+def set_bot_commands(call: Call, request: Any) -> bool:
+    profile = _profile(call)
+    key = _key(call, request)
+    if len(request.commands) > _COMMANDS:
+        raise RpcError(400, "BOT_COMMANDS_TOO_MUCH")
+    for command in request.commands:
+        if not _COMMAND.fullmatch(command.command):
+            raise RpcError(400, "BOT_COMMAND_INVALID")
+        if not 0 < len(command.description) <= _COMMAND_TEXT:
+            raise RpcError(400, "BOT_COMMAND_DESCRIPTION_INVALID")
+    profile.commands[key] = list(request.commands)
+    profile.version += 1
+    return True
+
+
+def get_bot_commands(call: Call, request: Any) -> list[Any]:
+    return _profile(call).commands.get(_key(call, request), [])
+
+
+def reset_bot_commands(call: Call, request: Any) -> bool:
+    profile = _profile(call)
+    if profile.commands.pop(_key(call, request), None) is not None:
+        profile.version += 1
+    return True
+
+
+def _own(call: Call, request: Any) -> tuple[Account, BotProfile]:
+    """Returns the bot whose texts are meant: the caller, who may name itself."""
+    if call.me.is_bot and (request.bot is None or call.user(request.bot, "BOT_INVALID") is call.me):
+        return call.me, _profile(call)
+    raise RpcError(400, "USER_BOT_REQUIRED" if request.bot is None else "BOT_INVALID")
+
+
+def set_bot_info(call: Call, request: Any) -> bool:
+    bot, profile = _own(call, request)
+    language = _language(request.lang_code)
+    given = (
+        (request.name, _NAME, "BOT_TITLE_INVALID", profile.names),
+        (request.about, _ABOUT, "ABOUT_TOO_LONG", profile.abouts),
+        (request.description, _DESCRIPTION, "DESCRIPTION_TOO_LONG", profile.descriptions),
+    )
+    for text, limit, error, _ in given:
+        if text is not None and len(text) > limit:
+            raise RpcError(400, error)
+    for text, _, _, texts in given:
+        if text:
+            texts[language] = text
+        elif text is not None:
+            texts.pop(language, None)
+    if not language:
+        bot.first_name = profile.names.get("", bot.first_name)
+        bot.about = profile.abouts.get("", "")
+    profile.version += 1
+    return True
+
+
+def get_bot_info(call: Call, request: Any) -> Any:
+    bot, profile = _own(call, request)
+    language = _language(request.lang_code)
+    texts = (profile.names, profile.abouts, profile.descriptions)
+    name, about, description = (each.get(language, each.get("", "")) for each in texts)
+    return types.bots.BotInfo(name or bot.first_name, about, description)
+
+
+def set_menu_button(call: Call, request: Any) -> bool:
+    _profile(call).menus[_menu_of(call, request)] = request.button
+    return True
+
+
+def get_menu_button(call: Call, request: Any) -> Any:
+    menus = _profile(call).menus
+    return menus.get(_menu_of(call, request)) or menus.get(0) or types.BotMenuButtonDefault()
+
+
+def _menu_of(call: Call, request: Any) -> int:
+    return 0 if isinstance(request.user_id, types.InputUserEmpty) else call.user(request.user_id).id
+
+
+METHODS: Final = {
+    bots.SetBotCommandsRequest: Method(set_bot_commands, Open.BOTS),
+    bots.GetBotCommandsRequest: Method(get_bot_commands, Open.BOTS),
+    bots.ResetBotCommandsRequest: Method(reset_bot_commands, Open.BOTS),
+    bots.SetBotInfoRequest: Method(set_bot_info),
+    bots.GetBotInfoRequest: Method(get_bot_info),
+    bots.SetBotMenuButtonRequest: Method(set_menu_button, Open.BOTS),
+    bots.GetBotMenuButtonRequest: Method(get_menu_button, Open.BOTS),
+}

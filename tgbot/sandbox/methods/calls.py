@@ -1,0 +1,112 @@
+"""What every method is given, and whom a method is open to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from telethon.tl import types
+
+from ..accounts import Account
+from ..chats import Chat
+from ..dialogs import CHANNEL_BASE
+from ..rpc import Caller, Login, RpcError
+from ..world import World
+
+
+class Open(Enum):
+    """Whom a method is open to."""
+
+    #: Also before the login.
+    ANYONE = "anyone"
+    #: Users and bots.
+    BOTH = "both"
+    #: Users; a bot gets BOT_METHOD_INVALID.
+    USERS = "users"
+    #: Bots; a user gets USER_BOT_REQUIRED.
+    BOTS = "bots"
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call: the world, who calls, and on whose behalf."""
+
+    world: World
+    caller: Caller
+    account: Account | None
+
+    @property
+    def login(self) -> Login:
+        return self.caller.login
+
+    @property
+    def me(self) -> Account:
+        """The account that is logged in."""
+        if self.account is None:
+            raise RpcError(401, "AUTH_KEY_UNREGISTERED")
+        return self.account
+
+    # -- whom a call names
+
+    def user(self, given: Any, error: str = "USER_ID_INVALID") -> Account:
+        """Returns the user of an InputUser or InputPeer; raises 400 `error` where hash or id do not fit."""
+        me = self.me
+        if isinstance(given, types.InputUserSelf | types.InputPeerSelf):
+            return me
+        if isinstance(given, types.InputUser | types.InputPeerUser):
+            user = self.world.accounts.get(given.user_id)
+            if user is not None and self._knows(me, user, given.access_hash):
+                return user
+        elif isinstance(given, types.InputUserFromMessage | types.InputPeerUserFromMessage):
+            if me.is_bot:
+                raise RpcError(400, "FROM_MESSAGE_BOT_DISABLED")
+            user = self.world.accounts.get(given.user_id)
+            copy = me.box.get(given.msg_id)
+            if user is not None and copy is not None and copy.post.sender == user.id:
+                return user
+        raise RpcError(400, error)
+
+    def _knows(self, me: Account, user: Account, access_hash: int) -> bool:
+        if access_hash == self.world.accounts.access_hash(me.id, user.id):
+            return True
+        # A bot may come without a hash to those who wrote to it.
+        return me.is_bot and access_hash == 0 and (user.id in me.started or user is me)
+
+    def chat(self, given: Any, error: str = "PEER_ID_INVALID") -> Chat:
+        """Returns the group or channel of an InputPeer or InputChannel."""
+        world = self.world
+        if isinstance(given, types.InputPeerChat):
+            chat = world.chats.get(-given.chat_id)
+            if chat is not None and self.me.id in chat.members:
+                return chat
+        elif isinstance(given, types.InputPeerChannel | types.InputChannel):
+            chat = world.chats.get(-CHANNEL_BASE - given.channel_id)
+            if chat is not None:
+                expected = world.accounts.access_hash(self.me.id, chat.id, kind=b"channel")
+                by_zero = self.me.is_bot and given.access_hash == 0 and self.me.id in chat.members
+                if given.access_hash == expected or by_zero:
+                    return chat
+            raise RpcError(400, "CHANNEL_INVALID")
+        raise RpcError(400, error)
+
+    def peer(self, given: Any) -> Account | Chat:
+        """Returns whom an InputPeer names; raises PEER_ID_INVALID."""
+        if isinstance(given, types.InputPeerChat | types.InputPeerChannel):
+            return self.chat(given)
+        return self.user(given, "PEER_ID_INVALID")
+
+    # -- answers
+
+    def updates(self, updates: list[Any], marked: list[int]) -> Any:
+        """Wraps updates with the users and chats named by marked ids."""
+        users, chats = self.world.view.beside(self.me, dict.fromkeys(marked), complete=True)
+        return types.Updates(updates, users, chats, self.world.date(), 0)
+
+
+class Method(NamedTuple):
+    """How a method is answered and whom it is open to."""
+
+    answer: Callable[[Call, Any], object]
+    open: Open = Open.BOTH

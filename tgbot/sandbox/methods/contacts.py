@@ -1,0 +1,100 @@
+"""contacts.*: usernames, blocks, the address book."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import contacts
+
+from ..accounts import Account
+from ..rpc import RpcError
+from .calls import Call, Method, Open
+
+
+def resolve_username(call: Call, request: Any) -> Any:
+    world = call.world
+    found = world.accounts.resolve(request.username)
+    users, chats = world.view.beside(call.me, [found], complete=True)
+    peer = types.PeerUser(found) if found > 0 else types.PeerChannel(world.chats[found].id)
+    return types.contacts.ResolvedPeer(peer, chats, users)
+
+
+def resolve_phone(call: Call, request: Any) -> Any:
+    user = call.world.accounts.by_phone(request.phone.lstrip("+"))
+    if user is None:
+        raise RpcError(400, "PHONE_NOT_OCCUPIED")
+    return types.contacts.ResolvedPeer(types.PeerUser(user.id), [], [call.world.view.user(call.me, user)])
+
+
+def _blockable(call: Call, given: Any) -> Account:
+    user = call.user(given, "PEER_ID_INVALID")
+    if user is call.me:
+        raise RpcError(400, "CONTACT_ID_INVALID")
+    return user
+
+
+def block(call: Call, request: Any) -> bool:
+    call.world.block(call.me.id, _blockable(call, request.id).id)
+    return True
+
+
+def unblock(call: Call, request: Any) -> bool:
+    call.world.block(call.me.id, _blockable(call, request.id).id, blocked=False)
+    return True
+
+
+def get_blocked(call: Call, request: Any) -> Any:
+    ids = sorted(call.me.blocked)
+    date = call.world.date()
+    users, _ = call.world.view.beside(call.me, ids, complete=True)
+    return types.contacts.Blocked(
+        [types.PeerBlocked(types.PeerUser(number), date) for number in ids], [], users
+    )
+
+
+def get_contacts(call: Call, request: Any) -> Any:
+    me = call.me
+    ids = sorted(me.contacts)
+    users, _ = call.world.view.beside(me, ids, complete=True)
+    mutual = [me.id in call.world.accounts[number].contacts for number in ids]
+    listed = [types.Contact(number, both) for number, both in zip(ids, mutual, strict=True)]
+    return types.contacts.Contacts(listed, 0, users)
+
+
+def add_contact(call: Call, request: Any) -> Any:
+    user = call.user(request.id, "CONTACT_ID_INVALID")
+    if not request.first_name:
+        raise RpcError(400, "CONTACT_NAME_EMPTY")
+    call.me.contacts.add(user.id)
+    return call.updates([types.UpdatePeerSettings(types.PeerUser(user.id), types.PeerSettings())], [user.id])
+
+
+def import_contacts(call: Call, request: Any) -> Any:
+    imported, users = [], []
+    for given in request.contacts:
+        user = call.world.accounts.by_phone(given.phone.lstrip("+"))
+        if user is not None:
+            call.me.contacts.add(user.id)
+            imported.append(types.ImportedContact(user.id, given.client_id))
+            users.append(call.world.view.user(call.me, user))
+    return types.contacts.ImportedContacts(imported, [], [], users)
+
+
+def delete_contacts(call: Call, request: Any) -> Any:
+    users = [call.user(given) for given in request.id]
+    call.me.contacts.difference_update(user.id for user in users)
+    return call.updates([], [user.id for user in users])
+
+
+METHODS: Final = {
+    contacts.ResolveUsernameRequest: Method(resolve_username),
+    contacts.ResolvePhoneRequest: Method(resolve_phone, Open.USERS),
+    contacts.BlockRequest: Method(block, Open.USERS),
+    contacts.UnblockRequest: Method(unblock, Open.USERS),
+    contacts.GetBlockedRequest: Method(get_blocked, Open.USERS),
+    contacts.GetContactsRequest: Method(get_contacts, Open.USERS),
+    contacts.AddContactRequest: Method(add_contact, Open.USERS),
+    contacts.ImportContactsRequest: Method(import_contacts, Open.USERS),
+    contacts.DeleteContactsRequest: Method(delete_contacts, Open.USERS),
+}

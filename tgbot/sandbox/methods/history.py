@@ -1,0 +1,197 @@
+"""messages.*: what reads: dialogs, histories, single messages."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import channels, messages
+
+from ..accounts import Account
+from ..chats import Chat
+from ..dialogs import Copy, peer_of
+from ..rpc import RpcError
+from ..view import mentioned
+from .calls import Call, Method, Open
+
+_PAGE: Final = 100
+_DIALOGS_PAGE: Final = 500
+
+
+def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[Any], list[Any]]:
+    """Returns (chats, users), in the order of TL's answers, for messages and further marked ids."""
+    marked = dict.fromkeys([number for copy in copies for number in mentioned(copy)])
+    marked.update(dict.fromkeys(more))
+    users, chats = call.world.view.beside(call.me, marked, complete=True)
+    return chats, users
+
+
+def _marked(peer: Account | Chat) -> int:
+    return peer.marked if isinstance(peer, Chat) else peer.id
+
+
+def _page(call: Call, copies: list[Copy], total: int, marked: int) -> Any:
+    chats, users = _beside(call, copies, marked)
+    found = [copy.message() for copy in copies]
+    if len(copies) < total:
+        return types.messages.MessagesSlice(total, found, [], chats, users)
+    return types.messages.Messages(found, [], chats, users)
+
+
+def get_history(call: Call, request: Any) -> Any:
+    peer = call.peer(request.peer)
+    if isinstance(peer, Chat) and peer.channel:
+        return types.messages.ChannelMessages(peer.pts, 0, [], [], *_beside(call, [], peer.marked))
+    ids = call.me.box.history(_marked(peer))
+    copies = _window(call.me, ids, request)
+    return _page(call, copies, len(ids), _marked(peer))
+
+
+def _window(me: Account, ids: list[int], request: Any) -> list[Copy]:
+    """Returns the copies that the offsets ask for, newest first."""
+    if request.offset_id:
+        end = bisect_left(ids, request.offset_id)
+    elif getattr(request, "offset_date", None):
+        date = (
+            request.offset_date.timestamp()
+            if hasattr(request.offset_date, "timestamp")
+            else request.offset_date
+        )
+        end = bisect_left(ids, date, key=lambda number: _date(me, number))
+    else:
+        end = len(ids)
+    end = max(min(end - request.add_offset, len(ids)), 0)
+    start = max(end - min(max(request.limit, 0), _PAGE), 0)
+    if request.max_id:
+        end = min(end, bisect_left(ids, request.max_id))
+    if request.min_id:
+        start = max(start, bisect_right(ids, request.min_id))
+    return [copy for number in reversed(ids[start:end]) if (copy := me.box.get(number)) is not None]
+
+
+def _date(me: Account, number: int) -> int:
+    copy = me.box.get(number)
+    return copy.post.date if copy is not None else 0
+
+
+def search(call: Call, request: Any) -> Any:
+    me = call.me
+    if isinstance(request.peer, types.InputPeerEmpty):
+        raise RpcError(400, "PEER_ID_INVALID")
+    peer = call.peer(request.peer)
+    wanted = request.q.casefold()
+    marked = _marked(peer)
+    ids = [
+        number
+        for number in me.box.history(marked)
+        if (copy := me.box.get(number)) is not None and wanted in copy.post.text.casefold()
+    ]
+    return _page(call, _window(me, ids, request), len(ids), marked)
+
+
+def get_messages(call: Call, request: Any) -> Any:
+    me = call.me
+    copies: list[Copy] = []
+    result: list[Any] = []
+    for wanted in request.id[:_PAGE]:
+        number = getattr(wanted, "id", 0)
+        copy = me.box.get(number)
+        if isinstance(wanted, types.InputMessageReplyTo) and copy is not None:
+            copy = me.box.get(copy.reply_to or 0)
+        if copy is None:
+            result.append(types.MessageEmpty(number, peer_id=None))
+        else:
+            copies.append(copy)
+            result.append(copy.message())
+    return types.messages.Messages(result, [], *_beside(call, copies))
+
+
+def get_channel_messages(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    result = [types.MessageEmpty(getattr(wanted, "id", 0), peer_id=None) for wanted in request.id[:_PAGE]]
+    return types.messages.ChannelMessages(chat.pts, len(result), result, [], *_beside(call, [], chat.marked))
+
+
+def read_history(call: Call, request: Any) -> Any:
+    me = call.me
+    count = call.world.read(me, _marked(call.peer(request.peer)), request.max_id)
+    return types.messages.AffectedMessages(me.log.pts, count)
+
+
+# -- dialogs
+
+
+def _dialog(me: Account, peer: int) -> Any:
+    dialog = me.box.dialogs[peer]
+    return types.Dialog(
+        peer=peer_of(peer),
+        top_message=dialog.ids[-1],
+        read_inbox_max_id=dialog.read_in,
+        read_outbox_max_id=dialog.read_out,
+        unread_count=dialog.unread,
+        unread_mentions_count=0,
+        unread_reactions_count=0,
+        unread_poll_votes_count=0,
+        notify_settings=types.PeerNotifySettings(),
+    )
+
+
+def get_dialogs(call: Call, request: Any) -> Any:
+    me = call.me
+    tops = sorted(
+        ((dialog.ids[-1], peer) for peer, dialog in me.box.dialogs.items() if dialog.ids), reverse=True
+    )
+    total = len(tops)
+    if request.folder_id:
+        tops = []
+    if request.offset_id:
+        tops = [(top, peer) for top, peer in tops if top < request.offset_id]
+    limit = min(request.limit or _PAGE, _DIALOGS_PAGE)
+    shown = tops[:limit]
+    copies = [copy for top, _ in shown if (copy := me.box.get(top)) is not None]
+    chats, users = _beside(call, copies, *(peer for _, peer in shown))
+    parts = ([_dialog(me, peer) for _, peer in shown], [copy.message() for copy in copies], chats, users)
+    if len(shown) < len(tops) or request.offset_id:
+        return types.messages.DialogsSlice(total, *parts)
+    return types.messages.Dialogs(*parts)
+
+
+def get_pinned_dialogs(call: Call, request: Any) -> Any:
+    return types.messages.PeerDialogs([], [], [], [], _state(call))
+
+
+def get_peer_dialogs(call: Call, request: Any) -> Any:
+    me = call.me
+    peers = [
+        _marked(call.peer(each.peer)) for each in request.peers if isinstance(each, types.InputDialogPeer)
+    ]
+    known = [peer for peer in peers if me.box.history(peer)]
+    copies = [copy for peer in known if (copy := me.box.get(me.box.history(peer)[-1])) is not None]
+    chats, users = _beside(call, copies, *peers)
+    found = [copy.message() for copy in copies]
+    return types.messages.PeerDialogs(
+        [_dialog(me, peer) for peer in known], found, chats, users, _state(call)
+    )
+
+
+def _state(call: Call) -> Any:
+    return types.updates.State(*call.world.state(call.me.id), 0)
+
+
+def get_peer_settings(call: Call, request: Any) -> Any:
+    peer = call.peer(request.peer)
+    return types.messages.PeerSettings(types.PeerSettings(), *_beside(call, [], _marked(peer)))
+
+
+METHODS: Final = {
+    messages.GetHistoryRequest: Method(get_history, Open.USERS),
+    messages.SearchRequest: Method(search, Open.USERS),
+    messages.GetMessagesRequest: Method(get_messages),
+    channels.GetMessagesRequest: Method(get_channel_messages),
+    messages.ReadHistoryRequest: Method(read_history, Open.USERS),
+    messages.GetDialogsRequest: Method(get_dialogs, Open.USERS),
+    messages.GetPinnedDialogsRequest: Method(get_pinned_dialogs, Open.USERS),
+    messages.GetPeerDialogsRequest: Method(get_peer_dialogs, Open.USERS),
+    messages.GetPeerSettingsRequest: Method(get_peer_settings, Open.USERS),
+}

@@ -1,0 +1,120 @@
+"""Media of a message and upload.*: what is sent in, and how readers see it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import upload
+
+from ..rpc import RpcError
+from .calls import Call, Method, Open
+
+_DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
+_REFERENCE: Final = b"\x01sandbox"
+
+
+def as_message_media(call: Call, given: Any) -> Any:
+    """Returns the MessageMedia of an InputMedia; raises MEDIA_INVALID for a kind that the sandbox lacks."""
+    if isinstance(given, types.InputMediaContact):
+        account = call.world.accounts.by_phone(given.phone_number.removeprefix("+"))
+        return types.MessageMediaContact(
+            given.phone_number, given.first_name, given.last_name, given.vcard, account.id if account else 0
+        )
+    if isinstance(given, types.InputMediaUploadedPhoto):
+        return types.MessageMediaPhoto(photo=_new_photo(call, given.file), spoiler=given.spoiler)
+    if isinstance(given, types.InputMediaUploadedDocument):
+        return types.MessageMediaDocument(document=_new_document(call, given), spoiler=given.spoiler)
+    if isinstance(given, types.InputMediaPhoto):
+        stored = call.world.files.get(given.id.id, given.id.access_hash, "MEDIA_EMPTY")
+        return types.MessageMediaPhoto(photo=stored.value, spoiler=given.spoiler)
+    if isinstance(given, types.InputMediaDocument):
+        stored = call.world.files.get(given.id.id, given.id.access_hash, "MEDIA_EMPTY")
+        return types.MessageMediaDocument(document=stored.value, spoiler=given.spoiler)
+    if isinstance(given, types.InputMediaGeoPoint):
+        return types.MessageMediaGeo(_geo(call, given.geo_point))
+    if isinstance(given, types.InputMediaVenue):
+        place = (given.title, given.address, given.provider, given.venue_id, given.venue_type)
+        return types.MessageMediaVenue(_geo(call, given.geo_point), *place)
+    if isinstance(given, types.InputMediaDice):
+        sides = _DICE.get(given.emoticon.rstrip("\ufe0f"))
+        if sides is None:
+            raise RpcError(400, "EMOTICON_INVALID")
+        return types.MessageMediaDice(call.world.random.randint(1, sides), given.emoticon)
+    if isinstance(given, types.InputMediaEmpty):
+        raise RpcError(400, "MEDIA_EMPTY")
+    raise RpcError(400, "MEDIA_INVALID")
+
+
+def _geo(call: Call, point: Any) -> Any:
+    if not isinstance(point, types.InputGeoPoint):
+        raise RpcError(400, "GEO_POINT_INVALID")
+    return types.GeoPoint(point.long, point.lat, _number(call), point.accuracy_radius)
+
+
+def _number(call: Call) -> int:
+    return call.world.random.getrandbits(62) or 1
+
+
+def _upload(call: Call, file: Any) -> bytes:
+    if not isinstance(file, types.InputFile | types.InputFileBig):
+        raise RpcError(400, "MEDIA_INVALID")
+    return call.world.files.finish(call.me.id, file.id, file.parts)
+
+
+def _new_photo(call: Call, file: Any) -> Any:
+    content = _upload(call, file)
+    sizes = [types.PhotoSize("x", 800, 600, len(content))]
+    world = call.world
+    photo = types.Photo(_number(call), _number(call), _REFERENCE, world.date(), sizes, world.dc_id)
+    world.files.store(photo, content)
+    return photo
+
+
+def _new_document(call: Call, given: Any) -> Any:
+    content = _upload(call, given.file)
+    world = call.world
+    attributes = list(given.attributes)
+    if given.file.name and not any(isinstance(each, types.DocumentAttributeFilename) for each in attributes):
+        attributes.append(types.DocumentAttributeFilename(given.file.name))
+    document = types.Document(
+        _number(call),
+        _number(call),
+        _REFERENCE,
+        world.date(),
+        given.mime_type,
+        len(content),
+        world.dc_id,
+        attributes,
+    )
+    world.files.store(document, content)
+    return document
+
+
+def upload_media(call: Call, request: Any) -> Any:
+    return as_message_media(call, request.media)
+
+
+def save_part(call: Call, request: Any) -> bool:
+    call.world.files.save_part(call.me.id, request.file_id, request.file_part, request.bytes)
+    return True
+
+
+def get_file(call: Call, request: Any) -> Any:
+    location = request.location
+    if not isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
+        raise RpcError(400, "LOCATION_INVALID")
+    if request.offset < 0:
+        raise RpcError(400, "OFFSET_INVALID")
+    if not 0 < request.limit <= 1024 * 1024:
+        raise RpcError(400, "LIMIT_INVALID")
+    stored = call.world.files.get(location.id, location.access_hash, "FILE_REFERENCE_EXPIRED")
+    content = stored.content[request.offset : request.offset + request.limit]
+    return types.upload.File(types.storage.FileUnknown(), call.world.date(), content)
+
+
+METHODS: Final = {
+    upload.SaveFilePartRequest: Method(save_part, Open.BOTH),
+    upload.SaveBigFilePartRequest: Method(save_part, Open.BOTH),
+    upload.GetFileRequest: Method(get_file, Open.BOTH),
+}

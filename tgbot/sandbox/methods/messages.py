@@ -1,0 +1,301 @@
+"""messages.*: what writes, edits, deletes, forwards and presses."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import messages
+
+from ..accounts import Account
+from ..chats import Chat
+from ..dialogs import Copy, Post
+from ..entities import found, trimmed
+from ..rpc import Later, RpcError
+from ..view import mentioned
+from .calls import Call, Method, Open
+from .media import as_message_media
+
+_TEXT_LENGTH: Final = 4096
+_CAPTION_LENGTH: Final = 1024
+_START_PARAM_LENGTH: Final = 64
+_CALLBACK_BYTES: Final = 64
+_PRESS_TEXT_LENGTH: Final = 200
+
+
+# -- sending
+
+
+def send_message(call: Call, request: Any) -> Any:
+    to = _writable(call, request.peer)
+    text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
+    if not text:
+        raise RpcError(400, "MESSAGE_EMPTY")
+    post = Post(
+        call.me.id, call.world.date(), text, entities=entities, markup=_markup(call, request.reply_markup)
+    )
+    return _sent(call, _post(call, to, post, request), short=True)
+
+
+def send_media(call: Call, request: Any) -> Any:
+    to = _writable(call, request.peer)
+    media = as_message_media(call, request.media)
+    text, entities = _text(
+        call, to, request.message, request.entities, _CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG"
+    )
+    post = Post(
+        call.me.id,
+        call.world.date(),
+        text,
+        entities=entities,
+        media=media,
+        markup=_markup(call, request.reply_markup),
+    )
+    return _sent(call, _post(call, to, post, request))
+
+
+def start_bot(call: Call, request: Any) -> Any:
+    bot = call.user(request.bot, "BOT_INVALID")
+    if not bot.is_bot:
+        raise RpcError(400, "BOT_INVALID")
+    payload = request.start_param
+    if len(payload) > _START_PARAM_LENGTH:
+        raise RpcError(400, "START_PARAM_TOO_LONG")
+    if payload and not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
+        raise RpcError(400, "START_PARAM_INVALID")
+    to = bot if isinstance(request.peer, types.InputPeerEmpty) else _writable(call, request.peer)
+    if isinstance(to, Chat):
+        if bot.id not in to.members:
+            call.world.join(to, bot, by=call.me)
+        text = f"/start@{bot.usernames[0]}"
+    else:
+        text = "/start"
+        call.world.may_write(call.me, bot)
+    post = Post(call.me.id, call.world.date(), f"{text} {payload}" if payload else text)
+    post.entities = [types.MessageEntityBotCommand(0, len(text))]
+    sent = call.world.post(
+        call.me, to.marked if isinstance(to, Chat) else bot.id, post, random_id=request.random_id
+    )
+    return _sent(call, sent)
+
+
+def forward_messages(call: Call, request: Any) -> Any:
+    me = call.me
+    source = _marked(call.peer(request.from_peer))
+    to = _writable(call, request.to_peer)
+    if not request.id:
+        raise RpcError(400, "MESSAGE_IDS_EMPTY")
+    if len(request.id) != len(request.random_id) or 0 in request.random_id:
+        raise RpcError(400, "RANDOM_ID_INVALID")
+    originals = [_existing(me, number, source) for number in request.id]
+    sent = []
+    for original, random_id in zip(originals, request.random_id, strict=True):
+        was = original.post
+        if was.action is not None:
+            raise RpcError(400, "MESSAGE_ID_INVALID")
+        header = None if request.drop_author else was.forwarded or _forwarded(call, was)
+        post = Post(
+            me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
+        )
+        sent.append(call.world.post(me, _marked(to), post, random_id=random_id))
+    updates: list[Any] = [types.UpdateMessageID(each.id, each.random_id) for each in sent]
+    updates += [_new(each) for each in sent]
+    return call.updates(updates, [marked for each in sent for marked in mentioned(each)])
+
+
+def _forwarded(call: Call, post: Post) -> Any:
+    author = call.world.accounts[post.sender]
+    if author.hides_forwards and author is not call.me:
+        return types.MessageFwdHeader(post.date, from_name=author.name)
+    return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
+
+
+def _writable(call: Call, given: Any) -> Account | Chat:
+    """Returns the peer of a send, or raises why the caller may not write there."""
+    if isinstance(given, types.InputPeerEmpty):
+        raise RpcError(400, "PEER_ID_INVALID")
+    to = call.peer(given)
+    if isinstance(to, Chat):
+        if to.channel or call.me.id not in to.members:
+            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
+    else:
+        call.world.may_write(call.me, to)
+    return to
+
+
+def _marked(peer: Account | Chat) -> int:
+    return peer.marked if isinstance(peer, Chat) else peer.id
+
+
+def _text(
+    call: Call,
+    to: Account | Chat,
+    text: str,
+    given: list[Any] | None,
+    limit: int,
+    error: str = "MESSAGE_TOO_LONG",
+) -> tuple[str, list[Any] | None]:
+    """Returns the text as Telegram keeps it and its entities, those included that the server adds itself."""
+    text, entities = trimmed(text, given)
+    if len(text) > limit:
+        raise RpcError(400, error)
+    for index, entity in enumerate(entities):
+        if isinstance(entity, types.InputMessageEntityMentionName):
+            user = call.user(entity.user_id, "ENTITY_MENTION_USER_INVALID")
+            entities[index] = types.MessageEntityMentionName(entity.offset, entity.length, user.id)
+    commands = call.me.is_bot or isinstance(to, Chat) or to.is_bot
+    return text, found(text, entities, commands=commands) or None
+
+
+def _post(call: Call, to: Account | Chat, post: Post, request: Any) -> Copy:
+    extras = {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
+    if extras:
+        post.extras = extras
+    reply_to = None
+    if isinstance(request.reply_to, types.InputReplyToMessage):
+        answered = call.me.box.get(request.reply_to.reply_to_msg_id)
+        # A reply to a message that is gone is sent as a plain one.
+        if answered is not None and answered.peer == _marked(to):
+            reply_to = answered.id
+    return call.world.post(call.me, _marked(to), post, random_id=request.random_id, reply_to=reply_to)
+
+
+def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
+    post = copy.post
+    if short and copy.peer > 0 and copy.peer != call.me.id:
+        return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
+    updates = [_new(copy)]
+    if copy.random_id is not None:
+        updates.insert(0, types.UpdateMessageID(copy.id, copy.random_id))
+    return call.updates(updates, list(mentioned(copy)))
+
+
+def _new(copy: Copy) -> Any:
+    return types.UpdateNewMessage(copy.message(), copy.pts, 1)
+
+
+# -- keyboards
+
+
+def _markup(call: Call, markup: Any) -> Any:
+    """Returns a bot's keyboard as its readers see it; users have none."""
+    if markup is None or not call.me.is_bot:
+        return None
+    for row in getattr(markup, "rows", None) or []:
+        for button in row.buttons:
+            kind = getattr(button, "type", None)
+            if not button.text:
+                raise RpcError(400, "BUTTON_TEXT_INVALID")
+            if isinstance(kind, types.InlineButtonTypeCallback):
+                if not 0 < len(kind.data) <= _CALLBACK_BYTES:
+                    raise RpcError(400, "BUTTON_DATA_INVALID")
+            elif isinstance(kind, types.InlineButtonTypeUrl) and not kind.url:
+                raise RpcError(400, "BUTTON_URL_INVALID")
+            elif isinstance(kind, types.InputInlineButtonTypeUserProfile):
+                user = call.user(kind.user_id, "BUTTON_USER_INVALID")
+                button.type = types.InlineButtonTypeUserProfile(user.id)
+            elif isinstance(kind, types.InputButtonTypeRequestPeer):
+                button.type = types.ButtonTypeRequestPeer(kind.button_id, kind.peer_type, kind.max_quantity)
+    return markup
+
+
+def get_bot_callback_answer(call: Call, request: Any) -> Later:
+    copy = _existing(call.me, request.msg_id, _marked(call.peer(request.peer)))
+    if request.data is None:
+        raise RpcError(400, "DATA_INVALID")
+    buttons = [button for row in getattr(copy.post.markup, "rows", None) or [] for button in row.buttons]
+    if not any(getattr(getattr(button, "type", None), "data", None) == request.data for button in buttons):
+        raise RpcError(400, "DATA_INVALID")
+    return call.world.press(call.me, copy, request.data)
+
+
+def set_bot_callback_answer(call: Call, request: Any) -> bool:
+    if request.message is not None and len(request.message) > _PRESS_TEXT_LENGTH:
+        raise RpcError(400, "MESSAGE_TOO_LONG")
+    answer = types.messages.BotCallbackAnswer(
+        request.cache_time,
+        alert=request.alert,
+        has_url=request.url is not None,
+        message=request.message,
+        url=request.url,
+    )
+    call.world.answer_press(call.me, request.query_id, answer)
+    return True
+
+
+# -- changing and deleting
+
+
+def edit_message(call: Call, request: Any) -> Any:
+    me = call.me
+    to = call.peer(request.peer)
+    copy = _existing(me, request.id, _marked(to))
+    post = copy.post
+    if post.sender != me.id:
+        raise RpcError(403, "MESSAGE_AUTHOR_REQUIRED")
+    if post.action is not None or post.forwarded is not None:
+        raise RpcError(400, "MESSAGE_ID_INVALID")
+    text, entities, media = post.text, post.entities, post.media
+    if request.message is not None:
+        limit, error = (
+            (_CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG") if media else (_TEXT_LENGTH, "MESSAGE_TOO_LONG")
+        )
+        text, entities = _text(call, to, request.message, request.entities, limit, error)
+    if request.media is not None:
+        media = as_message_media(call, request.media)
+    if not text and media is None:
+        raise RpcError(400, "MESSAGE_EMPTY")
+    # A bot that edits without a keyboard takes the keyboard away.
+    markup = _markup(call, request.reply_markup)
+    if (text, entities, media, markup) == (post.text, post.entities, post.media, post.markup):
+        raise RpcError(400, "MESSAGE_NOT_MODIFIED")
+    post.text, post.entities, post.media, post.markup = text, entities, media, markup
+    entry = call.world.edited(copy)
+    return call.updates([entry.update], list(mentioned(copy)))
+
+
+def delete_messages(call: Call, request: Any) -> Any:
+    me = call.me
+    copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
+    lost = call.world.delete(copies, revoke=bool(request.revoke) or me.is_bot)
+    return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
+
+
+def delete_history(call: Call, request: Any) -> Any:
+    me = call.me
+    numbers = list(me.box.history(_marked(call.peer(request.peer))))
+    copies = [me.box.get(number) for number in numbers if not request.max_id or number <= request.max_id]
+    lost = call.world.delete([copy for copy in copies if copy is not None], revoke=bool(request.revoke))
+    return types.messages.AffectedHistory(me.log.pts, lost.get(me.id, 0), 0)
+
+
+def set_typing(call: Call, request: Any) -> bool:
+    to = call.peer(request.peer)
+    if isinstance(to, Chat):
+        if to.channel or call.me.id not in to.members:
+            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
+    else:
+        call.world.may_write(call.me, to, typing=True)
+    call.world.typing(call.me, _marked(to), request.action)
+    return True
+
+
+def _existing(me: Account, message_id: int, peer: int) -> Copy:
+    copy = me.box.get(message_id)
+    if copy is None or copy.peer != peer:
+        raise RpcError(400, "MESSAGE_ID_INVALID")
+    return copy
+
+
+METHODS: Final = {
+    messages.SendMessageRequest: Method(send_message),
+    messages.SendMediaRequest: Method(send_media),
+    messages.StartBotRequest: Method(start_bot, Open.USERS),
+    messages.ForwardMessagesRequest: Method(forward_messages),
+    messages.GetBotCallbackAnswerRequest: Method(get_bot_callback_answer, Open.USERS),
+    messages.SetBotCallbackAnswerRequest: Method(set_bot_callback_answer, Open.BOTS),
+    messages.EditMessageRequest: Method(edit_message),
+    messages.DeleteMessagesRequest: Method(delete_messages),
+    messages.DeleteHistoryRequest: Method(delete_history, Open.USERS),
+    messages.SetTypingRequest: Method(set_typing),
+}

@@ -1,0 +1,94 @@
+"""updates.*: the state of an account's log, and what lies above an older one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.functions import updates
+
+from ..dialogs import Copy
+from ..logs import Entry
+from ..rpc import RpcError
+from ..view import mentioned, named
+from .calls import Call, Method
+
+#: Where neither the caller nor a knob says how much one difference may hold.
+DIFFERENCE_LIMIT: Final = 1000
+#: How far behind a caller may ever be (it is the same for one who says nothing).
+TOTAL_LIMIT: Final = 4_000_000
+
+
+def get_state(call: Call, request: Any) -> Any:
+    pts, qts, date, seq = call.world.state(call.me.id)
+    unread = 0 if call.me.is_bot else sum(dialog.unread for dialog in call.me.box.dialogs.values())
+    return types.updates.State(pts, qts, date, seq, unread)
+
+
+def get_difference(call: Call, request: Any) -> Any:
+    world, me = call.world, call.me
+    pts, qts, date, seq = world.state(me.id)
+    if request.pts <= 0:
+        raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
+    if request.pts > pts:
+        raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
+    if not request.date or _seconds(request.date) <= 0:
+        raise RpcError(400, "DATE_EMPTY")
+    if request.pts == pts and request.qts >= qts:
+        return types.updates.DifferenceEmpty(date, seq)
+    too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
+    if too_far or (world.difference_too_long and request.pts < pts):
+        return types.updates.DifferenceTooLong(pts)
+    limit = min(world.difference_limit or DIFFERENCE_LIMIT, request.pts_limit or DIFFERENCE_LIMIT)
+    entries = world.entries(me.id, request.pts, request.qts, limit + 1)
+    rest, entries = entries[limit:], entries[:limit]
+    messages, others, marked = _told(call, entries)
+    users, chats = world.view.beside(me, marked)
+    if not rest:
+        state = types.updates.State(pts, qts, date, seq, 0)
+        return types.updates.Difference(messages, [], others, chats, users, state)
+    reached_pts = max((entry.pts for entry in entries if entry.pts is not None), default=request.pts)
+    reached_qts = max((entry.qts for entry in entries if entry.qts is not None), default=request.qts)
+    state = types.updates.State(reached_pts, reached_qts, date, seq, 0)
+    return types.updates.DifferenceSlice(messages, [], others, chats, users, state)
+
+
+def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[int, None]]:
+    """Returns new messages, other updates and the marked ids in them; what is deleted by now is left out."""
+    messages: list[Any] = []
+    others: list[Any] = []
+    marked: dict[int, None] = {}
+    for entry in entries:
+        content = entry.content
+        if not isinstance(content, Copy):
+            others.append(content)
+            marked.update(dict.fromkeys(named(content)))
+            continue
+        if content.deleted:
+            continue
+        marked.update(dict.fromkeys(mentioned(content)))
+        if entry.edited:
+            others.append(entry.update)
+            continue
+        messages.append(content.message())
+        if content.random_id is not None and call.world.message_ids_in_difference:
+            others.append(types.UpdateMessageID(content.id, content.random_id))
+    return messages, others, marked
+
+
+def _seconds(date: Any) -> float:
+    return float(date if isinstance(date, int | float) else date.timestamp())
+
+
+def get_channel_difference(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    if call.me.id not in chat.members:
+        raise RpcError(400, "CHANNEL_PRIVATE")
+    return types.updates.ChannelDifferenceEmpty(chat.pts, final=True)
+
+
+METHODS: Final = {
+    updates.GetStateRequest: Method(get_state),
+    updates.GetDifferenceRequest: Method(get_difference),
+    updates.GetChannelDifferenceRequest: Method(get_channel_difference),
+}

@@ -1,0 +1,171 @@
+"""TL definitions such as `name#id flags:# text:flags.0?string = Type;`: values ↔ bytes."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from telethon.tl import TLObject
+
+VECTOR = b"\x15\xc4\xb5\x1c"
+BOOL_TRUE = b"\xb5\x75\x72\x99"
+BOOL_FALSE = b"\x37\x97\x79\xbc"
+
+#: Argument names that are Python's, and what Telethon calls them.
+_RENAMED = {"self": "is_self", "from": "from_"}
+
+_LINE = re.compile(r"(?P<name>[\w.]+)#(?P<id>[0-9a-f]{1,8})(?P<args>(?: \w+:\S+)*) = (?P<result>[\w.<>]+);")
+_ARGUMENT = re.compile(r"(?P<name>\w+):(?:(?P<flags>\w+)\.(?P<bit>\d+)\?)?(?P<type>\S+)")
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str  #: as Telethon spells it
+    kind: str  #: "#", "true", "int", "string", "Vector<Peer>", "Peer" …
+    flags: str | None  #: the flags field whose `bit` says that this one is there
+    bit: int
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One constructor or method of some layer."""
+
+    name: str
+    constructor_id: int
+    fields: tuple[Field, ...]
+
+    def read(self, reader: Any) -> dict[str, Any]:
+        """The values by name that `reader` (a Telethon BinaryReader behind the constructor id) holds."""
+        values: dict[str, Any] = {}
+        flags: dict[str, int] = {}
+        for field in self.fields:
+            if field.kind == "#":
+                flags[field.name] = reader.read_int(signed=False)
+            elif field.flags is None:
+                values[field.name] = _read(reader, field.kind)
+            else:
+                there = flags[field.flags] >> field.bit & 1
+                if field.kind == "true":
+                    values[field.name] = bool(there)
+                else:
+                    values[field.name] = _read(reader, field.kind) if there else None
+        return values
+
+    def write(
+        self,
+        values: Mapping[str, Any],
+        encode: Callable[[Any], bytes | None],
+        default: Callable[[str], bytes],
+    ) -> bytes:
+        """The bytes of `values`, constructor id included.
+
+        `encode` gives an object's bytes, or None if it has no form in that layer: it is left out then.
+        `default` gives the bytes for a needed object of that type.
+        """
+        flags = {field.name: 0 for field in self.fields if field.kind == "#"}
+        bodies: dict[str, bytes] = {}
+        for field in self.fields:
+            value = values.get(field.name)
+            if field.kind == "true":
+                present = bool(value)
+            elif field.kind == "#" or value is None or (value is False and field.kind != "Bool"):
+                continue
+            else:
+                body = _write(value, field.kind, encode)
+                if body is None:
+                    continue
+                bodies[field.name] = body
+                present = True
+            if present and field.flags:
+                flags[field.flags] |= 1 << field.bit
+        parts = [struct.pack("<I", self.constructor_id)]
+        for field in self.fields:
+            if field.kind == "#":
+                parts.append(struct.pack("<I", flags[field.name]))
+            elif field.kind != "true" and (field.flags is None or flags[field.flags] >> field.bit & 1):
+                # Two fields may share a bit: the one without a value gets a default, too.
+                parts.append(bodies[field.name] if field.name in bodies else _default(field.kind, default))
+        return b"".join(parts)
+
+
+def parse(line: str) -> Definition:
+    """The definition that `line` spells; ValueError if it spells none."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ValueError(f"not a TL definition: {line!r}")
+    fields = []
+    for name, flags, bit, kind in _ARGUMENT.findall(match["args"]):
+        fields.append(Field(_RENAMED.get(name, name), kind, flags or None, int(bit or 0)))
+    return Definition(match["name"], int(match["id"], 16), tuple(fields))
+
+
+def parse_file(text: str) -> tuple[list[Definition], list[Definition], list[str]]:
+    """The types, the methods, and the names below `---absent---` of a file of definitions."""
+    sections: dict[str, list[str]] = {"types": [], "functions": [], "absent": []}
+    section = sections["types"]
+    for line in text.splitlines():
+        if line.startswith("---"):
+            section = sections[line.strip("-")]
+        elif line and not line.startswith("//"):
+            section.append(line)
+    return (
+        [parse(line) for line in sections["types"]],
+        [parse(line) for line in sections["functions"]],
+        " ".join(sections["absent"]).split(),
+    )
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "int": lambda reader: reader.read_int(),
+    "date": lambda reader: reader.tgread_date(),
+    "long": lambda reader: reader.read_long(),
+    "int128": lambda reader: reader.read_large_int(bits=128),
+    "int256": lambda reader: reader.read_large_int(bits=256),
+    "double": lambda reader: reader.read_double(),
+    "string": lambda reader: reader.tgread_string(),
+    "bytes": lambda reader: reader.tgread_bytes(),
+    "Bool": lambda reader: reader.tgread_bool(),
+}
+
+_WRITERS: dict[str, Callable[[Any], bytes]] = {
+    "int": lambda value: struct.pack("<i", value),
+    "date": TLObject.serialize_datetime,
+    "long": lambda value: struct.pack("<q", value),
+    "int128": lambda value: value.to_bytes(16, "little", signed=True),
+    "int256": lambda value: value.to_bytes(32, "little", signed=True),
+    "double": lambda value: struct.pack("<d", value),
+    "string": TLObject.serialize_bytes,
+    "bytes": TLObject.serialize_bytes,
+    "Bool": lambda value: BOOL_TRUE if value else BOOL_FALSE,
+}
+
+
+def _read(reader: Any, kind: str) -> Any:
+    read = _READERS.get(kind)
+    if read is not None:
+        return read(reader)
+    if kind.startswith("Vector<"):
+        if reader.read(4) != VECTOR:
+            raise ValueError("not a vector")
+        return [_read(reader, kind[7:-1]) for _ in range(reader.read_int())]
+    return reader.tgread_object()
+
+
+def _write(value: Any, kind: str, encode: Callable[[Any], bytes | None]) -> bytes | None:
+    write = _WRITERS.get(kind)
+    if write is not None:
+        return write(value)
+    if kind.startswith("Vector<"):
+        items = [body for item in value if (body := _write(item, kind[7:-1], encode)) is not None]
+        return VECTOR + struct.pack("<i", len(items)) + b"".join(items)
+    return encode(value)
+
+
+def _default(kind: str, default: Callable[[str], bytes]) -> bytes:
+    write = _WRITERS.get(kind)
+    if write is not None:
+        return write({"string": "", "bytes": b"", "double": 0.0}.get(kind, 0))
+    return VECTOR + bytes(4) if kind.startswith("Vector<") else default(kind)

@@ -1,0 +1,360 @@
+"""Encrypted MTProto 2.0 sessions, server side, without I/O: randomness and time are arguments.
+
+Source: https://core.telegram.org/mtproto/description, /mtproto/service_messages
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .authkey import AuthKey, SessionError
+from .outgoing import Outgoing, Request
+
+#: How far a client's msg_id may lie in the past and in the future, in seconds.
+OLDEST, NEWEST = 300, 30
+#: Results longer than this are packed, as Telegram does.
+GZIP_ABOVE = 4096
+#: Messages of a client that are remembered, so that none is processed twice.
+MAX_SEEN = 4096
+_MAX_UNPACKED = 8 * 1024 * 1024
+
+_HEAD = struct.Struct("<qqqii")
+_MESSAGE = struct.Struct("<qii")
+_RESULT = struct.Struct("<Iq")
+
+_MSG_CONTAINER = 0x73F1F8DC
+_GZIP_PACKED = 0x3072CFA1
+_VECTOR = 0x1CB5C415
+_MSGS_ACK = 0x62D6B459
+_RPC_RESULT = 0xF35C6D01
+_RPC_ERROR = 0x2144CA19
+
+
+@dataclass(slots=True, frozen=True)
+class DestroySession:
+    """The client wants another session of its key forgotten; `Session.destroyed` answers."""
+
+    session_id: int
+
+
+@dataclass(slots=True, frozen=True)
+class DestroyKey:
+    """The client wants its auth key forgotten; `Session.key_destroyed` answers."""
+
+
+Event = Request | DestroySession | DestroyKey
+
+
+def session_id_of(plain: bytes) -> int:
+    """The session that a decrypted message belongs to."""
+    return int.from_bytes(plain[8:16], "little", signed=True)
+
+
+class Session:
+    """One MTProto session: what came is checked once and in order, what goes out is kept until acknowledged.
+
+    `receive` gives the events of one packet; `answer` and `push` queue; `flush` gives the payloads to send.
+    Nothing leaves before `flush`, and everything queued in between leaves in as few packets as it fits.
+    """
+
+    def __init__(self, key: AuthKey, session_id: int, random: Callable[[int], bytes]) -> None:
+        self.key = key
+        self.session_id = session_id
+        #: Seconds of silence after which the client wants to be disconnected (ping_delay_disconnect).
+        self.disconnect_delay: int | None = None
+        self._random = random
+        self._begun = False
+        self._requests: dict[int, Request | None] = {}
+        self._floor = 0
+        self._top = (0, 0)
+        self._to_ack: dict[int, None] = {}
+        self._out = Outgoing(key, session_id, random)
+
+    def __repr__(self) -> str:
+        return f"<Session {self.session_id & 0xFFFFFFFFFFFFFFFF:016x}>"
+
+    # What comes in.
+
+    def receive(self, plain: bytes, now: float) -> list[Event]:
+        """The events of a decrypted packet; answers of the protocol itself are queued."""
+        salt, _, msg_id, seq_no, length = _HEAD.unpack_from(plain)
+        if not 4 <= length <= len(plain) - 32 - 12 or length % 4 or len(plain) - 32 - length > 1024:
+            raise SessionError(f"a message body of {length} bytes in {len(plain)}")
+        body = plain[32 : 32 + length]
+        code = self._bad_id(msg_id, now)
+        if code:
+            self._bad(msg_id, seq_no, code)
+            return []
+        if not self.key.takes(salt, now):
+            self._out.plain(struct.pack("<Iqiiq", 0xEDAB447B, msg_id, seq_no, 48, self.key.salt(now)))
+            return []
+        events: list[Event] = []
+        if body[:4] != b"\xdc\xf8\xf1\x73":
+            self._begin(msg_id, now)
+            self._message(msg_id, seq_no, body, now, events)
+            return events
+        messages = self._open_container(msg_id, seq_no, body)
+        if messages is not None:
+            self._begin(min([m[0] for m in messages], default=msg_id), now)
+            self._remember(msg_id, None)
+            for message in messages:
+                self._message(*message, now, events)
+        return events
+
+    def _bad_id(self, msg_id: int, now: float) -> int:
+        if msg_id & 3:
+            return 18
+        seconds = msg_id >> 32
+        if seconds < now - OLDEST:
+            return 16
+        if seconds > now + NEWEST:
+            return 17
+        return 20 if msg_id <= self._floor and msg_id not in self._requests else 0
+
+    def _begin(self, first_msg_id: int, now: float) -> None:
+        if not self._begun:
+            self._begun = True
+            unique = int.from_bytes(self._random(8), "little", signed=True)
+            self._out.content(
+                struct.pack("<Iqqq", 0x9EC20908, first_msg_id, unique, self.key.salt(now)), None
+            )
+
+    def _open_container(self, msg_id: int, seq_no: int, body: bytes) -> list[tuple[int, int, bytes]] | None:
+        if msg_id in self._requests:
+            self._bad(msg_id, seq_no, 19)
+            return None
+        if seq_no & 1:
+            self._bad(msg_id, seq_no, 34)
+            return None
+        messages: list[tuple[int, int, bytes]] = []
+        at, end = 8, len(body)
+        for _ in range(int.from_bytes(body[4:8], "little")):
+            if at + 16 > end:
+                break
+            inner_id, inner_seq, length = _MESSAGE.unpack_from(body, at)
+            inner = body[at + 16 : at + 16 + length]
+            at += 16 + length
+            if length < 4 or length % 4 or at > end or inner_id >= msg_id:
+                break
+            if inner[:4] == b"\xdc\xf8\xf1\x73":
+                break
+            messages.append((inner_id, inner_seq, inner))
+        else:
+            return messages
+        self._bad(msg_id, seq_no, 64)
+        return None
+
+    def _message(self, msg_id: int, seq_no: int, body: bytes, now: float, events: list[Event]) -> None:
+        if msg_id & 3:
+            self._bad(msg_id, seq_no, 18)
+            return
+        if msg_id in self._requests:
+            self._repeated(msg_id)
+            return
+        if body[:4] == b"\xa1\xcf\x72\x30":
+            body = _unpack(body)
+        constructor = int.from_bytes(body[:4], "little")
+        service = _SERVICE.get(constructor)
+        if service is None:
+            code = 35 if not seq_no & 1 else self._bad_order(msg_id, seq_no)
+        else:
+            code = 34 if constructor == _MSGS_ACK and seq_no & 1 else 0
+        if code:
+            self._bad(msg_id, seq_no, code)
+            return
+        if service is not None:
+            self._remember(msg_id, None)
+            try:
+                service(self, msg_id, body, now, events)
+            except struct.error:
+                raise SessionError(f"the service message {constructor:08x} is cut off") from None
+            return
+        request = Request(msg_id, body)
+        self._remember(msg_id, request)
+        self._to_ack[msg_id] = None
+        events.append(request)
+
+    def _bad_order(self, msg_id: int, seq_no: int) -> int:
+        top_id, top_seq = self._top
+        if msg_id > top_id:
+            if seq_no < top_seq:
+                return 32
+            self._top = msg_id, seq_no
+        elif seq_no > top_seq:
+            return 33
+        return 0
+
+    def _remember(self, msg_id: int, request: Request | None) -> None:
+        seen = self._requests
+        seen[msg_id] = request
+        if len(seen) > MAX_SEEN:
+            oldest = next(iter(seen))
+            del seen[oldest]
+            self._floor = max(self._floor, oldest)
+
+    def _repeated(self, msg_id: int) -> None:
+        """Sends again what had answered this message, or tells that the message is here."""
+        request = self._requests[msg_id]
+        if request is None or not self._out.again(request.answer_id):
+            self._to_ack[msg_id] = None
+
+    def _bad(self, msg_id: int, seq_no: int, code: int) -> None:
+        self._out.plain(struct.pack("<Iqii", 0xA7EFF811, msg_id, seq_no, code))
+
+    # Service messages.
+
+    def _on_acks(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        for acked in _longs(body, 4):
+            self._out.take_back(acked)
+
+    def _on_ping(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        ping_id = struct.unpack_from("<q", body, 4)[0]
+        if len(body) >= 16:
+            self.disconnect_delay = struct.unpack_from("<i", body, 12)[0]
+        self._out.plain(struct.pack("<Iqq", 0x347773C5, msg_id, ping_id))
+
+    def _on_get_salts(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        salts = self.key.future_salts(now, struct.unpack_from("<i", body, 4)[0])
+        head = struct.pack("<Iqii", 0xAE500895, msg_id, int(now), len(salts))
+        self._out.plain(head + b"".join([struct.pack("<iiq", *salt) for salt in salts]))
+
+    def _on_state_request(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        self._tell_states(msg_id, _longs(body, 4), now)
+
+    def _on_resend(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        wanted = _longs(body, 4)
+        gone = [number for number in wanted if not self._out.again(number)]
+        if gone:
+            self._tell_states(msg_id, wanted, now)
+
+    def _on_drop(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        request = self._requests.get(struct.unpack_from("<q", body, 4)[0])
+        answer = struct.pack("<I", 0x5E2AD36E)
+        if request is not None and not request.answered:
+            request.dropped = True
+            answer = struct.pack("<I", 0xCD78E586)
+        elif request is not None:
+            answer_id, kept = request.answer_id, self._out.take_back(request.answer_id)
+            if kept is not None:
+                answer = struct.pack("<Iqii", 0xA43AD8B7, answer_id, kept[0], len(kept[1]))
+        self._out.content(_RESULT.pack(_RPC_RESULT, msg_id) + answer, None)
+
+    def _on_destroy_session(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        events.append(DestroySession(struct.unpack_from("<q", body, 4)[0]))
+
+    def _on_destroy_key(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        events.append(DestroyKey())
+
+    def _on_nothing(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
+        """http_wait and what a client tells of the state of messages: nothing to do."""
+
+    def _tell_states(self, msg_id: int, asked: Iterable[int], now: float) -> None:
+        states = bytearray()
+        for number in asked:
+            request = self._requests.get(number)
+            if request is not None:
+                states.append(4 | (64 if request.answered else 32))
+            elif number in self._requests:
+                states.append(4 | 16)
+            elif number <= self._floor:
+                states.append(1)
+            else:
+                states.append(3 if number >> 32 > now + NEWEST else 2)
+        info = bytes([len(states)]) if len(states) < 254 else b"\xfe" + len(states).to_bytes(3, "little")
+        info += states
+        self._out.plain(struct.pack("<Iq", 0x04DEB57D, msg_id) + info + bytes(-len(info) % 4))
+
+    # What goes out.
+
+    def answer(self, request: Request, result: bytes, *, failed: bool = False) -> None:
+        """Queues the result of a call; a second answer, or one the client has dropped, goes nowhere."""
+        if request.answered:
+            return
+        request.answered, request.failed = True, failed
+        request.body = b""
+        self._to_ack.pop(request.msg_id, None)
+        if request.dropped:
+            return
+        if len(result) > GZIP_ABOVE:
+            packed = struct.pack("<I", _GZIP_PACKED) + _tl_bytes(zlib.compress(result, 1, 31))
+            if len(packed) < len(result):
+                result = packed
+        self._out.content(_RESULT.pack(_RPC_RESULT, request.msg_id) + result, request)
+
+    def fail(self, request: Request, code: int, name: str) -> None:
+        """Queues an RPC error as the result of a call."""
+        self.answer(request, struct.pack("<Ii", _RPC_ERROR, code) + _tl_bytes(name.encode()), failed=True)
+
+    def push(self, update: bytes) -> None:
+        """Queues an Updates object that nobody asked for."""
+        self._out.push(update)
+
+    def destroyed(self, session_id: int, *, known: bool) -> None:
+        """Answers `DestroySession`."""
+        self._out.plain(struct.pack("<Iq", 0xE22045FC if known else 0x62D350C9, session_id))
+
+    def key_destroyed(self) -> None:
+        """Answers `DestroyKey`."""
+        self._out.plain(struct.pack("<I", 0xF660E1D4))
+
+    def request(self, msg_id: int) -> Request | None:
+        """The call with this msg_id, while it is remembered."""
+        return self._requests.get(msg_id)
+
+    def resume(self) -> None:
+        """Queues again what the client has not acknowledged: it has come back on another connection."""
+        self._out.resume()
+
+    def flush(self, now: float) -> list[bytes]:
+        """The payloads that hold everything queued; empty if nothing is."""
+        if self._to_ack:
+            ids = list(self._to_ack)
+            self._to_ack.clear()
+            self._out.plain(struct.pack(f"<IIi{len(ids)}q", _MSGS_ACK, _VECTOR, len(ids), *ids))
+        return self._out.flush(now)
+
+
+_SERVICE: dict[int, Callable[[Session, int, bytes, float, list[Event]], None]] = {
+    _MSGS_ACK: Session._on_acks,
+    0x7ABE77EC: Session._on_ping,
+    0xF3427B8C: Session._on_ping,
+    0xB921BD04: Session._on_get_salts,
+    0xDA69FB52: Session._on_state_request,
+    0x7D861A08: Session._on_resend,
+    0x8610BAEB: Session._on_resend,
+    0x58E4A740: Session._on_drop,
+    0xE7512126: Session._on_destroy_session,
+    0xD1435160: Session._on_destroy_key,
+    0x9299359F: Session._on_nothing,
+    0x04DEB57D: Session._on_nothing,
+    0x8CC0D131: Session._on_nothing,
+}
+
+
+def _longs(body: bytes, at: int) -> tuple[int, ...]:
+    constructor, count = struct.unpack_from("<Ii", body, at)
+    if constructor != _VECTOR or not 0 <= count <= 8192:
+        raise SessionError("a service message without the list of msg_ids it is about")
+    return struct.unpack_from(f"<{count}q", body, at + 8)
+
+
+def _unpack(body: bytes) -> bytes:
+    """What a gzip_packed holds; `SessionError` if it is nothing, or too much."""
+    length, start = body[4:5], 5
+    size = length[0] if length else 0
+    if size >= 254:
+        size, start = int.from_bytes(body[5:8], "little"), 8
+    unpacker = zlib.decompressobj(47)
+    try:
+        data = unpacker.decompress(body[start : start + size], _MAX_UNPACKED)
+    except zlib.error:
+        raise SessionError("gzip_packed holds no gzip") from None
+    if not unpacker.eof or len(data) < 4:
+        raise SessionError("gzip_packed is cut off or too large")
+    return data
+
+
+def _tl_bytes(data: bytes) -> bytes:
+    head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
+    return head + data + bytes(-(len(head) + len(data)) % 4)

@@ -1,0 +1,103 @@
+"""What Telethon's classes tell about their constructor arguments."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from telethon.tl import TLObject, functions, types
+
+
+def telethon_class(name: str, *, method: bool = False) -> Any:
+    """Telethon's class for the type or method called `name` in the schema, or None."""
+    namespace, _, short = name.rpartition(".")
+    module: Any = functions if method else types
+    if namespace:
+        module = getattr(module, namespace, None)
+    short = re.sub(r"_([a-z])", lambda match: match[1].upper(), short[:1].upper() + short[1:])
+    return getattr(module, short + "Request" if method else short, None)
+
+
+@cache
+def arguments(cls: Any) -> dict[str, Any]:
+    """The constructor arguments of a Telethon class and their annotations."""
+    # Messages are patched subclasses that inherit another constructor's signature.
+    generated = ("telethon.tl.types", "telethon.tl.functions")
+    own = next(base for base in cls.__mro__ if base.__module__.startswith(generated))
+    if own.__init__ is object.__init__:
+        return {}
+    parameters = inspect.signature(own.__init__).parameters
+    return {name: parameter.annotation for name, parameter in parameters.items() if name != "self"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member that is a TL object, or a list of them."""
+
+    name: str
+    allowed: frozenset[int]  #: SUBCLASS_OF_IDs of its type; empty = any method
+    many: bool
+    optional: bool
+
+
+@cache
+def members(cls: Any) -> tuple[Member, ...]:
+    """The members of a Telethon class that are TL objects; of any other class, none."""
+    found = []
+    for name, annotation in arguments(cls).items() if issubclass(cls, TLObject) else ():
+        type_name, many, optional = _object_type(annotation)
+        if type_name is None:
+            continue
+        allowed = frozenset() if type_name == "X" else type_ids(type_name)
+        if type_name == "KeyboardButton":
+            # Older layers have inline buttons in the same rows, until ReplyInlineMarkup converts them.
+            allowed |= {types.KeyboardInlineButton.SUBCLASS_OF_ID}
+        found.append(Member(name, allowed, many, optional))
+    return tuple(found)
+
+
+@cache
+def wraps(cls: Any) -> bool:
+    """Whether a method of this class holds another one, as invokeWithLayer does."""
+    return any(not member.allowed for member in members(cls))
+
+
+@cache
+def type_ids(name: str) -> frozenset[int]:
+    """What SUBCLASS_OF_ID is for objects of the type that Telethon's annotations call `name`.
+
+    They leave out the namespace, and the id is the CRC32 of the whole name: each namespace is allowed.
+    """
+    return frozenset(zlib.crc32(f"{namespace}{name}".encode()) for namespace in _namespaces())
+
+
+@cache
+def _namespaces() -> list[str]:
+    return ["", *(f"{name}." for name, value in vars(types).items() if inspect.ismodule(value))]
+
+
+def _object_type(annotation: Any) -> tuple[str | None, bool, bool]:
+    """(type name, is it a list, is it optional) of an annotation; no name if it does not mean TL objects."""
+    plain = plain_annotation(annotation)
+    many = typing.get_origin(plain) is list
+    if many:
+        plain = plain_annotation(typing.get_args(plain)[0])
+    return (
+        plain.removeprefix("Type") if isinstance(plain, str) else None,
+        many,
+        typing.get_origin(annotation) is typing.Union,
+    )
+
+
+def plain_annotation(annotation: Any) -> Any:
+    """`annotation` without Optional; a quoted type name as str."""
+    if typing.get_origin(annotation) is typing.Union:
+        annotation = next(arg for arg in typing.get_args(annotation) if arg is not type(None))
+    if isinstance(annotation, typing.ForwardRef):
+        return annotation.__forward_arg__
+    return annotation

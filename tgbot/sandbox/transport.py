@@ -1,0 +1,220 @@
+"""MTProto transports, server side: bytes of a TCP stream to payloads and back, without I/O.
+
+Source: https://core.telegram.org/mtproto/mtproto-transports
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from enum import Enum
+
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+
+#: A payload larger than this is not MTProto: Telegram itself stops at one megabyte.
+MAX_PAYLOAD = 4 * 1024 * 1024
+
+#: How a person says what came in instead of MTProto, by its first four bytes.
+_NOT_MTPROTO = {
+    b"HEAD": "an HTTP request",
+    b"POST": "an HTTP request",
+    b"GET ": "an HTTP request",
+    b"OPTI": "an HTTP request",
+    b"\x16\x03\x01\x02": "a TLS handshake",
+}
+
+_INT = struct.Struct("<I")
+_FULL_HEADER = struct.Struct("<II")
+_QUICK_ACK = 0x80000000
+
+
+class TransportError(Exception):
+    """The bytes are not those of an MTProto transport; the connection cannot be read any further."""
+
+
+class Transport(Enum):
+    """How payloads are framed on a connection."""
+
+    #: One length byte (or 0x7f and three), in units of four bytes.
+    ABRIDGED = "abridged"
+    #: Four length bytes.
+    INTERMEDIATE = "intermediate"
+    #: Four length bytes; up to 15 bytes of padding count in the length.
+    PADDED = "padded intermediate"
+    #: Length, packet number and CRC32 around each payload.
+    FULL = "full"
+
+
+_TAGS = {
+    b"\xef\xef\xef\xef": Transport.ABRIDGED,
+    b"\xee\xee\xee\xee": Transport.INTERMEDIATE,
+    b"\xdd\xdd\xdd\xdd": Transport.PADDED,
+}
+
+
+class Framer:
+    """Cuts one connection's stream into payloads, and frames the answers in the transport the client chose.
+
+    The transport is told by the first bytes, obfuscated2 included. `feed` raises `TransportError` on bytes
+    that are no transport's; nothing may be fed after that. Requests for a quick ack are accepted and not
+    answered. `random` gives the padding of the padded transport.
+    """
+
+    def __init__(self, random: Callable[[int], bytes] = os.urandom) -> None:
+        self.transport: Transport | None = None
+        #: The DC id that an obfuscated client names; 0 where none is named.
+        self.dc_id = 0
+        self._random = random
+        self._buffer = bytearray()
+        self._decrypt: CipherContext | None = None
+        self._encrypt: CipherContext | None = None
+        self._received = 0
+        self._sent = 0
+
+    @property
+    def obfuscated(self) -> bool:
+        return self._decrypt is not None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payloads that these bytes complete, in order."""
+        if self._decrypt is not None:
+            data = self._decrypt.update(data)
+        buffer = self._buffer
+        buffer += data
+        if self.transport is None and not self._detect():
+            return []
+        payloads: list[bytes] = []
+        if self.transport is Transport.ABRIDGED:
+            used = self._cut_abridged(buffer, payloads)
+        elif self.transport is Transport.FULL:
+            used = self._cut_full(buffer, payloads)
+        else:
+            used = self._cut_intermediate(buffer, payloads)
+        if used:
+            del buffer[:used]
+        return payloads
+
+    def pack(self, payload: bytes) -> bytes:
+        """The bytes to write for this payload; the transport must be known (a payload has been fed)."""
+        match self.transport:
+            case Transport.ABRIDGED:
+                words = len(payload) >> 2
+                if words < 0x7F:
+                    data = words.to_bytes(1, "little") + payload
+                else:
+                    data = b"\x7f" + words.to_bytes(3, "little") + payload
+            case Transport.INTERMEDIATE:
+                data = _INT.pack(len(payload)) + payload
+            case Transport.PADDED:
+                # Never more than three bytes: what is left over of four is all that Telethon cuts off.
+                padding = self._random(self._random(1)[0] & 3) if len(payload) > 4 else b""
+                data = _INT.pack(len(payload) + len(padding)) + payload + padding
+            case Transport.FULL:
+                head = _FULL_HEADER.pack(len(payload) + 12, self._sent) + payload
+                data = head + _INT.pack(zlib.crc32(head))
+                self._sent += 1
+            case None:
+                raise TransportError("nothing can be written before the client has chosen a transport")
+        if self._encrypt is not None:
+            return self._encrypt.update(data)
+        return data
+
+    def _detect(self) -> bool:
+        buffer = self._buffer
+        if buffer[:1] == b"\xef":
+            self.transport = Transport.ABRIDGED
+            del buffer[:1]
+            return True
+        if len(buffer) < 4:
+            return False
+        first = bytes(buffer[:4])
+        transport = _TAGS.get(first)
+        if transport is not None:
+            self.transport = transport
+            del buffer[:4]
+            return True
+        if first in _NOT_MTPROTO:
+            raise TransportError(f"this is {_NOT_MTPROTO[first]}, not MTProto")
+        if len(buffer) < 8:
+            return False
+        if not any(buffer[4:8]):
+            self.transport = Transport.FULL
+            return True
+        if len(buffer) < 64:
+            return False
+        self._deobfuscate()
+        return True
+
+    def _deobfuscate(self) -> None:
+        """Obfuscated2: 64 random-looking bytes hold the keys of both directions, the transport and the DC."""
+        opening = bytes(self._buffer[:64])
+        backwards = opening[55:7:-1]
+        decrypt = Cipher(algorithms.AES(opening[8:40]), modes.CTR(opening[40:56])).encryptor()
+        clear = decrypt.update(opening)
+        transport = _TAGS.get(clear[56:60])
+        if transport is None:
+            raise TransportError("the first 64 bytes name no transport that MTProto has")
+        self.transport = transport
+        self.dc_id = int.from_bytes(clear[60:62], "little", signed=True)
+        self._decrypt = decrypt
+        self._encrypt = Cipher(algorithms.AES(backwards[:32]), modes.CTR(backwards[32:])).encryptor()
+        self._buffer[:] = decrypt.update(bytes(self._buffer[64:]))
+
+    def _cut_abridged(self, buffer: bytearray, payloads: list[bytes]) -> int:
+        at, end = 0, len(buffer)
+        while at < end:
+            words, start = buffer[at] & 0x7F, at + 1
+            if words == 0x7F:
+                if end < at + 4:
+                    break
+                words, start = int.from_bytes(buffer[at + 1 : at + 4], "little"), at + 4
+            stop = start + _checked(words << 2)
+            if end < stop:
+                break
+            payloads.append(bytes(buffer[start:stop]))
+            at = stop
+        return at
+
+    def _cut_intermediate(self, buffer: bytearray, payloads: list[bytes]) -> int:
+        at, end = 0, len(buffer)
+        padded = self.transport is Transport.PADDED
+        while end - at >= 4:
+            length = _checked(_INT.unpack_from(buffer, at)[0] & ~_QUICK_ACK)
+            stop = at + 4 + length
+            if end < stop:
+                break
+            payload = bytes(buffer[at + 4 : stop])
+            payloads.append(_without_padding(payload) if padded else payload)
+            at = stop
+        return at
+
+    def _cut_full(self, buffer: bytearray, payloads: list[bytes]) -> int:
+        at, end = 0, len(buffer)
+        while end - at >= 8:
+            length, number = _FULL_HEADER.unpack_from(buffer, at)
+            _checked(length - 12)
+            if number != self._received:
+                raise TransportError(f"packet number {number} where {self._received} was due")
+            stop = at + length
+            if end < stop:
+                break
+            if zlib.crc32(buffer[at : stop - 4]) != _INT.unpack_from(buffer, stop - 4)[0]:
+                raise TransportError(f"the checksum of packet {number} is wrong")
+            payloads.append(bytes(buffer[at + 8 : stop - 4]))
+            self._received += 1
+            at = stop
+        return at
+
+
+def _checked(length: int) -> int:
+    if not 4 <= length <= MAX_PAYLOAD:
+        raise TransportError(f"a payload of {length} bytes is none")
+    return length
+
+
+def _without_padding(payload: bytes) -> bytes:
+    if len(payload) >= 20 and not any(payload[:8]):
+        return payload[: 20 + _INT.unpack_from(payload, 16)[0]]
+    if len(payload) >= 40:
+        return payload[: len(payload) - (len(payload) - 24) % 16]
+    return payload

@@ -1,0 +1,174 @@
+"""How one account sees the others: TL users and chats with its own access hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from telethon.tl import TLObject, types
+
+from .accounts import Account, Accounts
+from .chats import Chat
+from .dialogs import CHANNEL_BASE, Copy
+
+_USER_FIELDS = ("user_id", "bot_id", "via_bot_id", "inviter_id", "admin_id", "participant_id")
+
+
+class View:
+    """Renders accounts and chats for a viewer; its knobs make it tell less, as the real Telegram may."""
+
+    def __init__(self, accounts: Accounts, chats: dict[int, Chat]) -> None:
+        self._accounts = accounts
+        self._chats = chats
+        self._turn = 0
+        #: Bots are told a user's language in every n-th rendering; 0 is never.
+        self.language_every = 1
+        #: Users who are shown to others as `min`, with a hash that opens nothing.
+        self.shown_min: set[int] = set()
+        #: Users who are left out of the `users` beside updates.
+        self.left_out: set[int] = set()
+
+    def user(self, viewer: Account, user: Account) -> Any:
+        """Builds the TL user that `viewer` is shown."""
+        if user.id in self.shown_min and user is not viewer:
+            return types.User(
+                user.id,
+                min=True,
+                bot=user.is_bot,
+                access_hash=self._accounts.access_hash(viewer.id, user.id, kind=b"min"),
+                first_name=user.first_name,
+                last_name=user.last_name or None,
+            )
+        access_hash = self._accounts.access_hash(viewer.id, user.id)
+        if user.deleted:
+            return types.User(user.id, deleted=True, access_hash=access_hash)
+        one = user.usernames[0] if len(user.usernames) == 1 else None
+        several = user.usernames if len(user.usernames) > 1 else []
+        result = types.User(
+            user.id,
+            access_hash=access_hash,
+            first_name=user.first_name,
+            last_name=user.last_name or None,
+            username=one,
+            usernames=[
+                types.Username(name, active=True, editable=index == 0 or None)
+                for index, name in enumerate(several)
+            ]
+            or None,
+        )
+        profile = user.profile
+        if profile is not None:
+            result.bot = True
+            result.bot_info_version = profile.version
+            result.bot_chat_history = profile.sees_all
+            result.bot_nochats = not profile.joins_groups
+        else:
+            result.premium = user.premium
+            result.status = types.UserStatusRecently()
+            if viewer.is_bot and user.language and self.language_every:
+                self._turn += 1
+                if self._turn % self.language_every == 0:
+                    result.lang_code = user.language
+        if user is viewer:
+            result.is_self = True
+            result.phone = user.phone
+        elif user.id in viewer.contacts:
+            result.contact = True
+            result.mutual_contact = viewer.id in user.contacts
+            result.phone = user.phone
+        return result
+
+    def chat(self, viewer: Account, chat: Chat) -> Any:
+        """Builds the TL chat or channel that `viewer` is shown; private ones are forbidden to strangers."""
+        member = viewer.id in chat.members
+        if not chat.channel:
+            if not member:
+                return types.ChatForbidden(chat.id, chat.title)
+            return types.Chat(
+                chat.id,
+                chat.title,
+                types.ChatPhotoEmpty(),
+                len(chat.members),
+                chat.date,
+                chat.version,
+                creator=chat.creator == viewer.id,
+                admin_rights=chat.admins.get(viewer.id),
+            )
+        access_hash = self._accounts.access_hash(viewer.id, chat.id, kind=b"channel")
+        if not member and not chat.usernames:
+            return types.ChannelForbidden(
+                chat.id, access_hash, chat.title, broadcast=not chat.megagroup, megagroup=chat.megagroup
+            )
+        several = len(chat.usernames) > 1
+        return types.Channel(
+            chat.id,
+            chat.title,
+            types.ChatPhotoEmpty(),
+            chat.date,
+            creator=chat.creator == viewer.id,
+            left=not member,
+            broadcast=not chat.megagroup,
+            megagroup=chat.megagroup,
+            access_hash=access_hash,
+            username=chat.usernames[0] if len(chat.usernames) == 1 else None,
+            usernames=[types.Username(name, active=True) for name in chat.usernames] if several else None,
+            admin_rights=chat.admins.get(viewer.id),
+            participants_count=len(chat.members),
+        )
+
+    def beside(
+        self, viewer: Account, marked: Iterable[int], *, complete: bool = False
+    ) -> tuple[list[Any], list[Any]]:
+        """Returns (users, chats) for marked ids; `complete` ignores the users left out by the knob."""
+        users, chats = [], []
+        for number in marked:
+            if number > 0:
+                user = self._accounts.get(number)
+                if user is not None and (complete or number not in self.left_out):
+                    users.append(self.user(viewer, user))
+            else:
+                chat = self._chats.get(number)
+                if chat is not None:
+                    chats.append(self.chat(viewer, chat))
+        return users, chats
+
+
+def mentioned(copy: Copy) -> Iterator[int]:
+    """Yields the marked ids of all whom a message names."""
+    post = copy.post
+    yield post.sender
+    yield copy.peer
+    if copy.out:
+        yield copy.owner
+    for part in (post.forwarded, post.media, post.action, post.entities, post.extras):
+        if part is not None:
+            yield from named(part)
+
+
+def named(value: Any) -> Iterator[int]:
+    """Yields the marked ids that any TL value names, however it is nested."""
+    if isinstance(value, types.PeerUser):
+        yield value.user_id
+    elif isinstance(value, types.PeerChat):
+        yield -value.chat_id
+    elif isinstance(value, types.PeerChannel):
+        yield -CHANNEL_BASE - value.channel_id
+    elif isinstance(value, TLObject):
+        for name, part in vars(value).items():
+            if name in _USER_FIELDS and isinstance(part, int):
+                yield part
+            elif name == "chat_id" and isinstance(part, int):
+                yield -part
+            elif name == "channel_id" and isinstance(part, int):
+                yield -CHANNEL_BASE - part
+            elif name == "users" and isinstance(part, list):
+                yield from (number for number in part if isinstance(number, int))
+                yield from named([user for user in part if not isinstance(user, int)])
+            elif isinstance(part, TLObject | list):
+                yield from named(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from named(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from named(part)

@@ -1,0 +1,566 @@
+"""The session file: Telethon's SQLite format, made durable and quick to look names up in."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from telethon import utils
+from telethon.sessions.sqlite import CURRENT_VERSION, SQLiteSession
+from telethon.tl import types
+
+from tgbot.errors import SessionDamagedError, SessionInUseError, SessionTooNewError
+
+#: A peer seen again within this many seconds is not written again only for its date.
+SEEN_GRAIN = 600
+#: How many peers stay in memory; the others cost one primary-key read.
+KNOWN_LIMIT = 50_000
+#: Telegram lets a bot resolve about this many usernames in any 24 hours (telegram-bot-api issue 521).
+RESOLVES_A_DAY = 200
+
+_DAY = 24 * 60 * 60
+
+_OUR_TABLES = """
+CREATE TABLE IF NOT EXISTS tgbot_usernames (
+    username TEXT PRIMARY KEY, id INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tgbot_usernames_id ON tgbot_usernames (id);
+CREATE TABLE IF NOT EXISTS tgbot_resolves (at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tgbot_values (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tgbot_entities_username ON entities (username) WHERE username IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tgbot_entities_name ON entities (name) WHERE name IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone IS NOT NULL;
+"""
+BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
+BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
+BY_ID = "SELECT hash FROM entities WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateState:
+    """Where in Telegram's log of updates the work is done: everything at or below it is on disk."""
+
+    pts: int
+    qts: int
+    date: int
+    seq: int
+    channels: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UsernameRow:
+    """Who a username belonged to, and when Telegram last said so (unix seconds)."""
+
+    marked_id: int
+    seen: int
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What the file holds, or will hold after the next checkpoint, of one peer."""
+
+    access_hash: int
+    names: tuple[str, ...]
+    phone: Any
+    title: str | None
+    seen: int
+
+
+class DurableSession(SQLiteSession):
+    """A Telethon session that keeps what it was given, through a kill or a power cut.
+
+    The auth key and the data center are on disk when the assignment returns; peers, usernames and the
+    update state when `checkpoint` returns, all in one transaction. The stock tables keep their columns,
+    so plain Telethon opens the file again. Raises SessionDamagedError or SessionTooNewError for a file
+    that it cannot use, which is left as it is; a file of an older version is copied aside first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._write_lock = threading.RLock()
+        self._reader: sqlite3.Connection | None = None
+        self._known: OrderedDict[int, _Peer] = OrderedDict()
+        self._pending: dict[int, _Peer] = {}
+        self._writing: dict[int, _Peer] = {}
+        self._pending_names: dict[str, int] = {}
+        self._writing_names: dict[str, int] = {}
+        self._dropped: set[str] = set()
+        self._resolved: deque[int] = deque()
+        self._resolves_changed = False
+        _refuse_what_cannot_be_opened(path)
+        _make_private(path)
+        try:
+            super().__init__(str(path))
+            self._cursor().executescript(_OUR_TABLES).close()
+            rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
+        except sqlite3.DatabaseError as error:
+            raise SessionDamagedError(path, str(error)) from error
+        self._resolved.extend(at for (at,) in rows)
+
+    # ---- what Telethon asks of a session -------------------------------------------------------
+
+    def _cursor(self) -> sqlite3.Cursor:
+        if self._conn is None:
+            # Autocommit: a transaction is open only between an explicit BEGIN and its COMMIT, never
+            # for a minute as in the stock session.
+            self._conn = sqlite3.connect(
+                self.filename, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            self._conn.execute("PRAGMA journal_mode=WAL")
+            self._conn.execute("PRAGMA synchronous=FULL")
+        return self._conn.cursor()
+
+    def _update_session_table(self) -> None:
+        with self._write_lock:
+            cursor = self._cursor()
+            outer = self._conn.in_transaction
+            if not outer:
+                cursor.execute("BEGIN IMMEDIATE")
+            super()._update_session_table()
+            if not outer:
+                cursor.execute("COMMIT")
+
+    def save(self) -> None:
+        """Return at once: nothing is ever left uncommitted."""
+
+    def close(self) -> None:
+        """Close the file. Peers not yet in a checkpoint stay in memory only; the next use opens it again."""
+        with self._write_lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            if self._conn is not None:
+                self._conn.close()
+                self._conn = None
+
+    def set_update_state(self, entity_id: int, state: Any) -> None:
+        """Return at once: only `checkpoint` writes update state."""
+
+    def process_entities(self, tlo: Any) -> None:
+        if isinstance(tlo, (types.User, types.Chat, types.Channel)):
+            self.remember((tlo,))
+        elif utils.is_list_like(tlo):
+            self.remember(tlo)
+        else:
+            self.remember((*(getattr(tlo, "users", None) or ()), *(getattr(tlo, "chats", None) or ())))
+
+    def get_entity_rows_by_id(self, id: int, exact: bool = True) -> tuple[int, int] | None:
+        if exact:
+            access_hash = self.access_hash(id)
+            return None if access_hash is None else (id, access_hash)
+        for peer in (types.PeerUser(id), types.PeerChat(id), types.PeerChannel(id)):
+            marked = utils.get_peer_id(peer)
+            access_hash = self.access_hash(marked)
+            if access_hash is not None:
+                return marked, access_hash
+        return None
+
+    def get_entity_rows_by_username(self, username: str) -> tuple[int, int] | None:
+        row = self.username(username)
+        if row is None:
+            return None
+        access_hash = self.access_hash(row.marked_id)
+        return None if access_hash is None else (row.marked_id, access_hash)
+
+    # ---- peers ---------------------------------------------------------------------------------
+
+    def remember(self, peers: Iterable[Any]) -> None:
+        """Take in users and chats as they arrive; min ones and those without access hash are left out.
+
+        On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
+        was seen within the last ten minutes costs one comparison and no write.
+        """
+        now = int(time.time())
+        known = self._known
+        for peer in peers:
+            kind = type(peer)
+            if kind is types.User:
+                if peer.min or not peer.access_hash:
+                    continue
+                marked, access_hash, title = peer.id, peer.access_hash, peer.first_name
+                if peer.last_name:
+                    title = f"{title} {peer.last_name}" if title else peer.last_name
+                phone = peer.phone
+            elif kind is types.Channel:
+                if peer.min or not peer.access_hash:
+                    continue
+                marked, access_hash = -1_000_000_000_000 - peer.id, peer.access_hash
+                title, phone = peer.title, None
+            elif kind is types.Chat:
+                marked, access_hash, title, phone = -peer.id, 0, peer.title, None
+            else:
+                continue
+            names = _usernames(peer)
+            old = known.get(marked)
+            if old is not None:
+                if (
+                    old.access_hash == access_hash
+                    and old.names == names
+                    and old.title == title
+                    and old.phone == phone
+                    and now - old.seen < SEEN_GRAIN
+                ):
+                    continue
+                if old.names != names:
+                    self._release(marked, set(old.names).difference(names))
+            elif len(known) >= KNOWN_LIMIT:
+                known.popitem(last=False)
+            new = _Peer(access_hash, names, phone, title or None, now)
+            known[marked] = self._pending[marked] = new
+            for name in names:
+                self._pending_names[name] = marked
+
+    def access_hash(self, marked_id: int) -> int | None:
+        """Return the access hash of a peer (0 for a basic group), or None for one never met."""
+        peer = self._known.get(marked_id) or self._pending.get(marked_id) or self._writing.get(marked_id)
+        if peer is not None:
+            return peer.access_hash
+        row = self._read_one(BY_ID, marked_id)
+        return None if row is None else int(row[0])
+
+    def username(self, name: str) -> UsernameRow | None:
+        """Return whom Telegram last said a username belongs to, and when; None if that is not known.
+
+        Two index look-ups at most, whatever the number of peers.
+        """
+        name = name.lower().lstrip("@")
+        marked = self._pending_names.get(name) or self._writing_names.get(name)
+        if marked is not None:
+            peer = self._pending.get(marked) or self._writing.get(marked)
+            if peer is not None and name in peer.names:
+                return UsernameRow(marked, peer.seen)
+        if name in self._dropped:
+            return None
+        for query in (BY_USERNAME, BY_STOCK_USERNAME):
+            row = self._read_one(query, name)
+            if row is not None:
+                return UsernameRow(int(row[0]), int(row[1] or 0))
+        return None
+
+    def usernames_of(self, marked_id: int) -> tuple[str, ...]:
+        """Return all usernames that a peer was last seen with, lower-cased."""
+        peer = self._known.get(marked_id) or self._pending.get(marked_id) or self._writing.get(marked_id)
+        if peer is not None:
+            return peer.names
+        names = self._read_all("SELECT username FROM tgbot_usernames WHERE id = ?", marked_id)
+        if not names:
+            names = self._read_all(
+                "SELECT username FROM entities WHERE id = ? AND username IS NOT NULL", marked_id
+            )
+        return tuple(str(name) for (name,) in names)
+
+    def drop_username(self, name: str) -> None:
+        """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
+        name = name.lower().lstrip("@")
+        marked = self._pending_names.pop(name, None)
+        row = self.username(name) if marked is None else UsernameRow(marked, 0)
+        if row is not None and (peer := self._known.get(row.marked_id)) is not None and name in peer.names:
+            peer.names = tuple(other for other in peer.names if other != name)
+            self._pending.setdefault(row.marked_id, peer)
+        self._dropped.add(name)
+
+    def forget(self, marked_id: int) -> None:
+        """Delete a peer, its access hash and usernames, at once."""
+        peer = self._known.pop(marked_id, None)
+        self._pending.pop(marked_id, None)
+        self._writing.pop(marked_id, None)
+        for name in peer.names if peer else ():
+            self._pending_names.pop(name, None)
+        with self._write_lock:
+            cursor = self._cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
+            cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
+            cursor.execute("COMMIT")
+
+    # ---- resolves of usernames -----------------------------------------------------------------
+
+    def count_resolve(self) -> None:
+        """Count one `contacts.resolveUsername` against the day's budget; on disk at the next checkpoint."""
+        self._resolved.append(int(time.time()))
+        self._resolves_changed = True
+
+    def resolves_today(self) -> int:
+        """Return how many usernames were resolved in the last 24 hours."""
+        yesterday = int(time.time()) - _DAY
+        while self._resolved and self._resolved[0] <= yesterday:
+            self._resolved.popleft()
+            self._resolves_changed = True
+        return len(self._resolved)
+
+    def resolves_again_in(self) -> int:
+        """Return after how many seconds the budget allows one more resolve, 0 if it does now."""
+        if self.resolves_today() < RESOLVES_A_DAY:
+            return 0
+        return max(1, self._resolved[-RESOLVES_A_DAY] + _DAY - int(time.time()))
+
+    # ---- the checkpoint ------------------------------------------------------------------------
+
+    @property
+    def changed(self) -> bool:
+        """Whether there are peers or counts that no checkpoint has written yet."""
+        return bool(self._pending or self._dropped or self._resolves_changed)
+
+    def bot_id(self) -> int | None:
+        """Return whose session this is, or None if it never logged in or was never told."""
+        row = self._read_one(BY_ID, 0)
+        return None if row is None else int(row[0])
+
+    def update_state(self) -> UpdateState | None:
+        """Return the update state on disk; None if this session never had one."""
+        rows = self._execute_all("SELECT id, pts, qts, date, seq FROM update_state")
+        account = next((row for row in rows if row[0] == 0), None)
+        if account is None or not account[1]:
+            return None
+        channels = {row[0]: row[1] for row in rows if row[0] != 0 and row[1]}
+        return UpdateState(account[1], account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
+
+    def value(self, name: str) -> Any:
+        """Return a value of our own kept beside the session (see `set_value`), or None."""
+        row = self._read_one("SELECT value FROM tgbot_values WHERE name = ?", name)
+        return None if row is None else row[0]
+
+    def set_value(self, name: str, value: str | int) -> None:
+        """Keep a value of our own; on disk when this returns."""
+        with self._write_lock:
+            self._cursor().execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
+
+    def set_bot_id(self, bot_id: int) -> None:
+        """Write down whose session this is, as Telethon does: the peer 0 with the id in place of a hash."""
+        with self._write_lock:
+            self._cursor().execute(
+                "INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)",
+                (bot_id, int(time.time())),
+            )
+
+    async def checkpoint(self, state: UpdateState | None, at: int) -> None:
+        """Write pending peers, resolve counts, the update state and the server time `at`, in one transaction.
+
+        On disk when this returns. Runs in a worker thread. What could not be written stays pending.
+        """
+        batch, names, dropped = self._pending, self._pending_names, self._dropped
+        resolves = tuple(self._resolved) if self._resolves_changed else None
+        self._writing, self._writing_names = batch, names
+        self._pending, self._pending_names, self._dropped = {}, {}, set()
+        self._resolves_changed = False
+        try:
+            await asyncio.to_thread(self._write, batch, dropped, resolves, state, at)
+        except BaseException:
+            # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
+            self._pending = {**batch, **self._pending}
+            self._pending_names = {**names, **self._pending_names}
+            self._dropped |= dropped
+            self._resolves_changed |= resolves is not None
+            raise
+        finally:
+            self._writing, self._writing_names = {}, {}
+
+    def write_state(self, state: UpdateState, at: int) -> None:
+        """Write an update state now, for the first one of a session; on disk when this returns."""
+        self._write({}, set(), None, state, at)
+
+    def backup(self, target: Path) -> None:
+        """Copy the session file as it is on disk, consistently, while the bot runs."""
+        _make_private(target)
+        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30) as source:
+            with sqlite3.connect(target) as copy:
+                source.backup(copy)
+            copy.close()
+        source.close()
+
+    def _write(
+        self,
+        batch: Mapping[int, _Peer],
+        dropped: set[str],
+        resolves: tuple[int, ...] | None,
+        state: UpdateState | None,
+        at: int,
+    ) -> None:
+        with self._write_lock:
+            cursor = self._cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                if dropped:
+                    gone = [(name,) for name in dropped]
+                    cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
+                    cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
+                if batch:
+                    self._write_peers(cursor, batch)
+                if resolves is not None:
+                    cursor.execute("DELETE FROM tgbot_resolves")
+                    cursor.executemany("INSERT INTO tgbot_resolves VALUES (?)", [(at,) for at in resolves])
+                if state is not None:
+                    rows = [(0, state.pts, state.qts, state.date, state.seq)]
+                    rows += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
+                    cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", rows)
+                cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._conn.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+            finally:
+                cursor.close()
+
+    @staticmethod
+    def _write_peers(cursor: sqlite3.Cursor, batch: Mapping[int, _Peer]) -> None:
+        cursor.executemany("DELETE FROM tgbot_usernames WHERE id = ?", [(marked,) for marked in batch])
+        owners = {name: (marked, peer.seen) for marked, peer in batch.items() for name in peer.names}
+        if owners:
+            cursor.executemany(
+                "UPDATE entities SET username = NULL WHERE username = ? AND id <> ?",
+                [(name, marked) for name, (marked, _) in owners.items()],
+            )
+            cursor.executemany(
+                "INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)",
+                [(name, marked, seen) for name, (marked, seen) in owners.items()],
+            )
+        cursor.executemany(
+            "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    marked,
+                    peer.access_hash,
+                    peer.names[0] if peer.names else None,
+                    peer.phone,
+                    peer.title,
+                    peer.seen,
+                )
+                for marked, peer in batch.items()
+            ],
+        )
+
+    def _release(self, marked_id: int, names: Iterable[str]) -> None:
+        for name in names:
+            if self._pending_names.get(name) == marked_id:
+                del self._pending_names[name]
+            row = self.username(name)
+            if row is None or row.marked_id == marked_id:
+                self._dropped.add(name)
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def _read(self) -> sqlite3.Connection:
+        if self._reader is None:
+            self._cursor().close()  # the file must exist before it can be opened read-only
+            self._reader = sqlite3.connect(
+                f"file:{self.path}?mode=ro", uri=True, timeout=30, isolation_level=None
+            )
+        return self._reader
+
+    def _read_one(self, query: str, value: Any) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._read().execute(query, (value,)).fetchone()
+        return row
+
+    def _read_all(self, query: str, value: Any) -> list[tuple[Any, ...]]:
+        return self._read().execute(query, (value,)).fetchall()
+
+    def _execute_all(self, query: str) -> list[tuple[Any, ...]]:
+        cursor = self._cursor()
+        try:
+            return cursor.execute(query).fetchall()
+        finally:
+            cursor.close()
+
+
+class InstanceLock:
+    """One process a session: holds a lock beside the session file from entering to leaving.
+
+    The kernel frees it when the process ends, however it ends. Raises SessionInUseError on entering.
+    """
+
+    def __init__(self, session: Path) -> None:
+        self.path = session.with_suffix(".lock")
+        self._session = session
+        self._fd: int | None = None
+
+    def __enter__(self) -> InstanceLock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(fd, 20).decode(errors="replace").strip()
+            os.close(fd)
+            raise SessionInUseError(self._session, int(holder) if holder.isdigit() else None) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def _usernames(peer: Any) -> tuple[str, ...]:
+    several = getattr(peer, "usernames", None)
+    if several:
+        return tuple(name.username.lower() for name in several if name.active)
+    one = getattr(peer, "username", None)
+    return (one.lower(),) if one else ()
+
+
+def _make_private(path: Path) -> None:
+    """Create the file readable by its owner only, and take an existing one back from all others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
+def _refuse_what_cannot_be_opened(path: Path) -> None:
+    """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+            size = file.seek(0, os.SEEK_END)
+    except FileNotFoundError:
+        return
+    if not size:
+        return
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise SessionDamagedError(path, "it is not an SQLite file")
+    page = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    # In WAL mode pages may still lie in the log; only a file cut short without one is surely damaged.
+    if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
+        raise SessionDamagedError(path, f"it is cut short at {size} bytes")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+        try:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "version" not in tables:
+                if tables:
+                    raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
+                return
+            (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
+            connection.execute("SELECT * FROM sessions").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise SessionDamagedError(path, str(error)) from error
+    if version > CURRENT_VERSION:
+        raise SessionTooNewError(path, version, CURRENT_VERSION)
+    if version < CURRENT_VERSION:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = path.with_name(f"{path.name}.v{version}.{stamp}")
+        shutil.copy2(path, aside)
+        aside.chmod(0o600)

@@ -1,0 +1,1 @@
+"""Stores: each implements the Protocols that stand beside their users."""
