@@ -18,10 +18,11 @@ from tgbot.client import BotClient, Hooks, Server
 from tgbot.config import Config
 from tgbot.errors import BotRunningError, PluginError, SessionInUseError
 from tgbot.handlers import admin, evidence, help, start
+from tgbot.instance import InstanceLock
 from tgbot.locales import Texts
 from tgbot.peers import Peers
 from tgbot.sender import Sender
-from tgbot.session import DurableSession, InstanceLock
+from tgbot.session import DurableSession
 from tgbot.storage.sqlite import SqliteRegistry
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         peers = Peers(client, session, users, clock=clock)
         bot = Bot(client, session, users, sender, peers, texts)
         if serve:
-            parts = {
+            parts: dict[str, Any] = {
                 "users": users,
                 "sender": sender,
                 "peers": peers,

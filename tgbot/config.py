@@ -217,6 +217,16 @@ class Storage(_Section):
         default=Path("sessions"), description="the path of a directory"
     )
 
+    @property
+    def session(self) -> Path:
+        """The session's file."""
+        return self.directory / "bot.session"
+
+    @property
+    def registry(self) -> Path:
+        """The registry's file."""
+        return self.directory / "users.sqlite"
+
 
 class Log(_Section):
     """What the bot says about itself on standard error."""

@@ -1,8 +1,8 @@
 """The story: a server, the bot and two people on this machine, each line printed as it happens.
 
 The server runs in this process, and the two people are plain Telethon clients on its wire. The bot is a
-process of its own, `tgbot run` with nothing but environment variables: what is seen here is what runs elsewhere,
-its start, its files and its stop included.
+process of its own, `tgbot run` with nothing but environment variables: what is seen here is what runs
+elsewhere, its start, its files and its stop included.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tgbot.sandbox.server import Sandbox
 #: How long anything in the story may take; each takes a fraction of a second.
 LIMIT = 20.0
 #: What a log line of the bot holds once it takes updates.
-READY = "listening"
+READY = "running as @"
 API_ID, API_HASH = 1, "0" * 32
 #: Exit status of a story that somebody ended.
 INTERRUPTED = 130
@@ -56,7 +56,7 @@ class Stage:
         head = f"{speaker} → {listener}"
         self._console.print(Text(f"  {head:<13} ", COLOURS[speaker]) + Text(first))
         for line in more:
-            self._console.print(Text(" " * 16 + line))
+            self._console.print(Text(" " * 16 + line if line else ""))
 
     def tells(self, words: str) -> None:
         """What happens, in the words of nobody on the stage."""
@@ -127,14 +127,14 @@ class Person:
 class BotProcess:
     """`tgbot run` in a directory of its own, with the settings in its environment and its log read here."""
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], log: deque[str]) -> None:
         self._directory = directory
+        self._log = log
         own = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
         self._environment = own | settings
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self.log: deque[str] = deque(maxlen=20)
 
     async def start(self) -> None:
         """Returns once the bot takes updates."""
@@ -151,13 +151,16 @@ class BotProcess:
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait((ready, self._reading), timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
-        if not self._ready.is_set():
-            raise StoryError(f"the bot did not come up within {LIMIT:.0f} s")
-
-    async def stop(self) -> None:
-        """Stops it as a system does; it has to end with status 0."""
-        if self._process is None or self._reading is None:
+        if self._ready.is_set():
             return
+        if self._reading.done():
+            raise StoryError(f"the bot did not come up; it ended with status {await self._process.wait()}")
+        raise StoryError(f"the bot did not come up within {LIMIT:.0f} s")
+
+    async def stop(self) -> int:
+        """Stops it as a system does, if it runs, and returns its exit status."""
+        if self._process is None or self._reading is None:
+            return 0
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -166,16 +169,14 @@ class BotProcess:
             self._process.kill()
         status = await self._process.wait()
         await self._reading
-        self._process = None
-        if status:
-            raise StoryError(f"the bot should have stopped with status 0, not {status}")
+        return status
 
     async def _read(self) -> None:
         assert self._process is not None
         assert self._process.stderr is not None
         async for line in self._process.stderr:
-            self.log.append(line.decode(errors="replace").rstrip())
-            if READY in self.log[-1]:
+            self._log.append(line.decode(errors="replace").rstrip())
+            if READY in self._log[-1]:
                 self._ready.set()
 
 
@@ -188,14 +189,13 @@ async def play(*, prompt: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # Ctrl-C cancels this task anyway
         loop.add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="tgbot-demo-") as directory:
-        log: deque[str] = deque()
+        log: deque[str] = deque(maxlen=20)
         try:
-            async with _company(stage, Path(directory)) as (anna, boris, bot, name):
-                log = bot.log
+            async with _company(stage, Path(directory), log) as (anna, boris, bot, name):
                 await _story(stage, anna, boris, name)
                 if prompt:
                     await _chat(stage, {"anna": anna, "boris": boris})
-                await bot.stop()
+                _well(await bot.stop())
                 stage.tells("The bot is stopped. That was all of it: make run for your own.")
         except StoryError as error:
             sys.stderr.write(f"tgbot: demo: {error}\n")
@@ -207,8 +207,15 @@ async def play(*, prompt: bool) -> int:
     return 0
 
 
+def _well(status: int) -> None:
+    if status:
+        raise StoryError(f"the bot should have stopped with status 0, not {status}")
+
+
 @asynccontextmanager
-async def _company(stage: Stage, directory: Path) -> AsyncIterator[tuple[Person, Person, BotProcess, str]]:
+async def _company(
+    stage: Stage, directory: Path, log: deque[str]
+) -> AsyncIterator[tuple[Person, Person, BotProcess, str]]:
     """Server, people and bot, all there; gone again in reverse."""
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(Sandbox())
@@ -238,6 +245,7 @@ async def _company(stage: Stage, directory: Path) -> AsyncIterator[tuple[Person,
                 "TGBOT_STORAGE_DIRECTORY": str(directory / "sessions"),
                 "TGBOT_LOG_LEVEL": "INFO",
             },
+            log,
         )
         stack.push_async_callback(bot.stop)
         await bot.start()
@@ -258,7 +266,7 @@ async def _connected(server: Sandbox) -> AsyncIterator[Any]:
 
 
 async def _story(stage: Stage, anna: Person, boris: Person, bot: str) -> None:
-    texts = Texts()
+    texts = Texts.load()
 
     def said(text: str, **values: Any) -> str:
         return texts.render("en", text, **values)

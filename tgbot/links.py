@@ -16,24 +16,11 @@ from tgbot.errors import LinkError
 PAYLOAD_LENGTH: Final = 64
 #: Rights that a link may ask for when it adds the bot as an administrator.
 ADMIN_RIGHTS: Final = frozenset(
-    [
-        "change_info",
-        "post_messages",
-        "edit_messages",
-        "delete_messages",
-        "restrict_members",
-        "invite_users",
-        "pin_messages",
-        "manage_topics",
-        "promote_members",
-        "manage_video_chats",
-        "anonymous",
-        "manage_chat",
-        "post_stories",
-        "edit_stories",
-        "delete_stories",
-        "manage_direct_messages",
-    ]
+    (
+        *("change_info", "delete_messages", "restrict_members", "invite_users", "pin_messages", "anonymous"),
+        *("post_messages", "edit_messages", "post_stories", "edit_stories", "delete_stories", "manage_chat"),
+        *("manage_topics", "manage_video_chats", "manage_direct_messages", "promote_members"),
+    )
 )
 
 _USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
@@ -44,40 +31,12 @@ _COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?
 _WEB: Final = re.compile(
     r"(?:https?://)?((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog))(?=[/?#]|$)", re.I
 )
-_APP: Final = re.compile(r"tg:(?://)?", re.I)
+_APP: Final = re.compile(r"tg:(?://)?", re.IGNORECASE)
 #: First parts of a t.me path that are no username.
-_RESERVED: Final = frozenset(
-    [
-        "a",
-        "addemoji",
-        "addlist",
-        "addstickers",
-        "addtheme",
-        "auction",
-        "bg",
-        "boost",
-        "call",
-        "confirmphone",
-        "contact",
-        "folder",
-        "giftcode",
-        "invoice",
-        "iv",
-        "joinchat",
-        "k",
-        "login",
-        "m",
-        "msg",
-        "nft",
-        "proxy",
-        "resolve",
-        "setlanguage",
-        "share",
-        "socks",
-        "stargift",
-        "web",
-        "z",
-    ]
+_RESERVED: Final = re.compile(
+    r"a|add(emoji|list|stickers|theme)|auction|bg|boost|call|confirmphone|contact|folder|giftcode|invoice|iv"
+    r"|joinchat|k|login|m|msg|nft|proxy|resolve|setlanguage|share|socks|stargift|web|z",
+    re.IGNORECASE,
 )
 _SIGNATURE_BYTES: Final = 8
 _PLAIN: Final = b"\x01"
@@ -202,7 +161,7 @@ def pack(*values: int | str, key: bytes | None = None) -> str:
 
 
 def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
-    """The values that `pack` was given; LinkError for anything else, and for a signature not made by this key."""
+    """The values that `pack` was given; LinkError for anything else and for another key's signature."""
     check_payload(payload)
     try:
         whole = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -255,7 +214,7 @@ def _parse_web(host: str, rest: str, text: str) -> Target:
         return _invite(invite, text)
     if first == "c" and len(more) >= 2 and more[0].isascii() and more[0].isdigit() and len(more[0]) <= 15:
         return Target(id=-(10**12) - int(more[0]), post=_number(more[-1], text))
-    if first.lower() in _RESERVED or not _USERNAME.fullmatch(first):
+    if _RESERVED.fullmatch(first) or not _USERNAME.fullmatch(first):
         raise LinkError(_shown(text), "the link names no user, bot, group or channel")
     if more and more[-1].isascii() and more[-1].isdigit():
         return Target(username=first, post=_number(more[-1], text))

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import shutil
 import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from telethon import utils
-from telethon.sessions.sqlite import CURRENT_VERSION, SQLiteSession
+from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import types
 
-from tgbot.errors import SessionDamagedError, SessionInUseError, SessionTooNewError
+from tgbot.errors import SessionDamagedError, StorageError, StorageFailedError, StorageFullError
+from tgbot.sessionfile import (
+    BY_ID,
+    BY_STOCK_USERNAME,
+    BY_USERNAME,
+    OUR_TABLES,
+    Changes,
+    Peer,
+    UpdateState,
+    UsernameRow,
+    make_private,
+    refuse_what_cannot_be_opened,
+    write,
+)
+
+__all__ = ["RESOLVES_A_DAY", "DurableSession", "UpdateState", "UsernameRow"]
 
 #: A peer seen again within this many seconds is not written again only for its date.
 SEEN_GRAIN = 600
@@ -31,50 +40,6 @@ KNOWN_LIMIT = 50_000
 RESOLVES_A_DAY = 200
 
 _DAY = 24 * 60 * 60
-
-_OUR_TABLES = """
-CREATE TABLE IF NOT EXISTS tgbot_usernames (
-    username TEXT PRIMARY KEY, id INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tgbot_usernames_id ON tgbot_usernames (id);
-CREATE TABLE IF NOT EXISTS tgbot_resolves (at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS tgbot_values (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tgbot_entities_username ON entities (username) WHERE username IS NOT NULL;
-CREATE INDEX IF NOT EXISTS tgbot_entities_name ON entities (name) WHERE name IS NOT NULL;
-CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone IS NOT NULL;
-"""
-BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
-BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
-BY_ID = "SELECT hash FROM entities WHERE id = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateState:
-    """Where in Telegram's log of updates the work is done: everything at or below it is on disk."""
-
-    pts: int
-    qts: int
-    date: int
-    seq: int
-    channels: Mapping[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class UsernameRow:
-    """Who a username belonged to, and when Telegram last said so (unix seconds)."""
-
-    marked_id: int
-    seen: int
-
-
-@dataclass(slots=True)
-class _Peer:
-    """What the file holds, or will hold after the next checkpoint, of one peer."""
-
-    access_hash: int
-    names: tuple[str, ...]
-    phone: Any
-    title: str | None
-    seen: int
 
 
 class DurableSession(SQLiteSession):
@@ -86,23 +51,22 @@ class DurableSession(SQLiteSession):
     that it cannot use, which is left as it is; a file of an older version is copied aside first.
     """
 
+    _conn: Any
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
-        self._known: OrderedDict[int, _Peer] = OrderedDict()
-        self._pending: dict[int, _Peer] = {}
-        self._writing: dict[int, _Peer] = {}
-        self._pending_names: dict[str, int] = {}
-        self._writing_names: dict[str, int] = {}
-        self._dropped: set[str] = set()
+        self._known: OrderedDict[int, Peer] = OrderedDict()
+        #: What no checkpoint has begun to write, and what one is writing now.
+        self._changes = Changes()
+        self._writing = Changes()
         self._resolved: deque[int] = deque()
-        self._resolves_changed = False
-        _refuse_what_cannot_be_opened(path)
-        _make_private(path)
+        refuse_what_cannot_be_opened(path)
+        make_private(path)
         try:
             super().__init__(str(path))
-            self._cursor().executescript(_OUR_TABLES).close()
+            self._cursor().executescript(OUR_TABLES).close()
             rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
         except sqlite3.DatabaseError as error:
             raise SessionDamagedError(path, str(error)) from error
@@ -119,7 +83,8 @@ class DurableSession(SQLiteSession):
             )
             self._conn.execute("PRAGMA journal_mode=WAL")
             self._conn.execute("PRAGMA synchronous=FULL")
-        return self._conn.cursor()
+        cursor: sqlite3.Cursor = self._conn.cursor()
+        return cursor
 
     def _update_session_table(self) -> None:
         with self._write_lock:
@@ -182,7 +147,7 @@ class DurableSession(SQLiteSession):
         was seen within the last ten minutes costs one comparison and no write.
         """
         now = int(time.time())
-        known = self._known
+        known, changes = self._known, self._changes
         for peer in peers:
             kind = type(peer)
             if kind is types.User:
@@ -216,14 +181,14 @@ class DurableSession(SQLiteSession):
                     self._release(marked, set(old.names).difference(names))
             elif len(known) >= KNOWN_LIMIT:
                 known.popitem(last=False)
-            new = _Peer(access_hash, names, phone, title or None, now)
-            known[marked] = self._pending[marked] = new
+            new = Peer(access_hash, names, phone, title or None, now)
+            known[marked] = changes.peers[marked] = new
             for name in names:
-                self._pending_names[name] = marked
+                changes.names[name] = marked
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
-        peer = self._known.get(marked_id) or self._pending.get(marked_id) or self._writing.get(marked_id)
+        peer = self._in_memory(marked_id)
         if peer is not None:
             return peer.access_hash
         row = self._read_one(BY_ID, marked_id)
@@ -235,13 +200,14 @@ class DurableSession(SQLiteSession):
         Two index look-ups at most, whatever the number of peers.
         """
         name = name.lower().lstrip("@")
-        marked = self._pending_names.get(name) or self._writing_names.get(name)
-        if marked is not None:
-            peer = self._pending.get(marked) or self._writing.get(marked)
-            if peer is not None and name in peer.names:
-                return UsernameRow(marked, peer.seen)
-        if name in self._dropped:
-            return None
+        for changes in (self._changes, self._writing):
+            marked = changes.names.get(name)
+            if marked is not None:
+                peer = changes.peers[marked]
+                if name in peer.names:
+                    return UsernameRow(marked, peer.seen)
+            if name in changes.dropped:
+                return None
         for query in (BY_USERNAME, BY_STOCK_USERNAME):
             row = self._read_one(query, name)
             if row is not None:
@@ -250,7 +216,7 @@ class DurableSession(SQLiteSession):
 
     def usernames_of(self, marked_id: int) -> tuple[str, ...]:
         """Return all usernames that a peer was last seen with, lower-cased."""
-        peer = self._known.get(marked_id) or self._pending.get(marked_id) or self._writing.get(marked_id)
+        peer = self._in_memory(marked_id)
         if peer is not None:
             return peer.names
         names = self._read_all("SELECT username FROM tgbot_usernames WHERE id = ?", marked_id)
@@ -263,20 +229,20 @@ class DurableSession(SQLiteSession):
     def drop_username(self, name: str) -> None:
         """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
         name = name.lower().lstrip("@")
-        marked = self._pending_names.pop(name, None)
-        row = self.username(name) if marked is None else UsernameRow(marked, 0)
-        if row is not None and (peer := self._known.get(row.marked_id)) is not None and name in peer.names:
+        row = self.username(name)
+        if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
             peer.names = tuple(other for other in peer.names if other != name)
-            self._pending.setdefault(row.marked_id, peer)
-        self._dropped.add(name)
+            self._changes.peers.setdefault(row.marked_id, peer)
+        self._changes.names.pop(name, None)
+        self._changes.dropped.add(name)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames, at once."""
-        peer = self._known.pop(marked_id, None)
-        self._pending.pop(marked_id, None)
-        self._writing.pop(marked_id, None)
-        for name in peer.names if peer else ():
-            self._pending_names.pop(name, None)
+        self._known.pop(marked_id, None)
+        for changes in (self._changes, self._writing):
+            peer = changes.peers.pop(marked_id, None)
+            for name in peer.names if peer else ():
+                changes.names.pop(name, None)
         with self._write_lock:
             cursor = self._cursor()
             cursor.execute("BEGIN IMMEDIATE")
@@ -289,14 +255,13 @@ class DurableSession(SQLiteSession):
     def count_resolve(self) -> None:
         """Count one `contacts.resolveUsername` against the day's budget; on disk at the next checkpoint."""
         self._resolved.append(int(time.time()))
-        self._resolves_changed = True
+        self._changes.resolves = tuple(self._resolved)
 
     def resolves_today(self) -> int:
         """Return how many usernames were resolved in the last 24 hours."""
         yesterday = int(time.time()) - _DAY
         while self._resolved and self._resolved[0] <= yesterday:
             self._resolved.popleft()
-            self._resolves_changed = True
         return len(self._resolved)
 
     def resolves_again_in(self) -> int:
@@ -310,7 +275,7 @@ class DurableSession(SQLiteSession):
     @property
     def changed(self) -> bool:
         """Whether there are peers or counts that no checkpoint has written yet."""
-        return bool(self._pending or self._dropped or self._resolves_changed)
+        return bool(self._changes)
 
     def bot_id(self) -> int | None:
         """Return whose session this is, or None if it never logged in or was never told."""
@@ -347,107 +312,59 @@ class DurableSession(SQLiteSession):
     async def checkpoint(self, state: UpdateState | None, at: int) -> None:
         """Write pending peers, resolve counts, the update state and the server time `at`, in one transaction.
 
-        On disk when this returns. Runs in a worker thread. What could not be written stays pending.
+        On disk when this returns. Runs in a worker thread. What could not be written stays to be written;
+        StorageFullError or StorageFailedError says why it could not.
         """
-        batch, names, dropped = self._pending, self._pending_names, self._dropped
-        resolves = tuple(self._resolved) if self._resolves_changed else None
-        self._writing, self._writing_names = batch, names
-        self._pending, self._pending_names, self._dropped = {}, {}, set()
-        self._resolves_changed = False
+        changes = self._writing = self._changes
+        self._changes = Changes()
         try:
-            await asyncio.to_thread(self._write, batch, dropped, resolves, state, at)
-        except BaseException:
+            await asyncio.to_thread(self._write, changes, state, at)
+        except BaseException as error:
             # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
-            self._pending = {**batch, **self._pending}
-            self._pending_names = {**names, **self._pending_names}
-            self._dropped |= dropped
-            self._resolves_changed |= resolves is not None
+            changes.put_under(self._changes)
+            if isinstance(error, sqlite3.Error):
+                raise self._failure(error) from error
             raise
         finally:
-            self._writing, self._writing_names = {}, {}
+            self._writing = Changes()
 
     def write_state(self, state: UpdateState, at: int) -> None:
         """Write an update state now, for the first one of a session; on disk when this returns."""
-        self._write({}, set(), None, state, at)
+        self._write(Changes(), state, at)
 
     def backup(self, target: Path) -> None:
         """Copy the session file as it is on disk, consistently, while the bot runs."""
-        _make_private(target)
+        make_private(target)
         with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30) as source:
             with sqlite3.connect(target) as copy:
                 source.backup(copy)
             copy.close()
         source.close()
 
-    def _write(
-        self,
-        batch: Mapping[int, _Peer],
-        dropped: set[str],
-        resolves: tuple[int, ...] | None,
-        state: UpdateState | None,
-        at: int,
-    ) -> None:
+    def _write(self, changes: Changes, state: UpdateState | None, at: int) -> None:
         with self._write_lock:
-            cursor = self._cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                if dropped:
-                    gone = [(name,) for name in dropped]
-                    cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
-                    cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
-                if batch:
-                    self._write_peers(cursor, batch)
-                if resolves is not None:
-                    cursor.execute("DELETE FROM tgbot_resolves")
-                    cursor.executemany("INSERT INTO tgbot_resolves VALUES (?)", [(at,) for at in resolves])
-                if state is not None:
-                    rows = [(0, state.pts, state.qts, state.date, state.seq)]
-                    rows += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
-                    cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", rows)
-                cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
-                cursor.execute("COMMIT")
-            except BaseException:
-                if self._conn.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-            finally:
-                cursor.close()
+            self._cursor().close()
+            write(self._conn, changes, state, at)
 
-    @staticmethod
-    def _write_peers(cursor: sqlite3.Cursor, batch: Mapping[int, _Peer]) -> None:
-        cursor.executemany("DELETE FROM tgbot_usernames WHERE id = ?", [(marked,) for marked in batch])
-        owners = {name: (marked, peer.seen) for marked, peer in batch.items() for name in peer.names}
-        if owners:
-            cursor.executemany(
-                "UPDATE entities SET username = NULL WHERE username = ? AND id <> ?",
-                [(name, marked) for name, (marked, _) in owners.items()],
-            )
-            cursor.executemany(
-                "INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)",
-                [(name, marked, seen) for name, (marked, seen) in owners.items()],
-            )
-        cursor.executemany(
-            "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    marked,
-                    peer.access_hash,
-                    peer.names[0] if peer.names else None,
-                    peer.phone,
-                    peer.title,
-                    peer.seen,
-                )
-                for marked, peer in batch.items()
-            ],
-        )
+    def _failure(self, error: sqlite3.Error) -> StorageError:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return StorageFullError(self.path)
+        return StorageFailedError(self.path, str(error))
 
     def _release(self, marked_id: int, names: Iterable[str]) -> None:
+        """Take usernames from a peer that no longer has them, unless they are somebody else's by now."""
         for name in names:
-            if self._pending_names.get(name) == marked_id:
-                del self._pending_names[name]
             row = self.username(name)
             if row is None or row.marked_id == marked_id:
-                self._dropped.add(name)
+                self._changes.names.pop(name, None)
+                self._changes.dropped.add(name)
+
+    def _in_memory(self, marked_id: int) -> Peer | None:
+        return (
+            self._known.get(marked_id)
+            or self._changes.peers.get(marked_id)
+            or self._writing.peers.get(marked_id)
+        )
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -474,93 +391,9 @@ class DurableSession(SQLiteSession):
             cursor.close()
 
 
-class InstanceLock:
-    """One process a session: holds a lock beside the session file from entering to leaving.
-
-    The kernel frees it when the process ends, however it ends. Raises SessionInUseError on entering.
-    """
-
-    def __init__(self, session: Path) -> None:
-        self.path = session.with_suffix(".lock")
-        self._session = session
-        self._fd: int | None = None
-
-    def __enter__(self) -> InstanceLock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(fd, 20).decode(errors="replace").strip()
-            os.close(fd)
-            raise SessionInUseError(self._session, int(holder) if holder.isdigit() else None) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        self._fd = fd
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-
 def _usernames(peer: Any) -> tuple[str, ...]:
     several = getattr(peer, "usernames", None)
     if several:
         return tuple(name.username.lower() for name in several if name.active)
     one = getattr(peer, "username", None)
     return (one.lower(),) if one else ()
-
-
-def _make_private(path: Path) -> None:
-    """Create the file readable by its owner only, and take an existing one back from all others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(fd).st_mode & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
-
-
-def _refuse_what_cannot_be_opened(path: Path) -> None:
-    """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
-        return
-    if not size:
-        return
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise SessionDamagedError(path, "it is not an SQLite file")
-    page = int.from_bytes(header[16:18], "big")
-    pages = int.from_bytes(header[28:32], "big")
-    # In WAL mode pages may still lie in the log; only a file cut short without one is surely damaged.
-    if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
-        raise SessionDamagedError(path, f"it is cut short at {size} bytes")
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
-        try:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if "version" not in tables:
-                if tables:
-                    raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
-                return
-            (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
-            connection.execute("SELECT * FROM sessions").fetchall()
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        raise SessionDamagedError(path, str(error)) from error
-    if version > CURRENT_VERSION:
-        raise SessionTooNewError(path, version, CURRENT_VERSION)
-    if version < CURRENT_VERSION:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        aside = path.with_name(f"{path.name}.v{version}.{stamp}")
-        shutil.copy2(path, aside)
-        aside.chmod(0o600)

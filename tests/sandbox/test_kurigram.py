@@ -60,7 +60,7 @@ async def test_kurigram_logs_in_as_a_bot_and_answers_a_start(sandbox: Sandbox, t
         sandbox.world.send_as(ann.id, bot.id, "/start apples")
         async with asyncio.timeout(10):
             await answered.wait()
-    got = [copy.post.text for copy in ann.box.all()]
+    got = [copy.post.text for copy in ann.box]
     assert got == ["/start apples", "Hello, Ann: apples"]
 
 

@@ -55,7 +55,7 @@ def options(
         printed.line(f"tgbot {installed('tgbot')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        sys.stderr.write(context.get_help() + "\n")
+        context.get_help()  # typer prints it
         raise typer.Exit(2)
 
 

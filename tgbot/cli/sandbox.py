@@ -52,6 +52,7 @@ async def _serve(
 ) -> int:
     from tgbot.sandbox.server import Sandbox, SandboxError
 
+    printed.log_to_stderr("INFO")
     kept = directory or Path(tempfile.mkdtemp(prefix="tgbot-sandbox-"))
     try:
         kept.mkdir(parents=True, exist_ok=True)
@@ -127,7 +128,6 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
 async def _obey(server: Sandbox) -> None:
     """Carries out the faults that are typed, until SIGTERM or SIGINT; the end of input ends nothing."""
     from tgbot.keyboard import typed_lines
-    from tgbot.sandbox.commands import run
 
     # A background job that reads its terminal would be stopped; like this it only reads nothing.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
@@ -139,7 +139,7 @@ async def _obey(server: Sandbox) -> None:
     async def listen() -> None:
         async for line in typed_lines():
             if line.strip():
-                sys.stderr.write(await run(server.faults, server.world, line) + "\n")
+                sys.stderr.write(await server.command(line) + "\n")
 
     listening = asyncio.create_task(listen())
     await stop.wait()

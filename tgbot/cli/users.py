@@ -25,7 +25,7 @@ def _registry(context: typer.Context) -> UserReader:
     from tgbot.cli import settings
     from tgbot.storage.sqlite import open_readonly
 
-    return open_readonly(settings(context).storage.directory / "users.sqlite")
+    return open_readonly(settings(context).storage.registry)
 
 
 @commands.command("list")

@@ -1,6 +1,7 @@
 """All that knows Telethon's insides: login, connection, updates in order, calls once only, checkpoints."""
 
-from tgbot.client.bot import BotClient, Hooks, Server
-from tgbot.client.calls import OwnRandomId, error_name
+from tgbot.client.bot import BotClient, Hooks
+from tgbot.client.calls import error_name, keep_random_id
+from tgbot.client.login import Server
 
-__all__ = ["BotClient", "Hooks", "OwnRandomId", "Server", "error_name"]
+__all__ = ["BotClient", "Hooks", "Server", "error_name", "keep_random_id"]

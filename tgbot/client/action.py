@@ -17,6 +17,8 @@ class ChatAction(_ChatAction):
     every few seconds, and takes it back at the end unless told otherwise.
     """
 
+    _chat: Any
+
     async def __aenter__(self) -> ChatAction:
         self._chat = await self._client.get_input_entity(self._chat)
         self._request = functions.messages.SetTypingRequest(self._chat, self._action)

@@ -53,9 +53,9 @@ SERVER_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 def error_name(error: errors.RPCError) -> str:
     """Return Telegram's name of an error, USER_IS_BLOCKED say, also where Telethon has no class for it."""
-    name = _NAMES.get(type(error))
-    if name is not None:
-        return name
+    known = _NAMES.get(type(error))
+    if known is not None:
+        return str(known)
     for cls, prefix in (
         (errors.FloodWaitError, "FLOOD_WAIT"),
         (errors.SlowModeWaitError, "SLOWMODE_WAIT"),
@@ -66,15 +66,13 @@ def error_name(error: errors.RPCError) -> str:
     return str(error.message or type(error).__name__)
 
 
-class OwnRandomId:
-    """Marks a send that brings a random_id of its own, which is kept as it is: `with OwnRandomId(request)`."""
+_OWN_RANDOM_ID = "_tgbot_own_random_id"
 
-    ATTRIBUTE = "_tgbot_own_random_id"
 
-    @classmethod
-    def mark(cls, request: TLRequest) -> TLRequest:
-        setattr(request, cls.ATTRIBUTE, True)
-        return request
+def keep_random_id(request: TLRequest) -> TLRequest:
+    """Mark a send that brings a random_id of its own, so that it goes out with that one."""
+    setattr(request, _OWN_RANDOM_ID, True)
+    return request
 
 
 class Calls:
@@ -91,7 +89,7 @@ class Calls:
     def __init__(
         self,
         *,
-        send: Callable[[Any, Any, bool], Any],
+        send: Callable[[Any, Any], Awaitable[Any]],
         bot_id: Callable[[], int],
         replies: Replies,
         may_send: Callable[[], Awaitable[None]],
@@ -120,7 +118,7 @@ class Calls:
         #: Requests under way; the checkpoint keeps its time fresh while there are any.
         self.pending = 0
 
-    async def call(self, sender: Any, request: Any, ordered: bool) -> Any:
+    async def call(self, sender: Any, request: Any) -> Any:
         """Make one request and return its result, or raise Telegram's error."""
         sends_to = _SENDS.get(type(request))
         if sends_to is not None:
@@ -139,7 +137,7 @@ class Calls:
             chat_id = marked_input(getattr(request, "peer", None))
         self.pending += 1
         try:
-            result = await self._until_answered(sender, request, chat_id, ordered)
+            result = await self._until_answered(sender, request, chat_id)
         except errors.RPCError as error:
             if chat_id > 0:
                 self._outcome(request, chat_id, error_name(error))
@@ -159,14 +157,35 @@ class Calls:
             self._remember(result, [], "GetUsersRequest")
         return result
 
-    async def _until_answered(self, sender: Any, request: Any, chat_id: int, ordered: bool) -> Any:
+    async def call_all(self, sender: Any, requests: list[Any], *, ordered: bool) -> list[Any]:
+        """Make several requests, one after another if `ordered`; MultiError if Telegram refuses any."""
+        results: list[Any] = []
+        if ordered:
+            for request in requests:
+                try:
+                    results.append(await self.call(sender, request))
+                except errors.RPCError as refused:
+                    results.append(refused)
+        else:
+            calls = (self.call(sender, request) for request in requests)
+            results.extend(await asyncio.gather(*calls, return_exceptions=True))
+        failures = [result if isinstance(result, BaseException) else None for result in results]
+        for failure in failures:
+            if failure is not None and not isinstance(failure, errors.RPCError):
+                raise failure
+        if any(failures):
+            answers = [None if isinstance(result, BaseException) else result for result in results]
+            raise errors.MultiError(failures, answers, requests)
+        return results
+
+    async def _until_answered(self, sender: Any, request: Any, chat_id: int) -> Any:
         key = (request.CONSTRUCTOR_ID, chat_id)
         failures = 0
         while True:
             if self._flooded:
                 await self._wait_for_flood(request, key)
             try:
-                return await self._send(sender, request, ordered)
+                return await self._send(sender, request)
             except errors.RandomIdDuplicateError:
                 return await self._what_had_arrived(request)
             except _TRANSIENT as error:
@@ -200,7 +219,7 @@ class Calls:
     def _name_send(self, request: Any, chat_id: int) -> list[OwnMessage] | None:
         """Give a send the random_ids of its update; return the messages that it had become before, if so."""
         job = current_job.get()
-        if job is None or job.name is None or job.done or hasattr(request, OwnRandomId.ATTRIBUTE):
+        if job is None or job.name is None or job.done or hasattr(request, _OWN_RANDOM_ID):
             return None
         bot_id, name = self._bot_id(), job.name
         if type(request) is functions.messages.ForwardMessagesRequest:

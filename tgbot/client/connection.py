@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,7 @@ _DEAD_AFTER_MS = 10_000
 class BotConnection(ConnectionTcpFull):
     """Telethon's full transport on a socket that notices a half-open link within ten seconds or so."""
 
-    async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:
+    async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
         await super()._connect(timeout=timeout, ssl=ssl)
         sock = self._writer.get_extra_info("socket")
         if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
@@ -40,32 +39,6 @@ class BotConnection(ConnectionTcpFull):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-class UpClock:
-    """Seconds during which the connection was up: stands still while it is down."""
-
-    def __init__(self) -> None:
-        self._counted = 0.0
-        self._since: float | None = None
-
-    def __call__(self) -> float:
-        if self._since is None:
-            return self._counted
-        return self._counted + time.monotonic() - self._since
-
-    @property
-    def running(self) -> bool:
-        return self._since is not None
-
-    def start(self) -> None:
-        if self._since is None:
-            self._since = time.monotonic()
-
-    def stop(self) -> None:
-        if self._since is not None:
-            self._counted += time.monotonic() - self._since
-            self._since = None
-
-
 class BotSender(MTProtoSender):
     """Telethon's sender, which tries for ever with growing pauses and tells when the link goes and comes."""
 
@@ -80,7 +53,7 @@ class BotSender(MTProtoSender):
     def _delay(self) -> float:
         """How long Telethon is to pause before its next attempt."""
         self._failures += 1
-        return min(LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
+        return min(LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(self._failures - 1, 10)))
 
     @_delay.setter
     def _delay(self, value: float) -> None:

@@ -90,7 +90,7 @@ class UpdateBox(MessageBox):
             return None
         state.pts = update.pts
         state.deadline = get_running_loop().time() + NO_UPDATES_TIMEOUT
-        self.date = container.date
+        self._now(container.date)
         return update
 
     def take_own(self, sent: types.UpdateShortSentMessage) -> bool:
@@ -101,8 +101,11 @@ class UpdateBox(MessageBox):
         if state is None or state.pts + sent.pts_count != sent.pts:
             return False
         state.pts = sent.pts
-        self.date = sent.date
+        self._now(sent.date)
         return True
+
+    def _now(self, date: Any) -> None:
+        self.date = date  # type: ignore[misc] # a slot of Telethon's class, which mypy does not see
 
     def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
         if isinstance(diff, types.updates.DifferenceTooLong):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telethon import errors, utils
@@ -141,7 +141,7 @@ class Intake:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
-        """Return the state that may go to disk: nothing above it is finished for good. None if there is none."""
+        """Return the state that may go to disk: before the lowest unfinished update. None if there is none."""
         if self.box.is_empty():
             return None
         before = self.inflight.low_water()
@@ -371,8 +371,3 @@ def _own_message(message: Any) -> OwnMessage | None:
     reply_to = getattr(message.reply_to, "reply_to_msg_id", None)
     content = content_of(message.message, message.media)
     return OwnMessage(marked(message.peer_id), message.id, content, reply_to, message)
-
-
-def own_messages(messages: Iterable[Any]) -> list[OwnMessage]:
-    """Return the messages of our own among these."""
-    return [own for message in messages if message.out and (own := _own_message(message)) is not None]

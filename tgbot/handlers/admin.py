@@ -12,7 +12,7 @@ from telethon.tl import types
 
 from tgbot.access import Access, Verdict
 from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
-from tgbot.handlers.start import own_names
+from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import ago, clock_time, language_of, moment, shown
 from tgbot.locales import Texts
 from tgbot.peers import DAILY_RESOLVES, Found, PeerKind, Peers, Resolved
@@ -49,7 +49,7 @@ def register(
 
     async def command(event: Any) -> None:
         name, bot, what = event.pattern_match.groups()
-        if bot is not None and bot.lower() not in own_names(client):
+        if bot is not None and bot.lower() not in own_names(client.me):
             return
         language = language_of(users.get(event.sender_id))
         text = stats(language) if name == "stats" else await told(language, name, event.message, what or "")
@@ -151,7 +151,7 @@ class Descriptions:
         say = partial(self._texts.render, language)
         now = self._clock()
         speaks = shown(language_of(user))
-        lines = [say("peer-language", language=speaks) if speaks else say("peer-language-unknown")]
+        lines = [say("peer-language", spoken=speaks) if speaks else say("peer-language-unknown")]
         verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
         write = say(f"access-{_dashed(verdict.access)}")
         if verdict.since is not None and verdict.evidence is not None:

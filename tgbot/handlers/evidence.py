@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,14 +10,22 @@ from telethon import events
 from telethon.tl import types
 
 from tgbot.access import JOIN_REQUEST_SECONDS, Evidence, Kind
+from tgbot.errors import LinkError
+from tgbot.links import check_payload
+from tgbot.peers import usernames_of
 from tgbot.users import Profile, User, UserRegistry
 
 #: Requests in whose answers users become known → how the registry calls that way.
 _WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
 
+_START = re.compile(r"/start(?:@(\w+))?( .+)?$")
+
 
 def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
-    """Registers one raw handler, to be the first: it looks the update's type up and records what it says."""
+    """Registers one raw handler, to be the first: it looks the update's type up and records what it says.
+
+    Handlers that come later find the payload of a `/start` in the user's `last_payload`.
+    """
     record = users.record
 
     def known_by(user: User, way: str) -> None:
@@ -33,8 +42,11 @@ def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
                 record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=_allowed(said.action)))
             return
         text = said.message
-        kind = Kind.START if text and text.startswith("/start") else Kind.MESSAGE
-        known_by(record(user_id, Evidence(kind, at)), "message")
+        payload = start_payload(text, client.me) if text and text.startswith("/start") else None
+        if payload is None:
+            known_by(record(user_id, Evidence(Kind.MESSAGE, at)), "message")
+        else:
+            known_by(users.payload(user_id, payload, at, said.id), "message")
 
     def short_message(update: Any) -> None:
         if not update.out:
@@ -63,6 +75,24 @@ def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
     client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
 
+def start_payload(text: str, me: Any) -> str | None:
+    """Returns the payload of a /start meant for the bot `me`, "" for one without; None for any other text."""
+    if text == "/start":
+        return ""
+    match = _START.match(text)
+    if match is None or (match[1] and match[1].lower() not in own_names(me)):
+        return None
+    try:
+        return check_payload(match[2].strip()) if match[2] else ""
+    except LinkError:
+        return ""  # No link can have carried it: somebody typed it.
+
+
+def own_names(me: Any) -> tuple[str, ...]:
+    """Returns the bot's usernames in lower case."""
+    return tuple(name.lower() for name in usernames_of(me))
+
+
 def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterable[Any], str], None]:
     """Returns what the client calls with the full users of whatever arrives, and where they came from."""
 
@@ -77,16 +107,11 @@ def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterab
 
 def profile_of(user: Any) -> Profile:
     """Builds the profile from a full TL user (a min user must never come here)."""
-    usernames: tuple[str, ...] = ()
-    if user.usernames:
-        usernames = tuple(name.username for name in user.usernames if name.active)
-    elif user.username:
-        usernames = (user.username,)
     return Profile(
         user.id,
         user.first_name or "",
         user.last_name or "",
-        usernames,
+        usernames_of(user) if user.usernames or user.username else (),
         user.lang_code or None,
         bool(user.premium),
         bool(user.bot),

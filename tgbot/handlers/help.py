@@ -9,7 +9,7 @@ from typing import Any
 from telethon import events
 from telethon.tl import types
 
-from tgbot.handlers.start import own_names
+from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import language_of
 from tgbot.locales import Texts
 from tgbot.sender import Sender
@@ -44,7 +44,7 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
         else:
             named = command.group(1)
             first = user is None or user.is_first_message(message.id)
-            wanted = first or named is None or named.lower() in own_names(client)
+            wanted = first or named is None or named.lower() in own_names(client.me)
         if wanted:
             await sender.answer(event, texts.render(language_of(user), "help"))
 

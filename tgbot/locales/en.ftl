@@ -58,7 +58,7 @@ peer-nameless = (no name)
 peer-id = id: { $id }
 peer-usernames = usernames: { $names }
 peer-no-usernames = usernames: none
-peer-language = language: { $language }
+peer-language = language: { $spoken }
 peer-language-unknown = language: not known
 peer-write = may I write: { $access }
 peer-since = { $access }, since { $when } – { $evidence }
@@ -125,3 +125,7 @@ ago-days = { $n ->
    *[other] { $n } days ago
 }
 moment = { $ago } ({ $date })
+
+## News for admins
+
+lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected: some messages, blocks and unblocks of that time are lost for good. /check tells the truth about a single person.

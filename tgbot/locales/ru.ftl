@@ -57,7 +57,7 @@ peer-nameless = (без имени)
 peer-id = id: { $id }
 peer-usernames = имена пользователя: { $names }
 peer-no-usernames = имена пользователя: нет
-peer-language = язык: { $language }
+peer-language = язык: { $spoken }
 peer-language-unknown = язык: неизвестен
 peer-write = можно ли писать: { $access }
 peer-since = { $access }, с момента: { $when } – { $evidence }
@@ -127,3 +127,7 @@ ago-days = { $n ->
    *[many] { $n } дней назад
 }
 moment = { $ago } ({ $date })
+
+## Новости для администраторов
+
+lost-difference-too-long = ⚠️ У Telegram уже нет всех обновлений с тех пор, как я был на связи: часть сообщений, блокировок и разблокировок того времени потеряна навсегда. О каждом отдельном человеке правду скажет /check.

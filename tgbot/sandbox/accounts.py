@@ -90,6 +90,13 @@ class Account:
         """First and last name as one."""
         return f"{self.first_name} {self.last_name}".strip()
 
+    def check(self) -> None:
+        """Raises the 401 of an account that is gone."""
+        if self.banned:
+            raise RpcError(401, "USER_DEACTIVATED_BAN")
+        if self.deleted:
+            raise RpcError(401, "USER_DEACTIVATED")
+
 
 class Accounts:
     """All accounts by id, username, token and phone; access hashes are one per viewing account."""
@@ -100,7 +107,7 @@ class Accounts:
         self._dc_id = dc_id
         self._by_id: dict[int, Account] = {}
         self._by_phone: dict[str, Account] = {}
-        #: Lower-cased username → user id, or minus the id of a channel.
+        #: Lower-cased username → user id, or marked id of a channel.
         self._by_username: dict[str, int] = {}
         self._revoked: set[str] = set()
         self._phones = 0
@@ -214,7 +221,7 @@ class Accounts:
     # -- usernames
 
     def resolve(self, username: str) -> int:
-        """Returns the user id, or minus the channel id, that has this username."""
+        """Returns the user id, or the marked id of the channel, that has this username."""
         if not USERNAME.fullmatch(username) or len(username) > 32:
             raise RpcError(400, "USERNAME_INVALID")
         found = self._by_username.get(username.lower())
@@ -226,10 +233,14 @@ class Accounts:
         return self._by_username.get(username.lower())
 
     def take(self, username: str, marked: int) -> None:
-        """Gives a username that is free to a user id or minus a channel id."""
+        """Gives a username that is free to a user or to the marked id of a channel."""
         if self._by_username.get(username.lower(), marked) != marked:
             raise ValueError(f"the username {username} is taken")
         self._by_username[username.lower()] = marked
+
+    def free(self, username: str) -> None:
+        """Takes a username away from whoever has it."""
+        self._by_username.pop(username.lower(), None)
 
     def rename(self, account: Account, usernames: list[str]) -> None:
         """Replaces all usernames of an account; each must be free or its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,6 +127,10 @@ class Dialog:
         self.read_in = 0
         self.read_out = 0
         self.unread = 0
+
+    def above(self, message_id: int) -> list[int]:
+        """Returns the ids above this one."""
+        return self.ids[bisect_right(self.ids, message_id) :]
 
 
 class Box:

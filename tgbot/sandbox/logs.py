@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any
 
 from telethon.tl import types
 
 from .dialogs import Copy
+from .mentions import mentioned, named
 
 FIRST_PTS = 1
 FIRST_QTS = 1
@@ -41,6 +43,11 @@ class Entry:
         """The copy that this entry brings as a new message."""
         return self.content if isinstance(self.content, Copy) and not self.edited else None
 
+    def named(self) -> Iterator[int]:
+        """Yields the marked ids of those whom the update names."""
+        content = self.content
+        return mentioned(content) if isinstance(content, Copy) else named(content)
+
     @property
     def update(self) -> Any:
         """The TL update, built anew each time, with the message as it is now."""
@@ -62,14 +69,20 @@ class Log:
         self._entries: list[Entry] = []
         self._bot: list[Entry] = []
 
-    def add(self, content: Any, pts_count: int = 1, *, edited: bool = False) -> Entry:
-        """Logs an update that takes `pts_count` of pts; a TL update gets its pts set."""
+    def add(self, content: Any, pts_count: int = 1) -> Entry:
+        """Logs a new message, or a TL update, that takes `pts_count` of pts and gets its pts set."""
         self.pts += pts_count
-        entry = Entry(content, pts=self.pts, pts_count=pts_count, at=self.pts, edited=edited)
-        if not edited:
-            content.pts = self.pts
+        entry = Entry(content, pts=self.pts, pts_count=pts_count, at=self.pts)
+        content.pts = self.pts
         if not isinstance(content, Copy):
             content.pts_count = pts_count
+        self._entries.append(entry)
+        return entry
+
+    def add_edit(self, copy: Copy) -> Entry:
+        """Logs that the message of a copy was changed."""
+        self.pts += 1
+        entry = Entry(copy, pts=self.pts, pts_count=1, at=self.pts, edited=True)
         self._entries.append(entry)
         return entry
 

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -70,6 +71,8 @@ class Sandbox:
         self.dc_id = self.world.dc_id
         self.key = ServerKey.generate() if key is None else key
         self.faults = Faults(self)
+        #: How often each method has been called, by the schema's names.
+        self.calls: Counter[str] = Counter()
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = time.time
         self._keys: dict[bytes, _Key] = {}
@@ -269,7 +272,9 @@ class Sandbox:
                         self._answer(link, request, RpcError(400, "MSG_WAIT_FAILED"))
                         return
             inner = inner.query
-        plan = self.faults.plan(method_name(type(inner)), link.caller.login.account)
+        name = method_name(type(inner))
+        self.calls[name] += 1
+        plan = self.faults.plan(name, link.caller.login.account)
         if plan is None:
             self._answer(link, request, self._invoke(link, call, inner))
         else:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from telethon.tl import TLObject, types
+from telethon.tl import types
 
 from .accounts import Account, Accounts
 from .chats import Chat
-from .dialogs import CHANNEL_BASE, Copy
-
-_USER_FIELDS = ("user_id", "bot_id", "via_bot_id", "inviter_id", "admin_id", "participant_id")
 
 
 class View:
@@ -131,44 +128,3 @@ class View:
                 if chat is not None:
                     chats.append(self.chat(viewer, chat))
         return users, chats
-
-
-def mentioned(copy: Copy) -> Iterator[int]:
-    """Yields the marked ids of all whom a message names."""
-    post = copy.post
-    yield post.sender
-    yield copy.peer
-    if copy.out:
-        yield copy.owner
-    for part in (post.forwarded, post.media, post.action, post.entities, post.extras):
-        if part is not None:
-            yield from named(part)
-
-
-def named(value: Any) -> Iterator[int]:
-    """Yields the marked ids that any TL value names, however it is nested."""
-    if isinstance(value, types.PeerUser):
-        yield value.user_id
-    elif isinstance(value, types.PeerChat):
-        yield -value.chat_id
-    elif isinstance(value, types.PeerChannel):
-        yield -CHANNEL_BASE - value.channel_id
-    elif isinstance(value, TLObject):
-        for name, part in vars(value).items():
-            if name in _USER_FIELDS and isinstance(part, int):
-                yield part
-            elif name == "chat_id" and isinstance(part, int):
-                yield -part
-            elif name == "channel_id" and isinstance(part, int):
-                yield -CHANNEL_BASE - part
-            elif name == "users" and isinstance(part, list):
-                yield from (number for number in part if isinstance(number, int))
-                yield from named([user for user in part if not isinstance(user, int)])
-            elif isinstance(part, TLObject | list):
-                yield from named(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from named(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from named(part)

@@ -9,14 +9,27 @@ from telethon.tl import functions
 
 from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
-from . import account, auth, bots, chats, contacts, help, history, media, messages, updates, users
+from . import account, auth, bots, chats, contacts, help, history, joining, media, messages, updates, users
 from .calls import Call, Method, Open
 
 _log = logging.getLogger(__name__)
 
 METHODS: Final[dict[type, Method]] = {
     request: method
-    for namespace in (account, auth, bots, chats, contacts, help, history, media, messages, updates, users)
+    for namespace in (
+        account,
+        auth,
+        bots,
+        chats,
+        contacts,
+        help,
+        history,
+        joining,
+        media,
+        messages,
+        updates,
+        users,
+    )
     for request, method in namespace.METHODS.items()
 }
 _WRAPPERS: Final = (
@@ -57,6 +70,7 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
     if login.account is not None:
         try:
             call.account = world.alive(login.account, login.generation)
+            call.pts = call.account.log.pts
         except RpcError:
             if method.open is not Open.ANYONE:
                 raise

@@ -16,10 +16,7 @@ _NAME_LENGTH: Final = 64
 
 def log_in(call: Call, account: Account) -> Any:
     """Makes this auth key the account's and returns the authorization."""
-    if account.banned:
-        raise RpcError(401, "USER_DEACTIVATED_BAN")
-    if account.deleted:
-        raise RpcError(401, "USER_DEACTIVATED")
+    account.check()
     login = call.login
     login.account, login.generation = account.id, account.generation
     login.code_right = False

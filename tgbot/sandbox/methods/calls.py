@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -36,6 +37,8 @@ class Call:
     world: World
     caller: Caller
     account: Account | None
+    #: The account's pts when the call came.
+    pts: int = 0
 
     @property
     def login(self) -> Login:
@@ -99,10 +102,23 @@ class Call:
 
     # -- answers
 
+    def happened(self, updates: list[Any] | None = None, marked: list[int] | None = None) -> Any:
+        """Wraps `updates` and all that this call has put into the caller's own log."""
+        entries = self.world.entries(self.me.id, self.pts, self.me.log.qts)
+        named_ids = [number for entry in entries for number in entry.named()]
+        return self.updates((updates or []) + [entry.update for entry in entries], (marked or []) + named_ids)
+
     def updates(self, updates: list[Any], marked: list[int]) -> Any:
         """Wraps updates with the users and chats named by marked ids."""
         users, chats = self.world.view.beside(self.me, dict.fromkeys(marked), complete=True)
         return types.Updates(updates, users, chats, self.world.date(), 0)
+
+
+def seconds(date: Any) -> int:
+    """Returns the unix time of a date as decoded from the wire (a datetime) or given in-process; 0 is none."""
+    if date is None:
+        return 0
+    return int(date.timestamp() if isinstance(date, datetime) else date)
 
 
 class Method(NamedTuple):

@@ -1,4 +1,4 @@
-"""messages.* and channels.* about groups and channels."""
+"""messages.* and channels.* about groups and channels: founding, members, admins."""
 
 from __future__ import annotations
 
@@ -7,8 +7,116 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.tl.functions import channels, messages
 
+from ..accounts import USERNAME, Account
 from ..chats import Chat
-from .calls import Call, Method
+from ..groups import participant
+from ..rpc import RpcError
+from .calls import Call, Method, Open
+
+_TITLE_LENGTH: Final = 128
+_SHORTEST_USERNAME: Final = 5
+#: What an admin of a basic group may do.
+_GROUP_ADMIN: Final = (
+    "change_info",
+    "delete_messages",
+    "ban_users",
+    "invite_users",
+    "pin_messages",
+    "manage_call",
+    "other",
+)
+
+
+def _title(title: str) -> str:
+    title = title.strip()
+    if not 0 < len(title) <= _TITLE_LENGTH:
+        raise RpcError(400, "CHAT_TITLE_EMPTY")
+    return title
+
+
+def changed(call: Call, chat: Chat) -> Any:
+    """Wraps what a change of a chat put into the caller's log, and the chat itself."""
+    extra = [types.UpdateChannel(chat.id)] if chat.channel else []
+    return call.happened(extra, [chat.marked])
+
+
+def create_chat(call: Call, request: Any) -> Any:
+    users = [call.user(given) for given in request.users]
+    if not users:
+        raise RpcError(400, "USERS_TOO_FEW")
+    chat = call.world.groups.new_group(_title(request.title), call.me.id)
+    for user in users:
+        call.world.groups.add(chat, user, by=call.me.id)
+    return types.messages.InvitedUsers(changed(call, chat), [])
+
+
+def create_channel(call: Call, request: Any) -> Any:
+    title = _title(request.title)
+    chat = call.world.groups.new_channel(title, megagroup=bool(request.megagroup), creator=call.me.id)
+    chat.about = request.about
+    return changed(call, chat)
+
+
+def _administered(call: Call, chat: Chat) -> Chat:
+    """Returns the chat if the caller may add users to it."""
+    if not chat.may_invite(call.me.id):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    return chat
+
+
+def add_chat_user(call: Call, request: Any) -> Any:
+    chat = call.chat(types.InputPeerChat(request.chat_id))
+    if not call.world.groups.add(chat, call.user(request.user_id), by=call.me.id):
+        raise RpcError(400, "USER_ALREADY_PARTICIPANT")
+    return types.messages.InvitedUsers(changed(call, chat), [])
+
+
+def invite_to_channel(call: Call, request: Any) -> Any:
+    chat = _administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    for user in [call.user(given) for given in request.users]:
+        if user.is_bot and not chat.megagroup:
+            raise RpcError(400, "USER_BOT")
+        call.world.groups.add(chat, user, by=call.me.id)
+    return types.messages.InvitedUsers(changed(call, chat), [])
+
+
+def delete_chat_user(call: Call, request: Any) -> Any:
+    chat = call.chat(types.InputPeerChat(request.chat_id))
+    user = call.user(request.user_id)
+    if user is not call.me and call.me.id != chat.creator and call.me.id not in chat.admins:
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    call.world.groups.remove(chat, user, by=call.me.id)
+    return changed(call, chat)
+
+
+def leave_channel(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    call.world.groups.remove(chat, call.me, by=call.me.id)
+    return changed(call, chat)
+
+
+def edit_chat_admin(call: Call, request: Any) -> bool:
+    chat = call.chat(types.InputPeerChat(request.chat_id))
+    rights = types.ChatAdminRights(**dict.fromkeys(_GROUP_ADMIN, True)) if request.is_admin else None
+    _promote(call, chat, call.user(request.user_id), rights)
+    return True
+
+
+def edit_admin(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    given = {name: value for name, value in vars(request.admin_rights).items() if value}
+    _promote(call, chat, call.user(request.user_id), request.admin_rights if given else None)
+    return changed(call, chat)
+
+
+def _promote(call: Call, chat: Chat, user: Account, rights: Any) -> None:
+    if call.me.id != chat.creator:
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    if user is call.me:
+        raise RpcError(400, "USER_CREATOR")
+    if user.id not in chat.members and not (chat.channel and user.is_bot):
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    call.world.groups.promote(chat, user, rights, by=call.me.id)
 
 
 def get_chats(call: Call, request: Any) -> Any:
@@ -17,11 +125,81 @@ def get_chats(call: Call, request: Any) -> Any:
 
 
 def get_channels(call: Call, request: Any) -> Any:
-    found: list[Chat] = [call.chat(given, "CHANNEL_INVALID") for given in request.id]
+    found = [call.chat(given, "CHANNEL_INVALID") for given in request.id]
     return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
 
 
+def get_full_chat(call: Call, request: Any) -> Any:
+    chat = call.chat(types.InputPeerChat(request.chat_id))
+    members = types.ChatParticipants(
+        chat.id, [participant(chat, each) for each in chat.members], chat.version
+    )
+    full = types.ChatFull(
+        chat.id, chat.about, members, types.PeerNotifySettings(), requests_pending=len(chat.requests) or None
+    )
+    users, chats = call.world.view.beside(call.me, [chat.marked, *chat.members], complete=True)
+    return types.messages.ChatFull(full, chats, users)
+
+
+def get_full_channel(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    full = types.ChannelFull(
+        id=chat.id,
+        about=chat.about,
+        read_inbox_max_id=0,
+        read_outbox_max_id=0,
+        unread_count=0,
+        chat_photo=types.PhotoEmpty(0),
+        notify_settings=types.PeerNotifySettings(),
+        bot_info=[],
+        pts=chat.pts,
+        participants_count=len(chat.members),
+        requests_pending=len(chat.requests) or None,
+    )
+    users, chats = call.world.view.beside(call.me, [chat.marked], complete=True)
+    return types.messages.ChatFull(full, chats, users)
+
+
+def get_participant(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    user = call.user(request.participant, "PARTICIPANT_ID_INVALID")
+    if user.id not in chat.members:
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    users, chats = call.world.view.beside(call.me, [chat.marked, user.id], complete=True)
+    return types.channels.ChannelParticipant(participant(chat, user.id), chats, users)
+
+
+def update_username(call: Call, request: Any) -> bool:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    if call.me.id != chat.creator:
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    name = request.username
+    if name and (len(name) < _SHORTEST_USERNAME or len(name) > 32 or not USERNAME.fullmatch(name)):
+        raise RpcError(400, "USERNAME_INVALID")
+    accounts = call.world.accounts
+    if name and accounts.holder(name) not in (None, chat.marked):
+        raise RpcError(400, "USERNAME_OCCUPIED")
+    for old in chat.usernames:
+        accounts.free(old)
+    chat.usernames = [name] if name else []
+    if name:
+        accounts.take(name, chat.marked)
+    return True
+
+
 METHODS: Final = {
+    messages.CreateChatRequest: Method(create_chat, Open.USERS),
+    channels.CreateChannelRequest: Method(create_channel, Open.USERS),
+    messages.AddChatUserRequest: Method(add_chat_user, Open.USERS),
+    channels.InviteToChannelRequest: Method(invite_to_channel, Open.USERS),
+    messages.DeleteChatUserRequest: Method(delete_chat_user),
+    channels.LeaveChannelRequest: Method(leave_channel),
+    messages.EditChatAdminRequest: Method(edit_chat_admin, Open.USERS),
+    channels.EditAdminRequest: Method(edit_admin),
     messages.GetChatsRequest: Method(get_chats),
     channels.GetChannelsRequest: Method(get_channels),
+    messages.GetFullChatRequest: Method(get_full_chat),
+    channels.GetFullChannelRequest: Method(get_full_channel),
+    channels.GetParticipantRequest: Method(get_participant),
+    channels.UpdateUsernameRequest: Method(update_username, Open.USERS),
 }

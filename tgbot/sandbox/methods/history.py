@@ -12,8 +12,8 @@ from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, peer_of
 from ..rpc import RpcError
-from ..view import mentioned
-from .calls import Call, Method, Open
+from ..mentions import mentioned
+from .calls import Call, Method, Open, seconds
 
 _PAGE: Final = 100
 _DIALOGS_PAGE: Final = 500
@@ -52,12 +52,7 @@ def _window(me: Account, ids: list[int], request: Any) -> list[Copy]:
     """Returns the copies that the offsets ask for, newest first."""
     if request.offset_id:
         end = bisect_left(ids, request.offset_id)
-    elif getattr(request, "offset_date", None):
-        date = (
-            request.offset_date.timestamp()
-            if hasattr(request.offset_date, "timestamp")
-            else request.offset_date
-        )
+    elif date := seconds(getattr(request, "offset_date", None)):
         end = bisect_left(ids, date, key=lambda number: _date(me, number))
     else:
         end = len(ids)
@@ -115,7 +110,7 @@ def get_channel_messages(call: Call, request: Any) -> Any:
 
 def read_history(call: Call, request: Any) -> Any:
     me = call.me
-    count = call.world.read(me, _marked(call.peer(request.peer)), request.max_id)
+    count = call.world.posts.read(me, _marked(call.peer(request.peer)), request.max_id)
     return types.messages.AffectedMessages(me.log.pts, count)
 
 

@@ -11,8 +11,7 @@ from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, Post
 from ..entities import found, trimmed
-from ..rpc import Later, RpcError
-from ..view import mentioned
+from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from .calls import Call, Method, Open
 from .media import as_message_media
 
@@ -65,15 +64,14 @@ def start_bot(call: Call, request: Any) -> Any:
         raise RpcError(400, "START_PARAM_INVALID")
     to = bot if isinstance(request.peer, types.InputPeerEmpty) else _writable(call, request.peer)
     if isinstance(to, Chat):
-        if bot.id not in to.members:
-            call.world.join(to, bot, by=call.me)
+        call.world.groups.add(to, bot, by=call.me.id)
         text = f"/start@{bot.usernames[0]}"
     else:
         text = "/start"
         call.world.may_write(call.me, bot)
     post = Post(call.me.id, call.world.date(), f"{text} {payload}" if payload else text)
     post.entities = [types.MessageEntityBotCommand(0, len(text))]
-    sent = call.world.post(
+    sent = call.world.posts.add(
         call.me, to.marked if isinstance(to, Chat) else bot.id, post, random_id=request.random_id
     )
     return _sent(call, sent)
@@ -97,10 +95,8 @@ def forward_messages(call: Call, request: Any) -> Any:
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
-        sent.append(call.world.post(me, _marked(to), post, random_id=random_id))
-    updates: list[Any] = [types.UpdateMessageID(each.id, each.random_id) for each in sent]
-    updates += [_new(each) for each in sent]
-    return call.updates(updates, [marked for each in sent for marked in mentioned(each)])
+        sent.append(call.world.posts.add(me, _marked(to), post, random_id=random_id))
+    return call.happened([types.UpdateMessageID(each.id, each.random_id) for each in sent])
 
 
 def _forwarded(call: Call, post: Post) -> Any:
@@ -157,21 +153,16 @@ def _post(call: Call, to: Account | Chat, post: Post, request: Any) -> Copy:
         # A reply to a message that is gone is sent as a plain one.
         if answered is not None and answered.peer == _marked(to):
             reply_to = answered.id
-    return call.world.post(call.me, _marked(to), post, random_id=request.random_id, reply_to=reply_to)
+    return call.world.posts.add(call.me, _marked(to), post, random_id=request.random_id, reply_to=reply_to)
 
 
 def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    updates = [_new(copy)]
-    if copy.random_id is not None:
-        updates.insert(0, types.UpdateMessageID(copy.id, copy.random_id))
-    return call.updates(updates, list(mentioned(copy)))
-
-
-def _new(copy: Copy) -> Any:
-    return types.UpdateNewMessage(copy.message(), copy.pts, 1)
+    return call.happened(
+        [types.UpdateMessageID(copy.id, copy.random_id)] if copy.random_id is not None else []
+    )
 
 
 # -- keyboards
@@ -206,7 +197,7 @@ def get_bot_callback_answer(call: Call, request: Any) -> Later:
     buttons = [button for row in getattr(copy.post.markup, "rows", None) or [] for button in row.buttons]
     if not any(getattr(getattr(button, "type", None), "data", None) == request.data for button in buttons):
         raise RpcError(400, "DATA_INVALID")
-    return call.world.press(call.me, copy, request.data)
+    return call.world.presses.press(call.me, copy, request.data, call.world.now() + BOT_ANSWER_SECONDS)
 
 
 def set_bot_callback_answer(call: Call, request: Any) -> bool:
@@ -219,7 +210,7 @@ def set_bot_callback_answer(call: Call, request: Any) -> bool:
         message=request.message,
         url=request.url,
     )
-    call.world.answer_press(call.me, request.query_id, answer)
+    call.world.presses.answer(call.me, request.query_id, answer)
     return True
 
 
@@ -250,14 +241,14 @@ def edit_message(call: Call, request: Any) -> Any:
     if (text, entities, media, markup) == (post.text, post.entities, post.media, post.markup):
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
     post.text, post.entities, post.media, post.markup = text, entities, media, markup
-    entry = call.world.edited(copy)
-    return call.updates([entry.update], list(mentioned(copy)))
+    call.world.posts.edited(copy)
+    return call.happened()
 
 
 def delete_messages(call: Call, request: Any) -> Any:
     me = call.me
     copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
-    lost = call.world.delete(copies, revoke=bool(request.revoke) or me.is_bot)
+    lost = call.world.posts.delete(copies, revoke=bool(request.revoke) or me.is_bot)
     return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
 
 
@@ -265,7 +256,7 @@ def delete_history(call: Call, request: Any) -> Any:
     me = call.me
     numbers = list(me.box.history(_marked(call.peer(request.peer))))
     copies = [me.box.get(number) for number in numbers if not request.max_id or number <= request.max_id]
-    lost = call.world.delete([copy for copy in copies if copy is not None], revoke=bool(request.revoke))
+    lost = call.world.posts.delete([copy for copy in copies if copy is not None], revoke=bool(request.revoke))
     return types.messages.AffectedHistory(me.log.pts, lost.get(me.id, 0), 0)
 
 

@@ -10,8 +10,7 @@ from telethon.tl.functions import updates
 from ..dialogs import Copy
 from ..logs import Entry
 from ..rpc import RpcError
-from ..view import mentioned, named
-from .calls import Call, Method
+from .calls import Call, Method, seconds
 
 #: Where neither the caller nor a knob says how much one difference may hold.
 DIFFERENCE_LIMIT: Final = 1000
@@ -32,7 +31,7 @@ def get_difference(call: Call, request: Any) -> Any:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
     if request.pts > pts:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
-    if not request.date or _seconds(request.date) <= 0:
+    if seconds(request.date) <= 0:
         raise RpcError(400, "DATE_EMPTY")
     if request.pts == pts and request.qts >= qts:
         return types.updates.DifferenceEmpty(date, seq)
@@ -60,24 +59,16 @@ def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[
     marked: dict[int, None] = {}
     for entry in entries:
         content = entry.content
-        if not isinstance(content, Copy):
-            others.append(content)
-            marked.update(dict.fromkeys(named(content)))
+        if isinstance(content, Copy) and content.deleted:
             continue
-        if content.deleted:
-            continue
-        marked.update(dict.fromkeys(mentioned(content)))
-        if entry.edited:
+        marked.update(dict.fromkeys(entry.named()))
+        if entry.edited or not isinstance(content, Copy):
             others.append(entry.update)
             continue
         messages.append(content.message())
         if content.random_id is not None and call.world.message_ids_in_difference:
             others.append(types.UpdateMessageID(content.id, content.random_id))
     return messages, others, marked
-
-
-def _seconds(date: Any) -> float:
-    return float(date if isinstance(date, int | float) else date.timestamp())
 
 
 def get_channel_difference(call: Call, request: Any) -> Any:

@@ -1,0 +1,35 @@
+"""A plugin in plain Telethon: says private messages back, and has a command of its own.
+
+    [bot]
+    plugins = ["examples.echo"]
+
+`register` is called once before updates are handled, with those of the bot's parts that it names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telethon import events
+
+from tgbot.users import UserRegistry
+
+
+def register(client: Any, *, users: UserRegistry) -> None:
+    """Registers the handlers below."""
+
+    @client.on(events.NewMessage(pattern=r"^/start( .+)?$"))
+    async def came_by_link(event: Any) -> None:
+        user = users.get(event.sender_id)
+        if user is not None and user.last_payload_id == event.id:
+            await event.respond(f"You came by the link {user.last_payload}.", parse_mode=None)
+        # The bot's own greeting follows; `raise events.StopPropagation` would take its place.
+
+    @client.on(events.NewMessage(pattern=r"(?s)^/shout (.+)$"))
+    async def shout(event: Any) -> None:
+        await event.respond(event.pattern_match.group(1).upper(), parse_mode=None)
+
+    @client.on(events.NewMessage(incoming=True, func=lambda event: event.is_private))
+    async def echo(event: Any) -> None:
+        if event.raw_text and not event.raw_text.startswith("/"):
+            await event.respond(event.raw_text, parse_mode=None)

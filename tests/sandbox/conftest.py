@@ -1,0 +1,82 @@
+"""A sandbox that runs, and plain Telethon clients on it: people and bots."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from telethon import TelegramClient
+from telethon.crypto import rsa
+from telethon.sessions import MemorySession
+from telethon.tl import functions, types
+
+from tgbot.sandbox.server import Sandbox
+
+Person = Callable[..., Awaitable[Any]]
+PlainBot = Callable[[str], Awaitable[Any]]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A started sandbox whose ids and hashes are the same in every run."""
+    async with Sandbox(seed=1) as started:
+        yield started
+
+
+def plain_client(sandbox: Sandbox, **options: Any) -> Any:
+    """Returns a plain Telethon client, not connected, that knows the sandbox's address and key."""
+    rsa.add_key(sandbox.public_key, old=False)
+    session = MemorySession()
+    session.set_dc(sandbox.dc_id, sandbox.host, sandbox.port)
+    return TelegramClient(session, 1, "hash", **{"request_retries": 1, "retry_delay": 0} | options)
+
+
+@pytest.fixture
+async def clients(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Connects plain clients, and disconnects all of them in the end."""
+    opened: list[Any] = []
+
+    async def connect(**options: Any) -> Any:
+        client = plain_client(sandbox, **options)
+        opened.append(client)
+        await client.connect()
+        return client
+
+    yield connect
+    for client in opened:
+        await client.disconnect()
+
+
+@pytest.fixture
+async def person(sandbox: Sandbox, clients: Callable[..., Awaitable[Any]]) -> Person:
+    """`await person("Ann")` is a client that signed up over the wire; `phone` logs in with one that exists."""
+
+    async def sign_up(
+        first_name: str = "Ann", last_name: str = "", *, phone: str = "", **options: Any
+    ) -> Any:
+        client = await clients(**options)
+        number = phone or sandbox.new_phone()
+        settings = types.CodeSettings()
+        sent = await client(functions.auth.SendCodeRequest(number, 1, "hash", settings))
+        code = str(sandbox.dc_id) * sent.type.length
+        answer = await client(functions.auth.SignInRequest(number, sent.phone_code_hash, code))
+        if isinstance(answer, types.auth.AuthorizationSignUpRequired):
+            request = functions.auth.SignUpRequest(number, sent.phone_code_hash, first_name, last_name)
+            answer = await client(request)
+        await client._on_login(answer.user)  # what Telethon's own sign_in does after these calls
+        return client
+
+    return sign_up
+
+
+@pytest.fixture
+async def plain_bot(clients: Callable[..., Awaitable[Any]]) -> PlainBot:
+    """`await plain_bot(token)` is a plain Telethon bot client, logged in."""
+
+    async def log_in(token: str, **options: Any) -> Any:
+        client = await clients(**options)
+        await client.sign_in(bot_token=token)
+        return client
+
+    return log_in

@@ -1,0 +1,473 @@
+"""The sandbox as a whole, over sockets: plain Telethon clients, and a raw one that does what no library does."""
+
+import asyncio
+import logging
+import os
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from telethon import events
+from telethon.crypto import AES
+from telethon.errors import RPCError
+from telethon.extensions import BinaryReader
+from telethon.network import connection as connections
+from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
+from telethon.network.mtprotostate import MTProtoState
+from telethon.tl import functions, types
+
+from tgbot.sandbox import connection, delivery, server
+from tgbot.sandbox.server import Sandbox, SandboxError, method_name
+from tgbot.sandbox.world import World
+
+from .conftest import Person, PlainBot, plain_client
+
+Clients = Callable[..., Awaitable[Any]]
+
+
+class RawClient:
+    """A session on the auth key of a Telethon client, with nothing between the test and the messages."""
+
+    def __init__(self, client: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.state = MTProtoState(client.session.auth_key, loggers=_NoLoggers())
+        self.state.salt = client._sender._state.salt
+
+    def send(self, body: Any, *, content: bool = True, msg_id: int | None = None) -> int:
+        msg_id = msg_id or self.state._get_new_msg_id()
+        data = bytes(body)
+        head = struct.pack("<qii", msg_id, self.state._get_seq_no(content), len(data))
+        payload = self.state.encrypt_message_data(head + data)
+        self.writer.write(struct.pack("<i", len(payload)) + payload)
+        return msg_id
+
+    async def payload(self) -> bytes:
+        async with asyncio.timeout(5):
+            length = struct.unpack("<i", await self.reader.readexactly(4))[0]
+            return await self.reader.readexactly(length)
+
+    async def receive(self) -> list[tuple[int, bytes]]:
+        """(msg_id, body) of each message in the next packet."""
+        payload = await self.payload()
+        aes = MTProtoState._calc_key(self.state.auth_key.key, payload[8:24], False)
+        plain = AES.decrypt_ige(payload[24:], *aes)
+        assert struct.unpack_from("<q", plain, 8)[0] == self.state.id
+        msg_id, _, length = struct.unpack_from("<qii", plain, 16)
+        body = plain[32 : 32 + length]
+        if body[:4] != struct.pack("<I", 0x73F1F8DC):
+            return [(msg_id, body)]
+        messages, at = [], 8
+        while at < len(body):
+            inner_id, _, size = struct.unpack_from("<qii", body, at)
+            messages.append((inner_id, body[at + 16 : at + 16 + size]))
+            at += 16 + size
+        return messages
+
+    async def until(self, kind: Any) -> Any:
+        """The next message of this class."""
+        while True:
+            for _, body in await self.receive():
+                if body[:4] == struct.pack("<I", kind.CONSTRUCTOR_ID):
+                    return BinaryReader(body).tgread_object()
+
+    async def result(self, msg_id: int) -> Any:
+        while True:
+            for _, body in await self.receive():
+                if body[:12] == struct.pack("<Iq", 0xF35C6D01, msg_id):
+                    return BinaryReader(body[12:]).tgread_object()
+
+
+class _NoLoggers(dict[str, Any]):
+    def __missing__(self, key: str) -> logging.Logger:
+        return logging.getLogger("test")
+
+
+@asynccontextmanager
+async def raw(sandbox: Sandbox, client: Any, session_id: int | None = None) -> AsyncIterator[RawClient]:
+    reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+    writer.write(b"\xee" * 4)
+    try:
+        raw_client = RawClient(client, reader, writer)
+        if session_id is not None:
+            raw_client.state.id = session_id
+        yield raw_client
+    finally:
+        writer.close()
+        # Being cut off is what some of these tests are about.
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+def layered(request: Any) -> Any:
+    init = functions.InitConnectionRequest(1, "test", "1", "1", "en", "", "en", request)
+    return functions.InvokeWithLayerRequest(229, init)
+
+
+class Heard:
+    """What a Telethon client hears, one by one."""
+
+    def __init__(self, client: Any) -> None:
+        self.texts: asyncio.Queue[str] = asyncio.Queue()
+        client.add_event_handler(self._take, events.NewMessage(incoming=True))
+
+    async def _take(self, event: Any) -> None:
+        await self.texts.put(event.raw_text)
+
+    async def next(self) -> str:
+        async with asyncio.timeout(5):
+            return await self.texts.get()
+
+
+class PaddedObfuscated(connections.ConnectionTcpObfuscated):  # type: ignore[misc]  # Telethon is untyped
+    packet_codec = RandomizedIntermediatePacketCodec
+
+
+@pytest.mark.parametrize("transport", [
+    connections.ConnectionTcpFull,
+    connections.ConnectionTcpAbridged,
+    connections.ConnectionTcpIntermediate,
+    connections.ConnectionTcpObfuscated,
+    PaddedObfuscated,
+])  # fmt: skip
+async def test_a_person_and_a_bot_talk_over_each_transport(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot, transport: Any
+) -> None:
+    bot = await plain_bot(sandbox.new_bot("echo_bot").token)
+    ann = await person("Ann", connection=transport)
+    heard = Heard(ann)
+
+    @bot.on(events.NewMessage)  # type: ignore[untyped-decorator]  # Telethon is untyped
+    async def answer(event: Any) -> None:
+        await event.respond(f"You said {event.raw_text}")
+
+    for text in ("/start", "more", "ещё 🙂"):
+        await ann.send_message("echo_bot", text)
+        assert await heard.next() == f"You said {text}"
+
+
+async def test_no_client_sees_a_gap_while_both_sides_write(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot
+) -> None:
+    bot = await plain_bot(sandbox.new_bot("echo_bot").token)
+    ann = await person("Ann")
+    heard = Heard(ann)
+
+    @bot.on(events.NewMessage)  # type: ignore[untyped-decorator]  # Telethon is untyped
+    async def answer(event: Any) -> None:
+        await asyncio.gather(*[event.respond(f"{event.raw_text} {i}") for i in range(3)])
+
+    sandbox.calls.clear()
+    await asyncio.gather(*[ann.send_message("echo_bot", str(i)) for i in range(50)])
+    got = sorted([await heard.next() for _ in range(150)])
+    assert got == sorted(f"{i} {j}" for i in range(50) for j in range(3))
+    assert sandbox.calls["messages.sendMessage"] == 200
+    assert sandbox.calls["updates.getDifference"] == 0
+
+
+async def test_every_session_of_an_account_is_told_and_the_calling_one_only_by_its_result(
+    sandbox: Sandbox, person: Person
+) -> None:
+    bot = sandbox.new_bot("quiet_bot")
+    phone = sandbox.new_phone()
+    first = await person("Ann", phone=phone)
+    second = await person(phone=phone)
+    told: list[tuple[str, int]] = []
+    for name, client in (("first", first), ("second", second)):
+
+        async def note(update: Any, name: str = name) -> None:
+            if isinstance(update, types.UpdateNewMessage):
+                told.append((name, update.message.id))
+
+        client.add_event_handler(note, events.Raw)
+    peer = types.InputPeerUser(*await hash_of(first, "quiet_bot"))
+    result = await first(functions.messages.SendMessageRequest(peer, "hello", random_id=1))
+    # An answer to a later call of each: whatever was to be pushed has been by then.
+    await first.get_me()
+    await second.get_me()
+    ids = [update.id for update in result.updates if isinstance(update, types.UpdateMessageID)]
+    assert told == [("second", ids[0])]
+    assert sandbox.world.accounts[bot.id].log.pts > 1
+
+
+async def hash_of(client: Any, name: str) -> tuple[int, int]:
+    found = await client(functions.contacts.ResolveUsernameRequest(name))
+    return found.users[0].id, found.users[0].access_hash
+
+
+async def test_a_session_gets_updates_only_after_an_authorised_call_that_wants_them(
+    sandbox: Sandbox, person: Person
+) -> None:
+    ann = await person("Ann")
+    me = (await ann.get_me()).id
+    bob = sandbox.world.new_user("Bob")
+    async with raw(sandbox, ann) as client:
+        quiet = functions.InvokeWithoutUpdatesRequest(functions.updates.GetStateRequest())
+        await client.result(client.send(layered(quiet)))
+        sandbox.world.send_as(bob.id, me, "not for this session")
+        await client.result(client.send(quiet))
+        client.send(functions.updates.GetStateRequest())
+        await client.until_text("nothing yet") if False else None
+        client.send(functions.PingRequest(1))
+        await client.until(types.Pong)
+        sandbox.world.send_as(bob.id, me, "for this session")
+        update = await client.until(types.Updates)
+        assert update.updates[0].message.message == "for this session"
+        assert [user.first_name for user in update.users if user.id == bob.id] == ["Bob"]
+
+
+async def test_a_result_comes_before_the_updates_of_a_later_pts(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    me = (await ann.get_me()).id
+    bob = sandbox.world.new_user("Bob")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        sandbox.world.send_as(bob.id, me, "before")
+        msg_id = client.send(
+            functions.messages.SendMessageRequest(types.InputPeerSelf(), "mine", random_id=5)
+        )
+        client.writer.write(b"")
+        await asyncio.sleep(0)
+        seen: list[Any] = []
+        while len(seen) < 3:
+            for _, body in await client.receive():
+                if body[:12] == struct.pack("<Iq", 0xF35C6D01, msg_id):
+                    seen.append("result")
+                    sandbox.world.send_as(bob.id, me, "after")
+                elif body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
+                    seen.append(BinaryReader(body).tgread_object().updates[0].message.message)
+        assert seen == ["before", "result", "after"]
+
+
+async def test_a_restart_keeps_logins_world_and_port(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    me = await ann.get_me()
+    state, port = sandbox.world.state(me.id)[0], sandbox.port
+    await sandbox.restart()
+    assert sandbox.port == port
+    assert sandbox.world.state(me.id)[0] == state
+    again = plain_client(sandbox)
+    again.session.auth_key = ann.session.auth_key
+    await again.connect()
+    try:
+        assert (await again.get_me()).id == me.id
+    finally:
+        await again.disconnect()
+
+
+async def test_a_world_and_a_key_can_move_into_a_new_sandbox(sandbox: Sandbox, person: Person) -> None:
+    me = await (await person("Ann")).get_me()
+    async with Sandbox(world=sandbox.world, key=sandbox.key) as second:
+        assert second.public_key == sandbox.public_key
+        assert second.port != sandbox.port
+        assert second.world.accounts[me.id].first_name == "Ann"
+
+
+async def test_an_unknown_auth_key_is_told_with_404(sandbox: Sandbox) -> None:
+    reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+    writer.write(b"\xef" + bytes([20]) + os.urandom(80))
+    async with asyncio.timeout(5):
+        assert await reader.read() == b"\x01" + struct.pack("<i", -404)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "HTTP request"),
+        (b"\xef\x06" + bytes(8) + b"\x04" * 8 + struct.pack("<I", 4) + b"none", "req_pq was due"),
+        (b"\xee" * 4 + b"\xff" * 4, "bytes is none"),
+    ],
+)
+async def test_bad_bytes_close_their_connection_with_a_reason_and_disturb_nobody(
+    sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture, data: bytes, reason: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    ann = await person("Ann")
+    reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+    writer.write(data)
+    with pytest.raises(ConnectionResetError):
+        async with asyncio.timeout(5):
+            await reader.readexactly(1)
+    writer.close()
+    assert reason in caplog.text
+    assert (await ann.get_me()).first_name == "Ann"
+    assert sandbox.connections == 1
+
+
+async def test_a_spoiled_packet_under_a_known_key_closes_its_connection_only(
+    sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        payload = client.state.auth_key.key_id.to_bytes(8, "little") + os.urandom(80)
+        client.writer.write(struct.pack("<i", len(payload)) + payload)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await client.payload()
+    assert "msg_key" in caplog.text
+    assert (await ann.get_me()).first_name == "Ann"
+
+
+async def test_ordered_calls_are_carried_out_in_order(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    sandbox.new_bot("quiet_bot")
+    peer = types.InputPeerUser(*await hash_of(ann, "quiet_bot"))
+    calls = [functions.messages.SendMessageRequest(peer, str(i), random_id=i + 1) for i in range(20)]
+    await ann(calls, ordered=True)
+    me = (await ann.get_me()).id
+    assert [copy.post.text for copy in sandbox.world.accounts[me].box] == [str(i) for i in range(20)]
+
+
+async def test_a_call_after_a_failed_one_is_not_carried_out(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        failed = client.send(functions.contacts.ResolveUsernameRequest("nobody_here"))
+        after = client.send(functions.InvokeAfterMsgRequest(failed, functions.updates.GetStateRequest()))
+        assert (await client.result(after)).error_message == "MSG_WAIT_FAILED"
+        both = [after, failed]
+        last = client.send(functions.InvokeAfterMsgsRequest(both, functions.updates.GetStateRequest()))
+        assert (await client.result(last)).error_message == "MSG_WAIT_FAILED"
+
+
+async def test_a_call_waits_for_the_one_that_it_comes_after(
+    sandbox: Sandbox, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        earlier = client.state._get_new_msg_id()
+        after = client.send(functions.InvokeAfterMsgRequest(earlier, functions.updates.GetStateRequest()))
+        client.send(functions.PingRequest(1))
+        await client.until(types.Pong)
+        client.state._sequence = 0
+        client.send(functions.help.GetNearestDcRequest(), msg_id=earlier)
+        assert isinstance(await client.result(after), types.updates.State)
+        monkeypatch.setattr(server, "_AFTER_SECONDS", 0.0)
+        client.state._sequence = 9
+        never = client.send(functions.InvokeAfterMsgRequest(4, functions.updates.GetStateRequest()))
+        assert (await client.result(never)).error_message == "MSG_WAIT_TIMEOUT"
+
+
+async def test_a_session_that_comes_back_gets_what_it_missed(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    me = (await ann.get_me()).id
+    bob = sandbox.world.new_user("Bob")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        sandbox.world.send_as(bob.id, me, "seen, not acknowledged")
+        await client.until(types.Updates)
+        state = client.state
+    await quiet(sandbox, 1)
+    sandbox.world.send_as(bob.id, me, "missed")
+    async with raw(sandbox, ann) as client:
+        client.state = state
+        client.send(functions.PingRequest(1))
+        texts = [(await client.until(types.Updates)).updates[0].message.message]
+        if texts == ["seen, not acknowledged"]:
+            texts.append("missed")
+        assert texts == ["seen, not acknowledged", "missed"]
+
+
+async def quiet(sandbox: Sandbox, connections: int) -> None:
+    """Until the server has noticed that a client went away."""
+    async with asyncio.timeout(5):
+        while sandbox.connections > connections:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_client_that_reads_too_slowly_is_told_to_ask_for_a_difference(
+    sandbox: Sandbox, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "TOO_FAR", 50)
+    monkeypatch.setattr(connection, "_HIGH_WATER", 1024)
+    ann = await person("Ann")
+    me = (await ann.get_me()).id
+    bob = sandbox.world.new_user("Bob")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        await ann.disconnect()
+        await quiet(sandbox, 1)
+        for _ in range(300):
+            for _ in range(40):
+                sandbox.world.send_as(bob.id, me, "x" * 4000)
+            await asyncio.sleep(0)
+        await client.until(types.UpdatesTooLong)
+
+
+async def test_a_wish_to_be_cut_off_after_silence_is_granted(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        client.send(functions.PingDelayDisconnectRequest(1, 0))
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            while True:
+                await client.payload()
+    assert (await ann.get_me()).first_name == "Ann"
+
+
+async def test_a_temporary_key_takes_over_the_login_it_is_bound_to(
+    sandbox: Sandbox, person: Person, clients: Clients
+) -> None:
+    ann = await person("Ann")
+    other = await clients()
+    lasting = struct.unpack("<q", struct.pack("<Q", ann.session.auth_key.key_id))[0]
+    with pytest.raises(RPCError, match="ENCRYPTED_MESSAGE_INVALID"):
+        await other(functions.auth.BindTempAuthKeyRequest(1, 2, 3, b""))
+    assert await other(functions.auth.BindTempAuthKeyRequest(lasting, 2, 3, b""))
+    assert (await other.get_me()).first_name == "Ann"
+
+
+async def test_a_destroyed_session_and_a_destroyed_key_are_gone(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client, raw(sandbox, ann) as other:
+        other.send(functions.PingRequest(1))
+        await other.until(types.Pong)
+        client.send(functions.DestroySessionRequest(other.state.id))
+        assert (await client.until(types.DestroySessionOk)).session_id == other.state.id
+        client.send(functions.DestroySessionRequest(4))
+        await client.until(types.DestroySessionNone)
+        client.send(functions.DestroyAuthKeyRequest())
+        await client.until(types.DestroyAuthKeyOk)
+        client.send(functions.PingRequest(2))
+        assert await client.payload() == struct.pack("<i", -404)
+
+
+async def test_a_defect_in_a_method_is_that_calls_500_and_nothing_else(
+    person: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(World):
+        def state(self, account_id: int) -> tuple[int, int, int, int]:
+            if broken:
+                raise ZeroDivisionError
+            return super().state(account_id)
+
+    broken = False
+    async with Sandbox(world=Broken()) as sandbox:
+        client = plain_client(sandbox)
+        await client.start(bot_token=sandbox.new_bot().token)
+        try:
+            broken = True
+            with pytest.raises(RPCError, match="INTERNAL"):
+                await client(functions.updates.GetStateRequest())
+            broken = False
+            assert (await client.get_me()).bot
+        finally:
+            await client.disconnect()
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com", "::"])
+def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
+    with pytest.raises(SandboxError, match="loopback only"):
+        Sandbox(host=host)
+
+
+async def test_a_port_in_use_is_told(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match=f"port {sandbox.port}"):
+        await Sandbox(port=sandbox.port, key=sandbox.key).start()
+
+
+def test_methods_are_named_as_the_schema_names_them() -> None:
+    assert method_name(functions.messages.SendMessageRequest) == "messages.sendMessage"
+    assert method_name(functions.InvokeWithLayerRequest) == "invokeWithLayer"

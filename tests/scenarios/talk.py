@@ -1,0 +1,55 @@
+"""A person's side of a private chat: what they say, and what they hear next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from telethon import events
+
+#: Long enough for a busy machine; nothing waits as long as this unless the bot stays silent.
+PATIENCE = 15.0
+
+
+class Talk:
+    """One person and the bot; `chat` is who the person talks to, a username say."""
+
+    def __init__(self, client: Any, chat: Any = "the_bot") -> None:
+        self.client = client
+        self.chat = chat
+        self._heard: asyncio.Queue[Any] = asyncio.Queue()
+        client.add_event_handler(self._hear, events.NewMessage(incoming=True))
+
+    async def _hear(self, event: Any) -> None:
+        self._heard.put_nowait(event.message)
+
+    @property
+    def id(self) -> int:
+        return int(self.client._self_id)
+
+    async def say(self, text: str, **options: Any) -> Any:
+        """Sends a message as it is, and returns it."""
+        return await self.client.send_message(self.chat, text, parse_mode=None, **options)
+
+    async def hears(self) -> str:
+        """The next thing the bot says."""
+        async with asyncio.timeout(PATIENCE):
+            return str((await self._heard.get()).raw_text)
+
+    async def ask(self, text: str, **options: Any) -> str:
+        """Says something and hears what comes next."""
+        await self.say(text, **options)
+        return await self.hears()
+
+    async def said_nothing_before(self, text: str = "/help") -> bool:
+        """Whether the answer to a command that is always answered is the next thing to be heard."""
+        answer = await self.ask(text)
+        return answer.startswith(("Hello! I am a bot", "Здравствуйте! Я бот"))
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Returns as soon as it is so; fails after `PATIENCE`. For what the other side does without a word."""
+    async with asyncio.timeout(PATIENCE):
+        while not so():  # noqa: ASYNC110 - a registry has no event to wait for
+            await asyncio.sleep(0.01)

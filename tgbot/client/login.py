@@ -1,0 +1,151 @@
+"""How a bot logs in, and comes back after what Telethon gives up at."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from telethon import errors, functions
+from telethon.crypto import rsa
+from telethon.errors import AuthKeyNotFound
+
+from tgbot.client.calls import error_name
+from tgbot.errors import LoginRefusedError, WrongBotError
+from tgbot.session import UpdateState
+
+if TYPE_CHECKING:
+    from tgbot.client.bot import BotClient
+
+logger = logging.getLogger(__name__)
+
+_REFUSED = (
+    errors.AccessTokenInvalidError,
+    errors.AccessTokenExpiredError,
+    errors.ApiIdInvalidError,
+    errors.UserDeactivatedError,
+    errors.UserDeactivatedBanError,
+    errors.UnauthorizedError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server other than Telegram's own: its address, DC id, and the PEM text (PKCS#1) of its public key."""
+
+    host: str
+    port: int
+    dc_id: int
+    public_key: str | None
+
+
+class Login:
+    """Logs a client in with a bot token, and again where Telegram ended the login or forgot the auth key."""
+
+    def __init__(self, client: BotClient, server: Server | None) -> None:
+        self._client = client
+        self._session = client.session
+        self._server = server
+        self._token = ""
+
+    async def log_in(self, token: str) -> Any:
+        """Connect, however long that takes, and return the bot's own user.
+
+        A session that is logged in stays so; a token it was not logged in with logs in again.
+        WrongBotError if the session, or the login it holds, belong to another bot than the token;
+        LoginRefusedError if Telegram refuses the token.
+        """
+        self._token = token
+        wanted = int(token.partition(":")[0])
+        self._refuse_another_bot(self._session.bot_id(), wanted)
+        self._use_server()
+        try:
+            await self._client.connect()
+        except AuthKeyNotFound:
+            await self._forget_auth_key()
+            await self._client.connect()
+        fingerprint = sha256(f"tgbot:{token}".encode()).hexdigest()
+        me = await self._client.get_me()
+        if me is not None:
+            self._refuse_another_bot(me.id, wanted)
+        if me is None or self._session.value("token") not in (None, fingerprint):
+            await self.again()
+            me = await self._client.get_me()
+            self._refuse_another_bot(me.id, wanted)
+        await self._client._on_login(me)
+        self._session.set_bot_id(me.id)
+        self._session.set_value("token", fingerprint)
+        return me
+
+    async def again(self) -> None:
+        """Send the token once more; LoginRefusedError if Telegram refuses it."""
+        request = functions.auth.ImportBotAuthorizationRequest(
+            flags=0,
+            api_id=self._client.api_id,
+            api_hash=self._client.api_hash,
+            bot_auth_token=self._token,
+        )
+        try:
+            try:
+                await self._client(request)
+            except errors.AuthKeyError as error:
+                logger.warning("Telegram refuses the auth key (%s)", error_name(error))
+                await self._forget_auth_key()
+                await self._client.connect()
+                await self._client(request)
+        except _REFUSED as error:
+            raise LoginRefusedError(error_name(error)) from None
+
+    async def first_state(self) -> UpdateState:
+        """Return the update state that a new login starts from."""
+        state = await self._client(functions.updates.GetStateRequest())
+        # Its qts may be old; the difference from it has the right one.
+        difference = await self._client(
+            functions.updates.GetDifferenceRequest(pts=state.pts, date=state.date, qts=state.qts)
+        )
+        state = getattr(difference, "state", None) or state
+        return UpdateState(state.pts, state.qts, int(state.date.timestamp()), state.seq)
+
+    async def keep_up(self, connected: Callable[[], None]) -> None:
+        """Watch the connection until the client disconnects for good; tell of each that was made anew.
+
+        Raises what nobody can mend: LoginRefusedError.
+        """
+        while True:
+            try:
+                await self._client.disconnected
+            except AuthKeyNotFound:
+                await self._forget_auth_key()
+            except Exception as error:
+                logger.warning("disconnected (%s); connecting again", type(error).__name__)
+                await asyncio.sleep(1)
+                await self._client._disconnect()
+            else:
+                return
+            await self._client.connect()
+            if await self._client.get_me() is None:
+                await self.again()
+            connected()
+
+    def _use_server(self) -> None:
+        server, session = self._server, self._session
+        if server is None:
+            return
+        if server.public_key is not None:
+            rsa.add_key(server.public_key, old=False)
+        if (session.dc_id, session.server_address, session.port) != (server.dc_id, server.host, server.port):
+            session.set_dc(server.dc_id, server.host, server.port)
+
+    async def _forget_auth_key(self) -> None:
+        """Start over with a new key: the server does not know ours (any more)."""
+        logger.warning("the server does not know our auth key; logging in anew")
+        await self._client._disconnect()
+        self._client._sender.auth_key.key = None
+        self._session.auth_key = None
+
+    def _refuse_another_bot(self, bot_id: int | None, wanted: int) -> None:
+        if bot_id is not None and bot_id != wanted:
+            raise WrongBotError(self._session.path, bot_id, wanted)

@@ -1,0 +1,232 @@
+"""Groups and channels as they change: founded, joined, asked to be let in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from telethon.tl import types
+
+from .accounts import Account, Accounts
+from .chats import Chat, Invite, JoinRequest
+from .dialogs import Post
+from .feeds import Feeds
+from .posts import Posts
+from .rpc import RpcError
+
+#: How long a bot may write to somebody who asked to join, while the request is open.
+REQUEST_SECONDS: Final = 300
+_FIRST_GROUP: Final = 4_000_000
+_FIRST_CHANNEL: Final = 1_500_000_000
+
+
+class Groups:
+    """Founds chats and lets accounts in."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        chats: dict[int, Chat],
+        feeds: Feeds,
+        posts: Posts,
+        date: Callable[[], int],
+        random: Random,
+    ) -> None:
+        self._accounts = accounts
+        self._chats = chats
+        self._feeds = feeds
+        self._posts = posts
+        self._date = date
+        self._random = random
+        self._invites: dict[str, Chat] = {}
+        self._last_group = _FIRST_GROUP
+        self._last_channel = _FIRST_CHANNEL
+
+    def new_group(self, title: str, creator: int, *members: int) -> Chat:
+        """Adds a basic group and tells its members."""
+        self._last_group += 1
+        chat = Chat(self._last_group, title, creator, self._date())
+        chat.members = dict.fromkeys((creator, *members), self._date())
+        self._chats[chat.marked] = chat
+        self._say(chat, creator, types.MessageActionChatCreate(title, list(chat.members)))
+        return chat
+
+    def new_channel(
+        self, title: str, username: str | None = None, *, megagroup: bool = False, creator: int = 0
+    ) -> Chat:
+        """Adds a channel or a supergroup; without a creator it belongs to nobody."""
+        self._last_channel += 1
+        chat = Chat(self._last_channel, title, creator, self._date(), channel=True, megagroup=megagroup)
+        if creator:
+            chat.members[creator] = self._date()
+        if username:
+            self._accounts.take(username, chat.marked)
+            chat.usernames.append(username)
+        self._chats[chat.marked] = chat
+        return chat
+
+    def add(self, chat: Chat, account: Account, *, by: int, action: Any = None) -> bool:
+        """Makes an account a member; a group gets the service message `action`. Returns whether it is new."""
+        if account.id in chat.members:
+            return False
+        if account.profile is not None and not account.profile.joins_groups:
+            raise RpcError(400, "BOT_GROUPS_BLOCKED")
+        before = participant(chat, account.id)
+        chat.members[account.id] = self._date()
+        chat.requests.pop(account.id, None)
+        chat.version += 1
+        self._say(chat, by, action or types.MessageActionChatAddUser([account.id]))
+        self._tell_member(chat, account, before, by=by)
+        return True
+
+    def remove(self, chat: Chat, account: Account, *, by: int) -> None:
+        """Takes a member out; all members and the one who leaves are told."""
+        if account.id not in chat.members:
+            raise RpcError(400, "USER_NOT_PARTICIPANT")
+        self._say(chat, by, types.MessageActionChatDeleteUser(account.id))
+        before = participant(chat, account.id)
+        del chat.members[account.id]
+        chat.admins.pop(account.id, None)
+        chat.version += 1
+        self._tell_member(chat, account, before, by=by)
+
+    def promote(self, chat: Chat, account: Account, rights: Any, *, by: int) -> None:
+        """Gives an admin these rights, None takes them away; a bot becomes a member of a channel by it."""
+        before = participant(chat, account.id)
+        chat.members.setdefault(account.id, self._date())
+        if rights is None:
+            chat.admins.pop(account.id, None)
+        else:
+            chat.admins[account.id] = rights
+        chat.version += 1
+        self._tell_member(chat, account, before, by=by)
+
+    def _tell_member(self, chat: Chat, account: Account, before: Any, *, by: int) -> None:
+        """Tells a bot, with a qts, of its own new standing in a chat; bots that are admins, of everybody's."""
+        after = participant(chat, account.id)
+        kind = types.UpdateChannelParticipant if chat.channel else types.UpdateChatParticipant
+        for number in dict.fromkeys([account.id, *chat.admins]):
+            told = self._accounts.get(number)
+            if told is not None and told.is_bot:
+                update = kind(
+                    chat.id, self._date(), by, account.id, 0, prev_participant=before, new_participant=after
+                )
+                self._feeds.log_bot(told, update)
+
+    # -- invite links and requests
+
+    def invite(self, chat: Chat, admin: int, *, request_needed: bool = False, title: str = "") -> Invite:
+        """Makes an invite link."""
+        hash_ = f"{self._random.getrandbits(96):024x}"
+        invite = Invite(hash_, admin, self._date(), request_needed=request_needed, title=title)
+        chat.invites[hash_] = invite
+        self._invites[hash_] = chat
+        return invite
+
+    def invited(self, hash_: str) -> tuple[Chat, Invite]:
+        """Returns what an invite link leads to; raises INVITE_HASH_INVALID or INVITE_HASH_EXPIRED."""
+        chat = self._invites.get(hash_)
+        if chat is None:
+            raise RpcError(400, "INVITE_HASH_INVALID" if hash_ else "INVITE_HASH_EMPTY")
+        invite = chat.invites[hash_]
+        if invite.revoked:
+            raise RpcError(400, "INVITE_HASH_EXPIRED")
+        return chat, invite
+
+    def come(self, user: Account, chat: Chat, invite: Invite, about: str = "") -> None:
+        """Follows an invite link; one that needs approval raises INVITE_REQUEST_SENT and tells the admins."""
+        if user.id in chat.members:
+            raise RpcError(400, "USER_ALREADY_PARTICIPANT")
+        if not invite.request_needed:
+            invite.usage += 1
+            self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByLink(invite.admin))
+            return
+        if user.id not in chat.requests:
+            chat.requests[user.id] = JoinRequest(user.id, self._date(), invite, about)
+            self._tell_request(chat, chat.requests[user.id])
+        raise RpcError(400, "INVITE_REQUEST_SENT")
+
+    def _tell_request(self, chat: Chat, request: JoinRequest) -> None:
+        for admin in [chat.creator, *chat.admins]:
+            account = self._accounts.get(admin)
+            if account is None or not chat.may_invite(admin):
+                continue
+            if account.is_bot:
+                until = request.date + REQUEST_SECONDS
+                account.allowed[request.user] = max(account.allowed.get(request.user, 0.0), until)
+                invite = exported(request.invite)
+                peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
+                update = types.UpdateBotChatInviteRequester(
+                    peer, request.date, request.user, request.about, invite, 0
+                )
+                self._feeds.log_bot(account, update)
+            else:
+                self._feeds.hand(admin, pending(chat))
+
+    def decide(self, chat: Chat, user: Account, *, by: int, approved: bool) -> None:
+        """Approves or declines a request; HIDE_REQUESTER_MISSING if there is none (any more)."""
+        if not chat.may_invite(by):
+            raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+        request = chat.requests.pop(user.id, None)
+        if request is None:
+            raise RpcError(400, "HIDE_REQUESTER_MISSING")
+        for admin in [chat.creator, *chat.admins]:
+            account = self._accounts.get(admin)
+            if account is None:
+                continue
+            if account.is_bot:
+                # The window of five minutes ends with the request; other write access stays.
+                if account.allowed.get(user.id) == request.date + REQUEST_SECONDS:
+                    del account.allowed[user.id]
+            else:
+                self._feeds.hand(admin, pending(chat))
+        if approved:
+            request.invite.usage += 1
+            self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())
+
+    def _say(self, chat: Chat, sender: int, action: Any) -> None:
+        """Posts a service message; what is said in channels is not kept here."""
+        if not chat.channel:
+            post = Post(sender, self._date(), "", action=action)
+            self._posts.add(self._accounts[sender], chat.marked, post)
+
+
+def participant(chat: Chat, number: int) -> Any:
+    """Builds the TL participant that an account is in a chat; None for a stranger."""
+    since = chat.members.get(number)
+    if since is None:
+        return None
+    rights = chat.admins.get(number)
+    if chat.channel:
+        if number == chat.creator:
+            return types.ChannelParticipantCreator(
+                number, types.ChatAdminRights(invite_users=True, other=True)
+            )
+        if rights is not None:
+            return types.ChannelParticipantAdmin(number, chat.creator, since, rights)
+        return types.ChannelParticipant(number, since)
+    if number == chat.creator:
+        return types.ChatParticipantCreator(number)
+    kind = types.ChatParticipant if rights is None else types.ChatParticipantAdmin
+    return kind(number, chat.creator, since)
+
+
+def exported(invite: Invite) -> Any:
+    """Builds the TL form of an invite link."""
+    return types.ChatInviteExported(
+        f"https://t.me/+{invite.hash}",
+        invite.admin,
+        invite.date,
+        revoked=invite.revoked or None,
+        request_needed=invite.request_needed or None,
+        usage=invite.usage or None,
+        title=invite.title or None,
+    )
+
+
+def pending(chat: Chat) -> Any:
+    """Builds what an admin who is a person is told of open requests."""
+    peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
+    recent = list(chat.requests)[-3:]
+    return types.UpdatePendingJoinRequests(peer, len(chat.requests), recent)

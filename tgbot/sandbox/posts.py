@@ -1,0 +1,139 @@
+"""What becomes of a post: everybody's copies of it, its edits, its deletion, who has read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from telethon.tl import types
+
+from .accounts import Account, Accounts
+from .chats import Chat
+from .dialogs import Copy, Post, peer_of
+from .feeds import Feeds
+from .rpc import RpcError
+
+
+class Posts:
+    """Spreads posts over the accounts of a dialog; every change is logged before a method returns."""
+
+    def __init__(
+        self, accounts: Accounts, chats: dict[int, Chat], feeds: Feeds, date: Callable[[], int]
+    ) -> None:
+        self._accounts = accounts
+        self._chats = chats
+        self._feeds = feeds
+        self._date = date
+        self._random_ids: dict[int, set[int]] = {}
+
+    def add(
+        self,
+        sender: Account,
+        peer: int,
+        post: Post,
+        *,
+        random_id: int | None = None,
+        reply_to: int | None = None,
+        opens: bool = True,
+    ) -> Copy:
+        """Gives the sender and everybody in the dialog a copy; returns the sender's.
+
+        A random_id that this sender has used is RANDOM_ID_DUPLICATE. Writing to a bot `opens` its dialog.
+        """
+        if random_id:
+            known = self._random_ids.setdefault(sender.id, set())
+            if random_id in known:
+                raise RpcError(500, "RANDOM_ID_DUPLICATE")
+            known.add(random_id)
+        mine = Copy(sender.id, peer, post, out=True, reply_to=reply_to)
+        mine.random_id = random_id or None
+        copies = [mine]
+        if peer > 0:
+            to = self._accounts[peer]
+            if to is not sender and sender.id not in to.blocked:
+                reply = self._reply(sender, reply_to, peer)
+                copies.append(Copy(peer, sender.id, post, out=False, reply_to=reply))
+            if to.is_bot and not sender.is_bot and opens:
+                to.started.add(sender.id)
+        else:
+            copies += [
+                Copy(member, peer, post, out=False, reply_to=self._reply(sender, reply_to, member))
+                for member in self._chats[peer].members
+                if member != sender.id and self._hears(self._accounts[member], sender, post, reply_to)
+            ]
+        for copy in copies:
+            owner = self._accounts[copy.owner]
+            owner.box.add(copy)
+            owner.log.add(copy)
+        for copy in copies:
+            self._feeds.told(copy.owner)
+        return mine
+
+    def edited(self, copy: Copy) -> None:
+        """Logs that the post of a copy was changed, for all who have it."""
+        copy.post.edit_date = self._date()
+        for each in copy.post.copies:
+            self._accounts[each.owner].log.add_edit(each)
+        for each in copy.post.copies:
+            self._feeds.told(each.owner)
+
+    def delete(self, copies: Iterable[Copy], *, revoke: bool) -> dict[int, int]:
+        """Deletes copies, with `revoke` everybody's; returns how many messages each account lost."""
+        lost: dict[int, list[int]] = {}
+        for copy in copies:
+            for each in list(copy.post.copies) if revoke else [copy]:
+                if not each.deleted:
+                    self._accounts[each.owner].box.remove(each)
+                    each.post.copies.remove(each)
+                    lost.setdefault(each.owner, []).append(each.id)
+        for owner, ids in lost.items():
+            self._feeds.log(self._accounts[owner], types.UpdateDeleteMessages(ids, 0, 0), len(ids))
+        return {owner: len(ids) for owner, ids in lost.items()}
+
+    def read(self, account: Account, peer: int, max_id: int) -> int:
+        """Marks a dialog as read up to a message id (0: all of it); returns how much pts that took."""
+        dialog = account.box.dialogs.get(peer)
+        if dialog is None or not dialog.ids:
+            return 0
+        top = min(max_id or dialog.ids[-1], dialog.ids[-1])
+        if top <= dialog.read_in:
+            return 0
+        unread = dialog.above(dialog.read_in)
+        copies = [copy for number in unread if (copy := account.box.get(number)) is not None and not copy.out]
+        read = [copy for copy in copies if copy.id <= top]
+        dialog.read_in = top
+        dialog.unread = len(copies) - len(read)
+        self._feeds.log(account, types.UpdateReadHistoryInbox(peer_of(peer), top, dialog.unread, 0, 0))
+        other = self._accounts.get(peer) if peer > 0 else None
+        if read and other is not None and other is not account and not other.is_bot:
+            twin = read[-1].twin(peer)
+            if twin is not None:
+                other.box.dialogs[account.id].read_out = twin.id
+                peer_read = types.UpdateReadHistoryOutbox(types.PeerUser(account.id), twin.id, 0, 0)
+                self._feeds.log(other, peer_read)
+        return 1
+
+    def forget_random_ids(self, account_id: int | None = None) -> None:
+        """Forgets which sends were seen, of one account or of all."""
+        if account_id is None:
+            self._random_ids.clear()
+        else:
+            self._random_ids.pop(account_id, None)
+
+    def _reply(self, sender: Account, reply_to: int | None, owner: int) -> int | None:
+        """Translates a message id of the sender's into another account's id of the same post."""
+        copy = sender.box.get(reply_to) if reply_to else None
+        twin = copy.twin(owner) if copy is not None else None
+        return twin.id if twin is not None else None
+
+    def _hears(self, member: Account, sender: Account, post: Post, reply_to: int | None) -> bool:
+        """Says whether a group message reaches a member; in privacy mode a bot hears what is meant for it."""
+        profile = member.profile
+        if profile is None or profile.sees_all or post.action is not None:
+            return True
+        if sender.is_bot:
+            return False
+        if post.text.startswith("/"):
+            addressee = post.text.split(maxsplit=1)[0].partition("@")[2].lower()
+            return not addressee or addressee in (name.lower() for name in member.usernames)
+        answered = sender.box.get(reply_to) if reply_to else None
+        return answered is not None and answered.post.sender == member.id
