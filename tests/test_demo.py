@@ -1,4 +1,4 @@
-"""The demo as `make demo` runs it: the whole story over the wire, the prompt, and the clear word when it fails."""
+"""The demo as `make demo` runs it: the whole story over the wire, the prompt, and the word when it fails."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> Non
     terminal.type("!boris\n")
     terminal.shows("You are Boris.")
     terminal.type("!block\n")
-    terminal.shows("Boris blocked the bot.")
+    terminal.shows("Boris has blocked the bot.")
     terminal.type("!anna\n/check @boris_by_the_sea\n")
     terminal.shows("no, they blocked me")
     terminal.type("\x04")
@@ -140,11 +140,31 @@ def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> Non
     assert terminal.process.wait(20) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_and_leaves_no_bot_behind(terminal: Terminal, number: signal.Signals) -> None:
+def bot_of(terminal: Terminal) -> Path:
+    """The /proc directory of the process that is the bot."""
     terminal.shows("Your turn")
     children = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children")
-    (bot,) = [int(pid) for pid in children.read_text().split()]
+    (bot,) = children.read_text().split()
+    return Path(f"/proc/{bot}")
+
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@linux_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_leaves_no_bot_behind(terminal: Terminal, number: signal.Signals) -> None:
+    bot = bot_of(terminal)
     terminal.process.send_signal(number)
     assert terminal.process.wait(20) == demo.INTERRUPTED
-    assert not Path(f"/proc/{bot}").exists()
+    assert not bot.exists()
+
+
+@linux_only
+def test_a_killed_demo_takes_its_bot_with_it(terminal: Terminal) -> None:
+    bot = bot_of(terminal)
+    handle = os.pidfd_open(int(bot.name))
+    terminal.process.kill()
+    ended, _, _ = select.select([handle], [], [], 30)
+    os.close(handle)
+    assert ended, "the bot goes on without its demo"

@@ -22,7 +22,7 @@ def users() -> MemoryRegistry:
 @pytest.fixture
 def client(users: MemoryRegistry) -> Client:
     client = Client(users)
-    evidence.register(client, users=users)
+    evidence.register(client, users=users, clock=lambda: NOW)
     return client
 
 
@@ -145,3 +145,15 @@ async def test_a_change_of_name_or_username_is_noticed_with_the_next_user(
         ("first_name", "Anna"),
         ("usernames", "anna"),
     }
+
+
+async def test_a_new_name_that_telegram_tells_of_is_noted(client: Client, users: MemoryRegistry) -> None:
+    await client.says(person(username="anna", premium=True, lang_code="de"), "/start")
+    names = [types.Username("anne", active=True), types.Username("spare")]
+    await client.deliver(types.UpdateUserName(ANNA, "Anne", "S", names))
+    user = known(users)
+    assert (user.first_name, user.last_name, user.usernames) == ("Anne", "S", ("anne",))
+    assert (user.premium, user.language) == (True, "de")
+    assert {change.field for change in user.history} == {"first_name", "last_name", "usernames"}
+    await client.deliver(types.UpdateUserName(BERT, "Bert", "", []))
+    assert users.get(BERT) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -35,6 +36,8 @@ LIMIT = 20.0
 #: What a log line of the bot holds once it takes updates.
 READY = "running as @"
 API_ID, API_HASH = 1, "0" * 32
+#: From <linux/prctl.h>.
+PR_SET_PDEATHSIG = 1
 #: Exit status of a story that somebody ended.
 INTERRUPTED = 130
 COLOURS = {"Anna": "cyan", "Boris": "magenta", "bot": "green"}
@@ -146,6 +149,7 @@ class BotProcess:
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the story, which stops the bot in order
+            preexec_fn=_ends_with_its_parent(),
         )
         self._reading = asyncio.create_task(self._read())
         ready = asyncio.create_task(self._ready.wait())
@@ -205,6 +209,14 @@ async def play(*, prompt: bool) -> int:
         except asyncio.CancelledError:
             return INTERRUPTED
     return 0
+
+
+def _ends_with_its_parent() -> Callable[[], object] | None:
+    """What a child process calls so that it is told to stop if this one is killed; only Linux has it."""
+    if sys.platform != "linux":
+        return None
+    control = ctypes.CDLL(None).prctl
+    return lambda: control(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _well(status: int) -> None:
@@ -320,6 +332,6 @@ async def _chat(stage: Stage, people: dict[str, Person]) -> None:
             stage.tells(f"You are {speaker.name}.")
         elif word in actions:
             await actions[word]()
-            stage.tells(f"{speaker.name}: {word}ed the bot.")
+            stage.tells(f"{speaker.name} has {word}ed the bot.")
         elif line.strip():
             await speaker.say(line)

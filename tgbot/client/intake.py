@@ -141,7 +141,7 @@ class Intake:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
-        """Return the state that may go to disk, the one before the lowest unfinished update; None without any."""
+        """Return the state that may go to disk: the one below the lowest unfinished update. None: no state."""
         if self.box.is_empty():
             return None
         before = self.inflight.low_water()

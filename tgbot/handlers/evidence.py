@@ -1,8 +1,9 @@
-"""Everything Telegram says about who may be written to becomes evidence, before any other handler sees it."""
+"""What Telegram says of users goes to the registry first: evidence for access, payloads, new names."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,7 +22,7 @@ _WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
 _START = re.compile(r"/start(?:@(\w+))?( .+)?$")
 
 
-def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
+def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = time.time, **_: Any) -> None:
     """Registers one raw handler, to be the first: it looks the update's type up and records what it says.
 
     Handlers that come later find the payload of a `/start` in the user's `last_payload`.
@@ -62,11 +63,22 @@ def register(client: Any, *, users: UserRegistry, **_: Any) -> None:
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
         known_by(record(update.user_id, asked), "join_request")
 
+    def renamed(update: Any) -> None:
+        user = users.get(update.user_id)
+        if user is None or not user.last_seen:
+            return  # Nothing else is known of them; the next full user tells all of it at once.
+        names = tuple(name.username for name in update.usernames if name.active)
+        profile = user.profile._replace(
+            first_name=update.first_name, last_name=update.last_name, usernames=names
+        )
+        users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by)))
+
     sources: dict[type, Callable[[Any], None]] = {
         types.UpdateNewMessage: message,
         types.UpdateShortMessage: short_message,
         types.UpdateBotStopped: stopped,
         types.UpdateBotChatInviteRequester: join_request,
+        types.UpdateUserName: renamed,
     }
 
     async def on_update(update: Any) -> None:

@@ -14,10 +14,10 @@ from telethon.extensions import BinaryReader
 from telethon.tl import TLObject, TLRequest
 from telethon.tl.alltlobjects import LAYER, tlobjects
 
-from tgbot.sandbox import older
-from tgbot.sandbox.older import EncodeError
-from tgbot.sandbox.schema import BOOL_FALSE, BOOL_TRUE, VECTOR
-from tgbot.sandbox.signatures import members, wraps
+from . import older
+from .older import EncodeError
+from .schema import BOOL_FALSE, BOOL_TRUE, VECTOR
+from .signatures import members, wraps
 
 __all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode"]
 

@@ -13,8 +13,8 @@ from typing import Any
 from telethon.tl import TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
 
-from tgbot.sandbox.schema import Definition, Field, parse_file
-from tgbot.sandbox.signatures import arguments, members, plain_annotation, telethon_class, type_ids
+from .schema import Definition, Field, parse_file
+from .signatures import arguments, members, plain_annotation, telethon_class, type_ids
 
 
 class EncodeError(Exception):
