@@ -19,9 +19,10 @@ def register(client: Any) -> None:
     async def probe(event: Any) -> None:
         user = int(event.pattern_match.group(1))
         answer = "I can write to them."
-        # fmt: off - the handbook's lines, letter by letter
+        # The handbook's lines, letter by letter.
+        # fmt: off
         try:
-            async with client.action(user, "typing"):
+            async with client.action(user, 'typing'):
                 pass
         except UserIsBlockedError:
             answer = "They blocked me."

@@ -87,6 +87,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["users", "list", "--access", "maybe"], "maybe"),
         (["resolve"], "'NAME'"),
         (["run", "--fast"], "--fast"),
+        (["run", "--config", "config.toml"], "tgbot --config FILE COMMAND"),
         (["--config", "absent.toml", "run"], "--config = 'absent.toml': expected a file that exists"),
         (["sandbox", "--port", "70000"], "'--port'"),
     ],
@@ -222,6 +223,19 @@ def test_users_are_listed_by_id_and_can_be_chosen(
     assert len(lines) == 2
     assert all("\x1b" not in line for line in lines)
     registry.close()
+
+
+def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = tgbot(
+        "run",
+        TGBOT_SERVER="127.0.0.1:9",
+        TGBOT_BOT_TOKEN="1:x",
+        TGBOT_STORAGE_DIRECTORY=str(tmp_path / "file" / "sessions"),
+    )
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line == f"tgbot: {tmp_path}/file/sessions: Not a directory"
 
 
 def test_a_registry_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,8 +133,10 @@ def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> Non
     terminal.shows("You are Boris.")
     terminal.type("!block\n")
     terminal.shows("Boris has blocked the bot.")
-    terminal.type("!anna\n/check @boris_by_the_sea\n")
-    terminal.shows("no, they blocked me")
+    terminal.type("!unblock\n")
+    terminal.shows("Boris has unblocked the bot.")
+    terminal.type("/start\n")
+    terminal.shows("Welcome back, Boris!")
     terminal.type("\x04")
     terminal.shows("The bot is stopped.")
     assert terminal.process.wait(20) == 0

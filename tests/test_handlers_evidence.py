@@ -157,3 +157,9 @@ async def test_a_new_name_that_telegram_tells_of_is_noted(client: Client, users:
     assert {change.field for change in user.history} == {"first_name", "last_name", "usernames"}
     await client.deliver(types.UpdateUserName(BERT, "Bert", "", []))
     assert users.get(BERT) is None
+
+
+async def test_the_bot_itself_is_no_user(client: Client, users: MemoryRegistry) -> None:
+    await client.says(person(), "/start")
+    await client.deliver(types.UpdateBotStopped(ANNA, at(NOW), False, qts=8), client.me)
+    assert users.count().total == 1

@@ -116,6 +116,7 @@ async def test_the_language_is_the_users(client: Client, users: MemoryRegistry) 
     ("name", "greeted"),
     [
         ("", "Hello!"),
+        (" ", "Hello!"),
         ("\u202e\u2066", "Hello!"),
         ("a\nb", "Hello, a b!"),
         ("*bold* [x](y) {{ $name }}", "Hello, *bold* [x](y) {{ $name }}!"),

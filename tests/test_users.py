@@ -81,8 +81,15 @@ def test_counts_are_what_looking_at_everyone_would_give(told: list[tuple[int, Ev
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "1", '{"id":1,"evidence":{"nothing":[[1]]}}', '{"id":1,"evidence":{"sent":[]}}', "{}"]
-    + ['{"id":1,"unheard_of":1}', '{"id":1,"access":"x"}', '{"id":1,"evidence":[]}', '{"id":1,"history":[1]}'],
+    [
+        *("", "{", "[]", "1", "{}", '{"id":1,"unheard_of":1}', '{"id":1,"access":"x"}'),
+        *(
+            '{"id":1,"evidence":{"nothing":[[1]]}}',
+            '{"id":1,"evidence":{"sent":[]}}',
+            '{"id":1,"evidence":[]}',
+        ),
+        '{"id":1,"history":[1]}',
+    ],
 )
 def test_what_is_no_user_is_refused_with_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
@@ -100,7 +107,7 @@ def test_a_known_user_s_message_costs_little() -> None:
     registry.seen(ANN, 1, "message")
     registry.record(1, Evidence(Kind.MESSAGE, 1))
 
-    def cost() -> float:
+    def cost(start: int) -> float:
         began = time.process_time()
         for at in range(start, start + 20_000):
             registry.seen(ANN, at, "message")
@@ -108,8 +115,5 @@ def test_a_known_user_s_message_costs_little() -> None:
             registry.finished(1, at)
         return (time.process_time() - began) / 20_000
 
-    # 1.3 µs where this was written; ten times that on the slowest machine that still shows a lost fast path.
-    costs = []
-    for start in range(2, 100_000, 20_000):
-        costs.append(cost())
-    assert min(costs) < 13e-6
+    # 1.5 µs where this was written; the bound is for a slow machine and shows a lost fast path all the same.
+    assert min(cost(start) for start in range(2, 100_000, 20_000)) < 12e-6

@@ -128,6 +128,8 @@ class User:
 
     def see(self, profile: Profile, at: int, via: str) -> None:
         """Take a profile in; an older one than the last does not undo it, a language once known stays."""
+        if profile.language == "":
+            profile = profile._replace(language=None)
         self.known_by[via] = min(self.known_by.get(via, at), at)
         self.first_seen = min(self.first_seen or at, at)
         if profile.deleted:

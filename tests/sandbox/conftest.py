@@ -50,7 +50,7 @@ async def clients(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any
 
 @pytest.fixture
 async def person(sandbox: Sandbox, clients: Callable[..., Awaitable[Any]]) -> Person:
-    """`await person("Ann")` is a client that signed up over the wire; `phone` logs in with one that exists."""
+    """`await person("Ann")` is a client that signed up over the wire; a `phone` that exists logs in."""
 
     async def sign_up(
         first_name: str = "Ann", last_name: str = "", *, phone: str = "", **options: Any

@@ -48,8 +48,8 @@ class Talk:
         return answer.startswith(("Hello! I am a bot", "Здравствуйте! Я бот"))
 
 
-async def until(so: Callable[[], bool]) -> None:
-    """Returns as soon as it is so; fails after `PATIENCE`. For what the other side does without a word."""
-    async with asyncio.timeout(PATIENCE):
+async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Returns as soon as it is so; fails after `patience`. For what the other side does without a word."""
+    async with asyncio.timeout(patience):
         while not so():  # noqa: ASYNC110 - a registry has no event to wait for
             await asyncio.sleep(0.01)

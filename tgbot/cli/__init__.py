@@ -155,13 +155,20 @@ def status(arguments: list[str]) -> int:
         printed.complain(str(error))
         return error.exit_status
     except typer.TyperException as error:
-        printed.complain(f"{error.format_message()} (tgbot --help tells more)")
+        said = error.format_message()
+        hint = "tgbot --config FILE COMMAND" if "--config" in said else "tgbot --help tells more"
+        printed.complain(f"{said} ({hint})")
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough; what Python would still flush at its end goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise  # nothing that a person could put right
+        printed.complain(f"{error.filename}: {error.strerror}")
         return 1
     return result if isinstance(result, int) else 0
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telethon.errors import RPCError
+
 from tgbot.access import Access
 from tgbot.app import open_bot
 from tgbot.cli import NO, printed
 from tgbot.errors import NameNotFoundError, NeverMetError
 from tgbot.peers import PeerKind
+from tgbot.sender import error_name
 
 if TYPE_CHECKING:
     from tgbot.config import Config
@@ -25,12 +28,20 @@ async def check(config: Config, text: str, json: bool) -> int:
 
 
 async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
+    printed.log_to_stderr("WARNING")
+    try:
+        return await _asked(config, text, json, probe=probe)
+    except (NameNotFoundError, NeverMetError) as error:
+        printed.complain(str(error))
+        return NO
+    except RPCError as error:
+        printed.complain(f"Telegram refused: {error_name(error)}")
+        return 1
+
+
+async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
     async with open_bot(config) as bot:
-        try:
-            found = await bot.peers.resolve(text)
-        except (NameNotFoundError, NeverMetError) as error:
-            printed.complain(str(error))
-            return NO
+        found = await bot.peers.resolve(text)
         verdict = None
         if found.kind is PeerKind.USER:
             verdict = await bot.sender.can_write(found, probe=probe)

@@ -19,9 +19,8 @@ def line(text: str) -> None:
 
 
 def as_json(value: dict[str, Any]) -> None:
-    """Prints one line of JSON that whoever reads along sees at once."""
+    """Prints one line of JSON."""
     sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
 
 
 def complain(text: str) -> None:

@@ -87,7 +87,7 @@ def _key(directory: Path) -> ServerKey:
 
 
 def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None:
-    """Prints what a client has to know."""
+    """Prints what a client has to know, at once."""
     new_bots = [server.new_bot() for _ in range(bots)]
     phones = [server.new_phone() for _ in range(PHONES)]
     if json:
@@ -101,6 +101,7 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
                 "phones": phones,
             }
         )
+        sys.stdout.flush()
         return
     code = str(server.dc_id) * 5
     address = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"

@@ -86,6 +86,8 @@ def register(
             return texts.render(language, "admin-never-met", what=asked.label)
         except BudgetSpentError:
             return texts.render(language, "admin-budget-spent", what=asked.label, limit=DAILY_RESOLVES)
+        except errors.FloodWaitError as error:
+            return texts.render(language, "admin-wait", seconds=error.seconds)
         except errors.RPCError as error:
             return texts.render(language, "admin-refused", error=error_name(error))
 

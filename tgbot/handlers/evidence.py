@@ -112,7 +112,8 @@ def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterab
         at = int(clock())
         way = _WAYS.get(source, source)
         for user in arrived:
-            users.seen(profile_of(user), at, way)
+            if not user.is_self:
+                users.seen(profile_of(user), at, way)
 
     return seen
 

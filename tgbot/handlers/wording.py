@@ -24,8 +24,7 @@ def shown(words: str | None) -> str:
     """The words on one line, without control and direction characters, cut at 64 characters."""
     if not words:
         return ""
-    if not words.isprintable():
-        words = " ".join("".join(map(_kept, words)).split())
+    words = words.strip() if words.isprintable() else " ".join("".join(map(_kept, words)).split())
     return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 

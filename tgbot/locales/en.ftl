@@ -46,6 +46,7 @@ admin-never-met = I never met { $what }. I looked in my session, and asked Teleg
 admin-hidden-forward = The author hides the account in forwarded messages. I looked at the forward: it holds nothing but the name “{ $name }”, and nobody can be found by that. Ask for an @name or an id.
 admin-no-message = Telegram does not show me the message you replied to any more.
 admin-budget-spent = { $what } is not in my session, and the { $limit } names a day that Telegram lets me look up are spent. Ask again tomorrow.
+admin-wait = Telegram asks me to wait with that: ask again in { $seconds } s.
 admin-refused = Telegram refused: { $error }.
 
 ## Commands for admins: a peer

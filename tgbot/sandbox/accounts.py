@@ -60,7 +60,7 @@ class Account:
     usernames: list[str] = field(default_factory=list)
     phone: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    profile: BotProfile | None = None
+    profile: BotProfile | None = field(default=None, repr=False)
     about: str = field(default="", repr=False)
     language: str | None = None
     premium: bool = False
@@ -73,11 +73,11 @@ class Account:
     #: Strangers pay this many stars a message.
     paid_stars: int = 0
     generation: int = 0
-    blocked: set[int] = field(default_factory=set)
-    contacts: set[int] = field(default_factory=set)
+    blocked: set[int] = field(default_factory=set, repr=False)
+    contacts: set[int] = field(default_factory=set, repr=False)
     #: Of a bot: users who opened the dialog, and others it may write to until a time.
-    started: set[int] = field(default_factory=set)
-    allowed: dict[int, float] = field(default_factory=dict)
+    started: set[int] = field(default_factory=set, repr=False)
+    allowed: dict[int, float] = field(default_factory=dict, repr=False)
     box: Box = field(default_factory=Box, repr=False)
     log: Log = field(default_factory=Log, repr=False)
 

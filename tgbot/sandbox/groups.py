@@ -103,7 +103,7 @@ class Groups:
         self._tell_member(chat, account, before, by=by)
 
     def _tell_member(self, chat: Chat, account: Account, before: Any, *, by: int) -> None:
-        """Tells a bot, with a qts, of its own new standing in a chat; bots that are admins, of everybody's."""
+        """Tells a bot, with a qts, of its new standing in a chat; bots that are admins, of everybody's."""
         after = participant(chat, account.id)
         kind = types.UpdateChannelParticipant if chat.channel else types.UpdateChatParticipant
         for number in dict.fromkeys([account.id, *chat.admins]):

@@ -79,6 +79,13 @@ def schema_of(path: Path) -> int:
     with closing(connect(path)) as connection:
         try:
             connection.execute("SELECT key, value FROM users LIMIT 1").fetchone()
+            (expected,) = connection.execute(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            ).fetchone()
+            log = files(path)[1]
+            if path.stat().st_size < expected and not (log.exists() and log.stat().st_size):
+                # SQLite itself minds only whole pages that are missing.
+                raise RegistryDamagedError(path, "its end is missing")
             (schema,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
             return int(schema)
         except sqlite3.OperationalError as error:

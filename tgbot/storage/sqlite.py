@@ -186,8 +186,10 @@ class SqliteRegistry(MemoryRegistry):
         """One transaction, in a worker thread."""
         deadline = time.monotonic() + self._flush_seconds
         with told(self.path):
-            self._ask("BEGIN IMMEDIATE", deadline=deadline)
+            with suppress(sqlite3.Error):
+                self._store.conn.check_raise_error()  # what a flush was told that had stopped waiting
             try:
+                self._ask("BEGIN IMMEDIATE", deadline=deadline)
                 for start in range(0, len(texts), _STATEMENT):
                     self._ask(
                         _SAVE, "[" + ",".join(texts[start : start + _STATEMENT]) + "]", deadline=deadline

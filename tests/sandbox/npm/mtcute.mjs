@@ -1,10 +1,9 @@
-// A bot on mtcute that answers what it is sent; see stage.mjs for the lines it prints.
-import { MemoryStorage, TelegramClient } from '@mtcute/node'
+// A bot on mtcute; stage.mjs says what it does.
+import { BotKeyboard, MemoryStorage, TelegramClient } from '@mtcute/node'
 import { addPublicKey, NodeCryptoProvider } from '@mtcute/node/utils.js'
-import { reply, say, stage } from './stage.mjs'
+import { answer, atEnd, say, stage } from './stage.mjs'
 
 const crypto = new NodeCryptoProvider()
-await crypto.initialize?.()
 addPublicKey(crypto, stage.public_key)
 const dc = { id: stage.dc_id, ipAddress: stage.host, port: stage.port }
 const client = new TelegramClient({
@@ -18,14 +17,26 @@ const client = new TelegramClient({
 client.onError.add((error) => say({ event: 'error', text: String(error) }))
 client.onNewMessage.add(async (message) => {
     if (message.isOutgoing) return
-    say({ event: 'message', text: message.text, from: message.sender.id, name: message.sender.displayName })
-    const sent = await client.sendText(message.sender, reply(message.text))
-    say({ event: 'sent', id: sent.id })
+    const { sender, text } = message
+    say({ event: 'message', text, from: sender.id, name: sender.displayName, username: sender.username })
+    await answer(text, {
+        send: (reply) => client.sendText(sender, reply),
+        sendWithButton: (reply, label, data) =>
+            client.sendText(sender, reply, { replyMarkup: BotKeyboard.inline([[BotKeyboard.callback(label, data)]]) }),
+        edit: (sent, reply) => client.editMessage({ message: sent, text: reply }),
+        remove: (sent) => client.deleteMessages([sent]),
+        whois: async (name) => {
+            const user = await client.getUser(name)
+            return { id: user.id, name: user.firstName, bot: user.isBot }
+        },
+        typing: (name) => client.sendTyping(name, 'typing'),
+        errorName: (error) => error.text,
+    })
+})
+client.onCallbackQuery.add(async (press) => {
+    say({ event: 'press', data: press.dataStr, from: press.user.id })
+    await client.answerCallbackQuery(press, { text: 'pressed' })
 })
 const me = await client.start({ botToken: stage.token })
-say({ event: 'ready', id: me.id, username: me.username, layer: client.layer ?? null })
-process.stdin.on('end', async () => {
-    await client.destroy()
-    process.exit(0)
-})
-process.stdin.resume()
+say({ event: 'ready', id: me.id, username: me.username })
+atEnd(() => client.destroy())

@@ -115,7 +115,7 @@ class Call:
 
 
 def seconds(date: Any) -> int:
-    """Returns the unix time of a date as decoded from the wire (a datetime) or given in-process; 0 is none."""
+    """Returns the unix time of a date, decoded from the wire (a datetime) or given as one; 0 is none."""
     if date is None:
         return 0
     return int(date.timestamp() if isinstance(date, datetime) else date)

@@ -11,8 +11,8 @@ from telethon.tl.functions import channels, messages
 from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, peer_of
-from ..rpc import RpcError
 from ..mentions import mentioned
+from ..rpc import RpcError
 from .calls import Call, Method, Open, seconds
 
 _PAGE: Final = 100

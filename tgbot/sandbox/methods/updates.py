@@ -13,7 +13,7 @@ from ..rpc import RpcError
 from .calls import Call, Method, seconds
 
 #: Where neither the caller nor a knob says how much one difference may hold.
-DIFFERENCE_LIMIT: Final = 1000
+DIFFERENCE_LIMIT: Final = 500
 #: How far behind a caller may ever be (it is the same for one who says nothing).
 TOTAL_LIMIT: Final = 4_000_000
 

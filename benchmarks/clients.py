@@ -1,0 +1,117 @@
+"""One bot in a process of its own, for the benchmarks: `python -m benchmarks.clients KIND`, settings on stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+GREETING = "Hello! I am glad you are here."
+
+
+async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
+    """This bot, durable and with its registry, answering with the handbook's handler."""
+    from tgbot import config
+    from tgbot.app import open_bot
+
+    module = Path(settings["directory"]) / "handbook_plugin.py"
+    module.write_text(HANDBOOK_PLUGIN)
+    sys.path.insert(0, str(module.parent))
+    environment = {
+        "TGBOT_SERVER": f"{settings['host']}:{settings['port']}",
+        "TGBOT_DC_ID": str(settings["dc_id"]),
+        "TGBOT_PUBLIC_KEY": settings["public_key_file"],
+        "TGBOT_BOT_TOKEN": settings["token"],
+        "TGBOT_STORAGE_DIRECTORY": settings["directory"],
+        "TGBOT_PLUGINS": "handbook_plugin",
+    }
+    async with open_bot(config.load(None, environment), serve=True) as bot:
+        _ready(bot.client.me.id)
+        await done.wait()
+
+
+HANDBOOK_PLUGIN = f'''
+from telethon import events
+
+
+def register(client):
+    @client.on(events.NewMessage(pattern='^/start( .+)?$'))
+    async def handle_start(event):
+        await event.respond({GREETING!r})
+        raise events.StopPropagation
+'''
+
+
+async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
+    """Plain Telethon with the handbook's handler, on a session file."""
+    from telethon import TelegramClient, events
+    from telethon.crypto import rsa
+
+    rsa.add_key(settings["public_key"], old=False)
+    client = TelegramClient(str(Path(settings["directory"]) / "plain"), 1, "0" * 32)
+    client.session.set_dc(settings["dc_id"], settings["host"], settings["port"])
+
+    @client.on(events.NewMessage(pattern="^/start( .+)?$"))
+    async def handle_start(event: Any) -> None:
+        await event.respond(GREETING)
+
+    await client.start(bot_token=settings["token"])
+    _ready((await client.get_me()).id)
+    await done.wait()
+    await client.disconnect()
+
+
+async def kurigram(settings: dict[str, Any], done: asyncio.Event) -> None:
+    """kurigram with the same handler."""
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from pyrogram import Client, filters
+    from pyrogram.connection import Connection
+    from pyrogram.crypto import rsa
+
+    numbers = load_pem_public_key(settings["public_key"].encode()).public_numbers()  # type: ignore[union-attr]
+    rsa.server_public_keys[settings["fingerprint"]] = rsa.PublicKey(numbers.n, numbers.e)
+
+    class ToSandbox(Connection):  # type: ignore[misc]  # kurigram's classes are untyped here
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options | {"server_address": settings["host"], "port": settings["port"]})
+
+    client = Client(
+        "kurigram",
+        api_id=1,
+        api_hash="0" * 32,
+        bot_token=settings["token"],
+        workdir=settings["directory"],
+        connection_factory=ToSandbox,
+    )
+
+    @client.on_message(filters.command("start"))  # type: ignore[untyped-decorator]
+    async def handle_start(_: Any, message: Any) -> None:
+        await message.reply(GREETING)
+
+    await client.start()
+    _ready(client.me.id)
+    await done.wait()
+    await client.stop()
+
+
+def _ready(bot_id: int) -> None:
+    print(json.dumps({"ready": bot_id}), flush=True)
+
+
+async def _main(kind: str) -> None:
+    settings = json.loads(sys.stdin.readline())
+    done = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
+    await {"tgbot": tgbot, "telethon": telethon, "kurigram": kurigram}[kind](settings, done)
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main(sys.argv[1]))
