@@ -6,6 +6,8 @@
 `register` is called once before updates are handled, with those of the bot's parts that it names.
 """
 
+# Telethon has no types, so to mypy its decorators hide what they decorate.
+# mypy: disable-error-code=untyped-decorator
 from __future__ import annotations
 
 from typing import Any

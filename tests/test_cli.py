@@ -136,6 +136,14 @@ def test_what_needs_the_session_needs_credentials(
     assert "TGBOT_BOT_TOKEN" in capsys.readouterr().err
 
 
+def test_what_is_neither_name_nor_link_nor_id_is_refused_without_a_login(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.status(["resolve", "what is this?"]) in (1, 2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'what is this?'" in line
+
+
 ANNA, BORIS, STRANGER = 5_000_000_001, 5_000_000_002, 5_000_000_003
 
 
@@ -394,9 +402,6 @@ def test_names_are_resolved_and_nobody_is_a_truthful_no(
     nobody = tgbot("resolve", "@nobody_of_that_name", **environ)
     assert nobody.returncode == 3
     assert len(nobody.stderr.splitlines()) == 1
-    unreadable = tgbot("resolve", "what is this?", **environ)
-    assert unreadable.returncode in (1, 2)
-    assert len(unreadable.stderr.splitlines()) == 1
     checked = tgbot("check", "@" + environ["USERNAME_OF_BOT"], "--json", **environ)
     assert checked.returncode == 3, checked.stderr
 

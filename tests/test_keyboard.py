@@ -27,8 +27,9 @@ async def test_bytes_that_are_no_text_disturb_nothing() -> None:
 
 
 async def test_nothing_to_read_is_the_end_of_input() -> None:
-    with open(os.devnull, "rb") as nothing:
-        assert [line async for line in typed_lines(nothing.fileno())] == []
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    assert [line async for line in typed_lines(nothing)] == []
+    os.close(nothing)
 
 
 async def test_a_descriptor_that_cannot_be_read_is_the_end_of_input() -> None:

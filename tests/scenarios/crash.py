@@ -582,8 +582,8 @@ async def run_rounds(
     clock = asyncio.get_running_loop().time
     site.sandbox.faults.tell_message_ids(variant.message_ids)
     process = await site.spawn()
+    await process.up()  # what came before a bot's first login is not its to answer
     with load.going_on():
-        await process.up()
         for _ in range(rounds):
             # Also while it starts, which takes about a second.
             if chance.random() < 0.75:

@@ -6,9 +6,9 @@ from typing import Any
 
 from telethon.tl import functions
 
-from tests.scenarios.conftest import Account
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
+from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import Account, Configure
+from tests.scenarios.conftest import Configure
 from tests.scenarios.oddities import NAMES, Oddities
 from tests.scenarios.talk import Talk, until
 from tgbot.app import Bot, open_bot
+from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 
 SEED = int(os.environ.get("TGBOT_ODD_SEED", "20"))

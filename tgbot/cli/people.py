@@ -10,6 +10,7 @@ from tgbot.access import Access
 from tgbot.app import open_bot
 from tgbot.cli import NO, printed
 from tgbot.errors import NameNotFoundError, NeverMetError
+from tgbot.links import parse
 from tgbot.peers import PeerKind
 from tgbot.sender import error_name
 
@@ -29,6 +30,7 @@ async def check(config: Config, text: str, json: bool) -> int:
 
 async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     printed.log_to_stderr("WARNING")
+    parse(text)  # what is no name, link or id needs no login to be refused
     try:
         return await _asked(config, text, json, probe=probe)
     except (NameNotFoundError, NeverMetError) as error:

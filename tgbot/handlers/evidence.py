@@ -120,15 +120,16 @@ def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterab
 
 def profile_of(user: Any) -> Profile:
     """Builds the profile from a full TL user (a min user must never come here)."""
+    name = user.username
     return Profile(
         user.id,
         user.first_name or "",
         user.last_name or "",
-        usernames_of(user) if user.usernames or user.username else (),
+        usernames_of(user) if user.usernames else (name,) if name else (),
         user.lang_code or None,
-        bool(user.premium),
-        bool(user.bot),
-        bool(user.deleted),
+        True if user.premium else False,  # noqa: SIM210 - half the time of bool(), for everybody who arrives
+        True if user.bot else False,  # noqa: SIM210 - likewise
+        True if user.deleted else False,  # noqa: SIM210 - likewise
     )
 
 
