@@ -71,6 +71,23 @@ async def test_own_messages_and_those_in_groups_are_no_evidence(
     assert users.get(ANNA) is None
 
 
+async def test_who_is_met_in_a_group_is_known_by_that_and_not_reachable(
+    client: Client, users: MemoryRegistry
+) -> None:
+    for number, (kind, peer) in enumerate(
+        ((types.UpdateNewMessage, types.PeerChat(5)), (types.UpdateNewChannelMessage, types.PeerChannel(6)))
+    ):
+        author = person(ANNA + number, "Anna")
+        message = types.Message(
+            id=1, peer_id=peer, from_id=types.PeerUser(author.id), message="hi", date=at(NOW)
+        )
+        await client.deliver(kind(message, 1, 1), author)
+        user = known(users, author.id)
+        assert "group" in user.known_by
+        assert "message" not in user.known_by
+        assert user.verdict(NOW).access is Access.UNKNOWN
+
+
 async def test_a_block_and_an_unblock_of_one_second_are_told_apart_by_qts(
     client: Client, users: MemoryRegistry
 ) -> None:

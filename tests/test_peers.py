@@ -238,6 +238,19 @@ async def test_channels_groups_and_bots_are_called_what_they_are(peers: Peers, t
         assert (again.kind, again.found) == (kind, Found.SESSION)
 
 
+async def test_of_a_peer_in_the_session_that_the_registry_never_saw_telegram_is_asked(
+    peers: Peers, telegram: Telegram, session: DurableSession, users: MemoryRegistry
+) -> None:
+    robot = user(BERT, "robot", bot=True)
+    session.remember([robot])  # As a session of plain Telethon's has it: no flags.
+    telegram.wrote[BERT] = robot
+    found = await peers.resolve("@robot")
+    assert (found.kind, found.found) == (PeerKind.BOT, Found.SESSION)
+    assert telegram.calls[0].id == [types.InputUser(BERT, BERT * 3)]
+    assert (await peers.resolve("@robot")).kind is PeerKind.BOT
+    assert len(telegram.calls) == 1
+
+
 async def test_a_min_user_is_never_an_answer(peers: Peers, telegram: Telegram) -> None:
     telegram.names["anna"] = user(ANNA, "anna", min=True)
     with pytest.raises(NameNotFoundError):

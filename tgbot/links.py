@@ -149,8 +149,8 @@ def check_payload(payload: str) -> str:
 def pack(*values: int | str, key: bytes | None = None) -> str:
     """Put small values into a start payload; with a key nobody without it can make or change one.
 
-    64 characters hold 47 bytes of values (39 when signed): a small number takes one or two, a text its length
-    and one. The values can be read by everyone. LinkError if they do not fit.
+    64 characters hold 47 bytes of values (39 when signed): a small number takes one or two, a text its bytes
+    and one or two. The values can be read by everyone. LinkError if they do not fit.
     """
     body = b"".join(_packed(value) for value in values)
     whole = _PLAIN + body if key is None else _SIGNED + body + _signature(_SIGNED + body, key)

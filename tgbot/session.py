@@ -203,14 +203,17 @@ class DurableSession(SQLiteSession):
         for changes in (self._changes, self._writing):
             marked = changes.names.get(name)
             if marked is not None:
-                peer = changes.peers[marked]
-                if name in peer.names:
+                peer = changes.peers.get(marked)
+                if peer is not None and name in peer.names:
                     return UsernameRow(marked, peer.seen)
             if name in changes.dropped:
                 return None
         for query in (BY_USERNAME, BY_STOCK_USERNAME):
             row = self._read_one(query, name)
-            if row is not None:
+            if row is None:
+                continue
+            peer = self._in_memory(int(row[0]))
+            if peer is None or name in peer.names:  # else they lost it since it was written
                 return UsernameRow(int(row[0]), int(row[1] or 0))
         return None
 
@@ -218,7 +221,9 @@ class DurableSession(SQLiteSession):
         """Return all usernames that a peer was last seen with, lower-cased."""
         peer = self._in_memory(marked_id)
         if peer is not None:
-            return peer.names
+            # A name may have gone to somebody else since this peer was seen.
+            rows = ((name, self.username(name)) for name in peer.names)
+            return tuple(name for name, row in rows if row is not None and row.marked_id == marked_id)
         names = self._read_all("SELECT username FROM tgbot_usernames WHERE id = ?", marked_id)
         if not names:
             names = self._read_all(
@@ -231,8 +236,10 @@ class DurableSession(SQLiteSession):
         name = name.lower().lstrip("@")
         row = self.username(name)
         if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
-            peer.names = tuple(other for other in peer.names if other != name)
+            peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
             self._changes.peers.setdefault(row.marked_id, peer)
+            for other in peer.names:
+                self._changes.names.setdefault(other, row.marked_id)
         self._changes.names.pop(name, None)
         self._changes.dropped.add(name)
 
@@ -331,15 +338,6 @@ class DurableSession(SQLiteSession):
     def write_state(self, state: UpdateState, at: int) -> None:
         """Write an update state now, for the first one of a session; on disk when this returns."""
         self._write(Changes(), state, at)
-
-    def backup(self, target: Path) -> None:
-        """Copy the session file as it is on disk, consistently, while the bot runs."""
-        make_private(target)
-        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30) as source:
-            with sqlite3.connect(target) as copy:
-                source.backup(copy)
-            copy.close()
-        source.close()
 
     def _write(self, changes: Changes, state: UpdateState | None, at: int) -> None:
         with self._write_lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,10 @@ CREATE INDEX IF NOT EXISTS tgbot_entities_username ON entities (username) WHERE 
 CREATE INDEX IF NOT EXISTS tgbot_entities_name ON entities (name) WHERE name IS NOT NULL;
 CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone IS NOT NULL;
 """
+_STOCK_TABLES = frozenset({"sessions", "entities", "sent_files", "update_state"})
+#: A file of up to this many bytes is checked page by page before it is opened; that takes 30 ms or less.
+_CHECKED_WHOLE = 16 * 1024 * 1024
+
 BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
 BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
 BY_ID = "SELECT hash FROM entities WHERE id = ?"
@@ -94,7 +97,7 @@ def write(connection: sqlite3.Connection, changes: Changes, state: UpdateState |
             cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
             cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
         if changes.peers:
-            _write_peers(cursor, changes.peers)
+            _write_peers(cursor, changes)
         if changes.resolves is not None:
             cursor.execute("DELETE FROM tgbot_resolves")
             rows = [(resolved_at,) for resolved_at in changes.resolves]
@@ -113,29 +116,24 @@ def write(connection: sqlite3.Connection, changes: Changes, state: UpdateState |
         cursor.close()
 
 
-def _write_peers(cursor: sqlite3.Cursor, peers: Mapping[int, Peer]) -> None:
+def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
+    peers, owners = changes.peers, changes.names
+    # A name that went from one of these peers to another belongs to the one that had it last.
+    names = {
+        marked: [name for name in peer.names if owners.get(name) == marked] for marked, peer in peers.items()
+    }
     cursor.executemany("DELETE FROM tgbot_usernames WHERE id = ?", [(marked,) for marked in peers])
-    owners = {name: (marked, peer.seen) for marked, peer in peers.items() for name in peer.names}
-    if owners:
+    rows = [(name, marked, peers[marked].seen) for marked, owned in names.items() for name in owned]
+    if rows:
         cursor.executemany(
             "UPDATE entities SET username = NULL WHERE username = ? AND id <> ?",
-            [(name, marked) for name, (marked, _) in owners.items()],
+            [(name, marked) for name, marked, _ in rows],
         )
-        cursor.executemany(
-            "INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)",
-            [(name, marked, seen) for name, (marked, seen) in owners.items()],
-        )
+        cursor.executemany("INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)", rows)
     cursor.executemany(
         "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (
-                marked,
-                peer.access_hash,
-                peer.names[0] if peer.names else None,
-                peer.phone,
-                peer.title,
-                peer.seen,
-            )
+            (marked, peer.access_hash, next(iter(names[marked]), None), peer.phone, peer.title, peer.seen)
             for marked, peer in peers.items()
         ],
     )
@@ -169,8 +167,10 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
     # In WAL mode pages may still lie in the log; only a file cut short without one is surely damaged.
     if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
         raise SessionDamagedError(path, f"it is cut short at {size} bytes")
+    # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
+    mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+        connection = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=30)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             if "version" not in tables:
@@ -178,15 +178,30 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
                     raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
                 return
             (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
-            connection.execute("SELECT * FROM sessions").fetchall()
+            for table in tables & _STOCK_TABLES:
+                connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
+            if size <= _CHECKED_WHOLE and (said := _what_is_wrong(connection)) != "ok":
+                raise SessionDamagedError(path, said)
+            if version > CURRENT_VERSION:
+                raise SessionTooNewError(path, version, CURRENT_VERSION)
+            if version < CURRENT_VERSION:
+                stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+                copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
         raise SessionDamagedError(path, str(error)) from error
-    if version > CURRENT_VERSION:
-        raise SessionTooNewError(path, version, CURRENT_VERSION)
-    if version < CURRENT_VERSION:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        aside = path.with_name(f"{path.name}.v{version}.{stamp}")
-        shutil.copy2(path, aside)
-        aside.chmod(0o600)
+
+
+def copy_to(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy a whole database, with what lies only in its log, to a file for its owner's eyes."""
+    make_private(target)
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _what_is_wrong(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]

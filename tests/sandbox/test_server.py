@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from telethon import events
 from telethon.crypto import AES
-from telethon.errors import RPCError
+from telethon.errors import EncryptedMessageInvalidError
 from telethon.extensions import BinaryReader
 from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
@@ -76,7 +76,9 @@ class RawClient:
         while True:
             for _, body in await self.receive():
                 if body[:12] == struct.pack("<Iq", 0xF35C6D01, msg_id):
-                    return BinaryReader(body[12:]).tgread_object()
+                    reader = BinaryReader(body[12:])
+                    is_list = body[12:16] == struct.pack("<I", 0x1CB5C415)
+                    return reader.tgread_vector() if is_list else reader.tgread_object()
 
 
 class _NoLoggers(dict[str, Any]):
@@ -97,6 +99,9 @@ async def raw(sandbox: Sandbox, client: Any, session_id: int | None = None) -> A
         writer.close()
         # Being cut off is what some of these tests are about.
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+SELF = types.InputUserSelf()
 
 
 def layered(request: Any) -> Any:
@@ -242,13 +247,9 @@ async def test_a_restart_keeps_logins_world_and_port(sandbox: Sandbox, person: P
     await sandbox.restart()
     assert sandbox.port == port
     assert sandbox.world.state(me.id)[0] == state
-    again = plain_client(sandbox)
-    again.session.auth_key = ann.session.auth_key
-    await again.connect()
-    try:
-        assert (await again.get_me()).id == me.id
-    finally:
-        await again.disconnect()
+    async with raw(sandbox, ann) as client:
+        [user] = await client.result(client.send(layered(functions.users.GetUsersRequest([SELF]))))
+        assert user.id == me.id
 
 
 async def test_a_world_and_a_key_can_move_into_a_new_sandbox(sandbox: Sandbox, person: Person) -> None:
@@ -282,9 +283,8 @@ async def test_bad_bytes_close_their_connection_with_a_reason_and_disturb_nobody
     ann = await person("Ann")
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
     writer.write(data)
-    with pytest.raises(ConnectionResetError):
-        async with asyncio.timeout(5):
-            await reader.readexactly(1)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
     writer.close()
     assert reason in caplog.text
     assert (await ann.get_me()).first_name == "Ann"
@@ -369,7 +369,7 @@ async def test_a_session_that_comes_back_gets_what_it_missed(sandbox: Sandbox, p
 async def quiet(sandbox: Sandbox, connections: int) -> None:
     """Until the server has noticed that a client went away."""
     async with asyncio.timeout(5):
-        while sandbox.connections > connections:
+        while sandbox.connections > connections:  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.001)
 
 
@@ -396,9 +396,9 @@ async def test_a_wish_to_be_cut_off_after_silence_is_granted(sandbox: Sandbox, p
     ann = await person("Ann")
     async with raw(sandbox, ann) as client:
         client.send(functions.PingDelayDisconnectRequest(1, 0))
+        await client.until(types.Pong)
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-            while True:
-                await client.payload()
+            await client.payload()
     assert (await ann.get_me()).first_name == "Ann"
 
 
@@ -408,7 +408,7 @@ async def test_a_temporary_key_takes_over_the_login_it_is_bound_to(
     ann = await person("Ann")
     other = await clients()
     lasting = struct.unpack("<q", struct.pack("<Q", ann.session.auth_key.key_id))[0]
-    with pytest.raises(RPCError, match="ENCRYPTED_MESSAGE_INVALID"):
+    with pytest.raises(EncryptedMessageInvalidError):
         await other(functions.auth.BindTempAuthKeyRequest(1, 2, 3, b""))
     assert await other(functions.auth.BindTempAuthKeyRequest(lasting, 2, 3, b""))
     assert (await other.get_me()).first_name == "Ann"
@@ -443,10 +443,12 @@ async def test_a_defect_in_a_method_is_that_calls_500_and_nothing_else(
         client = plain_client(sandbox)
         await client.start(bot_token=sandbox.new_bot().token)
         try:
-            broken = True
-            with pytest.raises(RPCError, match="INTERNAL"):
-                await client(functions.updates.GetStateRequest())
-            broken = False
+            async with raw(sandbox, client) as other:
+                broken = True
+                answer = await other.result(other.send(layered(functions.updates.GetStateRequest())))
+                assert (answer.error_code, answer.error_message) == (500, "INTERNAL")
+                broken = False
+                await other.result(other.send(functions.updates.GetStateRequest()))
             assert (await client.get_me()).bot
         finally:
             await client.disconnect()

@@ -141,7 +141,7 @@ class Intake:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
-        """Return the state that may go to disk: the one below the lowest unfinished update. None: no state."""
+        """Return the state that may go to disk: below the lowest unfinished update. None: no state."""
         if self.box.is_empty():
             return None
         before = self.inflight.low_water()
@@ -206,6 +206,7 @@ class Intake:
                     continue
                 if type(message.peer_id) is types.PeerUser:
                     message_id = message.id
+                    self._entity_cache.wrote(message.peer_id.user_id)
                     if not live and message_id <= self._last_finished(message.peer_id.user_id):
                         continue
             elif isinstance(update, types.UpdateMessageID):

@@ -35,7 +35,10 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
 
     def message(update: Any) -> None:
         said = update.message
-        if type(said.peer_id) is not types.PeerUser or said.out:
+        if type(said.peer_id) is not types.PeerUser:
+            in_group(update)
+            return
+        if said.out:
             return
         user_id, at = said.peer_id.user_id, int(said.date.timestamp())
         if type(said) is types.MessageService:
@@ -48,6 +51,11 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
             known_by(record(user_id, Evidence(Kind.MESSAGE, at)), "message")
         else:
             known_by(users.payload(user_id, payload, at, said.id), "message")
+
+    def in_group(update: Any) -> None:
+        author = getattr(update.message, "from_id", None)
+        if type(author) is types.PeerUser and (user := users.get(author.user_id)) is not None:
+            known_by(user, "group")
 
     def short_message(update: Any) -> None:
         if not update.out:
@@ -75,6 +83,7 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
 
     sources: dict[type, Callable[[Any], None]] = {
         types.UpdateNewMessage: message,
+        types.UpdateNewChannelMessage: in_group,
         types.UpdateShortMessage: short_message,
         types.UpdateBotStopped: stopped,
         types.UpdateBotChatInviteRequester: join_request,

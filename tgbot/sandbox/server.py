@@ -281,19 +281,22 @@ class Sandbox:
             self._misbehave(link, request, plan, call, inner)
 
     def _invoke(self, link: Link, call: Any, inner: Any) -> object:
-        before = self._delivery.before_call(link)
+        answer: object
         try:
-            if isinstance(inner, functions.auth.BindTempAuthKeyRequest):
-                return self._bind(link, inner)
-            return methods.invoke(self.world, link.caller, call)
-        except RpcError as error:
-            return error
+            before = self._delivery.before_call(link)
+            try:
+                if isinstance(inner, functions.auth.BindTempAuthKeyRequest):
+                    answer = self._bind(link, inner)
+                else:
+                    answer = methods.invoke(self.world, link.caller, call)
+            except RpcError as error:
+                answer = error
+            self._delivery.after_call(link, before)
         except Exception:
             # A defect in one method is that call's 500, as it would be at Telegram's.
             _log.exception("%s failed", method_name(type(inner)))
-            return RpcError(500, "INTERNAL")
-        finally:
-            self._delivery.after_call(link, before)
+            answer = RpcError(500, "INTERNAL")
+        return answer
 
     def _misbehave(self, link: Link, request: Request, plan: Plan, call: Any, inner: Any) -> None:
         answer: object = plan.error
