@@ -29,7 +29,13 @@ def test_a_random_id_is_a_signed_64_bit_number_and_never_0(
 def test_another_bot_update_chat_or_count_gives_another_random_id() -> None:
     made = {
         derive_random_id(*key)
-        for key in [(1, "m1:1", 1, 0), (2, "m1:1", 1, 0), (1, "m1:2", 1, 0), (1, "m1:1", 2, 0), (1, "m1:1", 1, 1)]
+        for key in [
+            (1, "m1:1", 1, 0),
+            (2, "m1:1", 1, 0),
+            (1, "m1:2", 1, 0),
+            (1, "m1:1", 2, 0),
+            (1, "m1:1", 1, 1),
+        ]
     }
     assert len(made) == 5
 

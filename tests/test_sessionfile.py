@@ -96,7 +96,8 @@ def damaged_by(path: Path, kind: str) -> None:
     """Makes a session with a few hundred peers, and damages it."""
     session = SQLiteSession(str(path))
     session._conn.executemany(
-        "INSERT INTO entities VALUES (?, 1, ?, NULL, ?, 1)", [(n, f"name_{n}", "N" * 50) for n in range(1, 500)]
+        "INSERT INTO entities VALUES (?, 1, ?, NULL, ?, 1)",
+        [(n, f"name_{n}", "N" * 50) for n in range(1, 500)],
     )
     session.save()
     session.close()

@@ -92,7 +92,10 @@ class Stage:
     ) -> BotClient:
         """Logs a client in; with `register` it serves, with the handlers that this adds."""
         server = Server(
-            self.sandbox.host, self.sandbox.port, self.sandbox.dc_id, options.pop("key", self.sandbox.public_key)
+            self.sandbox.host,
+            self.sandbox.port,
+            self.sandbox.dc_id,
+            options.pop("key", self.sandbox.public_key),
         )
         session = DurableSession(options.pop("path", self.path))
         hooks = options.pop("hooks", None) or self.hooks()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from telethon import TelegramClient, errors, events, utils
+from telethon import TelegramClient, errors, utils
 from telethon.client.chats import _ChatAction
 from telethon.errors import AuthKeyNotFound
-from telethon.events.common import EventCommon
+from telethon.extensions import markdown
 from telethon.tl import types
 
 from tgbot.client.action import ChatAction
@@ -25,6 +25,7 @@ from tgbot.client.connection import BotConnection, BotSender
 from tgbot.client.conversation import Conversation, feed
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
+from tgbot.client.handling import handle
 from tgbot.client.intake import Intake
 from tgbot.client.login import Login, Server
 from tgbot.client.peers import PeerCache
@@ -36,6 +37,10 @@ logger = logging.getLogger(__name__)
 _PING_EVERY = 30.0
 #: Own messages of differences kept after the look-back, for sends whose answer was cut off.
 _REPLIES_KEPT = 20_000
+
+
+#: What any of Telethon's markdown begins with.
+_MARKUP = re.compile(r"[*_~`\[]")
 
 
 async def _nothing() -> None:
@@ -294,48 +299,7 @@ class BotClient(TelegramClient):
                 replies.clear()
 
     async def _handle(self, job: Job) -> None:
-        update = job.update
-        update.replayed = job.replayed
-        built: dict[type, Any] = {}
-        for builder, callback in tuple(self._event_builders):
-            kind = type(builder)
-            if kind in built:
-                event = built[kind]
-            else:
-                event = built[kind] = self._build_event(kind, builder, update, job)
-            if not event:
-                continue
-            if not builder.resolved:
-                await builder.resolve(self)
-            wanted = builder.filter(event)
-            if inspect.isawaitable(wanted):
-                wanted = await wanted
-            if not wanted:
-                continue
-            try:
-                await callback(event)
-            except events.StopPropagation:
-                return
-            except errors.AlreadyInConversationError:
-                continue
-            except Exception:
-                self.handler_errors += 1
-                name = getattr(callback, "__qualname__", repr(callback))
-                logger.exception("unhandled exception in %s.%s", getattr(callback, "__module__", "?"), name)
-
-    def _build_event(self, kind: type, builder: Any, update: Any, job: Job) -> Any:
-        if kind is events.Raw:
-            return update
-        event = builder.build(update, None, self._mb_entity_cache.self_id)
-        if isinstance(event, EventCommon):
-            # Before the client is set: afterwards a NewMessage hands attributes on to its message.
-            event.__dict__["replayed"] = job.replayed
-            event.original_update = update
-            event._entities = job.entities
-            event._set_client(self)
-        elif event:
-            event._client = self
-        return event
+        self.handler_errors += await handle(self, job)
 
     # ---- calls ---------------------------------------------------------------------------------
 
@@ -349,6 +313,13 @@ class BotClient(TelegramClient):
         for one in requests:
             await one.resolve(self, utils)
         return await self._calls.call_all(sender, requests, ordered=ordered)
+
+    async def _parse_message_text(self, message: Any, parse_mode: Any) -> Any:
+        # Telethon parses every text, which costs as much as the rest of a send; most have nothing to parse.
+        markdown_text = parse_mode == () and self._parse_mode is markdown and isinstance(message, str)
+        if markdown_text and not _MARKUP.search(message):
+            return message.strip(), []
+        return await super()._parse_message_text(message, parse_mode)
 
     async def _send_once(self, sender: Any, request: Any) -> Any:
         future = sender.send(request)

@@ -54,8 +54,10 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
 
     def in_group(update: Any) -> None:
         author = getattr(update.message, "from_id", None)
-        if type(author) is types.PeerUser and (user := users.get(author.user_id)) is not None:
-            known_by(user, "group")
+        if isinstance(author, types.PeerUser):
+            user = users.get(author.user_id)
+            if user is not None:
+                known_by(user, "group")
 
     def short_message(update: Any) -> None:
         if not update.out:
