@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def fill(path: Path, users: int) -> None:
                 'id', :first + i * :stride, 'access', iif(i % 10, 'reachable', 'blocked'),
                 'first_name', 'Name ' || i, 'last_name', 'Family', 'usernames', json_array('user_' || i),
                 'profile_language', 'en', 'language', 'en', 'language_at', 1700000000,
-                'first_seen', 1600000000, 'last_seen', 1700000000, 'known_by', json_object('message', 1600000000),
-                'first_start_id', i + 1, 'first_message_id', i + 1, 'last_finished_id', i + 2,
-                'evidence', iif(i % 10, json('{"start":[[1600000000]],"message":[[1600000001],[1700000000]]}'),
-                                        json('{"start":[[1600000000]],"bot_stopped":[[1700000000,5]]}')))
+                'first_seen', 1600000000, 'last_seen', 1700000000,
+                'known_by', json_object('message', 1600000000), 'first_start_id', i + 1,
+                'first_message_id', i + 1, 'last_finished_id', i + 2,
+                'evidence', json(iif(i % 10, '{"start":[[1600000000]],"message":[[1600000001],[1700000000]]}',
+                                             '{"start":[[1600000000]],"bot_stopped":[[1700000000,5]]}')))
             FROM n
             """,
             {"users": users, "first": FIRST_ID, "stride": STRIDE},
@@ -94,8 +96,7 @@ def measure(path: Path, users: int) -> dict[str, float]:
     return figures
 
 
-async def _traffic(registry: SqliteRegistry, user_id: object) -> dict[str, float]:
-    assert callable(user_id)
+async def _traffic(registry: SqliteRegistry, user_id: Callable[[], int]) -> dict[str, float]:
     ids = [user_id() for _ in range(5_000)]
     for user in ids:
         registry.get(user)
@@ -155,7 +156,8 @@ def main() -> None:
         fill(path, args.users)
         filled = time.perf_counter() - began
         size = path.stat().st_size / 2**20
-        command = [sys.executable, "-m", "benchmarks.registry", "--users", str(args.users), "--measure", path]
+        command = [sys.executable, "-m", "benchmarks.registry", "--users", str(args.users)]
+        command += ["--measure", str(path)]
         ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     figures = {"users": args.users, "fill_s": filled, "file_mib": size, **json.loads(ran.stdout)}
     if args.json:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -70,14 +69,6 @@ def test_adding_tells_whether_anything_was_new(found: list[Evidence], one: Evide
 @given(st.lists(evidence, max_size=200))
 def test_a_record_is_bounded(found: list[Evidence]) -> None:
     assert sum(1 for _ in Record(found)) <= 2 * len(Kind)
-
-
-@given(some)
-def test_a_record_comes_back_from_json(found: list[Evidence]) -> None:
-    record = Record(found)
-    again = Record.unpacked(json.loads(json.dumps(record.packed())))
-    assert again == record
-    assert all(isinstance(one, Evidence) and isinstance(one.kind, Kind) for one in again)
 
 
 @given(some, evidence.filter(lambda one: one.kind in LASTING), times)
@@ -292,11 +283,3 @@ def test_any_other_error_name_is_no_evidence(name: str, at: int) -> None:
 def test_once_everything_has_run_out_there_is_no_until() -> None:
     assert finally_judged(Record([Evidence(Kind.JOIN_REQUEST, 100)])).until is None
     assert judge(Record([Evidence(Kind.JOIN_REQUEST, 100)]), math.inf).access is Access.NOT_ALLOWED
-
-
-@pytest.mark.parametrize(
-    "packed", [{"message": []}, {"nothing": [[1]]}, {"message": [["x"]]}, {"sent": [[]]}]
-)
-def test_what_is_no_record_is_refused(packed: dict[str, list[list[int | str | None]]]) -> None:
-    with pytest.raises((ValueError, TypeError, IndexError)):
-        Record.unpacked(packed)

@@ -271,6 +271,18 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", [["users", "list"], ["--version"]], ids=" ".join)
+def test_a_reader_that_is_gone_gets_no_traceback(arguments: list[str], registry: SqliteRegistry) -> None:
+    registry.close()
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "tgbot.cli", *arguments]
+    done = subprocess.run(command, env=ENVIRONMENT, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == b""
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `tgbot sandbox --json` with more options; ended at the test's end."""
@@ -397,7 +409,7 @@ def test_names_are_resolved_and_nobody_is_a_truthful_no(
     found = tgbot("resolve", "@" + environ["USERNAME_OF_BOT"], "--json", **environ)
     assert found.returncode == 0, found.stderr
     bot = json.loads(found.stdout)
-    assert bot["kind"] == "bot"
+    assert (bot["kind"], bot["access"]) == ("bot", "bot")
     assert str(bot["id"]) == environ["TGBOT_BOT_TOKEN"].partition(":")[0]
     nobody = tgbot("resolve", "@nobody_of_that_name", **environ)
     assert nobody.returncode == 3

@@ -144,6 +144,7 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
         ),
         ("[bot]\nhandler_seconds = nan", "[bot] handler_seconds = nan: expected a number of seconds"),
         ("[telegram]\napi_id = true", "[telegram] api_id = True: expected the number"),
+        ("[telegram]\ndc_id = false", "[telegram] dc_id = False: expected a data centre's number"),
         ("[telegram]\ndc_id = -1", "[telegram] dc_id = -1: expected a data centre's number"),
         ('[telegram]\nserver = "host"', "[telegram] server = 'host': expected \"host:port\""),
         ('[telegram]\nserver = "host:70000"', "[telegram] server = 'host:70000'"),

@@ -28,7 +28,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     played = subprocess.run(
         DEMO,
         cwd=elsewhere,
-        env=ENVIRONMENT | {"TGBOT_BOT_TOKEN": "1:not-used", "TMPDIR": str(elsewhere)},
+        env=ENVIRONMENT | {"TGBOT_PLUGINS": "no.such.module", "TMPDIR": str(elsewhere)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

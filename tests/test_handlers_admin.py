@@ -194,7 +194,8 @@ async def test_an_admins_command_in_a_group_is_left_alone(client: Client) -> Non
     message = types.Message(
         id=5, peer_id=types.PeerChat(7), from_id=types.PeerUser(ADMIN), message="/stats", date=at(NOW)
     )
-    await client.deliver(types.UpdateNewMessage(message, 1, 1), BOSS)
+    group = types.Chat(7, "G", types.ChatPhotoEmpty(), participants_count=2, date=None, version=1)
+    await client.deliver(types.UpdateNewMessage(message, 1, 1), BOSS, group)
     assert client.said() == []
 
 

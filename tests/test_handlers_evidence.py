@@ -56,6 +56,16 @@ async def test_a_message_without_its_user_is_evidence_all_the_same(
     assert known(users).verdict(NOW).access is Access.REACHABLE
 
 
+async def test_a_message_without_a_date_was_sent_now_and_an_empty_one_never(
+    client: Client, users: MemoryRegistry
+) -> None:
+    message = types.Message(id=1, peer_id=types.PeerUser(ANNA), message="hi", date=None)
+    await client.deliver(types.UpdateNewMessage(message, 1, 1))
+    assert known(users).verdict(NOW).since == NOW
+    await client.deliver(types.UpdateNewMessage(types.MessageEmpty(1, types.PeerUser(BERT)), 1, 1))
+    assert users.get(BERT) is None
+
+
 async def test_own_messages_and_those_in_groups_are_no_evidence(
     client: Client, users: MemoryRegistry
 ) -> None:

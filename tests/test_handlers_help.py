@@ -119,3 +119,12 @@ async def test_service_messages_are_no_messages_to_answer(client: Client) -> Non
 async def test_help_is_told_in_the_users_language(client: Client) -> None:
     await client.says(person(lang_code="ru"), "привет")
     assert client.said() == [Texts.load().render("ru", "help")]
+
+
+async def test_admins_are_told_of_their_commands_too(users: MemoryRegistry) -> None:
+    client = Client(users)
+    help.register(client, users=users, sender=gate(client, users), texts=Texts.load(), admins={ANNA})
+    await client.says(person(), "/help")
+    (told,) = client.said()
+    assert told.startswith(HELP)
+    assert all(command in told for command in ("/resolve", "/whois", "/check", "/stats"))

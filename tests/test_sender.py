@@ -125,12 +125,23 @@ async def test_a_chat_that_waits_takes_no_turn_from_the_others(clock: Clock) -> 
     await settle()
 
 
+async def test_chats_whose_turns_come_together_keep_the_overall_rate(clock: Clock) -> None:
+    turns = Turns(Pace(overall=5, overall_burst=10, chat_burst=1, timeline=clock), clock)
+    for chat in range(20):
+        turns.ask(chat % 10)  # Ten at once, and the second ones all a second later.
+    await clock.advance(1.001)
+    assert turns.by(clock.now) == 15
+    await clock.advance(1.001)
+    assert turns.by(clock.now) == 20
+
+
 async def test_however_many_wait_one_timer_runs(clock: Clock) -> None:
     turns = Turns(Pace(timeline=clock), clock)
     for chat in range(500):
         turns.ask(chat % 50)
     await clock.advance(0)
     assert clock.live() == 1
+    assert len(clock.timers) < 20  # Set once, not anew for everybody who asks.
     await clock.advance(0.5)
     assert clock.live() == 1
     for task in turns.tasks:

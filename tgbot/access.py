@@ -196,23 +196,6 @@ class Record:
     def __repr__(self) -> str:
         return f"Record({sorted(self, key=_total)!r})"
 
-    def packed(self) -> dict[str, list[list[int | str | None]]]:
-        """The record as JSON can hold it: kind → one or two of [at, qts, until, detail], short at the end."""
-        return {
-            kind: [_pack(first)] if first is last or first == last else [_pack(first), _pack(last)]
-            for kind, (first, last) in self.spans.items()
-        }
-
-    @classmethod
-    def unpacked(cls, packed: dict[str, list[list[int | str | None]]]) -> Record:
-        """The record that `packed` gave; ValueError or TypeError if it is none."""
-        record = cls()
-        for name, span in packed.items():
-            kind = Kind(name)
-            first = _unpack(kind, span[0])
-            record.spans[kind] = (first, first if len(span) == 1 else _unpack(kind, span[1]))
-        return record
-
 
 def judge(record: Record, now: float) -> Verdict:
     """Whether the bot may write at `now`: the latest evidence decides, and what runs out has run out.
@@ -221,16 +204,19 @@ def judge(record: Record, now: float) -> Verdict:
     known moment from which it has been so without contradiction.
     """
     spans = record.spans
+    if LASTING.issuperset(spans):  # nearly everyone, and the same answer as below
+        if not spans:
+            return Verdict(Access.UNKNOWN)
+        latest = max([span[1] for span in spans.values()], key=_total)
+        return Verdict(Access.REACHABLE, min([span[0].at for span in spans.values()]), None, latest)
     asked = spans.get(Kind.JOIN_REQUEST)
     passing = _window(asked)
     refusals: list[tuple[Access, Span, Evidence | None]] = []
     lifted: Evidence | None = None
-    for kind, (access, lifters) in _REFUSALS.items():
-        span = spans.get(kind)
-        if span is None:
-            continue
-        lasting_only = access is Access.NOT_ALLOWED
-        answer = _latest(spans, lifters, passing if lasting_only else None)
+    for kind in spans.keys() & _REFUSALS.keys():
+        access, lifters = _REFUSALS[kind]
+        span = spans[kind]
+        answer = _latest(spans, lifters, passing if access is Access.NOT_ALLOWED else None)
         # The flag in a profile is no event: a bot has been one all along. Only Telegram's acceptance counts.
         said = span[1] if kind is not Kind.IS_BOT else span[1]._replace(at=-1)
         if answer is not None and _after(answer, said):
@@ -244,9 +230,10 @@ def judge(record: Record, now: float) -> Verdict:
     if not refusals:
         standing = [
             evidence
-            for kind in LASTING
-            for evidence in spans.get(kind, ())
-            if not (kind in _ACCEPTED and passing(evidence))
+            for kind, span in spans.items()
+            if kind in LASTING
+            for evidence in span
+            if passing is None or kind not in _ACCEPTED or not passing(evidence)
         ]
         if standing:
             since = [e.at for e in standing if lifted is None or _after(e, lifted)]
@@ -317,14 +304,14 @@ def _end(request: Evidence, closed: Span | None) -> int:
     return _until(request)
 
 
-def _window(asked: Span | None) -> Callable[[Evidence], bool]:
+def _window(asked: Span | None) -> Callable[[Evidence], bool] | None:
     """Was a call accepted at a time when a join request alone may have been the reason?
 
     Of many requests only the first and the last are kept, so all between counts as such a time: better to
     probe once more than to believe a permission that had run out.
     """
     if asked is None:
-        return lambda evidence: False
+        return None
     start, end = asked[0].at, max(_until(asked[0]), _until(asked[1]))
     return lambda evidence: start <= evidence.at <= end
 
@@ -343,7 +330,9 @@ def _latest(
 
 
 def _refused(refusals: list[tuple[Access, Span, Evidence | None]]) -> Verdict:
-    access, span, _ = max(refusals, key=lambda refusal: (refusal[1][1][1:3], _GRAVITY[refusal[0]]))
+    access, span, _ = max(
+        refusals, key=lambda refusal: (refusal[1][1][1:3], _GRAVITY[refusal[0]], refusal[1][1].kind)
+    )
     times = [
         evidence.at
         for said, both, answer in refusals
@@ -352,17 +341,3 @@ def _refused(refusals: list[tuple[Access, Span, Evidence | None]]) -> Verdict:
         if answer is None or not _after(answer, evidence)
     ]
     return Verdict(access, min(times, default=span[1].at), None, span[1])
-
-
-def _pack(evidence: Evidence) -> list[int | str | None]:
-    packed: list[int | str | None] = [evidence.at, evidence.qts, evidence.until, evidence.detail]
-    while len(packed) > 1 and packed[-1] in (0, None, ""):
-        packed.pop()
-    return packed
-
-
-def _unpack(kind: Kind, packed: list[int | str | None]) -> Evidence:
-    at, qts, until, detail = (*packed, *(0, None, "")[len(packed) - 1 :])
-    if not (isinstance(at, int) and isinstance(qts, int) and isinstance(detail, str)):
-        raise TypeError(f"no evidence of {kind}")
-    return Evidence(kind, at, qts, None if until is None else int(until), detail)

@@ -195,13 +195,6 @@ class Peers:
                 return self._from_entity(entity, 0)
         raise NameNotFoundError(name, "Telegram shows no more than that it is taken")
 
-    def _usernames(self, peer_id: int) -> tuple[str, ...]:
-        """The names that the session holds for the peer and for nobody who was seen with them later."""
-        names = self._session.usernames_of(peer_id)
-        return tuple(
-            name for name in names if (row := self._session.username(name)) and row.marked_id == peer_id
-        )
-
     def _take_away(self, user_id: int, name: str) -> None:
         """Notes in the registry that the user lost a name; the session has dropped it."""
         user = self._users.get(user_id) if user_id > 0 else None
@@ -217,7 +210,7 @@ class Peers:
         if access_hash is None:
             raise NeverMetError(peer_id, _SESSION)
         peer = _input_peer(peer_id, access_hash)
-        usernames = self._usernames(peer_id)
+        usernames = self._session.usernames_of(peer_id)
         user = self._users.get(peer_id) if peer_id > 0 else None
         if user is not None:
             kind = PeerKind.BOT if user.bot else PeerKind.USER
@@ -248,7 +241,7 @@ class Peers:
 
     def _from_entity(self, entity: Any, age: int | None) -> Resolved:
         peer_id = utils.get_peer_id(entity)
-        usernames = self._usernames(peer_id) or usernames_of(entity)
+        usernames = self._session.usernames_of(peer_id) or usernames_of(entity)
         return Resolved(
             _kind(entity),
             peer_id,

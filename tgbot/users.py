@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tgbot.access import LASTING, Access, Evidence, Kind, Record, Verdict, finally_judged, judge
 
@@ -162,54 +161,6 @@ class User:
     def _changed(self, at: int, name: str, old: str) -> None:
         self.history.append(Change(at, name, old))
         del self.history[:-HISTORY_LENGTH]
-
-    def to_json(self) -> str:
-        """The user as compact JSON text, an object; what is empty is left out.
-
-        `access` in it is the verdict after everything that runs out has run out. Lone surrogates are escaped,
-        so that any text can be stored.
-        """
-        profile = self.profile
-        fields: dict[str, object] = {"id": self.id}
-        if self.counted is not None:
-            fields["access"] = self.counted
-        fields.update((key, value) for key, value in zip(_PROFILE_KEYS, profile[1:], strict=True) if value)
-        fields.update((name, value) for name in _PLAIN_KEYS if (value := getattr(self, name)))
-        if self.record.spans:
-            fields["evidence"] = self.record.packed()
-        text: str = _compact(fields)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            text = _ascii(fields)
-        return text
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> User:
-        """The user that `to_json` gave; ValueError if the text is none."""
-        try:
-            fields: dict[str, Any] = json.loads(text)
-            access = fields.pop("access", None)
-            fields["usernames"] = tuple(fields.get("usernames", ()))
-            profile = Profile(fields["id"], *(fields.pop(k, Profile._field_defaults[f]) for k, f in _PAIRS))
-            record = Record.unpacked(fields.pop("evidence", {}))
-            fields["history"] = [Change(*change) for change in fields.get("history", ())]
-            counted = None if access is None else Access(access)
-            return cls(**fields, profile=profile, record=record, counted=counted, saved=counted)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"not a user: {type(error).__name__}") from error
-
-
-#: Profile fields as they are stored; the profile's own language is not the last known one.
-_PROFILE_KEYS: Final = tuple("profile_language" if f == "language" else f for f in Profile._fields[1:])
-_PAIRS: Final = tuple(zip(_PROFILE_KEYS, Profile._fields[1:], strict=True))
-_PLAIN_KEYS: Final = (
-    *("language", "language_at", "first_seen", "last_seen", "known_by"),
-    *("first_payload", "first_payload_id", "last_payload", "last_payload_id"),
-    *("first_start_id", "first_message_id", "last_finished_id", "history", "preferences"),
-)
-_compact: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-_ascii: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Counts(NamedTuple):

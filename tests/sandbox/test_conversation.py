@@ -42,7 +42,7 @@ async def test_a_start_with_a_payload_reaches_the_bot_and_its_answer_the_user(
     await event.reply("Hello **Ann**")
     answer = await at_ann.next()
     assert (answer.raw_text, answer.text) == ("Hello Ann", "Hello **Ann**")
-    assert (await answer.get_reply_message()).raw_text == "/start ref_1"
+    assert (await answer.get_reply_message()).raw_text == "/start"  # people do not see the payload
 
 
 async def test_a_pressed_button_waits_for_the_bots_answer(

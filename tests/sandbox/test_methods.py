@@ -386,7 +386,7 @@ def test_who_blocks_a_bot_cannot_be_written_to(world: World, ann: Client, bot: C
     with refused("YOU_BLOCKED_USER"):
         ann.send(bot)
     with refused("YOU_BLOCKED_USER"):
-        ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), ""))
+        ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), "x"))
     ann(contacts.UnblockRequest(ann.peer(bot)))
     bot.send(ann)
     told = bot.difference().other_updates
@@ -444,17 +444,18 @@ def test_a_text_is_trimmed_and_has_its_limits(world: World, ann: Client, bot: Cl
 
 
 def test_a_start_carries_its_payload(ann: Client, bot: Client, new_person: Any) -> None:
-    ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), ""))
     ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), "a" * 64))
-    texts = [message.message for message in bot.difference().new_messages]
-    assert texts == ["/start", "/start " + "a" * 64]
+    assert [message.message for message in bot.difference().new_messages] == ["/start " + "a" * 64]
+    assert [message.message for message in ann.difference().new_messages] == ["/start"]
+    with refused("START_PARAM_EMPTY"):
+        ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), ""))
     with refused("START_PARAM_INVALID"):
         ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), "a b"))
     with refused("START_PARAM_TOO_LONG"):
         ann(messages.StartBotRequest(ann.user(bot), ann.peer(bot), "a" * 65))
     ben = new_person("Ben")
     with refused("BOT_INVALID"):
-        ann(messages.StartBotRequest(ann.user(ben), ann.peer(ben), ""))
+        ann(messages.StartBotRequest(ann.user(ben), ann.peer(ben), "x"))
 
 
 def test_a_random_id_is_taken_once(world: World, ann: Client, bot: Client) -> None:
@@ -869,3 +870,46 @@ def test_write_access_lets_a_bot_begin(world: World, ann: Client, bot: Client) -
     assert isinstance(message, types.MessageService)
     assert message.action.domain == "example.org"
     bot.send(ann, "hello")
+
+
+def test_a_user_may_give_a_bot_write_access(ann: Client, bot: Client) -> None:
+    assert not ann(bots.CanSendMessageRequest(ann.user(bot)))
+    for _ in range(2):
+        ann(bots.AllowSendMessageRequest(ann.user(bot)))
+    assert ann(bots.CanSendMessageRequest(ann.user(bot)))
+    actions = [message.action for message in bot.difference().new_messages]
+    assert [(action.from_request, action.domain) for action in actions] == [(True, None)]
+    bot.send(ann, "hello")
+
+
+def test_a_language_changed_in_the_app_is_shown_to_bots(world: World, ann: Client, bot: Client) -> None:
+    def connect(language: str) -> None:
+        ann(InitConnectionRequest(1, "x", "x", "x", language, "", language, help.GetConfigRequest()))
+
+    connect("ru")
+    assert world.accounts[ann.id].language == "ru"
+    world.accounts[ann.id].language = "uk"
+    connect("ru")
+    assert world.accounts[ann.id].language == "uk"
+
+
+def test_an_album_is_one_group_of_messages(ann: Client, bot: Client) -> None:
+    contact = types.InputMediaContact("+1555", "Max", "", "")
+    singles = [
+        types.InputSingleMedia(contact, text, random_id=number) for number, text in ((1, "a"), (2, ""))
+    ]
+    answer = ann(messages.SendMultiMediaRequest(ann.peer(bot), singles))
+    assert [type(update).__name__ for update in answer.updates][:2] == ["UpdateMessageID"] * 2
+    told = bot.difference().new_messages
+    assert [message.message for message in told] == ["a", ""]
+    assert len({message.grouped_id for message in told}) == 1
+
+
+def test_only_admins_delete_what_others_wrote_in_a_group(world: World, ann: Client, new_person: Any) -> None:
+    ben = new_person("Ben")
+    world.new_group("Friends", ann.id, ben.id)
+    world.send_as(ann.id, next(iter(world.chats)), "mine")
+    with refused("MESSAGE_DELETE_FORBIDDEN", 403):
+        ben(messages.DeleteMessagesRequest([2], revoke=True))
+    ben(messages.DeleteMessagesRequest([2]))
+    assert ann(messages.DeleteMessagesRequest([2], revoke=True)).pts_count == 1

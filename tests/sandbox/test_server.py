@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from telethon import events
 from telethon.crypto import AES
-from telethon.errors import EncryptedMessageInvalidError
+from telethon.errors import EncryptedMessageInvalidError, RPCError
 from telethon.extensions import BinaryReader
 from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
@@ -34,6 +34,8 @@ class RawClient:
         self.reader, self.writer = reader, writer
         self.state = MTProtoState(client.session.auth_key, loggers=_NoLoggers())
         self.state.salt = client._sender._state.salt
+        #: The texts of all messages that were pushed.
+        self.texts: list[str] = []
 
     def send(self, body: Any, *, content: bool = True, msg_id: int | None = None) -> int:
         msg_id = msg_id or self.state._get_new_msg_id()
@@ -50,6 +52,15 @@ class RawClient:
 
     async def receive(self) -> list[tuple[int, bytes]]:
         """(msg_id, body) of each message in the next packet."""
+        messages = await self._open()
+        for _, body in messages:
+            if body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
+                self.texts += [
+                    update.message.message for update in BinaryReader(body).tgread_object().updates
+                ]
+        return messages
+
+    async def _open(self) -> list[tuple[int, bytes]]:
         payload = await self.payload()
         aes = MTProtoState._calc_key(self.state.auth_key.key, payload[8:24], False)
         plain = AES.decrypt_ige(payload[24:], *aes)
@@ -215,7 +226,7 @@ async def test_a_session_gets_updates_only_after_an_authorised_call_that_wants_t
         await client.until(types.Pong)
         sandbox.world.send_as(bob.id, me, "for this session")
         update = await client.until(types.Updates)
-        assert update.updates[0].message.message == "for this session"
+        assert client.texts == ["for this session"]
         assert [user.first_name for user in update.users if user.id == bob.id] == ["Bob"]
 
 
@@ -360,10 +371,9 @@ async def test_a_session_that_comes_back_gets_what_it_missed(sandbox: Sandbox, p
     async with raw(sandbox, ann) as client:
         client.state = state
         client.send(functions.PingRequest(1))
-        texts = [(await client.until(types.Updates)).updates[0].message.message]
-        if texts == ["seen, not acknowledged"]:
-            texts.append("missed")
-        assert texts == ["seen, not acknowledged", "missed"]
+        while len(client.texts) < 2:
+            await client.receive()
+        assert client.texts == ["seen, not acknowledged", "missed"]
 
 
 async def quiet(sandbox: Sandbox, connections: int) -> None:
@@ -464,6 +474,21 @@ def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
 async def test_a_port_in_use_is_told(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError, match=f"port {sandbox.port}"):
         await Sandbox(port=sandbox.port, key=sandbox.key).start()
+
+
+async def test_calls_are_counted_by_the_name_of_what_is_called(sandbox: Sandbox, person: Person) -> None:
+    ann = await person("Ann")
+    sandbox.calls.clear()
+    await ann.get_me()
+    with pytest.raises(RPCError):
+        # Its `query` is a text, not a call.
+        await ann(functions.messages.GetInlineBotResultsRequest(SELF, types.InputPeerSelf(), "cats", ""))
+    await ann(functions.InvokeWithoutUpdatesRequest(functions.updates.GetStateRequest()))
+    assert sandbox.calls == {
+        "users.getUsers": 1,
+        "messages.getInlineBotResults": 1,
+        "updates.getState": 1,
+    }
 
 
 def test_methods_are_named_as_the_schema_names_them() -> None:

@@ -12,6 +12,7 @@ from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
 from tgbot.peers import DAILY_RESOLVES, DAY
+from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 
 HELP = "Hello! I am a bot"
@@ -198,3 +199,16 @@ async def test_an_admin_is_answered_in_russian(start_bot: StartBot, person: Any)
     await start_bot(admins=[boss.id])
     assert (await boss.ask("/stats")).startswith("Пользователей: 1")
     assert "можно ли писать: да" in await boss.ask(f"/whois {boss.id}")
+
+
+async def test_admins_are_told_when_telegram_has_lost_updates(
+    bot: Bot, boss: Talk, anna: Talk, sandbox: Sandbox, account: Account
+) -> None:
+    await boss.ask("/start")
+    sandbox.faults.withhold(account.id)
+    await anna.say("/start")
+    sandbox.faults.differences_too_long(True)
+    sandbox.faults.drop(account.id)
+    assert (await boss.hears()).startswith("⚠️ Telegram no longer had all updates")
+    sandbox.faults.clear()
+    assert (await boss.ask("/stats")).startswith("Users: ")

@@ -150,7 +150,6 @@ def status(arguments: list[str]) -> int:
     """Runs a command line and returns its exit status; expected errors are one line on standard error."""
     try:
         result = commands(args=arguments, prog_name="tgbot", standalone_mode=False)
-        sys.stdout.flush()
     except TgbotError as error:
         printed.complain(str(error))
         return error.exit_status
@@ -161,10 +160,6 @@ def status(arguments: list[str]) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; what Python would still flush at its end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         if error.filename is None:
             raise  # nothing that a person could put right

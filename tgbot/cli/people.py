@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.errors import RPCError
 
-from tgbot.access import Access
+from tgbot.access import Access, Verdict
 from tgbot.app import open_bot
 from tgbot.cli import NO, printed
 from tgbot.errors import NameNotFoundError, NeverMetError
@@ -44,7 +44,7 @@ async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
 async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
     async with open_bot(config) as bot:
         found = await bot.peers.resolve(text)
-        verdict = None
+        verdict = Verdict(Access.BOT if found.kind is PeerKind.BOT else Access.UNKNOWN)
         if found.kind is PeerKind.USER:
             verdict = await bot.sender.can_write(found, probe=probe)
         known = bot.users.get(found.id)
@@ -54,10 +54,9 @@ async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
             "name": found.title or None,
             "usernames": list(found.usernames),
             "language": (known.chosen_language or known.language) if known else None,
-            **(printed.verdict(verdict) if verdict else {"access": None}),
+            **printed.verdict(verdict),
             "found": found.found.value,
             "age": found.age,
         }
     (printed.as_json if json else printed.card)(result)
-    reachable = verdict is not None and verdict.access is Access.REACHABLE
-    return NO if probe and not reachable else 0
+    return NO if probe and verdict.access is not Access.REACHABLE else 0

@@ -178,7 +178,7 @@ class BotClient(TelegramClient):
         if state is not None:
             self._message_box.load_state(state)
         self.me = await self._login.log_in(token)
-        self.spawn(self._end_with(self._login.keep_up(self.intake.begin_difference)))
+        self.spawn(self._end_with(lambda: self._login.keep_up(self.intake.begin_difference)))
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
@@ -186,7 +186,7 @@ class BotClient(TelegramClient):
         self._dispatcher.start()
         self.intake.start(look_back_until)
         self._taking.set()
-        self.spawn(self._end_with(self._checkpoints.keep()))
+        self.spawn(self._end_with(self._checkpoints.keep))
 
     async def checkpoint(self) -> None:
         """Put everything finished so far on disk."""
@@ -222,10 +222,10 @@ class BotClient(TelegramClient):
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a task beside the handlers failed", exc_info=error)
 
-    async def _end_with(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _end_with(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run one of the tasks without which the bot cannot go on: an error of it ends the bot."""
         try:
-            await work
+            await work()
         except Exception as error:
             if not self.failed.done():
                 self.failed.set_result(error)
@@ -243,7 +243,7 @@ class BotClient(TelegramClient):
         return user
 
     async def _update_loop(self) -> None:
-        await self._end_with(self._take_updates())
+        await self._end_with(self._take_updates)
 
     async def _take_updates(self) -> None:
         await self._taking.wait()
@@ -287,12 +287,14 @@ class BotClient(TelegramClient):
     def _finish(self, job: Job) -> None:
         if job.message_id:
             self._hooks.finished(job.dialog, job.message_id, job.last_own)
+        if job.replayed:
+            self.intake.replaying -= 1
         self.intake.inflight.finish(job.batch)
         self.intake.room()
 
     def _forget_replies(self) -> None:
         replies = self.intake.replies
-        if len(replies) and self.intake.looked_back.is_set():
+        if len(replies) and self.intake.looked_back.is_set() and not self.intake.replaying:
             if self._dispatcher.waiting or self._calls.pending:
                 replies.trim(_REPLIES_KEPT)
             else:

@@ -40,13 +40,16 @@ class ServerClock:
 
     def __call__(self) -> int:
         """Return Telegram's time in unix seconds."""
-        return int(time.time() + (self._offset or 0.0))
+        if self._offset is None:
+            return int(time.time())
+        return int(time.monotonic() + self._offset)
 
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave just now."""
         if date is None:
             return
-        offset = date.timestamp() - time.time()
+        # Against a clock that nobody sets.
+        offset = date.timestamp() - time.monotonic()
         # Dates come late and are cut to seconds, so the greatest one seen is the nearest.
         if self._offset is None or offset > self._offset:
             self._offset = offset

@@ -120,16 +120,16 @@ class UpdateBox(MessageBox):
     def apply_difference_type(self, diff: Any, chat_hashes: Any) -> Any:
         before = {entry: state.pts for entry, state in self.map.items() if not isinstance(entry, int)}
         state = getattr(diff, "intermediate_state", None) or diff.state
-        old_qts = before.get(ENTRY_SECRET, NO_SEQ)
         self.set_state(state, reset=False)
-        if self.map[ENTRY_SECRET].pts < old_qts:
-            # Seen to be reset to 0 in an answer; the log itself never goes back.
-            self.map[ENTRY_SECRET].pts = old_qts
-        elif not self.map[ENTRY_SECRET].pts:
+        # The qts has been seen to be 0 in an answer; the log itself never goes back.
+        brought = (info.pts for info in map(PtsInfo.from_update, diff.other_updates) if _is_secret(info))
+        qts = max(state.qts, before.get(ENTRY_SECRET, NO_SEQ), *brought, NO_SEQ)
+        self.map[ENTRY_SECRET].pts = qts
+        if not qts:
             # 0 is "not known": the first one that arrives is taken as it comes.
             del self.map[ENTRY_SECRET]
-            if ENTRY_SECRET in self.getting_diff_for:
-                self.getting_diff_for.discard(ENTRY_SECRET)
+            self.getting_diff_for.discard(ENTRY_SECRET)
+            self.next_deadline = ENTRY_ACCOUNT  # type: ignore[misc] # a slot of Telethon's class
         updates: list[Any] = [
             types.UpdateNewMessage(message, NO_SEQ, NO_SEQ) for message in diff.new_messages
         ]
@@ -152,3 +152,7 @@ class UpdateBox(MessageBox):
         for update in updates:
             update._self_outgoing = False
         return updates, diff.users, diff.chats
+
+
+def _is_secret(info: Any) -> bool:
+    return info is not None and info.entry == ENTRY_SECRET

@@ -13,6 +13,9 @@ from tgbot.inflight import Batch
 
 logger = logging.getLogger(__name__)
 
+#: How long a stop waits for handlers that catch their cancellation, in seconds.
+_STUBBORN_SECONDS = 3.0
+
 #: The update that the running task was started for; None outside of any.
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
@@ -129,6 +132,7 @@ class Dispatcher:
         self._sweeper: asyncio.Task[None] | None = None
         self._quiet: asyncio.Event = asyncio.Event()
         self._quiet.set()
+        self._stopping = False
         self.waiting = 0
         self.cut_off = 0
 
@@ -175,10 +179,14 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Cancel what still runs; it does not count as finished."""
+        self._stopping = True
         tasks = [*self._tasks, *([self._sweeper] if self._sweeper else [])]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
+            if stubborn:
+                logger.error("%d handlers do not let themselves be cancelled", len(stubborn))
         self._ready.clear()
         self._dialogs.clear()
 
@@ -213,8 +221,11 @@ class Dispatcher:
             try:
                 await self._handle(job)
             except asyncio.CancelledError:
-                if not job.cut:
+                if self._stopping or (task.cancelling() and not job.cut):
                     raise
+                if not job.cut:
+                    # Not we: something that the handler waited for was cancelled.
+                    logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
                 while task.cancelling():
                     task.uncancel()
             except Exception:
@@ -224,8 +235,8 @@ class Dispatcher:
                 self._running.discard(job)
                 job.task = None
                 current_job.set(None)
-            if job.detached:
-                return  # another worker has this one's place
+            if job.detached or self._stopping:
+                return  # another worker has this one's place, or none is needed any more
             self._conclude(job)
 
     def _conclude(self, job: Job) -> None:

@@ -70,6 +70,8 @@ class Intake:
         self.looked_back = asyncio.Event()
         self._look_back_until: int | None = None
         self._failures = 0
+        #: Unfinished updates that may have been answered before: their answers are looked for in `replies`.
+        self.replaying = 0
         #: Counts everything that moves the state or finishes an update.
         self.changes = 0
 
@@ -90,6 +92,7 @@ class Intake:
     def stop(self) -> None:
         """Take nothing more. What Telegram sends from now on is asked for after the next start."""
         self._taking = False
+        self._caught_up.set()
 
     def begin_difference(self) -> None:
         """Ask Telegram for everything since the state taken so far; after a reconnection, or for a look."""
@@ -100,9 +103,10 @@ class Intake:
             self._wake.set()
 
     async def caught_up(self) -> None:
-        """Ask for a difference and wait until it has been taken in."""
-        self.begin_difference()
-        await self._caught_up.wait()
+        """Ask for a difference and wait until it has been taken in; return at once if nothing more is taken."""
+        if self._taking:
+            self.begin_difference()
+            await self._caught_up.wait()
 
     def put_nowait(self, container: Any) -> None:
         """Take a container as it comes off the wire. Never raises."""
@@ -214,6 +218,8 @@ class Intake:
             kept.append((update, message_id))
         if not kept:
             return
+        if replayed:
+            self.replaying += len(kept)
         batch = self.inflight.take(before, len(kept))
         for update, message_id in kept:
             update._entities = entities
@@ -224,8 +230,10 @@ class Intake:
     # ---- differences ---------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Fetch differences when they are due, until cancelled."""
+        """Fetch differences when they are due, until cancelled; none any more after `stop`."""
         while True:
+            if not self._taking:
+                await asyncio.Event().wait()
             if self._overflowing and not self.box.getting_diff_for:
                 await self._wait_for_room()
                 self._overflowing = False
@@ -279,12 +287,13 @@ class Intake:
             difference = await self._call(request)
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
-        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+        except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
             logger.info("could not get the difference (%s); trying again", type(error).__name__)
             await self._pause()
             return
         self._failures = 0
-        self._take_difference(difference)
+        if self._taking:
+            self._take_difference(difference)
 
     def _take_difference(self, difference: Any) -> None:
         box = self.box
@@ -299,11 +308,15 @@ class Intake:
             box.too_long = False
             logger.error("Telegram no longer has all updates since the last state: some are lost for good")
             self._lost("difference_too_long")
+            if not box.account_difference_due:
+                self.looked_back.set()
             return
         own = [_own_message(m) for m in getattr(difference, "new_messages", ()) if m.out]
         if own:
             random_ids = {u.id: u.random_id for u in other if isinstance(u, types.UpdateMessageID)}
-            self.replies.add((message for message in own if message), random_ids)
+            # Told apart by content only, they may answer nothing but what an earlier run had begun.
+            if random_ids or not self.looked_back.is_set():
+                self.replies.add((message for message in own if message), random_ids)
         self._accept(updates, users, chats, before, live=False)
         state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
         if state is not None:

@@ -29,18 +29,24 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
     """
     record = users.record
 
+    def seconds(date: Any) -> int:
+        # Telethon reads a date of 0 as None.
+        return int(date.timestamp()) if date is not None else int(clock())
+
     def known_by(user: User, way: str) -> None:
         if way not in user.known_by and user.last_seen:
             users.seen(user.profile, user.last_seen, way)
 
     def message(update: Any) -> None:
         said = update.message
+        if type(said) is types.MessageEmpty:
+            return
         if type(said.peer_id) is not types.PeerUser:
             in_group(update)
             return
         if said.out:
             return
-        user_id, at = said.peer_id.user_id, int(said.date.timestamp())
+        user_id, at = said.peer_id.user_id, seconds(said.date)
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
                 record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=_allowed(said.action)))
@@ -61,15 +67,15 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
 
     def short_message(update: Any) -> None:
         if not update.out:
-            at = int(update.date.timestamp())
+            at = seconds(update.date)
             known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), "message")
 
     def stopped(update: Any) -> None:
         kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED
-        record(update.user_id, Evidence(kind, int(update.date.timestamp()), update.qts))
+        record(update.user_id, Evidence(kind, seconds(update.date), update.qts))
 
     def join_request(update: Any) -> None:
-        at = int(update.date.timestamp())
+        at = seconds(update.date)
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
         known_by(record(update.user_id, asked), "join_request")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Collection
 from typing import Any
 
 from telethon import events
@@ -18,7 +19,15 @@ from tgbot.users import UserRegistry
 _COMMAND = re.compile(r"/[A-Za-z]\w*(?:@(\w+))?(?:\s|$)")
 
 
-def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, **_: Any) -> None:
+def register(
+    client: Any,
+    *,
+    users: UserRegistry,
+    sender: Sender,
+    texts: Texts,
+    admins: Collection[int] = (),
+    **_: Any,
+) -> None:
     """Registers one handler, to be the last one.
 
     A handler with a `pattern` that matches has handled a command; one that raises `events.StopPropagation`
@@ -46,7 +55,11 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
             first = user is None or user.is_first_message(message.id)
             wanted = first or named is None or named.lower() in own_names(client.me)
         if wanted:
-            await sender.answer(event, texts.render(language_of(user), "help"))
+            language = language_of(user)
+            text = texts.render(language, "help")
+            if user_id in admins:
+                text += "\n\n" + texts.render(language, "help-admin")
+            await sender.answer(event, text)
 
     async def _claimed(event: Any) -> bool:
         for callback, builder in client.list_event_handlers():

@@ -51,13 +51,12 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
     async def started(event: Any) -> None:
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
-        elif event.pattern_match.group(
-            1
-        ):  # The link "add to group" ends in this; a bare /start may be anybody's.
+        elif event.pattern_match[1]:
+            # The link that adds the bot to a group ends in this; a bare /start may be for anybody.
             await point_to_private_chat(event)
 
     async def started_by_name(event: Any) -> None:
-        if event.pattern_match.group(1).lower() not in own_names(client.me):
+        if event.pattern_match[1].lower() not in own_names(client.me):
             return
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)

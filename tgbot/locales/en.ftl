@@ -28,7 +28,15 @@ help =
     /start – begin, or begin again
     /help – this message
 
-    Anything else is welcome, too: I never mind.
+    Whatever else you write to me is welcome, too.
+
+help-admin =
+    You are an admin here, so there are also:
+
+    /resolve @name, link or id – who is it, and may I write to them
+    /whois – the same, in reply to a message of theirs or one that you forward to me
+    /check – the same, and Telegram is asked now whether I may write
+    /stats – how many people I know
 
 ## Commands for admins: what was asked for
 

@@ -160,6 +160,8 @@ class Accounts:
     def new_user(self, first_name: str, last_name: str = "", *, phone: str | None = None) -> Account:
         """Adds a user."""
         self._last_user += self._random.randrange(1, 1000)
+        while self._last_user in self._by_id:
+            self._last_user += 1
         user = Account(self._last_user, first_name, last_name, phone=phone)
         self._by_id[user.id] = user
         if phone is not None:
@@ -210,7 +212,10 @@ class Accounts:
         return f"{bot_id}:" + "".join(self._random.choices(_TOKEN_LETTERS, k=35))
 
     def _add_bot(self, bot_id: int, token: str, username: str | None, name: str | None) -> Account:
-        username = username or f"bot{bot_id}_bot"
+        if username is None:
+            username = f"bot{bot_id}_bot"
+            while username in self._by_username:
+                username = f"{username}_bot"
         account = Account(bot_id, name or f"Bot {bot_id}", token=token, profile=BotProfile())
         if username.lower() in self._by_username:
             raise ValueError(f"the username {username} is taken")

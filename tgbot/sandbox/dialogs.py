@@ -33,6 +33,7 @@ class Post:
         "forwarded",
         "markup",
         "media",
+        "own_text",
         "sender",
         "text",
     )
@@ -53,6 +54,8 @@ class Post:
         self.sender = sender
         self.date = date
         self.text = text
+        #: What the sender sees instead of the text: a start payload is for the bot only.
+        self.own_text: str | None = None
         self.entities = entities
         self.media = media
         self.markup = markup
@@ -96,7 +99,7 @@ class Copy:
         else:
             kind = types.Message
             fields = {
-                "message": post.text,
+                "message": post.own_text if self.out and post.own_text is not None else post.text,
                 "media": post.media,
                 "reply_markup": post.markup,
                 "entities": post.entities,

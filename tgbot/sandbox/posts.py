@@ -58,7 +58,7 @@ class Posts:
             copies += [
                 Copy(member, peer, post, out=False, reply_to=self._reply(sender, reply_to, member))
                 for member in self._chats[peer].members
-                if member != sender.id and self._hears(self._accounts[member], sender, post, reply_to)
+                if member != sender.id and self._hears(self._chats[peer], member, sender, post, reply_to)
             ]
         for copy in copies:
             owner = self._accounts[copy.owner]
@@ -125,10 +125,11 @@ class Posts:
         twin = copy.twin(owner) if copy is not None else None
         return twin.id if twin is not None else None
 
-    def _hears(self, member: Account, sender: Account, post: Post, reply_to: int | None) -> bool:
+    def _hears(self, chat: Chat, number: int, sender: Account, post: Post, reply_to: int | None) -> bool:
         """Says whether a group message reaches a member; in privacy mode a bot hears what is meant for it."""
+        member = self._accounts[number]
         profile = member.profile
-        if profile is None or profile.sees_all or post.action is not None:
+        if profile is None or profile.sees_all or number in chat.admins or post.action is not None:
             return True
         if sender.is_bot:
             return False

@@ -30,6 +30,7 @@ from tgbot.errors import (
     StorageFailedError,
 )
 from tgbot.storage.schema import MIGRATIONS, NOTE, SCHEMA, connect, files, prepare, schema_of, told
+from tgbot.storage.text import pack, unpack
 from tgbot.users import Counts, MemoryRegistry, User
 
 #: How many users stay in memory beside those not yet saved.
@@ -160,7 +161,7 @@ class SqliteRegistry(MemoryRegistry):
         gone: list[str] = []
         for number, (user_id, user) in enumerate(batch.items(), 1):
             if user.met or user.last_finished_id or user.preferences:
-                texts.append(user.to_json())
+                texts.append(pack(user))
             else:
                 gone.append(str(user_id))
             if user.saved is not None:
@@ -306,7 +307,7 @@ class _Rows:
 
     def user(self, user_id: int, text: str) -> User:
         try:
-            return User.from_json(text)
+            return unpack(text)
         except ValueError as error:
             raise RegistryDamagedError(self._path, f"the record of user {user_id}: {error}") from error
 

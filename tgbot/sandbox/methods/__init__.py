@@ -51,11 +51,14 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
     wants_updates = True
     while True:
         if isinstance(request, functions.InvokeWithLayerRequest):
+            if request.layer <= 0:
+                raise RpcError(400, "CONNECTION_LAYER_INVALID")
             login.layer = request.layer
         elif isinstance(request, functions.InitConnectionRequest):
             if request.api_id <= 0:
                 raise RpcError(400, "API_ID_INVALID")
-            login.api_id, login.language = request.api_id, request.lang_code
+            login.api_id = request.api_id
+            _speaks(world, login, request.lang_code)
         elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
             wants_updates = False
         elif not isinstance(request, _WRAPPERS):
@@ -85,6 +88,15 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
     if wants_updates and login.account is not None:
         caller.updates = True
     return answer
+
+
+def _speaks(world: World, login: Login, language: str) -> None:
+    """Notes the language of the client; a person who has changed it in their app is shown to bots with it."""
+    if login.account is not None and language and language != login.language:
+        person = world.accounts[login.account]
+        if not person.is_bot:
+            person.language = language
+    login.language = language
 
 
 def _unknown(world: World, request: Any) -> RpcError:

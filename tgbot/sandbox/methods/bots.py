@@ -131,7 +131,28 @@ def _menu_of(call: Call, request: Any) -> int:
     return 0 if isinstance(request.user_id, types.InputUserEmpty) else call.user(request.user_id).id
 
 
+def can_send_message(call: Call, request: Any) -> bool:
+    bot = _bot(call, request)
+    return call.me.id in bot.started or call.me.id in bot.allowed
+
+
+def allow_send_message(call: Call, request: Any) -> Any:
+    bot = _bot(call, request)
+    if not can_send_message(call, request):
+        call.world.allow(bot.id, call.me.id, from_request=True)
+    return call.happened([], [bot.id])
+
+
+def _bot(call: Call, request: Any) -> Account:
+    bot = call.user(request.bot, "BOT_INVALID")
+    if not bot.is_bot:
+        raise RpcError(400, "BOT_INVALID")
+    return bot
+
+
 METHODS: Final = {
+    bots.CanSendMessageRequest: Method(can_send_message, Open.USERS),
+    bots.AllowSendMessageRequest: Method(allow_send_message, Open.USERS),
     bots.SetBotCommandsRequest: Method(set_bot_commands, Open.BOTS),
     bots.GetBotCommandsRequest: Method(get_bot_commands, Open.BOTS),
     bots.ResetBotCommandsRequest: Method(reset_bot_commands, Open.BOTS),

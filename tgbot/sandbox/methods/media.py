@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from telethon.tl import types
-from telethon.tl.functions import upload
+from telethon.tl.functions import messages, upload
 
 from ..rpc import RpcError
 from .calls import Call, Method, Open
@@ -114,6 +114,7 @@ def get_file(call: Call, request: Any) -> Any:
 
 
 METHODS: Final = {
+    messages.UploadMediaRequest: Method(upload_media),
     upload.SaveFilePartRequest: Method(save_part, Open.BOTH),
     upload.SaveBigFilePartRequest: Method(save_part, Open.BOTH),
     upload.GetFileRequest: Method(get_file, Open.BOTH),

@@ -12,11 +12,12 @@ from ..chats import Chat
 from ..dialogs import Copy, Post
 from ..entities import found, trimmed
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
-from .calls import Call, Method, Open
+from .calls import Call, Method, Open, seconds
 from .media import as_message_media
 
 _TEXT_LENGTH: Final = 4096
 _CAPTION_LENGTH: Final = 1024
+_ALBUM: Final = 10
 _START_PARAM_LENGTH: Final = 64
 _CALLBACK_BYTES: Final = 64
 _PRESS_TEXT_LENGTH: Final = 200
@@ -26,7 +27,7 @@ _PRESS_TEXT_LENGTH: Final = 200
 
 
 def send_message(call: Call, request: Any) -> Any:
-    to = _writable(call, request.peer)
+    to = _writable(call, request.peer, request.schedule_date)
     text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
     if not text:
         raise RpcError(400, "MESSAGE_EMPTY")
@@ -37,20 +38,31 @@ def send_message(call: Call, request: Any) -> Any:
 
 
 def send_media(call: Call, request: Any) -> Any:
-    to = _writable(call, request.peer)
-    media = as_message_media(call, request.media)
-    text, entities = _text(
-        call, to, request.message, request.entities, _CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG"
-    )
-    post = Post(
-        call.me.id,
-        call.world.date(),
-        text,
-        entities=entities,
-        media=media,
-        markup=_markup(call, request.reply_markup),
-    )
+    to = _writable(call, request.peer, request.schedule_date)
+    post = _media_post(call, to, request.media, request)
+    post.markup = _markup(call, request.reply_markup)
     return _sent(call, _post(call, to, post, request))
+
+
+def _media_post(call: Call, to: Account | Chat, media: Any, given: Any) -> Post:
+    shown = as_message_media(call, media)
+    text, entities = _text(call, to, given.message, given.entities, _CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG")
+    return Post(call.me.id, call.world.date(), text, entities=entities, media=shown)
+
+
+def send_multi_media(call: Call, request: Any) -> Any:
+    to = _writable(call, request.peer, request.schedule_date)
+    if not 2 <= len(request.multi_media) <= _ALBUM:
+        raise RpcError(400, "MULTI_MEDIA_TOO_LONG" if request.multi_media else "MEDIA_EMPTY")
+    posts = [_media_post(call, to, single.media, single) for single in request.multi_media]
+    group = call.world.random.getrandbits(62)
+    for post in posts:
+        post.extras = {"grouped_id": group}
+    sent = [
+        _post(call, to, post, request, single.random_id)
+        for post, single in zip(posts, request.multi_media, strict=True)
+    ]
+    return call.happened([types.UpdateMessageID(each.id, each.random_id) for each in sent])
 
 
 def start_bot(call: Call, request: Any) -> Any:
@@ -58,9 +70,11 @@ def start_bot(call: Call, request: Any) -> Any:
     if not bot.is_bot:
         raise RpcError(400, "BOT_INVALID")
     payload = request.start_param
+    if not payload:
+        raise RpcError(400, "START_PARAM_EMPTY")
     if len(payload) > _START_PARAM_LENGTH:
         raise RpcError(400, "START_PARAM_TOO_LONG")
-    if payload and not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
+    if not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
         raise RpcError(400, "START_PARAM_INVALID")
     to = bot if isinstance(request.peer, types.InputPeerEmpty) else _writable(call, request.peer)
     if isinstance(to, Chat):
@@ -69,7 +83,8 @@ def start_bot(call: Call, request: Any) -> Any:
     else:
         text = "/start"
         call.world.may_write(call.me, bot)
-    post = Post(call.me.id, call.world.date(), f"{text} {payload}" if payload else text)
+    post = Post(call.me.id, call.world.date(), f"{text} {payload}")
+    post.own_text = text
     post.entities = [types.MessageEntityBotCommand(0, len(text))]
     sent = call.world.posts.add(
         call.me, to.marked if isinstance(to, Chat) else bot.id, post, random_id=request.random_id
@@ -80,7 +95,7 @@ def start_bot(call: Call, request: Any) -> Any:
 def forward_messages(call: Call, request: Any) -> Any:
     me = call.me
     source = _marked(call.peer(request.from_peer))
-    to = _writable(call, request.to_peer)
+    to = _writable(call, request.to_peer, request.schedule_date)
     if not request.id:
         raise RpcError(400, "MESSAGE_IDS_EMPTY")
     if len(request.id) != len(request.random_id) or 0 in request.random_id:
@@ -91,6 +106,8 @@ def forward_messages(call: Call, request: Any) -> Any:
         was = original.post
         if was.action is not None:
             raise RpcError(400, "MESSAGE_ID_INVALID")
+        if was.extras and was.extras.get("noforwards"):
+            raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
         header = None if request.drop_author else was.forwarded or _forwarded(call, was)
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
@@ -106,8 +123,10 @@ def _forwarded(call: Call, post: Post) -> Any:
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
 
 
-def _writable(call: Call, given: Any) -> Account | Chat:
-    """Returns the peer of a send, or raises why the caller may not write there."""
+def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
+    """Returns the peer of a send, or raises why the caller may not write there. Nothing can be scheduled."""
+    if seconds(schedule) > 0:
+        raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED" if call.me.is_bot else "SCHEDULE_TOO_MUCH")
     if isinstance(given, types.InputPeerEmpty):
         raise RpcError(400, "PEER_ID_INVALID")
     to = call.peer(given)
@@ -143,17 +162,18 @@ def _text(
     return text, found(text, entities, commands=commands) or None
 
 
-def _post(call: Call, to: Account | Chat, post: Post, request: Any) -> Copy:
+def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: int | None = None) -> Copy:
     extras = {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
     if extras:
-        post.extras = extras
+        post.extras = (post.extras or {}) | extras
     reply_to = None
     if isinstance(request.reply_to, types.InputReplyToMessage):
         answered = call.me.box.get(request.reply_to.reply_to_msg_id)
         # A reply to a message that is gone is sent as a plain one.
         if answered is not None and answered.peer == _marked(to):
             reply_to = answered.id
-    return call.world.posts.add(call.me, _marked(to), post, random_id=request.random_id, reply_to=reply_to)
+    random_id = request.random_id if random_id is None else random_id
+    return call.world.posts.add(call.me, _marked(to), post, random_id=random_id, reply_to=reply_to)
 
 
 def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
@@ -248,7 +268,14 @@ def edit_message(call: Call, request: Any) -> Any:
 def delete_messages(call: Call, request: Any) -> Any:
     me = call.me
     copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
-    lost = call.world.posts.delete(copies, revoke=bool(request.revoke) or me.is_bot)
+    revoke = bool(request.revoke) or me.is_bot
+    for copy in copies:
+        # In a group only its admins delete for all what others wrote.
+        if revoke and copy.peer < 0 and copy.post.sender != me.id:
+            chat = call.world.chats[copy.peer]
+            if me.id != chat.creator and not getattr(chat.admins.get(me.id), "delete_messages", False):
+                raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
+    lost = call.world.posts.delete(copies, revoke=revoke)
     return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
 
 
@@ -281,6 +308,7 @@ def _existing(me: Account, message_id: int, peer: int) -> Copy:
 METHODS: Final = {
     messages.SendMessageRequest: Method(send_message),
     messages.SendMediaRequest: Method(send_media),
+    messages.SendMultiMediaRequest: Method(send_multi_media),
     messages.StartBotRequest: Method(start_bot, Open.USERS),
     messages.ForwardMessagesRequest: Method(forward_messages),
     messages.GetBotCallbackAnswerRequest: Method(get_bot_callback_answer, Open.USERS),

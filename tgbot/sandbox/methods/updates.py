@@ -38,7 +38,7 @@ def get_difference(call: Call, request: Any) -> Any:
     too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
     if too_far or (world.difference_too_long and request.pts < pts):
         return types.updates.DifferenceTooLong(pts)
-    limit = min(world.difference_limit or DIFFERENCE_LIMIT, request.pts_limit or DIFFERENCE_LIMIT)
+    limit = max(min(world.difference_limit or DIFFERENCE_LIMIT, request.pts_limit or DIFFERENCE_LIMIT), 1)
     entries = world.entries(me.id, request.pts, request.qts, limit + 1)
     rest, entries = entries[limit:], entries[:limit]
     messages, others, marked = _told(call, entries)

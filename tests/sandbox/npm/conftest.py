@@ -1,0 +1,100 @@
+"""Clients from npm on the sandbox: skipped where node or the packages that `make npm` installs are absent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tgbot.sandbox.exchange import ServerKey
+from tgbot.sandbox.server import Sandbox
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "npm: needs node and the packages that `make npm` installs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = "node is not installed" if shutil.which("node") is None else ""
+    for package in ("telegram", "@mtcute/node"):
+        if not reason and not (HERE / "node_modules" / package).is_dir():
+            reason = f"the npm package {package} is not installed: make npm"
+    for item in items:
+        if reason and item.get_closest_marker("npm"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+class Bot:
+    """A bot in a process of its own: the lines of JSON that it prints, by their `event`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def next(self, event: str) -> dict[str, Any]:
+        """The next line of that event; an error that the bot or its library tells of fails the test."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(30):
+            async for line in self._process.stdout:
+                assert line.startswith(b"{"), line.decode()
+                found: dict[str, Any] = json.loads(line)
+                assert found["event"] != "error", found
+                if found["event"] == event:
+                    return found
+        raise AssertionError(f"the bot ended before it told of {event}")
+
+    async def close(self) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        async with asyncio.timeout(20):
+            return await self._process.wait()
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    key = ServerKey.generate()
+    while not key.fingerprint >> 60 & 15:
+        key = ServerKey.generate()  # mtcute does not find a key whose fingerprint begins with the digit 0
+    async with Sandbox(seed=1, key=key) as started:
+        yield started
+
+
+@pytest.fixture(params=["mtcute", "gramjs"])
+async def bot(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Bot]:
+    """The bot @npm_bot on each of the libraries, logged in."""
+    stage = {
+        "host": sandbox.host,
+        "port": sandbox.port,
+        "dc_id": sandbox.dc_id,
+        "public_key": sandbox.public_key,
+        "token": sandbox.new_bot("npm_bot", "Npm").token,
+        "api_id": 1,
+        "api_hash": "0" * 32,
+    }
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        str(HERE / f"{request.param}.mjs"),
+        env=os.environ | {"STAGE": json.dumps(stage)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    bot = Bot(process)
+    try:
+        ready = await bot.next("ready")
+        assert ready["username"] == "npm_bot"
+        yield bot
+        assert await bot.close() == 0
+    finally:
+        bot.kill()
+        await process.wait()

@@ -1,0 +1,381 @@
+"""Each fault of the sandbox, seen from a plain Telethon client or from the command line's side."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from telethon import events
+from telethon.errors import FloodWaitError, UserIsBlockedError
+from telethon.tl import functions, types
+
+from tgbot.sandbox import commands
+from tgbot.sandbox.commands import FaultError, parse
+from tgbot.sandbox.server import Sandbox, SandboxError
+
+from .conftest import PlainBot
+
+Clients = Callable[..., Awaitable[Any]]
+
+
+class Listener:
+    """A plain bot that notes what it is told, as it comes, and a person who writes to it past every rule."""
+
+    def __init__(self, sandbox: Sandbox, bot: Any, bot_id: int) -> None:
+        self.sandbox, self.bot, self.bot_id = sandbox, bot, bot_id
+        self.ann = sandbox.world.new_user("Ann", username="ann_here").id
+        self.told: list[str] = []
+        self._news = asyncio.Event()
+        # What the server sends, before Telethon puts it in order and drops repetitions.
+        true_handler = bot._sender._handle_update
+
+        async def note(message: Any) -> None:
+            if isinstance(message.obj, types.Updates):
+                self.told += [update.message.message for update in message.obj.updates]
+                self._news.set()
+            await true_handler(message)
+
+        for kind, handler in list(bot._sender._handlers.items()):
+            if handler == true_handler:
+                bot._sender._handlers[kind] = note
+        bot._sender._handle_update = note
+
+    def write(self, *texts: str) -> None:
+        for text in texts:
+            self.sandbox.world.send_as(self.ann, self.bot_id, text)
+
+    async def until(self, *texts: str) -> None:
+        async with asyncio.timeout(5):
+            while len(self.told) < len(texts):
+                self._news.clear()
+                await self._news.wait()
+        assert self.told == list(texts)
+
+    async def nothing_new(self) -> None:
+        """An answer has come, so whatever was to be pushed before it has come, too."""
+        before = list(self.told)
+        await self.bot(functions.help.GetNearestDcRequest())
+        assert self.told == before
+
+
+@pytest.fixture
+async def listener(sandbox: Sandbox, plain_bot: PlainBot) -> Listener:
+    bot = sandbox.new_bot("quiet_bot")
+    client = await plain_bot(bot.token)
+    await client.get_me()
+    return Listener(sandbox, client, bot.id)
+
+
+# Calls.
+
+
+async def test_the_next_calls_of_a_method_fail_as_told_and_are_not_carried_out(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    listener.write("/start")
+    listener.bot.flood_sleep_threshold = 0
+    sandbox.faults.fail("messages.sendMessage", 420, "FLOOD_WAIT_7")
+    sandbox.faults.fail("messages.sendMessage", 403, "USER_IS_BLOCKED")
+    peer = types.InputPeerUser(listener.ann, 0)
+    with pytest.raises(FloodWaitError) as flood:
+        await listener.bot(functions.messages.SendMessageRequest(peer, "one", random_id=1))
+    assert flood.value.seconds == 7
+    listener.bot._flood_waited_requests.clear()
+    with pytest.raises(UserIsBlockedError):
+        await listener.bot(functions.messages.SendMessageRequest(peer, "two", random_id=2))
+    await listener.bot(functions.messages.SendMessageRequest(peer, "three", random_id=3))
+    assert [copy.post.text for copy in sandbox.world.accounts[listener.ann].box] == ["/start", "three"]
+
+
+async def test_a_call_can_be_carried_out_and_still_answer_an_error(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    listener.write("/start")
+    sandbox.faults.fail("messages.sendMessage", 403, "USER_IS_BLOCKED", after=True)
+    peer = types.InputPeerUser(listener.ann, 0)
+    with pytest.raises(UserIsBlockedError):
+        await listener.bot(functions.messages.SendMessageRequest(peer, "sent", random_id=1))
+    assert [copy.post.text for copy in sandbox.world.accounts[listener.ann].box] == ["/start", "sent"]
+
+
+async def test_a_failure_for_one_account_spares_the_others(
+    sandbox: Sandbox, listener: Listener, plain_bot: PlainBot
+) -> None:
+    other = sandbox.new_bot("other_bot")
+    client = await plain_bot(other.token)
+    sandbox.faults.fail("users.getUsers", 403, "USER_IS_BLOCKED", account=listener.bot_id, times=2)
+    assert await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
+    for _ in range(2):
+        with pytest.raises(UserIsBlockedError):
+            await listener.bot(functions.users.GetUsersRequest([types.InputUserSelf()]))
+    assert await listener.bot(functions.users.GetUsersRequest([types.InputUserSelf()]))
+
+
+async def test_a_lost_answer_means_done_but_cut_off(sandbox: Sandbox, listener: Listener) -> None:
+    listener.write("/start")
+    sandbox.faults.lose_answer("messages.sendMessage")
+    peer = types.InputPeerUser(listener.ann, 0)
+    call = asyncio.ensure_future(
+        listener.bot(functions.messages.SendMessageRequest(peer, "once", random_id=1))
+    )
+    # Telethon comes back and sends the call again: the server has seen its random_id.
+    await called(sandbox, "messages.sendMessage", 2)
+    assert not call.done()
+    call.cancel()
+    assert [copy.post.text for copy in sandbox.world.accounts[listener.ann].box] == ["/start", "once"]
+
+
+async def called(sandbox: Sandbox, method: str, times: int) -> None:
+    """Until the server has been called so often."""
+    async with asyncio.timeout(5):
+        while sandbox.calls[method] < times:  # noqa: ASYNC110  # the server has no event for it
+            await asyncio.sleep(0.001)
+
+
+async def test_delayed_answers_wait_and_later_updates_wait_behind_them(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    loop = asyncio.get_running_loop()
+    listener.write("/start")
+    await listener.until("/start")
+    sandbox.faults.delay(0.2, "help.getNearestDc", account=listener.bot_id)
+    began = loop.time()
+    call = asyncio.ensure_future(listener.bot(functions.help.GetNearestDcRequest()))
+    await called(sandbox, "help.getNearestDc", 1)
+    listener.write("later")
+    await listener.bot(functions.users.GetUsersRequest([types.InputUserSelf()]))
+    assert loop.time() - began < 0.2
+    assert listener.told == ["/start"]
+    await call
+    assert loop.time() - began >= 0.2
+    await listener.until("/start", "later")
+    sandbox.faults.delay(0, "help.getNearestDc", account=listener.bot_id)
+    began = loop.time()
+    await listener.bot(functions.help.GetNearestDcRequest())
+    assert loop.time() - began < 0.2
+
+
+# Updates.
+
+
+async def test_withheld_updates_come_when_they_are_released(sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.faults.withhold(listener.bot_id)
+    listener.write("one", "two")
+    await listener.nothing_new()
+    assert listener.told == []
+    sandbox.faults.release(listener.bot_id)
+    await listener.until("one", "two")
+    sandbox.faults.withhold()
+    listener.write("three")
+    await listener.nothing_new()
+    sandbox.faults.release()
+    await listener.until("one", "two", "three")
+
+
+async def test_own_messages_are_not_pushed_after_a_release(sandbox: Sandbox, listener: Listener) -> None:
+    listener.write("one")
+    await listener.until("one")
+    sandbox.faults.withhold()
+    listener.write("two")
+    peer = types.InputPeerUser(listener.ann, 0)
+    await listener.bot(functions.messages.SendMessageRequest(peer, "mine", random_id=1))
+    listener.write("three")
+    sandbox.faults.release()
+    await listener.until("one", "two", "three")
+    await listener.nothing_new()
+
+
+async def test_reordered_updates_come_last_first(sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.faults.reorder(3)
+    listener.write("one", "two")
+    await listener.nothing_new()
+    listener.write("three", "four")
+    await listener.until("three", "two", "one", "four")
+
+
+async def test_repeated_updates_come_twice(sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.faults.repeat(2, listener.bot_id)
+    listener.write("one", "two", "three")
+    await listener.until("one", "one", "two", "two", "three")
+
+
+async def test_lost_updates_are_only_in_the_difference(sandbox: Sandbox, listener: Listener) -> None:
+    state = await listener.bot(functions.updates.GetStateRequest())
+    sandbox.faults.lose(2)
+    listener.write("one", "two", "three")
+    await listener.until("three")
+    difference = await listener.bot(functions.updates.GetDifferenceRequest(state.pts, state.date, state.qts))
+    assert [message.message for message in difference.new_messages] == ["one", "two", "three"]
+
+
+# Connections.
+
+
+async def test_dropped_clients_come_back_and_miss_nothing(sandbox: Sandbox, listener: Listener) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def note(event: Any) -> None:
+        await heard.put(event.raw_text)
+
+    listener.bot.add_event_handler(note, events.NewMessage(incoming=True))
+    listener.write("one")
+    async with asyncio.timeout(5):
+        assert await heard.get() == "one"
+    assert sandbox.faults.drop(listener.ann) == 0
+    assert sandbox.faults.drop(listener.bot_id) == 1
+    listener.write("two")
+    async with asyncio.timeout(5):
+        assert (await listener.bot.get_me()).id == listener.bot_id
+        await listener.bot.catch_up()
+        assert await heard.get() == "two"
+
+
+async def test_new_connections_are_refused_for_a_while_and_old_ones_stand(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    sandbox.faults.refuse(60)
+    reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+    await listener.bot(functions.help.GetNearestDcRequest())
+    sandbox.faults.accept()
+    reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+    writer.write(b"\xef\x14" + b"k" * 80)
+    async with asyncio.timeout(5):
+        assert await reader.read() != b""
+    writer.close()
+
+
+async def test_after_a_restart_clients_go_on_with_their_login(sandbox: Sandbox, listener: Listener) -> None:
+    port = sandbox.port
+    await sandbox.faults.restart()
+    assert sandbox.port == port
+    async with asyncio.timeout(10):
+        assert (await listener.bot.get_me()).id == listener.bot_id
+
+
+# The world.
+
+
+async def test_forgotten_random_ids_let_a_message_through_twice(sandbox: Sandbox, listener: Listener) -> None:
+    listener.write("/start")
+    peer = types.InputPeerUser(listener.ann, 0)
+    request = functions.messages.SendMessageRequest(peer, "again", random_id=1)
+    await listener.bot(request)
+    sandbox.faults.forget_random_ids()
+    await listener.bot(request)
+    texts = [copy.post.text for copy in sandbox.world.accounts[listener.ann].box]
+    assert texts == ["/start", "again", "again"]
+
+
+async def test_differences_can_be_cut_left_bare_and_too_long(sandbox: Sandbox, listener: Listener) -> None:
+    state = await listener.bot(functions.updates.GetStateRequest())
+    request = functions.updates.GetDifferenceRequest(state.pts, state.date, state.qts)
+    listener.write("one", "two", "three")
+    peer = types.InputPeerUser(listener.ann, 0)
+    await listener.bot(functions.messages.SendMessageRequest(peer, "mine", random_id=77))
+
+    def told_ids(difference: Any) -> list[int]:
+        return [u.random_id for u in difference.other_updates if isinstance(u, types.UpdateMessageID)]
+
+    assert told_ids(await listener.bot(request)) == [77]
+    sandbox.faults.tell_message_ids(False)
+    assert told_ids(await listener.bot(request)) == []
+    sandbox.faults.slice_differences(2)
+    part = await listener.bot(request)
+    assert isinstance(part, types.updates.DifferenceSlice)
+    assert [message.message for message in part.new_messages] == ["one", "two"]
+    sandbox.faults.differences_too_long(True)
+    assert isinstance(await listener.bot(request), types.updates.DifferenceTooLong)
+    sandbox.faults.clear()
+    whole = await listener.bot(request)
+    assert isinstance(whole, types.updates.Difference)
+    assert told_ids(whole) == [77]
+
+
+async def test_clearing_takes_everything_back(sandbox: Sandbox, listener: Listener) -> None:
+    faults = sandbox.faults
+    faults.withhold()
+    faults.refuse(60)
+    faults.delay(60)
+    faults.fail("help.getNearestDc", 400, "NO")
+    faults.lose_answer("help.getNearestDc")
+    faults.lose(1)
+    listener.write("one")
+    faults.clear()
+    assert not faults.refusing
+    await listener.bot(functions.help.GetNearestDcRequest())
+    await listener.until("one")
+
+
+# Lines.
+
+
+async def test_every_command_of_help_is_understood_and_says_what_it_did(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    listed = await sandbox.command("help")
+    lines = {
+        "drop": "Connections cut: 1.",
+        "refuse 0.5": "New connections are closed for 0.5 s.",
+        "accept": "New connections are taken.",
+        "restart": "Restarted",
+        "fail messages.sendMessage 420 FLOOD_WAIT_3 times=2 account=@quiet_bot after": "FLOOD_WAIT_3, though",
+        "lose-answer messages.setTyping times=4": "next 4 calls of messages.setTyping by everybody",
+        "delay 0.1 help.getConfig account=@quiet_bot": f"help.getConfig for {listener.bot_id} wait 0.1",
+        "withhold @quiet_bot": f"withheld from {listener.bot_id}",
+        "release": "Updates go to everybody again.",
+        "reorder 3": "The next 3 updates for everybody go out last first.",
+        "repeat 2 @quiet_bot": "go out twice",
+        "lose 1": "are never pushed",
+        "forget-random-ids": "forgotten",
+        "message-ids off": "left out of",
+        "slice 5": "at most 5 updates",
+        "slice off": "hold everything",
+        "too-long on": "too long",
+        "clear": "No faults.",
+        "HELP": "list the commands",
+    }
+    for line, answer in lines.items():
+        assert answer in await sandbox.command(line), line
+    named = {line.split()[0].lower() for line in lines}
+    assert {line.split()[0] for line in listed.splitlines()} == named == set(commands._COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("", "There is no command ''"),
+        ("explode", "There is no command 'explode'; help lists them."),
+        ("refuse", "SECONDS is missing. Usage: refuse SECONDS"),
+        ("refuse soon", "must be a number of seconds, not 'soon'"),
+        ("refuse nan", "must be a number of seconds"),
+        ("refuse -1", "must be a number of seconds"),
+        ("reorder 0", "must be a whole number above 0"),
+        ("fail messages.sendMessage", "CODE is missing"),
+        ("fail messages.sendMessage 420 X times=many", "times must be a whole number"),
+        ("withhold @nobody_at_all", "There is no account '@nobody_at_all'"),
+        ("drop 5", "There is no account '5'"),
+        ("accept now", "'now' is too much"),
+        ("clear all=1", "'all' is too much"),
+        ("too-long maybe", "must be on or off"),
+        ("help me", "'me' is too much"),
+    ],
+)
+def test_a_line_that_says_nothing_gets_a_sentence_and_does_nothing(line: str, complaint: str) -> None:
+    sandbox = Sandbox()
+    with pytest.raises(FaultError) as error:
+        parse(sandbox.faults, sandbox.world, line)
+    assert complaint in str(error.value)
+
+
+async def test_a_wrong_line_is_answered_not_raised(sandbox: Sandbox) -> None:
+    assert await sandbox.command("explode") == "There is no command 'explode'; help lists them."
+
+
+async def test_a_restart_says_so_when_its_port_is_gone(sandbox: Sandbox) -> None:
+    await sandbox.stop()
+    async with Sandbox(port=sandbox.port, key=sandbox.key):
+        with pytest.raises(SandboxError, match="cannot listen"):
+            await sandbox.start()
