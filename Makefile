@@ -9,10 +9,11 @@ DEV  := $(VENV)/.installed-dev
 PYTHON ?=
 PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+NPM  := tests/sandbox/npm
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help setup demo run check test clean
+.PHONY: help setup demo run check test npm bench clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -35,6 +36,13 @@ check: $(DEV) ## style, types and layers
 test: $(DEV) ## all tests (ARGS="-k name" for some)
 	$(BIN)/pytest -q -n auto $(ARGS)
 
+npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## tests of the sandbox with clients from npm (needs node)
+	$(BIN)/pytest -q $(NPM) $(ARGS)
+
+bench: $(DEV) ## what it costs: a /start beside other clients', a million users
+	$(BIN)/python -m benchmarks.start $(ARGS)
+	$(BIN)/python -m benchmarks.registry
+
 clean: ## removes .venv and caches, never sessions/
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -55,4 +63,9 @@ $(RUN): pyproject.toml | $(BIN)/python
 $(DEV): pyproject.toml | $(RUN)
 	@echo "installing what tests and checks need, once ..." >&2
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(NPM)/node_modules/.package-lock.json: $(NPM)/package-lock.json
+	@command -v npm >/dev/null || { echo "tgbot: this needs node and npm" >&2; exit 1; }
+	cd $(NPM) && npm ci --no-audit --no-fund
 	@touch $@

@@ -313,14 +313,19 @@ def test_packed_bodies_are_unpacked_at_the_top_and_inside_wrappers() -> None:
 
 
 def test_a_packed_body_that_would_fill_the_memory_is_refused() -> None:
+    long = bytes(functions.messages.SendMessageRequest(types.InputPeerSelf(), "x" * (3 << 20)))
+    assert len(layers.decode(long, LAYER).message) == 3 << 20
     with pytest.raises(layers.DecodeError):
-        layers.decode(gzipped(bytes(64 << 20)), LAYER)
+        layers.decode(gzipped(long), LAYER)
     with pytest.raises(layers.DecodeError):
         layers.decode(gzipped(SEND_198)[:-12], LAYER)
 
 
 def test_nesting_without_end_is_refused() -> None:
     for wrapper in (struct.pack("<I", 0xBF9459B7), struct.pack("<Ii", 0xDA9B0D0D, 229)):
+        assert layers.decode(wrapper * 20 + SEND_198, LAYER)
+        with pytest.raises(layers.DecodeError):
+            layers.decode(wrapper * 80 + SEND_198, LAYER)
         with pytest.raises(layers.DecodeError):
             layers.decode(wrapper * 10_000 + SEND_198, LAYER)
     body = SEND_198

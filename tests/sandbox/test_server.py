@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -75,6 +76,17 @@ class RawClient:
             messages.append((inner_id, body[at + 16 : at + 16 + size]))
             at += 16 + size
         return messages
+
+    async def pts(self, count: int) -> list[int]:
+        """The pts of the next results of sendMessage and updates, as they come."""
+        pts: list[int] = []
+        while len(pts) < count:
+            for _, body in await self.receive():
+                if body[12:16] == struct.pack("<I", types.UpdateShortSentMessage.CONSTRUCTOR_ID):
+                    pts.append(BinaryReader(body[12:]).tgread_object().pts)
+                elif body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
+                    pts += [update.pts for update in BinaryReader(body).tgread_object().updates]
+        return pts
 
     async def until(self, kind: Any) -> Any:
         """The next message of this class."""
@@ -249,6 +261,25 @@ async def test_a_result_comes_before_the_updates_of_a_later_pts(sandbox: Sandbox
                 elif body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
                     seen.append(BinaryReader(body).tgread_object().updates[0].message.message)
         assert seen == ["before", "result", "after"]
+
+
+async def test_pts_only_rises_when_two_people_write_to_each_other_at_once(
+    sandbox: Sandbox, person: Person
+) -> None:
+    ann, bob = await person("Ann"), await person("Bob")
+    ids = [(await client.get_me()).id for client in (ann, bob)]
+    async with raw(sandbox, ann) as first, raw(sandbox, bob) as second:
+        for client in (first, second):
+            await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        for number in range(5):
+            for client, me, other in ((first, *ids), (second, *reversed(ids))):
+                peer = types.InputPeerUser(other, sandbox.world.accounts.access_hash(me, other))
+                client.send(functions.messages.SendMessageRequest(peer, str(number), random_id=number + 1))
+            # Both calls are to be read in one turn of the loop.
+            time.sleep(0.02)  # noqa: ASYNC251  # so that nothing is read in between
+            for client in (first, second):
+                pts = await client.pts(2)
+                assert pts == sorted(set(pts))
 
 
 async def test_a_restart_keeps_logins_world_and_port(sandbox: Sandbox, person: Person) -> None:

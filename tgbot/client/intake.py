@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 WAITING_LIMIT = 10_000
 #: Containers kept while a difference is fetched; beyond it they are asked for again.
 HELD_LIMIT = 10_000
+#: How often in a row Telegram may refuse a difference (not: fail to give it) before we go on without.
+_REFUSALS = 5
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -85,7 +87,7 @@ class Intake:
         """
         self._taking = True
         self._look_back_until = look_back_until
-        if look_back_until is None:
+        if look_back_until is None or self.box.is_empty():
             self.looked_back.set()
         self.begin_difference()
 
@@ -103,7 +105,7 @@ class Intake:
             self._wake.set()
 
     async def caught_up(self) -> None:
-        """Ask for a difference and wait until it has been taken in; return at once if nothing more is taken."""
+        """Ask for a difference and wait until it has been taken in; return at once after `stop`."""
         if self._taking:
             self.begin_difference()
             await self._caught_up.wait()
@@ -290,6 +292,13 @@ class Intake:
         except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
             logger.info("could not get the difference (%s); trying again", type(error).__name__)
             await self._pause()
+            refused = isinstance(error, (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError))
+            if refused and self._failures >= _REFUSALS:
+                # It will not be had. Live updates are worth more than waiting for ever.
+                logger.error("Telegram refuses the difference; going on with what comes from now on")
+                self.box.end_difference()
+                self.looked_back.set()
+                self._lost("difference_refused")
             return
         self._failures = 0
         if self._taking:
@@ -319,8 +328,7 @@ class Intake:
                 self.replies.add((message for message in own if message), random_ids)
         self._accept(updates, users, chats, before, live=False)
         state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
-        if state is not None:
-            self._server_date(state.date)
+        self._server_date(getattr(difference, "date", None) if state is None else state.date)
         if not self.looked_back.is_set():
             self._see_whether_looked_back(difference)
 
