@@ -218,6 +218,13 @@ class UserRegistryContract:
         assert registry.last_finished(1) == 9
         assert (await self.reopened(registry)).last_finished(1) == 9
 
+    async def test_the_last_message_of_our_own_only_goes_up_and_is_kept(self, registry: UserRegistry) -> None:
+        assert registry.last_own(1) == 0
+        for message_id, own_id in ((5, 8), (9, 0), (7, 6)):
+            registry.finished(1, message_id, own_id)
+        assert registry.last_own(1) == 8
+        assert (await self.reopened(registry)).last_own(1) == 8
+
     async def test_a_finished_message_alone_makes_nobody_known(self, registry: UserRegistry) -> None:
         registry.finished(1, 5)
         registry.finished(-1_000_000_000_123, 8)

@@ -246,6 +246,18 @@ def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert line == f"tgbot: {tmp_path}/file/sessions: Not a directory"
 
 
+def test_a_plugin_is_found_beside_the_settings(tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (place / "settings.toml").write_text('[bot]\nplugins = ["beside"]')
+    (place / "beside.py").write_text("no_register = True")
+    run = tgbot(
+        "--config", str(place / "settings.toml"), "run", TGBOT_SERVER="127.0.0.1:9", TGBOT_BOT_TOKEN="1:x"
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("tgbot: The plugin beside cannot be used: it has no function register.")
+
+
 def test_a_registry_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status(["users", "count"]) == 1
     (line,) = capsys.readouterr().err.splitlines()

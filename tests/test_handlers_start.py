@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from telethon import errors, events
 from telethon.tl import types
 
 from tests.handlers import ANNA, BERT, NOW, Client, at, gate, person
 from tgbot.handlers import evidence, help, start
+from tgbot.handlers.evidence import start_payload
+from tgbot.handlers.wording import LONGEST, shown
+from tgbot.links import check_payload
 from tgbot.locales import Texts
 from tgbot.users import MemoryRegistry, User
 
@@ -186,3 +191,31 @@ async def test_everything_else_in_a_group_is_left_alone(
 async def test_in_a_group_a_bot_is_not_answered(client: Client) -> None:
     await in_group(client, "/start@ThisBot", person(BERT, bot=True))
     assert client.sent == []
+
+
+ME = types.User(id=42, username="ThisBot")
+
+
+@given(st.text().map(lambda text: "/start" + text) | st.text())
+def test_any_text_has_a_payload_that_a_link_can_carry_or_none(text: str) -> None:
+    payload = start_payload(text, ME)
+    assert not payload or check_payload(payload) == payload
+    if not text.startswith("/start"):
+        assert payload is None
+
+
+@given(
+    st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"),
+    st.sampled_from(["/start ", "/start@thisbot ", "/start@ThisBot "]),
+)
+def test_every_payload_of_a_link_arrives(payload: str, command: str) -> None:
+    assert start_payload(command + payload, ME) == payload
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_words_are_shown_on_one_short_line(words: str) -> None:
+    line = shown(words)
+    assert len(line) <= LONGEST
+    assert len(line.splitlines()) <= 1
+    assert line == line.strip()
+    assert not set(line) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\0")

@@ -73,6 +73,8 @@ class User:
     first_start_id: int = field(default=0, repr=False)
     first_message_id: int = field(default=0, repr=False)
     last_finished_id: int = field(default=0, repr=False)
+    #: The greatest id of a message of the bot's own in the dialog, known when one was last finished.
+    last_own_id: int = field(default=0, repr=False)
     history: list[Change] = field(default_factory=list, repr=False)
     preferences: dict[str, str] = field(default_factory=dict, repr=False)
     #: The registry's own notes: under which access the user is counted, in memory and on disk.
@@ -210,11 +212,17 @@ class UserRegistry(UserReader, Protocol):
     def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
         """Take in a /start with its payload, "" for none."""
 
-    def finished(self, user_id: int, message_id: int) -> None:
-        """This message of the dialog was handled to its end. The id may be a marked chat id, too."""
+    def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
+        """This message of the dialog was handled to its end. The id may be a marked chat id, too.
+
+        `own_id` is the greatest id of a message of the bot's own in the dialog that is known by then.
+        """
 
     def last_finished(self, user_id: int) -> int:
         """The greatest id ever given to `finished`, 0 for none."""
+
+    def last_own(self, user_id: int) -> int:
+        """The greatest `own_id` ever given to `finished`, 0 for none."""
 
     def prefer(self, user_id: int, name: str, value: str | None) -> User:
         """Set one of a user's preferences; None takes it away."""
@@ -289,10 +297,11 @@ class MemoryRegistry:
         self._dirty[user_id] = user
         return user
 
-    def finished(self, user_id: int, message_id: int) -> None:
+    def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
         user = self._users.get(user_id) or self._obtain(user_id)
-        if message_id > user.last_finished_id:
-            user.last_finished_id = message_id
+        if message_id > user.last_finished_id or own_id > user.last_own_id:
+            user.last_finished_id = max(message_id, user.last_finished_id)
+            user.last_own_id = max(own_id, user.last_own_id)
             self._dirty[user_id] = user
         if (not user.first_message_id or message_id < user.first_message_id) and user.met:
             user.first_message_id = message_id
@@ -300,6 +309,9 @@ class MemoryRegistry:
 
     def last_finished(self, user_id: int) -> int:
         return (self._users.get(user_id) or self._obtain(user_id)).last_finished_id
+
+    def last_own(self, user_id: int) -> int:
+        return (self._users.get(user_id) or self._obtain(user_id)).last_own_id
 
     def prefer(self, user_id: int, name: str, value: str | None) -> User:
         user = self._obtain(user_id)
@@ -315,7 +327,8 @@ class MemoryRegistry:
 
     def forget(self, user_id: int) -> None:
         old = self._obtain(user_id)
-        rest = User(user_id, Profile(user_id), last_finished_id=old.last_finished_id)
+        finished, own = old.last_finished_id, old.last_own_id
+        rest = User(user_id, Profile(user_id), last_finished_id=finished, last_own_id=own)
         if finally_judged(old.record).access is Access.BLOCKED:
             rest.record = old.record.refusals()
         rest.counted, rest.saved = old.counted, old.saved

@@ -16,7 +16,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.session import DurableSession
 
 #: Long enough for a busy machine; nothing waits as long as this unless something is broken.
-PATIENCE = 15.0
+PATIENCE = 10.0
 
 
 async def until(so: Callable[[], object]) -> None:

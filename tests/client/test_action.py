@@ -17,14 +17,13 @@ SET_TYPING = "messages.setTyping"
 @pytest.fixture
 async def ann(stage: Stage) -> int:
     """A person whom the bot knows."""
-    person = stage.meet()
-    stage.write(person, "hello")
-    return person
+    return stage.meet()
 
 
 @pytest.fixture
 async def client(stage: Stage, ann: int) -> BotClient:
     client = await stage.open(lambda _: None)
+    stage.write(ann, "hello")
     await until(lambda: stage.finished)
     return client
 

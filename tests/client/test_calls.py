@@ -26,15 +26,14 @@ def sent(stage: Stage) -> list[tuple[str, int | None]]:
 
 @pytest.fixture
 def ann(stage: Stage) -> int:
-    """A person who wrote to the bot before it ran."""
-    person = stage.meet()
-    stage.write(person, "hello")
-    return person
+    """A person on the sandbox."""
+    return stage.meet()
 
 
 @pytest.fixture
 async def client(stage: Stage, ann: int) -> BotClient:
     client = await stage.open(lambda _: None)
+    stage.write(ann, "hello")
     await until(lambda: stage.finished)
     return client
 
@@ -145,6 +144,7 @@ async def test_time_spent_waiting_for_a_flood_is_not_a_handlers_own(stage: Stage
 
     stage.faults.fail(SEND, 420, "FLOOD_WAIT_1")
     client = await stage.open(slow, handler_seconds=0.3)
+    stage.write(ann, "hello")
     await until(lambda: stage.heard(ann) == ["answer"])
     assert client._dispatcher.cut_off == 0
 
@@ -216,6 +216,7 @@ async def test_a_send_of_an_update_carries_an_id_derived_from_it_whatever_the_ru
             await event.respond("second")
 
     await stage.open(twice)
+    stage.write(ann, "hello")
     await until(lambda: stage.finished)
     bot, name = stage.account.id, f"m{ann}:1"
     assert sent(stage) == [
@@ -238,6 +239,7 @@ async def test_an_answer_that_had_gone_out_before_a_kill_is_not_sent_again(
             got.append((await event.respond(f"you said {event.raw_text}")).id)
 
     first = await stage.open(answering)
+    stage.write(ann, "hello")
     await until(lambda: len(stage.heard(ann)) == 1)
     await first.checkpoint()
     stage.write(ann, "two")
@@ -265,6 +267,7 @@ async def test_a_send_with_an_id_of_its_own_keeps_it(stage: Stage, ann: int) -> 
             await client(keep_random_id(request))
 
     await stage.open(answering)
+    stage.write(ann, "hello")
     await until(lambda: stage.finished)
     assert sent(stage) == [("mine", 4711)]
 
@@ -283,6 +286,7 @@ async def test_a_task_that_outlives_its_update_sends_with_random_ids(stage: Stag
             tasks.append(asyncio.create_task(later()))
 
     await stage.open(answering)
+    stage.write(ann, "hello")
     await until(lambda: stage.finished)
     gate.set()
     await until(lambda: stage.heard(ann) == ["later"])
@@ -303,6 +307,7 @@ async def test_a_message_handled_anew_after_it_was_answered_with_something_else_
 
     stage.faults.tell_message_ids(False)
     first = await stage.open(answering)
+    stage.write(ann, "hello")
     await until(lambda: stage.heard(ann) == ["old"])
     await stage.kill(first)
     stage.last.clear()
@@ -371,6 +376,8 @@ async def test_sends_wait_for_a_fresh_checkpoint_when_none_can_be_made(stage: St
         await gate.wait()
 
     client = await stage.open(echo, hooks=stage.hooks(flush=flush))
+    stage.write(ann, "hello")
+    await until(lambda: client.session.access_hash(ann))
     sending = asyncio.create_task(client.send_message(ann, "hi"))
     await asyncio.sleep(0.1)  # what the send would need
     assert stage.heard(ann) == []

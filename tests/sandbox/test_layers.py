@@ -23,6 +23,7 @@ OLDER = (198, 227)
 ADA = types.User(
     id=5_000_000_007,
     is_self=True,
+    bot=False,
     access_hash=-7,
     first_name="Ада",
     username="ada",
@@ -286,6 +287,23 @@ def test_older_inline_buttons_become_telethons_and_go_back_as_they_came() -> Non
     assert bytes(layers.decode(bytes(request), LAYER)) == bytes(request)
 
 
+def test_what_is_no_inline_button_is_refused_among_them() -> None:
+    markup = layers.encode(INLINE, 198)
+    send = (
+        struct.pack("<II", 0x983F9745, 1 << 2)
+        + bytes(types.InputPeerSelf())
+        + bytes(4)
+        + struct.pack("<q", 1)
+    )
+    row = struct.pack("<Ii", 0x77608B83, 0x1CB5C415)
+    plain = struct.pack("<I", 0xB16A6C29) + b"\5Phone\0\0"
+    rows = struct.pack("<IIi", 0x48A30254, 0x1CB5C415, 1)
+    assert layers.decode(send + markup, 198)
+    for wrong in (row + struct.pack("<i", 1) + plain, plain, bytes(ADA)):
+        with pytest.raises(layers.DecodeError):
+            layers.decode(send + rows + wrong, 198)
+
+
 def test_a_plain_keyboard_of_an_older_layer_becomes_telethons() -> None:
     keyboard = types.ReplyKeyboardMarkup(
         [types.KeyboardButtonRow([types.KeyboardButton("Phone", types.ButtonTypeRequestPhone())])]
@@ -317,8 +335,14 @@ def test_a_packed_body_that_would_fill_the_memory_is_refused() -> None:
     assert len(layers.decode(long, LAYER).message) == 3 << 20
     with pytest.raises(layers.DecodeError):
         layers.decode(gzipped(long), LAYER)
-    with pytest.raises(layers.DecodeError):
-        layers.decode(gzipped(SEND_198)[:-12], LAYER)
+
+
+def test_a_packed_body_that_is_cut_off_is_refused() -> None:
+    packed = gzip.compress(SEND_198)
+    for cut in range(1, len(packed)):
+        body = struct.pack("<I", 0x3072CFA1) + bytes(TLObject.serialize_bytes(packed[:-cut]))
+        with pytest.raises(layers.DecodeError):
+            layers.decode(body, LAYER)
 
 
 def test_nesting_without_end_is_refused() -> None:

@@ -13,7 +13,7 @@ import random
 import signal
 import sqlite3
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.storage.sqlite import open_readonly
 
 #: What the bot answers texts with, as anybody would write it: plain Telethon, no thought of crashes.
-PLUGIN = '''
+PLUGIN = """
 import asyncio
 from pathlib import Path
 from telethon import events
@@ -62,7 +62,7 @@ def register(client):
         raise events.StopPropagation
 
     client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"[^/]"))
-'''
+"""
 
 #: The longest that anything is waited for, in seconds: a machine may be busy, nothing takes as long.
 PATIENCE = 60.0
@@ -186,6 +186,8 @@ class Site:
         assert self.process is not None
         status = await self.process.end(number)
         self.faults += self.process.faults
+        if status not in (0, -number):
+            self.faults += [f"ended by itself with status {status}:", *self.process.log[-15:]]
         await self.unplugged()
         return status
 
@@ -428,7 +430,7 @@ def audit_answers(site: Site, blocked_at: dict[int, int]) -> Audit:
 
 def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> None:
     #: (message id, the beginning of the answer), of what is not answered yet.
-    due: deque[tuple[int, str]] = deque()
+    due: list[tuple[int, str]] = []
     started = False
     for copy in site.dialog(user_id):
         text = copy.post.text
@@ -441,22 +443,28 @@ def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> N
                 due += [(copy.id, f"echo {text}")] * (2 if text.startswith("twice") else 1)
             continue
         result.answers += 1
-        for place, (number, answer) in enumerate(due):
-            if text == answer or (answer.endswith(",") and text.startswith(answer)):
-                if any(earlier < number and earlier > blocked_at for earlier, _ in list(due)[:place]):
-                    result.disordered += 1
-                    result.note(f"user {user_id}: message {number} was answered before an earlier one")
-                del due[place]
-                break
-        else:
+        fits = [place for place, (_, answer) in enumerate(due) if _is_answer(text, answer)]
+        # Of equal ones the first that is owed: what was asked before a block may well stay unanswered.
+        place = next((place for place in fits if due[place][0] > blocked_at), fits[0] if fits else None)
+        if place is None:
             result.doubled += 1
-            result.note(f"user {user_id}: message {copy.id} says once more {text[:20]!r}; due {list(due)[:3]}")
+            result.note(f"user {user_id}: message {copy.id} says once more {text[:20]!r}; due {due[:3]}")
+            continue
+        number = due.pop(place)[0]
+        if any(blocked_at < earlier < number for earlier, _ in due[:place]):
+            result.disordered += 1
+            result.note(f"user {user_id}: message {number} was answered before an earlier one")
     for number, answer in due:
         if number <= blocked_at:
             result.excused += 1
         else:
             result.lost += 1
             result.note(f"user {user_id}: message {number} has no answer {answer[:20]!r}")
+
+
+def _is_answer(text: str, answer: str) -> bool:
+    """Whether a text of the bot is this answer; of a greeting only the beginning is known."""
+    return text == answer or (answer.endswith(",") and text.startswith(answer))
 
 
 def audit_files(site: Site, result: Audit) -> None:
@@ -588,7 +596,7 @@ async def run_rounds(
             # Also while it starts, which takes about a second.
             if chance.random() < 0.75:
                 await process.up()
-            await load.more(chance.randrange(1, max(2, int(rate * 1.5))))
+            await load.more(1 + int(chance.random() * chance.choice((0.3, 1, 2, 4)) * rate))
             if variant.how == "drop":
                 site.sandbox.drop(site.bot.id)
                 outcome.rounds += 1

@@ -10,6 +10,8 @@ from tests.scenarios.conftest import Configure
 from tests.scenarios.talk import Talk, until
 from tgbot.access import Access
 from tgbot.app import Bot, open_bot
+from tgbot.sandbox.accounts import Bot as Account
+from tgbot.sandbox.server import Sandbox
 
 
 async def test_start_is_greeted_and_start_again_welcomed_back(bot: Bot, person: Any) -> None:
@@ -101,3 +103,45 @@ async def test_who_blocks_and_comes_back_is_reachable_again(bot: Bot, person: An
 def access(bot: Bot, talk: Talk) -> Access:
     user = bot.users.get(talk.id)
     return user.verdict(bot.client.server_time()).access if user else Access.UNKNOWN
+
+
+async def test_a_min_user_is_answered_and_overwrites_nothing(bot: Bot, person: Any, sandbox: Sandbox) -> None:
+    anna = Talk(await person("Anna", "Schmidt"))
+    await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
+    await anna.ask("/start")
+    known = bot.session.access_hash(anna.id)
+    sandbox.world.tells_names = False
+    sandbox.world.set_name(anna.id, "Mini", "")
+    sandbox.world.view.shown_min.add(anna.id)
+    assert (await anna.ask("/start")).startswith("Welcome back, Anna!")
+    user = bot.users.get(anna.id)
+    assert user is not None
+    assert (user.first_name, user.last_name, user.usernames) == ("Anna", "Schmidt", ("anna_s",))
+    assert bot.session.access_hash(anna.id) == known
+
+
+async def test_who_comes_as_min_or_not_at_all_from_the_first_is_answered(
+    bot: Bot, person: Any, sandbox: Sandbox
+) -> None:
+    mini, gone = Talk(await person("Mini")), Talk(await person("Gone"))
+    sandbox.world.view.shown_min.add(mini.id)
+    sandbox.world.view.left_out.add(gone.id)
+    assert (await mini.ask("/start")).startswith("Hello! ")
+    assert (await gone.ask("/start")).startswith("Hello! ")
+    assert access(bot, mini) is access(bot, gone) is Access.REACHABLE
+
+
+async def test_another_bot_is_never_answered(
+    bot: Bot, account: Account, person: Any, plain_bot: Any, sandbox: Sandbox
+) -> None:
+    other = sandbox.new_bot("other_bot")
+    accounts = sandbox.world.accounts
+    for one in (other.id, account.id):
+        profile = accounts[one].profile
+        assert profile is not None
+        profile.talks_to_bots = True
+    robot = await plain_bot(other.token)
+    for text in ("hello", "/start", "/help"):
+        await robot.send_message("the_bot", text)
+    await until(lambda: bot.users.last_finished(other.id) >= 3)
+    assert all(copy.out for copy in accounts[other.id].box)

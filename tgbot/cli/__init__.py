@@ -33,6 +33,7 @@ commands = typer.Typer(
     help="A Telegram bot for private dialogs that never loses a user. To see it work: tgbot demo",
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 a truthful no.",
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and one may be a token
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
@@ -87,6 +88,8 @@ def run(context: typer.Context) -> int:
     config.telegram.credentials()
     from tgbot import app
 
+    # Plugins may lie beside the settings; last in the path they hide nothing.
+    sys.path.append(str(Path(context.obj or "config.toml").resolve().parent))
     printed.log_to_stderr(config.log.level)
     return finish(app.run(config))
 

@@ -157,14 +157,17 @@ class Descriptions:
         verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
         write = say(f"access-{_dashed(verdict.access)}")
         if verdict.since is not None and verdict.evidence is not None:
-            why = say(f"evidence-{_dashed(verdict.evidence.kind)}", detail=shown(verdict.evidence.detail))
+            why = say(
+                f"evidence-{_dashed(verdict.evidence.kind)}", detail=shown(verdict.evidence.detail) or "–"
+            )
             when = moment(self._texts, language, verdict.since, now)
             write = say("peer-since", access=write, when=when, evidence=why)
         if verdict.until is not None:
             write = say("peer-until", line=write, until=clock_time(verdict.until))
         lines.append(say("peer-write", access=write))
-        if user is not None:
-            lines.append(say("peer-known", when=moment(self._texts, language, user.first_seen, now)))
+        if user is not None and user.known_by:
+            since = min(user.known_by.values())
+            lines.append(say("peer-known", when=moment(self._texts, language, since, now)))
         return lines
 
 

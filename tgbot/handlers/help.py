@@ -11,6 +11,7 @@ from telethon import events
 from telethon.tl import types
 
 from tgbot.handlers.evidence import own_names
+from tgbot.handlers.start import is_start
 from tgbot.handlers.wording import language_of
 from tgbot.locales import Texts
 from tgbot.sender import Sender
@@ -39,7 +40,7 @@ def register(
         if type(message.peer_id) is not types.PeerUser:
             return
         text = message.message or ""
-        if text == "/start":
+        if is_start(text):
             return
         user_id = message.peer_id.user_id
         user = users.get(user_id)

@@ -65,3 +65,8 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
 
     client.add_event_handler(started, events.NewMessage(incoming=True, pattern=START))
     client.add_event_handler(started_by_name, events.NewMessage(incoming=True, pattern=START_AT))
+
+
+def is_start(text: str) -> bool:
+    """Whether `START` matches a text of one line, without the regular expression: asked for every message."""
+    return text == "/start" or (len(text) > 7 and text.startswith("/start ") and "\n" not in text)

@@ -133,10 +133,9 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
     def _unpack(self) -> Any:
         packed = self.tgread_bytes()
         inflate = zlib.decompressobj(31)
-        # One more than allowed is asked for: zero would mean no limit.
-        data = inflate.decompress(packed, _MAX_UNPACKED - self.unpacked + 1)
+        data = inflate.decompress(packed, max(1, _MAX_UNPACKED - self.unpacked))  # 0 would mean no limit
         self.unpacked += len(data)
-        if not inflate.eof or self.unpacked > _MAX_UNPACKED:
+        if not inflate.eof:
             raise DecodeError("gzip_packed is cut off or unpacks to too much")
         outer, position = self.stream, self.position
         self.stream, self.position = data, 0

@@ -6,6 +6,7 @@ import copy
 import datetime
 import re
 import typing
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from telethon.tl import TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
 
-from .schema import Definition, Field, parse_file
+from .schema import Definition, parse_file
 from .signatures import arguments, members, plain_annotation, telethon_class, type_ids
 
 
@@ -67,17 +68,14 @@ def bind(definition: Definition, cls: Any) -> Definition:
     held = arguments(cls)
     fields = []
     for field in definition.fields:
-        if field.kind == "#":
-            fields.append(field)
-        elif field.name not in held:
-            fields.append(Field(f"-{field.name}", field.kind, field.flags, field.bit))
-        elif field.kind == "int" and plain_annotation(held[field.name]) is datetime.datetime:
-            fields.append(Field(field.name, "date", field.flags, field.bit))
-        elif _holds(held[field.name], field.kind):
+        annotation = held.get(field.name)
+        if field.kind == "int" and plain_annotation(annotation) is datetime.datetime:
+            fields.append(replace(field, kind="date"))
+        elif field.kind == "#" or _holds(annotation, field.kind):
             fields.append(field)
         else:
-            fields.append(Field(f"-{field.name}", field.kind, field.flags, field.bit))
-    return Definition(definition.name, definition.constructor_id, tuple(fields))
+            fields.append(replace(field, name=f"-{field.name}"))
+    return replace(definition, fields=tuple(fields))
 
 
 def _holds(annotation: Any, kind: str) -> bool:

@@ -13,7 +13,7 @@ from tgbot.users import Change, Profile, User
 _FLAGS: Final = ("premium", "bot", "deleted")
 _NUMBERS: Final = (
     *("language_at", "first_seen", "last_seen", "first_payload_id", "last_payload_id"),
-    *("first_start_id", "first_message_id", "last_finished_id"),
+    *("first_start_id", "first_message_id", "last_finished_id", "last_own_id"),
 )
 _OTHERS: Final = ("history", "preferences")
 _KINDS: Final = {kind.value: kind for kind in Kind}
