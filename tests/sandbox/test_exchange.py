@@ -96,10 +96,11 @@ class ByHand:
             if number < n:
                 return pow(number, e, n).to_bytes(256, "big")
 
-    def sha1_pad(self, data: bytes) -> bytes:
+    def sha1_pad(self, data: bytes, spoiled: int = 0) -> bytes:
         n, e = numbers()
         padded = sha1(data).digest() + data
         padded += self.random.randbytes(255 - len(padded))
+        padded = bytes([padded[0] ^ spoiled]) + padded[1:]
         return pow(int.from_bytes(padded, "big"), e, n).to_bytes(256, "big")
 
     def params(self, exchange: Exchange, encrypted: bytes) -> None:
@@ -266,6 +267,21 @@ def test_an_inner_part_changed_in_one_bit_is_refused(scheme: Callable[[ByHand, b
     inner[40] ^= 1
     with pytest.raises(ExchangeError):
         client.params(exchange, scheme(client, bytes(inner)))
+
+
+def test_an_inner_part_under_another_sha1_is_refused() -> None:
+    exchange, client = begun()
+    with pytest.raises(ExchangeError, match="SHA1"):
+        client.params(exchange, client.sha1_pad(client.inner(), spoiled=1))
+
+
+def test_a_client_part_that_was_changed_is_refused() -> None:
+    exchange, client = begun()
+    client.params(exchange, client.rsa_pad(client.inner()))
+    key, iv = client.aes
+    client.aes = key, bytes([iv[0] ^ 1]) + iv[1:]
+    with pytest.raises(ExchangeError):
+        client.finish(exchange)
 
 
 def test_bytes_that_hold_no_inner_part_are_refused() -> None:

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
@@ -294,6 +295,26 @@ async def test_a_restart_keeps_logins_world_and_port(sandbox: Sandbox, person: P
         assert user.id == me.id
 
 
+def test_a_sandbox_can_be_used_by_one_loop_after_another() -> None:
+    sandbox = Sandbox()
+    bob, bot = sandbox.world.new_user("Bob"), sandbox.new_bot("quiet_bot")
+
+    async def hear() -> str:
+        async with sandbox:
+            client = plain_client(sandbox)
+            await client.start(bot_token=bot.token)
+            heard = Heard(client)
+            sandbox.world.send_as(bob.id, bot.id, "hello")
+            try:
+                return await heard.next()
+            finally:
+                # A change is left behind that no turn of this loop will see.
+                await client.disconnect()
+                sandbox.world.send_as(bob.id, bot.id, "nobody there")
+
+    assert [asyncio.run(hear()) for _ in range(2)] == ["hello", "hello"]
+
+
 async def test_a_world_and_a_key_can_move_into_a_new_sandbox(sandbox: Sandbox, person: Person) -> None:
     me = await (await person("Ann")).get_me()
     async with Sandbox(world=sandbox.world, key=sandbox.key) as second:
@@ -329,6 +350,7 @@ async def test_bad_bytes_close_their_connection_with_a_reason_and_disturb_nobody
         assert await reader.read() == b""
     writer.close()
     assert reason in caplog.text
+    assert "Traceback" not in caplog.text
     assert (await ann.get_me()).first_name == "Ann"
     assert sandbox.connections == 1
 
@@ -345,6 +367,27 @@ async def test_a_spoiled_packet_under_a_known_key_closes_its_connection_only(
             await client.payload()
     assert "msg_key" in caplog.text
     assert (await ann.get_me()).first_name == "Ann"
+
+
+async def test_floods_of_random_bytes_disturb_nobody(
+    sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = await person("Ann")
+    random = Random(4)
+    key_id = ann.session.auth_key.key_id.to_bytes(8, "little")
+    for _ in range(150):
+        reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
+        opening = random.choice([b"", b"\xef", b"\xee" * 4, b"\xdd" * 4])
+        payload = random.choice([key_id, bytes(8), b""]) + random.randbytes(random.randrange(120))
+        length = random.choice([struct.pack("<I", len(payload)), bytes([len(payload) // 4]), b""])
+        writer.write(opening + length + payload)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+    assert (await ann.get_me()).first_name == "Ann"
+    await quiet(sandbox, 1)
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 async def test_ordered_calls_are_carried_out_in_order(sandbox: Sandbox, person: Person) -> None:

@@ -90,6 +90,7 @@ class Delivery:
     def open(self) -> Callable[[], None]:
         """Begins to listen to the world in the running loop; returns how to end it."""
         self._loop = asyncio.get_running_loop()
+        self._turn_due = False
         return self._world.subscribe(self.changed, self._pass)
 
     def reset(self) -> None:

@@ -91,7 +91,8 @@ class Sandbox:
         self._delivery = Delivery(self.world, self.faults, self._clock)
         self._timers: set[asyncio.TimerHandle] = set()
         self._waiting: dict[tuple[Link, int], list[Callable[[], None]]] = {}
-        self._quiet = asyncio.Event()
+        #: Set when the last connection is gone; there while somebody waits for it.
+        self._quiet: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
         self._end: Callable[[], None] | None = None
 
@@ -153,12 +154,11 @@ class Sandbox:
             timer.cancel()
         self._timers.clear()
         self._waiting.clear()
-        self.drop()
+        if self.drop():
+            self._quiet = asyncio.Event()
+            await self._quiet.wait()
         self._delivery.reset()
         self._links.clear()
-        if self._connections:
-            self._quiet.clear()
-            await self._quiet.wait()
         await server.wait_closed()
 
     async def restart(self, down: float = 0.0) -> None:
@@ -191,7 +191,7 @@ class Sandbox:
 
     def closed(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
-        if not self._connections:
+        if self._quiet is not None and not self._connections:
             self._quiet.set()
         for link in connection.links:
             if link.wire is connection:
