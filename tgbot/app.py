@@ -27,8 +27,6 @@ from tgbot.storage.sqlite import SqliteRegistry
 
 logger = logging.getLogger(__name__)
 
-#: File names in [storage] directory.
-SESSION, REGISTRY = "bot.session", "users.sqlite"
 #: The DC id that a server of one's own is taken to have, unless the configuration names one.
 USUAL_DC_ID = 2
 
@@ -56,17 +54,16 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
     """
     credentials = config.telegram.credentials()
     plugins = [_imported(module) for module in config.bot.plugins] if serve else []
-    directory = config.storage.directory
     async with AsyncExitStack() as stack:
         try:
-            stack.enter_context(InstanceLock(directory / SESSION))
+            stack.enter_context(InstanceLock(config.storage.session))
         except SessionInUseError:
             if serve:
                 raise
             raise BotRunningError("This", "ask it in the chat, or stop it first") from None
-        session = DurableSession(directory / SESSION)
+        session = DurableSession(config.storage.session)
         stack.callback(session.close)
-        users = SqliteRegistry(directory / REGISTRY)
+        users = SqliteRegistry(config.storage.registry)
         stack.callback(users.close)
         client: BotClient | None = None
         sender: Sender | None = None

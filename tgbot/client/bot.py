@@ -276,7 +276,7 @@ class BotClient(TelegramClient):
         self.session.remember(users)
         if chats:
             self.session.remember(chats)
-        full = [user for user in users if type(user) is types.User and not user.min]
+        full = [user for user in users if type(user) is types.User and not user.min and not user.is_self]
         if full:
             self._hooks.seen(full, source)
 
