@@ -139,6 +139,11 @@ async def test_whois_in_reply_to_a_plain_message_finds_its_sender(client: Client
     assert f"id: {ADMIN}" in await asked(client, "/whois", reply_to=reply_to(3))
 
 
+async def test_a_reply_that_names_no_message_is_none(client: Client) -> None:
+    answer = await asked(client, "/whois", reply_to=types.MessageReplyHeader(quote_text="x"))
+    assert "Whom do you mean?" in answer
+
+
 async def test_a_reply_to_a_message_that_is_gone_says_so(client: Client) -> None:
     assert "any more" in await asked(client, "/whois", reply_to=reply_to(77))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 from contextlib import suppress
 
@@ -262,6 +263,20 @@ def test_a_payload_has_one_spelling(payload: str) -> None:
     except LinkError:
         return
     assert pack(*found) == payload
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_spare_bits_and_long_numbers_are_not_overlooked(key: bytes | None) -> None:
+    payload = pack(5, "ab", key=key)
+    assert len(payload) % 4
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    sibling = alphabet[alphabet.index(payload[-1]) ^ 1]  # the same bytes to a lenient decoder
+    assert base64.urlsafe_b64decode(payload + "==") == base64.urlsafe_b64decode(payload[:-1] + sibling + "==")
+    with pytest.raises(LinkError):
+        unpack(payload[:-1] + sibling, key)
+    if key is None:
+        with pytest.raises(LinkError):
+            unpack(base64.urlsafe_b64encode(b"\x01\x94\x00").decode())  # 5 in two bytes
 
 
 def test_payloads_say_how_much_they_hold() -> None:

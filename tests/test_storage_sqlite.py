@@ -1,18 +1,14 @@
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC240 - a test's event loop has nothing else to do
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC221, ASYNC240 - a test's event loop has nothing else to do
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import shutil
 import signal
 import sqlite3
-import stat
 import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,17 +17,15 @@ import pytest
 from sqlitedict import SqliteDict
 
 from tests.contracts import Clock, UserRegistryContract, counted, ids, recounted
+from tests.registries import filled, meet, told
 from tgbot.access import Access, Evidence, Kind
 from tgbot.errors import (
     RegistryDamagedError,
-    RegistryTooNewError,
-    RegistryTooOldError,
-    StorageError,
     StorageFailedError,
     StorageFullError,
 )
-from tgbot.storage.sqlite import SqliteReader, SqliteRegistry, open_readonly
-from tgbot.users import Profile, UserRegistry
+from tgbot.storage.sqlite import SqliteRegistry, open_readonly
+from tgbot.users import UserRegistry
 
 
 class TestSqliteRegistry(UserRegistryContract):
@@ -56,47 +50,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "users.sqlite"
 
 
-def meet(registry: SqliteRegistry, *user_ids: int, at: int = 100, name: str = "somebody") -> None:
-    for user_id in user_ids:
-        registry.seen(Profile(user_id, name), at, "message")
-        registry.record(user_id, Evidence(Kind.MESSAGE, at))
-        registry.finished(user_id, at)
-
-
-async def filled(path: Path, users: int = 500) -> bytes:
-    registry = SqliteRegistry(path)
-    meet(registry, *range(1, users + 1))
-    await registry.flush()
-    registry.close()
-    return path.read_bytes()
-
-
-def told(script: str, *args: object) -> list[str]:
-    return [sys.executable, "-c", textwrap.dedent(script), *map(str, args)]
-
-
 # --- the file
-
-
-async def test_only_the_owner_may_read_the_files(path: Path) -> None:
-    old = os.umask(0)
-    try:
-        registry = SqliteRegistry(path)
-        meet(registry, 1)
-        await registry.flush()
-        names = ("users.sqlite", "users.sqlite-wal", "users.sqlite-shm")
-        assert [stat.S_IMODE((path.parent / name).stat().st_mode) for name in names] == [0o600] * 3
-        assert sorted(file.name for file in path.parent.iterdir()) == sorted(names)
-        registry.close()
-    finally:
-        os.umask(old)
-
-
-async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
-    await filled(path)
-    path.chmod(0o644)
-    SqliteRegistry(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_a_commit_is_on_the_disk_before_it_returns(path: Path) -> None:
@@ -151,14 +105,22 @@ async def test_an_update_of_a_user_leaves_the_indexes_alone(path: Path) -> None:
 
 
 async def test_a_flush_lets_the_loop_run_between_small_slices(path: Path) -> None:
-    registry = SqliteRegistry(path)
+    turns = turns_before_writing = 0
+
+    class Watched(SqliteRegistry):
+        def _write(self, texts: list[str], gone: list[str], notes: dict[str, str]) -> None:
+            nonlocal turns_before_writing
+            turns_before_writing = turns
+            super()._write(texts, gone, notes)
+
+    registry = Watched(path)
     meet(registry, *range(1, 5_001))
-    turns = 0
     done = asyncio.ensure_future(registry.flush())
     while not done.done():
         turns += 1
         await asyncio.sleep(0)
-    assert turns > 5_000 / 50
+    assert turns_before_writing >= 5_000 / 50
+    assert turns > turns_before_writing
     registry.close()
 
 
@@ -189,6 +151,49 @@ async def test_a_cancelled_flush_leaves_the_counts_true(path: Path) -> None:
     registry.close()
     with closing(open_readonly(path)) as reader:
         assert counted(reader) == recounted(reader, 1_000) == {"reachable": 2_900}
+
+
+async def test_a_cancelled_flush_is_waited_for_by_the_next(path: Path) -> None:
+    registry = SqliteRegistry(path)
+    meet(registry, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        requests = registry._store.conn.reqs
+        before = requests.unfinished_tasks  # nobody calls task_done, so this counts what was asked
+        flush = asyncio.ensure_future(registry.flush())
+        while requests.unfinished_tasks == before:
+            await asyncio.sleep(0)
+        flush.cancel()
+        await asyncio.wait([flush])
+        assert flush.cancelled()
+        assert registry._flushing.locked()  # the thread is at work, and no other may be
+        meet(registry, 2)
+        other.execute("ROLLBACK")
+        await registry.flush()
+    with closing(open_readonly(path)) as reader:
+        assert [user.id for user in reader.iterate()] == [1, 2]
+    registry.close()
+
+
+async def test_what_is_told_during_a_failed_flush_goes_before_what_failed(path: Path) -> None:
+    registry = SqliteRegistry(path, flush_seconds=0.2)
+    meet(registry, 1, 2)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        flush = asyncio.ensure_future(registry.flush())
+        while not registry._saving:
+            await asyncio.sleep(0)
+        registry.forget(1)
+        meet(registry, 3)
+        with pytest.raises(StorageFailedError):
+            await flush
+        other.execute("ROLLBACK")
+    registry._flush_seconds = 30
+    await registry.flush()
+    registry.close()
+    with closing(open_readonly(path)) as reader:
+        assert [user.id for user in reader.iterate()] == [2, 3]
+        assert counted(reader) == {"reachable": 2}
 
 
 async def test_memory_holds_the_recent_users_and_those_not_saved(path: Path) -> None:
@@ -270,62 +275,6 @@ async def test_there_is_nothing_to_read_where_no_file_is(path: Path) -> None:
     assert not path.exists()
 
 
-# --- damage
-
-
-def refused(path: Path, *, keep: bytes | None) -> None:
-    for opening in (SqliteRegistry, SqliteReader):
-        with pytest.raises(RegistryDamagedError) as caught:
-            opening(path)
-        assert str(path) in str(caught.value)
-        assert "backup" in str(caught.value)
-    if keep is not None:
-        assert path.read_bytes() == keep
-
-
-@pytest.mark.parametrize("kept", [0.0, 0.001, 0.2, 0.5, 0.9, 0.99])
-async def test_a_truncated_registry_is_refused_and_left_as_it_is(path: Path, kept: float) -> None:
-    whole = await filled(path)
-    part = whole[: int(len(whole) * kept)]
-    path.write_bytes(part)
-    refused(path, keep=part)
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 8192, random.Random(1).randbytes(100_000)])
-async def test_what_is_no_database_is_refused_and_left_as_it_is(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    refused(path, keep=content)
-
-
-async def test_another_database_is_refused_and_left_as_it_is(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TABLE users (id, name)")
-    refused(path, keep=path.read_bytes())
-
-
-async def test_a_registry_without_schema_is_refused(path: Path) -> None:
-    await filled(path, 2)
-    for change in ("UPDATE meta SET value = 'new' WHERE key = 'schema'", "DELETE FROM meta"):
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute(change)
-        refused(path, keep=None)
-
-
-async def test_a_log_without_its_registry_is_refused(path: Path) -> None:
-    registry = SqliteRegistry(path)
-    meet(registry, 1)
-    await registry.flush()
-    log = path.with_name(path.name + "-wal")
-    content = log.read_bytes()
-    registry.close()
-    path.unlink()
-    log.write_bytes(content)
-    with pytest.raises(RegistryDamagedError, match=r"users\.sqlite-wal"):
-        SqliteRegistry(path)
-    assert not path.exists()
-    assert log.read_bytes() == content
-
-
 async def test_a_record_that_is_none_is_told_with_the_user_s_id(path: Path) -> None:
     await filled(path, 3)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -335,98 +284,6 @@ async def test_a_record_that_is_none_is_told_with_the_user_s_id(path: Path) -> N
     with pytest.raises(RegistryDamagedError, match="the record of user 2"):
         registry.get(2)
     registry.close()
-
-
-@pytest.mark.parametrize("seed", range(40))
-async def test_random_damage_is_noticed_or_harmless(path: Path, seed: int) -> None:
-    content = bytearray(await filled(path, 200))
-    source = random.Random(seed)
-    start = source.randrange(len(content))
-    length = source.choice([1, 100, 4096, 40_000])
-    content[start : start + length] = source.randbytes(min(length, len(content) - start))
-    path.write_bytes(content)
-    try:
-        registry = SqliteRegistry(path)
-    except StorageError as error:
-        assert str(path) in str(error)  # noqa: PT017 - either outcome is right, and this is one of them
-        assert path.read_bytes() == content
-        return
-    try:
-        for user_id in range(1, 201):
-            registry.get(user_id)
-        meet(registry, *range(1, 300), at=500)
-        await registry.flush()
-    except StorageError as error:
-        assert str(path) in str(error)  # noqa: PT017 - as above
-    finally:
-        registry.close()
-
-
-# --- schemas
-
-
-def set_schema(path: Path, schema: int) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(schema),))
-
-
-async def test_a_newer_registry_is_refused_and_left_as_it_is(path: Path) -> None:
-    await filled(path)
-    set_schema(path, 99)
-    before = path.read_bytes()
-    for opening in (SqliteRegistry, SqliteReader):
-        with pytest.raises(RegistryTooNewError, match="99"):
-            opening(path)
-    assert path.read_bytes() == before
-
-
-def make_names_loud(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE users SET value = json_set(value, '$.first_name', 'LOUD')")
-
-
-def block_everyone(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE users SET value = json_set(value, '$.access', 'blocked')")
-    connection.execute("DELETE FROM meta WHERE key = 'counts'")
-
-
-async def test_an_older_registry_is_copied_aside_and_upgraded(path: Path) -> None:
-    before = await filled(path, 3)
-    steps = {1: make_names_loud, 2: block_everyone}
-    registry = SqliteRegistry(path, schema=3, migrations=steps)
-    user = registry.get(1)
-    assert user is not None
-    assert user.first_name == "LOUD"
-    assert counted(registry) == {"blocked": 3}
-    registry.close()
-    aside = path.with_name("users.sqlite.schema-1")
-    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
-    assert len(aside.read_bytes()) == len(before)
-    with closing(SqliteRegistry(aside)) as old:
-        assert [user.first_name for user in old.iterate()] == ["somebody"] * 3
-    with pytest.raises(RegistryTooNewError):
-        SqliteRegistry(path)
-    SqliteRegistry(path, schema=3, migrations={}).close()
-
-
-async def test_a_failed_upgrade_leaves_the_registry_as_it_was(path: Path) -> None:
-    await filled(path, 3)
-
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("SELECT * FROM nowhere")
-
-    with pytest.raises(StorageFailedError, match="nowhere"):
-        SqliteRegistry(path, schema=3, migrations={1: make_names_loud, 2: fail})
-    with closing(SqliteRegistry(path)) as registry:
-        assert [user.first_name for user in registry.iterate()] == ["somebody"] * 3
-
-
-async def test_a_registry_too_old_for_any_step_is_refused(path: Path) -> None:
-    await filled(path)
-    set_schema(path, 0)
-    with pytest.raises(RegistryTooOldError):
-        SqliteRegistry(path)
-    with pytest.raises(RegistryTooOldError, match="start the bot once"):
-        open_readonly(path)
 
 
 async def test_lost_counts_are_counted_again(path: Path) -> None:

@@ -167,8 +167,6 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
         whole = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     except ValueError as error:
         raise LinkError("start payload", "not made by pack") from error
-    if base64.urlsafe_b64encode(whole).rstrip(b"=").decode() != payload:  # one spelling only
-        raise LinkError("start payload", "not made by pack")
     if key is not None:
         body, signature = whole[:-_SIGNATURE_BYTES], whole[-_SIGNATURE_BYTES:]
         if not body.startswith(_SIGNED) or not hmac.compare_digest(signature, _signature(body, key)):
@@ -182,7 +180,7 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
     while at < len(body):
         value, at = _unpacked(body, at)
         values.append(value)
-    if pack(*values, key=key) != payload:
+    if pack(*values, key=key) != payload:  # one spelling only, in base64 and in the values
         raise LinkError("start payload", "not made by pack")
     return tuple(values)
 

@@ -70,8 +70,8 @@ class Replies:
     ) -> OwnMessage | None:
         """Return the next own message of a chat above the id `after` with this content and reply, once.
 
-        `after` is the greater of the incoming message's id and the last own message known when the dialog
-        last finished an update: what lies at or below it answered something else.
+        `after` is the incoming message's id. Own messages that answered something else (those at or below
+        the last one known when the dialog last finished an update) must not have been added.
         """
         messages = self._nameless.get(chat_id)
         if not messages:

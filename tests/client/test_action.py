@@ -62,7 +62,9 @@ async def test_a_longer_body_shows_the_action_again_and_takes_it_back(
     assert stage.sandbox.calls[SET_TYPING] - shown in (1, 2)
 
 
-async def test_an_action_that_is_not_to_be_taken_back_is_not(stage: Stage, client: BotClient, ann: int) -> None:
+async def test_an_action_that_is_not_to_be_taken_back_is_not(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
     async with client.action(ann, "typing", auto_cancel=False):
         await asyncio.sleep(0.01)
     assert stage.sandbox.calls[SET_TYPING] == 1

@@ -127,13 +127,13 @@ async def test_a_short_flood_wait_is_waited_for(stage: Stage, client: BotClient,
     assert stage.heard(ann) == ["hi"]
 
 
-async def test_a_caller_may_say_which_flood_wait_is_too_long_for_it(
+async def test_telethons_threshold_says_which_flood_wait_is_too_long(
     stage: Stage, client: BotClient, ann: int
 ) -> None:
+    client.flood_sleep_threshold = 1
     stage.faults.fail("users.getUsers", 420, "FLOOD_WAIT_2")
-    request = functions.users.GetUsersRequest([types.InputUserSelf()])
     with pytest.raises(errors.FloodWaitError):
-        await client(request, flood_sleep_threshold=0)
+        await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
 
 
 async def test_time_spent_waiting_for_a_flood_is_not_a_handlers_own(stage: Stage, ann: int) -> None:
@@ -348,9 +348,6 @@ async def test_whoever_an_answer_names_is_remembered(stage: Stage) -> None:
     assert row is not None
     assert row.marked_id == cleo
     assert ([cleo], "ResolveUsernameRequest") in seen
-
-
-# ---- once only, while the disk is slow ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,11 @@ def job(dialog: int, number: int = 0) -> Job:
 
 @asynccontextmanager
 async def running(
-    handle: Callable[[Job], Awaitable[None]], *, workers: int = 3, limit: float = 60.0, clock: Any = time.monotonic
+    handle: Callable[[Job], Awaitable[None]],
+    *,
+    workers: int = 3,
+    limit: float = 60.0,
+    clock: Any = time.monotonic,
 ) -> AsyncIterator[tuple[Dispatcher, list[Job]]]:
     """A dispatcher at work, and the jobs that it finished, in order."""
     finished: list[Job] = []

@@ -42,9 +42,7 @@ class Taker:
         self.taken: list[Job] = []
         self.lost: list[str] = []
         self.last: dict[int, int] = {}
-        self.dispatcher = Dispatcher(
-            self._handle, self._finish, workers=4, limit=60, clock=time.monotonic
-        )
+        self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
         box = UpdateBox({"telethon.messagebox": logging.getLogger("box")})
         box.load_state(FIRST)
         self.intake = Intake(

@@ -150,3 +150,50 @@ async def test_nothing_of_the_world_is_lost_in_a_restart(
     await ann.send_message("stay_bot", "after")
     assert [message.raw_text for message in await ann.get_messages("stay_bot")] == ["after"]
     assert (await ann.get_me()).first_name == "Ann"
+
+
+async def test_a_bot_is_added_to_a_supergroup_started_there_and_answers(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot
+) -> None:
+    bot, ann = await plain_bot(sandbox.new_bot("club_bot").token), await person("Ann")
+    at_bot, at_ann = Seen(bot, events.NewMessage()), Seen(ann, events.NewMessage(incoming=True))
+    created = await ann(functions.channels.CreateChannelRequest("Club", "", megagroup=True))
+    club = created.chats[0]
+    await ann(functions.messages.StartBotRequest("club_bot", club, "ref"))
+    start = await at_bot.next()
+    assert (start.raw_text, start.is_group, start.chat.title) == ("/start@club_bot ref", True, "Club")
+    await start.reply("Hello, all")
+    answer = await at_ann.next()
+    assert answer.raw_text == "Hello, all"
+    assert (await answer.get_reply_message()).raw_text == "/start@club_bot"
+    await ann.send_message(club, "/again@club_bot")
+    assert (await at_bot.next()).raw_text == "/again@club_bot"
+    assert [message.raw_text for message in await ann.get_messages(club, limit=2)] == [
+        "/again@club_bot",
+        "Hello, all",
+    ]
+
+
+async def test_a_request_to_join_reaches_the_bot_which_lets_the_person_in(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot
+) -> None:
+    bot, ann, ben = (
+        await plain_bot(sandbox.new_bot("door_bot").token),
+        await person("Ann"),
+        await person("Ben"),
+    )
+    asked = Seen(bot, events.Raw(types.UpdateBotChatInviteRequester))
+    at_ben, let_in = Seen(ben, events.NewMessage(incoming=True)), Seen(ben, events.Raw(types.UpdateChannel))
+    club = (await ann(functions.channels.CreateChannelRequest("Club", "", megagroup=True))).chats[0]
+    rights = types.ChatAdminRights(invite_users=True)
+    await ann(functions.channels.EditAdminRequest(club, "door_bot", rights, ""))
+    invite = await ann(functions.messages.ExportChatInviteRequest(club, request_needed=True))
+    with pytest.raises(errors.InviteRequestSentError):
+        await ben(functions.messages.ImportChatInviteRequest(invite.link.rpartition("+")[2]))
+    request = await asked.next()
+    await bot.send_message(request.user_id, "Welcome to Club")
+    assert (await at_ben.next()).raw_text == "Welcome to Club"
+    await bot(functions.messages.HideChatJoinRequestRequest(request.peer, request.user_id, approved=True))
+    await let_in.next()
+    await ben.send_message(await ben.get_entity(types.PeerChannel(club.id)), "I am in")
+    assert [message.raw_text for message in await ann.get_messages(club, limit=1)] == ["I am in"]

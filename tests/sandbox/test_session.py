@@ -211,22 +211,25 @@ def test_a_msg_id_out_of_time_or_of_the_servers_kind_is_told(msg_id: int, code: 
     assert talk.bad() == (msg_id, code)
 
 
-def test_a_call_with_an_even_seq_no_and_an_ack_with_an_odd_one_are_told() -> None:
+def test_a_call_with_an_even_seq_no_and_a_container_with_an_odd_one_are_told() -> None:
     talk = Talk().begun()
     assert talk.send(GET_CONFIG, content=False) == []
     assert talk.bad() == (talk.last_id, 35)
-    talk.send(types.MsgsAck([1]), content=True)
-    assert talk.bad() == (talk.last_id, 34)
     talk.send_packet(talk.pack([], seq_no=talk.content * 2 + 1))
     assert talk.bad() == (talk.last_id, 34)
 
 
-def test_pings_are_taken_with_either_kind_of_seq_no() -> None:
+@pytest.mark.parametrize("content", [True, False])
+def test_pings_and_acks_are_taken_with_either_kind_of_seq_no(content: bool) -> None:
     talk = Talk().begun()
-    for content in (True, False):
-        talk.send(functions.PingRequest(9), content=content)
-        [answer] = talk.received()
-        assert (answer.content.msg_id, answer.content.ping_id) == (talk.last_id, 9)
+    talk.session.push(GET_CONFIG)
+    [sent] = talk.received()
+    talk.send(types.MsgsAck([sent.msg_id]), content=content)
+    talk.send(functions.PingRequest(9), content=content)
+    [answer] = talk.received()
+    assert (answer.content.msg_id, answer.content.ping_id) == (talk.last_id, 9)
+    talk.session.resume()
+    assert sent not in talk.received()
 
 
 def test_seq_nos_that_do_not_follow_the_msg_ids_are_told() -> None:

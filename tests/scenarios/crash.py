@@ -450,10 +450,10 @@ def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> N
             result.doubled += 1
             result.note(f"user {user_id}: message {copy.id} says once more {text[:20]!r}; due {due[:3]}")
             continue
-        number = due.pop(place)[0]
-        if any(blocked_at < earlier < number for earlier, _ in due[:place]):
+        if any(blocked_at < earlier < due[fits[0]][0] for earlier, _ in due[: fits[0]]):
             result.disordered += 1
-            result.note(f"user {user_id}: message {number} was answered before an earlier one")
+            result.note(f"user {user_id}: message {due[place][0]} was answered before {due[0]}")
+        del due[place]
     for number, answer in due:
         if number <= blocked_at:
             result.excused += 1

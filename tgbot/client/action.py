@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
+from telethon import errors
 from telethon.client.chats import _ChatAction
 from telethon.tl import functions, types
 
@@ -37,9 +39,11 @@ class ChatAction(_ChatAction):
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         if started and self._auto_cancel:
-            await self._client(
-                functions.messages.SetTypingRequest(self._chat, types.SendMessageCancelAction())
-            )
+            # The action fades by itself; an error here would hide the body's own.
+            with suppress(errors.RPCError):
+                await self._client(
+                    functions.messages.SetTypingRequest(self._chat, types.SendMessageCancelAction())
+                )
 
     async def _update(self) -> None:
         # Set only once the body gave the loop a turn: an empty body has nothing to take back.

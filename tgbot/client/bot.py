@@ -27,7 +27,7 @@ from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
 from tgbot.client.handling import handle
 from tgbot.client.intake import Intake
-from tgbot.client.login import Login, Server
+from tgbot.client.login import LOGIN_ENDED, Login, Server, making_login
 from tgbot.client.peers import PeerCache
 from tgbot.session import DurableSession
 
@@ -109,6 +109,7 @@ class BotClient(TelegramClient):
         self.server_time = ServerClock()
         #: Handlers that raised, since the start.
         self.handler_errors = 0
+        self._stopped = False
         self._hooks = hooks = hooks or Hooks()
         self._up = UpClock()
         self._taking = asyncio.Event()
@@ -128,6 +129,7 @@ class BotClient(TelegramClient):
             server_date=self.server_time.note,
             lost=hooks.lost,
             entity_cache=self._mb_entity_cache,
+            last_own=hooks.last_own,
         )
         self._updates_queue = self.intake
         self._calls = Calls(
@@ -136,7 +138,6 @@ class BotClient(TelegramClient):
             replies=self.intake.replies,
             may_send=self._may_send,
             caught_up=self.intake.caught_up,
-            last_own=hooks.last_own,
             remember=self._remember,
             outcome=hooks.outcome,
             resolve_wait=session.resolves_again_in,
@@ -163,6 +164,7 @@ class BotClient(TelegramClient):
             auto_reconnect_callback=self._handle_auto_reconnect,
             on_down=self._up.stop,
             on_up=self._up.start,
+            on_lost=lambda: self._login.there.clear(),
         )
         self._login = Login(self, server)
 
@@ -208,7 +210,10 @@ class BotClient(TelegramClient):
             if self.me is not None and not self.failed.done():
                 await self._checkpoints.end(clean=drained and self._taking.is_set())
         finally:
+            self._stopped = True
             await self.disconnect()
+            with suppress(Exception):  # why the link had been down does not matter any more
+                await self.disconnected
         return drained
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -252,7 +257,8 @@ class BotClient(TelegramClient):
                 await self.intake.run()
             except (errors.UnauthorizedError, errors.AuthKeyError) as error:
                 logger.warning("Telegram ended the login (%s); logging in again", error_name(error))
-                await self._login.again()
+                self._login.ended()
+                await self._login.there.wait()
             except AuthKeyNotFound:
                 return  # a new connection is made, and this loop started again
 
@@ -324,11 +330,28 @@ class BotClient(TelegramClient):
         return await super()._parse_message_text(message, parse_mode)
 
     async def _send_once(self, sender: Any, request: Any) -> Any:
-        future = sender.send(request)
-        if self._up.running:
-            return await future
-        with waiting():
-            return await future
+        if sender is not self._sender or self.me is None or making_login.get():
+            return await sender.send(request)
+        while True:
+            future = None
+            try:
+                future = sender.send(request)
+                if self._up.running:
+                    return await future
+                with waiting():
+                    return await future
+            except LOGIN_ENDED:
+                self._login.ended()
+            except (AuthKeyNotFound, OSError, BufferError):
+                if self._stopped:
+                    raise
+            except asyncio.CancelledError:
+                # Telethon cancels what waits for an answer when it disconnects; that is not our task's end.
+                task = asyncio.current_task()
+                if self._stopped or future is None or not future.cancelled() or (task and task.cancelling()):
+                    raise
+            with waiting():
+                await self._login.there.wait()
 
     async def _may_send(self) -> None:
         """Wait until a send is safe: what had been sent before is known, and the checkpoint is fresh."""

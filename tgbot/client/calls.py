@@ -94,7 +94,6 @@ class Calls:
         replies: Replies,
         may_send: Callable[[], Awaitable[None]],
         caught_up: Callable[[], Awaitable[None]],
-        last_own: Callable[[int], int],
         remember: Callable[[list[Any], list[Any], str], None],
         outcome: Callable[[Any, int, str | None], None],
         resolve_wait: Callable[[], int],
@@ -107,7 +106,6 @@ class Calls:
         self._replies = replies
         self._may_send = may_send
         self._caught_up = caught_up
-        self._last_own = last_own
         self._remember = remember
         self._outcome = outcome
         self._resolve_wait = resolve_wait
@@ -242,8 +240,7 @@ class Calls:
         if not any(found) and not count and job.replayed:
             reply_to = getattr(getattr(request, "reply_to", None), "reply_to_msg_id", None)
             content = content_of(getattr(request, "message", None), getattr(request, "media", None))
-            after = max(job.message_id, job.last_own, self._last_own(chat_id))
-            found = [self._replies.by_content(chat_id, content, reply_to, after=after)]
+            found = [self._replies.by_content(chat_id, content, reply_to, after=job.message_id)]
         had = [message for message in found if message is not None]
         if len(had) < len(ids):
             return None  # an album of which a part is missing is sent again whole: Telegram drops the copies

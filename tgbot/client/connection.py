@@ -42,11 +42,19 @@ class BotConnection(ConnectionTcpFull):
 class BotSender(MTProtoSender):
     """Telethon's sender, which tries for ever with growing pauses and tells when the link goes and comes."""
 
-    def __init__(self, *args: Any, on_down: Callable[[], None], on_up: Callable[[], None], **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        on_down: Callable[[], None],
+        on_up: Callable[[], None],
+        on_lost: Callable[[], None],
+        **kwargs: Any,
+    ):
         self._failures = 0
         self._said_down = False
         self._on_down = on_down
         self._on_up = on_up
+        self._on_lost = on_lost
         super().__init__(*args, **kwargs)
 
     @property
@@ -77,6 +85,7 @@ class BotSender(MTProtoSender):
 
     async def _disconnect(self, error: BaseException | None = None) -> None:
         self._on_down()
+        self._on_lost()  # what waits for an answer now gets none
         await super()._disconnect(error)
 
     def _start_reconnect(self, error: BaseException | None) -> None:

@@ -50,6 +50,7 @@ class Intake:
         server_date: Callable[[Any], None],
         lost: Callable[[str], None],
         entity_cache: Any,
+        last_own: Callable[[int], int] = lambda chat: 0,
     ) -> None:
         self.box = box
         self.inflight: InFlight[UpdateState] = InFlight()
@@ -62,6 +63,7 @@ class Intake:
         self._server_date = server_date
         self._lost = lost
         self._entity_cache = entity_cache
+        self._last_own = last_own
         self._taking = False
         self._overflowing = False
         self._held: deque[Any] = deque()
@@ -325,7 +327,10 @@ class Intake:
             random_ids = {u.id: u.random_id for u in other if isinstance(u, types.UpdateMessageID)}
             # Told apart by content only, they may answer nothing but what an earlier run had begun.
             if random_ids or not self.looked_back.is_set():
-                self.replies.add((message for message in own if message), random_ids)
+                # What a dialog had when it last finished an update answers that one or an earlier one. Asked
+                # now, before anything is sent in this run: what is sent anew counts as own messages, too.
+                new = (m for m in own if m and (random_ids or m.id > self._last_own(m.chat_id)))
+                self.replies.add(new, random_ids)
         self._accept(updates, users, chats, before, live=False)
         state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
         self._server_date(getattr(difference, "date", None) if state is None else state.date)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Whether the running task is the one that connects and logs in, whose requests wait for nobody.
+making_login: ContextVar[bool] = ContextVar("making_login", default=False)
+
+#: Telegram's answers to any request once the login is over.
+LOGIN_ENDED = (
+    errors.AuthKeyUnregisteredError,
+    errors.AuthKeyInvalidError,
+    errors.SessionExpiredError,
+    errors.SessionRevokedError,
+    errors.UserDeactivatedError,
+    errors.UserDeactivatedBanError,
+    errors.AuthKeyError,
+)
 _REFUSED = (
     errors.AccessTokenInvalidError,
     errors.AccessTokenExpiredError,
@@ -50,6 +65,14 @@ class Login:
         self._session = client.session
         self._server = server
         self._token = ""
+        #: Set while Telegram takes requests of ours: connected and logged in.
+        self.there = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def ended(self) -> None:
+        """Note that Telegram no longer knows this login; `keep_up` makes it again."""
+        self.there.clear()
+        self._ended.set()
 
     async def log_in(self, token: str) -> Any:
         """Connect, however long that takes, and return the bot's own user.
@@ -62,12 +85,17 @@ class Login:
         wanted = int(token.partition(":")[0])
         self._refuse_another_bot(self._session.bot_id(), wanted)
         self._use_server()
+        before = making_login.set(True)
         try:
-            await self._client.connect()
-        except AuthKeyNotFound:
-            await self._forget_auth_key()
-            await self._client.connect()
-        fingerprint = sha256(f"tgbot:{token}".encode()).hexdigest()
+            me = await self._log_in(wanted)
+        finally:
+            making_login.reset(before)
+        self.there.set()
+        return me
+
+    async def _log_in(self, wanted: int) -> Any:
+        await self._connect()
+        fingerprint = sha256(f"tgbot:{self._token}".encode()).hexdigest()
         me = await self._client.get_me()
         if me is not None:
             self._refuse_another_bot(me.id, wanted)
@@ -94,7 +122,7 @@ class Login:
             except errors.AuthKeyError as error:
                 logger.warning("Telegram refuses the auth key (%s)", error_name(error))
                 await self._forget_auth_key()
-                await self._client.connect()
+                await self._connect()
                 await self._client(request)
         except _REFUSED as error:
             raise LoginRefusedError(error_name(error)) from None
@@ -114,21 +142,45 @@ class Login:
 
         Raises what nobody can mend: LoginRefusedError.
         """
+        making_login.set(True)
+        while True:
+            if await self._lost():
+                await self._connect()
+                if await self._client.get_me() is None:
+                    await self.again()
+            else:
+                await self.again()
+            self._ended.clear()
+            self.there.set()
+            connected()
+
+    async def _lost(self) -> bool:
+        """Return True when the connection is gone, False when it stands but the login was ended."""
+        gone = self._client.disconnected
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((gone, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        if not gone.done():
+            return False
+        error = gone.exception()
+        if isinstance(error, AuthKeyNotFound):
+            await self._forget_auth_key()
+        elif error is not None:
+            logger.warning("disconnected (%s); connecting again", type(error).__name__)
+            await asyncio.sleep(1)
+            await self._client._disconnect()
+        return True
+
+    async def _connect(self) -> None:
         while True:
             try:
-                await self._client.disconnected
+                await self._client.connect()
             except AuthKeyNotFound:
                 await self._forget_auth_key()
-            except Exception as error:
-                logger.warning("disconnected (%s); connecting again", type(error).__name__)
-                await asyncio.sleep(1)
-                await self._client._disconnect()
             else:
                 return
-            await self._client.connect()
-            if await self._client.get_me() is None:
-                await self.again()
-            connected()
 
     def _use_server(self) -> None:
         server, session = self._server, self._session
@@ -142,6 +194,8 @@ class Login:
     async def _forget_auth_key(self) -> None:
         """Start over with a new key: the server does not know ours (any more)."""
         logger.warning("the server does not know our auth key; logging in anew")
+        with suppress(Exception):  # the sender is still closing down when it raises AuthKeyNotFound
+            await self._client.disconnected
         await self._client._disconnect()
         self._client._sender.auth_key.key = None
         self._session.auth_key = None

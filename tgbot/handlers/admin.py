@@ -59,7 +59,7 @@ def register(
         reply = message.reply_to
         if what.strip():
             asked = _Asked(shown(what), what.strip())
-        elif isinstance(reply, types.MessageReplyHeader):
+        elif isinstance(reply, types.MessageReplyHeader) and (reply.reply_from or reply.reply_to_msg_id):
             author = await author_of(reply)
             if author is None:
                 return texts.render(language, "admin-no-message")
@@ -100,7 +100,7 @@ def register(
             header = message.fwd_from
             if header is None:
                 contact = message.media if isinstance(message.media, types.MessageMediaContact) else None
-                user_id = contact.user_id if contact and contact.user_id else message.sender_id
+                user_id = (contact and contact.user_id) or message.sender_id or 0
                 return _Asked(str(user_id), id=user_id)
         if header.from_id is None:
             return _Asked(shown(header.from_name), forward=header)

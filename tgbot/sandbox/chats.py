@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .dialogs import CHANNEL_BASE
+from .dialogs import CHANNEL_BASE, Box
+from .logs import Log
 
 
 @dataclass(slots=True, eq=False)
@@ -50,12 +51,28 @@ class Chat:
     invites: dict[str, Invite] = field(default_factory=dict)
     requests: dict[int, JoinRequest] = field(default_factory=dict)
     version: int = 1
-    pts: int = 1
+    #: A channel's own messages and updates; a basic group's are in its members' boxes and logs.
+    box: Box = field(default_factory=Box, repr=False)
+    log: Log = field(default_factory=Log, repr=False)
+    #: When a channel's log last grew.
+    changed_at: int = 0
 
     @property
     def marked(self) -> int:
         """The marked id: minus id for a group, minus (10^12 + id) for a channel."""
         return -CHANNEL_BASE - self.id if self.channel else -self.id
+
+    def may_post(self, account: int) -> bool:
+        """Says whether this account may write here: members, in a broadcast channel its admins."""
+        if account not in self.members:
+            return False
+        if not self.channel or self.megagroup or account == self.creator:
+            return True
+        return bool(getattr(self.admins.get(account), "post_messages", False))
+
+    def may_delete(self, account: int) -> bool:
+        """Says whether this account may delete what others wrote."""
+        return account == self.creator or bool(getattr(self.admins.get(account), "delete_messages", False))
 
     def may_invite(self, account: int) -> bool:
         """Says whether this account may add users and manages requests to join."""

@@ -88,9 +88,10 @@ class Copy:
         """Returns the copy that another account has of the same post."""
         return next((copy for copy in self.post.copies if copy.owner == owner and not copy.deleted), None)
 
-    def message(self) -> Any:
-        """Builds the TL message as its owner sees it now."""
+    def message(self, viewer: int = 0) -> Any:
+        """Builds the TL message as its owner sees it now; `viewer` tells whose it is in a channel."""
         post = self.post
+        out = self.out or post.sender == viewer
         # In a private dialog only one's own messages name their sender; the peer tells the other one's.
         sender = types.PeerUser(post.sender) if self.out or self.peer < 0 else None
         reply = types.MessageReplyHeader(reply_to_msg_id=self.reply_to) if self.reply_to else None
@@ -99,7 +100,7 @@ class Copy:
         else:
             kind = types.Message
             fields = {
-                "message": post.own_text if self.out and post.own_text is not None else post.text,
+                "message": post.own_text if out and post.own_text is not None else post.text,
                 "media": post.media,
                 "reply_markup": post.markup,
                 "entities": post.entities,
@@ -113,7 +114,7 @@ class Copy:
             id=self.id,
             peer_id=peer_of(self.peer),
             date=post.date,
-            out=self.out,
+            out=out,
             from_id=sender,
             reply_to=fields.pop("reply_to", reply),
             **fields,

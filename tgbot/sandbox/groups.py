@@ -64,6 +64,8 @@ class Groups:
             self._accounts.take(username, chat.marked)
             chat.usernames.append(username)
         self._chats[chat.marked] = chat
+        if creator:
+            self._say(chat, creator, types.MessageActionChannelCreate(title))
         return chat
 
     def add(self, chat: Chat, account: Account, *, by: int, action: Any = None) -> bool:
@@ -78,6 +80,8 @@ class Groups:
         chat.version += 1
         self._say(chat, by, action or types.MessageActionChatAddUser([account.id]))
         self._tell_member(chat, account, before, by=by)
+        if chat.channel:
+            self._feeds.hand(account.id, types.UpdateChannel(chat.id))
         return True
 
     def remove(self, chat: Chat, account: Account, *, by: int) -> None:
@@ -164,10 +168,8 @@ class Groups:
             else:
                 self._feeds.hand(admin, pending(chat))
 
-    def decide(self, chat: Chat, user: Account, *, by: int, approved: bool) -> None:
+    def decide(self, chat: Chat, user: Account, *, approved: bool) -> None:
         """Approves or declines a request; HIDE_REQUESTER_MISSING if there is none (any more)."""
-        if not chat.may_invite(by):
-            raise RpcError(400, "CHAT_ADMIN_REQUIRED")
         request = chat.requests.pop(user.id, None)
         if request is None:
             raise RpcError(400, "HIDE_REQUESTER_MISSING")
@@ -186,8 +188,8 @@ class Groups:
             self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())
 
     def _say(self, chat: Chat, sender: int, action: Any) -> None:
-        """Posts a service message; what is said in channels is not kept here."""
-        if not chat.channel:
+        """Posts a service message; broadcast channels have none about their members."""
+        if chat.megagroup or not chat.channel:
             post = Post(sender, self._date(), "", action=action)
             self._posts.add(self._accounts[sender], chat.marked, post)
 

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .authkey import AuthKey
 
@@ -25,7 +25,7 @@ class Request:
     """A call that the client made: to be answered by `Session.answer` once, sooner or later."""
 
     msg_id: int
-    body: bytes
+    body: bytes = field(repr=False)
     #: The msg_id that the answer went out with; 0 while there is none.
     answer_id: int = 0
     answered: bool = False

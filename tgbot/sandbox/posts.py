@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable
 from telethon.tl import types
 
 from .accounts import Account, Accounts
+from .channels import ChannelPosts
 from .chats import Chat
 from .dialogs import Copy, Post, peer_of
 from .feeds import Feeds
+from .logs import Entry
+from .privacy import hears
 from .rpc import RpcError
 
 
@@ -23,6 +26,7 @@ class Posts:
         self._chats = chats
         self._feeds = feeds
         self._date = date
+        self._channels = ChannelPosts(accounts, feeds, date)
         self._random_ids: dict[int, set[int]] = {}
 
     def add(
@@ -44,6 +48,11 @@ class Posts:
             if random_id in known:
                 raise RpcError(500, "RANDOM_ID_DUPLICATE")
             known.add(random_id)
+        chat = self._chats[peer] if peer < 0 else None
+        if chat is not None and chat.channel:
+            copy = self._channels.add(sender, chat, post, reply_to)
+            copy.random_id = random_id or None
+            return copy
         mine = Copy(sender.id, peer, post, out=True, reply_to=reply_to)
         mine.random_id = random_id or None
         copies = [mine]
@@ -54,11 +63,11 @@ class Posts:
                 copies.append(Copy(peer, sender.id, post, out=False, reply_to=reply))
             if to.is_bot and not sender.is_bot and opens:
                 to.started.add(sender.id)
-        else:
+        elif chat is not None:
             copies += [
                 Copy(member, peer, post, out=False, reply_to=self._reply(sender, reply_to, member))
-                for member in self._chats[peer].members
-                if member != sender.id and self._hears(self._chats[peer], member, sender, post, reply_to)
+                for member in chat.members
+                if member != sender.id and hears(chat, self._accounts[member], mine, self._accounts)
             ]
         for copy in copies:
             owner = self._accounts[copy.owner]
@@ -71,6 +80,9 @@ class Posts:
     def edited(self, copy: Copy) -> None:
         """Logs that the post of a copy was changed, for all who have it."""
         copy.post.edit_date = self._date()
+        if copy.owner < 0:
+            self._channels.edited(self._chats[copy.owner], copy)
+            return
         for each in copy.post.copies:
             self._accounts[each.owner].log.add_edit(each)
         for each in copy.post.copies:
@@ -88,6 +100,14 @@ class Posts:
         for owner, ids in lost.items():
             self._feeds.log(self._accounts[owner], types.UpdateDeleteMessages(ids, 0, 0), len(ids))
         return {owner: len(ids) for owner, ids in lost.items()}
+
+    def delete_in_channel(self, chat: Chat, copies: Iterable[Copy], by: Account) -> int:
+        """Deletes messages of a channel for everybody; returns how many there were."""
+        return self._channels.delete(chat, copies, by)
+
+    def seen(self, chat: Chat, viewer: Account, entries: Iterable[Entry]) -> list[Entry]:
+        """Returns those entries of a channel's log that this member is told of."""
+        return self._channels.seen(chat, viewer, entries)
 
     def read(self, account: Account, peer: int, max_id: int) -> int:
         """Marks a dialog as read up to a message id (0: all of it); returns how much pts that took."""
@@ -124,17 +144,3 @@ class Posts:
         copy = sender.box.get(reply_to) if reply_to else None
         twin = copy.twin(owner) if copy is not None else None
         return twin.id if twin is not None else None
-
-    def _hears(self, chat: Chat, number: int, sender: Account, post: Post, reply_to: int | None) -> bool:
-        """Says whether a group message reaches a member; in privacy mode a bot hears what is meant for it."""
-        member = self._accounts[number]
-        profile = member.profile
-        if profile is None or profile.sees_all or number in chat.admins or post.action is not None:
-            return True
-        if sender.is_bot:
-            return False
-        if post.text.startswith("/"):
-            addressee = post.text.split(maxsplit=1)[0].partition("@")[2].lower()
-            return not addressee or addressee in (name.lower() for name in member.usernames)
-        answered = sender.box.get(reply_to) if reply_to else None
-        return answered is not None and answered.post.sender == member.id

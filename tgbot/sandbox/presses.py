@@ -35,7 +35,7 @@ class Presses:
     def press(self, user: Account, copy: Copy, data: bytes, expires: float) -> Later:
         """Tells the bot of the press and returns its answer to come."""
         bot = self._accounts[copy.post.sender]
-        twin = copy.twin(bot.id)
+        twin = copy if copy.owner < 0 else copy.twin(bot.id)
         if not bot.is_bot or twin is None:
             raise RpcError(400, "MESSAGE_ID_INVALID")
         query_id = self._random.getrandbits(62)

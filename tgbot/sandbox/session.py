@@ -156,19 +156,17 @@ class Session:
             body = _unpack(body)
         constructor = int.from_bytes(body[:4], "little")
         service = _SERVICE.get(constructor)
-        if service is None:
-            code = 35 if not seq_no & 1 else self._bad_order(msg_id, seq_no)
-        else:
-            code = 34 if constructor == _MSGS_ACK and seq_no & 1 else 0
-        if code:
-            self._bad(msg_id, seq_no, code)
-            return
         if service is not None:
+            # With any seq_no: some clients count acks and pings as content, and Telegram lets them.
             self._remember(msg_id, None)
             try:
                 service(self, msg_id, body, now, events)
             except struct.error:
                 raise SessionError(f"the service message {constructor:08x} is cut off") from None
+            return
+        code = self._bad_order(msg_id, seq_no) if seq_no & 1 else 35
+        if code:
+            self._bad(msg_id, seq_no, code)
             return
         request = Request(msg_id, body)
         self._remember(msg_id, request)

@@ -257,8 +257,11 @@ class World:
                 self.feeds.hand(peer, types.UpdateUserTyping(sender.id, action))
             return
         for member in self.chats[peer].members:
-            if member != sender.id and not self.accounts[member].is_bot:
-                self.feeds.hand(member, types.UpdateChatUserTyping(-peer, types.PeerUser(sender.id), action))
+            if member == sender.id or self.accounts[member].is_bot:
+                continue
+            who, chat = types.PeerUser(sender.id), self.chats[peer]
+            kind = types.UpdateChannelUserTyping if chat.channel else types.UpdateChatUserTyping
+            self.feeds.hand(member, kind(chat.id, who, action))
 
     def forget_random_ids(self, account_id: int | None = None) -> None:
         """Lets the server forget which sends it has seen, of one account or of all."""

@@ -12,7 +12,7 @@ from telethon.tl import types
 
 from ..accounts import Account
 from ..chats import Chat
-from ..dialogs import CHANNEL_BASE
+from ..dialogs import CHANNEL_BASE, Box
 from ..rpc import Caller, Login, RpcError
 from ..world import World
 
@@ -74,8 +74,8 @@ class Call:
     def _knows(self, me: Account, user: Account, access_hash: int) -> bool:
         if access_hash == self.world.accounts.access_hash(me.id, user.id):
             return True
-        # A bot may come without a hash to those who wrote to it.
-        return me.is_bot and access_hash == 0 and (user.id in me.started or user is me)
+        # A bot may come without a hash to those who wrote to it, a person to their contacts.
+        return access_hash == 0 and (user is me or user.id in (me.started if me.is_bot else me.contacts))
 
     def chat(self, given: Any, error: str = "PEER_ID_INVALID") -> Chat:
         """Returns the group or channel of an InputPeer or InputChannel."""
@@ -99,6 +99,10 @@ class Call:
         if isinstance(given, types.InputPeerChat | types.InputPeerChannel):
             return self.chat(given)
         return self.user(given, "PEER_ID_INVALID")
+
+    def box(self, peer: Account | Chat) -> Box:
+        """Returns the box that has the messages of a dialog: the caller's own, or a channel's."""
+        return peer.box if isinstance(peer, Chat) and peer.channel else self.me.box
 
     # -- answers
 

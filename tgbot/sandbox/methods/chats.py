@@ -8,8 +8,10 @@ from telethon.tl import types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import USERNAME, Account
+from ..channels import channel_update
 from ..chats import Chat
 from ..groups import participant
+from ..logs import FIRST_PTS, FIRST_QTS
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 
@@ -34,10 +36,13 @@ def _title(title: str) -> str:
     return title
 
 
-def changed(call: Call, chat: Chat) -> Any:
-    """Wraps what a change of a chat put into the caller's log, and the chat itself."""
-    extra = [types.UpdateChannel(chat.id)] if chat.channel else []
-    return call.happened(extra, [chat.marked])
+def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> Any:
+    """Wraps what a change put into the caller's log, or the channel's above `since`, and the chat itself."""
+    if not chat.channel:
+        return call.happened([], [chat.marked])
+    entries = chat.log.above(since, FIRST_QTS)
+    updates = [types.UpdateChannel(chat.id)] + [channel_update(entry, call.me.id) for entry in entries]
+    return call.happened(updates, [chat.marked, *(number for entry in entries for number in entry.named())])
 
 
 def create_chat(call: Call, request: Any) -> Any:
@@ -73,11 +78,12 @@ def add_chat_user(call: Call, request: Any) -> Any:
 
 def invite_to_channel(call: Call, request: Any) -> Any:
     chat = _administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    since = chat.log.pts
     for user in [call.user(given) for given in request.users]:
         if user.is_bot and not chat.megagroup:
             raise RpcError(400, "USER_BOT")
         call.world.groups.add(chat, user, by=call.me.id)
-    return types.messages.InvitedUsers(changed(call, chat), [])
+    return types.messages.InvitedUsers(changed(call, chat, since), [])
 
 
 def delete_chat_user(call: Call, request: Any) -> Any:
@@ -91,8 +97,9 @@ def delete_chat_user(call: Call, request: Any) -> Any:
 
 def leave_channel(call: Call, request: Any) -> Any:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
+    since = chat.log.pts
     call.world.groups.remove(chat, call.me, by=call.me.id)
-    return changed(call, chat)
+    return changed(call, chat, since)
 
 
 def edit_chat_admin(call: Call, request: Any) -> bool:
@@ -106,7 +113,7 @@ def edit_admin(call: Call, request: Any) -> Any:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     given = {name: value for name, value in vars(request.admin_rights).items() if value}
     _promote(call, chat, call.user(request.user_id), request.admin_rights if given else None)
-    return changed(call, chat)
+    return changed(call, chat, chat.log.pts)
 
 
 def _promote(call: Call, chat: Chat, user: Account, rights: Any) -> None:
@@ -152,7 +159,7 @@ def get_full_channel(call: Call, request: Any) -> Any:
         chat_photo=types.PhotoEmpty(0),
         notify_settings=types.PeerNotifySettings(),
         bot_info=[],
-        pts=chat.pts,
+        pts=chat.log.pts,
         participants_count=len(chat.members),
         requests_pending=len(chat.requests) or None,
     )

@@ -10,7 +10,7 @@ from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
 from ..chats import Chat
-from ..dialogs import Copy, peer_of
+from ..dialogs import Box, Copy, peer_of
 from ..mentions import mentioned
 from ..rpc import RpcError
 from .calls import Call, Method, Open, seconds
@@ -31,9 +31,11 @@ def _marked(peer: Account | Chat) -> int:
     return peer.marked if isinstance(peer, Chat) else peer.id
 
 
-def _page(call: Call, copies: list[Copy], total: int, marked: int) -> Any:
-    chats, users = _beside(call, copies, marked)
-    found = [copy.message() for copy in copies]
+def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> Any:
+    chats, users = _beside(call, copies, _marked(peer))
+    found = [copy.message(call.me.id) for copy in copies]
+    if isinstance(peer, Chat) and peer.channel:
+        return types.messages.ChannelMessages(peer.log.pts, total, found, [], chats, users)
     if len(copies) < total:
         return types.messages.MessagesSlice(total, found, [], chats, users)
     return types.messages.Messages(found, [], chats, users)
@@ -41,19 +43,17 @@ def _page(call: Call, copies: list[Copy], total: int, marked: int) -> Any:
 
 def get_history(call: Call, request: Any) -> Any:
     peer = call.peer(request.peer)
-    if isinstance(peer, Chat) and peer.channel:
-        return types.messages.ChannelMessages(peer.pts, 0, [], [], *_beside(call, [], peer.marked))
-    ids = call.me.box.history(_marked(peer))
-    copies = _window(call.me, ids, request)
-    return _page(call, copies, len(ids), _marked(peer))
+    box = call.box(peer)
+    ids = box.history(_marked(peer))
+    return _page(call, _window(box, ids, request), len(ids), peer)
 
 
-def _window(me: Account, ids: list[int], request: Any) -> list[Copy]:
+def _window(box: Box, ids: list[int], request: Any) -> list[Copy]:
     """Returns the copies that the offsets ask for, newest first."""
     if request.offset_id:
         end = bisect_left(ids, request.offset_id)
     elif date := seconds(getattr(request, "offset_date", None)):
-        end = bisect_left(ids, date, key=lambda number: _date(me, number))
+        end = bisect_left(ids, date, key=lambda number: _date(box, number))
     else:
         end = len(ids)
     end = max(min(end - request.add_offset, len(ids)), 0)
@@ -62,50 +62,60 @@ def _window(me: Account, ids: list[int], request: Any) -> list[Copy]:
         end = min(end, bisect_left(ids, request.max_id))
     if request.min_id:
         start = max(start, bisect_right(ids, request.min_id))
-    return [copy for number in reversed(ids[start:end]) if (copy := me.box.get(number)) is not None]
+    return [copy for number in reversed(ids[start:end]) if (copy := box.get(number)) is not None]
 
 
-def _date(me: Account, number: int) -> int:
-    copy = me.box.get(number)
+def _date(box: Box, number: int) -> int:
+    copy = box.get(number)
     return copy.post.date if copy is not None else 0
 
 
 def search(call: Call, request: Any) -> Any:
-    me = call.me
     if isinstance(request.peer, types.InputPeerEmpty):
         raise RpcError(400, "PEER_ID_INVALID")
     peer = call.peer(request.peer)
     wanted = request.q.casefold()
-    marked = _marked(peer)
+    box = call.box(peer)
     ids = [
         number
-        for number in me.box.history(marked)
-        if (copy := me.box.get(number)) is not None and wanted in copy.post.text.casefold()
+        for number in box.history(_marked(peer))
+        if (copy := box.get(number)) is not None and wanted in copy.post.text.casefold()
     ]
-    return _page(call, _window(me, ids, request), len(ids), marked)
+    return _page(call, _window(box, ids, request), len(ids), peer)
 
 
-def get_messages(call: Call, request: Any) -> Any:
-    me = call.me
+def _wanted(box: Box, wanted: list[Any], viewer: int) -> tuple[list[Any], list[Copy]]:
+    """Returns the messages that were asked for, empty where there is none, and the copies behind them."""
     copies: list[Copy] = []
     result: list[Any] = []
-    for wanted in request.id[:_PAGE]:
-        number = getattr(wanted, "id", 0)
-        copy = me.box.get(number)
-        if isinstance(wanted, types.InputMessageReplyTo) and copy is not None:
-            copy = me.box.get(copy.reply_to or 0)
+    for each in wanted[:_PAGE]:
+        number = getattr(each, "id", 0)
+        copy = box.get(number)
+        if isinstance(each, types.InputMessageReplyTo) and copy is not None:
+            copy = box.get(copy.reply_to or 0)
         if copy is None:
             result.append(types.MessageEmpty(number, peer_id=None))
         else:
             copies.append(copy)
-            result.append(copy.message())
+            result.append(copy.message(viewer))
+    return result, copies
+
+
+def get_messages(call: Call, request: Any) -> Any:
+    result, copies = _wanted(call.me.box, request.id, call.me.id)
     return types.messages.Messages(result, [], *_beside(call, copies))
 
 
 def get_channel_messages(call: Call, request: Any) -> Any:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
-    result = [types.MessageEmpty(getattr(wanted, "id", 0), peer_id=None) for wanted in request.id[:_PAGE]]
-    return types.messages.ChannelMessages(chat.pts, len(result), result, [], *_beside(call, [], chat.marked))
+    result, copies = _wanted(chat.box, request.id, call.me.id)
+    beside = _beside(call, copies, chat.marked)
+    return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *beside)
+
+
+def read_channel(call: Call, request: Any) -> bool:
+    call.chat(request.channel, "CHANNEL_INVALID")
+    return True
 
 
 def read_history(call: Call, request: Any) -> Any:
@@ -183,6 +193,7 @@ METHODS: Final = {
     messages.GetHistoryRequest: Method(get_history, Open.USERS),
     messages.SearchRequest: Method(search, Open.USERS),
     messages.GetMessagesRequest: Method(get_messages),
+    channels.ReadHistoryRequest: Method(read_channel, Open.USERS),
     channels.GetMessagesRequest: Method(get_channel_messages),
     messages.ReadHistoryRequest: Method(read_history, Open.USERS),
     messages.GetDialogsRequest: Method(get_dialogs, Open.USERS),

@@ -18,8 +18,8 @@ from .chats import changed
 _JOIN_RESULT_LAYER: Final = 227
 
 
-def _joined(call: Call, chat: Chat) -> Any:
-    updates = changed(call, chat)
+def _joined(call: Call, chat: Chat, since: int) -> Any:
+    updates = changed(call, chat, since)
     return (
         updates if call.login.layer < _JOIN_RESULT_LAYER else types.messages.ChatInviteJoinResultOk(updates)
     )
@@ -61,31 +61,33 @@ def check_invite(call: Call, request: Any) -> Any:
 
 def import_invite(call: Call, request: Any) -> Any:
     chat, invite = call.world.groups.invited(request.hash)
+    since = chat.log.pts
     call.world.groups.come(call.me, chat, invite, call.me.about)
-    return _joined(call, chat)
+    return _joined(call, chat, since)
 
 
 def join_channel(call: Call, request: Any) -> Any:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     if not chat.usernames and call.me.id not in chat.members:
         raise RpcError(400, "CHANNEL_PRIVATE")
+    since = chat.log.pts
     call.world.groups.add(chat, call.me, by=call.me.id)
-    return _joined(call, chat)
+    return _joined(call, chat, since)
 
 
 def hide_request(call: Call, request: Any) -> Any:
     chat = _administered(call, request.peer)
     user = call.user(request.user_id)
-    call.world.groups.decide(chat, user, by=call.me.id, approved=bool(request.approved))
-    return changed(call, chat)
+    call.world.groups.decide(chat, user, approved=bool(request.approved))
+    return changed(call, chat, chat.log.pts)
 
 
 def hide_all_requests(call: Call, request: Any) -> Any:
     chat = _administered(call, request.peer)
     for number in list(chat.requests):
         user = call.world.accounts[number]
-        call.world.groups.decide(chat, user, by=call.me.id, approved=bool(request.approved))
-    return changed(call, chat)
+        call.world.groups.decide(chat, user, approved=bool(request.approved))
+    return changed(call, chat, chat.log.pts)
 
 
 def get_importers(call: Call, request: Any) -> Any:

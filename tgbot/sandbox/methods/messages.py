@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from telethon.tl import types
-from telethon.tl.functions import messages
+from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
 from ..chats import Chat
-from ..dialogs import Copy, Post
+from ..dialogs import Copy, Post, peer_of
 from ..entities import found, trimmed
+from ..logs import FIRST_PTS
+from ..mentions import mentioned
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from .calls import Call, Method, Open, seconds
+from .chats import changed
 from .media import as_message_media
 
 _TEXT_LENGTH: Final = 4096
@@ -62,7 +65,7 @@ def send_multi_media(call: Call, request: Any) -> Any:
         _post(call, to, post, request, single.random_id)
         for post, single in zip(posts, request.multi_media, strict=True)
     ]
-    return call.happened([types.UpdateMessageID(each.id, each.random_id) for each in sent])
+    return _told(call, sent)
 
 
 def start_bot(call: Call, request: Any) -> Any:
@@ -77,7 +80,9 @@ def start_bot(call: Call, request: Any) -> Any:
     if not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
         raise RpcError(400, "START_PARAM_INVALID")
     to = bot if isinstance(request.peer, types.InputPeerEmpty) else _writable(call, request.peer)
+    since = FIRST_PTS
     if isinstance(to, Chat):
+        since = to.log.pts
         call.world.groups.add(to, bot, by=call.me.id)
         text = f"/start@{bot.usernames[0]}"
     else:
@@ -89,18 +94,20 @@ def start_bot(call: Call, request: Any) -> Any:
     sent = call.world.posts.add(
         call.me, to.marked if isinstance(to, Chat) else bot.id, post, random_id=request.random_id
     )
+    if isinstance(to, Chat) and to.channel:
+        return changed(call, to, since)
     return _sent(call, sent)
 
 
 def forward_messages(call: Call, request: Any) -> Any:
     me = call.me
-    source = _marked(call.peer(request.from_peer))
+    source = call.peer(request.from_peer)
     to = _writable(call, request.to_peer, request.schedule_date)
     if not request.id:
         raise RpcError(400, "MESSAGE_IDS_EMPTY")
     if len(request.id) != len(request.random_id) or 0 in request.random_id:
         raise RpcError(400, "RANDOM_ID_INVALID")
-    originals = [_existing(me, number, source) for number in request.id]
+    originals = [_existing(call, number, source) for number in request.id]
     sent = []
     for original, random_id in zip(originals, request.random_id, strict=True):
         was = original.post
@@ -108,15 +115,18 @@ def forward_messages(call: Call, request: Any) -> Any:
             raise RpcError(400, "MESSAGE_ID_INVALID")
         if was.extras and was.extras.get("noforwards"):
             raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
-        header = None if request.drop_author else was.forwarded or _forwarded(call, was)
+        header = None if request.drop_author else was.forwarded or _forwarded(call, original)
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
         sent.append(call.world.posts.add(me, _marked(to), post, random_id=random_id))
-    return call.happened([types.UpdateMessageID(each.id, each.random_id) for each in sent])
+    return _told(call, sent)
 
 
-def _forwarded(call: Call, post: Post) -> Any:
+def _forwarded(call: Call, copy: Copy) -> Any:
+    post = copy.post
+    if copy.owner < 0 and not call.world.chats[copy.owner].megagroup:
+        return types.MessageFwdHeader(post.date, from_id=peer_of(copy.owner), channel_post=copy.id)
     author = call.world.accounts[post.sender]
     if author.hides_forwards and author is not call.me:
         return types.MessageFwdHeader(post.date, from_name=author.name)
@@ -131,7 +141,7 @@ def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
         raise RpcError(400, "PEER_ID_INVALID")
     to = call.peer(given)
     if isinstance(to, Chat):
-        if to.channel or call.me.id not in to.members:
+        if not to.may_post(call.me.id):
             raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
     else:
         call.world.may_write(call.me, to)
@@ -168,7 +178,7 @@ def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: i
         post.extras = (post.extras or {}) | extras
     reply_to = None
     if isinstance(request.reply_to, types.InputReplyToMessage):
-        answered = call.me.box.get(request.reply_to.reply_to_msg_id)
+        answered = call.box(to).get(request.reply_to.reply_to_msg_id)
         # A reply to a message that is gone is sent as a plain one.
         if answered is not None and answered.peer == _marked(to):
             reply_to = answered.id
@@ -180,9 +190,17 @@ def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    return call.happened(
-        [types.UpdateMessageID(copy.id, copy.random_id)] if copy.random_id is not None else []
-    )
+    return _told(call, [copy])
+
+
+def _told(call: Call, sent: list[Copy]) -> Any:
+    """Wraps what was sent: the random ids first, then the messages under the ids they got."""
+    updates: list[Any] = [
+        types.UpdateMessageID(copy.id, copy.random_id) for copy in sent if copy.random_id is not None
+    ]
+    in_channel = [copy for copy in sent if copy.owner < 0]
+    updates += [types.UpdateNewChannelMessage(copy.message(call.me.id), copy.pts, 1) for copy in in_channel]
+    return call.happened(updates, [number for copy in in_channel for number in mentioned(copy)])
 
 
 # -- keyboards
@@ -211,7 +229,7 @@ def _markup(call: Call, markup: Any) -> Any:
 
 
 def get_bot_callback_answer(call: Call, request: Any) -> Later:
-    copy = _existing(call.me, request.msg_id, _marked(call.peer(request.peer)))
+    copy = _existing(call, request.msg_id, call.peer(request.peer))
     if request.data is None:
         raise RpcError(400, "DATA_INVALID")
     buttons = [button for row in getattr(copy.post.markup, "rows", None) or [] for button in row.buttons]
@@ -240,7 +258,7 @@ def set_bot_callback_answer(call: Call, request: Any) -> bool:
 def edit_message(call: Call, request: Any) -> Any:
     me = call.me
     to = call.peer(request.peer)
-    copy = _existing(me, request.id, _marked(to))
+    copy = _existing(call, request.id, to)
     post = copy.post
     if post.sender != me.id:
         raise RpcError(403, "MESSAGE_AUTHOR_REQUIRED")
@@ -262,7 +280,10 @@ def edit_message(call: Call, request: Any) -> Any:
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
     post.text, post.entities, post.media, post.markup = text, entities, media, markup
     call.world.posts.edited(copy)
-    return call.happened()
+    if not isinstance(to, Chat) or not to.channel:
+        return call.happened()
+    update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
+    return call.happened([update], list(mentioned(copy)))
 
 
 def delete_messages(call: Call, request: Any) -> Any:
@@ -273,10 +294,19 @@ def delete_messages(call: Call, request: Any) -> Any:
         # In a group only its admins delete for all what others wrote.
         if revoke and copy.peer < 0 and copy.post.sender != me.id:
             chat = call.world.chats[copy.peer]
-            if me.id != chat.creator and not getattr(chat.admins.get(me.id), "delete_messages", False):
+            if not chat.may_delete(me.id):
                 raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
     lost = call.world.posts.delete(copies, revoke=revoke)
     return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
+
+
+def delete_channel_messages(call: Call, request: Any) -> Any:
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    copies = [copy for number in request.id if (copy := chat.box.get(number)) is not None]
+    if any(copy.post.sender != call.me.id for copy in copies) and not chat.may_delete(call.me.id):
+        raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
+    count = call.world.posts.delete_in_channel(chat, copies, call.me)
+    return types.messages.AffectedMessages(chat.log.pts, count)
 
 
 def delete_history(call: Call, request: Any) -> Any:
@@ -290,7 +320,7 @@ def delete_history(call: Call, request: Any) -> Any:
 def set_typing(call: Call, request: Any) -> bool:
     to = call.peer(request.peer)
     if isinstance(to, Chat):
-        if to.channel or call.me.id not in to.members:
+        if not to.may_post(call.me.id):
             raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
     else:
         call.world.may_write(call.me, to, typing=True)
@@ -298,9 +328,9 @@ def set_typing(call: Call, request: Any) -> bool:
     return True
 
 
-def _existing(me: Account, message_id: int, peer: int) -> Copy:
-    copy = me.box.get(message_id)
-    if copy is None or copy.peer != peer:
+def _existing(call: Call, message_id: int, peer: Account | Chat) -> Copy:
+    copy = call.box(peer).get(message_id)
+    if copy is None or copy.peer != _marked(peer):
         raise RpcError(400, "MESSAGE_ID_INVALID")
     return copy
 
@@ -315,6 +345,7 @@ METHODS: Final = {
     messages.SetBotCallbackAnswerRequest: Method(set_bot_callback_answer, Open.BOTS),
     messages.EditMessageRequest: Method(edit_message),
     messages.DeleteMessagesRequest: Method(delete_messages),
+    channels.DeleteMessagesRequest: Method(delete_channel_messages),
     messages.DeleteHistoryRequest: Method(delete_history, Open.USERS),
     messages.SetTypingRequest: Method(set_typing),
 }

@@ -7,13 +7,16 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.tl.functions import updates
 
+from ..channels import channel_update
+from ..chats import Chat
 from ..dialogs import Copy
-from ..logs import Entry
+from ..logs import FIRST_QTS, Entry
 from ..rpc import RpcError
 from .calls import Call, Method, seconds
 
 #: Where neither the caller nor a knob says how much one difference may hold.
 DIFFERENCE_LIMIT: Final = 500
+CHANNEL_LIMIT: Final = 100
 #: How far behind a caller may ever be (it is the same for one who says nothing).
 TOTAL_LIMIT: Final = 4_000_000
 
@@ -33,7 +36,8 @@ def get_difference(call: Call, request: Any) -> Any:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
     if seconds(request.date) <= 0:
         raise RpcError(400, "DATE_EMPTY")
-    if request.pts == pts and request.qts >= qts:
+    channels = _changed_channels(call, seconds(request.date))
+    if request.pts == pts and request.qts >= qts and not channels:
         return types.updates.DifferenceEmpty(date, seq)
     too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
     if too_far or (world.difference_too_long and request.pts < pts):
@@ -44,6 +48,8 @@ def get_difference(call: Call, request: Any) -> Any:
     messages, others, marked = _told(call, entries)
     users, chats = world.view.beside(me, marked)
     if not rest:
+        others += [types.UpdateChannelTooLong(chat.id, chat.log.pts) for chat in channels]
+        chats += [world.view.chat(me, chat) for chat in channels if chat.marked not in marked]
         state = types.updates.State(pts, qts, date, seq, 0)
         return types.updates.Difference(messages, [], others, chats, users, state)
     reached_pts = max((entry.pts for entry in entries if entry.pts is not None), default=request.pts)
@@ -71,11 +77,44 @@ def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[
     return messages, others, marked
 
 
+def _changed_channels(call: Call, since: int) -> list[Chat]:
+    """Returns the caller's channels in which something happened since a time (in its whole second, too)."""
+    return [
+        chat
+        for chat in call.world.chats.values()
+        if chat.channel and chat.changed_at >= since and call.me.id in chat.members
+    ]
+
+
 def get_channel_difference(call: Call, request: Any) -> Any:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     if call.me.id not in chat.members:
         raise RpcError(400, "CHANNEL_PRIVATE")
-    return types.updates.ChannelDifferenceEmpty(chat.pts, final=True)
+    pts = chat.log.pts
+    if request.pts <= 0:
+        raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
+    if request.pts > pts:
+        raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
+    if request.pts == pts:
+        return types.updates.ChannelDifferenceEmpty(pts, final=True)
+    limit = max(min(request.limit, CHANNEL_LIMIT), 1)
+    entries = chat.log.above(request.pts, FIRST_QTS, limit + 1)
+    final, entries = len(entries) <= limit, entries[:limit]
+    reached = pts if final else entries[-1].pts
+    messages: list[Any] = []
+    others: list[Any] = []
+    marked = {chat.marked: None}
+    for entry in call.world.posts.seen(chat, call.me, entries):
+        copy = entry.content
+        if isinstance(copy, Copy) and copy.deleted:
+            continue
+        marked.update(dict.fromkeys(entry.named()))
+        if entry.message is not None:
+            messages.append(entry.message.message(call.me.id))
+        else:
+            others.append(channel_update(entry, call.me.id))
+    users, chats = call.world.view.beside(call.me, marked)
+    return types.updates.ChannelDifference(reached, messages, others, chats, users, final=final)
 
 
 METHODS: Final = {
