@@ -1,4 +1,4 @@
-"""One bot in a process of its own, for the benchmarks: `python -m benchmarks.clients KIND`, settings on stdin."""
+"""One bot in a process of its own: `python -m benchmarks.clients KIND`, with its settings on standard input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
         await done.wait()
 
 
-HANDBOOK_PLUGIN = f'''
+HANDBOOK_PLUGIN = f"""
 from telethon import events
 
 
@@ -43,7 +43,7 @@ def register(client):
     async def handle_start(event):
         await event.respond({GREETING!r})
         raise events.StopPropagation
-'''
+"""
 
 
 async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
@@ -67,12 +67,15 @@ async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
 
 async def kurigram(settings: dict[str, Any], done: asyncio.Event) -> None:
     """kurigram with the same handler."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from pyrogram import Client, filters
     from pyrogram.connection import Connection
     from pyrogram.crypto import rsa
 
-    numbers = load_pem_public_key(settings["public_key"].encode()).public_numbers()  # type: ignore[union-attr]
+    key = load_pem_public_key(settings["public_key"].encode())
+    assert isinstance(key, RSAPublicKey)
+    numbers = key.public_numbers()
     rsa.server_public_keys[settings["fingerprint"]] = rsa.PublicKey(numbers.n, numbers.e)
 
     class ToSandbox(Connection):  # type: ignore[misc]  # kurigram's classes are untyped here
