@@ -1,4 +1,4 @@
-"""One bot in a process of its own: `python -m benchmarks.clients KIND`, with its settings on standard input."""
+"""One bot in a process of its own: `python -m benchmarks.clients KIND`, settings on standard input."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
     client = TelegramClient(str(Path(settings["directory"]) / "plain"), 1, "0" * 32)
     client.session.set_dc(settings["dc_id"], settings["host"], settings["port"])
 
-    @client.on(events.NewMessage(pattern="^/start( .+)?$"))
+    @client.on(events.NewMessage(pattern="^/start( .+)?$"))  # type: ignore[untyped-decorator]
     async def handle_start(event: Any) -> None:
         await event.respond(GREETING)
 

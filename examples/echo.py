@@ -33,5 +33,5 @@ def register(client: Any, *, users: UserRegistry) -> None:
 
     @client.on(events.NewMessage(incoming=True, func=lambda event: event.is_private))
     async def echo(event: Any) -> None:
-        if event.raw_text and not event.raw_text.startswith("/"):
+        if event.raw_text.strip() and not event.raw_text.startswith("/"):
             await event.respond(event.raw_text, parse_mode=None)

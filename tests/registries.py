@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - a test's event loop has nothing else to do
 """Registry files to test with."""
 
 from __future__ import annotations

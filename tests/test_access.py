@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.contracts import evidence
+from tests.strategies import evidence
 from tgbot.access import (
     JOIN_REQUEST_SECONDS,
     LASTING,

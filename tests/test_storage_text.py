@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contracts import evidence, profiles
+from tests.strategies import evidence, profiles
 from tgbot.access import Access, Evidence, Kind, Record
 from tgbot.storage.text import pack, unpack
 from tgbot.users import Change, Profile, User

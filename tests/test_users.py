@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.contracts import ANN, Clock, UserRegistryContract, counted, evidence, profiles, recounted
+from tests.contracts import ANN, Clock, UserRegistryContract, counted, recounted
+from tests.strategies import evidence, profiles
 from tgbot.access import Evidence, Kind
 from tgbot.users import MemoryRegistry, Profile, User, UserRegistry
 

@@ -71,9 +71,9 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         def clock() -> float:
             return client.server_time() if client is not None else time.time()
 
-        def observe(request: Any, user_id: int, error: str | None) -> None:
+        def observe(request: Any, user_id: int, error: str | None, at: int) -> None:
             if sender is not None:
-                sender.observe(request, user_id, error)
+                sender.observe(request, user_id, error, at)
 
         def lost(what: str) -> None:
             if client is not None and sender is not None:

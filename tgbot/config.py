@@ -32,6 +32,8 @@ BARE_SECTIONS = ("telegram", "bot")
 SECRET_KEYS = frozenset({("telegram", "api_hash"), ("telegram", "bot_token")})
 #: Keys that are paths: a relative one in a file starts at that file's directory.
 PATH_KEYS = {"telegram": ("public_key",), "storage": ("directory",)}
+#: Hosts of this machine, as an address names them.
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 class Server(NamedTuple):
@@ -87,6 +89,24 @@ def _server(value: object) -> object:
     if match is None or not 0 < int(match["port"]) < 65536:
         raise _refuse()
     return Server(match["six"] or match["host"], int(match["port"]))
+
+
+def _site(value: object) -> object:
+    if not isinstance(value, str):
+        raise _refuse()
+    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?", value.rstrip("/"))
+    if value and match is None:
+        raise _refuse()
+    if match is not None and match[1] == "http" and match[2] not in LOOPBACK:
+        raise _refuse("http is for this machine alone: a login would be there for all to read")
+    return value.rstrip("/").lower()
+
+
+def _script(value: object) -> object:
+    # It becomes part of a header: nothing in it may end a directive there.
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*", value):
+        raise _refuse()
+    return value
 
 
 def _public_key(value: object) -> object:
@@ -227,6 +247,33 @@ class Storage(_Section):
         """The registry's file."""
         return self.directory / "users.sqlite"
 
+    @property
+    def logins(self) -> Path:
+        """The file of the logins that were used on the login page."""
+        return self.directory / "logins.sqlite"
+
+
+class Login(_Section):
+    """The login page with Telegram's widget, and `/healthz` beside it; off while `listen` is empty."""
+
+    listen: Annotated[Server | None, BeforeValidator(_server)] = Field(
+        default=None, description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no login page'
+    )
+    site: Annotated[str, BeforeValidator(_site)] = Field(
+        default="", description='the page\'s public address without a path, such as "https://example.com"'
+    )
+    max_age: int = Field(
+        default=86_400, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
+    )
+    widget: Annotated[str, BeforeValidator(_script)] = Field(
+        default="https://telegram.org/js/telegram-widget.js?22", description="the address of a script"
+    )
+
+    @property
+    def public(self) -> str:
+        """The address that visitors see: `site`, or where none is set, the one listened on."""
+        return self.site or f"http://{self.listen}"
+
 
 class Log(_Section):
     """What the bot says about itself on standard error."""
@@ -242,6 +289,7 @@ class Config(_Section):
     telegram: Telegram = Telegram()
     bot: Bot = Bot()
     storage: Storage = Storage()
+    login: Login = Login()
     log: Log = Log()
 
 

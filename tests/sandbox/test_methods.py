@@ -1060,10 +1060,10 @@ def test_a_bot_in_privacy_mode_hears_replies_to_it_and_an_admin_hears_all(
 
     question = say(ann, "among people")
     say(ann, "to myself", question)
-    say(bot, "from a bot")
+    say(bot, "/from_a_bot")
     history = ann(messages.GetHistoryRequest(peer(ann), 0, None, 0, 1, 0, 0, 0)).messages
     say(ann, "to the bot", history[0].id)
-    assert heard(bot) == ["from a bot", "to the bot"]
+    assert heard(bot) == ["/from_a_bot", "to the bot"]
     assert heard(other) == []
     chat.admins[other.id] = types.ChatAdminRights(invite_users=True)
     say(ann, "to all")
@@ -1115,3 +1115,14 @@ def test_people_need_no_hash_for_their_contacts(world: World, ann: Client, new_p
     world.accounts[ann.id].contacts.add(ben.id)
     [user] = ann(users.GetUsersRequest([types.InputUser(ben.id, 0)]))
     assert (user.contact, user.access_hash) == (True, ann.peer(ben).access_hash)
+
+
+def test_what_is_deleted_unread_is_not_counted_as_unread(ann: Client, new_person: Any) -> None:
+    ben = new_person("Ben")
+    for text in ("one", "two", "three"):
+        ann.send(ben, text)
+    ben(messages.ReadHistoryRequest(ben.peer(ann), 1))
+    ann(messages.DeleteMessagesRequest([1, 3], revoke=True))
+    [dialog] = ben(messages.GetDialogsRequest(None, 0, types.InputPeerEmpty(), 10, 0)).dialogs
+    assert (dialog.unread_count, dialog.top_message) == (1, 2)
+    assert ben(updates.GetStateRequest()).unread_count == 1

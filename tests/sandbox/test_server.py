@@ -20,8 +20,9 @@ from telethon.network.connection.tcpintermediate import RandomizedIntermediatePa
 from telethon.network.mtprotostate import MTProtoState
 from telethon.tl import functions, types
 
-from tgbot.sandbox import connection, delivery, server
-from tgbot.sandbox.server import Sandbox, SandboxError, method_name
+from tgbot.sandbox import connection, delivery, dispatch
+from tgbot.sandbox.dispatch import method_name
+from tgbot.sandbox.server import Sandbox, SandboxError
 from tgbot.sandbox.world import World
 
 from .conftest import Person, PlainBot, plain_client
@@ -425,7 +426,7 @@ async def test_a_call_waits_for_the_one_that_it_comes_after(
         client.state._sequence = 0
         client.send(functions.help.GetNearestDcRequest(), msg_id=earlier)
         assert isinstance(await client.result(after), types.updates.State)
-        monkeypatch.setattr(server, "_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr(dispatch, "_AFTER_SECONDS", 0.0)
         client.state._sequence = 9
         never = client.send(functions.InvokeAfterMsgRequest(4, functions.updates.GetStateRequest()))
         assert (await client.result(never)).error_message == "MSG_WAIT_TIMEOUT"
@@ -448,6 +449,23 @@ async def test_a_session_that_comes_back_gets_what_it_missed(sandbox: Sandbox, p
         while len(client.texts) < 2:
             await client.receive()
         assert client.texts == ["seen, not acknowledged", "missed"]
+
+
+async def test_an_answer_that_was_lost_is_sent_again_to_a_session_that_comes_back(
+    sandbox: Sandbox, person: Person
+) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.updates.GetStateRequest())))
+        sandbox.faults.lose_answer("help.getNearestDc")
+        asked = client.send(functions.help.GetNearestDcRequest())
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await client.payload()
+        state = client.state
+    async with raw(sandbox, ann) as client:
+        client.state = state
+        client.send(functions.PingRequest(1))
+        assert isinstance(await client.result(asked), types.NearestDc)
 
 
 async def quiet(sandbox: Sandbox, connections: int) -> None:

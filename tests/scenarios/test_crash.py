@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 from telethon.tl import types
 
-from tests.scenarios.crash import VARIANTS, Load, Outcome, Site, open_site, quiet, run_rounds, until
+from tests.scenarios.audit import audit_answers, quiet
+from tests.scenarios.crash import Site, open_site, until
+from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 from tgbot.access import Access
 from tgbot.sandbox.rpc import RpcError
 from tgbot.storage.sqlite import open_readonly
@@ -34,7 +38,7 @@ async def test_killed_at_random_instants_it_loses_nothing_and_says_nothing_twice
     outcome = await outcome_of(name, tmp_path)
     assert outcome.audit.clean, str(outcome)
     assert outcome.audit.answers > 100
-    assert outcome.statuses[-signal.SIGKILL] == ROUNDS
+    assert outcome.statuses == {-signal.SIGKILL: ROUNDS, 0: 1}
     assert not outcome.faults
 
 
@@ -167,36 +171,30 @@ async def test_a_handler_that_never_ends_holds_the_checkpoint_up_no_longer_than_
 
 
 def pts_on_disk(site: Site) -> int:
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(f"file:{site.session}?mode=ro", uri=True)) as session:
         row = session.execute("SELECT pts FROM update_state WHERE id = 0").fetchone()
     return int(row[0]) if row else 0
 
 
-async def test_the_load_is_what_it_claims_to_be(tmp_path: Path) -> None:
+async def test_the_auditor_sees_what_is_lost_doubled_or_out_of_order(tmp_path: Path) -> None:
     """The auditor sees a lost message, a doubled one, and one out of order."""
-    from tests.scenarios.crash import audit_answers
-
     async with open_site(tmp_path, 4) as site:
-        load = Load(site)
         ann = site.world.new_user("Ann")
 
         def answer(text: str) -> None:
             site.world.send_as(site.bot.id, ann.id, text)
 
         site.said(ann.id, "say 1")
-        assert audit_answers(site, load.blocked_at).lost == 1
+        assert audit_answers(site, {}).lost == 1
         answer("echo say 1")
-        assert audit_answers(site, load.blocked_at).clean
+        assert audit_answers(site, {}).clean
         answer("echo say 1")
-        assert audit_answers(site, load.blocked_at).doubled == 1
+        assert audit_answers(site, {}).doubled == 1
         site.said(ann.id, "say 2")
         site.said(ann.id, "say 3")
         answer("echo say 3")
         answer("echo say 2")
-        assert audit_answers(site, load.blocked_at).disordered == 1
+        assert audit_answers(site, {}).disordered == 1
         site.said(ann.id, "say 4")
         assert audit_answers(site, {ann.id: len(site.account.box)}).lost == 0
         assert audit_answers(site, {ann.id: len(site.account.box)}).excused == 1

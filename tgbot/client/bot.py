@@ -62,7 +62,8 @@ class Hooks:
     `flush` returns when everything told before is on disk. `finished(chat, message id, own id)`: the private
     message was handled to its end, and `own id` is the greatest of our own in that chat known then (or 0).
     `seen(users, source)`: full (never min) users that arrived, once a container. `outcome(request, user id,
-    error name or None)`: how a call about a private user ended. `lost(what)`: something is gone for good.
+    error name or None, at)`: how a call about a private user ended that went out at that time of Telegram's.
+    `lost(what)`: something is gone for good.
     """
 
     flush: Callable[[], Awaitable[None]] = _nothing
@@ -70,7 +71,7 @@ class Hooks:
     last_finished: Callable[[int], int] = _zero
     last_own: Callable[[int], int] = _zero
     seen: Callable[[list[Any], str], None] = _ignore
-    outcome: Callable[[Any, int, str | None], None] = _ignore
+    outcome: Callable[[Any, int, str | None, int], None] = _ignore
     lost: Callable[[str], None] = _ignore
 
 
@@ -140,6 +141,7 @@ class BotClient(TelegramClient):
             caught_up=self.intake.caught_up,
             remember=self._remember,
             outcome=hooks.outcome,
+            server_time=self.server_time,
             resolve_wait=session.resolves_again_in,
             count_resolve=session.count_resolve,
             switch_dc=self._switch_dc,

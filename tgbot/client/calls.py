@@ -47,6 +47,8 @@ _FLOOD = (
     errors.SlowModeWaitError,
     errors.FloodTestPhoneWaitError,
 )
+#: Above this many flood waits those that are over are forgotten.
+_FLOODS_KEPT = 1000
 #: Pauses before a request that failed with a 500 is sent again, in seconds.
 SERVER_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -83,7 +85,8 @@ class Calls:
       returns that message.
     - FLOOD_WAIT holds back calls of the same method to the same peer only. It is waited for up to
       `flood_threshold` seconds, else raised. Errors of Telegram's own are retried with growing pauses.
-    - `outcome` is told of every call about a private user: (request, user id, None or the error's name).
+    - `outcome` is told of every call about a private user: the request, the user's id, None or the error's
+      name, and Telegram's time when the call went out.
     """
 
     def __init__(
@@ -95,7 +98,8 @@ class Calls:
         may_send: Callable[[], Awaitable[None]],
         caught_up: Callable[[], Awaitable[None]],
         remember: Callable[[list[Any], list[Any], str], None],
-        outcome: Callable[[Any, int, str | None], None],
+        outcome: Callable[[Any, int, str | None, int], None],
+        server_time: Callable[[], int],
         resolve_wait: Callable[[], int],
         count_resolve: Callable[[], None],
         switch_dc: Callable[[int], Awaitable[Any]],
@@ -108,6 +112,7 @@ class Calls:
         self._caught_up = caught_up
         self._remember = remember
         self._outcome = outcome
+        self._server_time = server_time
         self._resolve_wait = resolve_wait
         self._count_resolve = count_resolve
         self._switch_dc = switch_dc
@@ -136,16 +141,10 @@ class Calls:
         self.pending += 1
         try:
             result = await self._until_answered(sender, request, chat_id)
-        except errors.RPCError as error:
-            if chat_id > 0:
-                self._outcome(request, chat_id, error_name(error))
-            raise
         finally:
             self.pending -= 1
-        if chat_id > 0:
-            self._outcome(request, chat_id, None)
-            if sends_to is not None:
-                self._note_own(result, chat_id)
+        if sends_to is not None:
+            self._note_own(result, chat_id)
         if type(request) in _DIFFERENCES:
             return result  # whoever asked takes it in
         users = getattr(result, "users", None)
@@ -182,8 +181,9 @@ class Calls:
         while True:
             if self._flooded:
                 await self._wait_for_flood(request, key)
+            went_out = self._server_time()
             try:
-                return await self._send(sender, request)
+                result = await self._send(sender, request)
             except errors.RandomIdDuplicateError:
                 return await self._what_had_arrived(request)
             except _TRANSIENT as error:
@@ -194,11 +194,25 @@ class Calls:
                     await asyncio.sleep(SERVER_PAUSES[failures])
                 failures += 1
             except _FLOOD as error:
-                self._flooded[key] = time.monotonic() + max(1, error.seconds)
+                self._note_flood(key, error.seconds)
                 if error.seconds > self._flood_threshold():
                     raise
             except (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError) as error:
                 await self._switch_dc(error.new_dc)
+            except errors.RPCError as error:
+                if chat_id > 0:
+                    self._outcome(request, chat_id, error_name(error), went_out)
+                raise
+            else:
+                if chat_id > 0:
+                    self._outcome(request, chat_id, None, went_out)
+                return result
+
+    def _note_flood(self, key: tuple[int, int], seconds: int) -> None:
+        now = time.monotonic()
+        if len(self._flooded) > _FLOODS_KEPT:
+            self._flooded = {key: due for key, due in self._flooded.items() if due > now}
+        self._flooded[key] = now + max(1, seconds)
 
     async def _wait_for_flood(self, request: Any, key: tuple[int, int]) -> None:
         while (due := self._flooded.get(key)) is not None:

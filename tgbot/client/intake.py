@@ -349,6 +349,9 @@ class Intake:
         box = self.box
         request = box.get_channel_difference(self._entity_cache)
         if request is None:
+            if 0 in box.getting_diff_for:  # no channel, but Telethon takes it for one and then for none
+                box.end_get_diff(0)
+                box.map.pop(0, None)
             return
         try:
             difference = await self._call(request)

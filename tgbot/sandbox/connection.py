@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, payload: bytes) -> None:
         """Writes one payload; nothing happens once the connection is gone."""
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(self._framer.pack(payload))
 
     def close(self) -> None:

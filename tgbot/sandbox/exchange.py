@@ -188,6 +188,7 @@ class Exchange:
             second = _small_prime(generator)
         self._pq = min(first, second), max(first, second)
         self.stage = Stage.PARAMS
+        # Eight bytes, as Telegram's: a client may read them as a signed number.
         pq = (first * second).to_bytes(8, "big")
         return b"".join(
             (
@@ -366,9 +367,9 @@ def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]
 
 
 def _small_prime(generator: _random.Random) -> int:
-    """A prime of 30 or 31 bits: two of them make a pq below 2**63."""
+    """A prime of 27 or 28 bits: Telegram's have 31, and cost a client in Python twice the time to find."""
     while True:
-        number = generator.randrange(1 << 29, 1 << 31) | 1
+        number = generator.randrange(1 << 26, 1 << 28) | 1
         # Miller-Rabin with these bases has no false witness below 3.2e9.
         if all(_passes(number, base) for base in (2, 3, 5, 7)):
             return number

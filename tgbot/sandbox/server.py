@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import logging
 import os
 import random
 import time
@@ -11,35 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from telethon.tl import functions
-
-from . import commands, layers, methods
+from . import commands
 from .accounts import Bot
 from .authkey import AuthKey
 from .connection import Connection
 from .delivery import Delivery, Link
+from .dispatch import Dispatch
 from .exchange import Exchange, ServerKey
-from .faults import Faults, Plan
+from .faults import Faults
 from .outgoing import Request
-from .rpc import Caller, Later, Login, RpcError
+from .rpc import Caller, Login, RpcError
 from .session import DestroyKey, DestroySession, Session, session_id_of
 from .world import World
-
-#: Seconds that invokeAfterMsg waits for a call which has not come.
-_AFTER_SECONDS = 2.0
-_AFTER = (functions.InvokeAfterMsgRequest, functions.InvokeAfterMsgsRequest)
-_WRAPPERS = frozenset(
-    (
-        *_AFTER,
-        functions.InitConnectionRequest,
-        functions.InvokeWithLayerRequest,
-        functions.InvokeWithMessagesRangeRequest,
-        functions.InvokeWithoutUpdatesRequest,
-        functions.InvokeWithTakeoutRequest,
-    )
-)
-
-_log = logging.getLogger(__name__)
 
 
 class SandboxError(Exception):
@@ -81,16 +63,13 @@ class Sandbox:
         self.dc_id = self.world.dc_id
         self.key = ServerKey.generate() if key is None else key
         self.faults = Faults(self)
-        #: How often each method has been called, by the schema's names.
-        self.calls: Counter[str] = Counter()
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = time.time
         self._keys: dict[bytes, _Key] = {}
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
         self._delivery = Delivery(self.world, self.faults, self._clock)
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._waiting: dict[tuple[Link, int], list[Callable[[], None]]] = {}
+        self._dispatch = Dispatch(self.world, self.faults, self._delivery, self._bind)
         #: Set when the last connection is gone; there while somebody waits for it.
         self._quiet: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
@@ -107,6 +86,11 @@ class Sandbox:
     def public_key(self) -> str:
         """The PEM text of the key that clients know this server by."""
         return self.key.pem
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each method has been called, by the schema's names; may be cleared."""
+        return self._dispatch.counts
 
     @property
     def connections(self) -> int:
@@ -150,10 +134,7 @@ class Sandbox:
         server.close()
         if self._end is not None:
             self._end()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-        self._waiting.clear()
+        self._dispatch.reset()
         if self.drop():
             self._quiet = asyncio.Event()
             await self._quiet.wait()
@@ -228,7 +209,7 @@ class Sandbox:
             self._delivery.attach(link, connection)
         for event in link.session.receive(plain, self._clock()):
             if isinstance(event, Request):
-                self._request(link, event)
+                self._dispatch.request(link, event)
             elif isinstance(event, DestroySession):
                 self._destroy_session(link, event.session_id)
             elif isinstance(event, DestroyKey):
@@ -256,114 +237,6 @@ class Sandbox:
             del self._links[other.key]
         link.session.destroyed(session_id, known=known)
 
-    # Calls.
-
-    def _request(self, link: Link, request: Request) -> None:
-        try:
-            call = layers.decode(request.body, link.caller.login.layer)
-        except layers.DecodeError as error:
-            _log.warning("a call is refused: %s", error)
-            self._answer(link, request, RpcError(400, error.name))
-            return
-        self._call(link, request, call)
-
-    def _call(self, link: Link, request: Request, call: Any) -> None:
-        """Carries a call out, or lets it wait for those that it has to come after."""
-        inner = call
-        while type(inner) in _WRAPPERS:
-            if isinstance(inner, _AFTER):
-                after = [inner.msg_id] if isinstance(inner, _AFTER[0]) else inner.msg_ids
-                for msg_id in after:
-                    earlier = link.session.request(msg_id)
-                    if earlier is None or not earlier.answered:
-                        self._wait(link, request, call, msg_id)
-                        return
-                    if earlier.failed:
-                        self._answer(link, request, RpcError(400, "MSG_WAIT_FAILED"))
-                        return
-            inner = inner.query
-        name = method_name(type(inner))
-        self.calls[name] += 1
-        plan = self.faults.plan(name, link.caller.login.account)
-        if plan is None:
-            self._answer(link, request, self._invoke(link, call, inner))
-        else:
-            self._misbehave(link, request, plan, call, inner)
-
-    def _invoke(self, link: Link, call: Any, inner: Any) -> object:
-        answer: object
-        try:
-            before = self._delivery.before_call(link)
-            try:
-                if isinstance(inner, functions.auth.BindTempAuthKeyRequest):
-                    answer = self._bind(link, inner)
-                else:
-                    answer = methods.invoke(self.world, link.caller, call)
-            except RpcError as error:
-                answer = error
-            self._delivery.after_call(link, before)
-        except Exception:
-            # A defect in one method is that call's 500, as it would be at Telegram's.
-            _log.exception("%s failed", method_name(type(inner)))
-            answer = RpcError(500, "INTERNAL")
-        return answer
-
-    def _misbehave(self, link: Link, request: Request, plan: Plan, call: Any, inner: Any) -> None:
-        answer: object = plan.error
-        if plan.carried_out:
-            real = self._invoke(link, call, inner)
-            answer = real if plan.error is None else plan.error
-        if plan.cut:
-            if link.wire is not None:
-                link.wire.cut("told to, before an answer")
-        elif plan.delay:
-            link.held += 1
-            self._later(plan.delay, lambda: self._release(link, request, answer))
-        else:
-            self._answer(link, request, answer)
-
-    def _release(self, link: Link, request: Request, answer: object) -> None:
-        link.held -= 1
-        self._answer(link, request, answer)
-        self.writable(link)
-
-    def _answer(self, link: Link, request: Request, answer: object) -> None:
-        """Queues what a call came to: a value, an RpcError, or a Later that has to come first."""
-        if isinstance(answer, Later):
-            self._later(max(0.0, answer.expires - self.world.now()), answer.expire)
-            answer.then(lambda value: self._answer(link, request, value))
-            return
-        if isinstance(answer, RpcError):
-            link.session.fail(request, answer.code, answer.name)
-        else:
-            try:
-                link.session.answer(request, layers.encode(answer, link.caller.login.layer))
-            except layers.EncodeError as error:
-                _log.warning("an answer cannot be given: %s", error)
-                link.session.fail(request, 500, "INTERNAL")
-        self._delivery.flush_soon(link)
-        for go_on in self._waiting.pop((link, request.msg_id), ()):
-            go_on()
-
-    def _wait(self, link: Link, request: Request, call: Any, msg_id: int) -> None:
-        waiting = True
-
-        def go_on() -> None:
-            nonlocal waiting
-            if waiting:
-                waiting = False
-                self._call(link, request, call)
-
-        def give_up() -> None:
-            nonlocal waiting
-            if waiting:
-                waiting = False
-                self._answer(link, request, RpcError(400, "MSG_WAIT_TIMEOUT"))
-
-        self._waiting.setdefault((link, msg_id), []).append(go_on)
-        if link.session.request(msg_id) is None:
-            self._later(_AFTER_SECONDS, give_up)
-
     def _bind(self, link: Link, call: Any) -> bool:
         """auth.bindTempAuthKey: the temporary key takes over the login of the lasting one."""
         # What the client encrypted as a proof stays closed: on loopback nobody has to prove anything.
@@ -375,28 +248,6 @@ class Sandbox:
             if other.key[0] == link.key[0]:
                 other.caller.login = lasting.login
         return True
-
-    def _later(self, seconds: float, call: Callable[[], None]) -> None:
-        def run() -> None:
-            self._timers.discard(timer)
-            call()
-
-        timer = asyncio.get_running_loop().call_later(seconds, run)
-        self._timers.add(timer)
-
-
-_names: dict[type, str] = {}
-
-
-def method_name(request: type) -> str:
-    """The schema's name of a request class: SendMessageRequest is "messages.sendMessage"."""
-    name = _names.get(request)
-    if name is None:
-        space = request.__module__.rpartition(".")[2]
-        plain = request.__name__.removesuffix("Request")
-        plain = plain[:1].lower() + plain[1:]
-        name = _names[request] = plain if space == "functions" else f"{space}.{plain}"
-    return name
 
 
 def _check_loopback(host: str) -> None:

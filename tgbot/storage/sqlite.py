@@ -108,13 +108,15 @@ class SqliteRegistry(MemoryRegistry):
         unsaved = sorted(i for i in {**self._saving, **self._dirty} if i > after_id)
         stored = self._rows.after(after_id, access, self._passing)
         before = after_id
-        for user_id, text in heapq.merge(((i, None) for i in unsaved), stored, key=lambda row: row[0]):
+        for user_id, text in heapq.merge(((i, "") for i in unsaved), stored, key=lambda row: row[0]):
             if user_id == before:
                 continue
+            before = user_id
             user = self._recent.get(user_id)
+            if user is None and text == "":  # saved and let go of meanwhile
+                text = self._rows.one(user_id)
             if user is None and text is not None:
                 user = self._rows.user(user_id, text)
-            before = user_id
             if user is None or not user.met:
                 continue
             if access is None or judge(user.record, self._clock()).access is access:

@@ -1,0 +1,189 @@
+"""From a call's bytes to its answer: order, faults, methods, and answers that come later."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from telethon.tl import functions
+
+from . import layers, methods
+from .delivery import Delivery, Link
+from .faults import Faults, Plan
+from .outgoing import Request
+from .rpc import Later, RpcError
+from .world import World
+
+#: Seconds that invokeAfterMsg waits for a call which has not come.
+_AFTER_SECONDS = 2.0
+_AFTER = (functions.InvokeAfterMsgRequest, functions.InvokeAfterMsgsRequest)
+_WRAPPERS = frozenset(
+    (
+        *_AFTER,
+        functions.InitConnectionRequest,
+        functions.InvokeWithLayerRequest,
+        functions.InvokeWithMessagesRangeRequest,
+        functions.InvokeWithoutUpdatesRequest,
+        functions.InvokeWithTakeoutRequest,
+    )
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatch:
+    """Answers every call exactly once, unless a fault says otherwise; what fails is that call's RPC error.
+
+    `bind` carries out auth.bindTempAuthKey, which is about keys and not about the world.
+    """
+
+    def __init__(
+        self, world: World, faults: Faults, delivery: Delivery, bind: Callable[[Link, Any], bool]
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._world = world
+        self._faults = faults
+        self._delivery = delivery
+        self._bind = bind
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._waiting: dict[tuple[Link, int], list[Callable[[], None]]] = {}
+
+    def reset(self) -> None:
+        """Gives up whatever waits."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+
+    def request(self, link: Link, request: Request) -> None:
+        """Carries a call out and queues its answer in the session, now or later."""
+        try:
+            call = layers.decode(request.body, link.caller.login.layer)
+        except layers.DecodeError as error:
+            _log.warning("a call is refused: %s", error)
+            self._answer(link, request, RpcError(400, error.name))
+            return
+        self._call(link, request, call)
+
+    def _call(self, link: Link, request: Request, call: Any) -> None:
+        """Carries a call out, or lets it wait for those that it has to come after."""
+        inner = call
+        while type(inner) in _WRAPPERS:
+            if isinstance(inner, _AFTER):
+                after = [inner.msg_id] if isinstance(inner, _AFTER[0]) else inner.msg_ids
+                for msg_id in after:
+                    earlier = link.session.request(msg_id)
+                    if earlier is None or not earlier.answered:
+                        self._wait(link, request, call, msg_id)
+                        return
+                    if earlier.failed:
+                        self._answer(link, request, RpcError(400, "MSG_WAIT_FAILED"))
+                        return
+            inner = inner.query
+        name = method_name(type(inner))
+        self.counts[name] += 1
+        plan = self._faults.plan(name, link.caller.login.account)
+        if plan is None:
+            self._answer(link, request, self._invoke(link, call, inner))
+        else:
+            self._misbehave(link, request, plan, call, inner)
+
+    def _invoke(self, link: Link, call: Any, inner: Any) -> object:
+        answer: object
+        try:
+            before = self._delivery.before_call(link)
+            try:
+                if isinstance(inner, functions.auth.BindTempAuthKeyRequest):
+                    answer = self._bind(link, inner)
+                else:
+                    answer = methods.invoke(self._world, link.caller, call)
+            except RpcError as error:
+                answer = error
+            self._delivery.after_call(link, before)
+        except Exception:
+            # A defect in one method is that call's 500, as it would be at Telegram's.
+            _log.exception("%s failed", method_name(type(inner)))
+            answer = RpcError(500, "INTERNAL")
+        return answer
+
+    def _misbehave(self, link: Link, request: Request, plan: Plan, call: Any, inner: Any) -> None:
+        answer: object = plan.error
+        if plan.carried_out:
+            real = self._invoke(link, call, inner)
+            answer = real if plan.error is None else plan.error
+        if plan.cut:
+            if link.wire is not None:
+                link.wire.cut("told to, before an answer")
+            # Kept for the session, should the client come back with it.
+            self._answer(link, request, answer)
+        elif plan.delay:
+            link.held += 1
+            self._later(plan.delay, lambda: self._release(link, request, answer))
+        else:
+            self._answer(link, request, answer)
+
+    def _release(self, link: Link, request: Request, answer: object) -> None:
+        link.held -= 1
+        self._answer(link, request, answer)
+        if link.account is not None:
+            self._delivery.changed(link.account)
+
+    def _answer(self, link: Link, request: Request, answer: object) -> None:
+        """Queues what a call came to: a value, an RpcError, or a Later that has to come first."""
+        if isinstance(answer, Later):
+            self._later(max(0.0, answer.expires - self._world.now()), answer.expire)
+            answer.then(lambda value: self._answer(link, request, value))
+            return
+        if isinstance(answer, RpcError):
+            link.session.fail(request, answer.code, answer.name)
+        else:
+            try:
+                link.session.answer(request, layers.encode(answer, link.caller.login.layer))
+            except layers.EncodeError as error:
+                _log.warning("an answer cannot be given: %s", error)
+                link.session.fail(request, 500, "INTERNAL")
+        self._delivery.flush_soon(link)
+        for go_on in self._waiting.pop((link, request.msg_id), ()):
+            go_on()
+
+    def _wait(self, link: Link, request: Request, call: Any, msg_id: int) -> None:
+        waiting = True
+
+        def go_on() -> None:
+            nonlocal waiting
+            if waiting:
+                waiting = False
+                self._call(link, request, call)
+
+        def give_up() -> None:
+            nonlocal waiting
+            if waiting:
+                waiting = False
+                self._answer(link, request, RpcError(400, "MSG_WAIT_TIMEOUT"))
+
+        self._waiting.setdefault((link, msg_id), []).append(go_on)
+        if link.session.request(msg_id) is None:
+            self._later(_AFTER_SECONDS, give_up)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        def run() -> None:
+            self._timers.discard(timer)
+            call()
+
+        timer = asyncio.get_running_loop().call_later(seconds, run)
+        self._timers.add(timer)
+
+
+_names: dict[type, str] = {}
+
+
+def method_name(request: type) -> str:
+    """The schema's name of a request class: SendMessageRequest is "messages.sendMessage"."""
+    name = _names.get(request)
+    if name is None:
+        space = request.__module__.rpartition(".")[2]
+        plain = request.__name__.removesuffix("Request")
+        plain = plain[:1].lower() + plain[1:]
+        name = _names[request] = plain if space == "functions" else f"{space}.{plain}"
+    return name

@@ -1,0 +1,261 @@
+"""The listener: the login page, its callback, and `/healthz`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from tgbot.access import Evidence, Kind
+from tgbot.config import Login as Settings
+from tgbot.errors import ConfigError, StorageError
+from tgbot.locales import Texts
+from tgbot.sender import Sender
+from tgbot.users import Profile, UserRegistry
+from tgbot.web.greeting import Greeter
+from tgbot.web.login import Check, Login, Reason, RefusedLogin
+from tgbot.web.page import Page, chosen
+from tgbot.web.used import UsedLogins
+
+#: A checkpoint younger than this is young, and how long making one may take, in seconds.
+YOUNG: Final = 10.0
+SLOW: Final = 5.0
+#: How long a stop waits for answers under way, in seconds.
+_GRACE: Final = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An open listener: where it can be reached."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+class Health:
+    """Whether the bot is well: connected, with a checkpoint that is young, or made when asked.
+
+    An idle bot makes none, so an old one alone says nothing: then one is made, which proves that it can be.
+    However many ask, it is one at a time, and at most one in `YOUNG` seconds.
+    """
+
+    def __init__(
+        self,
+        connected: Callable[[], bool],
+        checkpoint: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connected = connected
+        self._checkpoint = checkpoint
+        self._clock = clock
+        self._made = float("-inf")
+        self._making = asyncio.Lock()
+
+    async def trouble(self) -> str:
+        """What is wrong in a few words, "" if all is well."""
+        if not self._connected():
+            return "not connected to Telegram"
+        try:
+            async with asyncio.timeout(SLOW), self._making:
+                if self._clock() - self._made > YOUNG:
+                    began = self._clock()
+                    await self._checkpoint()
+                    self._made = began
+        except TimeoutError:
+            return "a checkpoint takes too long"
+        except StorageError as error:
+            log.warning("no checkpoint can be made: %s", error)
+            return "no checkpoint can be made"
+        return ""
+
+
+class Pages:
+    """The answers to requests; everything but the three addresses below is 404, all but GET and HEAD 405."""
+
+    def __init__(
+        self,
+        *,
+        check: Check,
+        page: Page,
+        used: UsedLogins,
+        users: UserRegistry,
+        greeter: Greeter,
+        health: Health,
+        texts: Texts,
+        clock: Callable[[], float],
+        domain: str,
+    ) -> None:
+        self._check = check
+        self._page = page
+        self._used = used
+        self._users = users
+        self._greeter = greeter
+        self._health = health
+        self._texts = texts
+        self._clock = clock
+        self._domain = domain
+        #: Logins whose data is being taken in just now.
+        self._under_way: set[bytes] = set()
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application(middlewares=[web.middleware(self._guard)])
+        application.router.add_get("/", self._start)
+        application.router.add_get("/callback", self._callback)
+        application.router.add_get("/healthz", self._healthz)
+        application.on_response_prepare.append(self._harden)
+        return application
+
+    async def _start(self, request: web.Request) -> web.Response:
+        return _html(self._page.start(self._language(request)))
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        language = self._language(request)
+        try:
+            login = self._check(request.raw_path.partition("?")[2], self._clock())
+            if request.method == "HEAD":  # asks what would be, and changes nothing
+                return _html("")
+            await self._accept(login)
+        except RefusedLogin as refused:
+            log.info("a login was refused: %s", refused.reason.value)
+            return _html(self._page.refused(language, refused.reason.value, refused.field), 400)
+        greeted = await self._greeter.greet(login, language)
+        log.info("user %d logged in on %s (greeted: %s)", login.id, self._domain, greeted)
+        return _html(self._page.done(language, login.first_name, greeted=greeted))
+
+    async def _accept(self, login: Login) -> None:
+        """Record a login once; all of it is on disk when this returns. Raises RefusedLogin and StorageError.
+
+        Used up only after its evidence is on disk: killed between the two, it can be sent again, and what
+        it says again is the same.
+        """
+        if login.digest in self._under_way:
+            raise RefusedLogin(Reason.USED)
+        self._under_way.add(login.digest)
+        try:
+            if await self._used.has(login.digest):
+                raise RefusedLogin(Reason.USED)
+            user = self._users.record(login.id, Evidence(Kind.LOGIN, login.auth_date, detail=self._domain))
+            if user.last_seen:
+                # What is known from an update is more than the widget tells; only the way is new.
+                self._users.seen(user.profile, user.last_seen, "login")
+            else:
+                names = (login.username,) if login.username else ()
+                profile = Profile(login.id, login.first_name, login.last_name, names)
+                self._users.seen(profile, login.auth_date, "login")
+            await self._users.flush()
+            await self._used.add(login.digest, login.auth_date, self._clock())
+        finally:
+            self._under_way.discard(login.digest)
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        trouble = await self._health.trouble()
+        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    def _language(self, request: web.Request) -> str:
+        return chosen(self._texts, request.headers.get("Accept-Language", ""))
+
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        language = self._language(request)
+        try:
+            return await handler(request)
+        except web.HTTPMethodNotAllowed as refused:
+            allow = {"Allow": refused.headers["Allow"]}
+            return web.Response(text="GET or HEAD\n", status=405, headers=allow)
+        except web.HTTPException:
+            return _html(self._page.absent(language), 404)
+        except Exception:
+            # One visitor's trouble is not the next one's. Never the request in it: its address holds the hash.
+            log.exception("%s cannot be answered", request.path)
+            return _html(self._page.trouble(language), 500)
+
+    async def _harden(self, request: web.Request, response: web.StreamResponse) -> None:
+        # Telegram may look at the Referer for the site's domain, so the page with the button tells that much.
+        # The callback's address holds the login: it is told to nobody.
+        referrer = "strict-origin" if request.path == "/" else "no-referrer"
+        response.headers.update(
+            {
+                "Content-Security-Policy": self._page.policy,
+                "Referrer-Policy": referrer,
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+                "Vary": "Accept-Language",
+                "Server": "tgbot",
+            }
+        )
+
+
+@asynccontextmanager
+async def open_site(
+    settings: Settings,
+    *,
+    token: str,
+    name: str,
+    username: str,
+    used: Path,
+    users: UserRegistry,
+    sender: Sender,
+    texts: Texts,
+    knows: Callable[[int], bool],
+    connected: Callable[[], bool],
+    checkpoint: Callable[[], Awaitable[None]],
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Site]:
+    """Listens until the block is left; answers under way are finished then. `settings.listen` must be set.
+
+    `name` and `username` are the bot's; `used` is the file of used logins; `knows(user id)`: the session has
+    the user's access hash; `checkpoint()` puts everything on disk. Raises ConfigError where the address
+    cannot be listened on, and a StorageError.
+    """
+    assert settings.listen is not None
+    host, port = settings.listen
+    domain = urlsplit(settings.public).hostname or ""
+    async with AsyncExitStack() as stack:
+        logins = UsedLogins(used)
+        stack.callback(logins.close)
+        greeter = Greeter(users, sender, texts, domain=domain, knows=knows)
+        stack.push_async_callback(greeter.close)
+        pages = Pages(
+            check=Check(token, max_age=settings.max_age),
+            page=Page(texts, name=name, username=username, site=settings.public, widget=settings.widget),
+            used=logins,
+            users=users,
+            greeter=greeter,
+            health=Health(connected, checkpoint),
+            texts=texts,
+            clock=clock,
+            domain=domain,
+        )
+        # No access log: the address of the callback holds the login.
+        runner = web.AppRunner(pages.application(), access_log=None, shutdown_timeout=_GRACE)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            expected = f"an address of this machine that is free ({error.strerror or error})"
+            raise ConfigError("[login] listen", expected, value=str(settings.listen)) from error
+        site = Site(host, runner.addresses[0][1])
+        log.info("login page of %s on %s", domain, site.url)
+        yield site
+
+
+def _html(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
