@@ -181,8 +181,8 @@ class UserRegistryContract:
 
     async def test_a_first_message_is_first_again_when_it_is_replayed(self, registry: UserRegistry) -> None:
         assert registry.seen(ANN, 100, "message").is_first_message(10)
-        registry.finished(1, 10)
-        registry.finished(1, 20)
+        registry.opened(1, 10)
+        registry.opened(1, 20)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert user.is_first_message(10)

@@ -94,6 +94,10 @@ VARIABLES = {
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
     "TGBOT_GRACE_SECONDS": ("0", 0.0),
     "TGBOT_STORAGE_DIRECTORY": ("/var/lib/bot", Path("/var/lib/bot")),
+    "TGBOT_LOGIN_LISTEN": ("127.0.0.1:8080", Server("127.0.0.1", 8080)),
+    "TGBOT_LOGIN_SITE": ("https://Example.com/", "https://example.com"),
+    "TGBOT_LOGIN_MAX_AGE": ("3600", 3600),
+    "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
     "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
 }
 
@@ -127,6 +131,12 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
             "DIR/config.toml: [bot] concurrency = 'many': expected a whole number from",
         ),
         ("[bot]\nconcurrency = 0", "[bot] concurrency = 0: expected a whole number from 1 to 10000"),
+        ('[login]\nsite = "example.com"', "[login] site = 'example.com': expected the page's public address"),
+        ('[login]\nsite = "https://example.com/bot"', "expected the page's public address without a path"),
+        ('[login]\nsite = "http://example.com"', "(http is for this machine alone"),
+        ('[login]\nlisten = "8080"', '[login] listen = \'8080\': expected "host:port" to listen on'),
+        ('[login]\nwidget = "https://a.example/w.js; x"', "expected the address of a script"),
+        ("[login]\nmax_age = 59", "expected a whole number of seconds from 60 to 604800"),
         ("[bot]\nconcurrency = true", "[bot] concurrency = True: expected a whole number"),
         ("[bot]\nconcurrency = 2.5", "[bot] concurrency = 2.5: expected a whole number"),
         ("[bot]\nconcurency = 1", "[bot] concurency = 1: expected one of admins, "),

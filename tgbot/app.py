@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from tgbot.errors import BotRunningError, PluginError, SessionInUseError
 from tgbot.handlers import admin, evidence, help, start
 from tgbot.instance import InstanceLock
 from tgbot.locales import Texts
-from tgbot.peers import Peers
+from tgbot.peers import Peers, usernames_of
 from tgbot.sender import Sender
 from tgbot.session import DurableSession
 from tgbot.storage.sqlite import SqliteRegistry
@@ -119,6 +119,8 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             for built_in in (start, admin, help):
                 built_in.register(client, **parts)
             await client.start_updates()
+            if config.login.listen is not None:
+                await stack.enter_async_context(_login_page(config, bot, clock))
         yield bot
 
 
@@ -175,6 +177,27 @@ async def _serve(config: Config, stopping: asyncio.Event) -> None:
 async def _close(client: BotClient, grace: float) -> None:
     if not await client.stop(grace):
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
+
+
+def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> AbstractAsyncContextManager[Any]:
+    # Imported here: most bots have no login page, and aiohttp takes a tenth of a second.
+    from tgbot.web import open_site
+
+    me = bot.client.me
+    return open_site(
+        config.login,
+        token=config.telegram.credentials().bot_token,
+        name=me.first_name or "",
+        username=usernames_of(me)[0],
+        used=config.storage.logins,
+        users=bot.users,
+        sender=bot.sender,
+        texts=bot.texts,
+        knows=lambda user_id: bot.session.access_hash(user_id) is not None,
+        connected=bot.client.is_connected,
+        checkpoint=bot.client.checkpoint,
+        clock=clock,
+    )
 
 
 def _server(config: Config) -> Server | None:

@@ -104,7 +104,9 @@ def _site(value: object) -> object:
 
 def _script(value: object) -> object:
     # It becomes part of a header: nothing in it may end a directive there.
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*", value):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*", value
+    ):
         raise _refuse()
     return value
 
@@ -257,7 +259,8 @@ class Login(_Section):
     """The login page with Telegram's widget, and `/healthz` beside it; off while `listen` is empty."""
 
     listen: Annotated[Server | None, BeforeValidator(_server)] = Field(
-        default=None, description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no login page'
+        default=None,
+        description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page',
     )
     site: Annotated[str, BeforeValidator(_site)] = Field(
         default="", description='the page\'s public address without a path, such as "https://example.com"'

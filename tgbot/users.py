@@ -212,6 +212,9 @@ class UserRegistry(UserReader, Protocol):
     def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
         """Take in a /start with its payload, "" for none."""
 
+    def opened(self, user_id: int, message_id: int) -> None:
+        """A message of the user's came in; the first of them began the dialog. Service messages do not."""
+
     def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
         """This message of the dialog was handled to its end. The id may be a marked chat id, too.
 
@@ -297,14 +300,17 @@ class MemoryRegistry:
         self._dirty[user_id] = user
         return user
 
+    def opened(self, user_id: int, message_id: int) -> None:
+        user = self._users.get(user_id) or self._obtain(user_id)
+        if not user.first_message_id or message_id < user.first_message_id:
+            user.first_message_id = message_id
+            self._dirty[user_id] = user
+
     def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
         user = self._users.get(user_id) or self._obtain(user_id)
         if message_id > user.last_finished_id or own_id > user.last_own_id:
             user.last_finished_id = max(message_id, user.last_finished_id)
             user.last_own_id = max(own_id, user.last_own_id)
-            self._dirty[user_id] = user
-        if (not user.first_message_id or message_id < user.first_message_id) and user.met:
-            user.first_message_id = message_id
             self._dirty[user_id] = user
 
     def last_finished(self, user_id: int) -> int:

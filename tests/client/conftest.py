@@ -71,7 +71,7 @@ class Stage:
             self.finished.append((chat, message_id))
             self.last[chat] = max(self.last.get(chat, 0), message_id)
 
-        def outcome(request: Any, user_id: int, error: str | None) -> None:
+        def outcome(request: Any, user_id: int, error: str | None, at: int) -> None:
             self.outcomes.append((type(request).__name__, user_id, error))
 
         return Hooks(

@@ -563,6 +563,21 @@ def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
         Sandbox(host=host)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.7", "::1"])
+async def test_any_loopback_address_will_do(host: str, sandbox: Sandbox) -> None:
+    async with Sandbox(host=host, key=sandbox.key) as other:
+        # Without it Telethon puts Telegram's own address in the place of an IPv6 one.
+        client = plain_client(other, use_ipv6=":" in host)
+        await client.connect()
+        try:
+            config = await client(functions.help.GetConfigRequest())
+            addresses = {(option.ip_address, option.port) for option in config.dc_options}
+            assert (other.host, other.port) in addresses
+            assert "localhost" not in other.host
+        finally:
+            await client.disconnect()
+
+
 async def test_a_port_in_use_is_told(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError, match=f"port {sandbox.port}"):
         await Sandbox(port=sandbox.port, key=sandbox.key).start()

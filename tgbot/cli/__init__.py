@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from tgbot.cli import printed, sandbox, users
+from tgbot.cli import backup, printed, sandbox, users
 from tgbot.errors import TgbotError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def check(
     return finish(people.check(settings(context), text, json))
 
 
+commands.command("backup")(backup.backup)
 commands.command("sandbox")(sandbox.sandbox)
 commands.add_typer(users.commands, name="users")
 

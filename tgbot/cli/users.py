@@ -1,4 +1,4 @@
-"""`tgbot users …`: reads the registry, also while the bot runs."""
+"""`tgbot users …`: who is in the registry; all but import work while the bot runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgbot.access import Access
-from tgbot.cli import printed
+from tgbot.cli import exchange, printed
 
 if TYPE_CHECKING:
     from tgbot.users import User, UserReader
 
-commands = typer.Typer(help="Read the registry of everybody the bot has met; works while the bot runs.")
+commands = typer.Typer(help="Everybody the bot has met; all but import work while the bot runs.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
 
@@ -100,3 +100,7 @@ def _row(user: User, now: float) -> str:
     name = printed.clean(f"{user.first_name} {user.last_name}".strip()) or "-"
     language = printed.clean(user.chosen_language or user.language or "-")
     return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {printed.clean(names)}  {name}"
+
+
+commands.command("import")(exchange.import_users)
+commands.command("export")(exchange.export_users)

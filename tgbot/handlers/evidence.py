@@ -57,6 +57,7 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
             known_by(record(user_id, Evidence(Kind.MESSAGE, at)), "message")
         else:
             known_by(users.payload(user_id, payload, at, said.id), "message")
+        users.opened(user_id, said.id)
 
     def in_group(update: Any) -> None:
         author = getattr(update.message, "from_id", None)
@@ -69,6 +70,7 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
         if not update.out:
             at = seconds(update.date)
             known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), "message")
+            users.opened(update.user_id, update.id)
 
     def stopped(update: Any) -> None:
         kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED

@@ -138,3 +138,40 @@ moment = { $ago } ({ $date })
 ## News for admins
 
 lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected: some messages, blocks and unblocks of that time are lost for good. /check tells the truth about a single person.
+
+## Login
+
+login-title = Log in with { $bot }
+login-why = One press, and { $domain } knows who you are. No new password, no form.
+login-no-script = The button needs JavaScript, which is switched off in this browser.
+login-gives-name = Your name, username and picture are shown to this page.
+login-gives-writing = { $bot } may write to you, if you leave that ticked. You can block it at any time.
+login-gives-no-more = Your phone number and your chats stay with Telegram.
+login-instead = Or open the chat in Telegram:
+login-footer = { $domain } · Telegram asks you before anything is passed on.
+login-done = Hello, { $name }!
+login-done-nameless = You are logged in
+login-done-greeted = You are logged in on { $domain }, and { $bot } has just written to you.
+login-done-open = You are logged in on { $domain }. { $bot } may not write to you yet: open the chat and press Start.
+login-open-chat = Open the chat
+login-again = Log in again
+login-to-start = To the login page
+login-absent = There is nothing here
+login-trouble = Something went wrong on our side, and your login was not taken. Please try again in a moment.
+login-refused = That login was not accepted
+login-refused-unreadable = The address of this page is damaged: it cannot be read as a login. Nothing was recorded.
+login-refused-unknown = The login has a field that Telegram does not send: “{ $field }”. Nothing was recorded.
+login-refused-twice = The login names “{ $field }” twice. Nothing was recorded.
+login-refused-missing = The login lacks “{ $field }”. Nothing was recorded.
+login-refused-malformed = The login’s “{ $field }” is not what it can be. Nothing was recorded.
+login-refused-forged = Telegram’s signature does not fit this login: it was altered, or made for another bot. Nothing was recorded.
+login-refused-old = This login is too old. Nothing was recorded.
+login-refused-future = This login is dated in the future: some clock is wrong. Nothing was recorded.
+login-refused-used = This login was used already; each works once. If that was you, you are logged in.
+login-hello = Hello, { $name }! You have just logged in on { $domain }. { login-hello-more }
+login-hello-nameless = Hello! You have just logged in on { $domain }. { login-hello-more }
+login-hello-more =
+    So I may write to you, and you to me.
+    If that was not you, block me here and log out of that site in Telegram: Settings → Privacy → Logged in with Telegram.
+
+    /help shows what I understand.

@@ -56,8 +56,7 @@ class Sandbox:
         key: ServerKey | None = None,
         seed: int | None = None,
     ) -> None:
-        _check_loopback(host)
-        self.host = host
+        self.host = _loopback(host)
         self.port = port
         self.world = World(seed=seed, dc_id=dc_id) if world is None else world
         self.dc_id = self.world.dc_id
@@ -250,12 +249,16 @@ class Sandbox:
         return True
 
 
-def _check_loopback(host: str) -> None:
+def _loopback(host: str) -> str:
+    """The address that a name or address of this machine itself stands for."""
+    if host == "localhost":
+        # One socket, not one for each address family on a port of its own.
+        return "127.0.0.1"
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        if ipaddress.ip_address(host).is_loopback:
+            return host
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise SandboxError(
-            f"the sandbox listens on loopback only, not on {host}: anybody could log in to it (try 127.0.0.1)"
-        )
+        pass
+    raise SandboxError(
+        f"the sandbox listens on loopback only, not on {host}: anybody could log in to it (try 127.0.0.1)"
+    )

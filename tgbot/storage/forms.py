@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -33,16 +34,16 @@ class Form(StrEnum):
 
 
 class UnknownFormError(TgbotError):
-    """{path} is no file of users: expected a Telethon session, JSON (an object or an id a line, or one list of \
-them), or CSV with a header that names id."""
+    """{path} is no file of users: expected a Telethon session, JSON (an object or an id a line, or one list \
+of them), or CSV with a header that names id."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path=path)
 
 
 class NobodysSessionError(TgbotError):
-    """The session {path} does not say whose it is, and access hashes are of use to their own bot only. If it \
-was this bot's: --same-bot"""
+    """The session {path} does not say whose it is, and access hashes are of use to their own bot only. If \
+it is this bot's: --same-bot"""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path=path)
@@ -132,7 +133,8 @@ class UserFile:
 
         def lines() -> Iterator[str]:
             nonlocal at
-            for at, line in self._lines(refused):
+            for number, line in self._lines(refused):
+                at = number
                 yield line
 
         rows = csv.reader(lines(), delimiter=self._delimiter)
@@ -148,9 +150,10 @@ class UserFile:
             if names is None:
                 names = [name.strip().lower() for name in row] if any(row) else None
             elif any(row):
+                if len(row) > len(names):
+                    refused(at, "more cells than the header names")
+                    continue
                 try:
-                    if len(row) > len(names):
-                        raise EntryError("more cells than the header names")
                     yield from_cells(dict(zip(names, row, strict=False)), self._now, self._bot_id)
                 except EntryError as error:
                     refused(at, str(error))
@@ -176,9 +179,10 @@ class UserFile:
                     refused(number, "not UTF-8")
 
     def _of_array(self, refused: Refused) -> Iterator[Entry]:
-        with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        with self.path.open("rb") as raw:
+            file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
             for number, value in _array(file, refused):
-                self.done = file.buffer.tell()
+                self.done = raw.tell()
                 yield from self._of_value(value, number, refused)
 
 
@@ -192,41 +196,42 @@ def _header(line: str, delimiter: str) -> list[str]:
 def _array(file: IO[str], refused: Refused) -> Iterator[tuple[int, Any]]:
     """The values of a JSON array with their lines; what follows a value that is none cannot be read."""
     decode = json.JSONDecoder().raw_decode
-    text, at, number, ended = "", 0, 1, False
-    wanted = "["
+    text, at, line, ended = "", 0, 1, False
+    wanted = "["  # what has to come next; "" for a value
     while True:
-        here = _BLANK.match(text, at).end()  # type: ignore[union-attr]  # matches anything
-        value: Any = None
-        end = here
-        if wanted and here < len(text):
-            if text[here] in wanted:
-                number += text.count("\n", at, here)
-                at = here + 1
-                if text[here] == "]":
-                    return
-                wanted = ""
-                continue
-            refused(number + text.count("\n", at, here), "not JSON; the rest cannot be read")
+        here = _after_blank(text, at)
+        line += text.count("\n", at, here)
+        at = here
+        if at < len(text) and text[at] == "]" and wanted != "[":
             return
-        if not wanted and here < len(text):
-            if text[here] == "]":
+        if at < len(text) and wanted:
+            if text[at] not in wanted:
+                refused(line, "not JSON; the rest cannot be read")
                 return
+            at, wanted = at + 1, ""
+            continue
+        if at < len(text):
             try:
-                value, end = decode(text, here)
+                value, end = decode(text, at)
             except (ValueError, RecursionError):
-                if ended or len(text) - here > _LONGEST:
-                    refused(number + text.count("\n", at, here), "not JSON; the rest cannot be read")
+                if ended or len(text) - at > _LONGEST:
+                    refused(line, "not JSON; the rest cannot be read")
                     return
-            # A number at the edge may go on behind it.
-            if end > here and (end < len(text) or ended):
-                number += text.count("\n", at, here)
-                yield number, value
-                number += text.count("\n", here, end)
-                at, wanted = end, ",]"
-                continue
+            else:
+                # A number at the edge may go on behind it.
+                if end < len(text) or ended:
+                    yield line, value
+                    line += text.count("\n", at, end)
+                    at, wanted = end, ","
+                    continue
         if ended:
-            refused(number, "the list does not end")
+            refused(line, "the list does not end")
             return
         more = file.read(_CHUNK)
         ended = not more
         text, at = text[at:] + more, 0
+
+
+def _after_blank(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    return at if match is None else match.end()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from telethon.sessions.sqlite import SQLiteSession
 
-from tgbot.errors import SessionDamagedError
+from tgbot.errors import SessionDamagedError, StorageFailedError, StorageFullError
 from tgbot.session import DurableSession
 from tgbot.sessionfile import OUR_TABLES, Changes, Peer, make_private, write
 
@@ -66,9 +66,9 @@ class Peers:
         """How many rows `iterate` gives."""
         return int(self._select("SELECT count(*) FROM entities WHERE id <> 0")[0][0])
 
-    def iterate(self) -> Iterator[tuple[int, Peer]]:
-        """Every peer in order of marked ids, a page at a time."""
-        after = -(2**63)
+    def iterate(self, above: int = -(2**63)) -> Iterator[tuple[int, Peer]]:
+        """Every peer with a greater marked id, in their order, a page at a time."""
+        after = above
         while True:
             rows = self._select(
                 f"SELECT id, {self._chosen} FROM entities WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?",
@@ -145,6 +145,7 @@ class PeerWriter:
             self._at = int(session.value("checkpoint_at") or 0)
         finally:
             session.close()
+        self._path = path
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         self._connection.execute("PRAGMA synchronous=FULL")
 
@@ -161,8 +162,13 @@ class PeerWriter:
         owners: dict[str, int] = {}
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
-        # The update state stays, and with it the time of the checkpoint it is of.
-        write(self._connection, Changes(peers, owners), None, self._at)
+        try:
+            # The update state stays, and with it the time of the checkpoint it is of.
+            write(self._connection, Changes(peers, owners), None, self._at)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StorageFullError(self._path) from error
+            raise StorageFailedError(self._path, str(error)) from error
 
 
 def make_session(path: Path, bot_id: int | None, peers: Iterable[tuple[int, Peer]]) -> int:

@@ -66,11 +66,12 @@ class Page:
 
     def done(self, language: str, name: str, *, greeted: bool) -> str:
         """The page after a login: the bot wrote to them, or they open the chat themselves."""
-        say = self._sayings(language, name=plain(name))
+        name = plain(name)
+        say = self._sayings(language, name=name)
         words = "login-done-greeted" if greeted else "login-done-open"
         link = self._chat if greeted else start_link(self._username, "login")
         body = f'<p>{say(words)}</p><a class="button" href="{link}">{say("login-open-chat")}</a>'
-        return self._page(language, "done", "✓", say("login-done"), body)
+        return self._page(language, "done", "✓", say("login-done" if name else "login-done-nameless"), body)
 
     def refused(self, language: str, reason: str, field: str = "") -> str:
         """The page that says why a login was not accepted."""

@@ -182,7 +182,7 @@ class Pages:
         except web.HTTPException:
             return _html(self._page.absent(language), 404)
         except Exception:
-            # One visitor's trouble is not the next one's. Never the request in it: its address holds the hash.
+            # One visitor's trouble is not the next one's. The path alone: what follows it holds the hash.
             log.exception("%s cannot be answered", request.path)
             return _html(self._page.trouble(language), 500)
 

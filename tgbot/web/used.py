@@ -1,4 +1,4 @@
-"""Which login data has been used: on disk, so that neither a restart nor a forgotten user lets it in again."""
+"""Which login data has been used: on disk, so that neither a restart nor `/forget` lets it in again."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""`tgbot backup`: copies of the bot's files, while it runs or not."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tgbot.cli import printed, progress
+
+
+def backup(
+    context: typer.Context,
+    target: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to put the copies; made if it is not there.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> int:
+    """Copy session and registry to DIR, also while the bot runs.
+
+    Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is the
+    bot: keep the copies as safe as the originals (they are readable by their owner only).
+    """
+    from tgbot.cli import settings
+    from tgbot.errors import StorageFailedError
+    from tgbot.storage.backup import backup as copy
+
+    storage = settings(context).storage
+    # The session first: a registry ahead of the update state is harmless, one behind it is not.
+    files = [file for file in (storage.session, storage.registry) if file.exists()]
+    if not files:
+        raise StorageFailedError(storage.directory, "there is neither a session nor a registry in it")
+    try:
+        with progress.shown("copying", len(files)) as done:
+            copies = copy(files, target, lambda file, share: done(files.index(file) + share))
+    except FileExistsError:
+        raise StorageFailedError(target, "it is a file") from None
+    if json:
+        printed.as_json({"copies": [str(path) for path in copies]})
+        return 0
+    for path in copies:
+        printed.line(f"{path}  {path.stat().st_size:,} bytes")
+    home = shlex.quote(str(storage.directory))
+    beside = " ".join(f"{home}/{file.name}{end}" for file in files for end in ("-wal", "-shm"))
+    printed.line("To restore: stop the bot,")
+    printed.line(f"  rm -f {beside}")
+    printed.line(f"  cp -p {' '.join(shlex.quote(str(path)) for path in copies)} {home}/")
+    printed.line("and start it: what came since then Telegram hands out again.")
+    return 0

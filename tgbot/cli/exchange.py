@@ -1,0 +1,180 @@
+"""`tgbot users import` and `tgbot users export`: everybody the bot knows, in and out of files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tgbot.cli import printed, progress
+from tgbot.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
+
+if TYPE_CHECKING:
+    from tgbot.config import Config
+    from tgbot.storage.imports import Summary
+
+FORMS = ("json", "csv", "session")
+
+
+def import_users(
+    context: typer.Context,
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", exists=True, dir_okay=False, readable=True, help="Users of this same bot."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    same_bot: Annotated[
+        bool, typer.Option("--same-bot", help="Take a session that does not say whose it is for this bot's.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> int:
+    """Take in users from a file. The bot must not run meanwhile (for --dry-run it may).
+
+    FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, an object or an id a line or
+    one list of them; or CSV with a header that names id. "users export" writes all three, and its --help says
+    what the fields are; only the id is needed, fields of other names are left aside.
+
+    Nothing is overwritten by older knowledge, and nothing is counted as permission to write but evidence. A
+    file that names no bot is taken for this one's; what is another bot's is refused. Lines that cannot be read
+    are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
+    """
+    from tgbot.cli import settings
+    from tgbot.instance import InstanceLock
+
+    config = settings(context)
+    bot_id = _bot_id(config)
+    if bot_id is None:
+        raise CredentialsMissingError(["TGBOT_BOT_TOKEN"])
+    try:
+        with nullcontext() if dry_run else InstanceLock(config.storage.session):
+            return _take_in(config, path, bot_id, dry=dry_run, same_bot=same_bot, json=json)
+    except SessionInUseError:
+        raise BotRunningError("An import", "stop it first") from None
+
+
+def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bool, json: bool) -> int:
+    from tgbot.storage.forms import UserFile
+    from tgbot.storage.imports import Summary, take_in
+
+    now, summary = int(time.time()), Summary()
+    file = UserFile(path, bot_id, now, same_bot=same_bot)
+    interrupted = False
+    try:
+        with progress.shown(path.name, file.size) as done:
+            take_in(
+                file,
+                session=config.storage.session,
+                registry=config.storage.registry,
+                bot_id=bot_id,
+                now=now,
+                summary=summary,
+                dry=dry,
+                progress=done,
+            )
+    except KeyboardInterrupt:
+        interrupted = True
+    for line, reason in summary.refusals:
+        printed.complain(f"{path}:{line}: {reason}")
+    if summary.refused > len(summary.refusals):
+        printed.complain(f"{path}: and {summary.refused - len(summary.refusals):,} more like these")
+    _report(summary, dry=dry, json=json)
+    if interrupted:
+        printed.complain("interrupted; what is counted here is done, and doing it again does the rest")
+        return 130
+    if not summary.read:
+        printed.complain(f"{path}: there is nobody in it that can be read")
+        return 1
+    return 0
+
+
+def _report(summary: Summary, *, dry: bool, json: bool) -> None:
+    counts = {
+        "read": summary.read,
+        "new": summary.new,
+        "changed": summary.changed,
+        "unchanged": summary.unchanged,
+        "access_hashes": summary.peers,
+        "refused": summary.refused,
+    }
+    if json:
+        printed.as_json({**counts, "dry_run": dry})
+        return
+    if dry:
+        printed.line("Nothing was changed. It would be:")
+    for name, number in counts.items():
+        printed.line(f"{name.replace('_', ' '):<13} {number:>9,}")
+
+
+def export_users(
+    context: typer.Context,
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help='The file to make; "-" is standard output.')
+    ] = Path("-"),
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="json|csv|session", help="Without it as FILE's name ends, else json."
+        ),
+    ] = None,
+) -> int:
+    """Write everybody the bot has met to a file that "users import" takes; works while the bot runs.
+
+    json is an object a line: id, bot_id, the profile (first_name, last_name, usernames, profile_language,
+    premium, bot, deleted, last_seen), language, known_by, payloads, message ids, evidence (kind → first and
+    last [at, qts, until, detail]), preferences, access_hash and when it was seen (hash_seen). Times are unix
+    seconds. csv has the same in columns, with JSON in the cells of known_by, evidence, history and preferences.
+    session is a Telethon session without a login: ids, access hashes, usernames, names.
+
+    All three hold access hashes, so the file is made readable by its owner only. A file that is there is not
+    replaced.
+    """
+    from tgbot.cli import settings
+    from tgbot.storage.exports import rows, write_file, write_text
+    from tgbot.storage.forms import Form
+    from tgbot.storage.sessions import Peers
+    from tgbot.storage.sqlite import open_readonly
+
+    chosen = form or (target.suffix[1:] if target.suffix[1:] in FORMS else "json")
+    if chosen not in FORMS:
+        raise typer.BadParameter(f"{chosen!r} is not one of json, csv, session", param_hint="'--format'")
+    if target == Path("-") and chosen == "session":
+        raise typer.BadParameter("a session needs a FILE", param_hint="'FILE'")
+    config = settings(context)
+    with ExitStack() as stack:
+        users = stack.enter_context(closing(open_readonly(config.storage.registry)))
+        session = config.storage.session
+        peers = stack.enter_context(Peers(session)) if session.exists() else None
+        bot_id = (peers.bot_id() if peers is not None else None) or config.telegram.bot_id
+        total = users.count().total
+        entries = rows(users, peers)
+        if target == Path("-"):
+            sys.stdout.reconfigure(errors="surrogatepass")  # type: ignore[union-attr]  # it is a real stream
+            write_text(sys.stdout, Form(chosen), entries, bot_id)
+            return 0
+        with progress.shown(target.name, total) as done:
+            counted = (row for number, row in enumerate(entries, 1) if done(number) is None)
+            count = write_file(target, Form(chosen), counted, bot_id)
+    printed.line(f"{target}  {count:,} users")
+    return 0
+
+
+def _bot_id(config: Config) -> int | None:
+    """Whose the files are: what the session says, which has to agree with the token, or else the token."""
+    from tgbot.storage.sessions import Peers
+
+    wanted, session = config.telegram.bot_id, config.storage.session
+    if not session.exists():
+        return wanted
+    with Peers(session) as peers:
+        found = peers.bot_id()
+    if found is not None and wanted is not None and found != wanted:
+        raise WrongBotError(session, found, wanted)
+    return found or wanted

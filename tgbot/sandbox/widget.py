@@ -1,0 +1,266 @@
+"""Telegram's part of the Login Widget: script, button, dialog and confirmation, over HTTP on loopback.
+
+What a browser meets is what telegram.org and oauth.telegram.org give it: the script puts a frame with a button
+into the page; the button opens a window, in which somebody logs in to Telegram, confirms, and may let the bot
+write to them; the signed data goes from the window to the frame to the page, and there to the site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final, Self
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from .accounts import Account
+from .rpc import RpcError
+from .world import FOREVER, World
+
+SCRIPT: Final = "/js/telegram-widget.js"
+_COOKIE: Final = "logged_in"
+
+_SCRIPT_TEXT: Final = """\
+(function (script) {
+  var origin = new URL(script.src).origin;
+  var asked = new URLSearchParams({origin: location.origin, return_to: location.href});
+  ['size', 'userpic', 'radius', 'request_access', 'lang'].forEach(function (name) {
+    var value = script.getAttribute('data-' + name.replace('_', '-'));
+    if (value) asked.set(name, value);
+  });
+  var frame = document.createElement('iframe');
+  frame.id = 'telegram-login-' + script.getAttribute('data-telegram-login');
+  frame.src = origin + '/embed/' + script.getAttribute('data-telegram-login') + '?' + asked;
+  frame.width = '238px';
+  frame.height = '40px';
+  frame.style.border = 'none';
+  frame.style.overflow = 'hidden';
+  frame.setAttribute('scrolling', 'no');
+  script.parentNode.insertBefore(frame, script);
+  script.parentNode.removeChild(script);
+  addEventListener('message', function (event) {
+    if (event.source !== frame.contentWindow || event.origin !== origin) return;
+    var said = JSON.parse(event.data);
+    if (said.event !== 'auth_user') return;
+    var user = said.auth_data, call = script.getAttribute('data-onauth');
+    if (call) return void new Function('user', call)(user);
+    var there = document.createElement('a');
+    there.href = script.getAttribute('data-auth-url');
+    var pairs = Object.keys(user).map(function (key) { return key + '=' + encodeURIComponent(user[key]); });
+    location.href = there.href + (there.href.indexOf('?') < 0 ? '?' : '&') + pairs.join('&');
+  });
+})(document.currentScript);
+"""
+
+_FRAME: Final = """\
+<button id="login">{label}</button>
+<script>
+addEventListener('message', function (event) {{
+  if (event.origin !== location.origin) return;
+  parent.postMessage(JSON.stringify({{event: 'auth_user', auth_data: event.data}}), {origin});
+}});
+document.getElementById('login').onclick = function () {{
+  open({dialog}, 'telegram_oauth', 'width=550,height=470');
+}};
+</script>
+"""
+_LOGIN: Final = """\
+<h1>Telegram</h1>
+<p>Phone number or @username of somebody in this sandbox.</p>
+<form method="post"><input name="who" autofocus required><button id="next">Next</button></form>
+<p class="wrong">{wrong}</p>
+"""
+_CONFIRM: Final = """\
+<h1>{domain}</h1>
+<p>asks for your name, username and picture, {name}, through <b>{bot}</b>.</p>
+<form method="post">{ask}
+<p><button id="accept" name="answer" value="accept">Accept</button>
+<button id="cancel" name="answer" value="cancel">Cancel</button></p></form>
+<form method="post"><button id="leave" name="answer" value="leave">I am not {name}</button></form>
+"""
+_ASK: Final = '<label><input type="checkbox" name="write" checked> Let {bot} write to me</label>'
+_ANSWER: Final = """\
+<script>
+var user = {user};
+if (user && opener) opener.postMessage(user, location.origin);
+close();
+</script>
+"""
+_LOOK: Final = """\
+body { margin: 0; font: 15px sans-serif; text-align: center } h1 { font-size: 22px }
+button { height: 40px; padding: 0 20px; border: 0; border-radius: 12px; background: #54a9eb; color: #fff;
+font: 500 16px sans-serif } input:not([type=checkbox]) { height: 36px; margin-right: 6px }
+.wrong { color: #c00 }
+"""
+
+
+def signed(token: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with their hash, as core.telegram.org/widgets/login has it: what a site receives."""
+    lines = "\n".join(sorted(f"{name}={value}" for name, value in fields.items()))
+    key = hashlib.sha256(token.encode()).digest()
+    return {**fields, "hash": hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()}
+
+
+class Widget:
+    """`async with Widget(world) as widget`: then `widget.script` is what stands for Telegram's script.
+
+    It listens on 127.0.0.1 and asks nobody for a code. A site is served once `set_domain` named it.
+    """
+
+    def __init__(self, world: World, *, port: int = 0) -> None:
+        self.world = world
+        self.port = port
+        self._domains: dict[int, str] = {}
+        self._browsers: dict[str, int] = {}
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        application = web.Application()
+        application.router.add_get(SCRIPT, self._script)
+        application.router.add_get("/embed/{bot}", self._embed)
+        application.router.add_get("/auth", self._dialog)
+        application.router.add_post("/auth", self._answer)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def script(self) -> str:
+        """The script's address."""
+        return f"{self.url}{SCRIPT}?22"
+
+    def set_domain(self, bot_id: int, domain: str) -> None:
+        """Links a domain to a bot, as BotFather's /setdomain does; it has one at a time."""
+        self._domains[bot_id] = domain
+
+    def log_in(self, bot_id: int, user_id: int, *, write: bool = True) -> dict[str, Any]:
+        """What happens at Telegram when somebody confirms: write access if given, and the signed data."""
+        bot, user = self.world.accounts[bot_id], self.world.accounts[user_id]
+        if write and not self._may_write(bot, user):
+            self.world.allow(bot_id, user_id, domain=self._domains[bot_id])
+        fields = {
+            "id": user.id,
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "username": user.usernames[0] if user.usernames else "",
+            "auth_date": self.world.date(),
+        }
+        assert bot.token is not None
+        return signed(bot.token, {name: value for name, value in fields.items() if value})
+
+    # What browsers ask for.
+
+    async def _script(self, request: web.Request) -> web.Response:
+        return web.Response(text=_SCRIPT_TEXT, content_type="application/javascript")
+
+    async def _embed(self, request: web.Request) -> web.Response:
+        bot = self._bot(request.match_info["bot"])
+        origin = request.query.get("origin", "")
+        # Telegram has looked at either; a page has to be good for both.
+        referrer = urlsplit(request.headers.get("Referer", ""))
+        if bot is None or not self._belongs(bot, origin) or not self._belongs(bot, referrer.geturl()):
+            return _page("Bot domain invalid", 400)
+        user = self._user(request)
+        asked = {name: request.query[name] for name in ("request_access", "lang") if name in request.query}
+        dialog = f"/auth?{urlencode({'bot_id': bot.id, 'origin': origin, 'embed': 1} | asked)}"
+        label = f"Log in as {user.first_name}" if user else "Log in with Telegram"
+        page = _page(_FRAME.format(label=escape(label), origin=_js(origin), dialog=_js(dialog)))
+        page.headers["Content-Security-Policy"] = f"frame-ancestors {origin}"
+        return page
+
+    async def _dialog(self, request: web.Request) -> web.Response:
+        bot = self._asking(request)
+        if bot is None:
+            return _page("Bot domain invalid", 400)
+        user = self._user(request)
+        if user is None:
+            return _page(_LOGIN.format(wrong=""))
+        words = {"bot": escape(bot.name), "name": escape(user.first_name), "domain": self._domains[bot.id]}
+        wanted = request.query.get("request_access") == "write" and not self._may_write(bot, user)
+        return _page(_CONFIRM.format(ask=_ASK.format(**words) if wanted else "", **words))
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        bot = self._asking(request)
+        if bot is None:
+            return _page("Bot domain invalid", 400)
+        form = await request.post()
+        user, answer = self._user(request), form.get("answer")
+        if answer == "leave":
+            left = web.HTTPSeeOther(request.rel_url)
+            left.del_cookie(_COOKIE)
+            raise left
+        if user is None:
+            return self._enter(request, str(form.get("who", "")))
+        if answer != "accept":
+            return _page(_ANSWER.format(user="null"))
+        data = self.log_in(bot.id, user.id, write="write" in form)
+        return _page(_ANSWER.format(user=_js(data)))
+
+    def _enter(self, request: web.Request, who: str) -> web.Response:
+        user = self._find(who)
+        if user is None:
+            return _page(_LOGIN.format(wrong=f"Nobody here is “{escape(who)}”."))
+        browser = secrets.token_urlsafe()
+        self._browsers[browser] = user.id
+        entered = web.HTTPSeeOther(request.rel_url)
+        entered.set_cookie(_COOKIE, browser, httponly=True, samesite="Lax")
+        raise entered
+
+    # Who and what they mean.
+
+    def _may_write(self, bot: Account, user: Account) -> bool:
+        return user.id in bot.started or bot.allowed.get(user.id) == FOREVER
+
+    def _asking(self, request: web.Request) -> Account | None:
+        """The bot that a dialog is for, if the site is its own."""
+        number = request.query.get("bot_id", "")
+        bot = self.world.accounts.get(int(number)) if number.isdecimal() else None
+        allowed = bot is not None and bot.is_bot and self._belongs(bot, request.query.get("origin", ""))
+        return bot if allowed else None
+
+    def _belongs(self, bot: Account, origin: str) -> bool:
+        return bot.id in self._domains and urlsplit(origin).hostname == self._domains[bot.id]
+
+    def _bot(self, username: str) -> Account | None:
+        marked = self.world.accounts.holder(username)
+        account = self.world.accounts.get(marked) if marked is not None and marked > 0 else None
+        return account if account is not None and account.is_bot else None
+
+    def _user(self, request: web.Request) -> Account | None:
+        user_id = self._browsers.get(request.cookies.get(_COOKIE, ""))
+        user = self.world.accounts.get(user_id) if user_id is not None else None
+        return None if user is None or user.deleted else user
+
+    def _find(self, who: str) -> Account | None:
+        who = who.strip().removeprefix("@")
+        try:
+            known = self.world.accounts.by_phone(self.world.accounts.phone(who))
+        except RpcError:
+            holder = self.world.accounts.holder(who)
+            known = self.world.accounts.get(holder) if holder is not None and holder > 0 else None
+        return None if known is None or known.is_bot or known.deleted else known
+
+
+def _js(value: object) -> str:
+    """A value as JavaScript that may stand in a page."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _page(body: str, status: int = 200) -> web.Response:
+    text = f'<!doctype html><meta charset="utf-8"><title>Telegram</title><style>{_LOOK}</style>{body}'
+    return web.Response(text=text, status=status, content_type="text/html")
