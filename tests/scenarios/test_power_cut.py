@@ -34,7 +34,7 @@ _STRACE = (
     *("-e", "trace=pwrite64,fsync,fdatasync,ftruncate"),
     f"--inject=fsync,fdatasync:delay_enter={_HELD}",
 )
-CUTS = 120
+CUTS = 80
 
 
 def _strace_works() -> bool:
@@ -198,7 +198,7 @@ async def run_traced(site: Site, messages: int) -> tuple[Load, list[str], int]:
     Returns the load, the trace, and how many lines of it belong to the start-up.
     """
     trace = site.directory / "trace"
-    load = Load(site, 150.0)
+    load = Load(site, 500.0)
     process = await site.spawn(*_STRACE, "-o", str(trace))
     await process.up()
     begun = len(trace.read_text().splitlines())
@@ -254,7 +254,7 @@ async def test_after_a_power_cut_at_any_instant_the_state_is_never_past_the_user
     print(f"seed {seed}")
     chance = random.Random(seed)
     async with open_site(tmp_path, seed) as site:
-        load, lines, begun = await run_traced(site, 500)
+        load, lines, begun = await run_traced(site, 3000)
         assert await asyncio.to_thread(cuts, site, lines, begun, chance) == []
         # The same with a registry whose fsyncs do nothing: this is what it would look like.
         assert await asyncio.to_thread(cuts, site, lines, begun, chance, ignored=site.registry.name)
