@@ -20,8 +20,8 @@ def backup(
 ) -> int:
     """Copy session and registry to DIR, also while the bot runs.
 
-    Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is the
-    bot: keep the copies as safe as the originals (they are readable by their owner only).
+    Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is
+    the bot: keep the copies as safe as the originals (they are readable by their owner only).
     """
     from tgbot.cli import settings
     from tgbot.errors import StorageFailedError

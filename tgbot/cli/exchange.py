@@ -38,13 +38,13 @@ def import_users(
 ) -> int:
     """Take in users from a file. The bot must not run meanwhile (for --dry-run it may).
 
-    FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, an object or an id a line or
-    one list of them; or CSV with a header that names id. "users export" writes all three, and its --help says
-    what the fields are; only the id is needed, fields of other names are left aside.
+    FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, an object or an id a line
+    or one list of them; or CSV with a header that names id. "users export" writes all three, and its --help
+    says what the fields are; only the id is needed, fields of other names are left aside.
 
     Nothing is overwritten by older knowledge, and nothing is counted as permission to write but evidence. A
-    file that names no bot is taken for this one's; what is another bot's is refused. Lines that cannot be read
-    are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
+    file that names no bot is taken for this one's; what is another bot's is refused. Lines that cannot be
+    read are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
     """
     from tgbot.cli import settings
     from tgbot.instance import InstanceLock
@@ -130,8 +130,8 @@ def export_users(
     json is an object a line: id, bot_id, the profile (first_name, last_name, usernames, profile_language,
     premium, bot, deleted, last_seen), language, known_by, payloads, message ids, evidence (kind → first and
     last [at, qts, until, detail]), preferences, access_hash and when it was seen (hash_seen). Times are unix
-    seconds. csv has the same in columns, with JSON in the cells of known_by, evidence, history and preferences.
-    session is a Telethon session without a login: ids, access hashes, usernames, names.
+    seconds. csv has the same in columns, with JSON in the cells of known_by, evidence, history and
+    preferences. session is a Telethon session without a login: ids, access hashes, usernames, names.
 
     All three hold access hashes, so the file is made readable by its owner only. A file that is there is not
     replaced.

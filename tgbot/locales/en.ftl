@@ -138,6 +138,7 @@ moment = { $ago } ({ $date })
 ## News for admins
 
 lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected: some messages, blocks and unblocks of that time are lost for good. /check tells the truth about a single person.
+lost-difference-refused = ⚠️ Telegram does not hand out what happened while I was away: some messages of that time may stay unanswered. I go on with what comes from now on.
 
 ## Login
 

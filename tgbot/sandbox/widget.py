@@ -1,8 +1,8 @@
 """Telegram's part of the Login Widget: script, button, dialog and confirmation, over HTTP on loopback.
 
-What a browser meets is what telegram.org and oauth.telegram.org give it: the script puts a frame with a button
-into the page; the button opens a window, in which somebody logs in to Telegram, confirms, and may let the bot
-write to them; the signed data goes from the window to the frame to the page, and there to the site.
+What a browser meets is what telegram.org and oauth.telegram.org give it: the script puts a frame with a
+button into the page; the button opens a window, in which somebody logs in to Telegram, confirms, and may let
+the bot write to them; the signed data goes from the window to the frame, to the page, and on to the site.
 """
 
 from __future__ import annotations

@@ -334,15 +334,22 @@ def joined(mine: User | None, entry: Entry, now: int) -> User:
     """
     theirs = entry.user
     assert theirs is not None
-    user = mine if mine is not None else User(theirs.id, Profile(theirs.id))
+    user = theirs if mine is None else _with(mine, theirs, partial=entry.partial)
+    if not user.met:
+        user.known_by[IMPORT] = now
+        user.first_seen = user.first_seen or now
+    return user
+
+
+def _with(user: User, theirs: User, *, partial: bool) -> User:
     known = bool(user.last_seen or user.profile != Profile(user.id))
-    if not known or (theirs.last_seen > user.last_seen and not entry.partial):
+    if not known or (theirs.last_seen > user.last_seen and not partial):
         user.profile = theirs.profile
-    if not entry.partial or not known:
+    if not partial or not known:
         user.last_seen = max(user.last_seen, theirs.last_seen)
     if theirs.language and (not user.language or theirs.language_at > user.language_at):
         user.language, user.language_at = theirs.language, theirs.language_at
-    if not (entry.partial and user.met):
+    if not (partial and user.met):
         user.first_seen = _least(user.first_seen, theirs.first_seen)
         for via, at in theirs.known_by.items():
             user.known_by[via] = min(user.known_by.get(via, at), at)
@@ -360,9 +367,6 @@ def joined(mine: User | None, entry: Entry, now: int) -> User:
     if theirs.history and theirs.history != user.history:
         user.history = sorted({*user.history, *theirs.history})[-HISTORY_LENGTH:]
     user.preferences = {**theirs.preferences, **user.preferences}
-    if not user.met:
-        user.known_by[IMPORT] = now
-        user.first_seen = user.first_seen or now
     return user
 
 

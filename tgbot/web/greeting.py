@@ -16,9 +16,9 @@ from tgbot.users import UserRegistry
 from tgbot.web.login import Login
 from tgbot.web.page import plain
 
-#: How long the page waits for the greeting, and how long the greeting for the update that lets it through.
+#: How long the page waits for the greeting, and how long the greeting for the user's access hash.
 PATIENCE: Final = 2.0
-LONGEST_WAIT: Final = 60.0
+LONGEST_WAIT: Final = 30.0
 #: The first and the longest pause between two looks at what is known of a user.
 _PAUSES: Final = (0.02, 1.0)
 
@@ -30,7 +30,7 @@ class Greeter:
 
     `knows(user id)` says whether the session has the user's access hash. It comes with the service message of
     write access, which may arrive after the browser does; a call without it could be refused although the
-    user allowed it, and be taken for the user's word.
+    user allowed it, and be taken for the user's word. Who gave none is asked in the end with access hash 0.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Greeter:
         self._greetings: set[asyncio.Task[bool]] = set()
 
     async def greet(self, login: Login, language: str) -> bool:
-        """Whether the greeting has gone out; if not yet, it may follow within a minute.
+        """Whether the greeting has gone out; if not yet, it may follow within `longest_wait` seconds.
 
         It is in the language that the user chose or their app names, else in `language`.
         """
@@ -71,8 +71,7 @@ class Greeter:
         await asyncio.gather(*self._greetings, return_exceptions=True)
 
     async def _greet(self, login: Login, language: str) -> bool:
-        if not await self._becomes_known(login.id):
-            return False
+        await self._becomes_known(login.id)
         if (await self._sender.can_write(login.id)).access is not Access.REACHABLE:
             return False
         user = self._users.get(login.id)
@@ -91,16 +90,14 @@ class Greeter:
             return False
         return True
 
-    async def _becomes_known(self, user_id: int) -> bool:
+    async def _becomes_known(self, user_id: int) -> None:
+        """Return when the session has the access hash, or has not got it for so long that 0 has to do."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._longest_wait
         pause, longest = _PAUSES
-        while not self._knows(user_id):
-            if loop.time() >= end:
-                return False
+        while not self._knows(user_id) and loop.time() < end:
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
-        return True
 
     def _ended(self, greeting: asyncio.Task[bool]) -> None:
         self._greetings.discard(greeting)

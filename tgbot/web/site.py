@@ -114,7 +114,7 @@ class Pages:
 
     def application(self) -> web.Application:
         """The aiohttp application."""
-        application = web.Application(middlewares=[web.middleware(self._guard)])
+        application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._start)
         application.router.add_get("/callback", self._callback)
         application.router.add_get("/healthz", self._healthz)
@@ -170,6 +170,7 @@ class Pages:
     def _language(self, request: web.Request) -> str:
         return chosen(self._texts, request.headers.get("Accept-Language", ""))
 
+    @web.middleware
     async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:

@@ -1,0 +1,646 @@
+"""The login page over HTTP: what a browser gets, what is refused and why, what is recorded and sent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from telethon.errors import UserIsBlockedError
+
+from tests.handlers import ANNA, NOW, Client, gate
+from tgbot.access import Access, Evidence, Kind
+from tgbot.config import Login, Server
+from tgbot.errors import ConfigError, StorageFailedError, StorageFullError
+from tgbot.locales import Texts
+from tgbot.users import MemoryRegistry, Profile
+from tgbot.web import open_site
+from tgbot.web.greeting import Greeter
+from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
+from tgbot.web.login import Login as LoggedIn
+from tgbot.web.page import chosen, plain
+from tgbot.web.site import YOUNG, Health
+from tgbot.web.used import REMEMBERED, UsedLogins
+
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+OTHER_TOKEN = "110201543:BBHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+MAX_AGE = 86_400
+TEXTS = Texts.load()
+
+
+def signed(token: str = TOKEN, **fields: Any) -> dict[str, str]:
+    """Login data as Telegram signs it; worked out here from its documentation, not by the code under test."""
+    given = {"id": ANNA, "first_name": "Anna", "username": "anna_s", "auth_date": NOW} | fields
+    texts = {name: str(value) for name, value in given.items() if value is not None}
+    check = "\n".join(f"{name}={texts[name]}" for name in sorted(texts))
+    key = hashlib.sha256(token.encode()).digest()
+    return texts | {"hash": hmac.new(key, check.encode(), hashlib.sha256).hexdigest()}
+
+
+def refusal(query: str, now: float = NOW, max_age: int = MAX_AGE) -> tuple[Reason, str] | None:
+    try:
+        Check(TOKEN, max_age=max_age)(query, now)
+    except RefusedLogin as refused:
+        return refused.reason, refused.field
+    return None
+
+
+# The check.
+
+
+def test_the_documented_signature_is_accepted() -> None:
+    # By openssl: dgst -sha256 of the token is the key, dgst -sha256 -mac HMAC -macopt hexkey:… of the lines.
+    fields = signed(last_name="Müller + Söhne")
+    assert fields["hash"] == "bcf3e3302c7b351fe5181eaab6ca3ec1874aff662e7931f15b87a2c2fe4ff0ac"
+    login = Check(TOKEN, max_age=MAX_AGE)(urlencode(fields), NOW)
+    assert (login.id, login.first_name, login.last_name) == (ANNA, "Anna", "Müller + Söhne")
+    assert (login.username, login.auth_date) == ("anna_s", NOW)
+    assert repr(login) == f"Login(id={ANNA})"
+
+
+@st.composite
+def bit_flips(draw: st.DrawFn) -> tuple[dict[str, str], dict[bytes, bytes]]:
+    """Login data, and the same with one bit of one name or value turned over."""
+    names = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=8)
+    fields = signed(
+        id=draw(st.integers(1, 2**63 - 1)),
+        first_name=draw(names),
+        last_name=draw(st.none() | names),
+        username=draw(st.none() | names),
+    )
+    altered = {name.encode(): value.encode() for name, value in fields.items()}
+    name = draw(st.sampled_from(sorted(altered)))
+    if draw(st.booleans()):
+        altered[turned(draw, name)] = altered.pop(name)
+    else:
+        altered[name] = turned(draw, altered[name])
+    return fields, altered
+
+
+def turned(draw: st.DrawFn, value: bytes) -> bytes:
+    bit = draw(st.integers(0, len(value) * 8 - 1))
+    changed = bytearray(value)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@given(bit_flips())
+def test_login_data_altered_in_any_bit_is_refused(case: tuple[dict[str, str], dict[bytes, bytes]]) -> None:
+    fields, altered = case
+    assert refusal(urlencode(fields)) is None
+    assert refusal(urlencode(altered)) is not None
+
+
+@given(st.integers(0, 10_000), st.integers(0, 7))
+def test_a_query_altered_in_any_bit_is_refused_or_says_the_same(place: int, bit: int) -> None:
+    query = urlencode(signed(first_name="Änna & Co + 1")).encode()
+    altered = bytearray(query)
+    altered[place % len(query)] ^= 1 << bit
+    try:
+        fields = read(altered.decode("latin-1"))
+    except RefusedLogin:
+        return
+    same = fields == read(query.decode())  # %C3 and %c3 are one byte
+    assert (refusal(altered.decode("latin-1")) is None) == same
+
+
+@given(st.text())
+def test_no_query_makes_the_check_fail_otherwise_than_by_its_own_error(query: str) -> None:
+    assert refusal(query) is not None
+
+
+def test_another_bots_signature_is_forged() -> None:
+    assert refusal(urlencode(signed(OTHER_TOKEN))) == (Reason.FORGED, "")
+
+
+@pytest.mark.parametrize(
+    ("query", "reason", "field"),
+    [
+        ("", Reason.MISSING, "id"),
+        ("id", Reason.UNREADABLE, ""),
+        ("first_name=%ff", Reason.UNREADABLE, ""),
+        ("&".join(f"id={number}" for number in range(30)), Reason.UNREADABLE, ""),
+        (urlencode(signed(phone="1")), Reason.UNKNOWN, "phone"),
+        (urlencode(signed()) + "&id=1001", Reason.TWICE, "id"),
+        (urlencode(signed()) + "&hash=" + "0" * 64, Reason.TWICE, "hash"),
+        *((urlencode(signed(**{name: None})), Reason.MISSING, name) for name in ("id", "auth_date")),
+        (urlencode(signed(first_name=None)), Reason.MISSING, "first_name"),
+        (urlencode(signed(id="-5")), Reason.MALFORMED, "id"),
+        (urlencode(signed(id="1e3")), Reason.MALFORMED, "id"),
+        (urlencode(signed(id="١٢٣")), Reason.MALFORMED, "id"),
+        (urlencode(signed(id=2**63)), Reason.MALFORMED, "id"),
+        (urlencode(signed(auth_date="now")), Reason.MALFORMED, "auth_date"),
+        (urlencode(signed() | {"hash": "0" * 63}), Reason.MALFORMED, "hash"),
+        (urlencode(signed() | {"hash": signed()["hash"].upper()}), Reason.MALFORMED, "hash"),
+        (urlencode(signed(first_name="Anna\nid=1")), Reason.MALFORMED, "first_name"),
+        (urlencode(signed() | {"hash": "0" * 64}), Reason.FORGED, ""),
+    ],
+)
+def test_what_is_wrong_is_named(query: str, reason: Reason, field: str) -> None:
+    assert refusal(query) == (reason, field)
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (MAX_AGE, None),
+        (MAX_AGE + 1, Reason.OLD),
+        (-SKEW, None),
+        (-SKEW - 1, Reason.FUTURE),
+    ],
+)
+def test_a_login_is_good_from_a_little_before_its_time_until_its_age(age: int, reason: Reason | None) -> None:
+    assert refusal(urlencode(signed(auth_date=NOW - age))) == (None if reason is None else (reason, ""))
+
+
+def test_the_dates_of_a_forged_login_are_not_told() -> None:
+    assert refusal(urlencode(signed(OTHER_TOKEN, auth_date=1))) == (Reason.FORGED, "")
+
+
+# The site.
+
+
+class World:
+    """A site on a free port, with a bot's client that has no wire; `answers` are what visitors got."""
+
+    def __init__(self, users: MemoryRegistry, client: Client, http: aiohttp.ClientSession, url: str) -> None:
+        self.users = users
+        self.client = client
+        self.http = http
+        self.url = url
+
+    async def get(self, path: str = "/", *, method: str = "GET", **headers: str) -> tuple[int, str, Any]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = aiohttp.client.URL(self.url + path, encoded=True)
+        async with self.http.request(method, url, headers=named, allow_redirects=False) as answer:
+            return answer.status, await answer.text(), answer.headers
+
+    async def log_in(self, fields: dict[str, str], **headers: str) -> tuple[int, str]:
+        status, text, _ = await self.get("/callback?" + urlencode(fields), **headers)
+        return status, text
+
+
+Open = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[Open]:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+
+        async def opened(
+            users: MemoryRegistry | None = None,
+            *,
+            knows: Callable[[int], bool] = lambda _: True,
+            connected: Callable[[], bool] = lambda: True,
+            checkpoint: Callable[[], Awaitable[None]] | None = None,
+            listen: Server = Server("127.0.0.1", 0),  # noqa: B008 - a value
+            **settings: Any,
+        ) -> World:
+            users = MemoryRegistry(lambda: NOW) if users is None else users
+            client = Client(users)
+            site = await stack.enter_async_context(
+                open_site(
+                    Login.model_construct(
+                        **{
+                            "listen": listen,
+                            "site": "https://example.com",
+                            "max_age": MAX_AGE,
+                            "widget": "https://telegram.org/js/telegram-widget.js?22",
+                        }
+                        | settings
+                    ),
+                    token=TOKEN,
+                    name="The <Bot>",
+                    username="the_bot",
+                    used=tmp_path / "logins.sqlite",
+                    users=users,
+                    sender=gate(client, users),
+                    texts=TEXTS,
+                    knows=knows,
+                    connected=connected,
+                    checkpoint=checkpoint or users.flush,
+                    clock=lambda: NOW,
+                )
+            )
+            return World(users, client, http, site.url)
+
+        yield opened
+
+
+@pytest.fixture
+async def world(opened: Open) -> World:
+    return await opened()
+
+
+async def test_the_page_has_the_widget_of_this_bot(world: World) -> None:
+    status, text, headers = await world.get()
+    assert status == 200
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert 'src="https://telegram.org/js/telegram-widget.js?22"' in text
+    assert 'data-telegram-login="the_bot"' in text
+    assert 'data-auth-url="https://example.com/callback"' in text
+    assert 'data-request-access="write"' in text
+    assert "Log in with The &lt;Bot&gt;" in text
+    assert "https://t.me/the_bot" in text
+
+
+async def test_nothing_but_the_widget_may_be_loaded_and_nothing_kept(world: World) -> None:
+    for path in ("/", "/callback", "/nowhere", "/healthz"):
+        _, _, headers = await world.get(path)
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src https://telegram.org/js/telegram-widget.js;")
+        assert "frame-src https://oauth.telegram.org;" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Server"] == "tgbot"
+        # The window that the widget opens must be able to answer.
+        assert "Cross-Origin-Opener-Policy" not in headers
+
+
+async def test_the_address_of_the_callback_is_told_to_nobody(world: World) -> None:
+    _, _, headers = await world.get("/callback?" + urlencode(signed()))
+    assert headers["Referrer-Policy"] == "no-referrer"
+    _, _, headers = await world.get("/")
+    assert headers["Referrer-Policy"] == "strict-origin"
+
+
+async def test_a_login_is_recorded_and_greeted(world: World) -> None:
+    status, text = await world.log_in(signed(auth_date=NOW - 5))
+    assert status == 200
+    assert "Hello, Anna!" in text
+    assert "has just written to you" in text
+    assert 'href="https://t.me/the_bot"' in text
+    ((chat, said),) = world.client.sent
+    assert chat == ANNA
+    assert said.startswith("Hello, Anna! You have just logged in on example.com.")
+    user = world.users.get(ANNA)
+    assert user is not None
+    assert user.record.last(Kind.LOGIN) == Evidence(Kind.LOGIN, NOW - 5, detail="example.com")
+    assert user.verdict(NOW).access is Access.REACHABLE
+    assert (user.first_name, user.usernames, user.known_by) == ("Anna", ("anna_s",), {"login": NOW - 5})
+
+
+async def test_what_is_known_of_a_user_is_not_overwritten_by_less(world: World) -> None:
+    known = Profile(ANNA, "Anna", "Schmidt", ("anna_s", "anna"), "ru", premium=True)
+    world.users.seen(known, NOW - 50, "message")
+    _, text = await world.log_in(signed())
+    user = world.users.get(ANNA)
+    assert user is not None
+    assert user.profile == known
+    assert user.known_by == {"message": NOW - 50, "login": NOW - 50}
+    assert world.client.said()[0].startswith("Здравствуйте, Anna!")
+    assert "Hello, Anna!" in text  # the page speaks the browser's language, the bot the user's
+
+
+async def test_a_refusal_is_no_error_and_the_page_opens_the_chat(world: World) -> None:
+    world.client.refusals[ANNA] = UserIsBlockedError(None)
+    status, text = await world.log_in(signed())
+    assert status == 200
+    assert 'href="https://t.me/the_bot?start=login"' in text
+    assert "may not write to you yet" in text
+    user = world.users.get(ANNA)
+    assert user is not None
+    assert user.verdict(NOW).access is Access.BLOCKED
+    assert user.record.last(Kind.LOGIN)
+
+
+async def test_who_blocked_the_bot_is_not_written_to(world: World) -> None:
+    world.users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW - 100))
+    _, text = await world.log_in(signed())
+    assert 'href="https://t.me/the_bot?start=login"' in text
+    assert world.client.sent == []
+
+
+async def test_the_page_does_not_wait_long_for_somebody_unknown(opened: Open) -> None:
+    world = await opened(knows=lambda _: False)
+    async with asyncio.timeout(10):
+        _, text = await world.log_in(signed())
+    assert "?start=login" in text
+    assert world.client.sent == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "lacks “id”"),
+        ("id", "damaged"),
+        (urlencode(signed(phone="1")), "does not send: “phone”"),
+        (urlencode(signed()) + "&id=1001", "names “id” twice"),
+        (urlencode(signed(id="x")), "“id” is not what it can be"),
+        (urlencode(signed(OTHER_TOKEN)), "signature does not fit"),
+        (urlencode(signed(auth_date=NOW - MAX_AGE - 1)), "too old"),
+        (urlencode(signed(auth_date=NOW + 3600)), "in the future"),
+    ],
+)
+async def test_bad_login_data_gets_400_with_a_reason_and_nothing_is_recorded(
+    world: World, query: str, words: str
+) -> None:
+    status, text, _ = await world.get("/callback?" + query)
+    assert status == 400
+    assert words in text
+    assert "Nothing was recorded" in text
+    assert world.users.count().total == 0
+    assert world.client.sent == []
+
+
+async def test_strangers_words_are_only_words(world: World) -> None:
+    _, text, _ = await world.get("/callback?" + urlencode({"<script>alert(1)</script>\u202e" * 9: "1"}))
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+    assert "\u202e" not in text
+    _, text = await world.log_in(signed(first_name="<b>&\u202eAnna</b>", username=None))
+    assert "Hello, &lt;b&gt;&amp; Anna&lt;/b&gt;!" in text
+    assert world.client.said()[0].startswith("Hello, <b>& Anna</b>!")
+
+
+async def test_a_login_works_once(world: World) -> None:
+    assert (await world.log_in(signed()))[0] == 200
+    status, text = await world.log_in(signed())
+    assert status == 400
+    assert "used already" in text
+    assert len(world.client.sent) == 1
+    assert (await world.log_in(signed(auth_date=NOW + 1)))[0] == 200
+
+
+async def test_a_login_works_once_however_many_bring_it_at_once(world: World) -> None:
+    statuses = [status for status, _ in await asyncio.gather(*(world.log_in(signed()) for _ in range(10)))]
+    assert sorted(statuses) == [200] + [400] * 9
+    assert len(world.client.sent) == 1
+
+
+async def test_a_used_login_is_refused_after_a_restart_and_after_the_user_was_forgotten(opened: Open) -> None:
+    assert (await (await opened()).log_in(signed()))[0] == 200
+    world = await opened()  # nothing in memory of what was before
+    status, text = await world.log_in(signed())
+    assert (status, "used already" in text) == (400, True)
+    assert world.users.count().total == 0
+
+
+async def test_a_look_does_not_use_a_login_up(world: World) -> None:
+    path = "/callback?" + urlencode(signed())
+    status, text, _ = await world.get(path, method="HEAD")
+    assert (status, text) == (200, "")
+    assert world.users.count().total == 0
+    assert (await world.get("/callback", method="HEAD"))[0] == 400
+    assert (await world.get(path))[0] == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("path", ["/", "/callback", "/healthz"])
+async def test_only_get_and_head_are_answered(world: World, method: str, path: str) -> None:
+    status, _, headers = await world.get(path + "?" + urlencode(signed()), method=method)
+    assert status == 405
+    assert headers["Allow"] == "GET,HEAD"
+    assert world.users.count().total == 0
+
+
+async def test_where_there_is_nothing_the_way_back_is_shown(world: World) -> None:
+    status, text, _ = await world.get("/nowhere", Accept_Language="ru")
+    assert status == 404
+    assert "Здесь ничего нет" in text
+
+
+async def test_the_page_speaks_the_visitors_language(world: World) -> None:
+    _, text, _ = await world.get(Accept_Language="ru-RU,ru;q=0.9,en;q=0.8")
+    assert '<html lang="ru">' in text
+    assert "Вход через" in text
+    assert 'data-lang="ru"' in text
+    status, text = await world.log_in(signed(), Accept_Language="ru")
+    assert (status, "Здравствуйте, Anna!" in text) == (200, True)
+    assert world.client.said()[0].startswith("Здравствуйте, Anna!")
+    status, text = await world.log_in(signed(), Accept_Language="ru")
+    assert (status, "уже использован" in text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("ru", "ru"),
+        ("RU-ru", "ru"),
+        ("de-DE, ru;q=0.5", "ru"),
+        ("en;q=0.4, ru;q=0.5", "ru"),
+        ("de, en;q=0.5, ru;q=0.4", "en"),
+        ("ru;q=0, de", "en"),
+        ("ru;q=nan", "en"),
+        ("ru;q=x,;,*,ru;level=1", "en"),
+        ("," * 5000 + "ru", "en"),
+    ],
+)
+def test_the_best_liked_language_there_are_texts_in_is_chosen(header: str, language: str) -> None:
+    assert chosen(TEXTS, header) == language
+
+
+@given(st.text())
+def test_any_accept_language_gives_a_language(header: str) -> None:
+    assert chosen(TEXTS, header) in TEXTS.languages
+
+
+@given(st.text())
+def test_a_plain_name_is_one_printable_line(name: str) -> None:
+    assert plain(name).isprintable()
+    assert len(plain(name)) <= 64
+
+
+async def test_neither_token_nor_hash_is_logged(
+    opened: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = await opened()
+    fields = signed()
+    await world.log_in(fields)
+    await world.log_in(fields)
+    await world.get("/callback?" + urlencode(fields) + "&" + fields["hash"] + "=1")
+    # Raw, and wrong: what the listener says about what is not HTTP.
+    host, port = world.url.removeprefix("http://").split(":")
+    for line in (f"GET /callback?hash={fields['hash']} HTTP/9", f"\x00GET /{fields['hash']} \r\n\r\n"):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(line.encode() + b"\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+
+    async def fails() -> None:
+        raise StorageFullError("users.sqlite")
+
+    monkeypatch.setattr(world.users, "flush", fails)
+    assert (await world.log_in(signed(auth_date=NOW - 1)))[0] == 500
+    for secret in (fields["hash"], signed(auth_date=NOW - 1)["hash"], TOKEN):
+        assert secret not in caplog.text
+    assert "cannot be answered" in caplog.text
+
+
+async def test_a_login_that_could_not_be_saved_can_be_tried_again(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await opened()
+
+    async def fails() -> None:
+        raise StorageFullError("users.sqlite")
+
+    with monkeypatch.context() as full:
+        full.setattr(world.users, "flush", fails)
+        status, text = await world.log_in(signed())
+    assert status == 500
+    assert "your login was not taken" in text
+    assert world.client.sent == []
+    assert (await world.log_in(signed()))[0] == 200
+
+
+async def test_an_address_in_use_is_told_with_its_key(opened: Open) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = Server("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(ConfigError, match=rf"\[login\] listen = '{server}': expected an address .* free"):
+            await opened(listen=server)
+
+
+# The greeting.
+
+
+async def greeted(users: MemoryRegistry, client: Client, knows: Callable[[int], bool]) -> bool:
+    greeter = Greeter(
+        users, gate(client, users), TEXTS, domain="example.com", knows=knows, patience=5, longest_wait=0.1
+    )
+    users.record(ANNA, Evidence(Kind.LOGIN, NOW))
+    try:
+        return await greeter.greet(LoggedIn(ANNA, "Anna", "", "", NOW, b""), "en")
+    finally:
+        await greeter.close()
+
+
+async def test_the_greeting_waits_for_the_access_hash() -> None:
+    users = MemoryRegistry(lambda: NOW)
+    client = Client(users)
+    looks = iter((False, False, True))
+    assert await greeted(users, client, lambda _: next(looks))
+    assert next(looks, None) is None
+    assert len(client.sent) == 1
+
+
+async def test_who_stays_unknown_is_asked_in_the_end_and_the_answer_recorded() -> None:
+    users = MemoryRegistry(lambda: NOW)
+    client = Client(users)
+    client.refusals[ANNA] = UserIsBlockedError(None)
+    assert not await greeted(users, client, lambda _: False)
+    user = users.get(ANNA)
+    assert user is not None
+    assert user.verdict(NOW).access is Access.BLOCKED
+
+
+async def test_closing_gives_up_greetings_that_wait() -> None:
+    users = MemoryRegistry(lambda: NOW)
+    client = Client(users)
+    sender = gate(client, users)
+    greeter = Greeter(users, sender, TEXTS, domain="example.com", knows=lambda _: False, patience=0)
+    assert not await greeter.greet(LoggedIn(ANNA, "Anna", "", "", NOW, b""), "en")
+    async with asyncio.timeout(5):
+        await greeter.close()
+    assert client.sent == []
+
+
+# Used logins on disk.
+
+
+async def test_used_logins_outlive_the_process_and_are_forgotten_when_too_old(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "logins.sqlite"
+    used = UsedLogins(path)
+    await used.add(b"one", NOW, NOW)
+    used.close()
+    used = UsedLogins(path)
+    assert await used.has(b"one")
+    assert not await used.has(b"two")
+    await used.add(b"two", NOW + REMEMBERED, NOW + REMEMBERED)
+    assert await used.has(b"one")
+    await used.add(b"three", NOW, NOW + REMEMBERED + 1)
+    assert not await used.has(b"one")
+    assert await used.has(b"two")
+    used.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_used_login_is_remembered_longer_than_any_is_accepted() -> None:
+    (longest,) = (rule.le for rule in Login.model_fields["max_age"].metadata if hasattr(rule, "le"))
+    assert longest + SKEW < REMEMBERED
+
+
+async def test_a_file_that_is_no_database_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "logins.sqlite"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageFailedError, match=r"logins\.sqlite cannot be read or written"):
+        UsedLogins(path)
+
+
+async def test_a_file_that_is_locked_for_long_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "logins.sqlite"
+    used = UsedLogins(path)
+    used._rows.execute("PRAGMA busy_timeout=10")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageFailedError, match="locked"):
+        await used.add(b"one", NOW, NOW)
+    other.close()
+    used.close()
+
+
+# Health.
+
+
+async def test_healthz_says_whether_the_bot_is_well(opened: Open) -> None:
+    state = {"connected": True, "full": False}
+
+    async def checkpoint() -> None:
+        if state["full"]:
+            raise StorageFullError("users.sqlite")
+
+    world = await opened(connected=lambda: state["connected"], checkpoint=checkpoint)
+    state["full"] = True
+    status, text, _ = await world.get("/healthz")
+    assert (status, text) == (503, "no checkpoint can be made\n")
+    state["full"] = False
+    status, text, headers = await world.get("/healthz")
+    assert (status, text) == (200, "ok\n")
+    assert headers["Content-Type"].startswith("text/plain")
+    state["connected"] = False
+    status, text, _ = await world.get("/healthz")
+    assert (status, text) == (503, "not connected to Telegram\n")
+
+
+async def test_however_many_ask_one_checkpoint_is_made_in_a_while() -> None:
+    now, made = [1000.0], [0]
+
+    async def checkpoint() -> None:
+        made[0] += 1
+        await asyncio.sleep(0)
+
+    health = Health(lambda: True, checkpoint, lambda: now[0])
+    assert set(await asyncio.gather(*(health.trouble() for _ in range(20)))) == {""}
+    assert made == [1]
+    now[0] += YOUNG
+    assert await health.trouble() == ""
+    assert made == [1]
+    now[0] += 0.1
+    assert await health.trouble() == ""
+    assert made == [2]
+
+
+async def test_a_checkpoint_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tgbot.web.site.SLOW", 0.01)
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    assert await Health(lambda: True, hangs).trouble() == "a checkpoint takes too long"
