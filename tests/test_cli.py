@@ -55,6 +55,10 @@ COMMANDS = [
     ["users", "list"],
     ["users", "show"],
     ["users", "count"],
+    ["users", "import"],
+    ["users", "export"],
+    ["backup"],
+    ["link"],
 ]
 
 
@@ -90,6 +94,20 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "--config", "config.toml"], "tgbot --config FILE COMMAND"),
         (["--config", "absent.toml", "run"], "--config = 'absent.toml': expected a file that exists"),
         (["sandbox", "--port", "70000"], "'--port'"),
+        (["backup"], "'DIR'"),
+        (["users", "import", "absent.json"], "absent.json"),
+        (["users", "export", "--format", "xml"], "'xml' is not one of json, csv, session"),
+        (["users", "export", "--format", "session"], "a session needs a FILE"),
+        (["link", "stop"], "'stop'"),
+        (["link", "start", "a b", "--bot", "the_bot"], "only A-Z a-z 0-9 _ - are passed on"),
+        (["link", "start", "x" * 65, "--bot", "the_bot"], "65 characters"),
+        (["link", "start", "--bot", "the bot"], "a username is"),
+        (["link", "start", "--bot", "the_bot", "--rights", "change_info"], "no administrators"),
+        (["link", "startgroup", "--bot", "the_bot", "--rights", "all"], "'all': no right"),
+        (["link", "startchannel", "x", "--bot", "the_bot"], "a channel is told none"),
+        (["link", "start", "--bot", "the_bot", "--sign"], "no PAYLOAD to sign"),
+        (["link", "start", "--bot", "the_bot", "--qr-file", "code.gif"], "neither in .svg nor in .png"),
+        (["link", "start"], "--bot NAME"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(

@@ -250,7 +250,7 @@ async def test_a_peer_seen_again_is_written_again_only_after_a_while(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr(tgbot.session.time, "time", lambda: now)
+    monkeypatch.setattr("tgbot.session.time.time", lambda: now)
     session.remember([user(5, "anna")])
     await session.checkpoint(None, 0)
     now += SEEN_GRAIN - 1
@@ -374,7 +374,7 @@ async def test_resolves_are_counted_over_a_restart_and_forgotten_after_a_day(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr(tgbot.session.time, "time", lambda: now)
+    monkeypatch.setattr("tgbot.session.time.time", lambda: now)
     session.count_resolve()
     now += 3600
     session.count_resolve()
@@ -392,7 +392,7 @@ def test_a_spent_budget_says_when_it_allows_one_more(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr(tgbot.session.time, "time", lambda: now)
+    monkeypatch.setattr("tgbot.session.time.time", lambda: now)
     session.count_resolve()
     now += 100
     for _ in range(RESOLVES_A_DAY - 2):

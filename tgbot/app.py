@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from tgbot.client import BotClient, Hooks, Server
 from tgbot.config import Config
 from tgbot.errors import BotRunningError, PluginError, SessionInUseError
-from tgbot.handlers import admin, evidence, help, start
+from tgbot.handlers import admin, evidence, help, join_requests, language, privacy, start
 from tgbot.instance import InstanceLock
 from tgbot.locales import Texts
 from tgbot.peers import Peers, usernames_of
@@ -98,7 +98,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         )
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         await client.login(credentials.bot_token)
-        texts = Texts.load()
+        texts = Texts.load(config.bot.texts)
         sender = Sender(client, users, clock=clock)
         peers = Peers(client, session, users, clock=clock)
         bot = Bot(client, session, users, sender, peers, texts)
@@ -110,13 +110,16 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
                 "texts": texts,
                 "admins": frozenset(config.bot.admins),
                 "clock": clock,
+                "checkpoint": client.checkpoint,
+                "forget": _forgetting(client, session, users),
+                "approve": config.join_requests.approve,
             }
             # The order counts: what an update says is recorded first; a plugin may answer in the bot's
             # stead (StopPropagation); help comes when nobody did.
             evidence.register(client, **parts)
             for module, register in plugins:
                 _register(module, register, client, parts)
-            for built_in in (start, admin, help):
+            for built_in in (start, join_requests, language, privacy, admin, help):
                 built_in.register(client, **parts)
             await client.start_updates()
             if config.login.listen is not None:
@@ -177,6 +180,17 @@ async def _serve(config: Config, stopping: asyncio.Event) -> None:
 async def _close(client: BotClient, grace: float) -> None:
     if not await client.stop(grace):
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
+
+
+def _forgetting(
+    client: BotClient, session: DurableSession, users: SqliteRegistry
+) -> Callable[[int], Awaitable[None]]:
+    async def forget(user_id: int) -> None:
+        users.forget(user_id)
+        await asyncio.to_thread(session.forget, user_id)  # It waits for the disk.
+        await client.checkpoint()
+
+    return forget
 
 
 def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> AbstractAsyncContextManager[Any]:

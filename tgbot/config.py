@@ -31,7 +31,7 @@ BARE_SECTIONS = ("telegram", "bot")
 #: Keys whose values are never shown and that no file known to git may hold.
 SECRET_KEYS = frozenset({("telegram", "api_hash"), ("telegram", "bot_token")})
 #: Keys that are paths: a relative one in a file starts at that file's directory.
-PATH_KEYS = {"telegram": ("public_key",), "storage": ("directory",)}
+PATH_KEYS = {"telegram": ("public_key",), "bot": ("texts",), "storage": ("directory",)}
 #: Hosts of this machine, as an address names them.
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
@@ -219,6 +219,9 @@ class Bot(_Section):
     plugins: Annotated[tuple[Annotated[str, Field(pattern=_MODULE)], ...], Field(strict=False)] = Field(
         default=(), description='a list of names of Python modules, such as ["examples.echo"]'
     )
+    texts: Annotated[
+        Path | None, BeforeValidator(lambda value: None if value == "" else _directory(value))
+    ] = Field(default=None, description='the path of a directory, or "" for the bot\'s own texts alone')
     concurrency: int = Field(default=64, ge=1, le=10_000, description="a whole number from 1 to 10000")
     handler_seconds: float = Field(
         default=30.0,
@@ -229,6 +232,14 @@ class Bot(_Section):
     )
     grace_seconds: float = Field(
         default=10.0, ge=0, le=3600, allow_inf_nan=False, description="a number of seconds from 0 to 3600"
+    )
+
+
+class JoinRequests(_Section):
+    """What the bot does with requests to join the chats where it may add users."""
+
+    approve: Literal["never", "always", "after_start"] = Field(
+        default="never", description='one of "never", "always", "after_start"'
     )
 
 
@@ -291,6 +302,7 @@ class Config(_Section):
 
     telegram: Telegram = Telegram()
     bot: Bot = Bot()
+    join_requests: JoinRequests = JoinRequests()
     storage: Storage = Storage()
     login: Login = Login()
     log: Log = Log()

@@ -185,6 +185,15 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
     return tuple(values)
 
 
+def signing_key(bot_token: str) -> bytes:
+    """The key for `pack` and `unpack` that a bot's token gives: the same each time, another for each token.
+
+    Nobody can tell the token from the key, which serves start payloads and nothing else; a new token makes
+    what was signed before void.
+    """
+    return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
+
+
 def parse_command(text: str, bot_username: str | None) -> Command | None:
     """The command that a message is, None if it is none; `/cmd@otherbot` is one that is not ours."""
     match = _COMMAND.fullmatch(text)

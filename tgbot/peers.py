@@ -209,7 +209,7 @@ class Peers:
         access_hash = self._session.access_hash(peer_id)
         if access_hash is None:
             raise NeverMetError(peer_id, _SESSION)
-        peer = _input_peer(peer_id, access_hash)
+        peer = input_peer(peer_id, access_hash)
         usernames = self._session.usernames_of(peer_id)
         user = self._users.get(peer_id) if peer_id > 0 else None
         if user is not None:
@@ -262,7 +262,7 @@ def usernames_of(entity: Any) -> tuple[str, ...]:
     return tuple(several)
 
 
-def _input_peer(peer_id: int, access_hash: int) -> Any:
+def input_peer(peer_id: int, access_hash: int) -> Any:
     bare, kind = utils.resolve_id(peer_id)
     if kind is types.PeerUser:
         return types.InputPeerUser(bare, access_hash)

@@ -181,10 +181,12 @@ class DurableSession(SQLiteSession):
                     self._release(marked, set(old.names).difference(names))
             elif len(known) >= KNOWN_LIMIT:
                 known.popitem(last=False)
+            for name in names:
+                if old is None or name not in old.names:
+                    self._take_from_others(name, marked)
+                changes.names[name] = marked
             new = Peer(access_hash, names, phone, title or None, now)
             known[marked] = changes.peers[marked] = new
-            for name in names:
-                changes.names[name] = marked
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
@@ -356,6 +358,12 @@ class DurableSession(SQLiteSession):
             if row is None or row.marked_id == marked_id:
                 self._changes.names.pop(name, None)
                 self._changes.dropped.add(name)
+
+    def _take_from_others(self, name: str, marked_id: int) -> None:
+        """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""
+        row = self.username(name)
+        if row is not None and row.marked_id != marked_id and (peer := self._in_memory(row.marked_id)):
+            peer.names = tuple(other for other in peer.names if other != name)
 
     def _in_memory(self, marked_id: int) -> Peer | None:
         return (

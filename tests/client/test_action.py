@@ -73,11 +73,15 @@ async def test_an_action_that_is_not_to_be_taken_back_is_not(
 async def test_an_error_of_the_body_is_not_hidden_by_one_of_taking_the_action_back(
     stage: Stage, client: BotClient, ann: int
 ) -> None:
-    with pytest.raises(LookupError):
+
+    async def fail() -> None:
         async with client.action(ann, "typing"):
             await asyncio.sleep(0.01)
             stage.world.block(ann, stage.account.id)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     assert stage.sandbox.calls[SET_TYPING] == 2
 
 

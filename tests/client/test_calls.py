@@ -186,7 +186,8 @@ async def test_an_errors_name_is_telegrams_also_where_telethon_has_no_class(
     with pytest.raises(errors.RPCError) as raised:
         await client.send_message(ann, "hi")
     assert error_name(raised.value) == name
-    assert stage.outcomes == [("SendMessageRequest", ann, name)]
+    # A wait says nothing about the person.
+    assert stage.outcomes == ([] if code == 420 else [("SendMessageRequest", ann, name)])
 
 
 async def test_a_list_of_requests_is_answered_in_order_and_one_refusal_does_not_hide_the_others(
@@ -250,9 +251,9 @@ async def test_an_answer_that_had_gone_out_before_a_kill_is_not_sent_again(
     if not random_ids:
         stage.faults.forget_random_ids()
     stage.faults.tell_message_ids(message_ids)
-    stage.write(ann, "four")
+    number = stage.write(ann, "four")
     await stage.open(answering)
-    await until(lambda: "you said four" in stage.heard(ann))
+    await until(lambda: stage.last.get(ann) == number)
     assert stage.heard(ann) == [f"you said {text}" for text in ("hello", "two", "three", "four")]
     assert replayed[-3:] == [True] * 3
     assert got[-3:-1] == got[1:3]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -250,10 +250,8 @@ async def test_a_stop_does_not_wait_for_ever_for_a_handler_that_will_not_end(
     async def handle(one: Job) -> None:
         while not enough.is_set():
             started.set()
-            try:
+            with suppress(asyncio.CancelledError):
                 await enough.wait()
-            except asyncio.CancelledError:
-                pass
 
     async with running(handle) as (dispatcher, finished):
         dispatcher.put(job(1))

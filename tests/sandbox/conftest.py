@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,16 +12,23 @@ from telethon.crypto import rsa
 from telethon.sessions import MemorySession
 from telethon.tl import functions, types
 
+from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
 
 Person = Callable[..., Awaitable[Any]]
 PlainBot = Callable[[str], Awaitable[Any]]
 
 
+@cache
+def server_key() -> ServerKey:
+    """One key for all sandboxes of a test run: making one takes longer than most tests."""
+    return ServerKey.generate()
+
+
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     """A started sandbox whose ids and hashes are the same in every run."""
-    async with Sandbox(seed=1) as started:
+    async with Sandbox(seed=1, key=server_key()) as started:
         yield started
 
 

@@ -77,9 +77,13 @@ class Load:
         if what < 0.25 or len(self._known) < 10:
             self._meet()
         elif what < 0.30:
-            self.block(self._known[chance.randrange(len(self._known))])
+            user_id = chance.choice(self._known)
+            if chance.random() < 0.5:
+                self.say(user_id)  # the answer may be on its way when they block the bot
+            self.block(user_id)
         elif what < 0.35 and self._blocked:
-            self.unblock(self._blocked[chance.randrange(len(self._blocked))])
+            # Half of them think better of it at once.
+            self.unblock(chance.choice(self._blocked[-2:] if chance.random() < 0.5 else self._blocked))
         else:
             recent = chance.random() < 0.5
             user_id = chance.choice(self._known[-50:]) if recent else chance.choice(self._known)

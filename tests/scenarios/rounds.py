@@ -105,6 +105,18 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
     audit: Audit = field(default_factory=Audit)
 
+    @property
+    def well(self) -> bool:
+        """Whether nothing is lost, doubled or wrong, each stop a clean one, and no error in any log."""
+        return self.audit.clean and not self.faults and not set(self.statuses) - {0, -signal.SIGKILL}
+
+    @property
+    def ends(self) -> str:
+        """How the processes ended, and what was done to them."""
+        ended = ", ".join(f"{count} with status {status}" for status, count in self.statuses.items())
+        text = f"ended: {ended}; slowest end {self.slowest_stop:.2f} s"
+        return "; ".join((text, *(f"{count} {kind}" for kind, count in self.kinds.items())))
+
     def __str__(self) -> str:
         text = f"{self.variant}: {self.rounds} rounds, {self.audit}"
         for fault in self.faults[:5]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from telethon import events
+from telethon.tl import functions
 
 #: Long enough for a busy machine; nothing waits as long as this unless the bot stays silent.
 PATIENCE = 15.0
@@ -32,10 +33,14 @@ class Talk:
         """Sends a message as it is, and returns it."""
         return await self.client.send_message(self.chat, text, parse_mode=None, **options)
 
+    async def hears_message(self) -> Any:
+        """The next message of the bot."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._heard.get()
+
     async def hears(self) -> str:
         """The next thing the bot says."""
-        async with asyncio.timeout(PATIENCE):
-            return str((await self._heard.get()).raw_text)
+        return str((await self.hears_message()).raw_text)
 
     async def ask(self, text: str, **options: Any) -> str:
         """Says something and hears what comes next."""
@@ -46,6 +51,18 @@ class Talk:
         """Whether the answer to a command that is always answered is the next thing to be heard."""
         answer = await self.ask(text)
         return answer.startswith(("Hello! I am a bot", "Здравствуйте! Я бот"))
+
+
+async def press(talk: Talk, message: Any, label: str) -> Any:
+    """Presses the button with this label, as an app does, and returns the bot's notice."""
+    (button,) = [one for row in message.buttons for one in row if one.text.removeprefix("✓ ") == label]
+    request = functions.messages.GetBotCallbackAnswerRequest(talk.chat, message.id, data=button.data)
+    return await talk.client(request)
+
+
+async def now_reads(talk: Talk, message: Any) -> Any:
+    """The message as it is by now."""
+    return await talk.client.get_messages(talk.chat, ids=message.id)
 
 
 async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:

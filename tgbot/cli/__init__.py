@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from tgbot.cli import backup, printed, sandbox, users
+from tgbot.cli import backup, link, printed, sandbox, users
 from tgbot.errors import TgbotError
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def check(
 
 
 commands.command("backup")(backup.backup)
+commands.command("link")(link.link)
 commands.command("sandbox")(sandbox.sandbox)
 commands.add_typer(users.commands, name="users")
 

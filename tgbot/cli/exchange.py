@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from contextlib import ExitStack, closing, nullcontext
@@ -67,6 +68,7 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
     now, summary = int(time.time()), Summary()
     file = UserFile(path, bot_id, now, same_bot=same_bot)
     interrupted = False
+    gc.disable()  # entries are in no cycles, and looking for some takes a fifth of the time
     try:
         with progress.shown(path.name, file.size) as done:
             take_in(
@@ -81,6 +83,8 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
             )
     except KeyboardInterrupt:
         interrupted = True
+    finally:
+        gc.enable()
     for line, reason in summary.refusals:
         printed.complain(f"{path}:{line}: {reason}")
     if summary.refused > len(summary.refusals):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -110,6 +111,8 @@ class BotClient(TelegramClient):
         self.server_time = ServerClock()
         #: Handlers that raised, since the start.
         self.handler_errors = 0
+        #: What was lost for good, and how often, since the start.
+        self.losses: Counter[str] = Counter()
         self._stopped = False
         self._hooks = hooks = hooks or Hooks()
         self._up = UpClock()
@@ -128,7 +131,7 @@ class BotClient(TelegramClient):
             last_finished=hooks.last_finished,
             converse=self._converse,
             server_date=self.server_time.note,
-            lost=hooks.lost,
+            lost=self._lost,
             entity_cache=self._mb_entity_cache,
             last_own=hooks.last_own,
         )
@@ -203,7 +206,8 @@ class BotClient(TelegramClient):
         start.
         """
         self.intake.stop()
-        drained = await self._dispatcher.drain(grace)
+        # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come.
+        drained = await self._dispatcher.drain(0 if self.failed.done() else grace)
         await self._dispatcher.stop()
         for task in tuple(self._background):
             task.cancel()
@@ -299,6 +303,10 @@ class BotClient(TelegramClient):
             self.intake.replaying -= 1
         self.intake.inflight.finish(job.batch)
         self.intake.room()
+
+    def _lost(self, what: str) -> None:
+        self.losses[what] += 1
+        self._hooks.lost(what)
 
     def _forget_replies(self) -> None:
         replies = self.intake.replies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -19,8 +20,19 @@ _FIRST_PAUSE = 0.25
 _DEAD_AFTER_MS = 10_000
 
 
+class _Quiet(logging.LoggerAdapter[logging.Logger]):
+    """Telethon's log of a link, which warns of every attempt; ours tells of an outage once."""
+
+    def warning(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        self.info(msg, *args, **kwargs)
+
+
 class BotConnection(ConnectionTcpFull):
     """Telethon's full transport on a socket that notices a half-open link within ten seconds or so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._log: Any = _Quiet(self._log, {})
 
     async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
         await super()._connect(timeout=timeout, ssl=ssl)
@@ -38,9 +50,19 @@ class BotConnection(ConnectionTcpFull):
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
+    def _send(self, data: bytes) -> None:
+        try:
+            super()._send(data)
+        except RuntimeError as error:
+            # uvloop, of a transport that is closed already: Telethon knows only what asyncio says then.
+            raise ConnectionResetError(str(error)) from error
+
 
 class BotSender(MTProtoSender):
-    """Telethon's sender, which tries for ever with growing pauses and tells when the link goes and comes."""
+    """Telethon's sender, which tries for ever with growing pauses and tells when the link goes and comes.
+
+    A link over which nothing came before it ended is a failed attempt like any other.
+    """
 
     def __init__(
         self,
@@ -52,36 +74,43 @@ class BotSender(MTProtoSender):
     ):
         self._failures = 0
         self._said_down = False
+        self._fruitless = False
         self._on_down = on_down
         self._on_up = on_up
         self._on_lost = on_lost
         super().__init__(*args, **kwargs)
+        self._log: Any = _Quiet(self._log, {})
 
     @property
     def _delay(self) -> float:
         """How long Telethon is to pause before its next attempt."""
         self._failures += 1
+        if not self._said_down:
+            self._said_down = True
+            logger.warning("no connection to %s; trying on, with pauses of up to %d s",
+                           self._connection, LONGEST_PAUSE)  # fmt: skip
         return min(LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(self._failures - 1, 10)))
 
     @_delay.setter
     def _delay(self, value: float) -> None:
         """Ignore the fixed pause that Telethon's constructor sets."""
 
-    async def _try_connect(self, attempt: int) -> bool:
-        ok: bool = await super()._try_connect(attempt)
-        if not ok and not self._said_down:
-            self._said_down = True
-            logger.warning("no connection to %s; trying on, with pauses of up to %d s",
-                           self._connection, LONGEST_PAUSE)  # fmt: skip
-        return ok
-
     async def _connect(self) -> None:
+        if self._fruitless:
+            await asyncio.sleep(self._delay)
+        self._fruitless = True
         await super()._connect()
+        self._process_message = self._process_first_message
+        self._on_up()
+
+    async def _process_first_message(self, message: Any) -> None:
+        del self._process_message  # the class's own from now on: this costs nothing later
+        self._fruitless = False
         self._failures = 0
         if self._said_down:
             self._said_down = False
             logger.warning("connected to %s again", self._connection)
-        self._on_up()
+        await self._process_message(message)
 
     async def _disconnect(self, error: BaseException | None = None) -> None:
         self._on_down()

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 async def handle(client: BotClient, job: Job) -> int:
     """Call the handlers that want this update, in the order they were registered; return how many raised.
 
-    One that raises is logged, and the next is called; StopPropagation ends the row. An event is built once
-    for each kind of event that is asked for.
+    One that raises, or whose filter does, is logged, and the next is called; StopPropagation ends the row.
+    An event is built once for each kind of event that is asked for.
     """
     update = job.update
     update.replayed = job.replayed
@@ -29,21 +29,20 @@ async def handle(client: BotClient, job: Job) -> int:
     raised = 0
     for builder, callback in tuple(client._event_builders):
         kind = type(builder)
-        if kind in built:
-            event = built[kind]
-        else:
-            event = built[kind] = _build(client, kind, builder, job)
-        if not event:
-            continue
-        if not builder.resolved:
-            await builder.resolve(client)
-        wanted = builder.filter(event)
-        if inspect.isawaitable(wanted):
-            wanted = await wanted
-        if not wanted:
-            continue
         try:
-            await callback(event)
+            if kind in built:
+                event = built[kind]
+            else:
+                event = built[kind] = _build(client, kind, builder, job)
+            if not event:
+                continue
+            if not builder.resolved:
+                await builder.resolve(client)
+            wanted = builder.filter(event)
+            if inspect.isawaitable(wanted):
+                wanted = await wanted
+            if wanted:
+                await callback(event)
         except events.StopPropagation:
             break
         except errors.AlreadyInConversationError:

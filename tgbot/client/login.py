@@ -193,9 +193,10 @@ class Login:
 
     async def _forget_auth_key(self) -> None:
         """Start over with a new key: the server does not know ours (any more)."""
-        logger.warning("the server does not know our auth key; logging in anew")
-        with suppress(Exception):  # the sender is still closing down when it raises AuthKeyNotFound
-            await self._client.disconnected
+        logger.warning("the server does not take our auth key; logging in anew")
+        if not self._client.is_connected():
+            with suppress(Exception):  # the sender is still closing down when it raises AuthKeyNotFound
+                await self._client.disconnected
         await self._client._disconnect()
         self._client._sender.auth_key.key = None
         self._session.auth_key = None

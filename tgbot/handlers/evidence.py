@@ -16,7 +16,7 @@ from tgbot.links import check_payload
 from tgbot.peers import usernames_of
 from tgbot.users import Profile, User, UserRegistry
 
-#: Requests in whose answers users become known → how the registry calls that way.
+#: Requests whose answers are a way of their own to become known → how the registry calls it.
 _WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
 
 _START = re.compile(r"/start(?:@(\w+))?( .+)?$")
@@ -49,7 +49,8 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
         user_id, at = said.peer_id.user_id, seconds(said.date)
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
-                record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=_allowed(said.action)))
+                reason = reason_of(said.action)
+                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=reason)), "login")
             return
         text = said.message
         payload = start_payload(text, client.me) if text and text.startswith("/start") else None
@@ -129,7 +130,7 @@ def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterab
 
     def seen(arrived: Iterable[Any], source: str) -> None:
         at = int(clock())
-        way = _WAYS.get(source, source)
+        way = _WAYS.get(source) or ("answer" if source.endswith("Request") else source)
         for user in arrived:
             if not user.is_self:
                 users.seen(profile_of(user), at, way)
@@ -152,8 +153,8 @@ def profile_of(user: Any) -> Profile:
     )
 
 
-def _allowed(action: Any) -> str:
-    """Why write access was given: the site's domain, or which kind of app asked."""
+def reason_of(action: Any) -> str:
+    """Why write access was given: the site's domain, or which kind of app asked (app, attach, request)."""
     if action.domain:
         return str(action.domain)
     if action.app is not None:

@@ -14,6 +14,14 @@ LONGEST = 64
 #: Joins emoji to one picture and chooses their look; without a meaning for the line.
 _JOINERS = "\u200d\ufe0f"
 
+#: The ways of becoming known that there are words for.
+_WAYS = frozenset(
+    {
+        *("message", "username", "id", "join_request", "login", "difference", "group"),
+        *("update", "answer", "import"),
+    }
+)
+
 
 def language_of(user: User | None) -> str | None:
     """The language to speak to them: their choice, else the last one known; None leaves it to the texts."""
@@ -54,3 +62,12 @@ def clock_time(at: int) -> str:
 def moment(texts: Texts, language: str | None, at: int, now: float) -> str:
     """A time in words and as a date."""
     return texts.render(language, "moment", ago=ago(texts, language, now - at), date=clock_time(at))
+
+
+def ways(texts: Texts, language: str | None, user: User) -> str:
+    """How the user became known, each way with its first date, in the order in which it was."""
+    told = []
+    for way, at in sorted(user.known_by.items(), key=lambda one: one[1]):
+        name = texts.render(language, f"known-{way.replace('_', '-')}" if way in _WAYS else "known-otherwise")
+        told.append(texts.render(language, "known", way=name, date=clock_time(at)))
+    return "; ".join(told)

@@ -19,6 +19,7 @@ start-welcome-back-more =
     /help shows what I understand.
 
 start-group = Hello! I talk in private chats: write to me there.
+start-add-to-group = Add me to a group
 
 ## Help
 
@@ -27,6 +28,9 @@ help =
 
     /start – begin, or begin again
     /help – this message
+    /language – the language I speak to you
+    /privacy – what I keep about you
+    /forget – delete it
 
     Whatever else you write to me is welcome, too.
 
@@ -37,6 +41,7 @@ help-admin =
     /whois – the same, in reply to a message of theirs or one that you forward to me
     /check – the same, and Telegram is asked now whether I may write
     /stats – how many people I know
+    /link – links that begin a chat with me or add me to a group
 
 ## Commands for admins: what was asked for
 
@@ -72,7 +77,8 @@ peer-language-unknown = language: not known
 peer-write = may I write: { $access }
 peer-since = { $access }, since { $when } – { $evidence }
 peer-until = { $line }, until { $until }
-peer-known = known: { $when }
+peer-known = known: { $when }; { $ways }
+peer-history-cleared = they blocked me { $when }: apps clear the chat then, so they may see nothing written before
 peer-found-session = found: in my session, without asking
 peer-found-session-name = found: in my session; the name was theirs { $age }
 peer-found-telegram = found: asked Telegram just now
@@ -98,7 +104,11 @@ evidence-user-is-bot = Telegram answered USER_IS_BOT
 evidence-chat-write-forbidden = Telegram answered CHAT_WRITE_FORBIDDEN
 evidence-join-request = they asked to join a chat that I manage
 evidence-join-request-closed = their request to join was closed
-evidence-write-access = they gave write access ({ $detail })
+evidence-write-access = they let me write to them
+evidence-write-access-domain = they let me write to them when they logged in on { $detail }
+evidence-write-access-app = they let me write to them when they opened a mini app from a link
+evidence-write-access-attach = they let me write to them when they put me into their attachment menu
+evidence-write-access-request = they let me write to them when a mini app asked
 evidence-login = they logged in on { $detail }
 evidence-deleted = the account was deleted
 evidence-is-bot = the profile says so
@@ -139,6 +149,133 @@ moment = { $ago } ({ $date })
 
 lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected: some messages, blocks and unblocks of that time are lost for good. /check tells the truth about a single person.
 lost-difference-refused = ⚠️ Telegram does not hand out what happened while I was away: some messages of that time may stay unanswered. I go on with what comes from now on.
+
+## How somebody became known
+
+known = { $way } ({ $date })
+known-message = by a message
+known-username = by their name
+known-id = by their id
+known-join-request = by a request to join
+known-login = by letting me write
+known-difference = in what I had missed
+known-group = in a group
+known-update = in an update
+known-answer = in an answer of Telegram’s
+known-import = by an import
+known-otherwise = otherwise
+
+## Language
+
+# The name of this language in this language.
+language-name = English
+language-choose = In which language shall I speak to you?
+language-app = The one of my app
+language-chosen = As you like.
+language-gone = I do not speak that any more.
+
+## Privacy
+
+privacy-kept =
+    I keep what Telegram tells me about you so that I can answer you, and know whether I may write to you. I keep no texts of messages. Nobody else gets any of it.
+privacy-nothing = About you I keep nothing.
+privacy-forget = /forget deletes all of it.
+privacy-name = name: { $name }
+privacy-premium = Telegram Premium: yes
+privacy-language = language of your app: { $spoken }
+privacy-language-chosen = language you chose: { $spoken }
+privacy-first-seen = first seen: { $when }
+privacy-last-seen = last seen: { $when }
+privacy-known = how I know you: { $ways }
+privacy-payload = the links you came by: first { $first }, last { $last }
+privacy-write-yes = I may write to you since: { $when }
+privacy-write-no = I may not write to you since: { $when }
+privacy-block = you last blocked me: { $when }
+privacy-join-requests = { $n ->
+    [one] your open request to join: { $n }
+   *[other] your open requests to join: { $n }
+}
+privacy-messages = number of your last message that I handled: { $last }
+privacy-access-hash = a number from Telegram by which I can reach you
+privacy-changes = { $n ->
+    [one] { $n } change of these:
+   *[other] { $n } changes of these, the latest ones:
+}
+privacy-change = { $date }: { $what } was { $old }
+field-first-name = first name
+field-last-name = last name
+field-usernames = usernames
+field-language = language
+
+forget-sure = Shall I delete all that I keep about you? If you blocked me, I keep that, so that I stay silent. When you write to me again, we begin anew.
+forget-yes = Delete it
+forget-no = Keep it
+forget-kept = Nothing was deleted.
+forget-done = Deleted. If you write to me again, we begin anew.
+
+## Requests to join
+
+join-hello = Hello, { $name }! You asked to join { $chat }. { join-hello-more }
+join-hello-nameless = Hello! You asked to join { $chat }. { join-hello-more }
+join-hello-more = I look after the requests there, and that is why I may write to you, although you have not written to me.
+join-chat = “{ $title }”
+join-a-chat = a chat
+join-next-never = An admin of the chat will decide. If you have a question meanwhile, write to me here.
+join-next-always = I let you in right away. If you have a question, write to me here.
+join-next-after-start = Send me /start, or anything else, and I let you in.
+join-admitted = { $chats ->
+    [one] You are in: I have approved your request.
+   *[other] You are in: I have approved your { $chats } requests.
+}
+
+## Write access
+
+allowed-hello = Hello, { $name }! { $why } { allowed-hello-more }
+allowed-hello-nameless = Hello! { $why } { allowed-hello-more }
+allowed-hello-more = You can block me at any time. /help shows what I understand.
+allowed-why = You let me write to you.
+allowed-why-domain = You let me write to you when you logged in on { $detail }.
+allowed-why-app = You let me write to you when you opened the mini app.
+allowed-why-attach = You let me write to you when you put me into your attachment menu.
+allowed-why-request = You let me write to you when the mini app asked.
+
+## The bot’s profile
+
+# Empty texts here leave what the profile has. At most 120 characters.
+profile-about = I answer in private chats, and write only to those who let me.
+# At most 512 characters: what is read above the button that starts the bot.
+profile-description =
+    Hello! Press Start, and we can talk.
+
+    I write to nobody who did not let me. /privacy shows what I keep, /forget deletes it, and when you block me, I am silent.
+
+command-start = begin, or begin again
+command-help = what I understand
+command-language = the language I speak to you
+command-privacy = what I keep about you
+command-forget = delete what I keep about you
+command-resolve = who is it, and may I write to them
+command-whois = the same for the author of a message
+command-check = the same, asked of Telegram now
+command-stats = how many people I know
+command-link = links to me
+
+## Commands for admins: links
+
+link-usage =
+    Links to me:
+    /link start payload
+    /link group payload right right
+    /link channel right right
+    /link sign number or word
+    The payload and the rights may be left out; - stands for no payload.
+link-told =
+    In a browser: { $web }
+    In the app: { $app }
+link-typed =
+    To type, where an app drops it: { $typed }
+link-unreadable = I cannot make a link of that: { $reason }.
+link-no-name = I have no username, so there is no link to me.
 
 ## Login
 

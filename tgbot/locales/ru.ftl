@@ -18,6 +18,7 @@ start-welcome-back-more =
     /help – что я понимаю.
 
 start-group = Здравствуйте! Я разговариваю в личных чатах: напишите мне туда.
+start-add-to-group = Добавить меня в группу
 
 ## Справка
 
@@ -26,6 +27,9 @@ help =
 
     /start – начать, можно и снова
     /help – это сообщение
+    /language – на каком языке мне говорить
+    /privacy – что я о вас храню
+    /forget – удалить это
 
     Всему остальному, что вы напишете, я тоже рад.
 
@@ -36,6 +40,7 @@ help-admin =
     /whois – то же в ответ на сообщение этого человека или пересланное мне
     /check – то же, и Telegram прямо сейчас спрошен, можно ли писать
     /stats – сколько людей я знаю
+    /link – ссылки, с которых начинается чат со мной или которые добавляют меня в группу
 
 ## Команды администраторов: кого искать
 
@@ -71,7 +76,8 @@ peer-language-unknown = язык: неизвестен
 peer-write = можно ли писать: { $access }
 peer-since = { $access }, с момента: { $when } – { $evidence }
 peer-until = { $line }, до { $until }
-peer-known = знаком: { $when }
+peer-known = знаком: { $when }; { $ways }
+peer-history-cleared = бот был заблокирован { $when }: приложения при этом очищают чат, и написанного раньше может быть не видно
 peer-found-session = найден: в моей сессии, без вопросов
 peer-found-session-name = найден: в моей сессии; имя принадлежало ему { $age }
 peer-found-telegram = найден: только что спросил Telegram
@@ -97,7 +103,11 @@ evidence-user-is-bot = Telegram ответил USER_IS_BOT
 evidence-chat-write-forbidden = Telegram ответил CHAT_WRITE_FORBIDDEN
 evidence-join-request = заявка на вступление в чат, которым я управляю
 evidence-join-request-closed = заявка на вступление закрыта
-evidence-write-access = пользователь разрешил писать ({ $detail })
+evidence-write-access = пользователь разрешил писать
+evidence-write-access-domain = пользователь разрешил писать при входе на { $detail }
+evidence-write-access-app = пользователь разрешил писать, открыв мини-приложение по ссылке
+evidence-write-access-attach = пользователь разрешил писать, добавив меня в меню вложений
+evidence-write-access-request = пользователь разрешил писать по просьбе мини-приложения
 evidence-login = вход через { $detail }
 evidence-deleted = аккаунт удалён
 evidence-is-bot = так сказано в профиле
@@ -178,3 +188,133 @@ login-hello-more =
     Если это были не вы, заблокируйте меня здесь и выйдите с того сайта в Telegram: Настройки → Конфиденциальность → Авторизованные сайты.
 
     /help – что я понимаю.
+## Откуда знакомы
+
+known = { $way } ({ $date })
+known-message = по сообщению
+known-username = по имени пользователя
+known-id = по id
+known-join-request = по заявке на вступление
+known-login = по разрешению писать
+known-difference = из пропущенного
+known-group = по группе
+known-update = из обновления
+known-answer = из ответа Telegram
+known-import = при переносе данных
+known-otherwise = иначе
+
+## Язык
+
+# Название этого языка на нём самом.
+language-name = Русский
+language-choose = На каком языке мне с вами говорить?
+language-app = Как в моём приложении
+language-chosen = Как вам угодно.
+language-gone = На этом языке я больше не говорю.
+
+## Личные данные
+
+privacy-kept =
+    Я храню то, что Telegram сообщает мне о вас, чтобы отвечать вам и знать, можно ли вам писать. Тексты сообщений я не храню. Никто другой этого не получает.
+privacy-nothing = О вас я ничего не храню.
+privacy-forget = /forget всё это удалит.
+privacy-name = имя: { $name }
+privacy-premium = Telegram Premium: есть
+privacy-language = язык вашего приложения: { $spoken }
+privacy-language-chosen = выбранный вами язык: { $spoken }
+privacy-first-seen = впервые замечены: { $when }
+privacy-last-seen = последний раз замечены: { $when }
+privacy-known = откуда я вас знаю: { $ways }
+privacy-payload = ссылки, по которым вы пришли: первая { $first }, последняя { $last }
+privacy-write-yes = писать вам можно с момента: { $when }
+privacy-write-no = писать вам нельзя с момента: { $when }
+privacy-block = последняя блокировка: { $when }
+privacy-join-requests = { $n ->
+    [one] ваша открытая заявка на вступление: { $n }
+    [few] ваши открытые заявки на вступление: { $n }
+   *[many] ваши открытые заявки на вступление: { $n }
+}
+privacy-messages = номер последнего обработанного сообщения: { $last }
+privacy-access-hash = число от Telegram, по которому я могу вам писать
+privacy-changes = { $n ->
+    [one] { $n } изменение:
+    [few] { $n } изменения, последние из них:
+   *[many] { $n } изменений, последние из них:
+}
+privacy-change = { $date }: { $what }, раньше: { $old }
+field-first-name = имя
+field-last-name = фамилия
+field-usernames = имена пользователя
+field-language = язык
+
+forget-sure = Удалить всё, что я о вас храню? Если вы заблокировали меня, это я запомню, чтобы молчать. Когда вы снова напишете, начнём с начала.
+forget-yes = Удалить
+forget-no = Оставить
+forget-kept = Ничего не удалено.
+forget-done = Удалено. Если вы снова напишете, начнём с начала.
+
+## Заявки на вступление
+
+join-hello = Здравствуйте, { $name }! Вы подали заявку на вступление в { $chat }. { join-hello-more }
+join-hello-nameless = Здравствуйте! Вы подали заявку на вступление в { $chat }. { join-hello-more }
+join-hello-more = Я слежу там за заявками, поэтому могу вам написать, хотя вы мне ещё не писали.
+join-chat = «{ $title }»
+join-a-chat = один из чатов
+join-next-never = Решит администратор чата. Если пока есть вопрос, напишите мне сюда.
+join-next-always = Я сразу вас впускаю. Если есть вопрос, напишите мне сюда.
+join-next-after-start = Отправьте мне /start или что угодно ещё, и я вас впущу.
+join-admitted = { $chats ->
+    [one] Вы приняты: { $chats } заявка одобрена.
+    [few] Вы приняты: { $chats } заявки одобрены.
+   *[many] Вы приняты: { $chats } заявок одобрено.
+}
+
+## Разрешение писать
+
+allowed-hello = Здравствуйте, { $name }! { $why } { allowed-hello-more }
+allowed-hello-nameless = Здравствуйте! { $why } { allowed-hello-more }
+allowed-hello-more = Заблокировать меня можно в любой момент. /help – что я понимаю.
+allowed-why = Вы разрешили мне писать вам.
+allowed-why-domain = Вы разрешили мне писать вам при входе на { $detail }.
+allowed-why-app = Вы разрешили мне писать вам, открыв мини-приложение.
+allowed-why-attach = Вы разрешили мне писать вам, добавив меня в меню вложений.
+allowed-why-request = Вы разрешили мне писать вам по просьбе мини-приложения.
+
+## Профиль бота
+
+# Пустой текст здесь оставляет то, что в профиле уже есть. Не больше 120 знаков.
+profile-about = Отвечаю в личных чатах и пишу только тем, кто разрешил.
+# Не больше 512 знаков: это читают над кнопкой, которая запускает бота.
+profile-description =
+    Здравствуйте! Нажмите «Запустить», и поговорим.
+
+    Я не пишу тем, кто этого не разрешал. /privacy покажет, что я храню, /forget удалит это, а если вы меня заблокируете, я молчу.
+
+command-start = начать, можно и снова
+command-help = что я понимаю
+command-language = на каком языке мне говорить
+command-privacy = что я о вас храню
+command-forget = удалить то, что я о вас храню
+command-resolve = кто это и можно ли ему писать
+command-whois = то же об авторе сообщения
+command-check = то же, спросив Telegram сейчас
+command-stats = сколько людей я знаю
+command-link = ссылки на меня
+
+## Команды администраторов: ссылки
+
+link-usage =
+    Ссылки на меня:
+    /link start payload
+    /link group payload право право
+    /link channel право право
+    /link sign число или слово
+    Payload и права можно опустить; - значит «без payload».
+link-told =
+    В браузере: { $web }
+    В приложении: { $app }
+link-typed =
+    Набрать самому, если приложение это теряет: { $typed }
+link-unreadable = Такой ссылки не сделать: { $reason }.
+link-no-name = У меня нет имени пользователя, поэтому и ссылки на меня нет.
+

@@ -21,7 +21,7 @@ Times are unix seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,16 +38,17 @@ _AHEAD: Final = 24 * 60 * 60
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _PROFILE_TEXTS: Final = ("first_name", "last_name")
 _FLAGS: Final = ("premium", "bot", "deleted")
-_TEXTS: Final = ("language", "first_payload", "last_payload")
-_TIMES: Final = ("language_at", "first_seen", "last_seen")
-_IDS: Final = (
+_TEXTS: Final = frozenset({"language", "first_payload", "last_payload"})
+_TIMES: Final = frozenset({"language_at", "first_seen", "last_seen"})
+_MESSAGES: Final = (
     *("first_payload_id", "last_payload_id", "first_start_id", "first_message_id"),
     *("last_finished_id", "last_own_id"),
 )
+_IDS: Final = frozenset(_MESSAGES)
 #: The columns of a CSV file, in order.
 COLUMNS: Final = (
     *("id", "bot_id", "access", *_PROFILE_TEXTS, "usernames", "language", "language_at", "profile_language"),
-    *(*_FLAGS, "first_seen", "last_seen", "known_by", "first_payload", "last_payload", *_IDS),
+    *(*_FLAGS, "first_seen", "last_seen", "known_by", "first_payload", "last_payload", *_MESSAGES),
     *("evidence", "history", "preferences"),
     *("access_hash", "hash_seen", "hash_usernames", "hash_name", "hash_phone"),
 )
@@ -90,9 +91,9 @@ def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
 
     EntryError for what cannot be understood, what is another bot's than `bot_id`, and times after `now`.
     """
-    for name, ours in _ALSO.items():
-        if name in fields and ours not in fields:
-            fields = {**fields, ours: fields[name]}
+    if not _ALSO.keys().isdisjoint(fields):
+        also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
+        fields = {**also, **fields}
     user_id = checked_id(fields.get("id"))
     if fields.get("bot_id") is not None and _number(fields, "bot_id") != bot_id:
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
@@ -106,14 +107,12 @@ def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
         *[_flag(fields, name) for name in _FLAGS],
     )
     user = User(user_id, profile)
-    for name in _TEXTS:
-        if value := _text(fields, name):
-            setattr(user, name, value)
-    for name in _TIMES:
-        if name in fields:
+    for name in fields:
+        if name in _TEXTS:
+            setattr(user, name, _text(fields, name))
+        elif name in _TIMES:
             setattr(user, name, _moment(fields, name, latest))
-    for name in _IDS:
-        if name in fields:
+        elif name in _IDS:
             setattr(user, name, _number(fields, name))
     if "known_by" in fields:
         user.known_by = {
@@ -203,7 +202,9 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _names(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = fields.get(name) or ()
+    value = fields.get(name)
+    if not value:
+        return ()
     if isinstance(value, str):
         value = value.split()
     if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
@@ -229,6 +230,8 @@ def _cell_flag(cell: str, name: str) -> bool:
 
 def _number(fields: Mapping[str, Any], name: str, lowest: int = 0) -> int:
     value = fields.get(name)
+    if type(value) is int and lowest <= value < 2**63:  # nearly always
+        return value
     if value is None:
         return 0
     if isinstance(value, str) and len(value) < 25:
@@ -274,7 +277,7 @@ def _record(spans: dict[str, Any], latest: int) -> Record:
                 raise EntryError("evidence is not one or two of [at, qts, until, detail]")
             evidence = Evidence(kind, *one)
             _time(evidence.at, "evidence", latest)
-            if (
+            if len(one) > 1 and (
                 type(evidence.qts) is not int
                 or type(evidence.until) not in (int, type(None))
                 or not isinstance(evidence.detail, str)
@@ -371,17 +374,17 @@ def _with(user: User, theirs: User, *, partial: bool) -> User:
 
 
 def newer(
-    mine: Peer | None, theirs: Peer, marked_id: int, owner: Callable[[str], tuple[int, int] | None]
+    mine: Peer | None, theirs: Peer, marked_id: int, owners: Mapping[str, tuple[int, int]]
 ) -> Peer | None:
     """What the session is to keep of a peer instead of what it has; None if it has that or better.
 
-    `owner` tells whose a username is by now, and since when that is known.
+    `owners` has whose the usernames are by now, and since when that is known.
     """
     if mine is not None and mine.access_hash and theirs.seen <= mine.seen:
         return None
     names = []
     for name in theirs.names:
-        other = owner(name)
+        other = owners.get(name)
         if other is None or other[0] == marked_id or other[1] < theirs.seen:
             names.append(name)
     phone = theirs.phone or (mine.phone if mine is not None else None)

@@ -111,7 +111,7 @@ def _newer(known: Peers | None, chunk: list[Entry]) -> dict[int, Peer]:
     changed: dict[int, Peer] = {}
     for entry in chunk:
         if entry.peer is not None:
-            peer = newer(had.get(entry.id), entry.peer, entry.id, owners.get)
+            peer = newer(had.get(entry.id), entry.peer, entry.id, owners)
             if peer is not None:
                 had[entry.id] = changed[entry.id] = peer
     return changed
@@ -168,7 +168,8 @@ class _Users:
             before = user.counted
             self._judge(user)
             text = pack(user)
-            if text == had:
+            # SQLite leaves the blanks out, so the same may be spelt in two ways.
+            if had is not None and (text == had or json.loads(text) == json.loads(had)):
                 summary.unchanged += 1
                 continue
             changed.append(text)

@@ -1,0 +1,115 @@
+"""`make crash`: hundreds of kills and other interruptions under load, each way to be interrupted in turn.
+
+Exit status 1 if anything was lost, said twice or remembered wrongly. Ctrl-C prints what was seen so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.scenarios.audit import audit_answers
+from tests.scenarios.crash import open_site
+from tests.scenarios.load import Load
+from tests.scenarios.power import cut_power, strace_works
+from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
+
+#: Rounds of each variant, for `--rounds 1`: 210 kills, 30 stops, 60 cut connections, 120 faults of all kinds.
+USUAL = {
+    "kill": 60,
+    "forgetful": 50,
+    "forgetful-nameless": 50,
+    "unfinished": 50,
+    "term": 30,
+    "drop": 60,
+    "mix": 120,
+}
+POWER = "power"
+
+
+def arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make crash", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join((*USUAL, POWER)))
+    parser.add_argument("--rounds", type=float, default=1.0, help="so many times the usual number of rounds")
+    parser.add_argument("--rate", type=float, default=120.0, help="messages a second")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    options = parser.parse_args(given)
+    if unknown := set(options.variants) - {*USUAL, POWER}:
+        parser.error(f"no such variant: {', '.join(sorted(unknown))}")
+    return options
+
+
+def show(text: str, *, stays: bool = False) -> None:
+    """Prints a line that the next one replaces, unless it `stays` or nobody is looking."""
+    if sys.stdout.isatty():
+        print("\r\033[K" + text, end="\n" if stays else "", flush=True)
+    elif stays:
+        print(text, flush=True)
+
+
+async def rounds_of(name: str, options: argparse.Namespace) -> bool:
+    """Runs one variant and prints what came of it; true if all is well."""
+    count = max(1, round(USUAL[name] * options.rounds))
+    began = time.monotonic()
+    outcome, load = Outcome(name), None
+
+    def progress(now: Outcome, writing: Load) -> None:
+        nonlocal outcome, load
+        outcome, load = now, writing
+        if sys.stdout.isatty() or now.rounds % 10 == 0:
+            kept = f"{len(site.account.box)} messages in the dialogs"
+            show(
+                f"{name}: {now.rounds} of {count}, {kept}, {writing.blocks} blocks",
+                stays=not sys.stdout.isatty(),
+            )
+
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        # Plain clients do not come through a restart of the server as well as the bot has to.
+        async with open_site(Path(directory), options.seed, people=0 if name == "mix" else 3) as site:
+            try:
+                outcome = await run_rounds(site, VARIANTS[name], count, rate=options.rate, progress=progress)
+            except asyncio.CancelledError:
+                outcome.audit = audit_answers(site, load.blocked_at if load else {})
+                outcome.audit.found = [text for text in outcome.audit.found if "has no answer" not in text]
+                show(f"cut short, so what is lost may only be late: {outcome}", stays=True)
+                raise
+    show(f"{outcome}\n    {outcome.ends}; {time.monotonic() - began:.0f} s", stays=True)
+    return outcome.well
+
+
+async def power(options: argparse.Namespace) -> bool:
+    """Cuts the power, where strace may be used, and prints what came of it; true if all is well."""
+    if not strace_works():
+        show(f"{POWER}: left out, there is no strace that may trace here", stays=True)
+        return True
+    show(f"{POWER}: writing down every write and fsync ...")
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        count = round(300 * options.rounds)
+        outcome = await cut_power(Path(directory), options.seed, messages=15_000, count=max(1, count))
+    show(str(outcome), stays=True)
+    return not outcome.past and bool(outcome.control) and outcome.audit.clean and not outcome.faults
+
+
+async def run(options: argparse.Namespace) -> bool:
+    well = True
+    for name in options.variants or (*USUAL, POWER):
+        well &= await (power(options) if name == POWER else rounds_of(name, options))
+    return well
+
+
+def main(given: Sequence[str]) -> int:
+    options = arguments(given)
+    show(f"seed {options.seed} (again with: make crash ARGS='--seed {options.seed}')", stays=True)
+    try:
+        return 0 if asyncio.run(run(options)) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,162 @@
+"""The whole bot in this process, on a sandbox that misbehaves: a `Site` whose handlers can be looked into."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from telethon import events
+from telethon.errors import UserIsBlockedError
+
+from tests.sandbox.conftest import server_key
+from tests.scenarios.audit import Audit, audit_answers, audit_files, quiet
+from tests.scenarios.crash import Site, until
+from tests.scenarios.load import Load
+from tgbot import config
+from tgbot.access import Access, Kind
+from tgbot.app import Bot, open_bot
+from tgbot.sandbox.faults import Faults
+from tgbot.sandbox.server import Sandbox
+from tgbot.users import User
+
+SEND = "messages.sendMessage"
+DIFFERENCE = "updates.getDifference"
+
+
+class Scene(Site):
+    """A site whose bot runs in this process; its plugin answers as that of the crash tests does."""
+
+    def __init__(self, directory: Path, sandbox: Sandbox, seed: int, settings: dict[str, Any]) -> None:
+        super().__init__(directory, sandbox, seed, settings)
+        #: What handlers saw raised, but for users who blocked the bot.
+        self.seen: list[Exception] = []
+        #: Ids of the messages that `respond` returned.
+        self.returned: list[int] = []
+        #: Texts that begin with "hold" are answered once this is set.
+        self.gate = asyncio.Event()
+
+    @property
+    def faults_of(self) -> Faults:
+        return self.sandbox.faults
+
+    def configure(self, **settings: Any) -> None:
+        """Writes the configuration anew; `[bot]` keys are given by name."""
+        self._write_configuration(settings)
+
+    def meet(self, name: str = "Ann") -> int:
+        """Adds a person and returns their id."""
+        return int(self.world.new_user(name).id)
+
+    def answers(self, user_id: int) -> list[str]:
+        """What the bot said to a person, in order."""
+        return [copy.post.text for copy in self.dialog(user_id) if copy.out]
+
+    def register(self, client: Any) -> None:
+        """What the plugin of this scene is to Telethon."""
+
+        async def echo(event: Any) -> None:
+            text = event.raw_text
+            word = text.partition(" ")[0]
+            if word == "hold":
+                await self.gate.wait()
+            elif word == "slow":
+                await asyncio.sleep(0.05)
+            try:
+                for _ in range(2 if word == "twice" else 1):
+                    sent = await (event.reply if word == "reply" else event.respond)(f"echo {text}")
+                    self.returned.append(sent.id)
+            except UserIsBlockedError:
+                pass
+            except Exception as error:
+                self.seen.append(error)
+                raise
+            raise events.StopPropagation
+
+        client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"[^/]"))
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Bot]:
+        """Runs the bot as `tgbot run` does, for as long as the block lasts."""
+        async with open_bot(config.load(self.directory / "config.toml", {}), serve=True) as bot:
+            yield bot
+
+    async def settled(self, bot: Bot, load: Load | None = None, *, patience: float = 20.0) -> Audit:
+        """Returns what came of it once all are answered and nothing waits; handlers must have seen no error."""
+        blocked_at = load.blocked_at if load is not None else {}
+        await quiet(self, blocked_at, patience)
+        audit = audit_answers(self, blocked_at)
+        assert audit.clean, str(audit)
+        await until(lambda: not bot.client._dispatcher.waiting, "no update waits any more", patience)
+        assert not self.seen, self.seen
+        assert not bot.client.handler_errors
+        assert not bot.client.failed.done(), bot.client.failed.result()
+        return audit
+
+    async def knows_the_truth(self, bot: Bot, *, patience: float = 20.0) -> None:
+        """Returns once the registry has the access of everybody as it is; fails if it never has."""
+        with suppress(TimeoutError):
+            await until(lambda: not self._wrong(bot), "the access of everybody is known", patience)
+        assert not (wrong := self._wrong(bot)), "\n".join(wrong)
+
+    def _wrong(self, bot: Bot) -> list[str]:
+        now, found = bot.client.server_time(), []
+        for user_id in self.users():
+            user, truth = bot.users.get(user_id), self._truth(user_id)
+            access = user.verdict(now).access if user is not None else Access.UNKNOWN
+            if access is not truth and not _at_once(user):
+                record = user.record if user is not None else None
+                log = [f"{entry!r}" for entry in self._log_of(user_id)]
+                found.append(f"{user_id} is {access}, not {truth}: {record!r} {log}")
+        return found
+
+    def _log_of(self, user_id: int) -> list[tuple[Any, ...]]:
+        """What the bot's log holds of a user."""
+        told: list[tuple[Any, ...]] = []
+        for entry in self.account.log.above(0, 0):
+            copy = entry.message
+            if copy is not None and copy.peer == user_id:
+                told.append((entry.pts, copy.id, "out" if copy.out else "in", copy.post.date))
+            elif entry.qts is not None and entry.content.user_id == user_id:
+                told.append((f"q{entry.qts}", entry.content.stopped, entry.content.date))
+        return told
+
+    def _truth(self, user_id: int) -> Access:
+        blocked = self.bot.id in self.world.accounts[user_id].blocked
+        return Access.BLOCKED if blocked else Access.REACHABLE
+
+    def audit_disk(self) -> Audit:
+        """Compares users and access hashes on disk with the world; the bot must have stopped."""
+        audit = Audit()
+        audit_files(self, audit)
+        audit.access_wrong = 0  # `knows_the_truth` asks for that
+        return audit
+
+
+def _at_once(user: User | None) -> bool:
+    """Whether a call was refused and the block lifted within one second: no date tells which came first."""
+    refused = user.record.last(Kind.USER_IS_BLOCKED) if user is not None else None
+    lifted = user.record.last(Kind.BOT_UNBLOCKED) if user is not None else None
+    return refused is not None and lifted is not None and refused.at == lifted.at
+
+
+@asynccontextmanager
+async def open_scene(directory: Path, seed: int = 1, **settings: Any) -> AsyncIterator[Scene]:
+    """Opens a sandbox with a bot that does not run yet; its plugin is the scene's own."""
+    async with Sandbox(seed=seed, key=server_key()) as sandbox:
+        scene = Scene(directory, sandbox, seed, settings)
+        plugin = ModuleType("crash_plugin")
+        plugin.register = scene.register  # type: ignore[attr-defined] # a module made for this scene
+        before = sys.modules.get(plugin.__name__)
+        sys.modules[plugin.__name__] = plugin
+        try:
+            yield scene
+        finally:
+            scene.gate.set()
+            del sys.modules[plugin.__name__]
+            if before is not None:
+                sys.modules[plugin.__name__] = before

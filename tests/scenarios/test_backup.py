@@ -1,0 +1,64 @@
+"""A backup taken of the running bot, put back after it has gone on: nobody lost, nobody answered twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tests.scenarios.audit import audit_answers, audit_files, audit_people, quiet
+from tests.scenarios.crash import Site, open_site
+from tests.scenarios.load import Load
+
+
+async def back_up(site: Site, target: Path) -> list[str]:
+    """Runs `tgbot backup` as a process of its own, and returns what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tgbot.cli"),
+        *("--config", str(site.directory / "config.toml"), "backup", str(target)),
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode().splitlines()
+
+
+async def test_a_backup_taken_under_load_is_put_back_and_the_bot_goes_on(tmp_path: Path) -> None:
+    seed = time.time_ns() % 1_000_000
+    print(f"seed {seed}")  # shown by pytest when the test fails
+    async with open_site(tmp_path, seed, people=2) as site:
+        load = Load(site, 100.0)
+        await (await site.spawn()).up()
+        with load.going_on():
+            await load.more(200)
+            said = await back_up(site, tmp_path / "copies")
+            met = len(site.users())
+            await load.more(200)
+            await site.end(signal.SIGKILL)
+        assert len(site.users()) > met, "nobody came after the backup"
+
+        shutil.rmtree(site.session.parent)
+        site.session.parent.mkdir()
+        restore = "\n".join(line for line in said if line.startswith("  "))
+        assert shlex.quote(str(site.session.parent)) in restore
+        shell = await asyncio.create_subprocess_exec("bash", "-ec", restore)
+        assert await shell.wait() == 0
+
+        await (await site.spawn()).up()
+        with load.going_on():
+            await load.more(100)
+        await quiet(site, load.blocked_at)
+        assert await site.end() == 0
+        audit = audit_answers(site, load.blocked_at)
+        audit_files(site, audit)
+        audit_people(site, audit)
+        assert audit.clean, f"seed {seed}: {audit}"
+        assert audit.answers > 300
+        assert not site.faults

@@ -1,0 +1,98 @@
+"""All that can go wrong, at random and at once, for a while: then the same promises hold as for each.
+
+TGBOT_MIX_SEED repeats a run, TGBOT_MIX_SECONDS makes it longer (60, say).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.crash import until
+from tests.scenarios.load import Load
+from tests.scenarios.scene import DIFFERENCE, SEND, Scene, open_scene
+
+SECONDS = float(os.environ.get("TGBOT_MIX_SECONDS", "10"))
+
+
+class Mishaps:
+    """Faults drawn by lot, one after another; `done` counts them by name."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.done: Counter[str] = Counter()
+        self._scene = scene
+        self._chance = scene.random
+        faults, bot, chance = scene.faults_of, scene.bot.id, self._chance
+        self._kinds: dict[str, Callable[[], object]] = {
+            "drop all": faults.drop,
+            "drop one": lambda: faults.drop(bot),
+            "refuse": lambda: (faults.refuse(chance.uniform(0.1, 0.6)), faults.drop()),
+            "delay": lambda: faults.delay(chance.uniform(0.05, 0.3), chance.choice((None, SEND, DIFFERENCE))),
+            "no delay": lambda: [faults.delay(0, method) for method in (None, SEND, DIFFERENCE)],
+            "withhold": lambda: faults.withhold(bot),
+            "release": lambda: faults.release(bot),
+            "reorder": lambda: faults.reorder(chance.randrange(2, 20), bot),
+            "repeat": lambda: faults.repeat(chance.randrange(1, 30), bot),
+            "lose": lambda: faults.lose(chance.randrange(1, 8), bot),
+            "500": lambda: faults.fail(SEND, 500, "INTERNAL", times=chance.randrange(1, 4), account=bot),
+            "500 after": lambda: faults.fail(SEND, 500, "INTERNAL", times=2, account=bot, after=True),
+            "flood": lambda: faults.fail(SEND, 420, "FLOOD_WAIT_1", times=2, account=bot),
+            "lost answer": lambda: faults.lose_answer(SEND, times=chance.randrange(1, 3), account=bot),
+            "lost difference": lambda: (faults.lose_answer(DIFFERENCE, account=bot), faults.drop()),
+            "difference 500": lambda: self._difference(500, "INTERNAL"),
+            "difference 400": lambda: self._difference(400, "PERSISTENT_TIMESTAMP_INVALID"),
+            "slices": lambda: (faults.slice_differences(chance.choice((1, 2, 7, 50))), faults.drop()),
+            "no slices": lambda: faults.slice_differences(None),
+            "nameless": lambda: faults.tell_message_ids(False),
+            "named": lambda: faults.tell_message_ids(True),
+            "restart": lambda: faults.restart(chance.uniform(0.0, 0.3)),
+        }
+
+    def _difference(self, code: int, name: str) -> None:
+        self._scene.faults_of.fail(DIFFERENCE, code, name, times=2, account=self._scene.bot.id)
+        self._scene.faults_of.drop()
+
+    async def happen(self, seconds: float) -> None:
+        """Lets one after another happen, with pauses of up to half a second."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while clock() < until:
+            name = self._chance.choice(list(self._kinds))
+            deed = self._kinds[name]()
+            if isinstance(deed, Awaitable):
+                await deed
+            self.done[name] += 1
+            await asyncio.sleep(self._chance.uniform(0.0, 0.5))
+
+
+@pytest.mark.timeout(SECONDS + 100)
+async def test_a_mix_of_all_faults_loses_nothing_and_says_nothing_twice(tmp_path: Path) -> None:
+    seed = int(os.environ.get("TGBOT_MIX_SEED") or time.time_ns() % 1_000_000)
+    print(f"TGBOT_MIX_SEED={seed}")  # shown by pytest when the test fails
+    async with open_scene(tmp_path, seed) as scene:
+        load, mishaps = Load(scene, 100.0), Mishaps(scene)
+        async with scene.serving() as bot:
+            with load.going_on():
+                await mishaps.happen(SECONDS)
+                print(mishaps.done)
+                scene.faults_of.clear()
+                # What was never pushed is missed at the next update only.
+                await load.more(10)
+            try:
+                audit = await scene.settled(bot, load, patience=40)
+                print(audit)
+                await scene.knows_the_truth(bot)
+            finally:
+                box = bot.client._message_box
+                print(box.mark(), scene.world.state(scene.bot.id), bot.client.losses)
+            assert audit.answers > SECONDS * 20
+            assert not bot.client.losses
+            await until(lambda: not bot.client.intake.inflight.unfinished(), "nothing is in flight")
+        on_disk = scene.audit_disk()
+        assert on_disk.clean, str(on_disk)

@@ -1,0 +1,110 @@
+"""/privacy and /forget over the wire: what is kept is shown, and deleted when the user says so."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from telethon.tl import functions
+
+from tests.scenarios.conftest import Configure
+from tests.scenarios.talk import Talk, now_reads, press, until
+from tgbot.access import Access
+from tgbot.app import Bot, open_bot
+
+
+async def forgets(talk: Talk, label: str = "Delete it") -> str:
+    """Says /forget, presses a button, and returns what the message says afterwards."""
+    await talk.say("/forget")
+    asked = await talk.hears_message()
+    await press(talk, asked, label)
+    return str((await now_reads(talk, asked)).message)
+
+
+async def test_the_record_is_shown_in_plain_words(bot: Bot, person: Any) -> None:
+    anna = Talk(await person("Anna", "Schmidt", lang_code="en", system_lang_code="en"))
+    await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
+    await anna.ask("/start spring")
+    await anna.client(functions.account.UpdateProfileRequest(first_name="Anne"))
+    told = (await anna.ask("/privacy")).split("\n")
+    assert told[0].startswith("I keep what Telegram tells me about you")
+    assert "I keep no texts of messages" in told[0]
+    for line in (
+        "name: Anne Schmidt",
+        f"id: {anna.id}",
+        "usernames: @anna_s",
+        "language of your app: en",
+        "the links you came by: first spring, last spring",
+        "a number from Telegram by which I can reach you",
+        "1 change of these:",
+    ):
+        assert line in told
+    for beginning in ("first seen: just now", "last seen: just now", "I may write to you since: just now"):
+        assert any(line.startswith(beginning) for line in told), beginning
+    assert any(line.startswith("how I know you: ") and "by a message" in line for line in told)
+    assert any(line.endswith("first name was Anna") for line in told)
+    assert told[-1] == "/forget deletes all of it."
+
+
+async def test_the_record_is_shown_in_the_users_language(bot: Bot, person: Any) -> None:
+    boris = Talk(await person("Борис", lang_code="ru", system_lang_code="ru"))
+    told = await boris.ask("/privacy")
+    assert told.startswith("Я храню то, что Telegram сообщает мне о вас")
+    assert "имя: Борис" in told
+
+
+async def test_forget_deletes_everything_once_it_is_confirmed(
+    configure: Configure, person: Any, tmp_path: Path
+) -> None:
+    anna = Talk(await person("Anna"))
+    await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
+    async with open_bot(configure(), serve=True) as bot:
+        await anna.ask("/start spring")
+        assert await forgets(anna, "Keep it") == "Nothing was deleted."
+        assert bot.users.get(anna.id) is not None
+        assert (await forgets(anna)).startswith("Deleted.")
+        await until(lambda: bot.users.get(anna.id) is None)
+        await until(lambda: bot.session.access_hash(anna.id) is None)
+        assert bot.session.username("anna_s") is None
+    for file in ("bot.session", "users.sqlite"):
+        texts = everything_in(tmp_path / "sessions" / file)
+        assert "Anna" not in texts
+        assert "anna_s" not in texts
+        assert "spring" not in texts
+    async with open_bot(configure(), serve=True) as bot:
+        assert bot.users.get(anna.id) is None
+        assert (await anna.ask("/start")).startswith("Hello, Anna!")  # They meet anew.
+        user = bot.users.get(anna.id)
+        assert user is not None
+        assert (user.first_payload, user.first_name) == ("", "Anna")
+
+
+async def test_a_standing_block_outlives_being_forgotten(bot: Bot, person: Any) -> None:
+    anna = Talk(await person("Anna"))
+    await anna.ask("/start")
+    await anna.say("/forget")
+    asked = await anna.hears_message()
+    await anna.client(functions.contacts.BlockRequest(anna.chat))
+    await until(lambda: access(bot, anna) is Access.BLOCKED)
+    pressing = asyncio.create_task(press(anna, asked, "Delete it"))
+    await until(lambda: (user := bot.users.get(anna.id)) is not None and not user.known_by)
+    pressing.cancel()
+    user = bot.users.get(anna.id)
+    assert user is not None
+    assert (user.first_name, user.history, user.known_by) == ("", [], {})
+    assert access(bot, anna) is Access.BLOCKED
+
+
+def access(bot: Bot, talk: Talk) -> Access:
+    user = bot.users.get(talk.id)
+    return user.verdict(bot.client.server_time()).access if user else Access.UNKNOWN
+
+
+def everything_in(path: Path) -> str:
+    with sqlite3.connect(path) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = [str(row) for table in tables for row in database.execute(f'SELECT * FROM "{table}"')]
+    database.close()
+    return "\n".join(rows)
