@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import evidence
 from tgbot.access import (
+    AFTER_REFUSAL,
     JOIN_REQUEST_SECONDS,
     LASTING,
     Access,
@@ -172,10 +173,25 @@ def test_within_a_second_qts_decides() -> None:
     assert verdict(stopped._replace(qts=9), unblocked).access is Access.BLOCKED
 
 
+def test_within_a_second_a_call_counts_before_what_was_numbered_after_it() -> None:
+    unblocked, stopped = Evidence(Kind.BOT_UNBLOCKED, 20, qts=8), Evidence(Kind.BOT_STOPPED, 20, qts=9)
+    assert verdict(Evidence(Kind.USER_IS_BLOCKED, 20), unblocked).access is Access.REACHABLE
+    assert verdict(Evidence(Kind.USER_IS_BLOCKED, 20, qts=9), unblocked).access is Access.BLOCKED
+    assert verdict(Evidence(Kind.SENT, 20, qts=8), unblocked, stopped).access is Access.BLOCKED
+    assert verdict(Evidence(Kind.SENT, 20, qts=9), unblocked, stopped).access is Access.BLOCKED
+    assert verdict(Evidence(Kind.SENT, 20, qts=10), unblocked, stopped).access is Access.REACHABLE
+
+
+def test_of_two_calls_of_one_second_and_number_the_refusal_wins_unless_it_was_the_first() -> None:
+    refused, accepted = Evidence(Kind.PEER_ID_INVALID, 20, qts=3), Evidence(Kind.ACTION_ACCEPTED, 20, qts=3)
+    assert verdict(refused, accepted).access is Access.NOT_ALLOWED
+    assert verdict(refused, accepted._replace(detail=AFTER_REFUSAL)).access is Access.REACHABLE
+    blocked = Evidence(Kind.BOT_STOPPED, 20, qts=4)
+    assert verdict(refused, accepted._replace(detail=AFTER_REFUSAL), blocked).access is Access.BLOCKED
+
+
 def test_within_a_second_without_qts_the_refusal_wins() -> None:
     assert verdict(Evidence(Kind.USER_IS_BLOCKED, 20), message(20)).access is Access.BLOCKED
-    unblocked = Evidence(Kind.BOT_UNBLOCKED, 20, qts=8)
-    assert verdict(Evidence(Kind.USER_IS_BLOCKED, 20), unblocked).access is Access.BLOCKED
 
 
 def test_a_join_request_opens_a_window_that_closes() -> None:

@@ -449,7 +449,7 @@ def test_names_are_resolved_and_nobody_is_a_truthful_no(
 
 
 def test_while_the_bot_runs_its_users_are_read_and_its_session_is_not_touched(
-    wired: tuple[dict[str, str], subprocess.Popen[str]],
+    wired: tuple[dict[str, str], subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     environ, _ = wired
     with subprocess.Popen(
@@ -468,6 +468,15 @@ def test_while_the_bot_runs_its_users_are_read_and_its_session_is_not_touched(
             assert refused.returncode == 1
             (line,) = refused.stderr.splitlines()
             assert "running bot" in line
+            ids = tmp_path / "ids.json"
+            ids.write_text("[7]")
+            refused = tgbot("users", "import", str(ids), **environ)
+            assert refused.returncode == 1
+            assert refused.stderr.endswith("the running bot has it: stop it first.\n")
+            exported = tgbot("users", "export", **environ)
+            assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
+            linked = tgbot("link", "start", "--json", **environ)
+            assert json.loads(linked.stdout)["bot"] == environ["USERNAME_OF_BOT"].lower()
             second = tgbot("run", **environ)
             assert second.returncode == 1
             assert len(second.stderr.splitlines()) == 1

@@ -250,13 +250,27 @@ def test_an_older_session_takes_no_name_and_no_hash_from_a_newer_one(place: Plac
 
 
 def test_within_one_file_a_name_belongs_to_whom_it_was_seen_with_last(place: Place, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text(
-        f'{{"id": {BORIS}, "access_hash": 2, "hash_seen": 9, "usernames": ["name"]}}\n'
-        f'{{"id": {ANNA}, "access_hash": 1, "hash_seen": 5, "usernames": ["name"]}}\n'
-    )
-    place.take(tmp_path / "file")
-    with Peers(place.session) as peers:
-        assert peers.owners(["name"]) == {"name": (BORIS, 9)}
+    for later, older in ((ANNA, BORIS), (BORIS, ANNA)):
+        place.session.unlink(missing_ok=True)
+        (tmp_path / "file").write_text(
+            f'{{"id": {later}, "access_hash": 2, "hash_seen": 9, "usernames": ["name"]}}\n'
+            f'{{"id": {older}, "access_hash": 1, "hash_seen": 5, "usernames": ["name"]}}\n'
+        )
+        place.take(tmp_path / "file")
+        with Peers(place.session) as peers:
+            assert peers.owners(["name"]) == {"name": (later, 9)}
+
+
+async def test_peers_that_come_in_leave_the_checkpoint_as_it_was(lived_in: Place, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(f'{{"id": {CLARA}, "access_hash": "7", "hash_seen": 9}}')
+    assert lived_in.take(tmp_path / "file").peers == 1
+    session = DurableSession(lived_in.session)
+    try:
+        assert session.update_state() == UpdateState(1, 2, 3, 4)
+        assert session.value("checkpoint_at") == 77
+        assert session.access_hash(CLARA) == 7
+    finally:
+        session.close()
 
 
 def test_another_bot_s_directory_and_the_bot_s_own_files_are_refused(place: Place, tmp_path: Path) -> None:

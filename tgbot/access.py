@@ -79,6 +79,8 @@ class Evidence(NamedTuple):
     """One thing that was seen, at a second of Telegram's clock.
 
     `qts` orders what Telegram numbers (stops, join requests) within a second; 0 means that it had no number.
+    A call's is the last number that had come about the user when it was answered: what is numbered above
+    happened later, or before without changing the answer.
     """
 
     # A NamedTuple, not a frozen dataclass: one is built for every message, in a quarter of the time.
@@ -90,12 +92,23 @@ class Evidence(NamedTuple):
     detail: str = ""
 
 
+#: Detail of an accepted call that was made after a refused one of the same second and number.
+AFTER_REFUSAL: Final = "after a refusal"
+
 Span: TypeAlias = tuple[Evidence, Evidence]
 
 _OPENING: Final = frozenset({Kind.MESSAGE, Kind.START, Kind.BOT_UNBLOCKED, Kind.WRITE_ACCESS})
 _ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
 #: More of these never turns a reachable user into anything else.
 LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
+
+_NUMBERED: Final = (Kind.BOT_STOPPED, Kind.BOT_UNBLOCKED, Kind.JOIN_REQUEST)
+#: Evidence that comes from calls.
+_CALLS: Final = _ACCEPTED | {
+    *(Kind.USER_IS_BLOCKED, Kind.INPUT_USER_DEACTIVATED, Kind.USER_IS_BOT, Kind.PEER_ID_INVALID),
+    *(Kind.CHAT_WRITE_FORBIDDEN, Kind.PRIVACY_PREMIUM_REQUIRED, Kind.ALLOW_PAYMENT_REQUIRED),
+    Kind.YOU_BLOCKED_USER,
+}
 
 #: kind → what it says, and what undoes it when it is later. A chat action is accepted where a message would
 #: be refused for want of premium or payment, so it undoes those no more than it undoes being a bot.
@@ -173,6 +186,17 @@ class Record:
         """The latest block: apps clear the history then, so older messages may be gone for the user."""
         return self.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 
+    @property
+    def last_qts(self) -> int:
+        """The greatest number of what Telegram numbered about the user, 0 for none."""
+        spans = self.spans
+        found = 0
+        for kind in _NUMBERED:
+            span = spans.get(kind)
+            if span is not None and span[1].qts > found:
+                found = span[1].qts
+        return found
+
     def refusals(self) -> Record:
         """A copy with nothing in it but refusals of the user's own doing: their blocks."""
         copy = Record()
@@ -200,8 +224,8 @@ class Record:
 def judge(record: Record, now: float) -> Verdict:
     """Whether the bot may write at `now`: the latest evidence decides, and what runs out has run out.
 
-    Within one second qts decides where both sides have one; else the refusal wins. `since` is the earliest
-    known moment from which it has been so without contradiction.
+    Within one second qts decides where both sides have one or are calls; else the refusal wins. `since` is
+    the earliest known moment from which it has been so without contradiction.
     """
     spans = record.spans
     if LASTING.issuperset(spans):  # nearly everyone, and the same answer as below
@@ -291,7 +315,9 @@ def _total(evidence: Evidence) -> tuple[int, int, int, str]:
 def _after(yes: Evidence, no: Evidence) -> bool:
     if yes.at != no.at:
         return yes.at > no.at
-    return bool(yes.qts and no.qts and yes.qts > no.qts)
+    if not ((yes.qts or yes.kind in _CALLS) and (no.qts or no.kind in _CALLS)):
+        return False
+    return yes.qts > no.qts or (yes.qts == no.qts and yes.detail == AFTER_REFUSAL and no.kind in _CALLS)
 
 
 def _until(request: Evidence) -> int:

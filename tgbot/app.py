@@ -21,6 +21,7 @@ from tgbot.handlers import admin, evidence, help, join_requests, language, priva
 from tgbot.instance import InstanceLock
 from tgbot.locales import Texts
 from tgbot.peers import Peers, usernames_of
+from tgbot.profile import Profile
 from tgbot.sender import Sender
 from tgbot.session import DurableSession
 from tgbot.storage.sqlite import SqliteRegistry
@@ -122,6 +123,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             for built_in in (start, join_requests, language, privacy, admin, help):
                 built_in.register(client, **parts)
             await client.start_updates()
+            client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, clock))
         yield bot
@@ -178,7 +180,7 @@ async def _serve(config: Config, stopping: asyncio.Event) -> None:
 
 
 async def _close(client: BotClient, grace: float) -> None:
-    if not await client.stop(grace):
+    if not await client.stop(grace) and not client.failed.done():
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
 
 

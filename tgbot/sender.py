@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from telethon import errors, utils
 from telethon.tl import functions, types
 
-from tgbot.access import Access, Evidence, Kind, Verdict, from_rpc_error
+from tgbot.access import AFTER_REFUSAL, Access, Evidence, Kind, Verdict, from_rpc_error
 from tgbot.users import UserRegistry
 
 log = logging.getLogger(__name__)
@@ -31,19 +31,7 @@ _ACCEPTED = {
     functions.messages.ForwardMessagesRequest: Kind.SENT,
 }
 
-#: Evidence that comes from calls, in the order of their answers.
-_REFUSED_CALLS = frozenset(
-    {
-        Kind.USER_IS_BLOCKED,
-        Kind.INPUT_USER_DEACTIVATED,
-        Kind.USER_IS_BOT,
-        Kind.PEER_ID_INVALID,
-        Kind.CHAT_WRITE_FORBIDDEN,
-        Kind.PRIVACY_PREMIUM_REQUIRED,
-        Kind.ALLOW_PAYMENT_REQUIRED,
-        Kind.YOU_BLOCKED_USER,
-    }
-)
+_ACCEPTED_KINDS = frozenset(_ACCEPTED.values())
 
 #: The bot may not write in this chat (any longer): nothing to answer there, and nothing wrong with the bot.
 _CLOSED_CHAT = frozenset(
@@ -238,23 +226,27 @@ class Sender:
             at = int(self._clock())
         accepted = _ACCEPTED.get(type(request))
         if error is None:
-            if accepted is not None:
-                self._users.record(user_id, Evidence(accepted, self._after_refusal(user_id, at)))
-            return
-        evidence = from_rpc_error(error, at)
-        if evidence is None or (evidence.kind is Kind.PEER_ID_INVALID and accepted is None):
-            return  # An invalid peer says "may not write" only to a call that writes.
-        self._users.record(user_id, evidence)
+            evidence = None if accepted is None else Evidence(accepted, at)
+        else:
+            evidence = from_rpc_error(error, at)
+            if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
+                return  # An invalid peer says "may not write" only to a call that writes.
+        if evidence is not None:
+            self._users.record(user_id, self._in_order(user_id, evidence))
 
-    def _after_refusal(self, user_id: int, at: int) -> int:
-        """The second to note for a success; refused and accepted within one, the order is known only here."""
+    def _in_order(self, user_id: int, evidence: Evidence) -> Evidence:
+        """The evidence, in its place among what Telegram told of the same second."""
         user = self._users.get(user_id)
-        if user is None or user.counted is Access.REACHABLE:
-            return at
-        refusal = user.verdict(at).evidence
-        if refusal is None or refusal.kind not in _REFUSED_CALLS or not 0 <= refusal.at - at <= 1:
-            return at
-        return refusal.at + 1
+        if user is None:
+            return evidence
+        if qts := user.record.last_qts:
+            evidence = evidence._replace(qts=qts)
+        if user.counted is Access.REACHABLE or evidence.kind not in _ACCEPTED_KINDS:
+            return evidence
+        refusal = user.verdict(evidence.at).evidence
+        if refusal is not None and refusal.at == evidence.at and refusal.qts == evidence.qts:
+            return evidence._replace(detail=AFTER_REFUSAL)
+        return evidence
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

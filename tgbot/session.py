@@ -25,6 +25,7 @@ from tgbot.sessionfile import (
     Peer,
     UpdateState,
     UsernameRow,
+    active_names,
     make_private,
     refuse_what_cannot_be_opened,
     write,
@@ -166,7 +167,7 @@ class DurableSession(SQLiteSession):
                 marked, access_hash, title, phone = -peer.id, 0, peer.title, None
             else:
                 continue
-            names = _usernames(peer)
+            names = active_names(peer)
             old = known.get(marked)
             if old is not None:
                 if (
@@ -395,11 +396,3 @@ class DurableSession(SQLiteSession):
             return cursor.execute(query).fetchall()
         finally:
             cursor.close()
-
-
-def _usernames(peer: Any) -> tuple[str, ...]:
-    several = getattr(peer, "usernames", None)
-    if several:
-        return tuple(name.username.lower() for name in several if name.active)
-    one = getattr(peer, "username", None)
-    return (one.lower(),) if one else ()

@@ -205,3 +205,12 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
 
 def _what_is_wrong(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]
+
+
+def active_names(peer: Any) -> tuple[str, ...]:
+    """Return the usernames of a user or channel that lead to it, lower-cased."""
+    several = getattr(peer, "usernames", None)
+    if several:
+        return tuple(name.username.lower() for name in several if name.active)
+    one = getattr(peer, "username", None)
+    return (one.lower(),) if one else ()

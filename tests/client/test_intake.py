@@ -19,7 +19,8 @@ from tests.client.updatelog import FIRST, THEN, Log, number_of
 from tgbot.client import BotClient, intake
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
-from tgbot.client.intake import Intake, content_of
+from tgbot.client.intake import Intake
+from tgbot.client.kinds import content_of
 
 
 class NoPeers(EntityCache):  # type: ignore[misc] # Telethon is untyped

@@ -52,8 +52,8 @@ class Step:
     length: int | None = None
 
 
-_CALL = re.compile(r"(\d+) (pwrite64|fsync|fdatasync|ftruncate)\(\d+<([^>]*)>(?:\(deleted\))?(.*)")
-_RESUMED = re.compile(r"(\d+) <\.\.\. (?:fsync|fdatasync) resumed>.*= 0")
+_CALL = re.compile(r"(\d+) +(pwrite64|fsync|fdatasync|ftruncate)\(\d+<([^>]*)>(?:\(deleted\))?(.*)")
+_RESUMED = re.compile(r"(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>.*= 0")
 _WRITTEN = re.compile(r', "([^"]*)", \d+, (\d+)')
 _LENGTH = re.compile(r", (\d+)")
 

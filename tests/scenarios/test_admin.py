@@ -160,6 +160,20 @@ async def test_check_asks_now_and_records_the_answer(bot: Bot, boss: Talk, anna:
     assert "may I write: no, they blocked me" in told
 
 
+async def test_blocks_and_checks_within_a_second_end_as_the_last_one_says(
+    bot: Bot, boss: Talk, anna: Talk
+) -> None:
+    await anna.ask("/start")
+    for _ in range(3):
+        await anna.client(functions.contacts.BlockRequest(anna.chat))
+        assert "may I write: no, they blocked me" in await boss.ask(f"/check {anna.id}")
+        await anna.client(functions.contacts.UnblockRequest(anna.chat))
+        assert "may I write: yes" in await boss.ask(f"/check {anna.id}")
+    await anna.client(functions.contacts.BlockRequest(anna.chat))
+    assert "may I write: no, they blocked me" in await boss.ask(f"/check {anna.id}")
+    assert "may I write: no, they blocked me" in await boss.ask(f"/whois {anna.id}")
+
+
 async def test_check_notices_a_deleted_account_and_one_that_never_wrote(
     bot: Bot, boss: Talk, anna: Talk, person: Any, sandbox: Sandbox
 ) -> None:

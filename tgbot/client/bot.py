@@ -22,7 +22,7 @@ from tgbot.client.action import ChatAction
 from tgbot.client.calls import Calls, error_name, waiting
 from tgbot.client.checkpoints import Checkpoints
 from tgbot.client.clocks import ServerClock, UpClock
-from tgbot.client.connection import BotConnection, BotSender
+from tgbot.client.connection import BotConnection, BotSender, introduced
 from tgbot.client.conversation import Conversation, feed
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
@@ -340,6 +340,16 @@ class BotClient(TelegramClient):
         return await super()._parse_message_text(message, parse_mode)
 
     async def _send_once(self, sender: Any, request: Any) -> Any:
+        try:
+            return await self._send_until_there(sender, request)
+        except errors.ConnectionNotInitedError:
+            self._sender.unknown = True
+            return await self._send_until_there(sender, request)
+
+    async def _send_until_there(self, sender: Any, request: Any) -> Any:
+        if sender is self._sender and sender.unknown:
+            sender.unknown = False
+            request = introduced(self._init_request, request)
         if sender is not self._sender or self.me is None or making_login.get():
             return await sender.send(request)
         while True:

@@ -14,8 +14,7 @@ from telethon.errors.rpcerrorlist import rpc_errors_dict
 from telethon.tl import TLRequest, functions, types
 
 from tgbot.client.dispatch import current_job
-from tgbot.client.intake import content_of
-from tgbot.client.kinds import marked
+from tgbot.client.kinds import content_of, marked
 from tgbot.replies import OwnMessage, Replies, derive_random_id
 
 logger = logging.getLogger(__name__)

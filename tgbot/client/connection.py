@@ -6,10 +6,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
+from telethon.tl import functions
+from telethon.tl.alltlobjects import LAYER
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,8 @@ class BotSender(MTProtoSender):
         self._failures = 0
         self._said_down = False
         self._fruitless = False
+        #: Whether the session is one in which we have not told yet who we are.
+        self.unknown = False
         self._on_down = on_down
         self._on_up = on_up
         self._on_lost = on_lost
@@ -119,4 +124,14 @@ class BotSender(MTProtoSender):
 
     def _start_reconnect(self, error: BaseException | None) -> None:
         self._on_down()
+        self.unknown = True  # Telethon begins a new session then, but introduces itself in the first only
         super()._start_reconnect(error)
+
+
+def introduced(introduction: Any, request: Any) -> Any:
+    """Return the request wrapped in what a session begins with: our layer, and Telethon's `initConnection`."""
+    introduction = copy(introduction)
+    introduction.query = request
+    wrapped: Any = functions.InvokeWithLayerRequest(LAYER, introduction)
+    wrapped.read_result = request.read_result
+    return wrapped

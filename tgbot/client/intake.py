@@ -8,15 +8,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from telethon import errors, utils
+from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
 from telethon.tl import types
 
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
-from tgbot.client.kinds import dialog_of, marked, message_of, name_of
+from tgbot.client.kinds import dialog_of, marked_entity, message_of, name_of, own_message
 from tgbot.inflight import InFlight
-from tgbot.replies import OwnMessage, Replies
+from tgbot.replies import Replies
 from tgbot.session import UpdateState
 
 logger = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class Intake:
             self._remember(users, chats, "update" if live else "difference")
         if not updates:
             return
-        entities = {_marked_entity(entity): entity for entity in (*users, *chats)}
+        entities = {marked_entity(entity): entity for entity in (*users, *chats)}
         replayed = not live and not self.looked_back.is_set()
         kept = []
         for update in updates:
@@ -217,6 +217,9 @@ class Intake:
                     self._entity_cache.wrote(message.peer_id.user_id)
                     if not live and message_id <= self._last_finished(message.peer_id.user_id):
                         continue
+            elif type(update) is types.UpdateShortMessage:
+                message_id = update.id
+                self._entity_cache.wrote(update.user_id)
             elif isinstance(update, types.UpdateMessageID):
                 continue
             kept.append((update, message_id))
@@ -296,15 +299,25 @@ class Intake:
             await self._pause()
             refused = isinstance(error, (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError))
             if refused and self._failures >= _REFUSALS:
-                # It will not be had. Live updates are worth more than waiting for ever.
-                logger.error("Telegram refuses the difference; going on with what comes from now on")
-                self.box.end_difference()
-                self.looked_back.set()
-                self._lost("difference_refused")
+                await self._go_on_without()
             return
         self._failures = 0
         if self._taking:
             self._take_difference(difference)
+
+    async def _go_on_without(self) -> None:
+        """Start from Telegram's state of now: the difference from ours will not be had."""
+        try:
+            state = await self._call(functions.updates.GetStateRequest())
+        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+            logger.info("could not get the state (%s)", type(error).__name__)
+            return
+        logger.error("Telegram refuses the difference; going on with what comes from now on")
+        self.box.end_difference()
+        self.box.set_state(state)
+        self.changes += 1
+        self.looked_back.set()
+        self._lost("difference_refused")
 
     def _take_difference(self, difference: Any) -> None:
         box = self.box
@@ -322,7 +335,7 @@ class Intake:
             if not box.account_difference_due:
                 self.looked_back.set()
             return
-        own = [_own_message(m) for m in getattr(difference, "new_messages", ()) if m.out]
+        own = [own_message(m) for m in getattr(difference, "new_messages", ()) if m.out]
         if own:
             random_ids = {u.id: u.random_id for u in other if isinstance(u, types.UpdateMessageID)}
             # Told apart by content only, they may answer nothing but what an earlier run had begun.
@@ -374,30 +387,3 @@ class Intake:
         updates, users, chats = box.apply_channel_difference(request, difference, self._entity_cache)
         self.changes += 1
         self._accept(updates, users, chats, before, live=False)
-
-
-def _marked_entity(entity: Any) -> int:
-    kind = type(entity)
-    if kind is types.User or kind is types.UserEmpty:
-        user_id: int = entity.id
-        return user_id
-    chat_id: int = utils.get_peer_id(entity)
-    return chat_id
-
-
-def content_of(text: str | None, media: Any) -> str:
-    """Return what tells one message of ours from another: its text, or the kind of its media."""
-    if text and not text.isspace():
-        return text.strip()  # as Telegram does
-    kind = type(media).__name__ if media is not None else ""
-    for prefix in ("InputMedia", "MessageMedia", "Uploaded"):
-        kind = kind.removeprefix(prefix)
-    return kind.removesuffix("External")
-
-
-def _own_message(message: Any) -> OwnMessage | None:
-    if not isinstance(message, types.Message):
-        return None
-    reply_to = getattr(message.reply_to, "reply_to_msg_id", None)
-    content = content_of(message.message, message.media)
-    return OwnMessage(marked(message.peer_id), message.id, content, reply_to, message)

@@ -7,6 +7,8 @@ from typing import Any
 from telethon import utils
 from telethon.tl import types
 
+from tgbot.replies import OwnMessage
+
 _NEW_MESSAGES = frozenset({types.UpdateNewMessage, types.UpdateNewChannelMessage})
 _EDITS = frozenset({types.UpdateEditMessage, types.UpdateEditChannelMessage})
 _SHORT = frozenset({types.UpdateShortMessage, types.UpdateShortChatMessage})
@@ -88,3 +90,32 @@ def channel_of(update: Any) -> int | None:
         peer = getattr(getattr(update, "message", None), "peer_id", None)
         channel_id = getattr(peer, "channel_id", None)
     return channel_id if isinstance(channel_id, int) else None
+
+
+def marked_entity(entity: Any) -> int:
+    """Return the marked id of a user or chat."""
+    kind = type(entity)
+    if kind is types.User or kind is types.UserEmpty:
+        user_id: int = entity.id
+        return user_id
+    chat_id: int = utils.get_peer_id(entity)
+    return chat_id
+
+
+def content_of(text: str | None, media: Any) -> str:
+    """Return what tells one message of ours from another: its text, or the kind of its media."""
+    if text and not text.isspace():
+        return text.strip()  # as Telegram does
+    kind = type(media).__name__ if media is not None else ""
+    for prefix in ("InputMedia", "MessageMedia", "Uploaded"):
+        kind = kind.removeprefix(prefix)
+    return kind.removesuffix("External")
+
+
+def own_message(message: Any) -> OwnMessage | None:
+    """Return what tells a message of ours from others; None for a service message."""
+    if not isinstance(message, types.Message):
+        return None
+    reply_to = getattr(message.reply_to, "reply_to_msg_id", None)
+    content = content_of(message.message, message.media)
+    return OwnMessage(marked(message.peer_id), message.id, content, reply_to, message)

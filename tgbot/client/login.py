@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from telethon import errors, functions
+from telethon.client.telegrambaseclient import DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT
 from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 #: Whether the running task is the one that connects and logs in, whose requests wait for nobody.
 making_login: ContextVar[bool] = ContextVar("making_login", default=False)
+
+#: How long a new login waits for the difference from its first state, in seconds.
+_FIRST_DIFFERENCE_SECONDS = 5.0
 
 #: Telegram's answers to any request once the login is over.
 LOGIN_ENDED = (
@@ -130,11 +134,15 @@ class Login:
     async def first_state(self) -> UpdateState:
         """Return the update state that a new login starts from."""
         state = await self._client(functions.updates.GetStateRequest())
-        # Its qts may be old; the difference from it has the right one.
-        difference = await self._client(
-            functions.updates.GetDifferenceRequest(pts=state.pts, date=state.date, qts=state.qts)
-        )
-        state = getattr(difference, "state", None) or state
+        # Its qts may be old; the difference from it has the right one, where the server gives one.
+        request = functions.updates.GetDifferenceRequest(pts=state.pts, date=state.date, qts=state.qts)
+        try:
+            async with asyncio.timeout(_FIRST_DIFFERENCE_SECONDS):
+                state = getattr(await self._client(request), "state", None) or state
+        except LOGIN_ENDED:
+            raise
+        except (errors.RPCError, TimeoutError) as error:
+            logger.info("no difference from the first state (%s)", type(error).__name__)
         return UpdateState(state.pts, state.qts, int(state.date.timestamp()), state.seq)
 
     async def keep_up(self, connected: Callable[[], None]) -> None:
@@ -185,7 +193,12 @@ class Login:
     def _use_server(self) -> None:
         server, session = self._server, self._session
         if server is None:
+            if session.value("server"):
+                # The session had been led to another server than Telegram's, and no longer is.
+                session.set_dc(DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT)
+                session.set_value("server", 0)
             return
+        session.set_value("server", 1)
         if server.public_key is not None:
             rsa.add_key(server.public_key, old=False)
         if (session.dc_id, session.server_address, session.port) != (server.dc_id, server.host, server.port):

@@ -49,8 +49,8 @@ def on_press(client: Any, users: UserRegistry, pattern: bytes, handle: Handle) -
 
 async def show_instead(event: Any, peer: Any, text: str, **options: Any) -> None:
     """Puts a text in place of the message whose button was pressed; one that says so already stays."""
-    # It may show this already, or the user has deleted it.
-    with suppress(errors.MessageNotModifiedError, errors.MessageIdInvalidError):
+    # It may show this already; the user may have deleted it, or blocked the bot.
+    with suppress(errors.MessageNotModifiedError, errors.MessageIdInvalidError, errors.UserIsBlockedError):
         await event.client.edit_message(peer, event.message_id, text, parse_mode=None, **options)
 
 

@@ -244,8 +244,11 @@ async def open_site(
             clock=clock,
             domain=domain,
         )
-        # No access log: the address of the callback holds the login.
-        runner = web.AppRunner(pages.application(), access_log=None, shutdown_timeout=_GRACE)
+        # No access log: the address of the callback holds the login. Of what is no HTTP, aiohttp would show
+        # the bytes in a traceback; for the same reason only its sentence is logged.
+        wire = logging.getLogger(f"{__name__}.wire")
+        wire.addFilter(_without_traceback)
+        runner = web.AppRunner(pages.application(), access_log=None, logger=wire, shutdown_timeout=_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
@@ -256,6 +259,11 @@ async def open_site(
         site = Site(host, runner.addresses[0][1])
         log.info("login page of %s on %s", domain, site.url)
         yield site
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
 
 
 def _html(text: str, status: int = 200) -> web.Response:

@@ -1,0 +1,37 @@
+"""A bot with a login page on the sandbox, and what a browser would ask it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from tgbot.config import Config, Login, Server
+from tgbot.sandbox.widget import Widget
+
+
+def with_login(config: Config, widget: Widget, port: int) -> Config:
+    """The configuration with a login page on a port of this machine, and the sandbox's widget on it."""
+    login = Login(site=f"http://127.0.0.1:{port}", widget=widget.script)
+    return config.model_copy(update={"login": login.model_copy(update={"listen": Server("127.0.0.1", port)})})
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+async def visit(
+    config: Config, path: str = "/", data: Mapping[str, Any] | None = None, language: str = "en"
+) -> tuple[int, str]:
+    """Status and text of a page of the login site; `data` goes into the query as the widget's script does."""
+    url = config.login.public + path + (f"?{urlencode(data)}" if data is not None else "")
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        http.get(URL(url, encoded=True), headers={"Accept-Language": language}) as answer,
+    ):
+        return answer.status, await answer.text()

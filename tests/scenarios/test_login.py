@@ -1,0 +1,168 @@
+"""The login page of a whole bot: from the callback to the greeting, over HTTP and over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from telethon.tl import functions
+
+from tests.scenarios.conftest import Configure
+from tests.scenarios.logins import free_port, visit, with_login
+from tests.scenarios.talk import Talk, until
+from tgbot.access import Access, Kind
+from tgbot.app import Bot, open_bot
+from tgbot.config import Config
+from tgbot.errors import ConfigError
+from tgbot.sandbox.accounts import Bot as Account
+from tgbot.sandbox.server import Sandbox
+from tgbot.sandbox.widget import Widget
+
+
+@pytest.fixture
+async def widget(sandbox: Sandbox, account: Account) -> AsyncIterator[Widget]:
+    """Telegram's part, which serves this machine as the bot's site."""
+    async with Widget(sandbox.world) as widget:
+        widget.set_domain(account.id, "127.0.0.1")
+        yield widget
+
+
+@pytest.fixture
+def site(configure: Configure, widget: Widget) -> Config:
+    """A bot's configuration with a login page."""
+    return with_login(configure(), widget, free_port())
+
+
+@pytest.fixture
+async def bot(site: Config) -> AsyncIterator[Bot]:
+    """The bot with its login page."""
+    async with open_bot(site, serve=True) as bot:
+        yield bot
+
+
+def access(bot: Bot, talk: Talk) -> Access:
+    user = bot.users.get(talk.id)
+    return user.verdict(bot.client.server_time()).access if user else Access.UNKNOWN
+
+
+async def test_who_logs_in_and_lets_the_bot_write_is_greeted_by_it(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna", "Schmidt"))
+    status, page = await visit(site, "/callback", widget.log_in(account.id, anna.id))
+    assert status == 200
+    assert "has just written to you" in page
+    assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+    await until(
+        lambda: (user := bot.users.get(anna.id)) is not None and Kind.WRITE_ACCESS in user.record.spans
+    )
+    user = bot.users.get(anna.id)
+    assert user is not None
+    for kind in (Kind.LOGIN, Kind.WRITE_ACCESS):
+        evidence = user.record.last(kind)
+        assert evidence is not None
+        assert evidence.detail == "127.0.0.1"
+    assert "login" in user.known_by
+    assert access(bot, anna) is Access.REACHABLE
+    assert bot.session.access_hash(anna.id)
+
+
+async def test_who_lets_the_bot_not_write_is_shown_the_way_to_the_chat(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    status, page = await visit(site, "/callback", widget.log_in(account.id, anna.id, write=False))
+    assert status == 200
+    assert 'href="https://t.me/the_bot?start=login"' in page
+    assert (await anna.ask("/start login")).startswith("Hello, Anna!")  # and nothing before
+    user = bot.users.get(anna.id)
+    assert user is not None
+    assert user.record.last(Kind.LOGIN)
+    assert user.first_payload == "login"
+    assert access(bot, anna) is Access.REACHABLE
+
+
+async def test_who_is_known_and_logs_in_is_greeted_in_their_language(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    await anna.ask("/start")
+    bot.users.choose_language(anna.id, "ru")
+    _, page = await visit(site, "/callback", widget.log_in(account.id, anna.id))
+    assert "Hello, Anna!" in page
+    assert (await anna.hears()).startswith("Здравствуйте, Anna! Вы только что вошли")
+
+
+async def test_a_login_does_not_lift_a_block(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    await anna.ask("/start")
+    await anna.client(functions.contacts.BlockRequest(anna.chat))
+    await until(lambda: access(bot, anna) is Access.BLOCKED)
+    status, page = await visit(site, "/callback", widget.log_in(account.id, anna.id))
+    assert status == 200
+    assert "?start=login" in page
+    assert access(bot, anna) is Access.BLOCKED
+
+
+async def test_a_used_login_is_refused_after_a_restart_and_a_forgotten_user_stays_forgotten(
+    site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    data = widget.log_in(account.id, anna.id)
+    async with open_bot(site, serve=True) as bot:
+        assert (await visit(site, "/callback", data))[0] == 200
+        await anna.hears()
+        await until(lambda: Kind.WRITE_ACCESS in bot.users.get(anna.id).record.spans)  # type: ignore[union-attr]  # recorded above
+        bot.users.forget(anna.id)
+    async with open_bot(site, serve=True) as bot:
+        status, page = await visit(site, "/callback", data)
+        assert (status, "used already" in page) == (400, True)
+        assert bot.users.get(anna.id) is None
+
+
+async def test_forged_data_is_refused_and_nothing_recorded(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna, boris = Talk(await person("Anna")), Talk(await person("Boris"))
+    data = widget.log_in(account.id, anna.id, write=False) | {"id": boris.id}
+    status, page = await visit(site, "/callback", data)
+    assert (status, "signature does not fit" in page) == (400, True)
+    assert bot.users.get(anna.id) is bot.users.get(boris.id) is None
+
+
+async def test_the_page_shows_the_sandboxs_widget(bot: Bot, site: Config, widget: Widget) -> None:
+    status, page = await visit(site, language="ru")
+    assert status == 200
+    assert f'src="{widget.script}"' in page
+    assert "Вход через" in page
+
+
+async def test_healthz_follows_the_connection(bot: Bot, site: Config, sandbox: Sandbox) -> None:
+    assert await visit(site, "/healthz") == (200, "ok\n")
+    await sandbox.stop()
+    await until(lambda: not bot.client.is_connected())
+    assert await visit(site, "/healthz") == (503, "not connected to Telegram\n")
+    await sandbox.start()
+    await until(bot.client.is_connected)
+    assert await visit(site, "/healthz") == (200, "ok\n")
+
+
+async def test_the_listener_ends_with_the_bot(site: Config) -> None:
+    async with open_bot(site, serve=True):
+        assert (await visit(site))[0] == 200
+        with pytest.raises(ConfigError, match=r"\[login\] listen"):
+            async with open_bot(
+                site.model_copy(
+                    update={
+                        "storage": site.storage.model_copy(update={"directory": site.storage.directory / "b"})
+                    }
+                ),
+                serve=True,
+            ):
+                pass
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await visit(site)
