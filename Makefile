@@ -13,7 +13,7 @@ NPM  := tests/sandbox/npm
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help setup demo run check test npm bench clean
+.PHONY: help setup demo run check test npm bench crash clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -42,6 +42,10 @@ npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## tests of the sandbox with 
 bench: $(DEV) ## what it costs: a /start beside other clients', a million users
 	$(BIN)/python -m benchmarks.start $(ARGS)
 	$(BIN)/python -m benchmarks.registry
+	$(BIN)/python -m benchmarks.usernames
+
+crash: $(DEV) ## hundreds of kills under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
+	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)
 
 clean: ## removes .venv and caches, never sessions/
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

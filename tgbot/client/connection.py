@@ -129,7 +129,7 @@ class BotSender(MTProtoSender):
 
 
 def introduced(introduction: Any, request: Any) -> Any:
-    """Return the request wrapped in what a session begins with: our layer, and Telethon's `initConnection`."""
+    """Return the request wrapped in what a session begins with: our layer and `initConnection`."""
     introduction = copy(introduction)
     introduction.query = request
     wrapped: Any = functions.InvokeWithLayerRequest(LAYER, introduction)

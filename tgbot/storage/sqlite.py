@@ -89,6 +89,7 @@ class SqliteRegistry(MemoryRegistry):
             try:
                 # sqlitedict opens every file with synchronous=OFF.
                 self._ask("PRAGMA synchronous=FULL")
+                self._ask("PRAGMA temp_store=MEMORY")  # a large commit needs no second file on the disk
                 self._rows = _Rows(self.path)
             except BaseException:
                 self._close_store()

@@ -1,0 +1,91 @@
+"""A real browser: Debian's chromium without a screen, driven by chromedriver."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import *  # noqa: F403 - a whole bot on the sandbox
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+MISSING = "there is no chromium with chromedriver: make browser (apt-get install chromium chromium-driver)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+            if not (CHROMIUM and DRIVER):
+                item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+class Browser:
+    """A chromium; every step runs in a thread, for the bot and the sandbox live in this one's loop."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    async def do(self, step: Callable[[Any], Any]) -> Any:
+        """Does one thing with the driver."""
+        return await asyncio.to_thread(step, self.driver)
+
+    async def until(self, so: Callable[[Any], Any]) -> Any:
+        """Returns what is so once it is; selenium looks again and again, and gives up in the end."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return await self.do(lambda driver: WebDriverWait(driver, 20, poll_frequency=0.1).until(so))
+
+    async def find(self, selector: str) -> Any:
+        """Returns the element once it is there."""
+        return await self.until(lambda driver: driver.find_element("css selector", selector))
+
+    async def click(self, selector: str) -> None:
+        """Presses something once it is there."""
+        element = await self.find(selector)
+        await asyncio.to_thread(element.click)
+
+    async def text(self) -> str:
+        """Returns all that is to be read."""
+        return str(await self.do(lambda driver: driver.find_element("css selector", "body").text))
+
+    async def complaints(self) -> list[str]:
+        """Returns what the browser complained of: blocked scripts and styles, errors."""
+        said = await self.do(lambda driver: driver.get_log("browser"))
+        return [entry["message"] for entry in said if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    """A fresh chromium that has never been anywhere, and asks nobody but the addresses it is sent to."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--lang=en",
+        "--window-size=900,900",
+        f"--user-data-dir={tmp_path / 'chromium'}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = await asyncio.to_thread(
+        webdriver.Chrome, options=options, service=webdriver.ChromeService(executable_path=DRIVER)
+    )
+    yield Browser(driver)
+    await asyncio.to_thread(driver.quit)
