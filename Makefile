@@ -13,7 +13,7 @@ NPM  := tests/sandbox/npm
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help setup demo run check test npm bench crash clean
+.PHONY: help setup demo run check test npm browser bench crash clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -38,6 +38,15 @@ test: $(DEV) ## all tests (ARGS="-k name" for some)
 
 npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## tests of the sandbox with clients from npm (needs node)
 	$(BIN)/pytest -q $(NPM) $(ARGS)
+
+browser: $(DEV) ## tests of the login page in a real browser (installs chromium if root)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
+	    { echo "tgbot: this needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)" >&2; \
+	      exit 1; }; \
+	  echo "installing chromium, once ..." >&2; \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
+	$(BIN)/pytest -q tests/browser $(ARGS)
 
 bench: $(DEV) ## what it costs: a /start beside other clients', a million users
 	$(BIN)/python -m benchmarks.start $(ARGS)

@@ -62,6 +62,10 @@ class Client:
         self.sent.append((chat_id, text))
         return text
 
+    @staticmethod
+    def build_reply_markup(buttons: Any) -> Any:
+        return types.ReplyInlineMarkup([types.KeyboardInlineButtonRow([buttons])])
+
     async def get_messages(self, entity: Any, ids: int) -> Any:
         return self.messages.get(ids)
 
@@ -92,6 +96,7 @@ class Client:
         self._seen(full, "update")
         self._hashes.update({one.id: one.access_hash for one in full})
         known = {utils.get_peer_id(one): one for one in entities}
+        update._entities = known
         built: dict[type, Any] = {}
         for callback, builder in self._handlers:
             await builder.resolve(self)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,14 @@ async def test_a_backup_names_the_copies_and_how_to_put_them_back(
     assert asked(capsys, "backup", "kept here") == {
         "copies": ["kept here/bot.session", "kept here/users.sqlite"]
     }
+
+
+def test_a_backup_holds_the_logins_that_were_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "sessions").mkdir()
+    make_session(tmp_path / "sessions" / "bot.session", BOT, [])
+    with closing(sqlite3.connect(tmp_path / "sessions" / "logins.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE used (login TEXT)")
+    assert asked(capsys, "backup", "kept") == {"copies": ["kept/bot.session", "kept/logins.sqlite"]}
 
 
 def test_what_cannot_be_backed_up_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

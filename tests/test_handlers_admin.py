@@ -47,7 +47,7 @@ def client(users: MemoryRegistry, session: DurableSession, telegram: Telegram) -
         "users": users,
         "sender": gate(client, users),
         "texts": TEXTS,
-        "peers": Peers(telegram, session, users, clock=lambda: NOW),
+        "peers": Peers(telegram, session, users, clock=lambda: NOW, daily_resolves=200),
         "admins": frozenset({ADMIN}),
         "clock": lambda: NOW,
     }

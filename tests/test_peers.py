@@ -14,8 +14,8 @@ from telethon.tl import functions, types
 
 from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
 from tgbot.handlers.evidence import seen_by
-from tgbot.peers import DAILY_RESOLVES, DAY, Found, PeerKind, Peers
-from tgbot.session import DurableSession
+from tgbot.peers import DAY, Found, PeerKind, Peers
+from tgbot.session import RESOLVES_A_DAY, DurableSession
 from tgbot.users import MemoryRegistry
 
 ANNA, BERT = 1001, 2**40 + 5
@@ -116,7 +116,7 @@ def now() -> Now:
 
 @pytest.fixture
 def peers(telegram: Telegram, session: DurableSession, users: MemoryRegistry, now: Now) -> Peers:
-    return Peers(telegram, session, users, clock=now)
+    return Peers(telegram, session, users, clock=now, daily_resolves=RESOLVES_A_DAY)
 
 
 NAMES = ["@anna", "anna_s", "t.me/anna", "https://t.me/anna", "tg://resolve?domain=anna", "@ANNA"]
@@ -199,7 +199,7 @@ async def test_past_the_budget_an_old_name_is_answered_with_its_age(
 ) -> None:
     telegram.arrive([user(ANNA, "anna")], [], "update")
     now.at += DAY + 3600
-    for _ in range(DAILY_RESOLVES):
+    for _ in range(RESOLVES_A_DAY):
         session.count_resolve()
     found = await peers.resolve("@anna")
     assert (found.id, found.found) == (ANNA, Found.OUTDATED)
@@ -208,7 +208,7 @@ async def test_past_the_budget_an_old_name_is_answered_with_its_age(
     with pytest.raises(BudgetSpentError):
         await peers.resolve("@nobody_knows")
     assert telegram.calls == []
-    assert peers.resolves_today() == DAILY_RESOLVES
+    assert peers.resolves_today() == RESOLVES_A_DAY
 
 
 async def test_a_flood_wait_is_a_spent_budget(peers: Peers, telegram: Telegram, now: Now) -> None:

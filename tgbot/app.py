@@ -13,17 +13,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+
+from telethon import errors
 
 from tgbot.client import BotClient, Hooks, Server
 from tgbot.config import Config
 from tgbot.errors import BotRunningError, PluginError, SessionInUseError
-from tgbot.handlers import admin, evidence, help, join_requests, language, privacy, start
+from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.instance import InstanceLock
+from tgbot.links import signing_key
 from tgbot.locales import Texts
 from tgbot.peers import Peers, usernames_of
 from tgbot.profile import Profile
 from tgbot.sender import Sender
-from tgbot.session import DurableSession
+from tgbot.session import RESOLVES_A_DAY, DurableSession
 from tgbot.storage.sqlite import SqliteRegistry
 
 logger = logging.getLogger(__name__)
@@ -101,7 +105,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         await client.login(credentials.bot_token)
         texts = Texts.load(config.bot.texts)
         sender = Sender(client, users, clock=clock)
-        peers = Peers(client, session, users, clock=clock)
+        peers = Peers(client, session, users, clock=clock, daily_resolves=RESOLVES_A_DAY)
         bot = Bot(client, session, users, sender, peers, texts)
         if serve:
             parts: dict[str, Any] = {
@@ -114,13 +118,15 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
                 "checkpoint": client.checkpoint,
                 "forget": _forgetting(client, session, users),
                 "approve": config.join_requests.approve,
+                "payload_key": signing_key(credentials.bot_token),
+                "greeted_elsewhere": _login_domain(config),
             }
             # The order counts: what an update says is recorded first; a plugin may answer in the bot's
             # stead (StopPropagation); help comes when nobody did.
             evidence.register(client, **parts)
             for module, register in plugins:
                 _register(module, register, client, parts)
-            for built_in in (start, join_requests, language, privacy, admin, help):
+            for built_in in (start, join_requests, allowed, language, privacy, admin, link, help):
                 built_in.register(client, **parts)
             await client.start_updates()
             client.spawn(Profile(client, texts, config.bot.admins).show())
@@ -184,6 +190,11 @@ async def _close(client: BotClient, grace: float) -> None:
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
 
 
+def _login_domain(config: Config) -> str:
+    """The site whose logins the login page greets; "" if there is no page."""
+    return "" if config.login.listen is None else urlsplit(config.login.public).hostname or ""
+
+
 def _forgetting(
     client: BotClient, session: DurableSession, users: SqliteRegistry
 ) -> Callable[[int], Awaitable[None]]:
@@ -230,13 +241,15 @@ def _server(config: Config) -> Server | None:
 
 def _imported(module: str) -> tuple[str, Callable[..., Any]]:
     try:
-        register = importlib.import_module(module).register
-    except AttributeError:
-        raise PluginError(module, "it has no function register") from None
+        register = getattr(importlib.import_module(module), "register", None)
     except ImportError as error:
         raise PluginError(module, str(error)) from error
     except Exception as error:
         raise PluginError(module, f"importing it raised {type(error).__name__}: {error}") from error
+    if not callable(register):
+        raise PluginError(module, "it has no function register")
+    if inspect.iscoroutinefunction(register):
+        raise PluginError(module, "its register is a coroutine function, and nobody would await it")
     return module, register
 
 
@@ -258,4 +271,7 @@ async def _tell_admins(
         user = users.get(admin_id)
         if user is not None:
             language = user.chosen_language or user.language
-            await sender.send(admin_id, texts.render(language, f"lost-{what.replace('_', '-')}"))
+            try:
+                await sender.send(admin_id, texts.render(language, f"lost-{what.replace('_', '-')}"))
+            except errors.RPCError as error:
+                logger.warning("could not tell admin %d of a loss (%s)", admin_id, type(error).__name__)

@@ -23,10 +23,6 @@ from tgbot.users import UserRegistry
 #: How long a name is believed; TDLib trusts one for as long.
 DAY = 24 * 60 * 60
 
-#: About so many names a bot may look up in 24 hours; past it Telegram closes everything about usernames to it
-#: for a day (tdlib/telegram-bot-api#521).
-DAILY_RESOLVES = 200
-
 #: Marked ids of channels and supergroups lie below this.
 _CHANNELS = -(10**12)
 
@@ -109,12 +105,20 @@ class Peers:
     """Resolves `@name`, `t.me/name`, `tg://resolve?domain=name` and ids."""
 
     def __init__(
-        self, client: Any, session: NameStore, users: UserRegistry, *, clock: Callable[[], float]
+        self,
+        client: Any,
+        session: NameStore,
+        users: UserRegistry,
+        *,
+        clock: Callable[[], float],
+        daily_resolves: int,
     ) -> None:
+        """`daily_resolves`: so many names may be asked of Telegram in 24 hours."""
         self._client = client
         self._session = session
         self._users = users
         self._clock = clock
+        self.daily_resolves = daily_resolves
         self._one_at_a_time = asyncio.Lock()
 
     async def resolve(self, text: str) -> Resolved:
@@ -161,13 +165,13 @@ class Peers:
             held = self._held(name)  # Somebody else may have asked meanwhile.
             if held is not None and held[1] <= DAY:
                 return await self._from_session(*held, Found.SESSION)
-            if self._session.resolves_today() < DAILY_RESOLVES:
+            if self._session.resolves_today() < self.daily_resolves:
                 try:
                     return await self._ask_name(name, held[0] if held else None)
                 except errors.FloodWaitError:
                     pass  # Telegram has counted more than we did.
         if held is None:
-            raise BudgetSpentError(name, DAILY_RESOLVES)
+            raise BudgetSpentError(name, self.daily_resolves)
         return await self._from_session(*held, Found.OUTDATED)
 
     def _held(self, name: str) -> tuple[int, int] | None:

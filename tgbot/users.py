@@ -115,6 +115,16 @@ class User:
         """False for somebody of whom no more is kept than which of their messages was finished last."""
         return bool(self.known_by or self.record.spans)
 
+    @property
+    def history_cleared(self) -> int | None:
+        """When the user last blocked the bot, if they came back since; None if not.
+
+        Apps clear the chat at a block: the user may see nothing of what was written before.
+        """
+        block = self.record.last_block
+        blocked = block is None or finally_judged(self.record).access is Access.BLOCKED
+        return None if block is None or blocked else block.at
+
     def verdict(self, now: float) -> Verdict:
         """May the bot write to this user at `now` (Telegram's clock)?"""
         return judge(self.record, now)
@@ -381,13 +391,18 @@ class MemoryRegistry:
         """Count the user where they now belong, and see to it that the change is saved."""
         self._dirty[user.id] = user
         counted: Access | None = None
+        passing = False
         if user.met:
-            verdict = judge(user.record, self._clock())
-            counted = verdict.access
-            if verdict.until is not None:
-                counted = finally_judged(user.record).access
-                self._passing[user.id] = (verdict.until, verdict.access, counted)
-        if (counted is None or verdict.until is None) and self._passing:
+            spans = user.record.spans
+            if LASTING.issuperset(spans):  # nearly everyone: what `judge` says then is known without it
+                counted = Access.REACHABLE if spans else Access.UNKNOWN
+            else:
+                verdict = judge(user.record, self._clock())
+                counted, passing = verdict.access, verdict.until is not None
+                if verdict.until is not None:
+                    counted = finally_judged(user.record).access
+                    self._passing[user.id] = (verdict.until, verdict.access, counted)
+        if not passing and self._passing:
             self._passing.pop(user.id, None)
         if counted is not user.counted:
             if user.counted is not None:

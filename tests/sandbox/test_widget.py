@@ -133,7 +133,7 @@ async def test_write_access_is_asked_for_once(
 ) -> None:
     await dialog(browser, bot, who="anna_s")
     await dialog(browser, bot, answer="accept", write="on")
-    assert "checkbox" not in await dialog(browser, bot)
+    assert 'name="write"' not in await dialog(browser, bot)
     assert given(await dialog(browser, bot, answer="accept", write="on"))["id"] == anna.id
     assert len(granted(world, bot)) == 1
 

@@ -11,9 +11,10 @@ from telethon.tl import functions, types
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
-from tgbot.peers import DAILY_RESOLVES, DAY
+from tgbot.peers import DAY
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
+from tgbot.session import RESOLVES_A_DAY
 
 HELP = "Hello! I am a bot"
 
@@ -87,7 +88,7 @@ async def test_past_the_budget_the_session_answers_with_the_age(
     bot: Bot, boss: Talk, anna: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await anna.ask("/start")
-    for _ in range(DAILY_RESOLVES):
+    for _ in range(RESOLVES_A_DAY):
         bot.session.count_resolve()
     late = time.time() + 2 * DAY + 60
     monkeypatch.setattr(bot.peers, "_clock", lambda: late)
@@ -96,12 +97,12 @@ async def test_past_the_budget_the_session_answers_with_the_age(
     assert "2 days ago" in told
     assert "spent" in told
     assert "spent" in await boss.ask("/resolve @never_seen")
-    assert bot.peers.resolves_today() == DAILY_RESOLVES
+    assert bot.peers.resolves_today() == RESOLVES_A_DAY
 
 
 async def test_a_plugins_own_resolve_counts_too(bot: Bot, boss: Talk, anna: Talk) -> None:
     await bot.client(functions.contacts.ResolveUsernameRequest("anna_s"))
-    assert f"1 of {DAILY_RESOLVES}" in await boss.ask("/stats")
+    assert f"1 of {RESOLVES_A_DAY}" in await boss.ask("/stats")
 
 
 async def test_a_name_that_nobody_has_and_an_id_never_met_say_what_was_tried(bot: Bot, boss: Talk) -> None:

@@ -1,7 +1,8 @@
 """All that can go wrong, at random and at once, for a while: then the same promises hold as for each.
 
 But for two that Telegram's own memory is part of: a difference that is too long is a loss, and who forgets
-random_ids while it loses answers says things twice. TGBOT_MIX_SEED repeats a run, TGBOT_MIX_SECONDS makes it longer (60, say).
+random_ids while it loses answers says things twice. TGBOT_MIX_SEED repeats a run, TGBOT_MIX_SECONDS makes it
+longer (60, say).
 """
 
 from __future__ import annotations

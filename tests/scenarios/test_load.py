@@ -1,4 +1,4 @@
-"""Very much at once: nobody is held up by somebody else's messages, memory is bounded, conversations go on."""
+"""Very much at once: nobody is held up by others' messages, memory is bounded, conversations go on."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def backup(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> int:
-    """Copy session and registry to DIR, also while the bot runs.
+    """Copy session, registry and the login page's record to DIR, also while the bot runs.
 
     Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is
     the bot: keep the copies as safe as the originals (they are readable by their owner only).
@@ -28,8 +28,9 @@ def backup(
     from tgbot.storage.backup import backup as copy
 
     storage = settings(context).storage
-    # The session first: a registry ahead of the update state is harmless, one behind it is not.
-    files = [file for file in (storage.session, storage.registry) if file.exists()]
+    # The session first: a registry ahead of the update state is harmless, one behind it is not. The logins
+    # last, so that none of those in the registry's copy can be used once more.
+    files = [file for file in (storage.session, storage.registry, storage.logins) if file.exists()]
     if not files:
         raise StorageFailedError(storage.directory, "there is neither a session nor a registry in it")
     try:

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from telethon import errors, events, utils
 from telethon.tl import types
 
-from tgbot.access import Access, Verdict
+from tgbot.access import Access, Kind, Verdict
 from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
 from tgbot.handlers.evidence import own_names
-from tgbot.handlers.wording import ago, clock_time, language_of, moment, shown
+from tgbot.handlers.wording import ago, clock_time, language_of, moment, reason, shown, ways
 from tgbot.locales import Texts
-from tgbot.peers import DAILY_RESOLVES, Found, PeerKind, Peers, Resolved
+from tgbot.peers import Found, PeerKind, Peers, Resolved
 from tgbot.sender import Sender, error_name
 from tgbot.users import User, UserRegistry
 
@@ -45,7 +45,7 @@ def register(
     """Registers the admin commands, in private chats, for these user ids; for others they do not exist."""
     if not admins:
         return
-    descriptions = Descriptions(users, texts, clock)
+    descriptions = Descriptions(users, texts, clock, peers.daily_resolves)
 
     async def command(event: Any) -> None:
         name, bot, what = event.pattern_match.groups()
@@ -85,7 +85,7 @@ def register(
         except NeverMetError:
             return texts.render(language, "admin-never-met", what=asked.label)
         except BudgetSpentError:
-            return texts.render(language, "admin-budget-spent", what=asked.label, limit=DAILY_RESOLVES)
+            return texts.render(language, "admin-budget-spent", what=asked.label, limit=peers.daily_resolves)
         except errors.FloodWaitError as error:
             return texts.render(language, "admin-wait", seconds=error.seconds)
         except errors.RPCError as error:
@@ -111,7 +111,7 @@ def register(
         numbers = {access.value: counts.by.get(access, 0) for access in Access}
         spent = peers.resolves_today()
         return texts.render(
-            language, "stats", total=counts.total, resolves=spent, limit=DAILY_RESOLVES, **numbers
+            language, "stats", total=counts.total, resolves=spent, limit=peers.daily_resolves, **numbers
         )
 
     client.add_event_handler(
@@ -125,10 +125,13 @@ def register(
 class Descriptions:
     """What the bot knows of a peer, in words."""
 
-    def __init__(self, users: UserRegistry, texts: Texts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, users: UserRegistry, texts: Texts, clock: Callable[[], float], daily_resolves: int
+    ) -> None:
         self._users = users
         self._texts = texts
         self._clock = clock
+        self._daily_resolves = daily_resolves
 
     def of(self, language: str | None, found: Resolved) -> str:
         """A few lines: who it is; of a person also their language, may the bot write and why; how found."""
@@ -146,7 +149,7 @@ class Descriptions:
             lines.append(say("peer-write", access=say("access-bot")))
         age = "" if found.age is None else ago(self._texts, language, found.age)
         way = "session-name" if found.found is Found.SESSION and age else found.found.value
-        lines.append(say(f"peer-found-{way}", age=age, limit=DAILY_RESOLVES))
+        lines.append(say(f"peer-found-{way}", age=age, limit=self._daily_resolves))
         return "\n".join(lines)
 
     def _person(self, language: str | None, user: User | None) -> list[str]:
@@ -157,17 +160,20 @@ class Descriptions:
         verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
         write = say(f"access-{_dashed(verdict.access)}")
         if verdict.since is not None and verdict.evidence is not None:
-            why = say(
-                f"evidence-{_dashed(verdict.evidence.kind)}", detail=shown(verdict.evidence.detail) or "–"
-            )
+            kind, detail = verdict.evidence.kind, verdict.evidence.detail
+            ending = reason(detail) if kind is Kind.WRITE_ACCESS else ""
+            why = say(f"evidence-{_dashed(kind)}{ending}", detail=shown(detail) or "–")
             when = moment(self._texts, language, verdict.since, now)
             write = say("peer-since", access=write, when=when, evidence=why)
         if verdict.until is not None:
             write = say("peer-until", line=write, until=clock_time(verdict.until))
         lines.append(say("peer-write", access=write))
+        if user is not None and (cleared := user.history_cleared) is not None:
+            lines.append(say("peer-history-cleared", when=moment(self._texts, language, cleared, now)))
         if user is not None and user.known_by:
             since = min(user.known_by.values())
-            lines.append(say("peer-known", when=moment(self._texts, language, since, now)))
+            how = ways(self._texts, language, user)
+            lines.append(say("peer-known", when=moment(self._texts, language, since, now), ways=how))
         return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from typing import Any
 
@@ -16,11 +16,13 @@ from tgbot.users import User, UserRegistry
 Handle = Callable[[Any, User | None, str | None], Awaitable[None]]
 
 
-def on_command(client: Any, users: UserRegistry, name: str, handle: Handle) -> None:
+def on_command(
+    client: Any, users: UserRegistry, name: str, handle: Handle, *, only: Container[int] | None = None
+) -> None:
     """Registers a handler of `/name` in private chats, and of `/name@bot` if the name is this bot's.
 
-    What follows the command is the event's `pattern_match[2]`. A bot is never answered: two that answer each
-    other do not end.
+    With `only` there is no such command for others than these users. What follows the command is the event's
+    `pattern_match[2]`. A bot is never answered: two that answer each other do not end.
     """
 
     async def command(event: Any) -> None:
@@ -30,9 +32,11 @@ def on_command(client: Any, users: UserRegistry, name: str, handle: Handle) -> N
             await handle(event, user, language_of(user))
 
     pattern = rf"(?s)^/{name}(?:@(\w+))?(?:\s+(.*))?$"
-    client.add_event_handler(
-        command, events.NewMessage(incoming=True, pattern=pattern, func=lambda event: event.is_private)
-    )
+
+    def is_for(event: Any) -> bool:
+        return event.is_private and (only is None or event.sender_id in only)
+
+    client.add_event_handler(command, events.NewMessage(incoming=True, pattern=pattern, func=is_for))
 
 
 def on_press(client: Any, users: UserRegistry, pattern: bytes, handle: Handle) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from telethon import events
+from telethon import Button, events
 from telethon.tl import types
 
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import language_of, shown
+from tgbot.links import group_link
 from tgbot.locales import Texts
+from tgbot.peers import usernames_of
 from tgbot.sender import Sender
 from tgbot.users import UserRegistry
 
@@ -30,6 +32,16 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
     def greeting(language: str | None, text: str) -> str:
         return texts.render(language, text, name=_NAME)
 
+    @lru_cache(maxsize=256)
+    def invitation(language: str | None) -> Any:
+        """The button that adds the bot to a group; None if it cannot be added, or has no name to link to."""
+        names = usernames_of(client.me)
+        if client.me.bot_nochats or not names:
+            return None
+        return client.build_reply_markup(
+            Button.url(texts.render(language, "start-add-to-group"), group_link(names[0]))
+        )
+
     async def greet(event: Any) -> None:
         message = event.message
         user = users.get(message.peer_id.user_id)
@@ -39,9 +51,10 @@ def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, 
         text = "start-hello" if first else "start-welcome-back"
         name, language = shown(user.first_name) if user else "", language_of(user)
         if name:
-            await sender.answer(event, greeting(language, text).replace(_NAME, name))
+            told = greeting(language, text).replace(_NAME, name)
         else:
-            await sender.answer(event, greeting(language, text + "-nameless"))
+            told = greeting(language, text + "-nameless")
+        await sender.answer(event, told, buttons=invitation(language))
 
     async def point_to_private_chat(event: Any) -> None:
         asking = users.get(event.sender_id) if event.sender_id else None

@@ -71,3 +71,10 @@ def ways(texts: Texts, language: str | None, user: User) -> str:
         name = texts.render(language, f"known-{way.replace('_', '-')}" if way in _WAYS else "known-otherwise")
         told.append(texts.render(language, "known", way=name, date=clock_time(at)))
     return "; ".join(told)
+
+
+def reason(detail: str) -> str:
+    """How the name of a text ends that says why write access was given; the detail may be a domain."""
+    if not detail:
+        return ""
+    return f"-{detail}" if detail in ("app", "attach", "request") else "-domain"

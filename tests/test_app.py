@@ -1,0 +1,486 @@
+"""What opens in what order, what closes however it ends, and how `tgbot run` comes to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
+from tests.scenarios.conftest import Configure, StartBot
+from tests.scenarios.crash import Process, Site
+from tests.scenarios.crash import until as until_told
+from tests.scenarios.talk import until
+from tgbot import app, config
+from tgbot.app import open_bot
+from tgbot.client import BotClient
+from tgbot.errors import (
+    BotRunningError,
+    CredentialsMissingError,
+    LoginRefusedError,
+    PluginError,
+    SessionDamagedError,
+    SessionInUseError,
+    WrongBotError,
+)
+from tgbot.instance import InstanceLock
+from tgbot.sandbox.accounts import Bot as Account
+from tgbot.sandbox.server import Sandbox
+from tgbot.session import DurableSession
+from tgbot.storage.sqlite import SqliteRegistry
+
+OPENED = ["lock", "session", "registry", "client"]
+CLOSED = ["client closed", "registry closed", "session closed", "lock freed"]
+
+
+@pytest.fixture
+def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the parts of the bot came through, in order; each is the real one, and says so in passing."""
+    told: list[str] = []
+    stopping = False
+
+    class Lock(InstanceLock):
+        def __enter__(self) -> InstanceLock:
+            super().__enter__()
+            told.append("lock")
+            return self
+
+        def __exit__(self, *why: Any) -> None:
+            told.append("lock freed")
+            super().__exit__(*why)
+
+    class Session(DurableSession):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            told.append("session")
+
+        def close(self) -> None:
+            if not stopping:  # Telethon closes its session as well when it disconnects
+                told.append("session closed")
+            super().close()
+
+    class Registry(SqliteRegistry):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            told.append("registry")
+
+        def close(self) -> None:
+            told.append("registry closed")
+            super().close()
+
+    class Client(BotClient):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            told.append("client")
+
+        async def login(self, token: str) -> None:
+            await super().login(token)
+            told.append("logged in")
+
+        async def start_updates(self) -> None:
+            assert self.list_event_handlers(), "updates are taken before anybody handles them"
+            told.append("updates")
+            await super().start_updates()
+
+        async def stop(self, grace: float) -> bool:
+            nonlocal stopping
+            stopping = True
+            try:
+                return await super().stop(grace)
+            finally:
+                stopping = False
+                told.append("client closed")
+
+    for name, kind in (
+        ("InstanceLock", Lock),
+        ("DurableSession", Session),
+        ("SqliteRegistry", Registry),
+        ("BotClient", Client),
+    ):
+        monkeypatch.setattr(app, name, kind)
+    return told
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`plugin("name", source)` is the name of a plugin with this source."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name: str, source: str) -> str:
+        (tmp_path / f"{name}.py").write_text(source)
+        return name
+
+    return write
+
+
+def texts(sandbox: Sandbox, bot: Account, person: int) -> list[str]:
+    """What a bot said to a person, in order."""
+    box = sandbox.world.accounts[person].box
+    copies = [box.get(number) for number in box.history(bot.id)]
+    return [copy.post.text for copy in copies if copy is not None and not copy.out]
+
+
+# ---- opening and closing ---------------------------------------------------------------------------
+
+
+async def test_all_parts_are_opened_in_order_and_closed_in_reverse(
+    configure: Configure, course: list[str]
+) -> None:
+    async with open_bot(configure(), serve=True) as bot:
+        assert course == [*OPENED, "logged in", "updates"]
+        assert bot.client.is_connected()
+        course.clear()
+    assert course == CLOSED
+    assert not bot.client.is_connected()
+
+
+async def test_without_serving_no_update_is_taken(configure: Configure, course: list[str]) -> None:
+    async with open_bot(configure()):
+        assert course == [*OPENED, "logged in"]
+    assert course[5:] == CLOSED
+
+
+async def test_an_error_of_whoever_uses_the_bot_closes_all_and_is_raised(
+    configure: Configure, course: list[str]
+) -> None:
+    with pytest.raises(LookupError, match="of the block"):
+        async with open_bot(configure(), serve=True):
+            course.clear()
+            raise LookupError("of the block")
+    assert course == CLOSED
+
+
+async def test_a_refused_login_closes_all_that_was_opened(
+    configure: Configure, course: list[str], account: Account
+) -> None:
+    with pytest.raises(LoginRefusedError):
+        async with open_bot(configure(token=f"{account.id}:{'x' * 35}"), serve=True):
+            pytest.fail("it was let in")
+    assert course == OPENED + CLOSED
+
+
+async def test_a_token_of_another_bot_closes_all_that_was_opened(
+    configure: Configure, course: list[str], sandbox: Sandbox
+) -> None:
+    async with open_bot(configure()):
+        pass
+    course.clear()
+    with pytest.raises(WrongBotError):
+        async with open_bot(configure(token=sandbox.new_bot("other_bot").token), serve=True):
+            pytest.fail("it was let in")
+    assert course == OPENED + CLOSED
+
+
+async def test_a_plugin_that_refuses_to_register_closes_all_and_no_update_was_taken(
+    configure: Configure, course: list[str], plugin: Any
+) -> None:
+    name = plugin("app_refuses", "def register(client): raise ValueError('no')")
+    with pytest.raises(PluginError):
+        async with open_bot(configure(plugins=[name]), serve=True):
+            pytest.fail("it was let in")
+    assert course == [*OPENED, "logged in", *CLOSED]
+
+
+async def test_a_plugin_that_cannot_be_imported_is_told_before_anything_is_opened(
+    configure: Configure, course: list[str]
+) -> None:
+    with pytest.raises(PluginError):
+        async with open_bot(configure(plugins=["no_such_module"]), serve=True):
+            pytest.fail("it was let in")
+    assert not course
+
+
+async def test_plugins_are_not_even_imported_by_who_does_not_serve(configure: Configure) -> None:
+    async with open_bot(configure(plugins=["no_such_module"])) as bot:
+        assert bot.client.me is not None
+
+
+async def test_missing_credentials_are_told_before_anything_is_opened(
+    course: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "empty.toml"
+    file.touch()
+    with pytest.raises(CredentialsMissingError):
+        async with open_bot(config.load(file, {})):
+            pytest.fail("it was let in")
+    assert not course
+
+
+async def test_a_damaged_session_frees_the_lock_again(configure: Configure, course: list[str]) -> None:
+    settings = configure()
+    settings.storage.session.parent.mkdir(parents=True, exist_ok=True)
+    settings.storage.session.write_bytes(b"not a database" * 100)
+    with pytest.raises(SessionDamagedError):
+        async with open_bot(settings):
+            pytest.fail("it was let in")
+    assert course == ["lock", "lock freed"]
+
+
+async def test_what_was_closed_can_be_opened_again_at_once(configure: Configure) -> None:
+    settings = configure()
+    for _ in range(2):
+        async with open_bot(settings, serve=True) as bot:
+            assert bot.client.me.username == "the_bot"
+
+
+# ---- who has the session ---------------------------------------------------------------------------
+
+
+async def test_a_command_beside_the_running_bot_is_told_to_ask_it_and_a_second_bot_that_it_is_the_second(
+    configure: Configure,
+) -> None:
+    settings = configure()
+    async with open_bot(settings, serve=True) as bot:
+        with pytest.raises(BotRunningError, match="the running bot has it: ask it in the chat"):
+            async with open_bot(settings):
+                pytest.fail("it was let in")
+        with pytest.raises(SessionInUseError, match=rf"in use by another process \(pid {os.getpid()}\)"):
+            async with open_bot(settings, serve=True):
+                pytest.fail("it was let in")
+        assert bot.client.is_connected()
+
+
+async def test_updates_are_left_at_telegram_by_who_does_not_serve(
+    configure: Configure, sandbox: Sandbox, account: Account
+) -> None:
+    settings = configure()
+    async with open_bot(settings, serve=True):
+        pass
+    ann = sandbox.world.new_user("Ann").id
+    sandbox.world.send_as(ann, account.id, "/help")
+    async with open_bot(settings) as bot:
+        before = bot.session.update_state()
+        sandbox.world.send_as(ann, account.id, "/help")
+        await bot.client.get_me()  # its answer comes after what was pushed before
+        await bot.client.checkpoint()
+        assert bot.session.update_state() == before
+    assert not texts(sandbox, account, ann)
+    async with open_bot(settings, serve=True):
+        await until(lambda: len(texts(sandbox, account, ann)) == 2)
+
+
+# ---- what plugins get ------------------------------------------------------------------------------
+
+PARTS = {
+    "users",
+    "sender",
+    "peers",
+    "texts",
+    "admins",
+    "clock",
+    "checkpoint",
+    "forget",
+    "approve",
+}
+
+
+async def test_plugins_get_the_parts_that_they_name_and_no_others(
+    start_bot: StartBot, plugin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: dict[str, Any] = {}
+    monkeypatch.setattr(app, "got", got, raising=False)
+    first = plugin("app_none", "from tgbot import app\ndef register(client): app.got['none'] = client")
+    second = plugin(
+        "app_some",
+        "from tgbot import app\n"
+        "def register(client, *, users, admins, colour='red'): app.got['some'] = users, admins, colour",
+    )
+    third = plugin(
+        "app_all", "from tgbot import app\ndef register(client, **parts): app.got['all'] = parts"
+    )
+    bot = await start_bot(plugins=[first, second, third], admins=[7])
+    assert got["none"] is bot.client
+    assert got["some"] == (bot.users, frozenset({7}), "red")
+    assert set(got["all"]) >= PARTS
+    assert got["all"]["sender"] is bot.sender
+    assert got["all"]["peers"] is bot.peers
+    assert got["all"]["texts"] is bot.texts
+    assert got["all"]["clock"]() == bot.client.server_time()
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def register(client, *, user): ...", "register raised TypeError: .*'user'"),
+        ("register = 5", "it has no function register"),
+        ("async def register(client): ...", "its register is a coroutine function"),
+        ("import os\nos.no_such_name", "importing it raised AttributeError: .*'no_such_name'"),
+        ("def register(client:", "importing it raised SyntaxError"),
+    ],
+)
+async def test_a_register_that_cannot_be_called_is_told_as_the_plugins_fault(
+    start_bot: StartBot, plugin: Any, source: str, reason: str
+) -> None:
+    name = plugin(f"app_wrong_{abs(hash(source))}", source)
+    with pytest.raises(PluginError, match=f"The plugin {name} cannot be used: {reason}"):
+        await start_bot(plugins=[name])
+
+
+# ---- losses ----------------------------------------------------------------------------------------
+
+
+async def test_a_loss_is_told_to_every_admin_who_is_known_and_can_be_reached(
+    start_bot: StartBot, sandbox: Sandbox, account: Account
+) -> None:
+    blocking, ann = sandbox.world.new_user("Ben"), sandbox.world.new_user("Ann")
+    ann.language = "ru"
+    never_met = sandbox.world.new_user("Eve")
+    bot = await start_bot(admins=[never_met.id, blocking.id, ann.id])
+    for admin in (blocking, ann):
+        sandbox.world.send_as(admin.id, account.id, "/start")
+    await until(lambda: all(texts(sandbox, account, admin.id) for admin in (blocking, ann)))
+    sandbox.world.block(blocking.id, account.id)
+    sandbox.faults.differences_too_long(True)
+    bot.client.intake.begin_difference()
+    await until(lambda: len(texts(sandbox, account, ann.id)) == 2)
+    assert texts(sandbox, account, ann.id)[1] == bot.texts.render("ru", "lost-difference-too-long")
+    assert not texts(sandbox, account, never_met.id)
+    assert bot.client.losses == {"difference_too_long": 1}
+
+
+# ---- running until a signal ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
+    configure: Configure,
+    sandbox: Sandbox,
+    account: Account,
+    number: signal.Signals,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "tgbot")
+    settings, before = configure(), signal.getsignal(signal.SIGTERM)
+    running = asyncio.create_task(app.run(settings))
+    await until(lambda: "running as @the_bot" in caplog.text)
+    ann = sandbox.world.new_user("Ann")
+    sandbox.world.send_as(ann.id, account.id, "/start spring")
+    await until(lambda: bool(texts(sandbox, account, ann.id)))
+    os.kill(os.getpid(), number)
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert caplog.messages[-1] == "stopped; everything is on disk"
+    assert signal.getsignal(signal.SIGTERM) == before
+    users = SqliteRegistry(settings.storage.registry)
+    assert (found := users.get(ann.id)) is not None
+    assert found.first_name == "Ann"
+    users.close()
+
+
+async def test_run_raises_the_error_that_ended_the_bot(
+    configure: Configure, sandbox: Sandbox, account: Account, course: list[str]
+) -> None:
+    running = asyncio.create_task(app.run(configure()))
+    await until(lambda: "updates" in course)
+    sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
+    sandbox.drop(account.id)
+    with pytest.raises(LoginRefusedError):
+        async with asyncio.timeout(10):
+            await running
+    assert course[-4:] == CLOSED
+
+
+async def test_run_raises_what_kept_it_from_opening(configure: Configure, account: Account) -> None:
+    with pytest.raises(LoginRefusedError):
+        await app.run(configure(token=f"{account.id}:{'x' * 35}"))
+
+
+# ---- the real command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def site(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Site]:
+    """A bot of the sandbox that `spawn` runs as a process of its own; a text "hang" is never answered."""
+    made = Site(tmp_path, sandbox, 1, {"grace_seconds": 30.0})
+    yield made
+    if made.process is not None and made.process.running:
+        await made.process.end(signal.SIGKILL)
+
+
+async def told_to_stop(process: Process, number: int) -> None:
+    """Returns when the process has begun to stop."""
+    process.signal(number)
+    await until_told(lambda: any("once more ends at once" in line for line in process.log), "it stops")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_at_once_with_its_own_status_and_loses_nothing(
+    site: Site, number: signal.Signals
+) -> None:
+    process = await site.spawn()
+    await process.up()
+    ann = site.world.new_user("Ann")
+    site.said(ann.id, "hold 1")
+    await until_told((site.directory / "holding").exists, "the handler holds")
+    await told_to_stop(process, number)
+    assert process.running
+    assert await process.end(number) == 128 + number
+    assert not any("everything is on disk" in line for line in process.log)
+    (site.directory / "go").touch()
+    await (await site.spawn()).up()
+    await until_told(lambda: any(copy.out for copy in site.dialog(ann.id)), "it is answered after all")
+    assert await site.end() == 0
+    assert [copy.post.text for copy in site.dialog(ann.id) if copy.out] == ["echo hold 1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_while_telegram_is_unreachable_a_signal_ends_with_status_0(
+    site: Site, number: signal.Signals
+) -> None:
+    await site.sandbox.stop()
+    process = await site.spawn()
+    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    assert await process.end(number) == 0
+    assert not process.faults
+
+
+async def test_a_link_that_is_lost_while_it_serves_does_not_keep_it_from_ending_with_status_0(
+    site: Site,
+) -> None:
+    process = await site.spawn()
+    await process.up()
+    await site.sandbox.stop()
+    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    assert await process.end(signal.SIGTERM) == 0
+    assert not process.faults
+
+
+async def test_a_token_of_another_bot_is_one_line_and_status_2(site: Site) -> None:
+    process = await site.spawn()
+    await process.up()
+    assert await process.end(signal.SIGTERM) == 0
+    other = site.sandbox.new_bot("other_bot")
+    file = site.directory / "config.toml"
+    file.write_text(file.read_text().replace(site.bot.token, other.token))
+    process = await site.spawn()
+    assert await process.ended() == 2
+    (line,) = process.log
+    assert line.startswith("tgbot: The session ")
+    assert f"belongs to bot {site.bot.id}, the token to bot {other.id}" in line
+    assert other.token not in line
+
+
+async def test_a_refused_token_is_one_line_and_status_1(site: Site) -> None:
+    site.world.accounts.new_token(site.account)
+    process = await site.spawn()
+    assert await process.ended() == 1
+    assert process.log[-1].startswith("tgbot: Telegram refuses the login of the bot (ACCESS_TOKEN_EXPIRED)")
+    assert not process.faults
+    assert not any(site.bot.token in line for line in process.log)
+
+
+async def test_a_second_bot_on_the_same_session_is_one_line_and_status_1(site: Site) -> None:
+    first = await site.spawn()
+    await first.up()
+    second = await site.spawn()
+    assert await second.ended() == 1
+    (line,) = second.log
+    assert line.startswith("tgbot: The session ")
+    assert f"in use by another process (pid {first.pid})" in line
+    assert await first.end(signal.SIGTERM) == 0
