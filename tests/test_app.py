@@ -149,10 +149,13 @@ async def test_without_serving_no_update_is_taken(configure: Configure, course: 
 async def test_an_error_of_whoever_uses_the_bot_closes_all_and_is_raised(
     configure: Configure, course: list[str]
 ) -> None:
-    with pytest.raises(LookupError, match="of the block"):
+    async def use() -> None:
         async with open_bot(configure(), serve=True):
             course.clear()
             raise LookupError("of the block")
+
+    with pytest.raises(LookupError, match="of the block"):
+        await use()
     assert course == CLOSED
 
 
@@ -291,9 +294,7 @@ async def test_plugins_get_the_parts_that_they_name_and_no_others(
         "from tgbot import app\n"
         "def register(client, *, users, admins, colour='red'): app.got['some'] = users, admins, colour",
     )
-    third = plugin(
-        "app_all", "from tgbot import app\ndef register(client, **parts): app.got['all'] = parts"
-    )
+    third = plugin("app_all", "from tgbot import app\ndef register(client, **parts): app.got['all'] = parts")
     bot = await start_bot(plugins=[first, second, third], admins=[7])
     assert got["none"] is bot.client
     assert got["some"] == (bot.users, frozenset({7}), "red")
@@ -336,6 +337,8 @@ async def test_a_loss_is_told_to_every_admin_who_is_known_and_can_be_reached(
         sandbox.world.send_as(admin.id, account.id, "/start")
     await until(lambda: all(texts(sandbox, account, admin.id) for admin in (blocking, ann)))
     sandbox.world.block(blocking.id, account.id)
+    sandbox.faults.withhold(account.id)
+    sandbox.world.send_as(ann.id, account.id, "what is lost")
     sandbox.faults.differences_too_long(True)
     bot.client.intake.begin_difference()
     await until(lambda: len(texts(sandbox, account, ann.id)) == 2)

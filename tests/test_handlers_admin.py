@@ -87,7 +87,7 @@ async def test_whois_tells_name_names_language_access_and_how_it_is_known(
 async def test_every_kind_of_evidence_and_access_has_words(client: Client, users: MemoryRegistry) -> None:
     for number, kind in enumerate(Kind, start=5000):
         users.record(number, Evidence(kind, NOW - 10, until=NOW + 100 if kind is Kind.JOIN_REQUEST else None))
-    described = admin.Descriptions(users, TEXTS, lambda: NOW)
+    described = admin.Descriptions(users, TEXTS, lambda: NOW, 200)
     for language in TEXTS.languages:
         for number, _ in enumerate(Kind, start=5000):
             lines = described._person(language, users.get(number))

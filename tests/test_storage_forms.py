@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgbot.errors import SessionDamagedError, TgbotError, WrongBotError
-from tgbot.storage.forms import Form, NobodysSessionError, UnknownFormError, UserFile
+from tgbot.errors import NobodysSessionError, SessionDamagedError, TgbotError, UnknownFormError, WrongBotError
+from tgbot.storage.forms import Form, UserFile
 from tgbot.storage.sessions import make_session
 
 BOT, NOW = 42, 1_000_000

@@ -14,12 +14,12 @@ from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
 from tgbot.access import Access, Evidence, Kind
-from tgbot.errors import WrongBotError
+from tgbot.errors import ExportExistsError, OwnFileError, WrongBotError
 from tgbot.session import DurableSession, UpdateState
 from tgbot.sessionfile import Peer
-from tgbot.storage.exports import ExportExistsError, rows, write_file
+from tgbot.storage.exports import rows, write_file
 from tgbot.storage.forms import Form, UserFile
-from tgbot.storage.imports import OwnFileError, Summary, take_in
+from tgbot.storage.imports import Summary, take_in
 from tgbot.storage.sessions import Peers, make_session
 from tgbot.storage.sqlite import SqliteRegistry, open_readonly
 from tgbot.users import Profile

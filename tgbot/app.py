@@ -221,7 +221,8 @@ def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> Abstrac
         sender=bot.sender,
         texts=bot.texts,
         knows=lambda user_id: bot.session.access_hash(user_id) is not None,
-        connected=bot.client.is_connected,
+        # Telethon's is_connected stays true while it tries to connect again.
+        connected=lambda: bot.client._up.running,
         checkpoint=bot.client.checkpoint,
         clock=clock,
     )

@@ -16,6 +16,11 @@
     │   ├── RegistryTooOldError
     │   ├── StorageFullError
     │   └── StorageFailedError
+    ├── UnknownFormError            1
+    ├── NobodysSessionError         1
+    ├── OwnFileError                1
+    ├── ExportExistsError           1
+    ├── BotUnknownError             2
     ├── LinkError (ValueError)      1
     ├── TextError                   1
     └── ResolveError                1
@@ -172,6 +177,45 @@ class StorageFailedError(StorageError):
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path=path, reason=reason)
+
+
+class UnknownFormError(TgbotError):
+    """{path} is no file of users: expected a Telethon session, JSON (an object or an id a line, or one list \
+of them), or CSV with a header that names id."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path=path)
+
+
+class NobodysSessionError(TgbotError):
+    """The session {path} does not say whose it is, and access hashes are of use to their own bot only. If \
+it is this bot's: --same-bot"""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path=path)
+
+
+class OwnFileError(TgbotError):
+    """{path} is the bot's own file: there is nothing to be taken from it that the bot has not."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path=path)
+
+
+class ExportExistsError(TgbotError):
+    """{path} exists, and an export replaces nothing: name another file, or move that one away."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path=path)
+
+
+class BotUnknownError(TgbotError):
+    """The session does not know the bot's name (it has not logged in there yet): give it with --bot NAME."""
+
+    exit_status = 2
+
+    def __init__(self) -> None:
+        super().__init__()
 
 
 class LinkError(TgbotError, ValueError):

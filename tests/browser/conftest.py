@@ -67,7 +67,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
+    options.binary_location = CHROMIUM or ""
     for argument in (
         "--headless",
         "--no-sandbox",

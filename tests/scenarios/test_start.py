@@ -141,7 +141,7 @@ async def test_another_bot_is_never_answered(
         assert profile is not None
         profile.talks_to_bots = True
     robot = await plain_bot(other.token)
-    for text in ("hello", "/start", "/help"):
+    for text in ("hello", "/start", "/help", "/language", "/privacy", "/forget", "/start"):
         await robot.send_message("the_bot", text)
-    await until(lambda: bot.users.last_finished(other.id) >= 3)
+    await until(lambda: bot.users.last_finished(other.id) >= 7)
     assert all(copy.out for copy in accounts[other.id].box)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgbot.cli import printed
-from tgbot.errors import CredentialsMissingError, LinkError, TgbotError
+from tgbot.errors import BotUnknownError, CredentialsMissingError, LinkError
 
 if TYPE_CHECKING:
     from tgbot.config import Config
@@ -26,15 +26,6 @@ class Kind(StrEnum):
     START = "start"
     STARTGROUP = "startgroup"
     STARTCHANNEL = "startchannel"
-
-
-class BotUnknownError(TgbotError):
-    """The session does not know the bot's name (it has not logged in there yet): give it with --bot NAME."""
-
-    exit_status = 2
-
-    def __init__(self) -> None:
-        super().__init__()
 
 
 def link(

@@ -28,13 +28,15 @@ class UpdateBox(MessageBox):
 
     Differs from Telethon's in two things. The updates of a difference are held against the state *before*
     it (Telethon sets the new state first and then drops every one that has a pts or a qts). A difference
-    that is too long is a loss to be told: `too_long` is set, and the rest is asked for.
+    that is too long is a loss to be told: `too_long` is set, and the rest is asked for. What came before its
+    turn is kept in `ahead` while the difference is fetched (Telethon drops it).
     """
 
-    __slots__ = ("too_long",)
+    __slots__ = ("ahead", "too_long")
 
     def __init__(self, log: Any) -> None:
         super().__init__(log)
+        self.ahead: list[Any] = []
         self.too_long = False
 
     def _trace(self, *args: Any, **kwargs: Any) -> None:
@@ -74,6 +76,49 @@ class UpdateBox(MessageBox):
     def begin_difference(self) -> None:
         """Ask for everything after the state taken so far."""
         self.try_begin_get_diff(ENTRY_ACCOUNT, "asked for")
+
+    def try_begin_get_diff(self, entry: Any, reason: str) -> None:
+        gap = self.possible_gaps.get(entry)
+        if gap is not None and entry == ENTRY_ACCOUNT:
+            self.ahead.extend(gap.updates)
+        super().try_begin_get_diff(entry, reason)
+
+    def check_deadlines(self) -> Any:
+        gap = self.possible_gaps.get(ENTRY_ACCOUNT)
+        deadline = super().check_deadlines()
+        if gap is not None and ENTRY_ACCOUNT in self.getting_diff_for:
+            self.ahead.extend(gap.updates)
+        return deadline
+
+    def take_ahead(self, *, bridge: bool) -> list[Any]:
+        """Return what of `ahead` is next in the log by now; with `bridge` all that the log has not passed.
+
+        The rest is a gap again, or known.
+        """
+        ahead, self.ahead = self.ahead, []
+        taken = []
+        for update in sorted(ahead, key=_pts_before):
+            if bridge:
+                self.bridge([update])
+            if self.apply_pts_info(update, reset_deadlines=None) is not None:
+                taken.append(update)
+        return taken
+
+    def bridge(self, updates: list[Any]) -> None:
+        """Go on from the first of these updates, if it is ahead: what lies between will not be had."""
+        account = self.map.get(ENTRY_ACCOUNT)
+        infos = (PtsInfo.from_update(update) for update in updates)
+        pts = [info.pts - info.pts_count for info in infos if info is not None and info.entry == ENTRY_ACCOUNT]
+        if account is not None and pts:
+            account.pts = max(account.pts, min(pts))
+
+    def forget_account(self) -> None:
+        """Take the next update as it comes: the log began anew."""
+        self.map.pop(ENTRY_ACCOUNT, None)
+
+    def bridge_seq(self, seq: int) -> None:
+        """The same for the seq of containers."""
+        self.seq = max(self.seq, seq)  # type: ignore[misc] # a slot of Telethon's class
 
     def take_one(self, container: types.Updates) -> Any:
         """Take the usual container, one new message that is next in the log; None if it is anything else.
@@ -115,7 +160,11 @@ class UpdateBox(MessageBox):
                 self.end_difference()  # it says so of its own state: asking again would not end
             self.map[ENTRY_ACCOUNT].pts = diff.pts
             return [], [], []
-        return super().apply_difference(diff, chat_hashes)
+        seq = self.mark().seq
+        result = super().apply_difference(diff, chat_hashes)
+        if isinstance(diff, types.updates.DifferenceEmpty) and not diff.seq:
+            self.bridge_seq(seq)  # 0 says nothing
+        return result
 
     def apply_difference_type(self, diff: Any, chat_hashes: Any) -> Any:
         before = {entry: state.pts for entry, state in self.map.items() if not isinstance(entry, int)}
@@ -156,3 +205,8 @@ class UpdateBox(MessageBox):
 
 def _is_secret(info: Any) -> bool:
     return info is not None and info.entry == ENTRY_SECRET
+
+
+def _pts_before(update: Any) -> int:
+    info = PtsInfo.from_update(update)
+    return info.pts - info.pts_count if info is not None else 0

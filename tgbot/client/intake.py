@@ -27,6 +27,14 @@ WAITING_LIMIT = 10_000
 HELD_LIMIT = 10_000
 #: How often in a row Telegram may refuse a difference (not: fail to give it) before we go on without.
 _REFUSALS = 5
+#: After how many empty differences an update that is ahead of the log is taken for the next in it.
+_EMPTY_TWICE = 2
+#: Answers that will not change when the difference is asked for again.
+_NO_DIFFERENCES = (
+    errors.MethodInvalidError,
+    errors.InputMethodInvalidError,
+    errors.PersistentTimestampEmptyError,
+)
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -67,6 +75,12 @@ class Intake:
         self._taking = False
         self._overflowing = False
         self._held: deque[Any] = deque()
+        #: The container whose seq was too high when it came.
+        self._too_early: Any = None
+        #: Whether what is taken now is taken whatever lies before it.
+        self._bridging = False
+        #: How many differences in a row were empty while updates waited for their turn.
+        self._empty = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -178,6 +192,11 @@ class Intake:
             return
         else:
             before = box.mark()
+        if self._bridging:
+            box.bridge(getattr(container, "updates", None) or [getattr(container, "update", container)])
+        if self._bridging or container is self._too_early:  # the difference did not bring what is missing: it is not there
+            self._too_early = None
+            box.bridge_seq(getattr(container, "seq_start", getattr(container, "seq", 0)) - 1)
         inner = getattr(container, "updates", None)
         channels = box.channels_before(inner) if inner else {}
         if channels:
@@ -186,6 +205,9 @@ class Intake:
         try:
             users, chats = box.process_updates(container, self._entity_cache, taken)
         except GapError:
+            if getattr(container, "seq", 0):
+                self._too_early = container
+                self._held.appendleft(container)
             self._caught_up.clear()
             self._wake.set()
             return
@@ -251,6 +273,7 @@ class Intake:
             if self.box.getting_diff_for:
                 await self._fetch_channel_difference()
                 continue
+            self._take_ahead()
             self._take_held()
             if self.box.getting_diff_for or self._overflowing:
                 continue
@@ -264,6 +287,29 @@ class Intake:
                     await self._wake.wait()
             except TimeoutError:
                 self.box.check_deadlines()
+
+    def _take_all_held(self, state: Any) -> None:
+        """Take what came while the difference was asked for, as if nothing lay between."""
+        if state is not None and state.pts < self.box.mark().pts:
+            self.box.forget_account()
+            self.box.ahead.clear()
+        self._bridging = True
+        try:
+            self._take_ahead()
+            self._take_held()
+        finally:
+            self._bridging = False
+
+    def _take_ahead(self) -> None:
+        """Take what came before its turn, after the difference; twice not in there, it is the next."""
+        if not self.box.ahead:
+            if not self.box.possible_gaps:
+                self._empty = 0
+            return
+        before = self.box.mark()
+        taken = self.box.take_ahead(bridge=self._bridging or self._empty >= _EMPTY_TWICE)
+        self.changes += 1
+        self._accept(taken, [], [], before, live=True)
 
     def _take_held(self) -> None:
         while self._held and not self.box.getting_diff_for and not self._overflowing:
@@ -295,6 +341,9 @@ class Intake:
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
         except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
+            if isinstance(error, _NO_DIFFERENCES) or getattr(error, "code", 0) == 501:
+                await self._go_on_without()
+                return
             logger.info("could not get the difference (%s); trying again", type(error).__name__)
             await self._pause()
             refused = isinstance(error, (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError))
@@ -307,14 +356,20 @@ class Intake:
 
     async def _go_on_without(self) -> None:
         """Start from Telegram's state of now: the difference from ours will not be had."""
+        state: Any = None
         try:
             state = await self._call(functions.updates.GetStateRequest())
+        except (errors.UnauthorizedError, errors.AuthKeyError):
+            raise
         except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
             logger.info("could not get the state (%s)", type(error).__name__)
-            return
+            if not isinstance(error, errors.RPCError):
+                return
         logger.error("Telegram refuses the difference; going on with what comes from now on")
         self.box.end_difference()
-        self.box.set_state(state)
+        self._take_all_held(state)
+        if state is not None and state.pts > self.box.mark().pts:
+            self.box.set_state(state)
         self.changes += 1
         self.looked_back.set()
         self._lost("difference_refused")
@@ -327,6 +382,7 @@ class Intake:
         if channels:
             before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
         updates, users, chats = box.apply_difference(difference, self._entity_cache)
+        self._empty = self._empty + 1 if isinstance(difference, types.updates.DifferenceEmpty) else 0
         self.changes += 1
         if box.too_long:
             box.too_long = False

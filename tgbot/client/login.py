@@ -106,6 +106,11 @@ class Login:
         if me is None or self._session.value("token") not in (None, fingerprint):
             await self.again()
             me = await self._client.get_me()
+            if me is None:  # a login that did not last
+                await self.again()
+                me = await self._client.get_me()
+            if me is None:
+                raise LoginRefusedError("AUTH_KEY_UNREGISTERED")
             self._refuse_another_bot(me.id, wanted)
         await self._client._on_login(me)
         self._session.set_bot_id(me.id)
@@ -130,6 +135,15 @@ class Login:
                 await self._client(request)
         except _REFUSED as error:
             raise LoginRefusedError(error_name(error)) from None
+        box = self._client.intake.box
+        known = box.mark().pts
+        if known:
+            with suppress(errors.RPCError):
+                state = await self._client(functions.updates.GetStateRequest())
+                if state.pts < known:
+                    # A log never goes back: this is another one, of a server that lost its own.
+                    logger.warning("the server's log of updates begins anew (pts %d, ours %d)", state.pts, known)
+                    box.set_state(state)
 
     async def first_state(self) -> UpdateState:
         """Return the update state that a new login starts from."""

@@ -17,6 +17,9 @@ from tgbot.locales import Texts
 from tgbot.sender import Sender, error_name
 from tgbot.users import UserRegistry
 
+#: The preference that holds which of these messages was greeted.
+GREETED = "greeted_for_access"
+
 log = logging.getLogger(__name__)
 
 
@@ -41,8 +44,12 @@ def register(
         why = reason_of(message.action)
         if user is None or user.bot or (greeted_elsewhere and why == greeted_elsewhere):
             return
-        # Whoever wrote before knows the bot; the same answer when this is handled once more.
-        if not user.is_first_message(message.id) or user.verdict(clock()).access is not Access.REACHABLE:
+        # Whoever wrote before knows the bot. Both answers are the same when this is handled once more.
+        greeted = int(user.preferences.get(GREETED) or message.id)
+        if message.id > greeted or not user.is_first_message(message.id):
+            return
+        users.prefer(user.id, GREETED, str(message.id))
+        if user.verdict(clock()).access is not Access.REACHABLE:
             return
         language, name = language_of(user), shown(user.first_name)
         because = texts.render(language, f"allowed-why{reason(why)}", detail=shown(why))

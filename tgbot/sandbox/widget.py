@@ -262,5 +262,8 @@ def _js(value: object) -> str:
 
 
 def _page(body: str, status: int = 200) -> web.Response:
-    text = f'<!doctype html><meta charset="utf-8"><title>Telegram</title><style>{_LOOK}</style>{body}'
+    head = (
+        f'<meta charset="utf-8"><link rel="icon" href="data:,"><title>Telegram</title><style>{_LOOK}</style>'
+    )
+    text = f"<!doctype html><html><head>{head}</head><body>{body}</body></html>"
     return web.Response(text=text, status=status, content_type="text/html")

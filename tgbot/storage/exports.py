@@ -9,19 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from tgbot.errors import TgbotError
+from tgbot.errors import ExportExistsError
 from tgbot.sessionfile import Peer
 from tgbot.storage.entries import COLUMNS, to_cells, to_json
 from tgbot.storage.forms import Form
 from tgbot.storage.sessions import Peers, make_session
 from tgbot.users import User, UserReader
-
-
-class ExportExistsError(TgbotError):
-    """{path} exists, and an export replaces nothing: name another file, or move that one away."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path=path)
 
 
 def rows(users: UserReader, peers: Peers | None) -> Iterator[tuple[User, Peer | None]]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Final
 
-from tgbot.errors import TgbotError, WrongBotError
+from tgbot.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.storage.entries import Entry, EntryError, from_cells, from_fields, from_id, from_peer
 from tgbot.storage.sessions import Peers
 
@@ -31,22 +31,6 @@ class Form(StrEnum):
     CSV = "csv"
     #: A Telethon session.
     SESSION = "session"
-
-
-class UnknownFormError(TgbotError):
-    """{path} is no file of users: expected a Telethon session, JSON (an object or an id a line, or one list \
-of them), or CSV with a header that names id."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path=path)
-
-
-class NobodysSessionError(TgbotError):
-    """The session {path} does not say whose it is, and access hashes are of use to their own bot only. If \
-it is this bot's: --same-bot"""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path=path)
 
 
 #: Told of an entry that cannot be read: the line (or the row of a session), and why.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.access import Access, finally_judged, judge
-from tgbot.errors import RegistryDamagedError, TgbotError, WrongBotError
+from tgbot.errors import OwnFileError, RegistryDamagedError, WrongBotError
 from tgbot.sessionfile import Peer
 from tgbot.storage.entries import Entry, joined, newer
 from tgbot.storage.forms import UserFile
@@ -29,13 +29,6 @@ _TOLD: Final = 20
 _SAVE: Final = """
     INSERT INTO users (key, value) SELECT json_extract(value, '$.id'), value FROM json_each(?) WHERE true
     ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
-
-
-class OwnFileError(TgbotError):
-    """{path} is the bot's own file: there is nothing to be taken from it that the bot has not."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path=path)
 
 
 @dataclass(slots=True)

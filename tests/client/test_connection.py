@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from telethon.crypto import AuthKey
+
+from tests.client.conftest import PATIENCE, Stage, echo, until
+from tgbot.client import bot, connection
+from tgbot.client.connection import LONGEST_PAUSE, BotConnection, BotSender
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Loggers(dict[str, logging.Logger]):
+    """What Telethon's parts take their loggers from."""
+
+    def __missing__(self, name: str) -> logging.Logger:
+        return logging.getLogger(name)
+
+
+class Listener:
+    """A server that knows nothing of MTProto: it accepts, and does with each connection as it was told."""
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        #: When each connection came.
+        self.came: list[float] = []
+        self.port = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.came.append(time.monotonic())
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[[Serve], Awaitable[Listener]]]:
+    """`await listen(serve)` is a listener on loopback; all are closed in the end."""
+    servers: list[asyncio.Server] = []
+
+    async def listen(serve: Serve) -> Listener:
+        listener = Listener(serve)
+        server = await asyncio.start_server(listener, "127.0.0.1", 0)
+        servers.append(server)
+        listener.port = server.sockets[0].getsockname()[1]
+        return listener
+
+    yield listen
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+class Link:
+    """A BotSender, and what it told."""
+
+    def __init__(self, *, key: bool = True) -> None:
+        self.told: list[str] = []
+        self.sender = BotSender(
+            AuthKey(bytes(range(256))) if key else None,
+            loggers=Loggers(),
+            retries=-1,
+            auto_reconnect=True,
+            connect_timeout=PATIENCE,
+            updates_queue=asyncio.Queue(),
+            on_down=lambda: self.told.append("down"),
+            on_up=lambda: self.told.append("up"),
+            on_lost=lambda: self.told.append("lost"),
+        )
+
+    async def connect(self, port: int) -> None:
+        await self.sender.connect(BotConnection("127.0.0.1", port, 2, loggers=Loggers()))
+
+
+def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
+    return sum(words in message for message in caplog.messages)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts of 20 ms, and never more than 80."""
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(connection, "LONGEST_PAUSE", 0.08)
+
+
+# ---- attempts --------------------------------------------------------------------------------------
+
+
+def test_pauses_between_attempts_grow_up_to_ten_seconds_and_no_further() -> None:
+    sender = Link().sender
+    pauses = [sender._delay for _ in range(2000)]
+    assert pauses[:7] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    assert set(pauses[6:]) == {LONGEST_PAUSE}
+
+
+async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Closes as soon as somebody came."""
+
+
+async def swallows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads until the other side leaves, and never answers."""
+    while await reader.read(65536):
+        pass
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("key", [True, False], ids=["logged in", "while the auth key is made"])
+async def test_a_link_over_which_nothing_comes_is_a_failed_attempt_like_any_other(
+    listen: Callable[[Serve], Awaitable[Listener]], caplog: pytest.LogCaptureFixture, key: bool
+) -> None:
+    listener = await listen(closes)
+    link = Link(key=key)
+    connecting = asyncio.create_task(link.connect(listener.port))
+    await until(lambda: len(listener.came) > 6)
+    pauses = [later - earlier for earlier, later in pairwise(listener.came)]
+    assert all(
+        pause >= least * 0.9 for pause, least in zip(pauses, (0.02, 0.04, 0.08, 0.08, 0.08), strict=False)
+    )
+    assert said(caplog, "no connection to 127.0.0.1") == 1
+    assert said(caplog, "connected to") == 0
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+    connecting.cancel()
+    await link.sender.disconnect()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    for outages in (1, 2):
+        await stage.sandbox.stop()
+        await until(lambda: client._sender._failures >= 5)
+        assert said(caplog, "no connection to") == outages
+        assert said(caplog, "connected to") == outages - 1
+        await stage.sandbox.start()
+        stage.write(ann, "hello")
+        await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
+        assert said(caplog, "connected to") == outages
+    loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.name for record in loud] == ["tgbot.client.connection"] * 4
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    await stage.sandbox.stop()
+    await until(lambda: client._sender._failures >= 5)
+    await stage.sandbox.start()
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann))
+    assert client._sender._failures == 0
+
+
+async def test_a_connection_that_was_cut_once_is_made_again_without_a_word_and_without_a_pause(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 3600.0)
+    await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.drop()
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_who_wants_to_know_is_told_when_the_link_comes_and_goes(
+    listen: Callable[[Serve], Awaitable[Listener]],
+) -> None:
+    listener = await listen(swallows)
+    link = Link()
+    await link.connect(listener.port)
+    assert link.told == ["up"]
+    link.sender._start_reconnect(None)
+    assert link.told == ["up", "down"]
+    await link.sender.disconnect()
+    assert link.told[2:] == ["down", "lost"]
+
+
+# ---- dead links ------------------------------------------------------------------------------------
+
+
+async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_seconds(stage: Stage) -> None:
+    client = await stage.open()
+    sock = client._sender._connection._writer.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    idle, every, count = (
+        sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+    )
+    assert idle + every * count <= 11
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_DEAD_AFTER_MS", 300)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        link = BotConnection("127.0.0.1", deaf.getsockname()[1], 2, loggers=Loggers())
+        await link.connect(timeout=PATIENCE)
+        await link.send(bytes(4_000_000))
+        with pytest.raises(OSError, match="timed out"):
+            async with asyncio.timeout(PATIENCE):
+                await link.recv()
+        await link.disconnect()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
+    listen: Callable[[Serve], Awaitable[Listener]], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot, "_PING_EVERY", 0.3)
+    deaf = asyncio.Event()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection(stage.sandbox.host, port)
+        silent = deaf.is_set() is False and len(listener.came) == 1
+
+        async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while part := await source.read(65536):
+                if not (silent and deaf.is_set()):
+                    target.write(part)
+            target.close()
+
+        async with asyncio.TaskGroup() as both:
+            both.create_task(pass_on(reader, ours))
+            both.create_task(pass_on(theirs, writer))
+
+    port = stage.sandbox.port
+    listener = await listen(relay)
+    monkeypatch.setattr(type(stage.sandbox), "port", listener.port)
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.write(ann, "one")
+    await until(lambda: stage.heard(ann) == ["you said one"])
+    connections = len(listener.came)
+    deaf.set()
+    stage.write(ann, "two")
+    await until(lambda: stage.heard(ann)[1:] == ["you said two"])
+    assert len(listener.came) > connections
+    assert not client.failed.done()
+
+
+# ---- uvloop ----------------------------------------------------------------------------------------
+
+
+def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def send_too_late() -> None:
+        server = await asyncio.start_server(swallows, "127.0.0.1", 0)
+        link = BotConnection("127.0.0.1", server.sockets[0].getsockname()[1], 2, loggers=Loggers())
+        await link.connect(timeout=PATIENCE)
+        link._writer.close()
+        await link._writer.wait_closed()
+        with pytest.raises(ConnectionResetError):
+            link._send(bytes(4))
+        await link.disconnect()
+        server.close()
+        await server.wait_closed()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(send_too_late())
