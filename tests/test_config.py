@@ -136,7 +136,7 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
         ('[login]\nsite = "example.com"', "[login] site = 'example.com': expected the page's public address"),
         ('[login]\nsite = "https://example.com/bot"', "expected the page's public address without a path"),
         ('[login]\nsite = "http://example.com"', "(http is for this machine alone"),
-        ('[login]\nlisten = "8080"', '[login] listen = \'8080\': expected "host:port" to listen on'),
+        ('[login]\nlisten = "8080"', "[login] listen = '8080': expected \"host:port\" to listen on"),
         ('[login]\nwidget = "https://a.example/w.js; x"', "expected the address of a script"),
         ("[login]\nmax_age = 59", "expected a whole number of seconds from 60 to 604800"),
         ("[bot]\nconcurrency = true", "[bot] concurrency = True: expected a whole number"),

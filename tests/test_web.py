@@ -304,7 +304,7 @@ async def test_a_refusal_is_no_error_and_the_page_opens_the_chat(world: World) -
     status, text = await world.log_in(signed())
     assert status == 200
     assert 'href="https://t.me/the_bot?start=login"' in text
-    assert "may not write to you yet" in text
+    assert "To hear from" in text
     user = world.users.get(ANNA)
     assert user is not None
     assert user.verdict(NOW).access is Access.BLOCKED

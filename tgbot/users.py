@@ -117,13 +117,10 @@ class User:
 
     @property
     def history_cleared(self) -> int | None:
-        """When the user last blocked the bot, if they came back since; None if not.
-
-        Apps clear the chat at a block: the user may see nothing of what was written before.
-        """
+        """When a user who came back last blocked the bot: apps clear the chat then, nothing older may be left."""
         block = self.record.last_block
-        blocked = block is None or finally_judged(self.record).access is Access.BLOCKED
-        return None if block is None or blocked else block.at
+        back = block is not None and finally_judged(self.record).access is not Access.BLOCKED
+        return block.at if block is not None and back else None
 
     def verdict(self, now: float) -> Verdict:
         """May the bot write to this user at `now` (Telegram's clock)?"""

@@ -3,8 +3,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +36,7 @@ class Listener:
         #: When each connection came.
         self.came: list[float] = []
         self.port = 0
+        self.left = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.came.append(time.monotonic())
@@ -40,6 +44,7 @@ class Listener:
             await self._serve(reader, writer)
         finally:
             writer.close()
+            self.left.set()
 
 
 @pytest.fixture
@@ -112,15 +117,48 @@ async def swallows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         pass
 
 
+def answers(packet: bytes) -> Serve:
+    """A server that says one thing, whatever it is asked."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(packet)
+        await writer.drain()
+
+    return answer
+
+
+def packet(content: bytes, *, wrong: int = 0) -> bytes:
+    """A packet of the full transport."""
+    head = struct.pack("<ii", len(content) + 12, 0) + content
+    return head + struct.pack("<I", zlib.crc32(head) ^ wrong)
+
+
+TOO_MANY = packet(struct.pack("<i", -429))
+
+
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("key", [True, False], ids=["logged in", "while the auth key is made"])
-async def test_a_link_over_which_nothing_comes_is_a_failed_attempt_like_any_other(
-    listen: Callable[[Serve], Awaitable[Listener]], caplog: pytest.LogCaptureFixture, key: bool
+@pytest.mark.parametrize(
+    ("serve", "key"),
+    [
+        pytest.param(closes, True, id="closed"),
+        pytest.param(closes, False, id="closed before there is an auth key"),
+        pytest.param(answers(b"\0" * 5), False, id="closed within a packet"),
+        pytest.param(answers(TOO_MANY), False, id="too many connections"),
+        pytest.param(answers(packet(bytes(16), wrong=1)), False, id="wrong checksum"),
+    ],
+)
+async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_any_other(
+    listen: Callable[[Serve], Awaitable[Listener]],
+    caplog: pytest.LogCaptureFixture,
+    serve: Serve,
+    key: bool,
 ) -> None:
-    listener = await listen(closes)
+    listener = await listen(serve)
     link = Link(key=key)
     connecting = asyncio.create_task(link.connect(listener.port))
-    await until(lambda: len(listener.came) > 6)
+    await until(lambda: len(listener.came) > 6 or (connecting.done() and not key))
+    assert len(listener.came) > 6, f"it gave up: {connecting.exception()!r}"
     pauses = [later - earlier for earlier, later in pairwise(listener.came)]
     assert all(
         pause >= least * 0.9 for pause, least in zip(pauses, (0.02, 0.04, 0.08, 0.08, 0.08), strict=False)
@@ -230,12 +268,13 @@ async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_connection(stage.sandbox.host, port)
-        silent = deaf.is_set() is False and len(listener.came) == 1
+        before = not deaf.is_set()
 
         async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            while part := await source.read(65536):
-                if not (silent and deaf.is_set()):
-                    target.write(part)
+            with suppress(ConnectionError):
+                while part := await source.read(65536):
+                    if not (before and deaf.is_set()):
+                        target.write(part)
             target.close()
 
         async with asyncio.TaskGroup() as both:
@@ -244,7 +283,7 @@ async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
 
     port = stage.sandbox.port
     listener = await listen(relay)
-    monkeypatch.setattr(type(stage.sandbox), "port", listener.port)
+    monkeypatch.setattr(stage.sandbox, "port", listener.port)
     client = await stage.open(echo)
     ann = stage.meet()
     stage.write(ann, "one")
@@ -264,7 +303,8 @@ def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
     uvloop = pytest.importorskip("uvloop")
 
     async def send_too_late() -> None:
-        server = await asyncio.start_server(swallows, "127.0.0.1", 0)
+        listener = Listener(swallows)
+        server = await asyncio.start_server(listener, "127.0.0.1", 0)
         link = BotConnection("127.0.0.1", server.sockets[0].getsockname()[1], 2, loggers=Loggers())
         await link.connect(timeout=PATIENCE)
         link._writer.close()
@@ -272,6 +312,7 @@ def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
         with pytest.raises(ConnectionResetError):
             link._send(bytes(4))
         await link.disconnect()
+        await listener.left.wait()
         server.close()
         await server.wait_closed()
 

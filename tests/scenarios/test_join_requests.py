@@ -217,4 +217,6 @@ async def test_without_the_right_to_approve_the_bot_says_so_in_its_log(
 
 def with_approve(configure: Configure, approve: str) -> Any:
     config = configure()
-    return config.model_copy(update={"join_requests": type(config.join_requests)(approve=approve)})
+    return config.model_copy(
+        update={"join_requests": config.join_requests.model_copy(update={"approve": approve})}
+    )

@@ -24,15 +24,16 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_who_sends_ten_thousand_messages_delays_nobody_else(scene: Scene) -> None:
     flood, others = scene.meet("Flood"), [scene.meet(f"Other{number}") for number in range(20)]
     async with scene.serving() as bot:
+        scene.said(flood, "/start")
+        await scene.settled(bot)
         scene.said(flood, "hold on")  # the queue behind it is as long as it can get
         for number in range(10_000):
             scene.said(flood, f"say {number}")
-        await until(lambda: bot.client._dispatcher.waiting > 5_000, "the queue is long")
+        await until(lambda: bot.client._dispatcher.waiting > 10_000, "the queue is long")
         for user_id in others:
             scene.said(user_id, "say hello")
         await until(lambda: all(scene.answers(user_id) for user_id in others), "the others are answered")
-        assert not scene.answers(flood)
-        print(bot.client._dispatcher.waiting, bot.client.intake._overflowing, len(scene.account.box))
+        assert len(scene.answers(flood)) == 1
         scene.gate.set()
         # Now with the flood being answered: of its answers few come between a question and the answer to it.
         await until(lambda: len(scene.answers(flood)) > 100, "the flood is being answered")
@@ -43,7 +44,10 @@ async def test_who_sends_ten_thousand_messages_delays_nobody_else(scene: Scene) 
         await until(lambda: all(len(scene.answers(one)) == 2 for one in others), "the others are answered")
         assert len(scene.answers(flood)) < 9_500
         await until(lambda: not bot.client._dispatcher.waiting, "all are answered")
-        assert scene.answers(flood) == ["echo hold on", *(f"echo say {number}" for number in range(10_000))]
+        assert scene.answers(flood)[1:] == [
+            "echo hold on",
+            *(f"echo say {number}" for number in range(10_000)),
+        ]
 
 
 async def test_memory_is_bounded_when_very_many_updates_wait(

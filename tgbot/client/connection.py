@@ -9,6 +9,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+from telethon.errors import InvalidChecksumError
 from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import functions
@@ -107,6 +108,13 @@ class BotSender(MTProtoSender):
         await super()._connect()
         self._process_message = self._process_first_message
         self._on_up()
+
+    async def _try_gen_auth_key(self, attempt: int) -> Any:
+        try:
+            return await super()._try_gen_auth_key(attempt)
+        except (asyncio.IncompleteReadError, BufferError, InvalidChecksumError) as error:
+            # A link that ends, or tells of an error, in the exchange: Telethon tries again after OSError only.
+            raise ConnectionResetError(str(error)) from error
 
     async def _process_first_message(self, message: Any) -> None:
         del self._process_message  # the class's own from now on: this costs nothing later

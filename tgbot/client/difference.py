@@ -107,10 +107,10 @@ class UpdateBox(MessageBox):
     def bridge(self, updates: list[Any]) -> None:
         """Go on from the first of these updates, if it is ahead: what lies between will not be had."""
         account = self.map.get(ENTRY_ACCOUNT)
-        infos = (PtsInfo.from_update(update) for update in updates)
-        pts = [info.pts - info.pts_count for info in infos if info is not None and info.entry == ENTRY_ACCOUNT]
-        if account is not None and pts:
-            account.pts = max(account.pts, min(pts))
+        infos = map(PtsInfo.from_update, updates)
+        before = [info.pts - info.pts_count for info in infos if info and info.entry == ENTRY_ACCOUNT]
+        if account is not None and before:
+            account.pts = max(account.pts, min(before))
 
     def forget_account(self) -> None:
         """Take the next update as it comes: the log began anew."""
@@ -118,7 +118,7 @@ class UpdateBox(MessageBox):
 
     def bridge_seq(self, seq: int) -> None:
         """The same for the seq of containers."""
-        self.seq = max(self.seq, seq)  # type: ignore[misc] # a slot of Telethon's class
+        self.seq = max(self.mark().seq, seq)  # type: ignore[misc] # a slot of Telethon's class
 
     def take_one(self, container: types.Updates) -> Any:
         """Take the usual container, one new message that is next in the log; None if it is anything else.

@@ -21,8 +21,9 @@ from tgbot.session import UpdateState
 
 logger = logging.getLogger(__name__)
 
-#: Updates that wait for a worker; beyond it new ones are left at Telegram and asked for again later.
-WAITING_LIMIT = 10_000
+#: Updates that wait for a worker; beyond it new ones are left at Telegram and asked for again later, when only
+#: half as many wait. So high that one person with 10,000 messages does not keep the others waiting.
+WAITING_LIMIT = 25_000
 #: Containers kept while a difference is fetched; beyond it they are asked for again.
 HELD_LIMIT = 10_000
 #: How often in a row Telegram may refuse a difference (not: fail to give it) before we go on without.
@@ -194,7 +195,7 @@ class Intake:
             before = box.mark()
         if self._bridging:
             box.bridge(getattr(container, "updates", None) or [getattr(container, "update", container)])
-        if self._bridging or container is self._too_early:  # the difference did not bring what is missing: it is not there
+        if self._bridging or container is self._too_early:  # no difference brings what is missing
             self._too_early = None
             box.bridge_seq(getattr(container, "seq_start", getattr(container, "seq", 0)) - 1)
         inner = getattr(container, "updates", None)

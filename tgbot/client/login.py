@@ -142,7 +142,7 @@ class Login:
                 state = await self._client(functions.updates.GetStateRequest())
                 if state.pts < known:
                     # A log never goes back: this is another one, of a server that lost its own.
-                    logger.warning("the server's log of updates begins anew (pts %d, ours %d)", state.pts, known)
+                    logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
                     box.set_state(state)
 
     async def first_state(self) -> UpdateState:

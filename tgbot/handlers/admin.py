@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from telethon import errors, events, utils
 from telethon.tl import types
 
-from tgbot.access import Access, Kind, Verdict
+from tgbot.access import Access, Evidence, Kind, Verdict
 from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import ago, clock_time, language_of, moment, reason, shown, ways
@@ -160,14 +160,16 @@ class Descriptions:
         verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
         write = say(f"access-{_dashed(verdict.access)}")
         if verdict.since is not None and verdict.evidence is not None:
-            kind, detail = verdict.evidence.kind, verdict.evidence.detail
-            ending = reason(detail) if kind is Kind.WRITE_ACCESS else ""
-            why = say(f"evidence-{_dashed(kind)}{ending}", detail=shown(detail) or "–")
+            why = self._why(language, verdict.evidence)
             when = moment(self._texts, language, verdict.since, now)
             write = say("peer-since", access=write, when=when, evidence=why)
         if verdict.until is not None:
             write = say("peer-until", line=write, until=clock_time(verdict.until))
         lines.append(say("peer-write", access=write))
+        allowed = user.record.last(Kind.WRITE_ACCESS, Kind.LOGIN) if user is not None else None
+        if allowed is not None and allowed != verdict.evidence:
+            when = moment(self._texts, language, allowed.at, now)
+            lines.append(say("peer-allowed", when=when, evidence=self._why(language, allowed)))
         if user is not None and (cleared := user.history_cleared) is not None:
             lines.append(say("peer-history-cleared", when=moment(self._texts, language, cleared, now)))
         if user is not None and user.known_by:
@@ -175,6 +177,12 @@ class Descriptions:
             how = ways(self._texts, language, user)
             lines.append(say("peer-known", when=moment(self._texts, language, since, now), ways=how))
         return lines
+
+    def _why(self, language: str | None, evidence: Evidence) -> str:
+        """A piece of evidence in words."""
+        kind, detail = evidence.kind, evidence.detail
+        ending = reason(detail) if kind is Kind.WRITE_ACCESS else ""
+        return self._texts.render(language, f"evidence-{_dashed(kind)}{ending}", detail=shown(detail) or "–")
 
 
 def _dashed(value: str) -> str:
