@@ -197,6 +197,16 @@ class Record:
                 found = span[1].qts
         return found
 
+    @property
+    def history_cleared(self) -> int | None:
+        """When a user who has come back last blocked the bot; None if they never did, or still do.
+
+        Apps clear the chat at a block: the user may see nothing of what was written before.
+        """
+        block = self.last_block
+        back = block is not None and finally_judged(self).access is not Access.BLOCKED
+        return block.at if block is not None and back else None
+
     def refusals(self) -> Record:
         """A copy with nothing in it but refusals of the user's own doing: their blocks."""
         copy = Record()

@@ -222,7 +222,7 @@ def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> Abstrac
         texts=bot.texts,
         knows=lambda user_id: bot.session.access_hash(user_id) is not None,
         # Telethon's is_connected stays true while it tries to connect again.
-        connected=lambda: bot.client._up.running,
+        connected=lambda: bot.client.connected,
         checkpoint=bot.client.checkpoint,
         clock=clock,
     )

@@ -247,13 +247,13 @@ class DurableSession(SQLiteSession):
         self._changes.dropped.add(name)
 
     def forget(self, marked_id: int) -> None:
-        """Delete a peer, its access hash and usernames, at once."""
-        self._known.pop(marked_id, None)
-        for changes in (self._changes, self._writing):
-            peer = changes.peers.pop(marked_id, None)
-            for name in peer.names if peer else ():
-                changes.names.pop(name, None)
-        with self._write_lock:
+        """Delete a peer, its access hash and usernames; gone from disk when this returns. Waits for the disk."""
+        with self._write_lock:  # a checkpoint under way reads what is deleted here
+            self._known.pop(marked_id, None)
+            for changes in (self._changes, self._writing):
+                peer = changes.peers.pop(marked_id, None)
+                for name in peer.names if peer else ():
+                    changes.names.pop(name, None)
             cursor = self._cursor()
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))

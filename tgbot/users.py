@@ -115,13 +115,6 @@ class User:
         """False for somebody of whom no more is kept than which of their messages was finished last."""
         return bool(self.known_by or self.record.spans)
 
-    @property
-    def history_cleared(self) -> int | None:
-        """When a user who came back last blocked the bot: apps clear the chat then, nothing older may be left."""
-        block = self.record.last_block
-        back = block is not None and finally_judged(self.record).access is not Access.BLOCKED
-        return block.at if block is not None and back else None
-
     def verdict(self, now: float) -> Verdict:
         """May the bot write to this user at `now` (Telegram's clock)?"""
         return judge(self.record, now)

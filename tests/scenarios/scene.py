@@ -86,7 +86,7 @@ class Scene(Site):
             yield bot
 
     async def settled(self, bot: Bot, load: Load | None = None, *, patience: float = 20.0) -> Audit:
-        """Returns what came of it once all are answered and nothing waits; no handler may have seen an error."""
+        """Returns what came of it once all are answered; no handler may have seen an error."""
         blocked_at = load.blocked_at if load is not None else {}
         await quiet(self, blocked_at, patience)
         audit = audit_answers(self, blocked_at)

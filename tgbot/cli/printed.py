@@ -73,3 +73,5 @@ def log_to_stderr(level: str) -> None:
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("telethon").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # It logs, with tracebacks of two threads, what it raises as well: that is told by whoever had called it.
+    logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)

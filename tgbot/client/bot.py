@@ -173,6 +173,11 @@ class BotClient(TelegramClient):
         )
         self._login = Login(self, server)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a link to Telegram now (Telethon's `is_connected` stays true while it looks for one)."""
+        return self._up.running
+
     # ---- login and lifetime --------------------------------------------------------------------
 
     async def login(self, token: str) -> None:

@@ -170,7 +170,7 @@ class Descriptions:
         if allowed is not None and allowed != verdict.evidence:
             when = moment(self._texts, language, allowed.at, now)
             lines.append(say("peer-allowed", when=when, evidence=self._why(language, allowed)))
-        if user is not None and (cleared := user.history_cleared) is not None:
+        if user is not None and (cleared := user.record.history_cleared) is not None:
             lines.append(say("peer-history-cleared", when=moment(self._texts, language, cleared, now)))
         if user is not None and user.known_by:
             since = min(user.known_by.values())
