@@ -13,8 +13,8 @@ from telethon.errors import RPCError
 from telethon.tl import functions, types
 
 from tgbot.handlers.evidence import seen_by
+from tgbot.registry import MemoryRegistry
 from tgbot.sender import Sender, error_name
-from tgbot.users import MemoryRegistry
 
 BOT = 42
 ANNA, BERT, ADMIN = 1001, 1002, 1009

@@ -16,8 +16,8 @@ from tgbot.handlers import admin, evidence, help
 from tgbot.handlers.wording import ago, shown
 from tgbot.locales import Texts
 from tgbot.peers import Peers
+from tgbot.registry import MemoryRegistry
 from tgbot.session import DurableSession
-from tgbot.users import MemoryRegistry
 
 TEXTS = Texts.load()
 BOSS = person(ADMIN, "Boss")

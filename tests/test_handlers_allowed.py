@@ -12,7 +12,7 @@ from tests.handlers import ANNA, NOW, Client, at, gate, person
 from tgbot.access import Access
 from tgbot.handlers import allowed, evidence
 from tgbot.locales import Texts
-from tgbot.users import MemoryRegistry
+from tgbot.registry import MemoryRegistry
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from tests.handlers import ANNA, BERT, NOW, Client, at, person
 from tgbot.access import Access, Kind
 from tgbot.handlers import evidence
 from tgbot.handlers.evidence import profile_of
-from tgbot.users import MemoryRegistry, User
+from tgbot.registry import MemoryRegistry
+from tgbot.users import User
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from telethon.tl import types
 from tests.handlers import ANNA, NOW, Client, at, gate, person
 from tgbot.handlers import evidence, help, start
 from tgbot.locales import Texts
-from tgbot.users import MemoryRegistry
+from tgbot.registry import MemoryRegistry
 
 HELP = Texts.load().render("en", "help")
 

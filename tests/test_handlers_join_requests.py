@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.handlers import ANNA, NOW
 from tgbot.access import Access, Evidence, Kind
 from tgbot.handlers.join_requests import Requests
-from tgbot.users import MemoryRegistry
+from tgbot.registry import MemoryRegistry
 
 CHESS, GO = -1001, -1002
 

@@ -16,7 +16,8 @@ from tgbot.handlers.evidence import start_payload
 from tgbot.handlers.wording import LONGEST, shown
 from tgbot.links import check_payload
 from tgbot.locales import Texts
-from tgbot.users import MemoryRegistry, User
+from tgbot.registry import MemoryRegistry
+from tgbot.users import User
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast as ast_
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tgbot.errors import TextError
 from tgbot.locales import Texts
 
 OWN = Path(locales.__file__).with_name("locales")
+PACKAGE = OWN.parent
 
 
 class Variables(Visitor):  # type: ignore[misc]  # fluent.syntax is untyped
@@ -183,3 +185,38 @@ def test_strangers_cannot_fill_memory_with_language_codes() -> None:
     for number in range(5_000):
         texts.choose(f"xx-{number}")
     assert len(texts._chains) <= 1_000
+
+
+#: Calls whose words somebody reads, and those that take words from the files.
+SPOKEN = {"answer", "send", "respond", "reply", "send_message", "edit_message", "acknowledge", "show_instead"}
+SPOKEN |= {"inline", "url"}
+RENDERED = {"render", "say", "greeting"}
+
+
+def called(node: ast_.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast_.Attribute) else getattr(node.func, "id", "")
+
+
+def words_in(node: ast_.AST) -> list[str]:
+    """The words that stand in the code itself."""
+    if isinstance(node, ast_.Call) and called(node) in RENDERED:
+        return []
+    if isinstance(node, ast_.Constant):
+        return [node.value] if isinstance(node.value, str) and re.search(r"[^\W\d_]{2}", node.value) else []
+    return [word for child in ast_.iter_child_nodes(node) for word in words_in(child)]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+def test_every_word_that_a_handler_says_is_in_the_files(path: Path) -> None:
+    for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast_.Call) and called(node) in SPOKEN:
+            assert [word for given in node.args for word in words_in(given)] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+def test_every_text_that_a_handler_names_is_there(path: Path) -> None:
+    for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast_.Call) and called(node) in ("render", "say"):
+            for given in node.args[:2]:
+                if isinstance(given, ast_.Constant) and isinstance(given.value, str):
+                    assert given.value in texts_of(OWN / "en.ftl")

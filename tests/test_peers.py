@@ -15,8 +15,8 @@ from telethon.tl import functions, types
 from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
 from tgbot.handlers.evidence import seen_by
 from tgbot.peers import DAY, Found, PeerKind, Peers
+from tgbot.registry import MemoryRegistry
 from tgbot.session import RESOLVES_A_DAY, DurableSession
-from tgbot.users import MemoryRegistry
 
 ANNA, BERT = 1001, 2**40 + 5
 

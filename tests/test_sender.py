@@ -13,8 +13,9 @@ from telethon import errors
 from telethon.tl import functions, types
 
 from tgbot.access import Access, Evidence, Kind
+from tgbot.registry import MemoryRegistry
 from tgbot.sender import Pace, Sender, error_name
-from tgbot.users import MemoryRegistry, Profile
+from tgbot.users import Profile
 
 ANNA, BERT = 1001, 1002
 NOW = 1_700_000_000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.contracts import ANN, Clock, UserRegistryContract, counted, recounted
 from tests.strategies import evidence, profiles
 from tgbot.access import Evidence, Kind
-from tgbot.users import MemoryRegistry, Profile, User, UserRegistry
+from tgbot.registry import MemoryRegistry
+from tgbot.users import Profile, User, UserRegistry
 
 
 class TestMemoryRegistry(UserRegistryContract):

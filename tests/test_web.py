@@ -26,7 +26,8 @@ from tgbot.access import Access, Evidence, Kind
 from tgbot.config import Login, Server
 from tgbot.errors import ConfigError, StorageFailedError, StorageFullError
 from tgbot.locales import Texts
-from tgbot.users import MemoryRegistry, Profile
+from tgbot.registry import MemoryRegistry
+from tgbot.users import Profile
 from tgbot.web import open_site
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read

@@ -15,7 +15,6 @@ from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import types
 
-from tgbot.errors import SessionDamagedError, StorageError, StorageFailedError, StorageFullError
 from tgbot.sessionfile import (
     BY_ID,
     BY_STOCK_USERNAME,
@@ -28,6 +27,7 @@ from tgbot.sessionfile import (
     active_names,
     make_private,
     refuse_what_cannot_be_opened,
+    told,
     write,
 )
 
@@ -65,12 +65,10 @@ class DurableSession(SQLiteSession):
         self._resolved: deque[int] = deque()
         refuse_what_cannot_be_opened(path)
         make_private(path)
-        try:
+        with told(path, opening=True):
             super().__init__(str(path))
             self._cursor().executescript(OUR_TABLES).close()
             rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
-        except sqlite3.DatabaseError as error:
-            raise SessionDamagedError(path, str(error)) from error
         self._resolved.extend(at for (at,) in rows)
 
     # ---- what Telethon asks of a session -------------------------------------------------------
@@ -88,7 +86,7 @@ class DurableSession(SQLiteSession):
         return cursor
 
     def _update_session_table(self) -> None:
-        with self._write_lock:
+        with self._write_lock, told(self.path):
             cursor = self._cursor()
             outer = self._conn.in_transaction
             if not outer:
@@ -296,10 +294,11 @@ class DurableSession(SQLiteSession):
         """Return the update state on disk; None if this session never had one."""
         rows = self._execute_all("SELECT id, pts, qts, date, seq FROM update_state")
         account = next((row for row in rows if row[0] == 0), None)
-        if account is None or not account[1]:
+        # A log may begin at pts 0; plain Telethon writes 0 with no date to speak of where it knows nothing.
+        if account is None or not (account[1] or int(account[3] or 0) > 1):
             return None
         channels = {row[0]: row[1] for row in rows if row[0] != 0 and row[1]}
-        return UpdateState(account[1], account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
+        return UpdateState(account[1] or 0, account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
 
     def value(self, name: str) -> Any:
         """Return a value of our own kept beside the session (see `set_value`), or None."""
@@ -308,12 +307,12 @@ class DurableSession(SQLiteSession):
 
     def set_value(self, name: str, value: str | int) -> None:
         """Keep a value of our own; on disk when this returns."""
-        with self._write_lock:
+        with self._write_lock, told(self.path):
             self._cursor().execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
 
     def set_bot_id(self, bot_id: int) -> None:
         """Write down whose session this is, as Telethon does: the peer 0 with the id in place of a hash."""
-        with self._write_lock:
+        with self._write_lock, told(self.path):
             self._cursor().execute(
                 "INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)",
                 (bot_id, int(time.time())),
@@ -329,11 +328,9 @@ class DurableSession(SQLiteSession):
         self._changes = Changes()
         try:
             await asyncio.to_thread(self._write, changes, state, at)
-        except BaseException as error:
+        except BaseException:
             # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
             changes.put_under(self._changes)
-            if isinstance(error, sqlite3.Error):
-                raise self._failure(error) from error
             raise
         finally:
             self._writing = Changes()
@@ -343,14 +340,9 @@ class DurableSession(SQLiteSession):
         self._write(Changes(), state, at)
 
     def _write(self, changes: Changes, state: UpdateState | None, at: int) -> None:
-        with self._write_lock:
+        with self._write_lock, told(self.path):
             self._cursor().close()
             write(self._conn, changes, state, at)
-
-    def _failure(self, error: sqlite3.Error) -> StorageError:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            return StorageFullError(self.path)
-        return StorageFailedError(self.path, str(error))
 
     def _release(self, marked_id: int, names: Iterable[str]) -> None:
         """Take usernames from a peer that no longer has them, unless they are somebody else's by now."""

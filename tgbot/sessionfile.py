@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,13 @@ from typing import Any
 
 from telethon.sessions.sqlite import CURRENT_VERSION
 
-from tgbot.errors import SessionDamagedError, SessionTooNewError
+from tgbot.errors import (
+    SessionDamagedError,
+    SessionTooNewError,
+    StorageError,
+    StorageFailedError,
+    StorageFullError,
+)
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -139,6 +146,36 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     )
 
 
+#: What SQLite says of the disk and the system, not of what the file holds.
+_NOT_ITS_FAULT = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
+#: With less room than this a write that failed had none, in bytes; some systems then speak of I/O only.
+_LEAST_ROOM = 64 * 1024
+
+
+@contextmanager
+def told(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn what SQLite says about the file into this program's errors; while `opening` it may be damaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _failure(path, error, opening) from error
+
+
+def _failure(path: Path, error: sqlite3.Error, opening: bool) -> StorageError:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    system = name.startswith(_NOT_ITS_FAULT)
+    if name == "SQLITE_FULL" or (system and _room(path) < _LEAST_ROOM):
+        return StorageFullError(path)
+    if opening and not system:
+        return SessionDamagedError(path, str(error))
+    return StorageFailedError(path, str(error))
+
+
+def _room(path: Path) -> int:
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize
+
+
 def make_private(path: Path) -> None:
     """Create the file readable by its owner only, and take an existing one back from all others."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +206,7 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
         raise SessionDamagedError(path, f"it is cut short at {size} bytes")
     # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
     mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
-    try:
+    with told(path, opening=True):
         connection = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=30)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -189,8 +226,6 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
                 copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
         finally:
             connection.close()
-    except sqlite3.DatabaseError as error:
-        raise SessionDamagedError(path, str(error)) from error
 
 
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:

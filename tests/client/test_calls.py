@@ -98,6 +98,19 @@ async def test_an_answer_that_was_lost_with_the_connection_is_asked_for_and_noth
 # ---- flood waits --------------------------------------------------------------------------------
 
 
+async def test_flood_waits_that_are_over_do_not_pile_up(
+    stage: Stage, client: BotClient, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_FLOODS_KEPT", 3)
+    over, lasting = time.monotonic() - 1, time.monotonic() + 3000
+    client._calls._flooded = {(1, number): over for number in range(10)} | {(2, 2): lasting}
+    stage.faults.fail(SEND, 420, "FLOOD_WAIT_3000")
+    with pytest.raises(errors.FloodWaitError):
+        await client.send_message(ann, "hi")
+    assert len(client._calls._flooded) == 2
+    assert client._calls._flooded[2, 2] == lasting
+
+
 async def test_a_long_flood_wait_of_one_person_does_not_hold_up_another(
     stage: Stage, client: BotClient, ann: int
 ) -> None:
@@ -164,6 +177,27 @@ async def test_how_every_call_about_a_private_user_ended_is_told(
         await client.send_message(ann, "hi")
     assert [error for _, _, error in stage.outcomes] == [None, "USER_IS_BLOCKED", "INPUT_USER_DEACTIVATED"]
     assert {(name, user) for name, user, _ in stage.outcomes} == {("SendMessageRequest", ann)}
+
+
+async def test_an_outcome_is_told_with_telegrams_time_when_the_call_went_out(
+    stage: Stage, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str | None, int]] = []
+    hooks = stage.hooks(outcome=lambda request, user_id, error, at: told.append((error, at)))
+    client = await stage.open(lambda _: None, hooks=hooks)
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    now = [1_000]
+    monkeypatch.setattr(client._calls, "_server_time", lambda: now[0])
+    stage.faults.delay(0.3, SEND)
+    sending = asyncio.create_task(client.send_message(ann, "hi"))
+    await until(lambda: stage.heard(ann))
+    now[0] = 2_000  # what happens from here on is later than the call, whatever its answer says
+    await sending
+    stage.world.block(ann, stage.account.id)
+    with pytest.raises(errors.UserIsBlockedError):
+        await client.send_message(ann, "hi")
+    assert told == [(None, 1_000), ("USER_IS_BLOCKED", 2_000)]
 
 
 @pytest.mark.parametrize(

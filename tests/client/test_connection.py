@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from telethon.crypto import AuthKey
+from telethon.tl import functions
 
 from tests.client.conftest import PATIENCE, Stage, echo, until
-from tgbot.client import bot, connection
+from tgbot.client import BotClient, bot, connection
 from tgbot.client.connection import LONGEST_PAUSE, BotConnection, BotSender
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -86,6 +87,20 @@ class Link:
         await self.sender.connect(BotConnection("127.0.0.1", port, 2, loggers=Loggers()))
 
 
+@pytest.fixture
+async def make_link() -> AsyncIterator[Callable[..., Link]]:
+    """Makes links, and disconnects all of them in the end."""
+    made: list[Link] = []
+
+    def make(**options: Any) -> Link:
+        made.append(Link(**options))
+        return made[-1]
+
+    yield make
+    for link in made:
+        await link.sender.disconnect()
+
+
 def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
     return sum(words in message for message in caplog.messages)
 
@@ -150,12 +165,13 @@ TOO_MANY = packet(struct.pack("<i", -429))
 )
 async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_any_other(
     listen: Callable[[Serve], Awaitable[Listener]],
+    make_link: Callable[..., Link],
     caplog: pytest.LogCaptureFixture,
     serve: Serve,
     key: bool,
 ) -> None:
     listener = await listen(serve)
-    link = Link(key=key)
+    link = make_link(key=key)
     connecting = asyncio.create_task(link.connect(listener.port))
     await until(lambda: len(listener.came) > 6 or (connecting.done() and not key))
     assert len(listener.came) > 6, f"it gave up: {connecting.exception()!r}"
@@ -167,7 +183,6 @@ async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_a
     assert said(caplog, "connected to") == 0
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
     connecting.cancel()
-    await link.sender.disconnect()
 
 
 @pytest.mark.usefixtures("hasty")
@@ -214,10 +229,10 @@ async def test_a_connection_that_was_cut_once_is_made_again_without_a_word_and_w
 
 
 async def test_who_wants_to_know_is_told_when_the_link_comes_and_goes(
-    listen: Callable[[Serve], Awaitable[Listener]],
+    listen: Callable[[Serve], Awaitable[Listener]], make_link: Callable[..., Link]
 ) -> None:
     listener = await listen(swallows)
-    link = Link()
+    link = make_link()
     await link.connect(listener.port)
     assert link.told == ["up"]
     link.sender._start_reconnect(None)
@@ -294,6 +309,58 @@ async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
     await until(lambda: stage.heard(ann)[1:] == ["you said two"])
     assert len(listener.came) > connections
     assert not client.failed.done()
+
+
+# ---- who we are ----------------------------------------------------------------------------------
+
+
+def sent_by(client: BotClient) -> list[Any]:
+    """The requests that the client hands to its link from now on."""
+    sent: list[Any] = []
+    send = client._sender.send
+
+    def noted(request: Any, ordered: bool = False) -> Any:
+        sent.append(request)
+        return send(request, ordered=ordered)
+
+    client._sender.send = noted
+    return sent
+
+
+async def test_after_a_reconnection_the_first_request_tells_who_we_are_and_only_that_one(
+    stage: Stage,
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    sent = sent_by(client)
+    await client.get_me()
+    assert not isinstance(sent.pop(), functions.InvokeWithLayerRequest)
+    stage.faults.drop()
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    first, *others = [request for request in sent if not isinstance(request, functions.PingRequest)]
+    assert isinstance(first, functions.InvokeWithLayerRequest)
+    assert isinstance(first.query, functions.InitConnectionRequest)
+    assert first.query.api_id == client.api_id
+    assert isinstance(first.query.query, functions.updates.GetDifferenceRequest)
+    assert not [request for request in others if isinstance(request, functions.InvokeWithLayerRequest)]
+
+
+async def test_a_request_that_telegram_refuses_for_not_knowing_us_goes_out_with_who_we_are(
+    stage: Stage,
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    sent = sent_by(client)
+    stage.faults.fail("messages.sendMessage", 400, "CONNECTION_NOT_INITED")
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    assert stage.heard(ann) == ["you said hello"]
+    refused, told = sent
+    assert isinstance(refused, functions.messages.SendMessageRequest)
+    assert isinstance(told, functions.InvokeWithLayerRequest)
+    assert told.query.query is refused
+    assert client.handler_errors == 0
 
 
 # ---- uvloop ----------------------------------------------------------------------------------------

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 from telethon import TelegramClient, events
+from telethon.client.telegrambaseclient import DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT
 from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
 from tests.client.conftest import PATIENCE, Stage, echo, until
-from tgbot.client import BotClient
+from tgbot.client import BotClient, login
 from tgbot.errors import LoginRefusedError, WrongBotError
 from tgbot.session import DurableSession
 
 IMPORT = "auth.importBotAuthorization"
+DIFFERENCE = "updates.getDifference"
 
 
 async def test_a_new_session_logs_in_and_the_next_start_does_not_again(stage: Stage) -> None:
@@ -242,3 +244,35 @@ async def test_an_auth_key_that_telegram_refuses_as_used_twice_is_replaced(stage
     stage.write(ann, "again")
     await until(lambda: stage.heard(ann)[1:] == ["you said again"])
     assert not client.failed.done()
+
+
+async def test_a_server_that_has_no_difference_for_a_new_login_does_not_keep_it_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.faults.fail(DIFFERENCE, 400, "PERSISTENT_TIMESTAMP_INVALID")
+    await stage.close(await stage.open())
+    assert stage.sandbox.calls[DIFFERENCE] == 1
+    monkeypatch.setattr(login, "_FIRST_DIFFERENCE_SECONDS", 0.05)
+    stage.faults.delay(3600.0, DIFFERENCE)
+    client = await stage.open(path=stage.path.with_name("second.session"))
+    stage.faults.clear()
+    state = client.session.update_state()
+    assert state is not None
+    assert state.pts == stage.world.accounts[stage.account.id].log.pts
+
+
+async def test_a_session_that_was_led_to_another_server_goes_back_to_telegrams_own(stage: Stage) -> None:
+    await stage.close(await stage.open())
+    session = DurableSession(stage.path)
+    client = BotClient(session, 1, "hash")
+    client._login._use_server()
+    assert (session.dc_id, session.server_address, session.port) == (
+        DEFAULT_DC_ID,
+        DEFAULT_IPV4_IP,
+        DEFAULT_PORT,
+    )
+    # From then on it is Telegram's: where Telegram leads it, it stays.
+    session.set_dc(4, "149.154.167.91", 443)
+    client._login._use_server()
+    assert session.dc_id == 4
+    session.close()

@@ -272,10 +272,13 @@ async def test_random_ids_that_are_forgotten(scene: Scene, message_ids: bool) ->
 async def test_differences_in_slices(scene: Scene, limit: int) -> None:
     async def slice_(bot: Bot) -> None:
         scene.faults_of.slice_differences(limit)
-        scene.faults_of.refuse(0.3)
+        scene.faults_of.withhold(scene.bot.id)
+        written = scene.account.log.pts
+        await until(lambda: scene.account.log.pts > written + 15, "more is written")
         asked = differences(scene)
         scene.faults_of.drop()
         await until(lambda: differences(scene) > asked + 2, "slices are asked for")
+        scene.faults_of.release(scene.bot.id)
 
     await withstand(scene, slice_)
 

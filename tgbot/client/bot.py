@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from telethon import TelegramClient, errors, utils
@@ -253,6 +253,9 @@ class BotClient(TelegramClient):
         self._authorized = True
         if self._message_box.is_empty():
             state = await self._login.first_state()
+            came = self.intake.pts_before_held()
+            if came is not None and came < state.pts:
+                state = replace(state, pts=came)  # it came between the login and the state
             # On disk before the first update is taken: a kill from now on loses none.
             await asyncio.to_thread(self.session.write_state, state, self.server_time())
             self._message_box.load_state(state)

@@ -113,7 +113,7 @@ class BotSender(MTProtoSender):
         try:
             return await super()._try_gen_auth_key(attempt)
         except (asyncio.IncompleteReadError, BufferError, InvalidChecksumError) as error:
-            # A link that ends, or tells of an error, in the exchange: Telethon tries again after OSError only.
+            # The link ended, or told of an error, in the exchange: Telethon knows only OSError there.
             raise ConnectionResetError(str(error)) from error
 
     async def _process_first_message(self, message: Any) -> None:

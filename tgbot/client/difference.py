@@ -13,6 +13,8 @@ from telethon._updates.messagebox import (
     NO_UPDATES_TIMEOUT,
     MessageBox,
     PtsInfo,
+    State,
+    next_updates_deadline,
 )
 from telethon._updates.session import ChannelState, SessionState
 from telethon.tl import types
@@ -48,6 +50,9 @@ class UpdateBox(MessageBox):
             SessionState(0, 0, True, state.pts, state.qts, state.date, state.seq, 0),
             [ChannelState(channel, pts) for channel, pts in state.channels.items()],
         )
+        if not state.pts:
+            # To Telethon a pts of 0 is none. Telegram's own begin at 1, those of other servers may not.
+            self.map[ENTRY_ACCOUNT] = State(NO_SEQ, next_updates_deadline())
 
     def mark(self) -> UpdateState:
         """Return the account's state as taken so far (channels: see `channels`)."""
@@ -97,7 +102,7 @@ class UpdateBox(MessageBox):
         """
         ahead, self.ahead = self.ahead, []
         taken = []
-        for update in sorted(ahead, key=_pts_before):
+        for update in sorted(ahead, key=lambda one: pts_before([one]) or 0):
             if bridge:
                 self.bridge([update])
             if self.apply_pts_info(update, reset_deadlines=None) is not None:
@@ -106,11 +111,17 @@ class UpdateBox(MessageBox):
 
     def bridge(self, updates: list[Any]) -> None:
         """Go on from the first of these updates, if it is ahead: what lies between will not be had."""
-        account = self.map.get(ENTRY_ACCOUNT)
-        infos = map(PtsInfo.from_update, updates)
-        before = [info.pts - info.pts_count for info in infos if info and info.entry == ENTRY_ACCOUNT]
-        if account is not None and before:
-            account.pts = max(account.pts, min(before))
+        account, before = self.map.get(ENTRY_ACCOUNT), pts_before(updates)
+        if account is not None and before is not None:
+            account.pts = max(account.pts, before)
+
+    def start_over(self, state: Any) -> None:
+        """Go on from a state of another log than ours was."""
+        self.map[ENTRY_ACCOUNT].pts = state.pts
+        if ENTRY_SECRET in self.map:
+            self.map[ENTRY_SECRET].pts = max(state.qts, NO_SEQ)
+        self.seq = state.seq
+        self.ahead.clear()
 
     def forget_account(self) -> None:
         """Take the next update as it comes: the log began anew."""
@@ -207,6 +218,13 @@ def _is_secret(info: Any) -> bool:
     return info is not None and info.entry == ENTRY_SECRET
 
 
-def _pts_before(update: Any) -> int:
-    info = PtsInfo.from_update(update)
-    return info.pts - info.pts_count if info is not None else 0
+def pts_before(updates: list[Any]) -> int | None:
+    """Return the account's pts before the first of these updates; None if none of them moves it."""
+    infos = map(PtsInfo.from_update, updates)
+    before = (info.pts - info.pts_count for info in infos if info and info.entry == ENTRY_ACCOUNT)
+    return min(before, default=None)
+
+
+def updates_in(container: Any) -> list[Any]:
+    """Return the updates in a container of whatever kind."""
+    return getattr(container, "updates", None) or [getattr(container, "update", container)]

@@ -12,7 +12,7 @@ from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
 from telethon.tl import types
 
-from tgbot.client.difference import UpdateBox
+from tgbot.client.difference import UpdateBox, pts_before, updates_in
 from tgbot.client.dispatch import Dispatcher, Job
 from tgbot.client.kinds import dialog_of, marked_entity, message_of, name_of, own_message
 from tgbot.inflight import InFlight
@@ -74,6 +74,7 @@ class Intake:
         self._entity_cache = entity_cache
         self._last_own = last_own
         self._taking = False
+        self._started = False
         self._overflowing = False
         self._held: deque[Any] = deque()
         #: The container whose seq was too high when it came.
@@ -96,13 +97,17 @@ class Intake:
 
     # ---- what is taken -------------------------------------------------------------------------
 
+    def pts_before_held(self) -> int | None:
+        """Return the pts before all that came since the login, None if nothing has."""
+        return pts_before([update for container in self._held for update in updates_in(container)])
+
     def start(self, look_back_until: int | None) -> None:
         """Begin to take updates, first all since the state in the box.
 
         `look_back_until` is the server time (unix seconds) up to which messages of our own in that
         difference may be answers to updates that will be handled again; None if there are none.
         """
-        self._taking = True
+        self._taking = self._started = True
         self._look_back_until = look_back_until
         if look_back_until is None or self.box.is_empty():
             self.looked_back.set()
@@ -130,6 +135,8 @@ class Intake:
     def put_nowait(self, container: Any) -> None:
         """Take a container as it comes off the wire. Never raises."""
         if not self._taking:
+            if not self._started and len(self._held) < HELD_LIMIT:
+                self._held.append(container)
             return
         try:
             if self.box.getting_diff_for:
@@ -194,7 +201,7 @@ class Intake:
         else:
             before = box.mark()
         if self._bridging:
-            box.bridge(getattr(container, "updates", None) or [getattr(container, "update", container)])
+            box.bridge(updates_in(container))
         if self._bridging or container is self._too_early:  # no difference brings what is missing
             self._too_early = None
             box.bridge_seq(getattr(container, "seq_start", getattr(container, "seq", 0)) - 1)

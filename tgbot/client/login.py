@@ -143,7 +143,7 @@ class Login:
                 if state.pts < known:
                     # A log never goes back: this is another one, of a server that lost its own.
                     logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
-                    box.set_state(state)
+                    box.start_over(state)
 
     async def first_state(self) -> UpdateState:
         """Return the update state that a new login starts from."""

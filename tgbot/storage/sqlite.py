@@ -29,9 +29,10 @@ from tgbot.errors import (
     StorageError,
     StorageFailedError,
 )
+from tgbot.registry import MemoryRegistry
 from tgbot.storage.schema import MIGRATIONS, NOTE, SCHEMA, connect, files, prepare, schema_of, told
 from tgbot.storage.text import pack, unpack
-from tgbot.users import Counts, MemoryRegistry, User
+from tgbot.users import Counts, User
 
 #: How many users stay in memory beside those not yet saved.
 CACHED_USERS: Final = 20_000

@@ -1,0 +1,134 @@
+"""The stage is set, the story told, and all of it taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from telethon.crypto import rsa
+
+from tgbot.demo import sums
+from tgbot.demo.person import Person, arrives
+from tgbot.demo.process import BotProcess
+from tgbot.demo.prompt import chat
+from tgbot.demo.stage import Stage, StoryError
+from tgbot.demo.story import Story
+from tgbot.sandbox.server import Sandbox
+from tgbot.sandbox.widget import Widget
+
+#: Exit status of a story that somebody ended.
+INTERRUPTED = 130
+BOT = "storyteller_bot"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """All who are there when the story begins, and the way for others to arrive."""
+
+    server: Sandbox
+    anna: Person
+    boris: Person
+    bot: BotProcess
+    #: The address of the bot's login page.
+    site: str
+
+
+async def play(*, prompt: bool) -> int:
+    """Plays the story, then lets somebody type if `prompt`; 0 if all of it happened, 1 if not."""
+    stage = Stage()
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # Ctrl-C cancels this task anyway
+        loop.add_signal_handler(number, task.cancel)
+    with tempfile.TemporaryDirectory(prefix="tgbot-demo-") as directory:
+        log: deque[str] = deque(maxlen=20)
+        try:
+            async with _company(stage, Path(directory), log) as company:
+                await _tell(stage, company, prompt=prompt)
+        except StoryError as error:
+            sys.stderr.write(f"tgbot: demo: {error}\n")
+            for line in log:
+                sys.stderr.write(f"  the bot's log: {line}\n")
+            return 1
+        except asyncio.CancelledError:
+            stage.tells("\nEnded early; the bot is stopped, and nothing is left of it.")
+            return INTERRUPTED
+    return 0
+
+
+async def _tell(stage: Stage, company: Company, *, prompt: bool) -> None:
+    story = Story(stage, BOT)
+    anna, boris = company.anna, company.boris
+    await story.acquaintance(anna, boris)
+    await story.languages(boris)
+    stage.tells("")
+    async with (
+        arrives("Daria", company.server, bot=BOT, stage=stage, language="ru") as daria,
+        arrives("Clara", company.server, bot=BOT, stage=stage) as clara,
+    ):
+        await story.join_request(anna, daria)
+        await story.login(clara, company.site)
+        await story.crash([anna, boris], company.bot)
+        if prompt:
+            await chat(stage, {one.name.lower(): one for one in (anna, boris, clara, daria)})
+        status = await company.bot.stop()
+        if status:
+            raise StoryError(f"the bot should have stopped with status 0, not {status}")
+        stage.tells("\nThe bot is stopped. That was all of it: make run for your own.")
+
+
+@asynccontextmanager
+async def _company(stage: Stage, directory: Path, log: deque[str]) -> AsyncIterator[Company]:
+    """Server, people and bot, all there; gone again in reverse."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(Sandbox())
+        widget = await stack.enter_async_context(Widget(server.world))
+        stage.tells(f"A Telegram of our own is listening on {server.host}:{server.port}.")
+        key = directory / "public_key.pem"
+        key.write_text(server.public_key)
+        rsa.add_key(server.public_key, old=False)
+        account = server.new_bot(username=BOT, name="Storyteller")
+        widget.set_domain(account.id, "127.0.0.1")
+
+        anna = await stack.enter_async_context(arrives("Anna", server, bot=BOT, stage=stage))
+        boris = await stack.enter_async_context(arrives("Boris", server, bot=BOT, stage=stage, language="ru"))
+        address = f"127.0.0.1:{_free_port()}"
+        plugin = Path(sums.__file__)
+        shutil.copy(plugin, directory / plugin.name)
+        bot = BotProcess(
+            directory,
+            {
+                "TGBOT_SERVER": f"{server.host}:{server.port}",
+                "TGBOT_DC_ID": str(server.dc_id),
+                "TGBOT_PUBLIC_KEY": str(key),
+                "TGBOT_BOT_TOKEN": account.token,
+                "TGBOT_ADMINS": str(anna.id),
+                "TGBOT_PLUGINS": plugin.stem,
+                "TGBOT_JOIN_REQUESTS_APPROVE": "after_start",
+                "TGBOT_LOGIN_LISTEN": address,
+                "TGBOT_LOGIN_WIDGET": widget.script,
+                "TGBOT_STORAGE_DIRECTORY": str(directory / "sessions"),
+                "TGBOT_LOG_LEVEL": "INFO",
+            },
+            log,
+        )
+        stack.push_async_callback(bot.stop)
+        await bot.start()
+        stage.tells(f"The bot @{BOT} runs; Anna is its admin.")
+        yield Company(server, anna, boris, bot, f"http://{address}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])

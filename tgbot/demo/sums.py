@@ -1,0 +1,18 @@
+"""The plugin of the story: adds two numbers, in plain Telethon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telethon import events
+
+
+def register(client: Any) -> None:
+    """Registers the handler; it knows nothing of crashes and keeps nothing."""
+
+    async def add(event: Any) -> None:
+        one, other = event.pattern_match.groups()
+        await event.respond(f"{one} + {other} = {int(one) + int(other)}")
+        raise events.StopPropagation
+
+    client.add_event_handler(add, events.NewMessage(incoming=True, pattern=r"^(\d{1,9}) \+ (\d{1,9})$"))
