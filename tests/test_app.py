@@ -389,6 +389,40 @@ async def test_run_raises_the_error_that_ended_the_bot(
     assert course[-4:] == CLOSED
 
 
+async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
+    configure: Configure,
+    sandbox: Sandbox,
+    account: Account,
+    plugin: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Event()
+    monkeypatch.setattr(app, "begun", begun, raising=False)
+    name = plugin(
+        "app_hangs",
+        "import asyncio\n"
+        "from telethon import events\n"
+        "from tgbot import app\n"
+        "def register(client):\n"
+        "    @client.on(events.NewMessage)\n"
+        "    async def hang(event):\n"
+        "        app.begun.set()\n"
+        "        await asyncio.Event().wait()\n",
+    )
+    running = asyncio.create_task(app.run(configure(plugins=[name], grace_seconds=60.0)))
+    ann = sandbox.world.new_user("Ann")
+    while not begun.is_set() and not running.done():
+        sandbox.world.send_as(ann.id, account.id, "hang")
+        await asyncio.sleep(0.1)
+    sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
+    sandbox.drop(account.id)
+    with pytest.raises(LoginRefusedError):
+        async with asyncio.timeout(15):
+            await running
+    assert "not everything finished" not in caplog.text
+
+
 async def test_run_raises_what_kept_it_from_opening(configure: Configure, account: Account) -> None:
     with pytest.raises(LoginRefusedError):
         await app.run(configure(token=f"{account.id}:{'x' * 35}"))

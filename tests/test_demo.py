@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tgbot import demo
+from tgbot.demo import sums
+from tgbot.demo.story import SUMS
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
 DEMO = [sys.executable, "-m", "tgbot.cli", "demo"]
@@ -45,18 +47,36 @@ def test_each_step_of_the_story_is_told_in_order(told: str) -> None:
     steps = [
         "Anna → bot    /start spring",
         "bot → Anna    Hello, Anna!",
-        "Boris → bot   Hi!",
-        "bot → Boris   Hello! I am a bot",
+        "Boris → bot   Привет!",
+        "bot → Boris   Здравствуйте! Я бот",
         "Boris blocks the bot",
         "Anna → bot    /check @boris_demo",
         "no, they blocked me",
         "Boris unblocks it",
         "may I write: yes",
         "Boris → bot   /start",
-        "bot → Boris   ",
+        "bot → Boris   Здравствуйте, Boris!",
         "Anna → bot    /resolve @boris_by_the_sea",
         "usernames: @boris_by_the_sea",
         "Anna → bot    /resolve @boris_demo",
+        "Boris → bot   /language",
+        "bot → Boris   На каком языке",
+        "Boris presses [English].",
+        "Boris → bot   /start",
+        "bot → Boris   Welcome back, Boris!",
+        "Daria asks to join.",
+        "bot → Daria   Здравствуйте, Daria! Вы подали заявку на вступление в «Chess Club».",
+        "Daria → bot   /start",
+        "bot → Daria   Вы приняты",
+        "the bot's login page.",
+        "page → Clara  Log in with Storyteller",
+        "Clara presses the button",
+        "You have just logged in on 127.0.0.1.",
+        "Anna → bot    1 + 1",
+        "kill -9",
+        "Boris → bot   16 + 16",
+        "The bot is started again.",
+        "8 questions, 8 answers",
         "The bot is stopped.",
     ]
     place = 0
@@ -65,8 +85,47 @@ def test_each_step_of_the_story_is_told_in_order(told: str) -> None:
         assert place >= 0, f"{step!r} is missing or out of order in:\n{told}"
 
 
+def test_the_page_greets_who_logged_in(told: str) -> None:
+    assert "page → Clara  Hello, Clara!" in told
+    assert "Storyteller has just written to you" in told
+
+
+def test_each_question_around_the_crash_is_answered_once(told: str) -> None:
+    for person, questions in SUMS.items():
+        for question in questions:
+            (asked, *more) = [line for line in told.splitlines() if line.endswith(question)]
+            assert asked.split() == [person, "→", "bot", *question.split()]
+            assert not more
+        answers = [f"{question} = {eval(question)}" for question in questions]
+        heard = [line[16:] for line in told.splitlines() if f"→ {person} " in line and " = " in line]
+        assert heard == answers
+
+
+def test_a_bot_that_answers_twice_is_found_out(tmp_path: Path) -> None:
+    twice = tmp_path / "sums.py"
+    once = Path(sums.__file__).read_text()
+    line = next(line for line in once.splitlines(keepends=True) if "event.respond" in line)
+    twice.write_text(once.replace(line, line * 2))
+    played = told_with(f"from tgbot.demo import sums; sums.__file__ = {str(twice)!r}")
+    assert played.returncode == 1
+    assert played.stderr.startswith("tgbot: demo: the bot's answer to Anna should have in it: 2 + 3 = 5\n")
+
+
 def test_without_a_terminal_nothing_is_coloured(told: str) -> None:
     assert "\x1b" not in told
+
+
+def told_with(change: str) -> subprocess.CompletedProcess[str]:
+    """The demo in a process in which a line of Python has changed something before."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; from tgbot.cli import main; {change}; main()", "demo"],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
 
 def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path) -> None:
@@ -74,16 +133,7 @@ def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path)
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho no bot today >&2\nexit 5\n")
     broken.chmod(0o755)
-    code = f"import sys; from tgbot.cli import main; sys.executable = {str(broken)!r}; main()"
-    played = subprocess.run(
-        [sys.executable, "-c", code, "demo"],
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    played = told_with(f"sys.executable = {str(broken)!r}")
     assert played.returncode == 1
     assert played.stderr.splitlines() == [
         "tgbot: demo: the bot did not come up; it ended with status 5",
@@ -102,7 +152,7 @@ class Terminal:
 
     def shows(self, words: str) -> None:
         """Reads until the words are there, and forgets all up to them."""
-        end = time.monotonic() + 40
+        end = time.monotonic() + 60
         while words not in self.screen:
             ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
             assert ready, f"{words!r} did not come:\n{self.screen}"
@@ -137,6 +187,18 @@ def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> Non
     terminal.shows("Boris has unblocked the bot.")
     terminal.type("/start\n")
     terminal.shows("Welcome back, Boris!")
+    terminal.type("!dasha\n")
+    terminal.shows("There is no !dasha: !anna !boris !clara !daria !press")
+    terminal.type("!daria\n")
+    terminal.shows("You are Daria.")
+    terminal.type("!press Delete it\n")
+    terminal.shows("Daria sees no button “Delete it”; there is: Добавить меня в группу")
+    terminal.type("/forget\n")
+    terminal.shows("[Удалить]")
+    terminal.type("!press Удалить\n")
+    terminal.shows("(changed) Удалено.")
+    terminal.type("20 + 22\n")
+    terminal.shows("20 + 22 = 42")
     terminal.type("\x04")
     terminal.shows("The bot is stopped.")
     assert terminal.process.wait(20) == 0

@@ -389,3 +389,43 @@ def test_a_profile_is_not_needed_for_evidence(sender: Sender, users: MemoryRegis
     user = users.get(BERT)
     assert user is not None
     assert user.verdict(NOW).access is Access.REACHABLE
+
+
+def test_a_refusal_counts_before_the_update_that_tells_of_the_block(
+    sender: Sender, users: MemoryRegistry
+) -> None:
+    typing = functions.messages.SetTypingRequest(None, None)
+    users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=5))
+    users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=6))
+    assert access(users) is Access.REACHABLE
+    sender.observe(typing, ANNA, "USER_IS_BLOCKED", NOW)
+    assert access(users) is Access.BLOCKED
+    users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=7))
+    users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=8))
+    assert access(users) is Access.REACHABLE
+
+
+def test_an_accepted_call_does_not_outweigh_a_block_of_the_same_second(
+    sender: Sender, users: MemoryRegistry
+) -> None:
+    typing = functions.messages.SetTypingRequest(None, None)
+    sender.observe(typing, ANNA, "PEER_ID_INVALID", NOW)
+    sender.observe(typing, ANNA, None, NOW)
+    assert access(users) is Access.REACHABLE
+    for qts in (5, 7, 9):
+        users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=qts))
+        assert access(users) is Access.BLOCKED
+        sender.observe(typing, ANNA, "USER_IS_BLOCKED", NOW)
+        assert access(users) is Access.BLOCKED
+        users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=qts + 1))
+        sender.observe(typing, ANNA, None, NOW)
+        assert access(users) is Access.REACHABLE
+    users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=11))
+    sender.observe(typing, ANNA, "USER_IS_BLOCKED", NOW)
+    assert access(users) is Access.BLOCKED
+
+
+def access(users: MemoryRegistry) -> Access:
+    user = users.get(ANNA)
+    assert user is not None
+    return user.verdict(NOW).access

@@ -186,5 +186,5 @@ async def test_a_disk_that_is_full_from_the_first_is_told_in_one_line(site: Site
         process = await site.spawn(*enter)
         assert await process.ended() == 1
         assert len(complaints(process)) == 1, "\n".join(process.log)
-        assert str(site.session.parent) in complaints(process)[0]
+        assert f"No room left to write {site.session}" in complaints(process)[0]
         assert not process.faults

@@ -169,6 +169,21 @@ async def test_a_request_of_a_downtime_is_greeted_only_while_its_window_is_open(
             assert (await anna.ask("/start")).startswith("Hello, Anna!")
 
 
+async def test_who_has_started_is_not_greeted_for_an_old_request_either(
+    configure: Configure, person: Any, sandbox: Sandbox
+) -> None:
+    olga, anna = await person("Olga"), Talk(await person("Anna"))
+    async with open_bot(configure(), serve=True):
+        await anna.ask("/start")
+        gate = await club(olga, "Chess Club")
+    await gate.asked_by(anna.client)
+    past = sandbox.world.now
+    sandbox.world.now = lambda: past() + 400
+    async with open_bot(configure(), serve=True) as bot:
+        await until(lambda: "join_request" in bot.users.get(anna.id).known_by)  # type: ignore[union-attr]  # she is known
+        assert await anna.said_nothing_before()
+
+
 async def test_a_pressed_button_does_not_keep_the_dialog_open_and_a_message_does(
     bot: Bot, person: Any
 ) -> None:

@@ -258,6 +258,7 @@ class BotClient(TelegramClient):
                 state = replace(state, pts=came)  # it came between the login and the state
             # On disk before the first update is taken: a kill from now on loses none.
             await asyncio.to_thread(self.session.write_state, state, self.server_time())
+            await asyncio.to_thread(self.session.set_value, "clean", 1)  # nothing has been sent since
             self._message_box.load_state(state)
         return user
 

@@ -186,8 +186,8 @@ class Calls:
             except errors.RandomIdDuplicateError:
                 return await self._what_had_arrived(request)
             except _TRANSIENT as error:
-                if failures >= len(SERVER_PAUSES):
-                    raise
+                if failures >= len(SERVER_PAUSES) or type(request) is functions.updates.GetDifferenceRequest:
+                    raise  # the difference is asked for again by whoever wants it
                 logger.warning("Telegram has a fault of its own (%s); asking again", error_name(error))
                 with waiting():
                     await asyncio.sleep(SERVER_PAUSES[failures])

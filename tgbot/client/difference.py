@@ -105,9 +105,16 @@ class UpdateBox(MessageBox):
         for update in sorted(ahead, key=lambda one: pts_before([one]) or 0):
             if bridge:
                 self.bridge([update])
-            if self.apply_pts_info(update, reset_deadlines=None) is not None:
+            if self.apply_pts_info(update, reset_deadlines=None) is not None and not update._self_outgoing:
                 taken.append(update)
         return taken
+
+    def is_next(self, container: Any) -> bool:
+        """Whether nothing can lie in the log between the state and this container."""
+        account, before = self.map.get(ENTRY_ACCOUNT), pts_before(updates_in(container))
+        seq = getattr(container, "seq_start", getattr(container, "seq", 0))
+        next_in_log = account is not None and before == account.pts
+        return next_in_log and not self.possible_gaps and (not seq or seq == self.mark().seq + 1)
 
     def bridge(self, updates: list[Any]) -> None:
         """Go on from the first of these updates, if it is ahead: what lies between will not be had."""
@@ -120,7 +127,7 @@ class UpdateBox(MessageBox):
         self.map[ENTRY_ACCOUNT].pts = state.pts
         if ENTRY_SECRET in self.map:
             self.map[ENTRY_SECRET].pts = max(state.qts, NO_SEQ)
-        self.seq = state.seq
+        self.seq = state.seq  # type: ignore[misc] # a slot of Telethon's class
         self.ahead.clear()
 
     def forget_account(self) -> None:
@@ -129,7 +136,7 @@ class UpdateBox(MessageBox):
 
     def bridge_seq(self, seq: int) -> None:
         """The same for the seq of containers."""
-        self.seq = max(self.mark().seq, seq)  # type: ignore[misc] # a slot of Telethon's class
+        self.seq = max(self.mark().seq, seq)
 
     def take_one(self, container: types.Updates) -> Any:
         """Take the usual container, one new message that is next in the log; None if it is anything else.

@@ -81,6 +81,8 @@ class Intake:
         self._too_early: Any = None
         #: Whether what is taken now is taken whatever lies before it.
         self._bridging = False
+        #: Whether the difference could not be had, and will be asked for again.
+        self._pausing = False
         #: How many differences in a row were empty while updates waited for their turn.
         self._empty = 0
         self._wake = asyncio.Event()
@@ -142,6 +144,8 @@ class Intake:
             if self.box.getting_diff_for:
                 if len(self._held) < HELD_LIMIT:
                     self._held.append(container)
+                    if self._pausing:
+                        self._take_next()
                 else:
                     self._held.clear()
                     self._overflowing = True
@@ -332,11 +336,25 @@ class Intake:
         """Wait before asking again; longer each time, cut short by a new reason to ask."""
         self._failures += 1
         self._wake.clear()
+        self._pausing = True
+        self._take_next()
         try:
             async with asyncio.timeout(_PAUSES[min(self._failures, len(_PAUSES)) - 1]):
                 await self._wake.wait()
         except TimeoutError:
             pass
+        finally:
+            self._pausing = False
+
+    def _take_next(self) -> None:
+        """Take what is next in the log, while the difference cannot be had: nothing lies before that."""
+        due = set(self.box.getting_diff_for)
+        self.box.getting_diff_for.clear()
+        try:
+            while self._held and not self._overflowing and self.box.is_next(self._held[0]):
+                self._take(self._held.popleft())
+        finally:
+            self.box.getting_diff_for.update(due)
 
     async def _fetch_difference(self) -> None:
         if self.looked_back.is_set() and self._dispatcher.waiting > WAITING_LIMIT // 2:
