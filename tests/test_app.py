@@ -412,7 +412,7 @@ async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
     )
     running = asyncio.create_task(app.run(configure(plugins=[name], grace_seconds=60.0)))
     ann = sandbox.world.new_user("Ann")
-    while not begun.is_set() and not running.done():
+    while not begun.is_set() and not running.done():  # what comes before the first login is not taken
         sandbox.world.send_as(ann.id, account.id, "hang")
         await asyncio.sleep(0.1)
     sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])

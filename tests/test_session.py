@@ -414,3 +414,17 @@ def test_values_of_our_own_are_kept(session: DurableSession) -> None:
 def test_looking_up_a_name_does_not_open_a_write_transaction(session: DurableSession) -> None:
     session.username("anna")
     assert not session._conn.in_transaction
+
+
+async def test_forgetting_while_a_checkpoint_writes_leaves_it_whole(session: DurableSession) -> None:
+    people = [types.User(id=number, access_hash=1, username=f"user_{number}") for number in range(1, 4001)]
+    session.remember(people)
+    writing = asyncio.create_task(session.checkpoint(None, 1))
+    for number in range(1, 4001, 80):
+        await asyncio.to_thread(session.forget, number)
+    await writing
+    await session.checkpoint(None, 2)
+    kept = [number for number in range(1, 4001) if session.access_hash(number) is not None]
+    assert len(kept) == 4000 - 50
+    assert session.access_hash(81) is None
+    assert session.username("user_81") is None

@@ -571,6 +571,37 @@ async def test_faults_of_delivery_are_all_made_good(stage: Stage) -> None:
     assert stage.heard(ann) == [f"you said {text}" for text in texts]
 
 
+async def test_a_difference_that_telegram_refuses_for_good_is_gone_on_without_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(intake, "_PAUSES", (0.001,))
+    client = await stage.open(echo)
+    ann = stage.meet()
+    before = stage.sandbox.calls["updates.getDifference"]
+    stage.faults.fail("updates.getDifference", 400, "PERSISTENT_TIMESTAMP_INVALID", times=100)
+    client.intake.begin_difference()
+    await until(lambda: stage.lost == ["difference_refused"])
+    assert 1 < stage.sandbox.calls["updates.getDifference"] - before < 10
+    assert client.losses == {"difference_refused": 1}
+    assert "Telegram refuses the difference" in caplog.text
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+
+
+async def test_a_channel_0_that_a_server_tells_of_does_not_keep_the_rest_from_being_taken() -> None:
+    log = Log()
+    first = log.add("message")
+    async with taking(log) as taker:
+        nowhere = types.Message(id=1, peer_id=types.PeerChannel(0), date=THEN, message="")
+        for update in (types.UpdateNewChannelMessage(nowhere, 5, 1), types.UpdateChannelTooLong(0)):
+            taker.intake.put_nowait(types.Updates([update], [], [], THEN, 0))
+        taker.intake.put_nowait(log.push(first))
+        await taker.quiet()
+        assert number_of(taker.taken[-1].update) == 1
+        assert functions.updates.GetChannelDifferenceRequest not in map(type, taker.asked)
+        assert 0 not in taker.intake.box.channels()
+
+
 async def test_messages_that_the_bot_sends_with_a_container_for_an_answer_reach_no_handler(
     stage: Stage,
 ) -> None:

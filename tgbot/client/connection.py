@@ -40,6 +40,9 @@ class BotConnection(ConnectionTcpFull):
 
     async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
         await super()._connect(timeout=timeout, ssl=ssl)
+        # Telethon keeps them: an error of the link before, not yet read, would end this one at once.
+        self._recv_queue: Any = asyncio.Queue(1)
+        self._send_queue: Any = asyncio.Queue(1)
         sock = self._writer.get_extra_info("socket")
         if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
             return
