@@ -52,7 +52,7 @@ async def test_opening_one_marks_its_update_finished(stage: Stage) -> None:
     number = stage.write(ann, "ask")
     await until(lambda: stage.heard(ann) == ["name?"])
     assert stage.finished == [(ann, number)]
-    assert client.intake.inflight.low_water() is None
+    assert client.intake.batches.inflight.low_water() is None
     assert await stage.close(client)
 
 

@@ -17,10 +17,12 @@ from telethon.tl import functions, types
 from tests.client.conftest import PATIENCE, Stage, echo, until
 from tests.client.updatelog import FIRST, THEN, Log, number_of
 from tgbot.client import BotClient, intake
+from tgbot.client.batches import Batches
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
 from tgbot.client.intake import Intake
 from tgbot.client.kinds import content_of
+from tgbot.client.lookback import LookBack
 
 
 class NoPeers(EntityCache):  # type: ignore[misc] # Telethon is untyped
@@ -46,13 +48,19 @@ class Taker:
         self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
         box = UpdateBox({"telethon.messagebox": logging.getLogger("box")})
         box.load_state(FIRST)
-        self.intake = Intake(
-            box,
+        self.batches = Batches(
             self.dispatcher,
-            call=self._call,
             remember=lambda *_: None,
             last_finished=lambda chat: self.last.get(chat, 0),
             converse=lambda _: None,
+            entity_cache=NoPeers(),
+        )
+        self.intake = Intake(
+            box,
+            self.batches,
+            LookBack(lambda chat: 0),
+            self.dispatcher,
+            call=self._call,
             server_date=lambda _: None,
             lost=self.lost.append,
             entity_cache=NoPeers(),
@@ -67,7 +75,7 @@ class Taker:
         self.taken.append(job)
 
     def _finish(self, job: Job) -> None:
-        self.intake.inflight.finish(job.batch)
+        self.batches.finish(job)
         self.intake.room()
 
     async def _call(self, request: Any) -> Any:
@@ -220,7 +228,7 @@ async def test_own_messages_of_a_difference_are_kept_for_replies_and_no_handler_
     async with taking(log) as taker:
         await taker.quiet()
         assert taker.numbers == [2]
-        known = taker.intake.replies.by_random_id(1)
+        known = taker.intake.look_back.replies.by_random_id(1)
         assert known is not None
         assert (known.id, known.content) == (1, "text 1")
 
@@ -256,9 +264,9 @@ async def test_sends_wait_until_the_difference_has_been_read_past_what_the_last_
     for _ in range(3):
         log.add("message")
     async with taking(log, look_back_until=FIRST.date + 5) as taker:
-        assert not taker.intake.looked_back.is_set()
+        assert not taker.intake.look_back.done.is_set()
         await taker.settled()
-        assert taker.intake.looked_back.is_set()
+        assert taker.intake.look_back.done.is_set()
         assert [job.replayed for job in taker.taken] == [True, True, True]
     async with taking(log, look_back_until=FIRST.date - 1) as taker:
         await taker.quiet()
@@ -296,7 +304,7 @@ async def test_a_server_that_finds_its_own_state_too_long_does_not_hold_sends_up
     taker.intake.start(10**12)
     task = asyncio.create_task(taker.intake.run())
     await taker.settled()
-    assert taker.intake.looked_back.is_set()
+    assert taker.intake.look_back.done.is_set()
     task.cancel()
 
 
@@ -306,7 +314,7 @@ async def test_asking_for_what_is_missing_waits_until_it_has_been_taken_in() -> 
         await taker.settled()
         log.sent()
         await taker.intake.caught_up()
-        assert taker.intake.replies.by_random_id(1) is not None
+        assert taker.intake.look_back.replies.by_random_id(1) is not None
 
 
 async def test_asking_for_what_is_missing_does_not_wait_for_ever_once_nothing_more_is_taken() -> None:

@@ -97,6 +97,6 @@ async def test_a_mix_of_all_faults_loses_nothing_and_says_nothing_twice(tmp_path
                 print(box.mark(), scene.world.state(scene.bot.id), bot.client.losses)
             assert audit.answers > SECONDS * 20
             assert not bot.client.losses
-            await until(lambda: not bot.client.intake.inflight.unfinished(), "nothing is in flight")
+            await until(lambda: not bot.client.intake.batches.inflight.unfinished(), "nothing is in flight")
         on_disk = scene.audit_disk()
         assert on_disk.clean, str(on_disk)

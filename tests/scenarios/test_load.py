@@ -65,8 +65,8 @@ async def test_memory_is_bounded_when_very_many_updates_wait(
         for name, count in (
             ("waiting", client._dispatcher.waiting),
             ("held", len(taking._held)),
-            ("in flight", len(taking.inflight.unfinished())),
-            ("replies", len(taking.replies)),
+            ("in flight", len(taking.batches.inflight.unfinished())),
+            ("replies", len(taking.look_back.replies)),
         ):
             most[name] = max(most[name], count)
 

@@ -60,7 +60,7 @@ async def caught_up(bot: Bot, crowd: Crowd) -> None:
 
     def quiet() -> bool:
         state = bot.client.intake.mark()
-        return state is not None and state.pts >= pts and not bot.client.intake.inflight.unfinished()
+        return state is not None and state.pts >= pts and not bot.client.intake.batches.inflight.unfinished()
 
     await until(quiet, patience=60)
 

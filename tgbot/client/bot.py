@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from telethon import TelegramClient, errors, utils
@@ -19,6 +19,7 @@ from telethon.extensions import markdown
 from telethon.tl import types
 
 from tgbot.client.action import ChatAction
+from tgbot.client.batches import Batches
 from tgbot.client.calls import Calls, error_name, waiting
 from tgbot.client.checkpoints import Checkpoints
 from tgbot.client.clocks import ServerClock, UpClock
@@ -27,8 +28,10 @@ from tgbot.client.conversation import Conversation, feed
 from tgbot.client.difference import UpdateBox
 from tgbot.client.dispatch import Dispatcher, Job
 from tgbot.client.handling import handle
+from tgbot.client.hooks import Hooks
 from tgbot.client.intake import Intake
 from tgbot.client.login import LOGIN_ENDED, Login, Server, making_login
+from tgbot.client.lookback import LookBack
 from tgbot.client.peers import PeerCache
 from tgbot.session import DurableSession
 
@@ -42,38 +45,6 @@ _REPLIES_KEPT = 20_000
 
 #: What any of Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
-
-
-async def _nothing() -> None:
-    return None
-
-
-def _ignore(*_: Any) -> None:
-    return None
-
-
-def _zero(_: int) -> int:
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What the client tells, and asks of, whoever keeps the users. None of them may block.
-
-    `flush` returns when everything told before is on disk. `finished(chat, message id, own id)`: the private
-    message was handled to its end, and `own id` is the greatest of our own in that chat known then (or 0).
-    `seen(users, source)`: full (never min) users that arrived, once a container. `outcome(request, user id,
-    error name or None, at)`: how a call about a private user ended that went out at that time of Telegram's.
-    `lost(what)`: something is gone for good.
-    """
-
-    flush: Callable[[], Awaitable[None]] = _nothing
-    finished: Callable[[int, int, int], None] = _ignore
-    last_finished: Callable[[int], int] = _zero
-    last_own: Callable[[int], int] = _zero
-    seen: Callable[[list[Any], str], None] = _ignore
-    outcome: Callable[[Any, int, str | None, int], None] = _ignore
-    lost: Callable[[str], None] = _ignore
 
 
 class BotClient(TelegramClient):
@@ -123,23 +94,29 @@ class BotClient(TelegramClient):
         self._dispatcher = Dispatcher(
             self._handle, self._finish, workers=concurrency, limit=handler_seconds, clock=self._up
         )
-        self.intake = Intake(
-            self._message_box,
+        self._batches = Batches(
             self._dispatcher,
-            call=self,
             remember=self._remember,
             last_finished=hooks.last_finished,
             converse=self._converse,
+            entity_cache=self._mb_entity_cache,
+        )
+        self._look_back = LookBack(hooks.last_own)
+        self.intake = Intake(
+            self._message_box,
+            self._batches,
+            self._look_back,
+            self._dispatcher,
+            call=self,
             server_date=self.server_time.note,
             lost=self._lost,
             entity_cache=self._mb_entity_cache,
-            last_own=hooks.last_own,
         )
         self._updates_queue = self.intake
         self._calls = Calls(
             send=self._send_once,
             bot_id=lambda: self._mb_entity_cache.self_id,
-            replies=self.intake.replies,
+            replies=self._look_back.replies,
             may_send=self._may_send,
             caught_up=self.intake.caught_up,
             remember=self._remember,
@@ -175,7 +152,7 @@ class BotClient(TelegramClient):
 
     @property
     def connected(self) -> bool:
-        """Whether there is a link to Telegram now (Telethon's `is_connected` stays true while it looks for one)."""
+        """Whether there is a link now (Telethon's `is_connected` stays true while it looks for one)."""
         return self._up.running
 
     # ---- login and lifetime --------------------------------------------------------------------
@@ -308,9 +285,7 @@ class BotClient(TelegramClient):
     def _finish(self, job: Job) -> None:
         if job.message_id:
             self._hooks.finished(job.dialog, job.message_id, job.last_own)
-        if job.replayed:
-            self.intake.replaying -= 1
-        self.intake.inflight.finish(job.batch)
+        self._batches.finish(job)
         self.intake.room()
 
     def _lost(self, what: str) -> None:
@@ -318,8 +293,8 @@ class BotClient(TelegramClient):
         self._hooks.lost(what)
 
     def _forget_replies(self) -> None:
-        replies = self.intake.replies
-        if len(replies) and self.intake.looked_back.is_set() and not self.intake.replaying:
+        replies = self._look_back.replies
+        if len(replies) and self._look_back.done.is_set() and not self._batches.replaying:
             if self._dispatcher.waiting or self._calls.pending:
                 replies.trim(_REPLIES_KEPT)
             else:
@@ -386,9 +361,9 @@ class BotClient(TelegramClient):
         """Wait until a send is safe: what had been sent before is known, and the checkpoint is fresh."""
         if not self._taking.is_set():
             return
-        if not self.intake.looked_back.is_set():
+        if not self._look_back.done.is_set():
             with waiting():
-                await self.intake.looked_back.wait()
+                await self._look_back.done.wait()
         await self._checkpoints.fresh()
 
     def action(self, entity: Any, action: Any, *, delay: float = 4, auto_cancel: bool = True) -> Any:

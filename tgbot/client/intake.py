@@ -12,17 +12,16 @@ from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
 from telethon.tl import types
 
+from tgbot.client.batches import Batches
 from tgbot.client.difference import UpdateBox, pts_before, updates_in
-from tgbot.client.dispatch import Dispatcher, Job
-from tgbot.client.kinds import dialog_of, marked_entity, message_of, name_of, own_message
-from tgbot.inflight import InFlight
-from tgbot.replies import Replies
+from tgbot.client.dispatch import Dispatcher
+from tgbot.client.lookback import LookBack
 from tgbot.session import UpdateState
 
 logger = logging.getLogger(__name__)
 
-#: Updates that wait for a worker; beyond it new ones are left at Telegram and asked for again later, when only
-#: half as many wait. So high that one person with 10,000 messages does not keep the others waiting.
+#: Updates that wait for a worker; beyond it new ones are left at Telegram, and asked for again when only half
+#: as many wait. So high that one person with 10,000 messages does not keep the others waiting.
 WAITING_LIMIT = 25_000
 #: Containers kept while a difference is fetched; beyond it they are asked for again.
 HELD_LIMIT = 10_000
@@ -50,29 +49,23 @@ class Intake:
     def __init__(
         self,
         box: UpdateBox,
+        batches: Batches,
+        look_back: LookBack,
         dispatcher: Dispatcher,
         *,
         call: Callable[[Any], Awaitable[Any]],
-        remember: Callable[[list[Any], list[Any], str], None],
-        last_finished: Callable[[int], int],
-        converse: Callable[[Job], None],
         server_date: Callable[[Any], None],
         lost: Callable[[str], None],
         entity_cache: Any,
-        last_own: Callable[[int], int] = lambda chat: 0,
     ) -> None:
         self.box = box
-        self.inflight: InFlight[UpdateState] = InFlight()
-        self.replies = Replies()
+        self.batches = batches
+        self.look_back = look_back
         self._dispatcher = dispatcher
         self._call = call
-        self._remember = remember
-        self._last_finished = last_finished
-        self._converse = converse
         self._server_date = server_date
         self._lost = lost
         self._entity_cache = entity_cache
-        self._last_own = last_own
         self._taking = False
         self._started = False
         self._overflowing = False
@@ -88,12 +81,7 @@ class Intake:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._caught_up = asyncio.Event()
-        #: Set when no copy of a send before the last stop can lie in what is still to be read.
-        self.looked_back = asyncio.Event()
-        self._look_back_until: int | None = None
         self._failures = 0
-        #: Unfinished updates that may have been answered before: their answers are looked for in `replies`.
-        self.replaying = 0
         #: Counts everything that moves the state or finishes an update.
         self.changes = 0
 
@@ -110,9 +98,7 @@ class Intake:
         difference may be answers to updates that will be handled again; None if there are none.
         """
         self._taking = self._started = True
-        self._look_back_until = look_back_until
-        if look_back_until is None or self.box.is_empty():
-            self.looked_back.set()
+        self.look_back.begin(None if self.box.is_empty() else look_back_until)
         self.begin_difference()
 
     def stop(self) -> None:
@@ -175,16 +161,8 @@ class Intake:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
-        """Return the state that may go to disk: below the lowest unfinished update. None: no state."""
-        if self.box.is_empty():
-            return None
-        before = self.inflight.low_water()
-        account = before if before is not None else self.box.mark()
-        channels = self.box.channels()
-        if before is not None and channels:
-            for state in reversed(self.inflight.unfinished()):
-                channels.update(state.channels)
-        return UpdateState(account.pts, account.qts, account.date, account.seq, channels)
+        """Return the state that may go to disk; None if there is none."""
+        return self.batches.mark(self.box)
 
     def _take(self, container: Any) -> None:
         box = self.box
@@ -196,7 +174,7 @@ class Intake:
             update = None if own else box.take_one(container)
             if update is not None:
                 self.changes += 1
-                self._accept([update], container.users, container.chats, before, live=True)
+                self.batches.accept([update], container.users, container.chats, before, live=True)
                 return
         elif own and kind is types.UpdateShortSentMessage and box.take_own(container):
             self._server_date(container.date)
@@ -227,46 +205,7 @@ class Intake:
             self.changes += 1
         if box.possible_gaps or box.getting_diff_for:
             self._wake.set()
-        self._accept(taken, users, chats, before, live=True)
-
-    def _accept(
-        self, updates: list[Any], users: list[Any], chats: list[Any], before: UpdateState, *, live: bool
-    ) -> None:
-        """Put updates to the dispatcher; they hold the state at `before` until all are finished."""
-        if users or chats:
-            self._remember(users, chats, "update" if live else "difference")
-        if not updates:
-            return
-        entities = {marked_entity(entity): entity for entity in (*users, *chats)}
-        replayed = not live and not self.looked_back.is_set()
-        kept = []
-        for update in updates:
-            message = message_of(update)
-            message_id = 0
-            if message is not None:
-                if message.out and not live:
-                    continue
-                if type(message.peer_id) is types.PeerUser:
-                    message_id = message.id
-                    self._entity_cache.wrote(message.peer_id.user_id)
-                    if not live and message_id <= self._last_finished(message.peer_id.user_id):
-                        continue
-            elif type(update) is types.UpdateShortMessage:
-                message_id = update.id
-                self._entity_cache.wrote(update.user_id)
-            elif isinstance(update, types.UpdateMessageID):
-                continue
-            kept.append((update, message_id))
-        if not kept:
-            return
-        if replayed:
-            self.replaying += len(kept)
-        batch = self.inflight.take(before, len(kept))
-        for update, message_id in kept:
-            update._entities = entities
-            job = Job(update, entities, batch, dialog_of(update), name_of(update), message_id, replayed)
-            self._converse(job)
-            self._dispatcher.put(job)
+        self.batches.accept(taken, users, chats, before, live=True)
 
     # ---- differences ---------------------------------------------------------------------------
 
@@ -321,7 +260,7 @@ class Intake:
         before = self.box.mark()
         taken = self.box.take_ahead(bridge=self._bridging or self._empty >= _EMPTY_TWICE)
         self.changes += 1
-        self._accept(taken, [], [], before, live=True)
+        self.batches.accept(taken, [], [], before, live=True)
 
     def _take_held(self) -> None:
         while self._held and not self.box.getting_diff_for and not self._overflowing:
@@ -357,7 +296,7 @@ class Intake:
             self.box.getting_diff_for.update(due)
 
     async def _fetch_difference(self) -> None:
-        if self.looked_back.is_set() and self._dispatcher.waiting > WAITING_LIMIT // 2:
+        if self.look_back.done.is_set() and self._dispatcher.waiting > WAITING_LIMIT // 2:
             self._overflowing = True
             await self._wait_for_room()
             self._overflowing = False
@@ -397,7 +336,7 @@ class Intake:
         if state is not None and state.pts > self.box.mark().pts:
             self.box.set_state(state)
         self.changes += 1
-        self.looked_back.set()
+        self.look_back.done.set()
         self._lost("difference_refused")
 
     def _take_difference(self, difference: Any) -> None:
@@ -415,30 +354,14 @@ class Intake:
             logger.error("Telegram no longer has all updates since the last state: some are lost for good")
             self._lost("difference_too_long")
             if not box.account_difference_due:
-                self.looked_back.set()
+                self.look_back.done.set()
             return
-        own = [own_message(m) for m in getattr(difference, "new_messages", ()) if m.out]
-        if own:
-            random_ids = {u.id: u.random_id for u in other if isinstance(u, types.UpdateMessageID)}
-            # Told apart by content only, they may answer nothing but what an earlier run had begun.
-            if random_ids or not self.looked_back.is_set():
-                # What a dialog had when it last finished an update answers that one or an earlier one. Asked
-                # now, before anything is sent in this run: what is sent anew counts as own messages, too.
-                new = (m for m in own if m and (random_ids or m.id > self._last_own(m.chat_id)))
-                self.replies.add(new, random_ids)
-        self._accept(updates, users, chats, before, live=False)
+        self.look_back.read(difference)
+        replayed = not self.look_back.done.is_set()
+        self.batches.accept(updates, users, chats, before, live=False, replayed=replayed)
         state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
         self._server_date(getattr(difference, "date", None) if state is None else state.date)
-        if not self.looked_back.is_set():
-            self._see_whether_looked_back(difference)
-
-    def _see_whether_looked_back(self, difference: Any) -> None:
-        if isinstance(difference, types.updates.DifferenceSlice):
-            dates = [m.date for m in difference.new_messages if getattr(m, "date", None)]
-            read_until = max((int(date.timestamp()) for date in dates), default=0)
-            if self._look_back_until is None or read_until <= self._look_back_until:
-                return
-        self.looked_back.set()
+        self.look_back.passed(difference)
 
     async def _fetch_channel_difference(self) -> None:
         box = self.box
@@ -468,4 +391,4 @@ class Intake:
         )
         updates, users, chats = box.apply_channel_difference(request, difference, self._entity_cache)
         self.changes += 1
-        self._accept(updates, users, chats, before, live=False)
+        self.batches.accept(updates, users, chats, before, live=False)

@@ -31,9 +31,9 @@ class Story:
         await anna.hears("Hello, Anna!")
 
         stage.scene(
-            "Boris begins with something else than /start. His app is in Russian, so the bot is, too."
+            "Boris begins with something else than /start. His app is in Russian, and so is the answer."
         )
-        await boris.say("Hi! Is anybody there?")
+        await boris.say("Привет! Есть здесь кто-нибудь?")
         await boris.hears("/help")
 
         stage.scene("Boris blocks the bot, and Anna asks it to check.")
