@@ -141,13 +141,33 @@ def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path)
     ]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_where_nothing_can_be_printed_it_says_so_and_ends() -> None:
+    with open("/dev/full", "w") as full:
+        played = subprocess.run(
+            DEMO,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert played.returncode == 1
+    assert played.stderr == (
+        "tgbot: demo: nothing can be shown on standard output (No space left on device)\n"
+    )
+
+
 class Terminal:
     """A terminal with the demo in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self.screen = ""
         self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(DEMO, env=ENVIRONMENT, stdin=slave, stdout=slave, stderr=slave)
+        environment = ENVIRONMENT | {"TMPDIR": str(directory)}
+        self.process = subprocess.Popen(DEMO, env=environment, stdin=slave, stdout=slave, stderr=slave)
         os.close(slave)
 
     def shows(self, words: str) -> None:
@@ -169,8 +189,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    opened = Terminal()
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
     yield opened
     opened.close()
 
@@ -217,11 +237,15 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 @linux_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_and_leaves_no_bot_behind(terminal: Terminal, number: signal.Signals) -> None:
+def test_a_signal_ends_it_and_leaves_nothing_behind(
+    terminal: Terminal, number: signal.Signals, tmp_path: Path
+) -> None:
     bot = bot_of(terminal)
     terminal.process.send_signal(number)
+    terminal.shows("Ended early")
     assert terminal.process.wait(20) == demo.INTERRUPTED
     assert not bot.exists()
+    assert not list(tmp_path.glob("tgbot-demo-*"))
 
 
 @linux_only

@@ -258,7 +258,12 @@ def _register(module: str, register: Callable[..., Any], client: BotClient, part
     """Call a plugin's `register` with those of the parts that it names."""
     wanted = inspect.signature(register).parameters
     takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
-    given = parts if takes_all else {name: part for name, part in parts.items() if name in wanted}
+    given = {
+        name: part
+        for name, part in parts.items()
+        # What comes of the token is given to those only who ask for it by its name.
+        if name in wanted or (takes_all and name != "payload_key")
+    }
     try:
         register(client, **given)
     except Exception as error:

@@ -52,7 +52,10 @@ class Profile:
                 self._set_commands(types.BotCommandScopeDefault(), language, code, COMMANDS), "commands"
             )
             for admin in self._admins:
-                peer = types.InputPeerUser(admin, self._client.session.access_hash(admin) or 0)
+                access_hash = self._client.session.access_hash(admin)
+                if access_hash is None:
+                    continue
+                peer = types.InputPeerUser(admin, access_hash)
                 commands = self._set_commands(
                     types.BotCommandScopePeer(peer), language, code, COMMANDS + ADMIN_COMMANDS
                 )

@@ -245,7 +245,7 @@ class DurableSession(SQLiteSession):
         self._changes.dropped.add(name)
 
     def forget(self, marked_id: int) -> None:
-        """Delete a peer, its access hash and usernames; gone from disk when this returns. Waits for the disk."""
+        """Delete a peer, its access hash and usernames; off the disk when this returns. May wait for it."""
         with self._write_lock:  # a checkpoint under way reads what is deleted here
             self._known.pop(marked_id, None)
             for changes in (self._changes, self._writing):

@@ -92,6 +92,8 @@ class Login:
         before = making_login.set(True)
         try:
             me = await self._log_in(wanted)
+        except errors.RPCError as error:
+            raise LoginRefusedError(error_name(error)) from error
         finally:
             making_login.reset(before)
         self.there.set()

@@ -62,7 +62,8 @@ async def play(*, prompt: bool) -> int:
                 sys.stderr.write(f"  the bot's log: {line}\n")
             return 1
         except asyncio.CancelledError:
-            stage.tells("\nEnded early; the bot is stopped, and nothing is left of it.")
+            with contextlib.suppress(StoryError):  # the terminal may be gone
+                stage.tells("\nEnded early; the bot is stopped, and nothing is left of it.")
             return INTERRUPTED
     return 0
 

@@ -31,14 +31,20 @@ class Stage:
         """A message, as the one who sends or receives it on the wire has it."""
         first, *more = words.splitlines() or [""]
         head = f"{speaker} → {listener}"
-        self._console.print(Text(f"  {head:<13} ", COLOURS[speaker]) + Text(first))
+        self._show(Text(f"  {head:<13} ", COLOURS[speaker]) + Text(first))
         for line in more:
-            self._console.print(Text(" " * 16 + line if line else ""))
+            self._show(Text(" " * 16 + line if line else ""))
 
     def scene(self, words: str) -> None:
         """How the next scene begins."""
-        self._console.print(Text(f"\n{words}", "bold"))
+        self._show(Text(f"\n{words}", "bold"))
 
     def tells(self, words: str) -> None:
         """What happens, in the words of nobody on the stage."""
-        self._console.print(Text(words, "dim"))
+        self._show(Text(words, "dim"))
+
+    def _show(self, line: Text) -> None:
+        try:
+            self._console.print(line)
+        except OSError as error:
+            raise StoryError(f"nothing can be shown on standard output ({error.strerror})") from None
