@@ -237,7 +237,7 @@ def test_a_backup_holds_the_logins_that_were_used(capsys: pytest.CaptureFixture[
 def test_what_cannot_be_backed_up_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.status(["backup", "there"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "neither a session nor a registry" in line
+    assert "has not run with this configuration yet" in line
     (tmp_path / "sessions").mkdir()
     make_session(tmp_path / "sessions" / "bot.session", BOT, [])
     (tmp_path / "file").touch()

@@ -16,6 +16,7 @@ from tests.contracts import Clock, UserRegistryContract, counted, ids, recounted
 from tests.registries import filled, meet
 from tgbot.access import Access, Evidence, Kind
 from tgbot.errors import (
+    NeverRunError,
     RegistryDamagedError,
     StorageFailedError,
 )
@@ -291,7 +292,7 @@ async def test_a_reader_changes_nothing(path: Path) -> None:
 
 
 async def test_there_is_nothing_to_read_where_no_file_is(path: Path) -> None:
-    with pytest.raises(StorageFailedError, match=r"users\.sqlite cannot be read"):
+    with pytest.raises(NeverRunError, match=r"users\.sqlite: it has not run"):
         open_readonly(path)
     assert not path.exists()
 

@@ -14,6 +14,7 @@
     │   ├── RegistryDamagedError
     │   ├── RegistryTooNewError
     │   ├── RegistryTooOldError
+    │   ├── NeverRunError
     │   ├── StorageFullError
     │   └── StorageFailedError
     ├── UnknownFormError            1
@@ -22,7 +23,7 @@
     ├── ExportExistsError           1
     ├── BotUnknownError             2
     ├── LinkError (ValueError)      1
-    ├── TextError                   1
+    ├── TextError                   2
     └── ResolveError                1
         ├── NameNotFoundError
         ├── NeverMetError
@@ -67,14 +68,19 @@ class ConfigError(TgbotError):
 
 class CredentialsMissingError(TgbotError):
     """Missing: {missing}.
-    api_id and api_hash come from https://my.telegram.org (API development tools), the token from \
-@BotFather; set TGBOT_API_ID, TGBOT_API_HASH and TGBOT_BOT_TOKEN, or write them to {path}.
+    {sources}; set what is missing in the environment, or write it to {path}.
     To see the bot at work without any of them: make demo"""
 
     exit_status = 2
 
     def __init__(self, missing: Iterable[str], path: Path | str = "secrets.toml") -> None:
-        super().__init__(missing=", ".join(missing), path=path)
+        names = list(missing)
+        sources = []
+        if any("API" in name.upper() for name in names):
+            sources.append("api_id and api_hash come from https://my.telegram.org (API development tools)")
+        if any("TOKEN" in name.upper() for name in names):
+            sources.append("the token comes from @BotFather")
+        super().__init__(missing=", ".join(names), sources=", ".join(sources), path=path)
 
 
 class PluginError(TgbotError):
@@ -172,6 +178,14 @@ Nothing that was saved is lost; Telegram hands out the rest again."""
         super().__init__(path=path)
 
 
+class NeverRunError(StorageError):
+    """There is nothing of the bot at {path}: it has not run with this configuration yet. Start it \
+(tgbot run), or name the configuration that it runs with (--config FILE, [storage] directory)."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path=path)
+
+
 class StorageFailedError(StorageError):
     """{path} cannot be read or written ({reason}): check the disk, the directory and who may write there."""
 
@@ -226,7 +240,9 @@ class LinkError(TgbotError, ValueError):
 
 
 class TextError(TgbotError):
-    """The texts in {where} cannot be used: {reason}."""
+    """The texts in {where} cannot be used: {reason}. Correct them, or [bot] texts."""
+
+    exit_status = 2
 
     def __init__(self, where: Path | str, reason: str) -> None:
         super().__init__(where=where, reason=reason)

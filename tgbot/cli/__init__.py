@@ -100,7 +100,7 @@ def demo(
         bool, typer.Option("--once", help="End after the story instead of asking for input.")
     ] = False,
 ) -> int:
-    """Show a bot and two people talking, on a server of its own: no token, no network."""
+    """Show a bot and people talking, on a server of its own: no token, no network."""
     from tgbot import demo
 
     return finish(demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty()))

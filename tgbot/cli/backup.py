@@ -24,7 +24,7 @@ def backup(
     the bot: keep the copies as safe as the originals (they are readable by their owner only).
     """
     from tgbot.cli import settings
-    from tgbot.errors import StorageFailedError
+    from tgbot.errors import NeverRunError, StorageFailedError
     from tgbot.storage.backup import backup as copy
 
     storage = settings(context).storage
@@ -32,7 +32,7 @@ def backup(
     # last, so that none of those in the registry's copy can be used once more.
     files = [file for file in (storage.session, storage.registry, storage.logins) if file.exists()]
     if not files:
-        raise StorageFailedError(storage.directory, "there is neither a session nor a registry in it")
+        raise NeverRunError(storage.directory)
     try:
         with progress.shown("copying", len(files)) as done:
             copies = copy(files, target, lambda file, share: done(files.index(file) + share))

@@ -125,7 +125,9 @@ def export_users(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="json|csv|session", help="Without it as FILE's name ends, else json."
+            "--format",
+            metavar="json|csv|session",
+            help="Without it as FILE ends, json if it has no ending.",
         ),
     ] = None,
 ) -> int:
@@ -146,7 +148,7 @@ def export_users(
     from tgbot.storage.sessions import Peers
     from tgbot.storage.sqlite import open_readonly
 
-    chosen = form or (target.suffix[1:] if target.suffix[1:] in FORMS else "json")
+    chosen = form or target.suffix[1:] or "json"
     if chosen not in FORMS:
         raise typer.BadParameter(f"{chosen!r} is not one of json, csv, session", param_hint="'--format'")
     if target == Path("-") and chosen == "session":

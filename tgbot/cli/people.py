@@ -9,7 +9,7 @@ from telethon.errors import RPCError
 from tgbot.access import Access, Verdict
 from tgbot.app import open_bot
 from tgbot.cli import NO, printed
-from tgbot.errors import NameNotFoundError, NeverMetError
+from tgbot.errors import LinkError, NameNotFoundError, NeverMetError
 from tgbot.links import parse
 from tgbot.peers import PeerKind
 from tgbot.sender import error_name
@@ -30,7 +30,11 @@ async def check(config: Config, text: str, json: bool) -> int:
 
 async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     printed.log_to_stderr("WARNING")
-    parse(text)  # what is no name, link or id needs no login to be refused
+    try:
+        parse(text)  # what is no name, link or id needs no login to be refused
+    except LinkError as error:
+        printed.complain(str(error))
+        return 2
     try:
         return await _asked(config, text, json, probe=probe)
     except (NameNotFoundError, NeverMetError) as error:

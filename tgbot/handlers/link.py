@@ -71,10 +71,10 @@ def _links(bot: str, words: list[str], key: bytes) -> tuple[str, str, str | None
     if kind == "start" and len(rest) <= 1:
         web, app = (start_link(bot, payload, app=app) for app in (False, True))
         return web, app, f"/start {payload}".rstrip()
-    if kind == "group":
+    if kind in ("group", "startgroup"):
         web, app = (group_link(bot, payload, tuple(rest[1:]), app=app) for app in (False, True))
         return web, app, f"/start@{bot} {payload}".rstrip()
-    if kind == "channel":
+    if kind in ("channel", "startchannel"):
         web, app = (channel_link(bot, tuple(rest), app=app) for app in (False, True))
         return web, app, None
     raise LinkError(" ".join(words)[:80], "not one of start, group, channel, sign with what belongs to it")

@@ -23,6 +23,7 @@ from sqlitedict import SqliteDict
 
 from tgbot.access import Access, judge
 from tgbot.errors import (
+    NeverRunError,
     RegistryDamagedError,
     RegistryTooNewError,
     RegistryTooOldError,
@@ -259,7 +260,7 @@ class SqliteReader:
         self._clock = clock
         with told(self.path):
             if not self.path.exists():
-                raise StorageFailedError(self.path, "there is no such file")
+                raise NeverRunError(self.path)
             found = schema_of(self.path)
             if found < SCHEMA:
                 raise RegistryTooOldError(self.path, found, SCHEMA)
