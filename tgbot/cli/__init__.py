@@ -148,7 +148,16 @@ commands.add_typer(users.commands, name="users")
 
 def main() -> None:
     """The script `tgbot`: ends the process with the command's exit status."""
-    sys.exit(status(sys.argv[1:]))
+    code = status(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Whoever read our output is gone, or has no room for it; what is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not code and not isinstance(error, BrokenPipeError):
+            printed.complain(f"standard output: {error.strerror}")
+        code = code or 1
+    sys.exit(code)
 
 
 def status(arguments: list[str]) -> int:
