@@ -15,8 +15,8 @@ GREETING = "Hello! I am glad you are here."
 
 async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
     """This bot, durable and with its registry, answering with the handbook's handler."""
-    from tgbot import config
     from tgbot.app import open_bot
+    from tgbot.config import settings as config
 
     module = Path(settings["directory"]) / "handbook_plugin.py"
     module.write_text(HANDBOOK_PLUGIN)

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from tgbot.access import Access, Evidence, Kind
-from tgbot.storage.sqlite import SqliteRegistry
-from tgbot.users import Profile
+from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.users import Profile
+from tgbot.store.sqlite.userfile import SqliteRegistry
 
 FIRST_ID = 100_000_000
 STRIDE = 4_801  # ids as Telegram's: far apart and of nine or ten digits

@@ -18,7 +18,7 @@ from typing import Any
 
 from telethon.sessions import SQLiteSession
 
-from tgbot.session import DurableSession
+from tgbot.store.sqlite.session import DurableSession
 
 
 def fill(path: Path, users: int) -> None:

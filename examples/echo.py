@@ -14,7 +14,7 @@ from typing import Any
 
 from telethon import events
 
-from tgbot.users import UserRegistry
+from tgbot.core.users import UserRegistry
 
 
 def register(client: Any, *, users: UserRegistry) -> None:

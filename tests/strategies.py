@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tgbot.access import Evidence, Kind
-from tgbot.users import Profile
+from tgbot.core.access import Evidence, Kind
+from tgbot.core.users import Profile
 
 evidence = st.builds(
     Evidence,

@@ -17,10 +17,10 @@ from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.crash import Process, Site
 from tests.scenarios.crash import until as until_told
 from tests.scenarios.talk import until
-from tgbot import app, config
+from tgbot import app
 from tgbot.app import open_bot
-from tgbot.client import BotClient
-from tgbot.errors import (
+from tgbot.config import settings as config
+from tgbot.core.errors import (
     BotRunningError,
     CredentialsMissingError,
     LoginRefusedError,
@@ -29,11 +29,12 @@ from tgbot.errors import (
     SessionInUseError,
     WrongBotError,
 )
-from tgbot.instance import InstanceLock
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
-from tgbot.session import DurableSession
-from tgbot.storage.sqlite import SqliteRegistry
+from tgbot.store.lock import InstanceLock
+from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.telegram import BotClient
 
 OPENED = ["lock", "session", "registry", "client"]
 CLOSED = ["client closed", "registry closed", "session closed", "lock freed"]

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from tgbot import cli
-from tgbot.access import Access, Evidence, Kind
-from tgbot.storage.sqlite import SqliteRegistry
-from tgbot.users import Profile
+from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.users import Profile
+from tgbot.store.sqlite.userfile import SqliteRegistry
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from tgbot import cli
-from tgbot.access import Evidence, Kind
-from tgbot.instance import InstanceLock
-from tgbot.sessionfile import Peer
-from tgbot.storage.sessions import Peers, make_session
-from tgbot.storage.sqlite import SqliteRegistry
-from tgbot.users import Profile
+from tgbot.core.access import Evidence, Kind
+from tgbot.core.users import Profile
+from tgbot.store.lock import InstanceLock
+from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.transfer.sessions import Peers, make_session
 
 ANNA, BORIS = 5_000_000_001, 5_000_000_002
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}

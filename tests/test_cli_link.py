@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tgbot import cli
-from tgbot.links import parse, signing_key, unpack
-from tgbot.sessionfile import Peer
-from tgbot.storage.sessions import make_session
+from tgbot.core.links import parse, signing_key, unpack
+from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.transfer.sessions import make_session
 
 TOKEN = "42:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 

@@ -26,5 +26,5 @@ def test_an_example_is_plain_telethon(name: str) -> None:
     source = inspect.getsource(importlib.import_module(f"examples.{name}"))
     assert "from telethon import events" in source
     assert "@client.on(events." in source
-    assert "tgbot.client" not in source
+    assert "tgbot.telegram" not in source
     assert "tgbot.sandbox" not in source

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from telethon.errors import UserIsBlockedError
 from yarl import URL
 
-from tests.handlers import ANNA, NOW, Client, gate
-from tgbot.access import Access, Evidence, Kind
-from tgbot.config import Login, Server
-from tgbot.errors import ConfigError, StorageFailedError, StorageFullError
-from tgbot.locales import Texts
-from tgbot.registry import MemoryRegistry
-from tgbot.users import Profile
+from tests.handlers.client import ANNA, NOW, Client, gate
+from tgbot.config.settings import Login, Server
+from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.errors import ConfigError, StorageFailedError, StorageFullError
+from tgbot.core.users import Profile
+from tgbot.locales.texts import Texts
+from tgbot.store.registry import MemoryRegistry
 from tgbot.web import open_site
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read

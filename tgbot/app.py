@@ -17,18 +17,18 @@ from urllib.parse import urlsplit
 
 from telethon import errors
 
-from tgbot.client import BotClient, Hooks, Server
-from tgbot.config import Config
-from tgbot.errors import BotRunningError, PluginError, SessionInUseError
+from tgbot.config.settings import Config
+from tgbot.core.errors import BotRunningError, PluginError, SessionInUseError
+from tgbot.core.links import signing_key
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
-from tgbot.instance import InstanceLock
-from tgbot.links import signing_key
-from tgbot.locales import Texts
-from tgbot.peers import Peers, usernames_of
-from tgbot.profile import Profile
-from tgbot.sender import Sender
-from tgbot.session import RESOLVES_A_DAY, DurableSession
-from tgbot.storage.sqlite import SqliteRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.profile import Profile
+from tgbot.messaging.resolve import Peers, usernames_of
+from tgbot.messaging.sender import Sender
+from tgbot.store.lock import InstanceLock
+from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
+from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.telegram import BotClient, Hooks, Server
 
 logger = logging.getLogger(__name__)
 

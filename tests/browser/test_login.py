@@ -14,9 +14,9 @@ from tests.browser.conftest import Browser
 from tests.scenarios.conftest import Configure
 from tests.scenarios.logins import free_port, with_login
 from tests.scenarios.talk import Talk
-from tgbot.access import Kind
 from tgbot.app import Bot, open_bot
-from tgbot.config import Config
+from tgbot.config.settings import Config
+from tgbot.core.access import Kind
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget

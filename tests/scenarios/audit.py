@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.scenarios.crash import PATIENCE, Site
-from tgbot.access import Access
-from tgbot.storage.sqlite import open_readonly
+from tgbot.core.access import Access
+from tgbot.store.sqlite.userfile import open_readonly
 
 
 @dataclass

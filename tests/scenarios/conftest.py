@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox and its people
-from tgbot import config
 from tgbot.app import Bot, open_bot
+from tgbot.config import settings as config
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 

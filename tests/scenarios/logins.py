@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from tgbot.config import Config, Login, Server
+from tgbot.config.settings import Config, Login, Server
 from tgbot.sandbox.widget import Widget
 
 

@@ -17,9 +17,9 @@ from tests.sandbox.conftest import server_key
 from tests.scenarios.audit import Audit, audit_answers, audit_files, quiet
 from tests.scenarios.crash import Site, until
 from tests.scenarios.load import Load
-from tgbot import config
-from tgbot.access import Access
 from tgbot.app import Bot, open_bot
+from tgbot.config import settings as config
+from tgbot.core.access import Access
 from tgbot.sandbox.faults import Faults
 from tgbot.sandbox.server import Sandbox
 

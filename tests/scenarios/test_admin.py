@@ -11,10 +11,10 @@ from telethon.tl import functions, types
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
-from tgbot.peers import DAY
+from tgbot.messaging.resolve import DAY
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
-from tgbot.session import RESOLVES_A_DAY
+from tgbot.store.sqlite.session import RESOLVES_A_DAY
 
 HELP = "Hello! I am a bot"
 

@@ -14,9 +14,9 @@ from telethon.tl import types
 from tests.scenarios.audit import audit_answers, quiet
 from tests.scenarios.crash import Site, open_site, until
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
-from tgbot.access import Access
+from tgbot.core.access import Access
 from tgbot.sandbox.rpc import RpcError
-from tgbot.storage.sqlite import open_readonly
+from tgbot.store.sqlite.userfile import open_readonly
 
 ROUNDS = 4
 GRACE = 5.0

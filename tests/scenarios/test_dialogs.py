@@ -10,8 +10,8 @@ from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
 from tests.scenarios.talk import Talk, until
-from tgbot.access import Access
 from tgbot.app import Bot, open_bot
+from tgbot.core.access import Access
 from tgbot.sandbox.server import Sandbox
 
 

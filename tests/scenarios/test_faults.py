@@ -14,8 +14,8 @@ from telethon.errors import FloodWaitError
 from tests.scenarios.crash import until
 from tests.scenarios.load import Load
 from tests.scenarios.scene import DIFFERENCE, SEND, Scene, open_scene
-from tgbot.access import Access
 from tgbot.app import Bot
+from tgbot.core.access import Access
 
 #: Messages a second, before a fault and after it.
 RATE = 250.0
@@ -299,7 +299,7 @@ async def test_differences_that_fail_a_few_times(scene: Scene, code: int, name: 
 async def test_a_difference_that_is_refused_for_good_is_told_to_the_admins(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tgbot.client.intake._PAUSES", (0.05,))
+    monkeypatch.setattr("tgbot.telegram.updates.intake._PAUSES", (0.05,))
     ann, admin = scene.meet(), scene.meet("Admin")
     scene.configure(admins=[admin])
     async with scene.serving() as bot:

@@ -8,8 +8,8 @@ import pytest
 from telethon.tl import functions, types
 
 from tests.scenarios.talk import Talk
-from tgbot.access import Access
 from tgbot.app import Bot
+from tgbot.core.access import Access
 
 HELP = "Hello! I am a bot"
 

@@ -11,7 +11,7 @@ from telethon.tl import functions, types
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
-from tgbot.links import parse, signing_key, unpack
+from tgbot.core.links import parse, signing_key, unpack
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 

@@ -12,7 +12,7 @@ from telethon import events
 
 from tests.scenarios.crash import until
 from tests.scenarios.scene import DIFFERENCE, Scene, open_scene
-from tgbot.client import intake
+from tgbot.telegram.updates import intake
 
 
 @pytest.fixture

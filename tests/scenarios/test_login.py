@@ -13,10 +13,10 @@ from telethon.tl import functions
 from tests.scenarios.conftest import Configure
 from tests.scenarios.logins import free_port, visit, with_login
 from tests.scenarios.talk import PATIENCE, Talk, until
-from tgbot.access import Access, Kind
 from tgbot.app import Bot, open_bot
-from tgbot.config import Config
-from tgbot.errors import ConfigError
+from tgbot.config.settings import Config
+from tgbot.core.access import Access, Kind
+from tgbot.core.errors import ConfigError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget

@@ -12,9 +12,9 @@ from telethon.tl import functions, types
 from examples import probe
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk, until
-from tgbot.access import Access
 from tgbot.app import Bot
-from tgbot.errors import PluginError
+from tgbot.core.access import Access
+from tgbot.core.errors import PluginError
 from tgbot.sandbox.server import Sandbox
 
 

@@ -11,8 +11,8 @@ from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
 from tests.scenarios.talk import Talk, now_reads, press, until
-from tgbot.access import Access
 from tgbot.app import Bot, open_bot
+from tgbot.core.access import Access
 
 
 async def forgets(talk: Talk, label: str = "Delete it") -> str:

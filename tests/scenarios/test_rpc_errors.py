@@ -10,8 +10,8 @@ from telethon.tl import functions
 
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk, until
-from tgbot.access import Access, Kind
 from tgbot.app import Bot
+from tgbot.core.access import Access, Kind
 from tgbot.sandbox.server import Sandbox
 
 SEND, TYPING = "messages.sendMessage", "messages.setTyping"
@@ -113,7 +113,7 @@ async def test_a_refused_message(
 async def test_a_refused_answer_is_a_line_in_the_log_and_no_failure(
     bot: Bot, anna: Talk, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, refused: Refused
 ) -> None:
-    caplog.set_level("INFO", "tgbot.sender")
+    caplog.set_level("INFO", "tgbot.messaging.sender")
     sandbox.faults.fail(SEND, refused.code, refused.name, account=bot.client.me.id)
     await anna.say("/help")
     await until(lambda: refused.name in caplog.text)

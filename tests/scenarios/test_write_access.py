@@ -9,8 +9,8 @@ from telethon.tl import functions, types
 
 from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.talk import Talk, until
-from tgbot.access import Access, Kind
 from tgbot.app import Bot, open_bot
+from tgbot.core.access import Access, Kind
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from tgbot.cli import backup, link, printed, sandbox, users
-from tgbot.errors import TgbotError
+from tgbot.core.errors import TgbotError
 
 if TYPE_CHECKING:
-    from tgbot.config import Config
+    from tgbot.config.settings import Config
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def options(
 
 def settings(context: typer.Context) -> Config:
     """The configuration that --config and the environment say."""
-    from tgbot import config
+    from tgbot.config import settings as config
 
     return config.load(context.obj, os.environ)
 

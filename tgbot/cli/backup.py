@@ -24,8 +24,8 @@ def backup(
     the bot: keep the copies as safe as the originals (they are readable by their owner only).
     """
     from tgbot.cli import settings
-    from tgbot.errors import NeverRunError, StorageFailedError
-    from tgbot.storage.backup import backup as copy
+    from tgbot.core.errors import NeverRunError, StorageFailedError
+    from tgbot.store.transfer.backup import backup as copy
 
     storage = settings(context).storage
     # The session first: a registry ahead of the update state is harmless, one behind it is not. The logins

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed, progress
-from tgbot.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
+from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
 
 if TYPE_CHECKING:
-    from tgbot.config import Config
-    from tgbot.storage.imports import Summary
+    from tgbot.config.settings import Config
+    from tgbot.store.transfer.imports import Summary
 
 FORMS = ("json", "csv", "session")
 
@@ -48,7 +48,7 @@ def import_users(
     read are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
     """
     from tgbot.cli import settings
-    from tgbot.instance import InstanceLock
+    from tgbot.store.lock import InstanceLock
 
     config = settings(context)
     bot_id = _bot_id(config)
@@ -62,8 +62,8 @@ def import_users(
 
 
 def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bool, json: bool) -> int:
-    from tgbot.storage.forms import UserFile
-    from tgbot.storage.imports import Summary, take_in
+    from tgbot.store.transfer.forms import UserFile
+    from tgbot.store.transfer.imports import Summary, take_in
 
     now, summary = int(time.time()), Summary()
     file = UserFile(path, bot_id, now, same_bot=same_bot)
@@ -143,10 +143,10 @@ def export_users(
     replaced.
     """
     from tgbot.cli import settings
-    from tgbot.storage.exports import rows, write_file, write_text
-    from tgbot.storage.forms import Form
-    from tgbot.storage.sessions import Peers
-    from tgbot.storage.sqlite import open_readonly
+    from tgbot.store.sqlite.userfile import open_readonly
+    from tgbot.store.transfer.exports import rows, write_file, write_text
+    from tgbot.store.transfer.forms import Form
+    from tgbot.store.transfer.sessions import Peers
 
     chosen = form or target.suffix[1:] or "json"
     if chosen not in FORMS:
@@ -174,7 +174,7 @@ def export_users(
 
 def _bot_id(config: Config) -> int | None:
     """Whose the files are: what the session says, which has to agree with the token, or else the token."""
-    from tgbot.storage.sessions import Peers
+    from tgbot.store.transfer.sessions import Peers
 
     wanted, session = config.telegram.bot_id, config.storage.session
     if not session.exists():

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgbot.cli import printed
-from tgbot.errors import BotUnknownError, CredentialsMissingError, LinkError
+from tgbot.core.errors import BotUnknownError, CredentialsMissingError, LinkError
 
 if TYPE_CHECKING:
-    from tgbot.config import Config
+    from tgbot.config.settings import Config
 
 #: What a QR code can be written as.
 _PICTURES = (".svg", ".png")
@@ -97,7 +97,7 @@ def link(
 
 
 def _links(kind: Kind, bot: str, payload: str, rights: tuple[str, ...]) -> dict[str, Any]:
-    from tgbot.links import channel_link, group_link, start_link
+    from tgbot.core.links import channel_link, group_link, start_link
 
     ours = " ".join(("", payload)).rstrip()
     if kind is Kind.START:
@@ -123,7 +123,7 @@ def _links(kind: Kind, bot: str, payload: str, rights: tuple[str, ...]) -> dict[
 
 
 def _signed(payload: str, config: Config) -> str:
-    from tgbot.links import pack, signing_key
+    from tgbot.core.links import pack, signing_key
 
     if config.telegram.bot_token is None:
         raise CredentialsMissingError(["TGBOT_BOT_TOKEN"])
@@ -135,7 +135,7 @@ def _signed(payload: str, config: Config) -> str:
 
 def _own_name(config: Config) -> str:
     """The bot's name as the session has it, which may be in use."""
-    from tgbot.storage.sessions import Peers
+    from tgbot.store.transfer.sessions import Peers
 
     if config.storage.session.exists():
         with Peers(config.storage.session) as peers:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.errors import RPCError
 
-from tgbot.access import Access, Verdict
 from tgbot.app import open_bot
 from tgbot.cli import NO, printed
-from tgbot.errors import LinkError, NameNotFoundError, NeverMetError
-from tgbot.links import parse
-from tgbot.peers import PeerKind
-from tgbot.sender import error_name
+from tgbot.core.access import Access, Verdict
+from tgbot.core.errors import LinkError, NameNotFoundError, NeverMetError
+from tgbot.core.links import parse
+from tgbot.messaging.resolve import PeerKind
+from tgbot.messaging.sender import error_name
 
 if TYPE_CHECKING:
-    from tgbot.config import Config
+    from tgbot.config.settings import Config
 
 
 async def resolve(config: Config, text: str, json: bool) -> int:

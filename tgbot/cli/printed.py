@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tgbot.access import Verdict
+    from tgbot.core.access import Verdict
 
 
 def line(text: str) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tgbot.access import Access
 from tgbot.cli import exchange, printed
+from tgbot.core.access import Access
 
 if TYPE_CHECKING:
-    from tgbot.users import User, UserReader
+    from tgbot.core.users import User, UserReader
 
 commands = typer.Typer(help="Everybody the bot has met; all but import work while the bot runs.")
 
@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for eac
 def _registry(context: typer.Context) -> UserReader:
     """The configured registry, open for reading."""
     from tgbot.cli import settings
-    from tgbot.storage.sqlite import open_readonly
+    from tgbot.store.sqlite.userfile import open_readonly
 
     return open_readonly(settings(context).storage.registry)
 

@@ -9,7 +9,7 @@ from tgbot.demo.browser import open_browser
 from tgbot.demo.person import Person
 from tgbot.demo.process import BotProcess
 from tgbot.demo.stage import Stage, StoryError
-from tgbot.locales import Texts
+from tgbot.locales.texts import Texts
 
 #: What Anna and Boris ask around the crash; the last ones are asked while nobody is there to answer.
 SUMS = {"Anna": ["1 + 1", "2 + 3", "5 + 8", "13 + 21"], "Boris": ["2 + 2", "4 + 4", "8 + 8", "16 + 16"]}

@@ -10,14 +10,20 @@ from typing import Any, NamedTuple
 from telethon import errors, events, utils
 from telethon.tl import types
 
-from tgbot.access import Access, Evidence, Kind, Verdict
-from tgbot.errors import BudgetSpentError, HiddenForwardError, LinkError, NameNotFoundError, NeverMetError
+from tgbot.core.access import Access, Evidence, Kind, Verdict
+from tgbot.core.errors import (
+    BudgetSpentError,
+    HiddenForwardError,
+    LinkError,
+    NameNotFoundError,
+    NeverMetError,
+)
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import ago, clock_time, language_of, moment, reason, shown, ways
-from tgbot.locales import Texts
-from tgbot.peers import Found, PeerKind, Peers, Resolved
-from tgbot.sender import Sender, error_name
-from tgbot.users import User, UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.resolve import Found, PeerKind, Peers, Resolved
+from tgbot.messaging.sender import Sender, error_name
 
 COMMANDS = r"(?s)^/(resolve|whois|check|stats)(?:@(\w+))?(?:\s+(.*))?$"
 

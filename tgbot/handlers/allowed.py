@@ -10,12 +10,12 @@ from typing import Any
 from telethon import errors, events
 from telethon.tl import types
 
-from tgbot.access import Access
+from tgbot.core.access import Access
+from tgbot.core.users import UserRegistry
 from tgbot.handlers.evidence import reason_of
 from tgbot.handlers.wording import language_of, reason, shown
-from tgbot.locales import Texts
-from tgbot.sender import Sender, error_name
-from tgbot.users import UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.sender import Sender, error_name
 
 #: The preference that holds which of these messages was greeted.
 GREETED = "greeted_for_access"

@@ -9,9 +9,9 @@ from typing import Any
 
 from telethon import errors, events
 
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import language_of
-from tgbot.users import User, UserRegistry
 
 #: Called with the event, its user (None where nothing is known) and the language to answer in.
 Handle = Callable[[Any, User | None, str | None], Awaitable[None]]

@@ -10,11 +10,11 @@ from typing import Any
 from telethon import events
 from telethon.tl import types
 
-from tgbot.access import JOIN_REQUEST_SECONDS, Evidence, Kind
-from tgbot.errors import LinkError
-from tgbot.links import check_payload
-from tgbot.peers import usernames_of
-from tgbot.users import Profile, User, UserRegistry
+from tgbot.core.access import JOIN_REQUEST_SECONDS, Evidence, Kind
+from tgbot.core.errors import LinkError
+from tgbot.core.links import check_payload
+from tgbot.core.users import Profile, User, UserRegistry
+from tgbot.messaging.resolve import usernames_of
 
 #: Requests whose answers are a way of their own to become known → how the registry calls it.
 _WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}

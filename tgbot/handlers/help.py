@@ -10,12 +10,12 @@ from typing import Any
 from telethon import events
 from telethon.tl import types
 
+from tgbot.core.users import UserRegistry
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.start import is_start
 from tgbot.handlers.wording import language_of
-from tgbot.locales import Texts
-from tgbot.sender import Sender
-from tgbot.users import UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.sender import Sender
 
 _COMMAND = re.compile(r"/[A-Za-z]\w*(?:@(\w+))?(?:\s|$)")
 

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from telethon import errors, events, utils
 from telethon.tl import functions, types
 
-from tgbot.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind
+from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.wording import language_of, shown
-from tgbot.locales import Texts
-from tgbot.peers import input_peer
-from tgbot.sender import Sender, error_name
-from tgbot.users import User, UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.resolve import input_peer
+from tgbot.messaging.sender import Sender, error_name
 
 log = logging.getLogger(__name__)
 

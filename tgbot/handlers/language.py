@@ -7,11 +7,11 @@ from typing import Any
 
 from telethon import Button
 
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
 from tgbot.handlers.wording import language_of
-from tgbot.locales import FALLBACK, Texts
-from tgbot.sender import Sender
-from tgbot.users import User, UserRegistry
+from tgbot.locales.texts import FALLBACK, Texts
+from tgbot.messaging.sender import Sender
 
 #: The button's bytes: this and a language, or nothing for the language of the app.
 _DATA = b"language:"

@@ -7,13 +7,13 @@ import io
 from collections.abc import Collection
 from typing import Any
 
-from tgbot.errors import LinkError
+from tgbot.core.errors import LinkError
+from tgbot.core.links import channel_link, group_link, pack, start_link
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.commands import on_command
-from tgbot.links import channel_link, group_link, pack, start_link
-from tgbot.locales import Texts
-from tgbot.peers import usernames_of
-from tgbot.sender import Sender
-from tgbot.users import User, UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.resolve import usernames_of
+from tgbot.messaging.sender import Sender
 
 #: Stands for no payload where rights follow.
 _NONE = "-"

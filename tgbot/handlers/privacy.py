@@ -9,13 +9,13 @@ from typing import Any
 
 from telethon import Button
 
-from tgbot.access import Access
+from tgbot.core.access import Access
+from tgbot.core.users import User, UserRegistry
 from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
 from tgbot.handlers.join_requests import Requests
 from tgbot.handlers.wording import clock_time, moment, shown, ways
-from tgbot.locales import Texts
-from tgbot.sender import Sender
-from tgbot.users import User, UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.sender import Sender
 
 _YES, _NO = b"forget:yes", b"forget:no"
 #: Changes of a profile shown, the latest ones.

@@ -8,13 +8,13 @@ from typing import Any
 from telethon import Button, events
 from telethon.tl import types
 
+from tgbot.core.links import group_link
+from tgbot.core.users import UserRegistry
 from tgbot.handlers.evidence import own_names
 from tgbot.handlers.wording import language_of, shown
-from tgbot.links import group_link
-from tgbot.locales import Texts
-from tgbot.peers import usernames_of
-from tgbot.sender import Sender
-from tgbot.users import UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.resolve import usernames_of
+from tgbot.messaging.sender import Sender
 
 #: The handbook's pattern; what follows `/start` is the payload of a deep link.
 START = r"^/start( .+)?$"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
-from tgbot.locales import Texts
-from tgbot.users import User
+from tgbot.core.users import User
+from tgbot.locales.texts import Texts
 
 #: Longer words are cut: a name has at most 64 characters, what somebody typed may have 4096.
 LONGEST = 64

@@ -9,10 +9,10 @@ from typing import Final
 
 from telethon import errors
 
-from tgbot.access import Access
-from tgbot.locales import Texts
-from tgbot.sender import Sender, error_name
-from tgbot.users import UserRegistry
+from tgbot.core.access import Access
+from tgbot.core.users import UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.sender import Sender, error_name
 from tgbot.web.login import Login
 from tgbot.web.page import plain
 

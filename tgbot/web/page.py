@@ -10,8 +10,8 @@ from string import Template
 from typing import Final
 from urllib.parse import urlsplit
 
-from tgbot.links import start_link
-from tgbot.locales import Texts
+from tgbot.core.links import start_link
+from tgbot.locales.texts import Texts
 
 #: Names and field names are cut at this length; a name at Telegram has at most 64 characters.
 LONGEST: Final = 64

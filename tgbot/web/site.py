@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tgbot.access import Evidence, Kind
-from tgbot.config import Login as Settings
-from tgbot.errors import ConfigError, StorageError
-from tgbot.locales import Texts
-from tgbot.sender import Sender
-from tgbot.users import Profile, UserRegistry
+from tgbot.config.settings import Login as Settings
+from tgbot.core.access import Evidence, Kind
+from tgbot.core.errors import ConfigError, StorageError
+from tgbot.core.users import Profile, UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.sender import Sender
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import Check, Login, Reason, RefusedLogin
 from tgbot.web.page import Page, chosen

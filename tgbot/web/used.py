@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from tgbot.errors import StorageFailedError, StorageFullError
+from tgbot.core.errors import StorageFailedError, StorageFullError
 
 #: How long a used login is remembered, in seconds. Longer than `[login] max_age` may be, so that raising it
 #: does not let old ones in again.

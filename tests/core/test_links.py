@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgbot.core.errors import LinkError, TgbotError
+from tgbot.core.links import (
+    ADMIN_RIGHTS,
+    PAYLOAD_LENGTH,
+    Command,
+    Target,
+    build,
+    channel_link,
+    check_payload,
+    group_link,
+    pack,
+    parse,
+    parse_command,
+    start_link,
+    unpack,
+)
+
+KEY = b"a key"
+
+usernames = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{4,31}", fullmatch=True).filter(
+    lambda name: re.fullmatch(r"(?i)add.*|[a-z]{4,11}", name) is None
+)
+payloads = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+rights = st.lists(st.sampled_from(sorted(ADMIN_RIGHTS)), unique=True).map(tuple)
+posts = st.integers(1, 10**9)
+targets = st.one_of(
+    st.builds(Target, username=usernames),
+    st.builds(Target, username=usernames, post=posts),
+    st.builds(Target, username=usernames, start=payloads | st.just("")),
+    st.builds(Target, username=usernames, group=payloads | st.just(""), admin=rights),
+    st.builds(Target, username=usernames, channel=st.just(True), admin=rights),
+    st.builds(Target, id=st.integers(1, 2**63 - 1)),
+    st.builds(Target, id=st.integers(1, 10**10).map(lambda n: -(10**12) - n), post=posts),
+    st.builds(
+        Target,
+        invite=st.from_regex(r"[A-Za-z0-9_-]{1,32}", fullmatch=True).filter(lambda i: not i.isdigit()),
+    ),
+)
+values = st.lists(st.integers(-(2**40), 2**40) | st.text(max_size=3), max_size=3)
+
+
+@given(targets, st.booleans())
+def test_what_was_built_is_parsed_to_the_same(target: Target, app: bool) -> None:
+    assert parse(build(target, app=app)) == target
+
+
+@given(st.text() | st.text(st.sampled_from("tg:/.me@?&=+%-_ast1\0é")).map("https://t.me/".__add__))
+def test_no_text_makes_a_parser_fail_otherwise(text: str) -> None:
+    for parser in (parse, check_payload, unpack, lambda text: unpack(text, KEY)):
+        try:
+            parser(text)
+        except LinkError as error:
+            str(error).encode()  # even lone surrogates are shown escaped
+    parse_command(text, "our_bot")
+
+
+@given(st.binary())
+def test_no_bytes_make_a_parser_fail_otherwise(content: bytes) -> None:
+    for encoding in ("utf-8", "latin-1", "utf-16"):
+        text = content.decode(encoding, "replace")
+        for shape in (
+            "{}",
+            "t.me/{}",
+            "tg://resolve?{}",
+            "tg://resolve?domain=abcde&start={}",
+            "tg://{}?id=5",
+        ):
+            with suppress(LinkError):
+                assert isinstance(parse(shape.format(text)), Target)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("@durov", Target(username="durov")),
+        ("durov", Target(username="durov")),
+        ("  @Durov_2 \n", Target(username="Durov_2")),
+        ("123456789", Target(id=123456789)),
+        ("9223372036854775807", Target(id=2**63 - 1)),
+        ("-1001234567890", Target(id=-1001234567890)),
+        ("t.me/durov", Target(username="durov")),
+        ("T.ME/durov", Target(username="durov")),
+        ("http://t.me/durov", Target(username="durov")),
+        ("https://t.me/durov/", Target(username="durov")),
+        ("https://t.me/@durov", Target(username="durov")),
+        ("https://telegram.me/durov", Target(username="durov")),
+        ("https://www.telegram.dog/durov", Target(username="durov")),
+        ("https://durov.t.me", Target(username="durov")),
+        ("durov.t.me/17", Target(username="durov", post=17)),
+        ("https://t.me/s/durov", Target(username="durov")),
+        ("https://t.me/durov/17", Target(username="durov", post=17)),
+        ("https://t.me/durov/5/17", Target(username="durov", post=17)),
+        ("https://t.me/durov?text=hello", Target(username="durov")),
+        ("https://t.me/durov#x", Target(username="durov")),
+        ("https://t.me/c/1234567/17", Target(id=-1000001234567, post=17)),
+        ("https://t.me/our_bot?start=a-b_C", Target(username="our_bot", start="a-b_C")),
+        ("https://t.me/our_bot?start", Target(username="our_bot", start="")),
+        ("https://t.me/our_bot?x=1&start=abc&y", Target(username="our_bot", start="abc")),
+        ("https://t.me/our_bot?startgroup=abc", Target(username="our_bot", group="abc")),
+        (
+            "https://t.me/our_bot?startgroup&admin=change_info+pin_messages",
+            Target(username="our_bot", group="", admin=("change_info", "pin_messages")),
+        ),
+        (
+            "https://t.me/our_bot?startchannel&admin=post_messages",
+            Target(username="our_bot", channel=True, admin=("post_messages",)),
+        ),
+        ("tg://resolve?domain=our_bot&start=abc", Target(username="our_bot", start="abc")),
+        ("tg:resolve?domain=durov", Target(username="durov")),
+        ("TG://Resolve?domain=durov&post=3", Target(username="durov", post=3)),
+        ("tg://user?id=42", Target(id=42)),
+        ("tg://openmessage?user_id=42", Target(id=42)),
+        ("tg://privatepost?channel=1234567&post=17", Target(id=-1000001234567, post=17)),
+        ("tg://join?invite=AbCd-1", Target(invite="AbCd-1")),
+        ("https://t.me/+AbCd-1", Target(invite="AbCd-1")),
+        ("https://t.me/joinchat/AbCd-1", Target(invite="AbCd-1")),
+    ],
+)
+def test_what_people_paste(text: str, target: Target) -> None:
+    assert parse(text) == target
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            " ",
+            "@",
+            "ab",
+            "a" * 33,
+            "1abc",
+            "with space",
+            "@naïve",
+            "привет",
+            "0",
+            "-0",
+            "99999999999999999999",
+        ),
+        *("9223372036854775808", "https://t.me", "https://t.me/", "https://t.me/ab", "https://t.me/c/1"),
+        *(
+            "https://t.me/+79991234567",
+            "https://t.me/joinchat",
+            "https://t.me/addstickers/x",
+            "t.me/share?url=x",
+        ),
+        *("https://example.org/durov", "https://t.me.example.org/durov", "https://example.org/t.me/durov"),
+        *(
+            "tg://",
+            "tg://resolve",
+            "tg://resolve?domain=",
+            "tg://resolve?phone=7999",
+            "tg://user?id=x",
+            "tg:join",
+        ),
+        *("https://t.me/our_bot?start=a%20b", "https://t.me/our_bot?start=" + "a" * 65),
+        *(
+            "https://t.me/our_bot?startgroup&admin=everything",
+            "https://t.me/durov/0",
+            "t.me/c/²/3",
+        ),
+        *(
+            "tg://resolve?domain=durov&post=0",
+            "tg://privatepost?channel=&post=1",
+            "tg://privatepost?channel=1",
+        ),
+    ],
+)
+def test_what_is_no_link_is_refused(text: str) -> None:
+    with pytest.raises(LinkError):
+        parse(text)
+
+
+def test_a_link_error_is_an_error_of_ours_and_a_value_error() -> None:
+    assert issubclass(LinkError, TgbotError)
+    assert issubclass(LinkError, ValueError)
+
+
+def test_links_are_built_as_telegram_documents_them() -> None:
+    assert start_link("our_bot") == "https://t.me/our_bot"
+    assert start_link("our_bot", "abc") == "https://t.me/our_bot?start=abc"
+    assert start_link("our_bot", "abc", app=True) == "tg://resolve?domain=our_bot&start=abc"
+    assert group_link("our_bot") == "https://t.me/our_bot?startgroup="
+    assert (
+        group_link("our_bot", "abc", ("change_info", "delete_messages"))
+        == "https://t.me/our_bot?startgroup=abc&admin=change_info+delete_messages"
+    )
+    assert (
+        channel_link("our_bot", ("post_messages",)) == "https://t.me/our_bot?startchannel&admin=post_messages"
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(),
+        Target(id=-5),
+        Target(username="no name"),
+        Target(username="our_bot", start="a b"),
+        Target(username="our_bot", group="ü"),
+        Target(username="our_bot", channel=True, admin=("everything",)),
+        Target(invite="a/b"),
+        Target(invite="123"),
+    ],
+)
+def test_what_cannot_be_a_link_is_not_built(target: Target) -> None:
+    with pytest.raises(LinkError):
+        build(target)
+
+
+@pytest.mark.parametrize("payload", ["", "a b", "ü", "a" * 65, "a=b", "a\n", "٣"])
+def test_a_payload_that_apps_would_drop_is_refused(payload: str) -> None:
+    with pytest.raises(LinkError, match="start payload"):
+        check_payload(payload)
+
+
+def test_the_longest_payload_is_taken() -> None:
+    assert check_payload("a" * PAYLOAD_LENGTH) == "a" * 64
+
+
+@given(values, st.none() | st.binary(min_size=1, max_size=40))
+def test_what_was_packed_is_unpacked(packed: list[int | str], key: bytes | None) -> None:
+    payload = pack(*packed, key=key)
+    assert check_payload(payload) == payload
+    assert unpack(payload, key) == tuple(packed)
+
+
+@given(values, st.integers(0, 63), st.sampled_from("ABCxyz019-_"))
+def test_a_signed_payload_changed_anywhere_is_refused(packed: list[int | str], at: int, other: str) -> None:
+    payload = pack(*packed, key=KEY)
+    at %= len(payload)
+    changed = payload[:at] + other + payload[at + 1 :]
+    if changed != payload:
+        with pytest.raises(LinkError):
+            unpack(changed, KEY)
+
+
+@given(values)
+def test_a_payload_counts_only_with_the_key_it_was_signed_with(packed: list[int | str]) -> None:
+    for payload, key in (
+        (pack(*packed, key=KEY), b"another"),
+        (pack(*packed, key=KEY), None),
+        (pack(*packed), KEY),
+    ):
+        with pytest.raises(LinkError):
+            unpack(payload, key)
+
+
+@given(payloads)
+def test_a_payload_has_one_spelling(payload: str) -> None:
+    try:
+        found = unpack(payload)
+    except LinkError:
+        return
+    assert pack(*found) == payload
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_spare_bits_and_long_numbers_are_not_overlooked(key: bytes | None) -> None:
+    payload = pack(5, "ab", key=key)
+    assert len(payload) % 4
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    sibling = alphabet[alphabet.index(payload[-1]) ^ 1]  # the same bytes to a lenient decoder
+    assert base64.urlsafe_b64decode(payload + "==") == base64.urlsafe_b64decode(payload[:-1] + sibling + "==")
+    with pytest.raises(LinkError):
+        unpack(payload[:-1] + sibling, key)
+    if key is None:
+        with pytest.raises(LinkError):
+            unpack(base64.urlsafe_b64encode(b"\x01\x94\x00").decode())  # 5 in two bytes
+
+
+def test_payloads_say_how_much_they_hold() -> None:
+    assert unpack(pack("x" * 45)) == ("x" * 45,)
+    assert unpack(pack("x" * 37, key=KEY), KEY) == ("x" * 37,)
+    assert len(pack(5, 1)) <= 4
+    for key, length in ((None, 46), (KEY, 38)):
+        with pytest.raises(LinkError, match="of 64"):
+            pack("x" * length, key=key)
+    with pytest.raises(LinkError, match="of 64"):
+        pack(2**1000)
+    with pytest.raises(LinkError, match="Unicode"):
+        pack("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/start", Command("start", "", None, True)),
+        ("/start abc", Command("start", "abc", None, True)),
+        ("/Start  a b \n", Command("start", "a b", None, True)),
+        ("/start\nabc", Command("start", "abc", None, True)),
+        ("/start@our_bot", Command("start", "", "our_bot", True)),
+        ("/start@OUR_bot x", Command("start", "x", "OUR_bot", True)),
+        ("/start@other_bot x", Command("start", "x", "other_bot", False)),
+    ],
+)
+def test_commands(text: str, command: Command) -> None:
+    assert parse_command(text, "Our_Bot") == command
+
+
+@pytest.mark.parametrize(
+    "text", ["", "start", " /start", "/", "/ start", "//start", "/start@", "/héllo", "/a-b", "/x" * 9]
+)
+def test_what_is_no_command(text: str) -> None:
+    assert parse_command(text, "our_bot") is None
+
+
+def test_without_a_name_of_our_own_a_mention_means_another_bot() -> None:
+    assert parse_command("/start@our_bot", None) == Command("start", "", "our_bot", False)
+    assert parse_command("/start", None) == Command("start", "", None, True)

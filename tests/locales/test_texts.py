@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import ast as ast_
+import re
+from pathlib import Path
+
+import pytest
+from fluent.syntax import FluentParser, ast
+from fluent.syntax.visitor import Visitor
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgbot.core.errors import TextError
+from tgbot.locales import texts as locales
+from tgbot.locales.texts import Texts
+
+OWN = Path(locales.__file__).parent
+PACKAGE = OWN.parent
+
+
+class Variables(Visitor):  # type: ignore[misc]  # fluent.syntax is untyped
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_VariableReference(self, node: ast.VariableReference) -> None:
+        self.found.add(node.id.name)
+
+
+def texts_of(path: Path) -> dict[str, set[str]]:
+    """Message id → the arguments it takes."""
+    found = {}
+    for entry in FluentParser().parse(path.read_text(encoding="utf-8")).body:
+        assert not isinstance(entry, ast.Junk), entry.content
+        if isinstance(entry, ast.Message):
+            variables = Variables()
+            variables.visit(entry)
+            found[entry.id.name] = variables.found
+    return found
+
+
+def written(directory: Path, **files: str) -> list[Path]:
+    for name, content in files.items():
+        (directory / f"{name}.ftl").write_text(content, encoding="utf-8")
+    return sorted(directory.iterdir())
+
+
+@pytest.mark.parametrize("path", sorted(OWN.glob("*.ftl")), ids=lambda path: path.stem)
+def test_every_language_has_the_texts_that_english_has(path: Path) -> None:
+    assert texts_of(path) == texts_of(OWN / "en.ftl")
+
+
+@pytest.mark.parametrize("path", sorted(OWN.glob("*.ftl")), ids=lambda path: path.stem)
+def test_no_text_stands_twice_in_a_file(path: Path) -> None:
+    ids = re.findall(r"^([a-zA-Z][\w-]*) *=", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(ids) == sorted(set(ids))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_text_renders(language: str, caplog: pytest.LogCaptureFixture) -> None:
+    texts = Texts.load()
+    for message_id, names in texts_of(OWN / f"{language}.ftl").items():
+        for value in ("x", 1, 5):
+            assert texts.render(language, message_id, **dict.fromkeys(names, value)).strip()
+    assert caplog.records == []
+
+
+def test_english_and_russian_are_there() -> None:
+    assert Texts.load().languages[0] == "en"
+    assert {"en", "ru"} <= set(Texts.load().languages)
+
+
+def test_the_language_is_the_exact_one_then_its_base_then_english(tmp_path: Path) -> None:
+    files = written(tmp_path, en="a = English", pt="a = Português", **{"pt-BR": "a = Brasileiro"})
+    texts = Texts(files)
+    expected = {
+        "pt-BR": "pt-BR",
+        "pt-br": "pt-BR",
+        "pt_BR": "pt-BR",
+        "pt-PT": "pt",
+        "PT": "pt",
+        "pt-BR-x-y": "pt-BR",
+        "de": "en",
+        "": "en",
+        "-": "en",
+        "x" * 10_000: "en",
+    }
+    assert {code: texts.choose(code) for code in expected} == expected
+    assert texts.choose(None) == "en"
+    assert texts.render("pt-br", "a") == "Brasileiro"
+    assert texts.render("de", "a") == "English"
+    assert texts.languages == ("en", "pt", "pt-BR")
+
+
+def test_a_missing_text_falls_back_text_by_text(tmp_path: Path) -> None:
+    texts = Texts(written(tmp_path, en="a = A\nb = B\nc = C", pt="a = pa\nb = pb", **{"pt-BR": "a = ba"}))
+    assert [texts.render("pt-BR", name) for name in "abc"] == ["ba", "pb", "C"]
+
+
+def test_a_text_in_no_language_is_an_error_that_names_it(tmp_path: Path) -> None:
+    texts = Texts(written(tmp_path, en="a = A", pt="b = B"))
+    with pytest.raises(TextError, match=r"pt\.ftl and en\.ftl .* no text nowhere"):
+        texts.render("pt", "nowhere")
+
+
+def test_a_directory_of_one_s_own_goes_over_the_bot_s_texts(tmp_path: Path) -> None:
+    (message_id, *_) = [name for name, names in texts_of(OWN / "en.ftl").items() if not names]
+    written(tmp_path, en=f"{message_id} = mine", xx="hello = hi", readme="hello = hi")
+    (tmp_path / "notes.txt").write_text("not a language")
+    texts = Texts.load(tmp_path)
+    assert texts.render("en", message_id) == "mine"
+    assert texts.render("xx", "hello") == "hi"
+    assert texts.render("ru", message_id) == Texts.load().render("ru", message_id)
+
+
+def test_plural_rules_are_the_language_s(tmp_path: Path) -> None:
+    rule = "users = { $n ->\n [one] пользователь\n [few] пользователя\n *[many] пользователей\n }"
+    texts = Texts(written(tmp_path, en="users = { $n }", ru=rule))
+    said = [texts.render("ru", "users", n=n) for n in (1, 2, 5, 11, 21)]
+    one, few, many = "пользователь", "пользователя", "пользователей"
+    assert said == [one, few, many, many, one]
+
+
+@given(st.text(), st.text())
+def test_arguments_come_out_as_they_are(name: str, other: str) -> None:
+    texts = Texts.__new__(Texts)
+    texts.__dict__.update(SHARED.__dict__)
+    assert texts.render("en", "greeting", name=name, other=other) == f"<{name}> {other}{name}!\nBye, {name}."
+    assert texts.render("en", "quoted", name=name) == f"{{{name}"
+
+
+class Source:
+    name = "en.ftl"
+
+    def read_text(self, encoding: str) -> str:
+        return (
+            "greeting = <{ $name }> { $other }{ $name }!\n    { bye }\n"
+            "bye = Bye, { $name }.\n"
+            'quoted = { "{" }{ $name }\n'
+        )
+
+
+SHARED = Texts([Source()])  # type: ignore[list-item]  # all that is read of a file
+
+
+def test_a_missing_argument_is_shown_by_its_name_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = Texts(written(tmp_path, en="a = Hello, { $name }"))
+    assert texts.render("en", "a") == "Hello, name"
+    assert "text a in en" in caplog.text
+
+
+def test_texts_that_refer_to_each_other_in_a_circle_do_not_hang(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = Texts(written(tmp_path, en="a = x { b }\nb = y { a }\nc = { nowhere }"))
+    assert texts.render("en", "a").startswith("x ")
+    assert texts.render("en", "c")
+    assert caplog.records
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("en", "a = { $", "not Fluent"),
+        ("en", "no text at all", "not Fluent: 'no text at all'"),
+        ("pt", "a = A", r"no en\.ftl"),
+    ],
+)
+def test_a_bad_file_is_told_by_name(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    with pytest.raises(TextError, match=reason):
+        Texts(written(tmp_path, **{name: content}))
+
+
+def test_a_file_that_is_no_text_and_a_directory_that_is_none_are_told(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="nowhere"):
+        Texts.load(tmp_path / "nowhere")
+    (tmp_path / "en.ftl").write_bytes(b"\xff\xfe")
+    with pytest.raises(TextError, match=r"en\.ftl"):
+        Texts.load(tmp_path)
+
+
+def test_strangers_cannot_fill_memory_with_language_codes() -> None:
+    texts = Texts.load()
+    for number in range(5_000):
+        texts.choose(f"xx-{number}")
+    assert len(texts._chains) <= 1_000
+
+
+#: Calls whose words somebody reads, and those that take words from the files.
+SPOKEN = {"answer", "send", "respond", "reply", "send_message", "edit_message", "acknowledge", "show_instead"}
+SPOKEN |= {"inline", "url"}
+RENDERED = {"render", "say", "greeting"}
+
+
+def called(node: ast_.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast_.Attribute) else getattr(node.func, "id", "")
+
+
+def words_in(node: ast_.AST) -> list[str]:
+    """The words that stand in the code itself."""
+    if isinstance(node, ast_.Call) and called(node) in RENDERED:
+        return []
+    if isinstance(node, ast_.Constant):
+        return [node.value] if isinstance(node.value, str) and re.search(r"[^\W\d_]{2}", node.value) else []
+    return [word for child in ast_.iter_child_nodes(node) for word in words_in(child)]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+def test_every_word_that_a_handler_says_is_in_the_files(path: Path) -> None:
+    for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast_.Call) and called(node) in SPOKEN:
+            assert [word for given in node.args for word in words_in(given)] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+def test_every_text_that_a_handler_names_is_there(path: Path) -> None:
+    for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast_.Call) and called(node) in ("render", "say"):
+            for given in node.args[:2]:
+                if isinstance(given, ast_.Constant) and isinstance(given.value, str):
+                    assert given.value in texts_of(OWN / "en.ftl")

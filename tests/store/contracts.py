@@ -1,0 +1,411 @@
+"""What every implementation of a seam must do: one suite each, run against all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.users import HISTORY_LENGTH, Profile, UserReader, UserRegistry
+
+ANN = Profile(1, "Ann", "Lee", ("ann", "annie"), "en", premium=True)
+BOB = Profile(7_000_000_000, "Bob")
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now: float = 1_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class UserRegistryContract:
+    """Subclasses give `registry` and `clock`, and `reopened`: what the next process would find."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def registry(self, clock: Clock) -> UserRegistry:
+        raise NotImplementedError
+
+    async def reopened(self, registry: UserRegistry) -> UserRegistry:
+        await registry.flush()
+        return registry
+
+    async def test_nobody_is_known_at_first(self, registry: UserRegistry) -> None:
+        assert registry.get(1) is None
+        assert registry.last_finished(1) == 0
+        assert registry.get(1) is None
+        assert list(registry.iterate()) == []
+        assert registry.count().total == 0
+        assert set(registry.count().by) == set(Access)
+
+    async def test_a_seen_user_is_kept_with_all_of_the_profile(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.seen(BOB, 101, "username")
+        kept = await self.reopened(registry)
+        ann, bob = kept.get(1), kept.get(7_000_000_000)
+        assert ann is not None
+        assert bob is not None
+        assert ann.profile == ANN
+        assert (ann.first_name, ann.last_name, ann.usernames) == ("Ann", "Lee", ("ann", "annie"))
+        assert (ann.language, ann.premium, ann.bot, ann.deleted) == ("en", True, False, False)
+        assert (ann.first_seen, ann.last_seen, ann.known_by) == (100, 100, {"message": 100})
+        assert bob.known_by == {"username": 101}
+
+    async def test_ids_are_64_bit_numbers(self, registry: UserRegistry) -> None:
+        for user_id in (1, 2**31, 2**52, 2**63 - 1):
+            registry.seen(Profile(user_id, "x"), 1, "message")
+        kept = await self.reopened(registry)
+        assert [user.id for user in kept.iterate()] == [1, 2**31, 2**52, 2**63 - 1]
+
+    @pytest.mark.parametrize("text", ["", "عربى", "👩‍👩‍👧", "a\0b", "\ud800", '"\\\n', "x" * 4096, "[]"])
+    async def test_any_text_comes_back_as_it_was(self, registry: UserRegistry, text: str) -> None:
+        registry.seen(Profile(1, text, text, (text,)), 1, "message")
+        registry.seen(Profile(2, "next"), 1, "message")
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert (user.first_name, user.last_name, user.usernames) == (text, text, (text,))
+
+    async def test_changes_of_a_profile_are_kept_with_their_dates(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.seen(ANN._replace(first_name="Anna", usernames=("anna",), language="ru"), 200, "message")
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.first_name == "Anna"
+        assert set(user.history) == {
+            (200, "first_name", "Ann"),
+            (200, "usernames", "ann annie"),
+            (200, "language", "en"),
+        }
+
+    async def test_the_history_is_short(self, registry: UserRegistry) -> None:
+        for at in range(1, 100):
+            registry.seen(Profile(1, f"name {at}"), at, "message")
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert len(user.history) == HISTORY_LENGTH
+        assert user.history[-1] == (99, "first_name", "name 98")
+
+    async def test_an_update_without_language_leaves_the_last_known_one(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.seen(ANN._replace(language=None), 200, "message")
+        registry.seen(ANN._replace(language=""), 300, "message")
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.language == "en"
+        assert user.history == []
+
+    async def test_a_replayed_update_does_not_undo_a_newer_one(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, "message")
+        registry.seen(ANN, 100, "message")
+        user = registry.get(1)
+        assert user is not None
+        assert (user.first_name, user.language, user.last_seen, user.first_seen) == ("Anna", "ru", 200, 100)
+
+    async def test_seeing_the_same_again_makes_a_profile_newer(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.seen(ANN, 300, "message")
+        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, "message")
+        user = registry.get(1)
+        assert user is not None
+        assert (user.first_name, user.language, user.last_seen) == ("Ann", "en", 300)
+
+    async def test_each_way_of_becoming_known_keeps_its_first_time(self, registry: UserRegistry) -> None:
+        for at, via in ((300, "message"), (200, "message"), (250, "username"), (400, "message")):
+            registry.seen(ANN, at, via)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.known_by == {"message": 200, "username": 250}
+        assert (user.first_seen, user.last_seen) == (200, 400)
+
+    async def test_evidence_alone_makes_a_user_known(self, registry: UserRegistry) -> None:
+        registry.record(5, Evidence(Kind.JOIN_REQUEST, 900, qts=3, until=1200))
+        user = (await self.reopened(registry)).get(5)
+        assert user is not None
+        assert user.known_by == {"join_request": 900}
+        assert user.verdict(1_000).access is Access.REACHABLE
+        assert user.verdict(1_000).until == 1200
+        assert user.verdict(1_200).access is Access.NOT_ALLOWED
+
+    async def test_profile_flags_are_evidence(self, registry: UserRegistry) -> None:
+        registry.record(1, Evidence(Kind.MESSAGE, 50))
+        registry.seen(ANN, 100, "message")
+        registry.seen(ANN._replace(first_name="", deleted=True), 200, "message")
+        registry.seen(Profile(2, "Robot", bot=True), 100, "message")
+        kept = await self.reopened(registry)
+        ann, robot = kept.get(1), kept.get(2)
+        assert ann is not None
+        assert robot is not None
+        assert ann.verdict(300).access is Access.DEACTIVATED
+        assert ann.verdict(300).since == 200
+        assert robot.verdict(300).access is Access.BOT
+
+    async def test_a_deleted_account_seen_again_after_a_late_message_is_still_gone(
+        self, registry: UserRegistry
+    ) -> None:
+        gone = Profile(1, deleted=True)
+        registry.seen(gone, 100, "message")
+        registry.record(1, Evidence(Kind.MESSAGE, 150))
+        user = registry.seen(gone, 200, "message")
+        assert user.verdict(300).access is Access.DEACTIVATED
+
+    async def test_payloads_are_the_first_and_the_last_by_message(self, registry: UserRegistry) -> None:
+        for message_id, payload in ((20, "b"), (10, ""), (30, ""), (12, "a"), (20, "b")):
+            registry.payload(1, payload, 100 + message_id, message_id)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert (user.first_payload, user.last_payload, user.first_start_id) == ("a", "b", 10)
+        assert user.verdict(200).access is Access.REACHABLE
+
+    async def test_a_first_start_is_first_again_when_it_is_replayed(self, registry: UserRegistry) -> None:
+        assert registry.seen(ANN, 100, "message").is_first_start(10)
+        registry.payload(1, "", 100, 10)
+        registry.finished(1, 10)
+        registry.payload(1, "", 200, 20)
+        registry.finished(1, 20)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.is_first_start(10)
+        assert not user.is_first_start(20)
+
+    async def test_a_first_message_is_first_again_when_it_is_replayed(self, registry: UserRegistry) -> None:
+        assert registry.seen(ANN, 100, "message").is_first_message(10)
+        registry.opened(1, 10)
+        registry.opened(1, 20)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.is_first_message(10)
+        assert not user.is_first_message(20)
+
+    async def test_finished_ids_only_go_up(self, registry: UserRegistry) -> None:
+        for message_id in (5, 9, 7):
+            registry.finished(1, message_id)
+        assert registry.last_finished(1) == 9
+        assert (await self.reopened(registry)).last_finished(1) == 9
+
+    async def test_the_last_message_of_our_own_only_goes_up_and_is_kept(self, registry: UserRegistry) -> None:
+        assert registry.last_own(1) == 0
+        for message_id, own_id in ((5, 8), (9, 0), (7, 6)):
+            registry.finished(1, message_id, own_id)
+        assert registry.last_own(1) == 8
+        assert (await self.reopened(registry)).last_own(1) == 8
+
+    async def test_a_finished_message_alone_makes_nobody_known(self, registry: UserRegistry) -> None:
+        registry.finished(1, 5)
+        registry.finished(-1_000_000_000_123, 8)
+        kept = await self.reopened(registry)
+        assert kept.get(1) is None
+        assert list(kept.iterate()) == []
+        assert list(kept.iterate(-(2**62))) == []
+        assert kept.count().total == 0
+        assert kept.last_finished(-1_000_000_000_123) == 8
+
+    async def test_a_chosen_language_is_kept_until_taken_back(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.choose_language(1, "ru")
+        registry.seen(ANN, 200, "message")
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert (user.chosen_language, user.language) == ("ru", "en")
+        assert user.preferences == {"language": "ru"}
+
+    async def test_a_language_taken_back_is_gone(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.choose_language(1, "ru")
+        kept = await self.reopened(registry)
+        kept.choose_language(1, None)
+        user = (await self.reopened(kept)).get(1)
+        assert user is not None
+        assert user.chosen_language is None
+
+    async def test_a_forgotten_user_is_gone_but_for_what_was_answered(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.payload(1, "secret", 100, 10)
+        registry.choose_language(1, "ru")
+        registry.finished(1, 10)
+        registry = await self.reopened(registry)
+        registry.forget(1)
+        registry.finished(1, 11)
+        assert registry.get(1) is None
+        kept = await self.reopened(registry)
+        assert kept.get(1) is None
+        assert kept.count().total == 0
+        assert list(kept.iterate()) == []
+        assert kept.last_finished(1) == 11
+        again = kept.seen(ANN, 500, "message")
+        assert (again.first_payload, again.chosen_language, again.first_seen) == ("", None, 500)
+        assert again.is_first_message(12)
+        assert again.is_first_start(12)
+
+    async def test_a_block_is_respected_after_forgetting(self, registry: UserRegistry) -> None:
+        registry.seen(ANN, 100, "message")
+        registry.record(1, Evidence(Kind.MESSAGE, 100))
+        registry.record(1, Evidence(Kind.BOT_STOPPED, 150, qts=2))
+        registry.forget(1)
+        kept = await self.reopened(registry)
+        user = kept.get(1)
+        assert user is not None
+        assert user.verdict(500).access is Access.BLOCKED
+        assert (user.first_name, user.known_by, user.history) == ("", {}, [])
+        assert kept.count().by[Access.BLOCKED] == 1
+
+    async def test_forgetting_somebody_unknown_does_nothing(self, registry: UserRegistry) -> None:
+        registry.forget(1)
+        kept = await self.reopened(registry)
+        assert kept.get(1) is None
+        assert kept.count().total == 0
+
+    async def test_counts_follow_the_evidence(self, registry: UserRegistry) -> None:
+        for user_id in range(1, 7):
+            registry.seen(Profile(user_id, "x"), 100, "group")
+        assert registry.count().by[Access.UNKNOWN] == 6
+        for user_id in (1, 2, 3):
+            registry.record(user_id, Evidence(Kind.MESSAGE, 100))
+        registry.record(2, Evidence(Kind.BOT_STOPPED, 110, qts=1))
+        registry.record(3, Evidence(Kind.INPUT_USER_DEACTIVATED, 110))
+        registry = await self.reopened(registry)
+        registry.record(2, Evidence(Kind.BOT_UNBLOCKED, 120, qts=2))
+        registry.record(4, Evidence(Kind.PEER_ID_INVALID, 110))
+        assert counted(registry) == {"unknown": 2, "reachable": 2, "deactivated": 1, "not_allowed": 1}
+        registry = await self.reopened(registry)
+        assert counted(registry) == {"unknown": 2, "reachable": 2, "deactivated": 1, "not_allowed": 1}
+        assert registry.count().total == 6
+
+    async def test_a_window_that_runs_out_is_counted_so(self, registry: UserRegistry, clock: Clock) -> None:
+        registry.record(1, Evidence(Kind.JOIN_REQUEST, 900, until=1_200))
+        registry.record(2, Evidence(Kind.JOIN_REQUEST, 900, until=1_100))
+        assert counted(registry) == {"reachable": 2}
+        registry = await self.reopened(registry)
+        assert counted(registry) == {"reachable": 2}
+        clock.now = 1_100
+        assert counted(registry) == {"reachable": 1, "not_allowed": 1}
+        registry.record(1, Evidence(Kind.MESSAGE, 1_100))
+        clock.now = 1_300
+        assert counted(registry) == {"reachable": 1, "not_allowed": 1}
+        registry = await self.reopened(registry)
+        assert counted(registry) == {"reachable": 1, "not_allowed": 1}
+
+    async def test_users_come_in_order_of_ids_from_anywhere(self, registry: UserRegistry) -> None:
+        ids = [9, 10, 100, 99, 1_000, 2, 555_555, 11]
+        for user_id in ids[:4]:
+            registry.seen(Profile(user_id, "x"), 100, "message")
+        registry = await self.reopened(registry)
+        for user_id in ids[2:]:  # some are on disk, some in memory, some both
+            registry.seen(Profile(user_id, "y"), 200, "message")
+        assert [user.id for user in registry.iterate()] == sorted(ids)
+        assert [user.id for user in registry.iterate(10)] == [11, 99, 100, 1_000, 555_555]
+        assert {user.id: user.first_name for user in registry.iterate(10)}[100] == "y"
+
+    async def test_users_of_one_access_are_found_as_they_are_now(
+        self, registry: UserRegistry, clock: Clock
+    ) -> None:
+        for user_id in range(1, 9):
+            registry.seen(Profile(user_id, "x"), 100, "message")
+            registry.record(user_id, Evidence(Kind.MESSAGE, 100))
+        registry.record(3, Evidence(Kind.BOT_STOPPED, 110))
+        registry.record(9, Evidence(Kind.JOIN_REQUEST, 900, until=1_200))
+        registry = await self.reopened(registry)
+        registry.record(4, Evidence(Kind.USER_IS_BLOCKED, 110))
+        assert ids(registry, Access.BLOCKED) == [3, 4]
+        assert ids(registry, Access.REACHABLE) == [1, 2, 5, 6, 7, 8, 9]
+        clock.now = 1_200
+        assert ids(registry, Access.REACHABLE) == [1, 2, 5, 6, 7, 8]
+        assert ids(registry, Access.NOT_ALLOWED) == [9]
+
+    async def test_the_registry_may_change_while_it_is_iterated(self, registry: UserRegistry) -> None:
+        for user_id in range(1, 1_000):
+            registry.seen(Profile(user_id, "x"), 100, "message")
+        registry = await self.reopened(registry)
+        seen = []
+        for user in registry.iterate():
+            seen.append(user.id)
+            registry.seen(Profile(user.id, "y"), 200, "message")
+            if user.id < 1_000:
+                registry.seen(Profile(user.id + 5_000, "new"), 200, "message")
+            if user.id % 100 == 0:
+                await registry.flush()
+        assert [user_id for user_id in seen if user_id < 1_000] == list(range(1, 1_000))
+        assert len(seen) == len(set(seen))
+
+    async def test_what_is_told_during_a_flush_is_not_lost(self, registry: UserRegistry) -> None:
+        for user_id in range(1, 2_000):
+            registry.seen(Profile(user_id, "x"), 100, "message")
+        flush = asyncio.ensure_future(registry.flush())
+        for user_id in range(1, 2_000, 7):
+            await asyncio.sleep(0)
+            registry.record(user_id, Evidence(Kind.MESSAGE, 150))
+            registry.finished(user_id, 5)
+            if user_id % 3 == 0:
+                registry.forget(user_id)
+        await flush
+        registry = await self.reopened(registry)
+        for user_id in range(1, 2_000, 7):
+            user = registry.get(user_id)
+            assert registry.last_finished(user_id) == 5
+            if user_id % 3 == 0:
+                assert user is None
+            else:
+                assert user is not None
+                assert user.verdict(200).access is Access.REACHABLE
+        assert sum(1 for _ in registry.iterate()) == registry.count().total
+        assert counted(registry) == recounted(registry, 1_000)
+
+    async def test_told_in_any_order_a_user_is_the_same(
+        self, registry: UserRegistry, shuffled: Callable[[list[int]], list[int]]
+    ) -> None:
+        def tell(user_id: int, step: int) -> None:
+            if step % 3 == 0:
+                registry.record(user_id, Evidence(Kind.MESSAGE, step))
+            elif step % 3 == 1:
+                registry.payload(user_id, f"p{step}", step, step)
+            else:
+                registry.seen(Profile(user_id, f"n{step}", language=f"l{step}"), step, "message")
+            registry.finished(user_id, step)
+
+        for user_id in range(1, 20):
+            for step in shuffled(list(range(1, 20)) * 2):
+                tell(user_id, step)
+            tell(user_id, 0)
+        kept = await self.reopened(registry)
+        first, *others = [
+            replace(user, id=0, profile=user.profile._replace(id=0), history=[]) for user in kept.iterate()
+        ]
+        assert all(other == first for other in others)
+        assert first.first_payload == "p1"
+        assert first.first_name == "n17"
+
+    @pytest.fixture
+    def shuffled(self) -> Callable[[list[int]], list[int]]:
+        source = random.Random(7)
+        return lambda items: source.sample(items, len(items))
+
+
+def counted(registry: UserReader) -> dict[str, int]:
+    """The counts that are not 0."""
+    counts = registry.count()
+    assert sum(counts.by.values()) == counts.total
+    return {str(access): number for access, number in counts.by.items() if number}
+
+
+def recounted(registry: UserReader, now: float) -> dict[str, int]:
+    """The same, by looking at everyone."""
+    found: dict[str, int] = {}
+    for user in registry.iterate():
+        access = str(user.verdict(now).access)
+        found[access] = found.get(access, 0) + 1
+    return found
+
+
+def ids(registry: UserReader, access: Access) -> list[int]:
+    return [user.id for user in registry.iterate(access=access)]

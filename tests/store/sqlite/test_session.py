@@ -1,0 +1,430 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telethon.crypto import AuthKey
+from telethon.sessions import SQLiteSession
+from telethon.tl import types
+
+import tgbot.store.sqlite.session
+from tgbot.core.errors import StorageFailedError
+from tgbot.store.sqlite.session import RESOLVES_A_DAY, SEEN_GRAIN, DurableSession, UpdateState, UsernameRow
+
+
+def user(number: int, *names: str, access_hash: int | None = None, **fields: Any) -> Any:
+    several = [types.Username(name, active=True) for name in names] if len(names) > 1 else None
+    return types.User(
+        number,
+        access_hash=access_hash or number * 10,
+        first_name=fields.pop("first_name", "Anna"),
+        username=names[0] if len(names) == 1 else None,
+        usernames=several,
+        **fields,
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bot.session"
+
+
+@pytest.fixture
+def session(path: Path) -> Iterator[DurableSession]:
+    opened = DurableSession(path)
+    yield opened
+    opened.close()
+
+
+async def reopened(session: DurableSession) -> DurableSession:
+    """The same file after a checkpoint and a restart."""
+    await session.checkpoint(None, 0)
+    session.close()
+    return DurableSession(session.path)
+
+
+def on_disk(path: Path, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(query).fetchall()
+    connection.close()
+    return rows
+
+
+# ---- durability -------------------------------------------------------------------------------
+
+
+def test_the_auth_key_and_data_center_are_on_disk_when_the_assignment_returns(
+    session: DurableSession, path: Path
+) -> None:
+    session.set_dc(2, "127.0.0.1", 444)
+    session.auth_key = AuthKey(data=bytes(range(256)))
+    assert on_disk(path, "SELECT dc_id, port, auth_key FROM sessions") == [(2, 444, bytes(range(256)))]
+
+
+async def test_peers_are_found_at_once_and_on_disk_at_the_checkpoint(
+    session: DurableSession, path: Path
+) -> None:
+    session.remember([user(5, "anna")])
+    assert session.access_hash(5) == 50
+    assert session.changed
+    assert on_disk(path, "SELECT id FROM entities") == []
+    await session.checkpoint(UpdateState(1, 2, 3, 4), 77)
+    assert not session.changed
+    assert on_disk(path, "SELECT id, hash, username, name FROM entities") == [(5, 50, "anna", "Anna")]
+    assert on_disk(path, "SELECT * FROM update_state") == [(0, 1, 2, 3, 4)]
+    assert session.value("checkpoint_at") == 77
+
+
+async def test_only_the_checkpoint_writes_update_state(session: DurableSession) -> None:
+    await session.checkpoint(UpdateState(1, 2, 3, 4), 0)
+    session.set_update_state(0, types.updates.State(100, 100, None, 100, 0))
+    session.process_entities(types.updates.State(100, 100, None, 100, 0))
+    session.save()
+    assert session.update_state() == UpdateState(1, 2, 3, 4)
+
+
+async def test_a_checkpoint_without_a_state_leaves_the_one_on_disk(session: DurableSession) -> None:
+    await session.checkpoint(UpdateState(1, 2, 3, 4, {9: 8}), 0)
+    await session.checkpoint(None, 5)
+    assert session.update_state() == UpdateState(1, 2, 3, 4, {9: 8})
+
+
+async def test_the_file_is_never_left_locked(session: DurableSession, path: Path) -> None:
+    session.remember([user(5)])
+    await session.checkpoint(None, 0)
+    session.set_value("x", 1)
+    with sqlite3.connect(path, timeout=0) as other:
+        other.execute("INSERT INTO tgbot_values VALUES ('y', 2)")
+    other.close()
+    assert session.value("y") == 2
+
+
+async def test_what_a_failed_checkpoint_did_not_write_is_written_by_the_next(
+    session: DurableSession, path: Path
+) -> None:
+    session.remember([user(5, "anna"), user(6, "boris")])
+    session.count_resolve()
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE update_state RENAME TO elsewhere")
+    with pytest.raises(StorageFailedError, match=r"bot\.session cannot be read or written"):
+        await session.checkpoint(UpdateState(1, 1, 1, 1), 0)
+    assert on_disk(path, "SELECT * FROM entities") == []
+    session.remember([user(5, "anna_new")])
+    with other:
+        other.execute("ALTER TABLE elsewhere RENAME TO update_state")
+    other.close()
+    await session.checkpoint(UpdateState(2, 2, 2, 2), 0)
+    rows = on_disk(path, "SELECT id, username FROM entities ORDER BY id")
+    assert rows == [(5, "anna_new"), (6, "boris")]
+    assert len(on_disk(path, "SELECT * FROM tgbot_resolves")) == 1
+    assert session.username("anna") is None
+
+
+async def test_a_cancelled_checkpoint_loses_nothing(session: DurableSession, path: Path) -> None:
+    session.remember([user(5)])
+    task = asyncio.create_task(session.checkpoint(UpdateState(1, 1, 1, 1), 0))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await session.checkpoint(UpdateState(2, 2, 2, 2), 0)
+    assert on_disk(path, "SELECT id FROM entities") == [(5,)]
+    assert session.update_state() == UpdateState(2, 2, 2, 2)
+
+
+async def test_file_log_and_shared_memory_are_for_the_owner_only(session: DurableSession, path: Path) -> None:
+    session.remember([user(5)])
+    await session.checkpoint(None, 0)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(("bot.session", "bot.session-wal", "bot.session-shm"), 0o600)
+
+
+# ---- peers ------------------------------------------------------------------------------------
+
+
+async def test_ids_and_hashes_of_64_bits_survive(session: DurableSession) -> None:
+    session.remember([user(2**52 - 1, access_hash=-(2**63)), user(7, access_hash=2**63 - 1)])
+    again = await reopened(session)
+    assert again.access_hash(2**52 - 1) == -(2**63)
+    assert again.access_hash(7) == 2**63 - 1
+    again.close()
+
+
+async def test_a_min_user_is_never_stored(session: DurableSession) -> None:
+    session.remember([user(5, "anna")])
+    session.remember([user(5, "wrong", access_hash=666, min=True), user(6, min=True)])
+    for opened in (session, again := await reopened(session)):
+        assert opened.access_hash(5) == 50
+        assert opened.usernames_of(5) == ("anna",)
+        assert opened.username("wrong") is None
+        assert opened.access_hash(6) is None
+    again.close()
+
+
+async def test_channels_and_groups_are_kept_under_their_marked_ids(session: DurableSession) -> None:
+    channel = types.Channel(
+        9, "News", types.ChatPhotoEmpty(), None, access_hash=90, username="news", broadcast=True
+    )
+    group = types.Chat(8, "Friends", types.ChatPhotoEmpty(), 3, None, 1)
+    session.process_entities(types.updates.State(0, 0, None, 0, 0))
+    session.process_entities([channel, group])
+    again = await reopened(session)
+    assert again.username("news") == UsernameRow(-1000000000009, again.username("news").seen)  # type: ignore[union-attr]
+    assert again.get_input_entity("news") == types.InputPeerChannel(9, 90)
+    assert again.get_input_entity(types.PeerChat(8)) == types.InputPeerChat(8)
+    again.close()
+
+
+async def test_all_usernames_of_a_peer_find_it_whatever_their_case(session: DurableSession) -> None:
+    session.remember([user(5, "Anna", "Anna_Second", "third")])
+    for opened in (session, again := await reopened(session)):
+        assert [opened.username(name).marked_id for name in ("anna", "@ANNA_second", "Third")] == [5] * 3  # type: ignore[union-attr]
+        assert set(opened.usernames_of(5)) == {"anna", "anna_second", "third"}
+    again.close()
+
+
+def test_an_inactive_username_finds_nobody(session: DurableSession) -> None:
+    names = [types.Username("anna", active=True), types.Username("sold", active=False)]
+    session.remember([types.User(5, access_hash=50, first_name="Anna", usernames=names)])
+    assert session.username("sold") is None
+    assert session.usernames_of(5) == ("anna",)
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+async def test_a_username_that_moved_finds_its_new_owner(session: DurableSession, checkpointed: bool) -> None:
+    session.remember([user(6), user(5, "anna")])
+    if checkpointed:
+        await session.checkpoint(None, 0)
+    session.remember([user(6, "anna")])
+    for opened in (session, again := await reopened(session)):
+        assert opened.username("anna").marked_id == 6  # type: ignore[union-attr]
+        assert opened.get_input_entity("anna") == types.InputPeerUser(6, 60)
+        assert opened.usernames_of(6) == ("anna",)
+    assert again.usernames_of(5) == ()
+    again.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_username_that_was_given_up_finds_nobody_at_once(
+    session: DurableSession, restarted: bool
+) -> None:
+    session.remember([user(5, "anna")])
+    if restarted:
+        session = await reopened(session)
+    session.remember([user(5, "anna_2")])
+    for opened in (session, again := await reopened(session)):
+        assert opened.username("anna") is None
+        assert opened.username("anna_2").marked_id == 5  # type: ignore[union-attr]
+    again.close()
+
+
+async def test_a_dropped_username_finds_nobody_and_its_owner_keeps_the_others(
+    session: DurableSession,
+) -> None:
+    session.remember([user(5, "anna", "second")])
+    await session.checkpoint(None, 0)
+    session.drop_username("@Anna")
+    for opened in (session, again := await reopened(session)):
+        assert opened.username("anna") is None
+        assert opened.usernames_of(5) == ("second",)
+        assert opened.access_hash(5) == 50
+    again.close()
+
+
+async def test_a_forgotten_peer_is_gone_at_once(session: DurableSession, path: Path) -> None:
+    session.remember([user(5, "anna")])
+    await session.checkpoint(None, 0)
+    session.forget(5)
+    assert session.access_hash(5) is None
+    assert session.username("anna") is None
+    assert on_disk(path, "SELECT * FROM entities") == []
+
+
+async def test_a_peer_seen_again_is_written_again_only_after_a_while(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
+    session.remember([user(5, "anna")])
+    await session.checkpoint(None, 0)
+    now += SEEN_GRAIN - 1
+    session.remember([user(5, "anna")])
+    assert not session.changed
+    now += 1
+    session.remember([user(5, "anna")])
+    assert session.username("anna") == UsernameRow(5, int(now))
+    assert session.changed
+
+
+def test_a_change_of_hash_name_or_username_is_taken_at_once(session: DurableSession) -> None:
+    session.remember([user(5, "anna")])
+    session.remember([user(5, "anna", access_hash=51)])
+    assert session.access_hash(5) == 51
+    session.remember([user(5, "anna", "more", access_hash=51)])
+    assert session.username("more") is not None
+
+
+async def test_peers_beyond_those_in_memory_are_read_from_disk(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tgbot.store.sqlite.session, "KNOWN_LIMIT", 10)
+    session.remember([user(number, f"name_{number}") for number in range(1, 101)])
+    await session.checkpoint(None, 0)
+    assert len(session._known) == 10
+    assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
+    session.remember([user(1, "renamed")])
+    assert session.username("name_1") is None
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("seen"), st.integers(1, 3), st.sets(NAMES)),
+        st.tuples(st.just("drop"), NAMES, st.none()),
+        st.tuples(st.just("checkpoint"), st.none(), st.none()),
+        st.tuples(st.just("restart"), st.none(), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS)
+def test_a_username_always_belongs_to_whom_telegram_named_last(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any, Any]]
+) -> None:
+    session = DurableSession(tmp_path_factory.mktemp("s") / "bot.session")
+    owners: dict[str, int] = {}
+    for step, what, names in steps:
+        if step == "seen":
+            session.remember([user(what, *sorted(names))])
+            owners = {name: owner for name, owner in owners.items() if owner != what}
+            owners.update(dict.fromkeys(names, what))
+        elif step == "drop":
+            session.drop_username(what)
+            owners.pop(what, None)
+        else:
+            session._write(session._changes, None, 0)
+            session._changes = type(session._changes)()
+            if step == "restart":
+                session.close()
+                session = DurableSession(session.path)
+        found = {name: row.marked_id for name in "abc" if (row := session.username(name)) is not None}
+        assert found == owners
+    session.close()
+
+
+# ---- plain Telethon ---------------------------------------------------------------------------
+
+
+async def test_plain_telethon_opens_the_file_again_with_login_peers_and_state(
+    session: DurableSession, path: Path
+) -> None:
+    session.set_dc(2, "127.0.0.1", 444)
+    session.auth_key = AuthKey(data=bytes(range(256)))
+    session.remember([user(5, "anna", phone="123")])
+    await session.checkpoint(UpdateState(10, 20, 1_000_000, 30, {9: 8}), 0)
+    session.close()
+    plain = SQLiteSession(str(path))
+    assert plain.auth_key.key == bytes(range(256))
+    assert plain.get_input_entity("anna") == types.InputPeerUser(5, 50)
+    assert plain.get_input_entity(5) == types.InputPeerUser(5, 50)
+    states = dict(plain.get_update_states())
+    assert (states[0].pts, states[0].qts, states[0].seq, states[9].pts) == (10, 20, 30, 8)
+    # And it writes into it as it does into its own.
+    plain.process_entities([user(6, "boris")])
+    plain.save()
+    plain.close()
+    again = DurableSession(path)
+    assert again.get_input_entity("boris") == types.InputPeerUser(6, 60)
+    assert again.update_state() == UpdateState(10, 20, 1_000_000, 30, {9: 8})
+    again.close()
+
+
+def test_a_file_of_plain_telethon_opens_with_its_login_peers_and_state(path: Path) -> None:
+    plain = SQLiteSession(str(path))
+    plain.set_dc(2, "127.0.0.1", 444)
+    plain.auth_key = AuthKey(data=bytes(range(256)))
+    plain.process_entities([user(5, "anna", phone="123"), user(6)])
+    when = types.updates.State(10, 20, datetime.fromtimestamp(99, UTC), 30, 0)
+    plain.set_update_state(0, when)
+    plain.save()
+    plain.close()
+    session = DurableSession(path)
+    assert session.auth_key.key == bytes(range(256))
+    assert (session.dc_id, session.port) == (2, 444)
+    assert session.get_input_entity("Anna") == types.InputPeerUser(5, 50)
+    assert session.get_input_entity("+123") == types.InputPeerUser(5, 50)
+    assert session.usernames_of(5) == ("anna",)
+    assert session.access_hash(6) == 60
+    assert session.update_state() == UpdateState(10, 20, 99, 30)
+    session.close()
+
+
+# ---- resolves ---------------------------------------------------------------------------------
+
+
+async def test_resolves_are_counted_over_a_restart_and_forgotten_after_a_day(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
+    session.count_resolve()
+    now += 3600
+    session.count_resolve()
+    assert session.changed
+    again = await reopened(session)
+    assert again.resolves_today() == 2
+    now += 23 * 3600
+    assert again.resolves_today() == 1
+    now += 3600
+    assert again.resolves_today() == 0
+    again.close()
+
+
+def test_a_spent_budget_says_when_it_allows_one_more(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
+    session.count_resolve()
+    now += 100
+    for _ in range(RESOLVES_A_DAY - 2):
+        session.count_resolve()
+    assert session.resolves_again_in() == 0
+    session.count_resolve()
+    assert session.resolves_again_in() == 24 * 3600 - 100
+    now += 24 * 3600 - 100
+    assert session.resolves_again_in() == 0
+
+
+def test_values_of_our_own_are_kept(session: DurableSession) -> None:
+    session.set_value("clean", 1)
+    session.close()
+    assert session.value("clean") == 1
+    assert session.value("never") is None
+
+
+def test_looking_up_a_name_does_not_open_a_write_transaction(session: DurableSession) -> None:
+    session.username("anna")
+    assert not session._conn.in_transaction
+
+
+async def test_forgetting_while_a_checkpoint_writes_leaves_it_whole(session: DurableSession) -> None:
+    people = [types.User(id=number, access_hash=1, username=f"user_{number}") for number in range(1, 4001)]
+    session.remember(people)
+    writing = asyncio.create_task(session.checkpoint(None, 1))
+    for number in range(1, 4001, 80):
+        await asyncio.to_thread(session.forget, number)
+    await writing
+    await session.checkpoint(None, 2)
+    kept = [number for number in range(1, 4001) if session.access_hash(number) is not None]
+    assert len(kept) == 4000 - 50
+    assert session.access_hash(81) is None
+    assert session.username("user_81") is None

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from telethon import errors
+
+from tests.telegram.conftest import Stage, until
+from tgbot.telegram import BotClient
+from tgbot.telegram.compat.action import ChatAction
+
+SET_TYPING = "messages.setTyping"
+
+
+@pytest.fixture
+async def ann(stage: Stage) -> int:
+    """A person whom the bot knows."""
+    return stage.meet()
+
+
+@pytest.fixture
+async def client(stage: Stage, ann: int) -> BotClient:
+    client = await stage.open(lambda _: None)
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    return client
+
+
+async def test_the_probe_of_a_reachable_user_is_exactly_one_request(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    async with client.action(ann, "typing"):
+        pass
+    await asyncio.sleep(0.05)  # what a task that was forgotten would need to send another one
+    assert stage.sandbox.calls[SET_TYPING] == 1
+    assert stage.outcomes == [("SetTypingRequest", ann, None)]
+
+
+async def test_the_probe_of_a_user_who_blocked_the_bot_raises_on_entering_after_one_request(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    stage.world.block(ann, stage.account.id)
+    entered = False
+    with pytest.raises(errors.UserIsBlockedError):
+        async with client.action(ann, "typing"):
+            entered = True
+    assert not entered
+    assert stage.sandbox.calls[SET_TYPING] == 1
+    assert stage.outcomes == [("SetTypingRequest", ann, "USER_IS_BLOCKED")]
+
+
+async def test_a_longer_body_shows_the_action_again_and_takes_it_back(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    async with client.action(ann, "typing", delay=0.02):
+        await until(lambda: stage.sandbox.calls[SET_TYPING] >= 3)
+        shown = stage.sandbox.calls[SET_TYPING]
+    assert stage.sandbox.calls[SET_TYPING] - shown in (1, 2)  # the taking back, and one that was on its way
+    await asyncio.sleep(0.05)
+    assert stage.sandbox.calls[SET_TYPING] - shown in (1, 2)
+
+
+async def test_an_action_that_is_not_to_be_taken_back_is_not(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    async with client.action(ann, "typing", auto_cancel=False):
+        await asyncio.sleep(0.01)
+    assert stage.sandbox.calls[SET_TYPING] == 1
+
+
+async def test_an_error_of_the_body_is_not_hidden_by_one_of_taking_the_action_back(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+
+    async def fail() -> None:
+        async with client.action(ann, "typing"):
+            await asyncio.sleep(0.01)
+            stage.world.block(ann, stage.account.id)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert stage.sandbox.calls[SET_TYPING] == 2
+
+
+async def test_a_body_whose_user_blocks_the_bot_meanwhile_ends_without_an_error(
+    stage: Stage, client: BotClient, ann: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with client.action(ann, "typing", delay=0.01):
+        stage.world.block(ann, stage.account.id)
+        await until(lambda: ("SetTypingRequest", ann, "USER_IS_BLOCKED") in stage.outcomes)
+    assert caplog.records == []
+
+
+async def test_the_action_cancel_is_a_request_as_with_telethon(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    made: Any = client.action(ann, "cancel")
+    assert not isinstance(made, ChatAction)
+    await made
+    assert stage.sandbox.calls[SET_TYPING] == 1
+
+
+async def test_the_handbooks_probe_works_in_a_handler(stage: Stage, client: BotClient, ann: int) -> None:
+    from telethon import events
+
+    answers: list[str] = []
+
+    @client.on(events.NewMessage())  # type: ignore[untyped-decorator] # Telethon is untyped
+    async def probe(event: Any) -> None:
+        try:
+            async with client.action(ann, "typing"):
+                pass
+        except errors.UserIsBlockedError:
+            answers.append("blocked")
+        else:
+            answers.append("reachable")
+
+    bob = stage.meet("Bob")
+    stage.write(bob, "probe")
+    await until(lambda: answers == ["reachable"])
+    stage.world.block(ann, stage.account.id)
+    stage.write(bob, "probe")
+    await until(lambda: answers == ["reachable", "blocked"])

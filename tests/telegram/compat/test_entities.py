@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from telethon import events
+from telethon._updates.session import EntityType
+from telethon.tl import types
+
+from tests.telegram.conftest import Stage, until
+from tgbot.store.sqlite.session import DurableSession, UpdateState
+from tgbot.telegram import BotClient
+from tgbot.telegram.compat import entities as peers
+from tgbot.telegram.compat.entities import PeerCache
+
+ANN, BEN, GROUP = 5_000_000_001, 5_000_000_002, 1_500_000_000
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> DurableSession:
+    opened = DurableSession(tmp_path / "bot.session")
+    opened.remember(
+        [
+            types.User(ANN, access_hash=-77, first_name="Ann"),
+            types.Channel(GROUP, "Group", types.ChatPhotoEmpty(), None, access_hash=88),
+        ]
+    )
+    return opened
+
+
+@pytest.fixture
+def cache(session: DurableSession) -> PeerCache:
+    return PeerCache(session)
+
+
+def known(cache: PeerCache, number: int) -> tuple[Any, int, int] | None:
+    entity = cache.get(number)
+    return None if entity is None else (entity.ty, entity.id, entity.hash)
+
+
+def test_access_hashes_are_the_sessions_and_those_of_channels_are_found_by_their_bare_id(
+    cache: PeerCache,
+) -> None:
+    assert known(cache, ANN) == (EntityType.USER, ANN, -77)
+    assert known(cache, GROUP) == (EntityType.CHANNEL, GROUP, 88)
+    assert known(cache, BEN) is None
+
+
+async def test_it_reads_through_to_what_is_only_on_disk(session: DurableSession, tmp_path: Path) -> None:
+    await session.checkpoint(UpdateState(1, 1, 1, 1), 1)
+    session.close()
+    again = DurableSession(tmp_path / "bot.session")
+    assert known(PeerCache(again), ANN) == (EntityType.USER, ANN, -77)
+    again.close()
+
+
+def test_a_hash_that_changed_in_the_session_is_the_new_one_at_once(
+    session: DurableSession, cache: PeerCache
+) -> None:
+    assert known(cache, ANN) == (EntityType.USER, ANN, -77)
+    session.remember([types.User(ANN, access_hash=99, first_name="Ann")])
+    assert known(cache, ANN) == (EntityType.USER, ANN, 99)
+    session.forget(ANN)
+    assert known(cache, ANN) is None
+
+
+def test_telethon_fills_nothing_into_it(cache: PeerCache) -> None:
+    user = types.User(BEN, access_hash=5)
+    cache.extend([user], [])
+    cache.put(user)
+    cache.set_self_user(7, True, 12345)
+    cache.retain(lambda peer: False)
+    assert not cache.hash_map
+    assert len(cache) == 0
+    assert known(cache, BEN) is None
+    assert known(cache, ANN) is not None
+    assert (cache.self_id, cache.self_bot) == (7, True)
+
+
+def test_who_wrote_without_an_access_hash_is_had_with_0_until_there_is_one(
+    session: DurableSession, cache: PeerCache
+) -> None:
+    cache.wrote(BEN)
+    assert known(cache, BEN) == (EntityType.USER, BEN, 0)
+    session.remember([types.User(BEN, access_hash=5)])
+    assert known(cache, BEN) == (EntityType.USER, BEN, 5)
+
+
+def test_who_has_an_access_hash_is_not_had_with_0_when_it_is_forgotten(
+    session: DurableSession, cache: PeerCache
+) -> None:
+    cache.wrote(ANN)
+    session.forget(ANN)
+    assert known(cache, ANN) is None
+
+
+def test_of_the_writers_without_hash_only_the_last_ones_are_kept(
+    cache: PeerCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "_HASHLESS_KEPT", 3)
+    for number in range(BEN, BEN + 1000):
+        cache.wrote(number)
+    assert len(cache._hashless) == 3
+    assert known(cache, BEN) is None
+    assert known(cache, BEN + 999) == (EntityType.USER, BEN + 999, 0)
+
+
+async def test_a_writer_of_whom_only_the_id_came_is_answered(stage: Stage) -> None:
+    asked: list[Any] = []
+
+    def answering(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def answer(event: Any) -> None:
+            asked.append(await event.client.get_input_entity(event.sender_id))
+            await event.respond("hello")
+
+    client = await stage.open(answering)
+    ann = stage.meet()
+    # As Telegram pushes to who has more than enough to do: no users beside the message.
+    remember = client.session.remember
+    client.session.remember = lambda found: remember([one for one in found if one.id != ann])
+    stage.write(ann, "hi")
+    await until(lambda: stage.heard(ann) == ["hello"])
+    assert asked == [types.InputPeerUser(ann, 0)]

@@ -1,0 +1,145 @@
+"""A BotClient on the sandbox; what people write is put into the sandbox's world directly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from telethon import events
+
+from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox and its people
+from tgbot.sandbox.server import Sandbox
+from tgbot.store.sqlite.session import DurableSession
+from tgbot.telegram import BotClient, Hooks, Server
+
+#: Long enough for a busy machine; nothing waits as long as this unless something is broken.
+PATIENCE = 10.0
+
+
+async def until(so: Callable[[], object]) -> None:
+    """Returns as soon as it is so, and fails after `PATIENCE`."""
+    async with asyncio.timeout(PATIENCE):
+        while not so():  # noqa: ASYNC110 - what the other process would do has no event to wait for
+            await asyncio.sleep(0.005)
+
+
+class Stage:
+    """One bot account on a sandbox: its clients, its session file, and people who write to it."""
+
+    def __init__(self, sandbox: Sandbox, directory: Path) -> None:
+        self.sandbox = sandbox
+        self.world = sandbox.world
+        self.faults = sandbox.faults
+        self.account = sandbox.new_bot("the_bot")
+        self.path = directory / "bot.session"
+        self.finished: list[tuple[int, int]] = []
+        self.last: dict[int, int] = {}
+        self.outcomes: list[tuple[str, int, str | None]] = []
+        self.lost: list[str] = []
+        self._open: list[BotClient] = []
+
+    # ---- people --------------------------------------------------------------------------------
+
+    def meet(self, name: str = "Ann", *, username: str | None = None) -> int:
+        """Adds a person and returns their id."""
+        return int(self.world.new_user(name, username=username).id)
+
+    def write(self, person: int, text: str, **fields: Any) -> int:
+        """Lets a person write to the bot; returns the id of the bot's copy."""
+        copy = self.world.send_as(person, self.account.id, text, **fields)
+        return int(copy.twin(self.account.id).id)  # type: ignore[union-attr] # the bot blocks nobody
+
+    def heard(self, person: int) -> list[str]:
+        """What the bot wrote to a person, in order."""
+        box = self.world.accounts[person].box
+        dialog = box.dialogs.get(self.account.id)
+        copies = [box.get(number) for number in dialog.ids] if dialog else []
+        return [copy.post.text for copy in copies if copy is not None and not copy.out]
+
+    # ---- the bot -------------------------------------------------------------------------------
+
+    def hooks(self, **changed: Any) -> Hooks:
+        """Hooks that write down what they are told, but for those given."""
+
+        async def flush() -> None:
+            return None
+
+        def finished(chat: int, message_id: int, own_id: int) -> None:
+            self.finished.append((chat, message_id))
+            self.last[chat] = max(self.last.get(chat, 0), message_id)
+
+        def outcome(request: Any, user_id: int, error: str | None, at: int) -> None:
+            self.outcomes.append((type(request).__name__, user_id, error))
+
+        return Hooks(
+            **(
+                {
+                    "flush": flush,
+                    "finished": finished,
+                    "last_finished": lambda chat: self.last.get(chat, 0),
+                    "outcome": outcome,
+                    "lost": self.lost.append,
+                }
+                | changed
+            )
+        )
+
+    async def open(
+        self, register: Callable[[BotClient], None] | None = None, *, token: str | None = None, **options: Any
+    ) -> BotClient:
+        """Logs a client in; with `register` it serves, with the handlers that this adds."""
+        server = Server(
+            self.sandbox.host,
+            self.sandbox.port,
+            self.sandbox.dc_id,
+            options.pop("key", self.sandbox.public_key),
+        )
+        session = DurableSession(options.pop("path", self.path))
+        hooks = options.pop("hooks", None) or self.hooks()
+        client = BotClient(session, 1, "hash", server=server, hooks=hooks, **options)
+        self._open.append(client)
+        async with asyncio.timeout(PATIENCE):
+            await client.login(token or self.account.token)
+            if register is not None:
+                register(client)
+                await client.start_updates()
+                await until(client.intake._caught_up.is_set)
+        return client
+
+    async def close(self, client: BotClient, grace: float = 5.0) -> bool:
+        """Stops a client as SIGTERM does."""
+        self._open.remove(client)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await client.stop(grace)
+        finally:
+            client.session.close()
+
+    async def kill(self, client: BotClient) -> None:
+        """Ends a client without a last checkpoint, as a crash does."""
+        if not client.failed.done():
+            client.failed.set_result(RuntimeError("killed"))
+        await self.close(client, 0)
+
+    async def close_all(self) -> None:
+        for client in list(self._open):
+            await self.close(client, 0)
+
+
+@pytest.fixture
+async def stage(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A sandbox with the account of a bot; all clients opened on it are stopped in the end."""
+    made = Stage(sandbox, tmp_path)
+    yield made
+    await made.close_all()
+
+
+def echo(client: BotClient) -> None:
+    """Answers every message with its own text."""
+
+    @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+    async def answer(event: Any) -> None:
+        await event.respond(f"you said {event.raw_text}")

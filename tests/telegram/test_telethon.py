@@ -1,0 +1,493 @@
+"""What the client and session use of Telethon beyond its documented interface: each part still is as it was.
+
+A test that fails here names the part, and says what has to be looked at before a new Telethon is taken. The
+last tests here see to it that no private part is used without being named.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import telethon
+from telethon import TelegramClient, events
+from telethon._updates import entitycache, messagebox
+from telethon._updates import session as updates_session
+from telethon.client import chats, telegrambaseclient, updates
+from telethon.crypto import rsa
+from telethon.errors import rpcerrorlist
+from telethon.events import common
+from telethon.extensions import markdown
+from telethon.network import ConnectionTcpFull, mtprotosender
+from telethon.sessions import MemorySession, sqlite
+from telethon.tl import alltlobjects, functions, types
+from telethon.tl.custom import conversation
+
+import tgbot
+
+BOX = messagebox.MessageBox
+SENDER = mtprotosender.MTProtoSender
+
+#: Callables: whose, which, what it takes, what for.
+CALLS: list[tuple[Any, str, str, str]] = [
+    (
+        BOX,
+        "__init__",
+        "self, log, map=_, date=…, seq=0, next_deadline=None, possible_gaps=_, getting_diff_for=_",
+        "UpdateBox passes a log",
+    ),
+    (BOX, "apply_difference", "self, diff, chat_hashes", "UpdateBox overrides it"),
+    (BOX, "apply_difference_type", "self, diff, chat_hashes", "UpdateBox replaces it"),
+    (BOX, "process_updates", "self, updates, chat_hashes, result", "Intake calls it"),
+    (BOX, "apply_pts_info", "self, update, *, reset_deadlines", "UpdateBox calls it"),
+    (BOX, "try_begin_get_diff", "self, entry, reason", "UpdateBox asks with it"),
+    (BOX, "set_state", "self, state, reset=True", "UpdateBox sets the state with it"),
+    (BOX, "load", "self, session_state, channel_states", "UpdateBox starts with it"),
+    (BOX, "is_empty", "self", "a login asks whether there is a state"),
+    (BOX, "check_deadlines", "self", "Intake waits until what it returns"),
+    (BOX, "get_difference", "self", "Intake asks for what it returns"),
+    (BOX, "get_channel_difference", "self, chat_hashes", "Intake asks for what it returns"),
+    (BOX, "apply_channel_difference", "self, request, diff, chat_hashes", "Intake takes channels with it"),
+    (BOX, "end_channel_difference", "self, request, reason, chat_hashes", "Intake gives channels up with it"),
+    (BOX, "end_difference", "self", "Intake goes on without a difference with it"),
+    (BOX, "end_get_diff", "self, entry", "Intake drops the channel 0 with it"),
+    (BOX, "_trace", "self, msg, *args, **kwargs", "UpdateBox silences it"),
+    (messagebox.State, "__init__", "self, pts, deadline", "UpdateBox puts one where a log is new"),
+    (messagebox.PtsInfo, "from_update", "update", "UpdateBox reads pts and qts with it"),
+    (
+        entitycache.EntityCache,
+        "__init__",
+        "self, hash_map=…, self_id=None, self_bot=None",
+        "PeerCache is one",
+    ),
+    (entitycache.EntityCache, "get", "self, id", "PeerCache answers it from the session"),
+    (entitycache.EntityCache, "extend", "self, users, chats", "PeerCache drops it"),
+    (entitycache.EntityCache, "put", "self, entity", "PeerCache drops it"),
+    (entitycache.EntityCache, "retain", "self, filter", "PeerCache drops it"),
+    (entitycache.EntityCache, "__len__", "self", "PeerCache is always empty"),
+    (entitycache.EntityCache, "set_self_user", "self, id, bot, hash", "PeerCache keeps who we are"),
+    (
+        updates_session.SessionState,
+        "__init__",
+        "self, user_id, dc_id, bot, pts, qts, date, seq, takeout_id",
+        "UpdateBox loads with it",
+    ),
+    (updates_session.ChannelState, "__init__", "self, channel_id, pts", "UpdateBox loads with it"),
+    (updates_session.Entity, "__init__", "self, ty, id, hash", "PeerCache answers with it"),
+    (ConnectionTcpFull, "_connect", "self, timeout=None, ssl=None", "BotConnection sets up the socket there"),
+    (ConnectionTcpFull, "_send", "self, data", "BotConnection minds uvloop's errors there"),
+    (SENDER, "_connect", "self", "BotSender notes that the link is up"),
+    (SENDER, "_try_gen_auth_key", "self, attempt", "BotSender minds links that end in the exchange there"),
+    (SENDER, "_disconnect", "self, error=None", "BotSender notes that the link is lost"),
+    (SENDER, "_start_reconnect", "self, error", "BotSender notes that it is down"),
+    (SENDER, "_process_message", "self, message", "BotSender sees there that something came"),
+    (SENDER, "_keepalive_ping", "self, rnd_id", "the client pings with it"),
+    (SENDER, "_transport_connected", "self", "the client asks it before a ping"),
+    (SENDER, "send", "self, request, ordered=False", "every request goes through it"),
+    (
+        chats._ChatAction,
+        "__init__",
+        "self, client, chat, action, *, delay, auto_cancel",
+        "ChatAction is made",
+    ),
+    (chats._ChatAction, "__aenter__", "self", "ChatAction asks Telegram there"),
+    (chats._ChatAction, "__aexit__", "self, *args", "ChatAction takes the action back there"),
+    (chats._ChatAction, "_update", "self", "ChatAction shows the action again there"),
+    (conversation.Conversation, "__aenter__", "self", "an open conversation holds no chat up"),
+    (
+        conversation.Conversation,
+        "__aexit__",
+        "self, exc_type, exc_val, exc_tb",
+        "a closed conversation costs time again",
+    ),
+    (conversation.Conversation, "_on_new_message", "self, response", "conversations are fed with it"),
+    (conversation.Conversation, "_on_edit", "self, message", "conversations are fed with it"),
+    (conversation.Conversation, "_on_read", "self, event", "conversations are fed with it"),
+    (conversation.Conversation, "_check_custom", "self, built", "conversations are fed with it"),
+    (updates.EventBuilderDict, "__init__", "self, client, update, others", "conversations are fed with it"),
+    (common.EventCommon, "_set_client", "self, client", "events are given the client with it"),
+    (events.NewMessage, "build", "update, others=None, self_id=None", "events are built with it"),
+    (sqlite.SQLiteSession, "_cursor", "self", "DurableSession opens the file there"),
+    (sqlite.SQLiteSession, "_update_session_table", "self", "DurableSession wraps it in a transaction"),
+    (sqlite.SQLiteSession, "save", "self", "DurableSession has nothing to commit there"),
+    (sqlite.SQLiteSession, "close", "self", "DurableSession closes its reader there, too"),
+    (sqlite.SQLiteSession, "set_update_state", "self, entity_id, state", "DurableSession drops it"),
+    (sqlite.SQLiteSession, "process_entities", "self, tlo", "DurableSession remembers peers there"),
+    (sqlite.SQLiteSession, "get_entity_rows_by_id", "self, id, exact=True", "DurableSession answers it"),
+    (sqlite.SQLiteSession, "get_entity_rows_by_username", "self, username", "DurableSession answers it"),
+    (rsa, "add_key", "pub, *, old", "the key of a server of one's own is made known with it"),
+    (
+        TelegramClient,
+        "_call",
+        "self, sender, request, ordered=False, flood_sleep_threshold=None",
+        "our calls",
+    ),
+    (TelegramClient, "_on_login", "self, user", "the client keeps the update state there"),
+    (TelegramClient, "_update_loop", "self", "the client takes updates in its stead"),
+    (TelegramClient, "_keepalive_loop", "self", "the client pings in its stead"),
+    (TelegramClient, "_clean_exported_senders", "self", "the client does that after each ping"),
+    (TelegramClient, "_handle_auto_reconnect", "self", "the client asks for the difference there"),
+    (TelegramClient, "_save_states_and_entities", "self", "the client writes nothing there"),
+    (TelegramClient, "_auth_key_callback", "self, auth_key", "the sender tells a new auth key with it"),
+    (TelegramClient, "_switch_dc", "self, new_dc", "requests follow a migration with it"),
+    (TelegramClient, "_disconnect", "self", "a login starts over with it"),
+    (TelegramClient, "_parse_message_text", "self, message, parse_mode", "plain texts skip it"),
+    (
+        TelegramClient,
+        "action",
+        "self, entity, action, *, delay=4, auto_cancel=True",
+        "ChatAction comes of it",
+    ),
+]
+
+#: Names of modules: whose, which, what for.
+NAMES: list[tuple[Any, str, str]] = [
+    (messagebox, "ENTRY_ACCOUNT", "UpdateBox keeps the account's pts under it"),
+    (messagebox, "ENTRY_SECRET", "UpdateBox keeps the qts under it"),
+    (messagebox, "NO_SEQ", "UpdateBox gives it to updates that a difference tells without a pts"),
+    (messagebox, "NO_UPDATES_TIMEOUT", "UpdateBox sets the deadline of a quiet account by it"),
+    (messagebox, "next_updates_deadline", "UpdateBox sets the deadline of a log by it"),
+    (alltlobjects, "LAYER", "the client introduces itself with it"),
+    (messagebox, "GapError", "Intake asks for the difference when it is raised"),
+    (messagebox.PrematureEndReason, "BANNED", "Intake says so of a channel that is closed to us"),
+    (messagebox.PrematureEndReason, "TEMPORARY_SERVER_ISSUES", "Intake says so of a channel's failure"),
+    (updates_session.EntityType, "USER", "PeerCache says so of users"),
+    (updates_session.EntityType, "CHANNEL", "PeerCache says so of channels"),
+    (telegrambaseclient, "DEFAULT_DC_ID", "a session goes back to Telegram with it"),
+    (telegrambaseclient, "DEFAULT_IPV4_IP", "a session goes back to Telegram with it"),
+    (telegrambaseclient, "DEFAULT_PORT", "a session goes back to Telegram with it"),
+    (rpcerrorlist, "rpc_errors_dict", "the name of an error is read from it"),
+    (sqlite, "CURRENT_VERSION", "older session files are told by it"),
+]
+
+#: Attributes of one thing made by Telethon: whose, which, what for.
+ATTRIBUTES: list[tuple[str, str, str]] = [
+    ("box", "map", "UpdateBox reads and sets the pts of each log there"),
+    ("box", "date", "UpdateBox sets the date of the state there"),
+    ("box", "seq", "UpdateBox reads the seq of the state there"),
+    ("box", "possible_gaps", "UpdateBox sees there whether anything is missing"),
+    ("box", "getting_diff_for", "UpdateBox sees there what is to be asked for"),
+    ("box", "next_deadline", "UpdateBox takes the qts from it"),
+    ("state", "pts", "UpdateBox sets it"),
+    ("state", "deadline", "UpdateBox sets it"),
+    ("info", "pts", "UpdateBox holds it against the state"),
+    ("info", "entry", "UpdateBox asks of which log an update is"),
+    ("cache", "self_id", "the client names sends after it"),
+    ("cache", "self_bot", "PeerCache sets it"),
+    ("connection", "_log", "BotConnection quiets it"),
+    ("connection", "_writer", "BotConnection finds the socket there"),
+    ("sender", "_log", "BotSender quiets it"),
+    ("sender", "_delay", "BotSender tells its pauses there"),
+    ("sender", "_connection", "BotSender names it in the log"),
+    ("sender", "auth_key", "a login starts over with a new one"),
+    ("client", "_log", "the parts of the client take their loggers from it"),
+    ("client", "_sender", "the client puts a BotSender there"),
+    ("client", "_message_box", "the client puts an UpdateBox there"),
+    ("client", "_mb_entity_cache", "the client puts a PeerCache there"),
+    ("client", "_updates_queue", "the client puts its Intake there"),
+    ("client", "_timeout", "the client gives it to its sender"),
+    ("client", "_init_request", "the client introduces itself with it"),
+    ("client", "_authorized", "the client sets it at a login"),
+    ("client", "_parse_mode", "plain texts skip the parsing only where it is Telethon's own"),
+    ("client", "_event_builders", "handlers are found there"),
+    ("client", "_conversations", "open conversations are found there"),
+    ("client", "_self_id", "events are built with it"),
+    ("action", "_client", "ChatAction asks with it"),
+    ("action", "_chat", "ChatAction is made of it"),
+    ("action", "_action", "ChatAction is made of it"),
+    ("action", "_delay", "ChatAction waits as long"),
+    ("action", "_auto_cancel", "ChatAction takes the action back by it"),
+    ("action", "_request", "ChatAction asks for it"),
+    ("action", "_task", "ChatAction keeps its task there"),
+    ("action", "_running", "ChatAction ends its task with it"),
+    ("conversation", "_client", "a conversation tells the dispatcher through it"),
+    ("conversation", "_custom", "conversations are fed where there is any"),
+    ("session", "_conn", "DurableSession keeps its connection there"),
+    ("event", "_client", "events without a chat are given the client there"),
+    ("event", "_entities", "events find the users of their container there"),
+]
+
+#: What must stand in the source of a part for ours to work: whose, which, the words, what follows from them.
+WORDS: list[tuple[Any, str, str, str]] = [
+    (SENDER, "_try_connect", "sleep(self._delay)", "BotSender says how long it pauses"),
+    (
+        SENDER,
+        "_recv_loop",
+        "await self._process_message(message)",
+        "BotSender sees there that something came",
+    ),
+    (SENDER, "_handle_update", "self._updates_queue.put_nowait(", "Intake is told of updates there"),
+    (SENDER, "_reconnect", "self._state.reset()", "a reconnection begins a session that is not introduced"),
+    (SENDER, "_reconnect", "self._auto_reconnect_callback()", "the client asks for the difference then"),
+    (SENDER, "_connect", "self._try_gen_auth_key(", "BotSender minds links that end in the exchange there"),
+    (SENDER, "_connect", "except (IOError,", "a link that ends in the exchange is another attempt"),
+    (ConnectionTcpFull, "_send_loop", "isinstance(e, IOError)", "a lost connection is an OSError to it"),
+    (BOX, "process_updates", "_self_outgoing", "UpdateBox marks what is no answer of ours with it"),
+    (common.EventCommon, "_set_client", "self._entities", "events find the users of their container there"),
+    (
+        TelegramClient,
+        "connect",
+        "self._update_loop()",
+        "the client takes updates in its stead",
+    ),
+    (TelegramClient, "connect", "self._keepalive_loop()", "the client pings in its stead"),
+    (
+        TelegramClient,
+        "get_input_entity",
+        "self._mb_entity_cache.get(",
+        "PeerCache is asked for access hashes",
+    ),
+]
+
+
+@pytest.fixture
+async def made() -> dict[str, Any]:
+    """One of each thing, made by Telethon as it makes them for itself."""
+    client = TelegramClient(MemorySession(), 1, "hash")
+    box = messagebox.MessageBox(client._log["messagebox"])
+    loaded = updates_session.SessionState(0, 0, True, 1, 1, 1, 1, 0)
+    box.load(loaded, [])
+    update = types.UpdateNewMessage(types.Message(1, types.PeerUser(1), message=""), 2, 1)
+    return {
+        "client": client,
+        "box": box,
+        "state": box.map[messagebox.ENTRY_ACCOUNT],
+        "info": messagebox.PtsInfo.from_update(update),
+        "cache": client._mb_entity_cache,
+        "sender": mtprotosender.MTProtoSender(None, loggers=client._log),
+        "connection": ConnectionTcpFull("127.0.0.1", 1, 2, loggers=client._log),
+        "action": client.action(types.InputPeerUser(1, 1), "typing"),
+        "conversation": client.conversation(types.InputPeerUser(1, 1)),
+        "session": sqlite.SQLiteSession(":memory:"),
+        "event": events.NewMessage.build(update, None, 7),
+    }
+
+
+def spelled(part: Any) -> str:
+    """What a callable takes, without annotations and without values that are no literals."""
+    shown, starred = [], False
+    for parameter in inspect.signature(part).parameters.values():
+        bare = str(parameter.replace(annotation=inspect.Parameter.empty))
+        starred = starred or parameter.kind is parameter.VAR_POSITIONAL
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            shown.append("*")
+            starred = True
+        shown.append(re.sub(r"=(<|datetime).*", "=…", bare))
+    return ", ".join(shown)
+
+
+def of(owner: Any) -> str:
+    return str(owner.__name__).rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "takes", "used"), CALLS, ids=[f"{of(row[0])}.{row[1]}" for row in CALLS]
+)
+def test_a_private_part_is_there_and_takes_what_it_took(owner: Any, name: str, takes: str, used: str) -> None:
+    part = getattr(owner, name, None)
+    assert part is not None, f"Telethon no longer has {of(owner)}.{name}: {used}"
+    assert spelled(part) == takes, f"{of(owner)}.{name} takes something else now: {used}"
+
+
+@pytest.mark.parametrize(("owner", "name", "used"), NAMES, ids=[f"{of(row[0])}.{row[1]}" for row in NAMES])
+def test_a_private_name_is_there(owner: Any, name: str, used: str) -> None:
+    assert hasattr(owner, name), f"Telethon no longer has {of(owner)}.{name}: {used}"
+
+
+@pytest.mark.parametrize(
+    ("thing", "name", "used"), ATTRIBUTES, ids=[f"{row[0]}.{row[1]}" for row in ATTRIBUTES]
+)
+async def test_a_private_attribute_is_there(made: dict[str, Any], thing: str, name: str, used: str) -> None:
+    assert hasattr(made[thing], name), f"Telethon's {thing} has no attribute {name} any more: {used}"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "words", "so"), WORDS, ids=[f"{of(row[0])}.{row[1]}:{row[2]}" for row in WORDS]
+)
+def test_a_part_still_does_what_ours_lives_on(owner: Any, name: str, words: str, so: str) -> None:
+    source = inspect.getsource(getattr(owner, name))
+    assert words in source, f"{of(owner)}.{name} no longer has {words!r}; with it, {so}"
+
+
+def test_the_pauses_of_the_sender_are_set_by_its_constructor_only() -> None:
+    setting = re.findall(r"self\._delay\s*=", inspect.getsource(mtprotosender))
+    assert len(setting) == 1, "Telethon sets its pause more than once: BotSender throws what it sets away"
+
+
+def test_a_request_is_introduced_by_what_telethon_introduces_its_first_one_with() -> None:
+    source = inspect.getsource(TelegramClient.connect)
+    assert "self._init_request.query" in source, "Telethon introduces itself differently: see `introduced`"
+    assert "InvokeWithLayerRequest" in source, "Telethon introduces itself differently: see `introduced`"
+    assert "query" in inspect.signature(functions.InitConnectionRequest).parameters
+
+
+def test_texts_are_parsed_as_markdown_unless_somebody_says_otherwise() -> None:
+    assert TelegramClient(MemorySession(), 1, "hash")._parse_mode is markdown, "plain texts would be parsed"
+
+
+def test_the_session_format_is_the_one_that_we_extend() -> None:
+    assert sqlite.CURRENT_VERSION == 8, (
+        "Telethon's session file has a new version: see what changed in its tables"
+    )
+
+
+async def test_the_tables_of_a_session_are_those_that_we_write(tmp_path: Path) -> None:
+    session = sqlite.SQLiteSession(str(tmp_path / "stock"))
+    tables = session._cursor().execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    columns = {
+        name: [row[1] for row in session._cursor().execute(f"PRAGMA table_info({name})")]
+        for name, _ in tables
+    }
+    session.close()
+    assert columns["entities"] == ["id", "hash", "username", "phone", "name", "date"], (
+        "DurableSession writes it"
+    )
+    assert columns["update_state"] == ["id", "pts", "qts", "date", "seq"], "DurableSession writes it"
+    assert columns["version"] == ["version"], "DurableSession reads it"
+    assert {"sessions", "sent_files"} <= set(columns), "a file without them is taken for damaged"
+
+
+def test_a_difference_is_no_longer_held_against_its_own_state_would_be_news() -> None:
+    source = inspect.getsource(messagebox.MessageBox.apply_difference_type)
+    assert source.index("self.set_state") < source.index("self.process_updates"), (
+        "Telethon now applies a difference before it sets the state: UpdateBox may not be needed any more"
+    )
+
+
+# ---- nothing private is used without being named above ---------------------------------------------
+
+HERE = Path(tgbot.__file__).parent
+FILES = [*sorted((HERE / "telegram").rglob("*.py")), *sorted((HERE / "store/sqlite").glob("session*.py"))]
+#: Modules of Telethon whose names are documented; these may be used as they are.
+DOCUMENTED = ("telethon", "telethon.tl", "telethon.errors", "telethon.events", "telethon.tl.custom")
+NAMED = {row[1] for row in (*CALLS, *NAMES, *ATTRIBUTES)} | {
+    "_self_outgoing",
+    "__init__",
+}
+NAMED_OWNERS = {of(row[0]) for row in (*CALLS, *NAMES)} | {"ConnectionTcpFull", "SQLiteSession"}
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    for file in FILES:
+        yield file, ast.parse(file.read_text())
+
+
+def ours() -> set[str]:
+    """Private names that our own classes and modules give to something."""
+    found = set()
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                found.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+    return found
+
+
+def telethons() -> set[str]:
+    """Private names that the classes we build on give to something."""
+    found = set()
+    for module in (
+        mtprotosender,
+        telegrambaseclient,
+        updates,
+        chats,
+        conversation,
+        sqlite,
+        messagebox,
+        common,
+    ):
+        found |= set(re.findall(r"\bself\.(_[a-z]\w*)", inspect.getsource(module)))
+    return found
+
+
+def test_every_private_attribute_that_is_used_is_named_here() -> None:
+    theirs, our_own = telethons(), ours()
+    missing = {
+        f"{file.name}:{node.lineno} {node.attr}"
+        for file, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and re.fullmatch(r"_[a-z]\w*", node.attr)
+        and node.attr not in NAMED
+        and (node.attr not in our_own or (node.attr in theirs and reached(node) in THEIRS))
+    }
+    assert not missing, f"private parts of Telethon that no test names: {sorted(missing)}"
+
+
+#: What our code calls things that Telethon made.
+THEIRS = {"client", "sender", "conversation", "event", "made", "update", "box", "super"}
+
+
+def reached(node: ast.Attribute) -> str:
+    """By what name an attribute is reached: `sender` in `self._sender._log`."""
+    value = node.value
+    if isinstance(value, ast.Call):
+        value = value.func
+    name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
+    return name.strip("_")
+
+
+def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
+    from tgbot.store.sqlite.session import DurableSession
+    from tgbot.telegram.client import BotClient
+    from tgbot.telegram.compat.action import ChatAction
+    from tgbot.telegram.compat.conversation import Conversation
+    from tgbot.telegram.compat.entities import PeerCache
+    from tgbot.telegram.updates.box import UpdateBox
+    from tgbot.telegram.wire.link import BotConnection, BotSender
+
+    missing = {
+        f"{kind.__name__}.{name}"
+        for kind in (
+            BotClient,
+            BotConnection,
+            BotSender,
+            ChatAction,
+            Conversation,
+            DurableSession,
+            PeerCache,
+            UpdateBox,
+        )
+        for name in vars(kind)
+        if any(name in vars(base) for base in kind.__mro__[1:-1])
+        and not re.fullmatch(
+            r"__(doc|module|slots|annotations|abstractmethods|dict|weakref)__|_abc_impl", name
+        )
+        and name not in NAMED
+        and name not in inspect.signature(TelegramClient.conversation).parameters
+    }
+    missing -= {"BotClient.conversation"}  # documented
+    assert not missing, f"methods of Telethon that are overridden and that no test names: {sorted(missing)}"
+
+
+def test_every_name_imported_from_telethons_inside_is_named_here() -> None:
+    missing = {
+        f"{node.module}.{name.name}"
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("telethon.")
+        and node.module not in DOCUMENTED
+        for name in node.names
+        if name.name not in NAMED and name.name not in NAMED_OWNERS
+    }
+    missing -= {"telethon.extensions.markdown"}  # documented
+    assert not missing, f"names of Telethon's inside that no test names: {sorted(missing)}"
+
+
+def test_everything_named_here_is_used() -> None:
+    sources = "".join(file.read_text() for file in FILES)
+    unused = {name for name in NAMED if not re.search(rf"\b{name}\b", sources)}
+    assert not unused, f"our code no longer uses these: take their rows out: {sorted(unused)}"
+
+
+def test_telethon_is_the_version_that_all_this_was_written_for() -> None:
+    assert telethon.__version__.startswith("1.45."), "a new Telethon: run all tests, then change this line"

@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.telegram.conftest import PATIENCE, until
+from tgbot.telegram.calls.chain import waiting
+from tgbot.telegram.clocks import UpClock
+from tgbot.telegram.updates import dispatch
+from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+from tgbot.telegram.updates.inflight import InFlight
+
+FLIGHT = InFlight[int]()
+
+
+def job(dialog: int, number: int = 0) -> Job:
+    return Job(number, {}, FLIGHT.take(0, 1), dialog, f"m{dialog}:{number}", number, False)
+
+
+@asynccontextmanager
+async def running(
+    handle: Callable[[Job], Awaitable[None]],
+    *,
+    workers: int = 3,
+    limit: float = 60.0,
+    clock: Any = time.monotonic,
+) -> AsyncIterator[tuple[Dispatcher, list[Job]]]:
+    """A dispatcher at work, and the jobs that it finished, in order."""
+    finished: list[Job] = []
+    dispatcher = Dispatcher(handle, finished.append, workers=workers, limit=limit, clock=clock)
+    dispatcher.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield dispatcher, finished
+    finally:
+        await dispatcher.stop()
+
+
+async def test_one_dialog_is_handled_in_order_and_different_ones_side_by_side() -> None:
+    at_once, most, order = 0, 0, list[int]()
+
+    async def handle(one: Job) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.002 * (4 - one.message_id % 4))
+        at_once -= 1
+        if one.dialog == 1:
+            order.append(one.message_id)
+
+    async with running(handle, workers=3) as (dispatcher, finished):
+        for number in range(1, 10):
+            dispatcher.put(job(1, number))
+        dispatcher.put(job(2))
+        dispatcher.put(job(3))
+        dispatcher.put(job(4))
+        assert await dispatcher.drain(PATIENCE)
+    assert order == list(range(1, 10))
+    assert most == 3
+    assert len(finished) == 12
+
+
+async def test_updates_of_no_dialog_do_not_wait_for_each_other() -> None:
+    gate = asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        if one.message_id == 1:
+            await gate.wait()
+        else:
+            gate.set()
+
+    async with running(handle) as (dispatcher, _):
+        dispatcher.put(job(0, 1))
+        dispatcher.put(job(0, 2))
+        assert await dispatcher.drain(PATIENCE)
+
+
+async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
+    done: list[int] = []
+
+    async def handle(one: Job) -> None:
+        done.append(one.dialog)
+        await asyncio.sleep(0)
+
+    async with running(handle, workers=2) as (dispatcher, _):
+        for number in range(10_000):
+            dispatcher.put(job(1, number))
+        for other in range(2, 12):
+            dispatcher.put(job(other))
+        assert await dispatcher.drain(PATIENCE)
+    assert len(set(done[:30])) == 11
+    assert done.count(1) == 10_000
+
+
+async def test_a_fault_of_ours_is_logged_and_the_update_counts_as_finished(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(one: Job) -> None:
+        raise LookupError("ours")
+
+    async with running(handle, workers=1) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        dispatcher.put(job(2))
+        assert await dispatcher.drain(PATIENCE)
+    assert len(finished) == 2
+    assert [record.message for record in caplog.records] == ["an update could not be handled"] * 2
+
+
+async def test_a_handler_whose_own_task_was_cancelled_ends_and_its_worker_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(one: Job) -> None:
+        if one.dialog == 1:
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+
+    async with running(handle, workers=1) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        dispatcher.put(job(2))
+        assert await dispatcher.drain(PATIENCE)
+    assert len(finished) == 2
+    assert "a handler ended by being cancelled" in caplog.text
+
+
+async def test_a_handler_over_its_time_is_cut_off_and_counts_as_finished(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(one: Job) -> None:
+        if one.dialog == 1:
+            await asyncio.Event().wait()
+
+    async with running(handle, workers=1, limit=0.05) as (dispatcher, finished):
+        dispatcher.put(job(1, 1))
+        dispatcher.put(job(1, 2))
+        dispatcher.put(job(2, 3))
+        assert await dispatcher.drain(PATIENCE)
+        assert dispatcher.cut_off == 2
+    assert [one.message_id for one in finished] == [1, 3, 2]
+    assert "a handler took longer than 0.05 s" in caplog.text
+
+
+async def test_a_handler_that_shrugs_a_cancellation_off_is_cancelled_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shrugged = 0
+
+    async def handle(one: Job) -> None:
+        nonlocal shrugged
+        while shrugged < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                shrugged += 1
+        await asyncio.Event().wait()
+
+    async with running(handle, workers=1, limit=0.02) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        assert await dispatcher.drain(PATIENCE)
+        assert dispatcher.cut_off == 1
+    assert len(finished) == 1
+
+
+async def test_waiting_for_what_is_not_its_fault_is_not_a_handlers_own_time() -> None:
+    async def handle(one: Job) -> None:
+        with waiting(), waiting():
+            await asyncio.sleep(0.3)
+        assert one.own_time() < 0.1
+
+    async with running(handle, limit=0.1) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        assert await dispatcher.drain(PATIENCE)
+        assert dispatcher.cut_off == 0
+    assert len(finished) == 1
+
+
+async def test_while_the_connection_is_down_no_handlers_time_runs() -> None:
+    up = UpClock()
+
+    async def handle(one: Job) -> None:
+        await asyncio.sleep(0.3)
+        assert one.own_time() == 0
+
+    async with running(handle, limit=0.1, clock=up) as (dispatcher, _):
+        dispatcher.put(job(1))
+        assert await dispatcher.drain(PATIENCE)
+        assert dispatcher.cut_off == 0
+
+
+async def test_draining_says_whether_all_was_done_in_time() -> None:
+    gate = asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        await gate.wait()
+
+    async with running(handle) as (dispatcher, finished):
+        assert await dispatcher.drain(0)
+        dispatcher.put(job(1))
+        assert not await dispatcher.drain(0.01)
+        gate.set()
+        assert await dispatcher.drain(PATIENCE)
+        assert len(finished) == 1
+
+
+async def test_what_a_stop_cuts_off_is_not_finished() -> None:
+    started = asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async with running(handle) as (dispatcher, finished):
+        dispatcher.put(job(1, 1))
+        dispatcher.put(job(1, 2))
+        await started.wait()
+        await dispatcher.stop()
+        assert finished == []
+
+
+async def test_a_stop_ends_even_if_a_handler_that_was_cut_off_is_still_cleaning_up() -> None:
+    cleaning = asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await asyncio.Event().wait()
+
+    async with running(handle, limit=0.4) as (dispatcher, _):
+        dispatcher.put(job(1))
+        await cleaning.wait()
+        await dispatcher.stop()
+
+
+async def test_a_stop_does_not_wait_for_ever_for_a_handler_that_will_not_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatch, "_STUBBORN_SECONDS", 0.05)
+    started, enough = asyncio.Event(), asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        while not enough.is_set():
+            started.set()
+            with suppress(asyncio.CancelledError):
+                await enough.wait()
+
+    async with running(handle) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        await started.wait()
+        await dispatcher.stop()
+        assert "1 handlers do not let themselves be cancelled" in caplog.text
+        enough.set()
+        await dispatcher.stop()
+        assert finished == []
+
+
+async def test_a_released_job_lets_its_dialog_go_on_and_is_finished_once() -> None:
+    gate = asyncio.Event()
+
+    async with running(lambda one: handle(one), workers=1) as (dispatcher, finished):
+
+        async def handle(one: Job) -> None:
+            if one.message_id == 1:
+                dispatcher.release(one)
+                dispatcher.release(one)
+                await gate.wait()
+            else:
+                gate.set()
+
+        dispatcher.put(job(1, 1))
+        dispatcher.put(job(1, 2))
+        assert await dispatcher.drain(PATIENCE)
+        await gate.wait()
+        assert [one.message_id for one in finished] == [1, 2]
+        await until(lambda: len(dispatcher._tasks) == 1)
+
+
+async def test_many_released_jobs_do_not_use_the_workers_up() -> None:
+    gate = asyncio.Event()
+
+    async with running(lambda one: handle(one), workers=2) as (dispatcher, finished):
+
+        async def handle(one: Job) -> None:
+            if one.dialog < 100:
+                dispatcher.release(one)
+                await gate.wait()
+            else:
+                gate.set()
+
+        for dialog in range(1, 51):
+            dispatcher.put(job(dialog))
+        dispatcher.put(job(100))
+        assert await dispatcher.drain(PATIENCE)
+        await until(lambda: len(dispatcher._tasks) == 2)
+        assert len(finished) == 51
+
+
+async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhere_none() -> None:
+    seen: list[Job | None] = []
+
+    async def look() -> None:
+        seen.append(current_job.get())
+
+    async def handle(one: Job) -> None:
+        await asyncio.create_task(look())
+
+    mine = job(1)
+    async with running(handle) as (dispatcher, _):
+        dispatcher.put(mine)
+        assert await dispatcher.drain(PATIENCE)
+    await look()
+    assert seen == [mine, None]
+
+
+@settings(max_examples=40, deadline=None)
+@given(dialogs=st.lists(st.integers(0, 4), max_size=40), workers=st.integers(1, 4))
+def test_whatever_comes_everything_is_finished_once_and_each_dialog_in_order(
+    dialogs: list[int], workers: int
+) -> None:
+    async def run() -> list[Job]:
+        async def handle(one: Job) -> None:
+            for _ in range(one.message_id % 3):
+                await asyncio.sleep(0)
+
+        async with running(handle, workers=workers) as (dispatcher, finished):
+            for number, dialog in enumerate(dialogs):
+                dispatcher.put(job(dialog, number))
+            assert await dispatcher.drain(PATIENCE)
+            assert dispatcher.waiting == 0
+            assert dispatcher._dialogs == {}
+            return finished
+
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    finished = asyncio.run(run())
+    assert sorted(one.message_id for one in finished) == list(range(len(dialogs)))
+    for dialog in {1, 2, 3, 4}:
+        order = [one.message_id for one in finished if one.dialog == dialog]
+        assert order == sorted(order)

@@ -1,0 +1,634 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from telethon import errors, events
+from telethon._updates.entitycache import EntityCache
+from telethon.tl import functions, types
+
+from tests.telegram.conftest import PATIENCE, Stage, echo, until
+from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
+from tgbot.telegram import BotClient
+from tgbot.telegram.updates import intake
+from tgbot.telegram.updates.batches import Batches
+from tgbot.telegram.updates.box import UpdateBox
+from tgbot.telegram.updates.dispatch import Dispatcher, Job
+from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.keys import content_of
+from tgbot.telegram.updates.lookback import LookBack
+
+
+class NoPeers(EntityCache):  # type: ignore[misc] # Telethon is untyped
+    """A cache for peers that needs no session."""
+
+    def wrote(self, id: int) -> None: ...
+
+
+class Taker:
+    """An Intake on a model of Telegram's log, without a wire; jobs wait until `open` is set."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.open = asyncio.Event()
+        self.open.set()
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.asked: list[Any] = []
+        self.failures: list[Exception] = []
+        self.taken: list[Job] = []
+        self.lost: list[str] = []
+        self.last: dict[int, int] = {}
+        self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
+        box = UpdateBox({"telethon.messagebox": logging.getLogger("box")})
+        box.load_state(FIRST)
+        self.batches = Batches(
+            self.dispatcher,
+            remember=lambda *_: None,
+            last_finished=lambda chat: self.last.get(chat, 0),
+            converse=lambda _: None,
+            entity_cache=NoPeers(),
+        )
+        self.intake = Intake(
+            box,
+            self.batches,
+            LookBack(lambda chat: 0),
+            self.dispatcher,
+            call=self._call,
+            server_date=lambda _: None,
+            lost=self.lost.append,
+            entity_cache=NoPeers(),
+        )
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number_of(job.update) for job in self.taken]
+
+    async def _handle(self, job: Job) -> None:
+        await self.open.wait()
+        self.taken.append(job)
+
+    def _finish(self, job: Job) -> None:
+        self.batches.finish(job)
+        self.intake.room()
+
+    async def _call(self, request: Any) -> Any:
+        self.asked.append(request)
+        if self.failures:
+            raise self.failures.pop(0)
+        answer = self.log.difference(request)
+        await self.answering.wait()
+        return answer
+
+    async def quiet(self) -> None:
+        """Returns when all differences are fetched and all jobs done."""
+        await until(lambda: self.intake._caught_up.is_set() and not self.dispatcher.waiting)
+
+    async def settled(self) -> None:
+        await until(self.intake._caught_up.is_set)
+
+
+@asynccontextmanager
+async def taking(log: Log, *, look_back_until: int | None = None) -> AsyncIterator[Taker]:
+    taker = Taker(log)
+    taker.dispatcher.start()
+    taker.intake.start(look_back_until)
+    task = asyncio.create_task(taker.intake.run())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield taker
+            assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await taker.dispatcher.stop()
+
+
+async def test_live_updates_are_put_to_the_dispatcher_at_once() -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        taker.intake.put_nowait(log.push(log.add("message")))
+        assert taker.dispatcher.waiting == 1
+        await taker.quiet()
+        assert taker.numbers == [1]
+        assert not taker.taken[0].replayed
+
+
+async def test_the_mark_stays_before_what_is_unfinished_and_moves_when_it_is_done() -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        taker.open.clear()
+        for kind in ("message", "stop", "message"):
+            taker.intake.put_nowait(log.push(log.add(kind)))
+        before = taker.intake.mark()
+        assert before is not None
+        assert (before.pts, before.qts) == (FIRST.pts, FIRST.qts)
+        changes = taker.intake.changes
+        taker.open.set()
+        await taker.quiet()
+        after = taker.intake.mark()
+        assert after is not None
+        assert (after.pts, after.qts) == (log.pts, log.qts)
+        assert taker.intake.changes > changes
+
+
+async def test_the_state_before_a_difference_holds_until_all_of_it_is_finished() -> None:
+    log = Log(slice_at=2)
+    for _ in range(6):
+        log.add("message")
+    async with taking(log) as taker:
+        taker.open.clear()
+        await taker.settled()
+        assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
+        taker.open.set()
+        await taker.quiet()
+        assert taker.intake.mark().pts == log.pts  # type: ignore[union-attr]
+
+
+async def test_the_mark_of_a_channel_holds_while_one_of_its_updates_is_unfinished() -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        taker.intake.box.try_set_channel_state(7, 100)
+        taker.open.clear()
+        message = types.Message(id=1, peer_id=types.PeerChannel(7), date=THEN, message="x")
+        update = types.UpdateNewChannelMessage(message, 101, 1)
+        taker.intake.put_nowait(types.Updates([update], [], [], THEN, 0))
+        assert taker.dispatcher.waiting == 1
+        assert taker.intake.mark().channels == {7: 100}  # type: ignore[union-attr]
+        taker.open.set()
+        await taker.quiet()
+        assert taker.intake.mark().channels == {7: 101}  # type: ignore[union-attr]
+
+
+async def test_a_difference_that_fails_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_PAUSES", (0.001,))
+    log = Log()
+    log.add("message")
+    async with taking(log) as taker:
+        taker.failures = [
+            errors.ServerError(None, "INTERNAL", 500),
+            ConnectionResetError(),
+            errors.FloodWaitError(None, 1),
+            TimeoutError(),
+            ValueError("Request was unsuccessful 6 time(s)"),
+        ]
+        await taker.quiet()
+        assert len(taker.asked) == 6
+        assert taker.numbers == [1]
+
+
+async def test_a_login_that_ended_is_for_others_to_mend() -> None:
+    log = Log()
+    taker = Taker(log)
+    taker.failures = [errors.AuthKeyUnregisteredError(None)]
+    taker.intake.start(None)
+    with pytest.raises(errors.AuthKeyUnregisteredError):
+        await taker.intake.run()
+
+
+async def test_what_is_pushed_during_a_difference_is_taken_after_it_without_another_one() -> None:
+    log = Log()
+    log.add("message")
+    async with taking(log) as taker:
+        taker.answering.clear()
+        await until(lambda: taker.asked)
+        pushed = [log.add("message") for _ in range(3)]
+        for entry in (*pushed, pushed[0]):
+            taker.intake.put_nowait(log.push(entry))
+        assert taker.dispatcher.waiting == 0
+        taker.answering.set()
+        await taker.quiet()
+        assert sorted(taker.numbers) == [1, 2, 3, 4]
+        assert len(taker.asked) == 1
+
+
+async def test_a_gap_that_nothing_fills_is_asked_for_after_a_moment() -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        log.add("message")
+        taker.intake.put_nowait(log.push(log.add("message")))
+        await until(lambda: len(taker.taken) == 2)
+        assert sorted(taker.numbers) == [1, 2]
+
+
+async def test_own_messages_of_a_difference_are_kept_for_replies_and_no_handler_sees_them() -> None:
+    log = Log()
+    log.sent()
+    log.add("message")
+    async with taking(log) as taker:
+        await taker.quiet()
+        assert taker.numbers == [2]
+        known = taker.intake.look_back.replies.by_random_id(1)
+        assert known is not None
+        assert (known.id, known.content) == (1, "text 1")
+
+
+async def test_a_message_at_or_below_the_last_finished_of_its_dialog_is_not_taken_again() -> None:
+    log = Log()
+    for _ in range(6):
+        log.add("message")
+    log.add("edit")
+    taker = Taker(log)
+    taker.last = {1: 3, 2: 4}  # dialog 1 has 3 and 6, dialog 2 has 1 and 4
+    taker.dispatcher.start()
+    taker.intake.start(None)
+    task = asyncio.create_task(taker.intake.run())
+    await taker.quiet()
+    assert sorted(taker.numbers) == [2, 5, 6, 7]
+    task.cancel()
+    await taker.dispatcher.stop()
+
+
+async def test_replayed_are_those_that_a_killed_run_may_have_handled() -> None:
+    log = Log()
+    log.add("message")
+    async with taking(log, look_back_until=0) as taker:
+        await taker.quiet()
+        taker.intake.put_nowait(log.push(log.add("message")))
+        await taker.quiet()
+        assert [job.replayed for job in taker.taken] == [True, False]
+
+
+async def test_sends_wait_until_the_difference_has_been_read_past_what_the_last_run_can_have_sent() -> None:
+    log = Log(slice_at=1)
+    for _ in range(3):
+        log.add("message")
+    async with taking(log, look_back_until=FIRST.date + 5) as taker:
+        assert not taker.intake.look_back.done.is_set()
+        await taker.settled()
+        assert taker.intake.look_back.done.is_set()
+        assert [job.replayed for job in taker.taken] == [True, True, True]
+    async with taking(log, look_back_until=FIRST.date - 1) as taker:
+        await taker.quiet()
+        assert [job.replayed for job in taker.taken] == [True, False, False]
+
+
+async def test_a_difference_that_is_too_long_is_counted_as_a_loss_and_the_rest_is_taken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        skipped = [log.add("message") for _ in range(3)]
+        answers = [types.updates.DifferenceTooLong(skipped[-1].pts)]
+        real = log.difference
+
+        def difference(request: Any) -> Any:
+            if answers:
+                log.add("message")
+                return answers.pop()
+            return real(request)
+
+        log.difference = difference  # type: ignore[method-assign] # the model, told to answer otherwise once
+        taker.intake.begin_difference()
+        await taker.quiet()
+        assert taker.numbers == [4]
+        assert taker.lost == ["difference_too_long"]
+        assert "some are lost for good" in caplog.text
+
+
+async def test_a_server_that_finds_its_own_state_too_long_does_not_hold_sends_up_for_ever() -> None:
+    log = Log()
+    taker = Taker(log)
+    log.difference = lambda request: types.updates.DifferenceTooLong(FIRST.pts)  # type: ignore[method-assign] # as above
+    taker.intake.start(10**12)
+    task = asyncio.create_task(taker.intake.run())
+    await taker.settled()
+    assert taker.intake.look_back.done.is_set()
+    task.cancel()
+
+
+async def test_asking_for_what_is_missing_waits_until_it_has_been_taken_in() -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        log.sent()
+        await taker.intake.caught_up()
+        assert taker.intake.look_back.replies.by_random_id(1) is not None
+
+
+async def test_asking_for_what_is_missing_does_not_wait_for_ever_once_nothing_more_is_taken() -> None:
+    log = Log()
+    taker = Taker(log)
+    async with asyncio.timeout(1):
+        await taker.intake.caught_up()
+
+
+async def test_more_than_can_wait_is_left_at_telegram_and_fetched_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(intake, "WAITING_LIMIT", 20)
+    log = Log(slice_at=7)
+    async with taking(log) as taker:
+        await taker.settled()
+        taker.open.clear()
+        for _ in range(500):
+            taker.intake.put_nowait(log.push(log.add("message")))
+        assert taker.dispatcher.waiting == 20
+        await asyncio.sleep(0)
+        taker.open.set()
+        most = 0
+
+        def done() -> bool:
+            nonlocal most
+            most = max(most, taker.dispatcher.waiting)
+            return len(taker.taken) >= 500
+
+        await until(done)
+        assert sorted(taker.numbers) == list(range(1, 501))
+        assert most <= 20 + 7
+        await taker.quiet()
+        assert taker.intake.mark().pts == log.pts  # type: ignore[union-attr]
+    assert caplog.text.count("updates wait; leaving new ones at Telegram") >= 1
+
+
+async def test_what_is_pushed_during_a_difference_does_not_pile_up_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "HELD_LIMIT", 10)
+    log = Log()
+    async with taking(log) as taker:
+        taker.answering.clear()
+        log.add("message")
+        await until(lambda: taker.asked)
+        for _ in range(105):
+            taker.intake.put_nowait(log.push(log.add("message")))
+            assert len(taker.intake._held) <= 10
+        taker.answering.set()
+        await until(lambda: len(taker.taken) >= 106)
+        await taker.quiet()
+        assert sorted(taker.numbers) == list(range(1, 107))
+
+
+async def test_nothing_is_taken_before_the_start_and_after_the_stop() -> None:
+    log = Log()
+    taker = Taker(log)
+    taker.intake.put_nowait(log.push(log.add("message")))
+    assert taker.dispatcher.waiting == 0
+    assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
+    taker.intake.start(None)
+    taker.intake.stop()
+    taker.intake.put_nowait(log.push(log.add("message")))
+    assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
+
+
+async def test_a_stop_ends_the_reading_of_a_difference_and_leaves_the_state_where_it_is() -> None:
+    log = Log(slice_at=1)
+    for _ in range(5):
+        log.add("message")
+    async with taking(log) as taker:
+        taker.answering.clear()
+        await until(lambda: taker.asked)
+        waiting = asyncio.create_task(taker.intake.caught_up())
+        taker.intake.stop()
+        taker.answering.set()
+        assert await taker.dispatcher.drain(PATIENCE)
+        await waiting
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert taker.numbers == []
+        assert len(taker.asked) == 1
+        assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
+
+
+async def test_an_update_that_cannot_be_taken_is_logged_and_asked_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        monkeypatch.setattr(UpdateBox, "take_one", None)
+        taker.intake.put_nowait(log.push(log.add("message")))
+        monkeypatch.undo()
+        await taker.quiet()
+        assert taker.numbers == [1]
+        assert "asking for the difference" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "media", "content"),
+    [
+        (" hi \n", None, "hi"),
+        ("hi", types.MessageMediaPhoto(), "hi"),
+        ("", types.MessageMediaPhoto(), "Photo"),
+        (None, types.InputMediaUploadedPhoto(types.InputFile(1, 1, "", "")), "Photo"),
+        ("", types.InputMediaPhotoExternal("u"), "Photo"),
+        ("  ", types.InputMediaDocument(types.InputDocument(1, 1, b"")), "Document"),
+        ("", None, ""),
+    ],
+)
+def test_a_message_of_ours_is_told_by_its_text_or_the_kind_of_its_media(
+    text: str | None, media: Any, content: str
+) -> None:
+    assert content_of(text, media) == content
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["message", "own", "edit", "deletion", "stop"]),
+        st.sampled_from(["push", "push", "lose", "repeat", "late", "reconnect", "turn"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS, slice_at=st.integers(1, 4), limit=st.sampled_from([3, 10_000]), wait=st.booleans())
+def test_whatever_happens_every_update_is_handled_exactly_once_and_each_dialog_in_order(
+    steps: list[tuple[str, str]], slice_at: int, limit: int, wait: bool
+) -> None:
+    async def run() -> None:
+        log = Log(slice_at=slice_at)
+        late: list[Callable[[], Any]] = []
+        async with taking(log) as taker:
+            if wait:
+                await taker.settled()
+            for kind, fate in steps:
+                if kind == "own":
+                    _, answer = log.sent()
+                    if fate != "lose":
+                        taker.intake.put_nowait(answer)
+                    continue
+                entry = log.add(kind)
+                if fate in ("push", "repeat"):
+                    for _ in range(1 + (fate == "repeat")):
+                        taker.intake.put_nowait(log.push(entry))
+                elif fate == "late":
+                    late.append(lambda entry=entry: log.push(entry))  # type: ignore[misc] # bound early on purpose
+                elif fate == "reconnect":
+                    taker.intake.begin_difference()
+                elif fate == "turn":
+                    await asyncio.sleep(0)
+            for container in reversed(late):
+                taker.intake.put_nowait(container())
+            taker.intake.begin_difference()
+            told = [entry.number for entry in log.entries if entry.kind != "own"]
+            await until(lambda: len(taker.taken) >= len(told))
+            await taker.quiet()
+            assert sorted(taker.numbers) == told
+            mark = taker.intake.mark()
+            assert mark is not None
+            assert (mark.pts, mark.qts) == (log.pts, log.qts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "WAITING_LIMIT", limit)
+        asyncio.run(run())
+
+
+# ---- on the wire --------------------------------------------------------------------------------
+
+
+async def test_after_a_reconnection_what_was_sent_meanwhile_is_answered_within_two_seconds(
+    stage: Stage,
+) -> None:
+    await stage.open(echo)
+    ann = stage.meet()
+    stage.write(ann, "before")
+    await until(lambda: stage.heard(ann) == ["you said before"])
+    stage.faults.refuse(60)
+    stage.faults.drop()
+    stage.write(ann, "while down")
+    await until(lambda: not stage.sandbox.connections)
+    stage.faults.accept()
+    await until(lambda: stage.sandbox.connections)
+    began = time.monotonic()
+    await until(lambda: stage.heard(ann)[1:] == ["you said while down"])
+    assert time.monotonic() - began < 2
+
+
+async def test_a_difference_that_fails_several_times_after_a_reconnection_is_asked_for_again(
+    stage: Stage,
+) -> None:
+    await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.fail("updates.getDifference", 500, "INTERNAL", times=3)
+    stage.faults.lose(1)
+    stage.write(ann, "hello")
+    stage.faults.drop()
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+
+
+async def test_what_happened_in_a_downtime_is_told_by_the_difference(stage: Stage) -> None:
+    ann, bob = stage.meet("Ann"), stage.meet("Bob")
+    told: list[str] = []
+
+    def listen(client: BotClient) -> None:
+        @client.on(events.Raw())  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def note(update: Any) -> None:
+            told.append(type(update).__name__)
+
+    client = await stage.open(listen)
+    stage.write(ann, "one")
+    stage.write(bob, "two")
+    await until(lambda: len(told) == 2)
+    await stage.close(client)
+    told.clear()
+    stage.world.block(ann, stage.account.id)
+    copy = stage.world.accounts[bob].box.get(1)
+    assert copy is not None
+    copy.post.text = "two, edited"
+    stage.world.posts.edited(copy)
+    stage.write(bob, "three")
+    stage.world.posts.delete([copy], revoke=True)
+    stage.world.block(ann, stage.account.id, blocked=False)
+    await stage.open(listen)
+    await until(lambda: len(told) >= 4)
+    assert sorted(told) == [
+        "UpdateBotStopped",
+        "UpdateBotStopped",
+        "UpdateDeleteMessages",
+        "UpdateNewMessage",
+    ]
+
+
+async def test_a_difference_that_is_too_long_is_told_to_whoever_asked_to_know(stage: Stage) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.differences_too_long(True)
+    stage.faults.lose(1)
+    stage.write(ann, "lost")
+    client.intake.begin_difference()
+    await until(lambda: stage.lost == ["difference_too_long"])
+    stage.faults.differences_too_long(False)
+    stage.write(ann, "after")
+    await until(lambda: stage.heard(ann) == ["you said after"])
+
+
+async def test_faults_of_delivery_are_all_made_good(stage: Stage) -> None:
+    await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.slice_differences(3)
+    stage.faults.repeat(3)
+    stage.faults.reorder(4)
+    stage.faults.lose(3)
+    texts = [f"message {number}" for number in range(20)]
+    for text in texts:
+        stage.write(ann, text)
+        await asyncio.sleep(0)
+    await until(lambda: len(stage.heard(ann)) >= 20)
+    assert stage.heard(ann) == [f"you said {text}" for text in texts]
+
+
+async def test_a_difference_that_telegram_refuses_for_good_is_gone_on_without_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(intake, "_PAUSES", (0.001,))
+    client = await stage.open(echo)
+    ann = stage.meet()
+    before = stage.sandbox.calls["updates.getDifference"]
+    stage.faults.fail("updates.getDifference", 400, "PERSISTENT_TIMESTAMP_INVALID", times=100)
+    client.intake.begin_difference()
+    await until(lambda: stage.lost == ["difference_refused"])
+    assert 1 < stage.sandbox.calls["updates.getDifference"] - before < 10
+    assert client.losses == {"difference_refused": 1}
+    assert "Telegram refuses the difference" in caplog.text
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+
+
+async def test_a_channel_0_that_a_server_tells_of_does_not_keep_the_rest_from_being_taken() -> None:
+    log = Log()
+    first = log.add("message")
+    async with taking(log) as taker:
+        nowhere = types.Message(id=1, peer_id=types.PeerChannel(0), date=THEN, message="")
+        for update in (types.UpdateNewChannelMessage(nowhere, 5, 1), types.UpdateChannelTooLong(0)):
+            taker.intake.put_nowait(types.Updates([update], [], [], THEN, 0))
+        taker.intake.put_nowait(log.push(first))
+        await taker.quiet()
+        assert number_of(taker.taken[-1].update) == 1
+        assert functions.updates.GetChannelDifferenceRequest not in map(type, taker.asked)
+        assert 0 not in taker.intake.box.channels()
+
+
+async def test_messages_that_the_bot_sends_with_a_container_for_an_answer_reach_no_handler(
+    stage: Stage,
+) -> None:
+    seen: list[str] = []
+    ann = stage.meet()
+
+    def listen(client: BotClient) -> None:
+        @client.on(events.NewMessage())  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def note(event: Any) -> None:
+            seen.append(event.raw_text)
+            if event.raw_text == "forward":
+                await event.forward_to(ann)
+
+    client = await stage.open(listen)
+    number = stage.write(ann, "forward")
+    await until(lambda: stage.heard(ann) == ["forward"])
+    stage.write(ann, "after")
+    await until(lambda: "after" in seen)
+    assert seen == ["forward", "after"]
+    assert stage.finished[0] == (ann, number)
+    assert isinstance(await client(functions.updates.GetStateRequest()), types.updates.State)

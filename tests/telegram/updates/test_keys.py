@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from telethon.tl import types
+
+from tgbot.telegram.updates.keys import channel_of, dialog_of, marked, message_of, name_of
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+ANN, GROUP, CHANNEL = types.PeerUser(2**40), types.PeerChat(8), types.PeerChannel(9)
+MARKED_CHANNEL = -1_000_000_000_009
+
+
+def message(peer: Any, number: int = 5, **fields: Any) -> Any:
+    return types.Message(id=number, peer_id=peer, date=THEN, message="x", **fields)
+
+
+def new(peer: Any) -> Any:
+    kind = types.UpdateNewChannelMessage if peer is CHANNEL else types.UpdateNewMessage
+    return kind(message(peer), 7, 1)
+
+
+def edit(peer: Any, at: datetime | None = THEN) -> Any:
+    kind = types.UpdateEditChannelMessage if peer is CHANNEL else types.UpdateEditMessage
+    return kind(message(peer, edit_date=at), 8, 1)
+
+
+JOIN = types.UpdateBotChatInviteRequester(
+    CHANNEL, THEN, 2**40, "", types.ChatInvitePublicJoinRequests(), qts=3
+)
+STOPPED = types.UpdateBotStopped(2**40, THEN, True, 4)
+PRESSED = types.UpdateBotCallbackQuery(1, 2**40, ANN, 5, 6)
+SHORT = types.UpdateShortMessage(5, 2**40, "x", 7, 1, THEN)
+SHORT_CHAT = types.UpdateShortChatMessage(5, 2**40, 8, "x", 7, 1, THEN)
+DELETED = types.UpdateDeleteMessages([5], 9, 1)
+DELETED_IN_CHANNEL = types.UpdateDeleteChannelMessages(9, [5], 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("peer", "number"), [(ANN, 2**40), (GROUP, -8), (CHANNEL, MARKED_CHANNEL), (None, 0)]
+)
+def test_a_marked_id_tells_users_groups_and_channels_apart(peer: Any, number: int) -> None:
+    assert marked(peer) == number
+
+
+@pytest.mark.parametrize(
+    ("update", "dialog"),
+    [
+        (new(ANN), 2**40),
+        (edit(ANN), 2**40),
+        (new(GROUP), -8),
+        (new(CHANNEL), MARKED_CHANNEL),
+        (edit(CHANNEL), MARKED_CHANNEL),
+        (SHORT, 2**40),
+        (SHORT_CHAT, -8),
+        (STOPPED, 2**40),
+        (PRESSED, 2**40),
+        (types.UpdateBotCallbackQuery(1, 2**40, GROUP, 5, 6), -8),
+        (JOIN, 2**40),
+        (types.UpdateUserName(2**40, "A", "", []), 2**40),
+        (DELETED_IN_CHANNEL, MARKED_CHANNEL),
+        (types.UpdateChatParticipants(types.ChatParticipantsForbidden(8)), 0),
+        (DELETED, 0),
+        (types.UpdateConfig(), 0),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, int) else str(value),
+)
+def test_an_update_belongs_to_the_private_user_where_there_is_one_else_to_the_chat(
+    update: Any, dialog: int
+) -> None:
+    assert dialog_of(update) == dialog
+
+
+@pytest.mark.parametrize(
+    ("update", "name"),
+    [
+        (new(ANN), f"m{2**40}:5"),
+        (SHORT, f"m{2**40}:5"),
+        (SHORT_CHAT, "m-8:5"),
+        (new(CHANNEL), f"m{MARKED_CHANNEL}:5"),
+        (edit(ANN), f"e{2**40}:5:{int(THEN.timestamp())}"),
+        (edit(ANN, None), f"e{2**40}:5:0"),
+        (STOPPED, "q4"),
+        (JOIN, "q3"),
+        (DELETED, "p0:9"),
+        (DELETED_IN_CHANNEL, f"p{MARKED_CHANNEL}:9"),
+        (PRESSED, None),
+        (types.UpdateUserName(2**40, "A", "", []), None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_an_update_has_a_name_for_good_if_telegram_keeps_it(update: Any, name: str | None) -> None:
+    assert name_of(update) == name
+
+
+def test_a_message_is_called_the_same_live_and_in_a_difference() -> None:
+    assert name_of(types.UpdateNewMessage(message(ANN), 0, 0)) == name_of(new(ANN))
+
+
+def test_only_new_messages_bring_a_message() -> None:
+    assert message_of(new(ANN)).id == 5
+    assert message_of(edit(ANN)) is None
+    assert message_of(STOPPED) is None
+
+
+@pytest.mark.parametrize(
+    ("update", "channel"),
+    [(new(CHANNEL), 9), (edit(CHANNEL), 9), (DELETED_IN_CHANNEL, 9), (new(ANN), None), (STOPPED, None)],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_channels_updates_move_its_own_pts(update: Any, channel: int | None) -> None:
+    assert channel_of(update) == channel

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import time
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from telethon.crypto import AuthKey
+from telethon.tl import functions
+
+from tests.telegram.conftest import PATIENCE, Stage, echo, until
+from tgbot.telegram import BotClient
+from tgbot.telegram import client as bot
+from tgbot.telegram.wire import link as connection
+from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Loggers(dict[str, logging.Logger]):
+    """What Telethon's parts take their loggers from."""
+
+    def __missing__(self, name: str) -> logging.Logger:
+        return logging.getLogger(name)
+
+
+class Listener:
+    """A server that knows nothing of MTProto: it accepts, and does with each connection as it was told."""
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        #: When each connection came.
+        self.came: list[float] = []
+        self.port = 0
+        self.left = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.came.append(time.monotonic())
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
+            self.left.set()
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[[Serve], Awaitable[Listener]]]:
+    """`await listen(serve)` is a listener on loopback; all are closed in the end."""
+    servers: list[asyncio.Server] = []
+
+    async def listen(serve: Serve) -> Listener:
+        listener = Listener(serve)
+        server = await asyncio.start_server(listener, "127.0.0.1", 0)
+        servers.append(server)
+        listener.port = server.sockets[0].getsockname()[1]
+        return listener
+
+    yield listen
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+class Link:
+    """A BotSender, and what it told."""
+
+    def __init__(self, *, key: bool = True) -> None:
+        self.told: list[str] = []
+        self.sender = BotSender(
+            AuthKey(bytes(range(256))) if key else None,
+            loggers=Loggers(),
+            retries=-1,
+            auto_reconnect=True,
+            connect_timeout=PATIENCE,
+            updates_queue=asyncio.Queue(),
+            on_down=lambda: self.told.append("down"),
+            on_up=lambda: self.told.append("up"),
+            on_lost=lambda: self.told.append("lost"),
+        )
+
+    async def connect(self, port: int) -> None:
+        await self.sender.connect(BotConnection("127.0.0.1", port, 2, loggers=Loggers()))
+
+
+@pytest.fixture
+async def make_link() -> AsyncIterator[Callable[..., Link]]:
+    """Makes links, and disconnects all of them in the end."""
+    made: list[Link] = []
+
+    def make(**options: Any) -> Link:
+        made.append(Link(**options))
+        return made[-1]
+
+    yield make
+    for link in made:
+        await link.sender.disconnect()
+
+
+def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
+    return sum(words in message for message in caplog.messages)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts of 20 ms, and never more than 80."""
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(connection, "LONGEST_PAUSE", 0.08)
+
+
+# ---- attempts --------------------------------------------------------------------------------------
+
+
+def test_pauses_between_attempts_grow_up_to_ten_seconds_and_no_further() -> None:
+    sender = Link().sender
+    pauses = [sender._delay for _ in range(2000)]
+    assert pauses[:7] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    assert set(pauses[6:]) == {LONGEST_PAUSE}
+
+
+async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Closes as soon as somebody came."""
+
+
+async def swallows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads until the other side leaves, and never answers."""
+    while await reader.read(65536):
+        pass
+
+
+def answers(packet: bytes) -> Serve:
+    """A server that says one thing, whatever it is asked."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(packet)
+        await writer.drain()
+
+    return answer
+
+
+def packet(content: bytes, *, wrong: int = 0) -> bytes:
+    """A packet of the full transport."""
+    head = struct.pack("<ii", len(content) + 12, 0) + content
+    return head + struct.pack("<I", zlib.crc32(head) ^ wrong)
+
+
+TOO_MANY = packet(struct.pack("<i", -429))
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    ("serve", "key"),
+    [
+        pytest.param(closes, True, id="closed"),
+        pytest.param(closes, False, id="closed before there is an auth key"),
+        pytest.param(answers(b"\0" * 5), False, id="closed within a packet"),
+        pytest.param(answers(TOO_MANY), False, id="too many connections"),
+        pytest.param(answers(packet(bytes(16), wrong=1)), False, id="wrong checksum"),
+    ],
+)
+async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_any_other(
+    listen: Callable[[Serve], Awaitable[Listener]],
+    make_link: Callable[..., Link],
+    caplog: pytest.LogCaptureFixture,
+    serve: Serve,
+    key: bool,
+) -> None:
+    listener = await listen(serve)
+    link = make_link(key=key)
+    connecting = asyncio.create_task(link.connect(listener.port))
+    await until(lambda: len(listener.came) > 6 or (connecting.done() and not key))
+    assert len(listener.came) > 6, f"it gave up: {connecting.exception()!r}"
+    pauses = [later - earlier for earlier, later in pairwise(listener.came)]
+    assert all(
+        pause >= least * 0.9 for pause, least in zip(pauses, (0.02, 0.04, 0.08, 0.08, 0.08), strict=False)
+    )
+    assert said(caplog, "no connection to 127.0.0.1") == 1
+    assert said(caplog, "connected to") == 0
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+    connecting.cancel()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    for outages in (1, 2):
+        await stage.sandbox.stop()
+        await until(lambda: client._sender._failures >= 5)
+        assert said(caplog, "no connection to") == outages
+        assert said(caplog, "connected to") == outages - 1
+        await stage.sandbox.start()
+        stage.write(ann, "hello")
+        await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
+        assert said(caplog, "connected to") == outages
+    loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.name for record in loud] == ["tgbot.telegram.wire.link"] * 4
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    await stage.sandbox.stop()
+    await until(lambda: client._sender._failures >= 5)
+    await stage.sandbox.start()
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann))
+    assert client._sender._failures == 0
+
+
+async def test_a_connection_that_was_cut_once_is_made_again_without_a_word_and_without_a_pause(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 3600.0)
+    await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.drop()
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_who_wants_to_know_is_told_when_the_link_comes_and_goes(
+    listen: Callable[[Serve], Awaitable[Listener]], make_link: Callable[..., Link]
+) -> None:
+    listener = await listen(swallows)
+    link = make_link()
+    await link.connect(listener.port)
+    assert link.told == ["up"]
+    link.sender._start_reconnect(None)
+    assert link.told == ["up", "down"]
+    await link.sender.disconnect()
+    assert link.told[2:] == ["down", "lost"]
+
+
+# ---- dead links ------------------------------------------------------------------------------------
+
+
+async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_seconds(stage: Stage) -> None:
+    client = await stage.open()
+    sock = client._sender._connection._writer.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    idle, every, count = (
+        sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+    )
+    assert idle + every * count <= 11
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_DEAD_AFTER_MS", 300)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        link = BotConnection("127.0.0.1", deaf.getsockname()[1], 2, loggers=Loggers())
+        await link.connect(timeout=PATIENCE)
+        await link.send(bytes(4_000_000))
+        with pytest.raises(OSError, match="timed out"):
+            async with asyncio.timeout(PATIENCE):
+                await link.recv()
+        await link.disconnect()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
+    listen: Callable[[Serve], Awaitable[Listener]], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot, "_PING_EVERY", 0.3)
+    deaf = asyncio.Event()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection(stage.sandbox.host, port)
+        before = not deaf.is_set()
+
+        async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            with suppress(ConnectionError):
+                while part := await source.read(65536):
+                    if not (before and deaf.is_set()):
+                        target.write(part)
+            target.close()
+
+        async with asyncio.TaskGroup() as both:
+            both.create_task(pass_on(reader, ours))
+            both.create_task(pass_on(theirs, writer))
+
+    port = stage.sandbox.port
+    listener = await listen(relay)
+    monkeypatch.setattr(stage.sandbox, "port", listener.port)
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.write(ann, "one")
+    await until(lambda: stage.heard(ann) == ["you said one"])
+    connections = len(listener.came)
+    deaf.set()
+    stage.write(ann, "two")
+    await until(lambda: stage.heard(ann)[1:] == ["you said two"])
+    assert len(listener.came) > connections
+    assert not client.failed.done()
+
+
+# ---- who we are ----------------------------------------------------------------------------------
+
+
+def sent_by(client: BotClient) -> list[Any]:
+    """The requests that the client hands to its link from now on."""
+    sent: list[Any] = []
+    send = client._sender.send
+
+    def noted(request: Any, ordered: bool = False) -> Any:
+        sent.append(request)
+        return send(request, ordered=ordered)
+
+    client._sender.send = noted
+    return sent
+
+
+async def test_after_a_reconnection_the_first_request_tells_who_we_are_and_only_that_one(
+    stage: Stage,
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    sent = sent_by(client)
+    await client.get_me()
+    assert not isinstance(sent.pop(), functions.InvokeWithLayerRequest)
+    stage.faults.drop()
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    first, *others = [request for request in sent if not isinstance(request, functions.PingRequest)]
+    assert isinstance(first, functions.InvokeWithLayerRequest)
+    assert isinstance(first.query, functions.InitConnectionRequest)
+    assert first.query.api_id == client.api_id
+    assert isinstance(first.query.query, functions.updates.GetDifferenceRequest)
+    assert not [request for request in others if isinstance(request, functions.InvokeWithLayerRequest)]
+
+
+async def test_a_request_that_telegram_refuses_for_not_knowing_us_goes_out_with_who_we_are(
+    stage: Stage,
+) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    sent = sent_by(client)
+    stage.faults.fail("messages.sendMessage", 400, "CONNECTION_NOT_INITED")
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    assert stage.heard(ann) == ["you said hello"]
+    refused, told = sent
+    assert isinstance(refused, functions.messages.SendMessageRequest)
+    assert isinstance(told, functions.InvokeWithLayerRequest)
+    assert told.query.query is refused
+    assert client.handler_errors == 0
+
+
+# ---- uvloop ----------------------------------------------------------------------------------------
+
+
+def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def send_too_late() -> BaseException | None:
+        listener = Listener(swallows)
+        server = await asyncio.start_server(listener, "127.0.0.1", 0)
+        link = BotConnection("127.0.0.1", server.sockets[0].getsockname()[1], 2, loggers=Loggers())
+        await link.connect(timeout=PATIENCE)
+        link._writer.close()
+        await link._writer.wait_closed()
+        error: BaseException | None = None
+        try:
+            link._send(bytes(4))
+        except Exception as raised:
+            error = raised
+        await link.disconnect()
+        await listener.left.wait()
+        server.close()
+        await server.wait_closed()
+        return error
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert isinstance(runner.run(send_too_late()), ConnectionResetError)

@@ -1,0 +1,1 @@
+"""The configuration: config.toml, secrets.toml and the environment as checked, frozen values."""

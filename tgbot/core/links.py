@@ -1,0 +1,366 @@
+"""Telegram links, start payloads and commands: parse and build. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
+
+from tgbot.core.errors import LinkError
+
+#: The longest start payload; apps drop a longer one silently.
+PAYLOAD_LENGTH: Final = 64
+#: Rights that a link may ask for when it adds the bot as an administrator.
+ADMIN_RIGHTS: Final = frozenset(
+    (
+        *("change_info", "delete_messages", "restrict_members", "invite_users", "pin_messages", "anonymous"),
+        *("post_messages", "edit_messages", "post_stories", "edit_stories", "delete_stories", "manage_chat"),
+        *("manage_topics", "manage_video_chats", "manage_direct_messages", "promote_members"),
+    )
+)
+
+_USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
+_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_INVITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID: Final = re.compile(r"-?[0-9]{1,19}")
+_COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
+_WEB: Final = re.compile(
+    r"(?:https?://)?((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog))(?=[/?#]|$)", re.I
+)
+_APP: Final = re.compile(r"tg:(?://)?", re.IGNORECASE)
+#: First parts of a t.me path that are no username.
+_RESERVED: Final = re.compile(
+    r"a|add(emoji|list|stickers|theme)|auction|bg|boost|call|confirmphone|contact|folder|giftcode|invoice|iv"
+    r"|joinchat|k|login|m|msg|nft|proxy|resolve|setlanguage|share|socks|stargift|web|z",
+    re.IGNORECASE,
+)
+_SIGNATURE_BYTES: Final = 8
+_PLAIN: Final = b"\x01"
+_SIGNED: Final = b"\x02"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom or what a link means: a username, an id, or an invitation; and what to do there."""
+
+    username: str | None = None
+    #: A user id, or the marked id of a chat (negative).
+    id: int | None = None
+    invite: str | None = None
+    #: The message of a link to one.
+    post: int | None = None
+    #: The payload of a start link, "" for a start without one.
+    start: str | None = None
+    #: The payload of a link that adds the bot to a group, "" for none.
+    group: str | None = None
+    #: The link adds the bot to a channel.
+    channel: bool = False
+    #: The rights asked for then.
+    admin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`/name@mention args`; the name is in lower case, the arguments are as they were."""
+
+    name: str
+    args: str
+    mention: str | None
+    #: No other bot is mentioned.
+    addressed_to_us: bool
+
+
+def parse(text: str) -> Target:
+    """What a person means by a t.me or tg:// link, @name, bare name or id; LinkError if nothing."""
+    what = text.strip()
+    if _ID.fullmatch(what):
+        return Target(id=_int(what, text))
+    if web := _WEB.match(what):
+        return _parse_web(web[1].lower(), what[web.end() :], text)
+    if app := _APP.match(what):
+        return _parse_app(what[app.end() :], text)
+    name = what.removeprefix("@")
+    if _USERNAME.fullmatch(name):
+        return Target(username=name)
+    raise LinkError(_shown(text), "not an @name, an id or a link to t.me or tg://")
+
+
+def build(target: Target, *, app: bool = False) -> str:
+    """The link for what `parse` gave: for a browser, or for the app (tg://) directly."""
+    path, query = "", []
+    if target.username is not None:
+        path = check_username(target.username)
+        query = _start_query(target)
+        if target.post is not None:
+            return _post(f"domain={path}", path, target.post, app)
+    elif target.invite is not None:
+        if not _INVITE.fullmatch(target.invite) or target.invite.isdigit():
+            raise LinkError(_shown(target.invite), "not an invitation")
+        return f"tg://join?invite={target.invite}" if app else f"https://t.me/+{target.invite}"
+    elif target.id is not None and target.id > 0:
+        return f"tg://user?id={target.id}"
+    elif target.id is not None and target.id < -(10**12) and target.post is not None:
+        channel = -target.id - 10**12
+        return _post(f"channel={channel}", f"c/{channel}", target.post, app, private=True)
+    else:
+        raise LinkError("this target", "there is no link without a name, an invitation or a user id")
+    if app:
+        return "tg://resolve?" + "&".join([f"domain={path}", *query])
+    return f"https://t.me/{path}" + ("?" + "&".join(query) if query else "")
+
+
+def start_link(bot: str, payload: str = "", *, app: bool = False) -> str:
+    """The link whose button sends `/start payload` to the bot."""
+    return build(Target(username=bot, start=payload or None), app=app)
+
+
+def group_link(bot: str, payload: str = "", admin: tuple[str, ...] = (), *, app: bool = False) -> str:
+    """The link that adds the bot to a group, which sends `/start@bot payload` there."""
+    return build(Target(username=bot, group=payload, admin=admin), app=app)
+
+
+def channel_link(bot: str, admin: tuple[str, ...], *, app: bool = False) -> str:
+    """The link that adds the bot to a channel, where it can only be an administrator; no payload is sent."""
+    return build(Target(username=bot, channel=True, admin=admin), app=app)
+
+
+def check_username(name: str) -> str:
+    """The name, if it can be one (without @); LinkError else."""
+    if not _USERNAME.fullmatch(name):
+        raise LinkError(_shown(name), "a username is 3 to 32 letters, digits and _, and begins with a letter")
+    return name
+
+
+def check_payload(payload: str) -> str:
+    """The payload, if apps pass it on; LinkError else."""
+    if len(payload) > PAYLOAD_LENGTH:
+        raise LinkError(
+            "start payload", f"{len(payload)} characters, and apps drop more than {PAYLOAD_LENGTH}"
+        )
+    if not _PAYLOAD.fullmatch(payload):
+        raise LinkError("start payload", "only A-Z a-z 0-9 _ - are passed on, and at least one of them")
+    return payload
+
+
+def pack(*values: int | str, key: bytes | None = None) -> str:
+    """Put small values into a start payload; with a key nobody without it can make or change one.
+
+    64 characters hold 47 bytes of values (39 when signed): a small number takes one or two, a text its bytes
+    and one or two. The values can be read by everyone. LinkError if they do not fit.
+    """
+    body = b"".join(_packed(value) for value in values)
+    whole = _PLAIN + body if key is None else _SIGNED + body + _signature(_SIGNED + body, key)
+    payload = base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+    if len(payload) > PAYLOAD_LENGTH:
+        raise LinkError("start payload", f"the values take {len(payload)} characters of {PAYLOAD_LENGTH}")
+    return payload
+
+
+def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
+    """The values that `pack` was given; LinkError for anything else and for another key's signature."""
+    check_payload(payload)
+    try:
+        whole = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    except ValueError as error:
+        raise LinkError("start payload", "not made by pack") from error
+    if key is not None:
+        body, signature = whole[:-_SIGNATURE_BYTES], whole[-_SIGNATURE_BYTES:]
+        if not body.startswith(_SIGNED) or not hmac.compare_digest(signature, _signature(body, key)):
+            raise LinkError("start payload", "it is not signed by this bot")
+    else:
+        body = whole
+        if not body.startswith(_PLAIN):
+            raise LinkError("start payload", "not made by pack, or signed")
+    values: list[int | str] = []
+    at = 1
+    while at < len(body):
+        value, at = _unpacked(body, at)
+        values.append(value)
+    if pack(*values, key=key) != payload:  # one spelling only, in base64 and in the values
+        raise LinkError("start payload", "not made by pack")
+    return tuple(values)
+
+
+def signing_key(bot_token: str) -> bytes:
+    """The key for `pack` and `unpack` that a bot's token gives: the same each time, another for each token.
+
+    Nobody can tell the token from the key, which serves start payloads and nothing else; a new token makes
+    what was signed before void.
+    """
+    return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
+
+
+def parse_command(text: str, bot_username: str | None) -> Command | None:
+    """The command that a message is, None if it is none; `/cmd@otherbot` is one that is not ours."""
+    match = _COMMAND.fullmatch(text)
+    if match is None:
+        return None
+    name, mention, args = match.groups()
+    ours = mention is None or (bot_username is not None and mention.lower() == bot_username.lower())
+    return Command(name.lower(), (args or "").rstrip(), mention, ours)
+
+
+def _parse_web(host: str, rest: str, text: str) -> Target:
+    path, query = _split(rest)
+    parts = [unquote(part) for part in path.split("/") if part]
+    if host.endswith(".t.me") and host != "www.t.me":
+        parts.insert(0, host.removesuffix(".t.me"))
+    elif parts[:1] == ["s"]:
+        del parts[0]
+    if not parts:
+        raise LinkError(_shown(text), "the link names nobody")
+    first, *more = parts
+    if first.startswith("@"):
+        first = first[1:]
+    if first.startswith("+") or first.lower() == "joinchat":
+        invite = first[1:] if first.startswith("+") else "".join(more[:1])
+        return _invite(invite, text)
+    if first == "c" and len(more) >= 2 and more[0].isascii() and more[0].isdigit() and len(more[0]) <= 15:
+        return Target(id=-(10**12) - int(more[0]), post=_number(more[-1], text))
+    if _RESERVED.fullmatch(first) or not _USERNAME.fullmatch(first):
+        raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+    if more and more[-1].isascii() and more[-1].isdigit():
+        return Target(username=first, post=_number(more[-1], text))
+    return _with_start(Target(username=first), query, text)
+
+
+def _parse_app(rest: str, text: str) -> Target:
+    action, query = _split(rest)
+    action = action.strip("/").lower()
+    if action == "resolve" and "domain" in query:
+        name = query["domain"]
+        if not _USERNAME.fullmatch(name):
+            raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+        if "post" in query:
+            return Target(username=name, post=_number(query["post"], text))
+        return _with_start(Target(username=name), query, text)
+    if action == "privatepost" and len(query.get("channel", "")) <= 15:
+        channel = _number(query.get("channel", ""), text)
+        return Target(id=-(10**12) - channel, post=_number(query.get("post", ""), text))
+    if action == "join":
+        return _invite(query.get("invite", ""), text)
+    for form, key in (("user", "id"), ("openmessage", "user_id")):
+        if action == form and _ID.fullmatch(query.get(key, "")):
+            return Target(id=_int(query[key], text))
+    raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+
+
+def _with_start(target: Target, query: dict[str, str], text: str) -> Target:
+    admin = tuple(right for right in query.get("admin", "").split("+") if right)
+    name = target.username
+    if "start" in query:
+        return Target(username=name, start=query["start"] and check_payload(query["start"]))
+    if "startgroup" in query:
+        payload = query["startgroup"]
+        return Target(username=name, group=payload and check_payload(payload), admin=_rights(admin))
+    if "startchannel" in query:
+        return Target(username=name, channel=True, admin=_rights(admin))
+    return target
+
+
+def _start_query(target: Target) -> list[str]:
+    if target.start is not None:
+        return ["start=" + (target.start and check_payload(target.start))]
+    query = []
+    if target.group is not None:
+        query.append("startgroup=" + (target.group and check_payload(target.group)))
+    elif target.channel:
+        query.append("startchannel")
+    if query and target.admin:
+        query.append("admin=" + quote("+".join(_rights(target.admin)), safe="+"))
+    return query
+
+
+def _rights(rights: tuple[str, ...]) -> tuple[str, ...]:
+    for right in rights:
+        if right not in ADMIN_RIGHTS:
+            raise LinkError(
+                _shown(right), "no right of an administrator; there are " + " ".join(sorted(ADMIN_RIGHTS))
+            )
+    return rights
+
+
+def _post(query: str, path: str, post: int, app: bool, *, private: bool = False) -> str:
+    if app:
+        return f"tg://{'privatepost' if private else 'resolve'}?{query}&post={post}"
+    return f"https://t.me/{path}/{post}"
+
+
+def _invite(invite: str, text: str) -> Target:
+    if not _INVITE.fullmatch(invite) or invite.isdigit():
+        raise LinkError(_shown(text), "no invitation (a link with a phone number is not looked up)")
+    return Target(invite=invite)
+
+
+def _split(rest: str) -> tuple[str, dict[str, str]]:
+    # Not parse_qs: in these links "+" is itself.
+    path, _, query = rest.partition("#")[0].partition("?")
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return path, {unquote(key): unquote(value) for key, _, value in pairs}
+
+
+def _int(number: str, text: str) -> int:
+    if -(2**63) <= int(number) < 2**63 and int(number):
+        return int(number)
+    raise LinkError(_shown(text), "no id: ids are 64-bit numbers and not 0")
+
+
+def _number(number: str, text: str) -> int:
+    if number.isascii() and number.isdigit() and len(number) <= 15 and int(number):
+        return int(number)
+    raise LinkError(_shown(text), "the link names no message")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")
+
+
+def _signature(body: bytes, key: bytes) -> bytes:
+    return hmac.new(key, b"tgbot start payload\0" + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+
+
+def _packed(value: int | str) -> bytes:
+    # The two low bits of the leading number: 0 a number, 1 a negative one, 2 a text of that many bytes.
+    if isinstance(value, str):
+        try:
+            text = value.encode()
+        except UnicodeEncodeError as error:
+            raise LinkError("start payload", "a text that is not Unicode") from error
+        return _varint(len(text) << 2 | 2) + text
+    return _varint(value << 2 if value >= 0 else -value - 1 << 2 | 1)
+
+
+def _varint(number: int) -> bytes:
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
+def _unpacked(body: bytes, at: int) -> tuple[int | str, int]:
+    number = shift = 0
+    while True:
+        if at >= len(body):
+            raise LinkError("start payload", "it ends too early")
+        byte = body[at]
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            break
+    tag, number = number & 3, number >> 2
+    if tag == 0:
+        return number, at
+    if tag == 1:
+        return -number - 1, at
+    try:
+        if tag == 2 and at + number <= len(body):
+            return body[at : at + number].decode(), at + number
+    except UnicodeDecodeError as error:
+        raise LinkError("start payload", "not made by pack") from error
+    raise LinkError("start payload", "it ends too early")

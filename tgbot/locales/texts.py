@@ -1,0 +1,149 @@
+"""The texts of the bot in each language: Fluent bundles, the choice of a language, and what stands in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fluent.runtime import FluentBundle, FluentResource
+
+from tgbot.core.errors import TextError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+#: The language of whoever named none, and of every text that a language lacks.
+FALLBACK: Final = "en"
+
+_log = logging.getLogger(__name__)
+
+
+class Texts:
+    """All texts by language and message id, read once from `<language>.ftl` files.
+
+    A text is a user's to read and nobody's to trust: whoever puts a text into markup escapes its arguments.
+    """
+
+    def __init__(self, sources: Iterable[Path | Traversable]) -> None:
+        """Read every .ftl file; of the same text in two files of one language the later one holds."""
+        self._bundles: dict[str, Any] = {}
+        #: Language → message id → pattern, as parsed.
+        self._patterns: dict[str, dict[str, Any]] = {}
+        #: Texts that are only strings and arguments, cut: pieces, and the arguments between them. Fluent's
+        #: resolver takes 14 µs for a greeting, joining takes one, and every dialog begins with one.
+        self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
+        #: Asked-for code → languages to look in; bounded by the codes that clients can name.
+        self._chains: dict[str, tuple[str, ...]] = {}
+        for source in sources:
+            self._read(source)
+        if FALLBACK not in self._bundles:
+            raise TextError("the bot", f"there is no {FALLBACK}.ftl")
+
+    @classmethod
+    def load(cls, extra: Path | None = None) -> Texts:
+        """The bot's own texts, and over them those of a directory, which may add languages."""
+        sources = list(_ftl(files("tgbot").joinpath("locales")))
+        if extra is not None:
+            if not extra.is_dir():
+                raise TextError(extra, "there is no such directory")
+            sources += _ftl(extra)
+        return cls(sources)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages there are texts in, the fallback first."""
+        return (FALLBACK, *sorted(self._bundles.keys() - {FALLBACK}))
+
+    def choose(self, code: str | None) -> str:
+        """The language for somebody whose app names this code: that one, its base language, or English."""
+        return self._chain(code)[0]
+
+    def render(self, language: str | None, message_id: str, **args: str | int | float) -> str:
+        """The text in that language or, where it is missing, in the next best; TextError if in none.
+
+        Any language code will do. An argument that is missing is logged and shown by its name.
+        """
+        for name in self._chain(language):
+            key = name, message_id
+            if key not in self._pieces:
+                if message_id not in self._patterns[name]:
+                    continue
+                self._pieces[key] = self._cut(name, message_id)
+            if (cut := self._pieces[key]) is not None:
+                pieces, names = cut
+                values = [args.get(argument) for argument in names]
+                if all(isinstance(value, str) for value in values):
+                    return "".join(chain.from_iterable(zip(pieces, (*values, ""), strict=True)))  # type: ignore[arg-type]  # all are str
+            bundle = self._bundles[name]
+            text, errors = bundle.format_pattern(bundle.get_message(message_id).value, args)
+            for error in errors:
+                _log.error("text %s in %s: %s", message_id, name, error)
+            return str(text)
+        where = " and ".join(f"{name}.ftl" for name in self._chain(language))
+        raise TextError(where, f"there is no text {message_id}")
+
+    def _cut(self, language: str, message_id: str, depth: int = 0) -> tuple[list[str], list[str]] | None:
+        """The text as pieces with one argument between each two; None if it takes more than joining."""
+        pieces, names = [""], []
+        # The classes by name: their package is fluent.runtime's to depend on, not ours.
+        for element in self._patterns[language][message_id].elements:
+            expression = getattr(element, "expression", element)
+            match type(expression).__name__:
+                case "TextElement":
+                    pieces[-1] += expression.value
+                case "VariableReference":
+                    names.append(expression.id.name)
+                    pieces.append("")
+                case "MessageReference" if expression.attribute is None and depth < 5:
+                    known = expression.id.name in self._patterns[language]
+                    inner = self._cut(language, expression.id.name, depth + 1) if known else None
+                    if inner is None:
+                        return None
+                    pieces[-1:] = [pieces[-1] + inner[0][0], *inner[0][1:]]
+                    names += inner[1]
+                case _:
+                    return None
+        return pieces, names
+
+    def _chain(self, code: str | None) -> tuple[str, ...]:
+        code = (code or FALLBACK)[:32]
+        languages = self._chains.get(code)
+        if languages is None:
+            parts = code.replace("_", "-").lower().split("-")
+            wanted = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
+            known = {language.lower(): language for language in self._bundles}
+            found = [known[name] for name in wanted if name in known]
+            languages = tuple(dict.fromkeys([*found, FALLBACK]))
+            if len(self._chains) < 1000:  # the code is a stranger's to choose
+                self._chains[code] = languages
+        return languages
+
+    def _read(self, source: Path | Traversable) -> None:
+        language = source.name.removesuffix(".ftl").replace("_", "-")
+        try:
+            resource = FluentResource(source.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise TextError(str(source), f"it cannot be read: {error}") from error
+        for entry in resource.body:
+            if type(entry).__name__ == "Junk":
+                line = entry.content.strip().partition("\n")[0]
+                raise TextError(str(source), f"not Fluent: {line!r}")
+            if type(entry).__name__ == "Message" and entry.value is not None:
+                self._patterns.setdefault(language, {})[entry.id.name] = entry.value
+        bundle = self._bundles.get(language)
+        if bundle is None:
+            try:
+                bundle = FluentBundle([language], use_isolating=False)
+            except ValueError as error:
+                raise TextError(str(source), f"{language!r} is no language") from error
+            self._bundles[language] = bundle
+            self._patterns.setdefault(language, {})
+        bundle.add_resource(resource, allow_overrides=True)
+
+
+def _ftl(directory: Path | Traversable) -> Iterator[Path | Traversable]:
+    yield from sorted((f for f in directory.iterdir() if f.name.endswith(".ftl")), key=lambda f: f.name)

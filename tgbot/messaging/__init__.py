@@ -1,0 +1,1 @@
+"""What the bot sends of its own accord, and whom it finds by name."""

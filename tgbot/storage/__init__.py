@@ -1,1 +1,0 @@
-"""Stores: each implements the Protocols that stand beside their users."""

@@ -1,0 +1,1 @@
+"""What the bot must not lose: peers, update state and users."""

@@ -1,0 +1,153 @@
+"""A registry file as a whole: made, looked at, upgraded, and its errors in this program's words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from tgbot.core.errors import (
+    RegistryDamagedError,
+    RegistryTooNewError,
+    RegistryTooOldError,
+    StorageFailedError,
+    StorageFullError,
+)
+
+#: The schema this program writes.
+SCHEMA: Final = 1
+#: Steps to it: schema → what makes the next one of it, inside a transaction. A step that changes which access
+#: users are stored under deletes `counts` from meta: they are counted anew then.
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = MappingProxyType({})
+
+#: Sets one key of meta.
+NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
+
+_TABLES: Final = (
+    # The first as sqlitedict makes it. The index is on the number in the key: ids in order, without a scan.
+    'CREATE TABLE "users" (key TEXT PRIMARY KEY, value BLOB)',
+    "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+_LEAST_ROOM: Final = 64 * 1024
+
+
+def connect(path: Path, mode: str = "ro") -> sqlite3.Connection:
+    """Open the file with SQLite, which makes none."""
+    # Through SQLite only: to open and close the file otherwise drops the locks that this process has on it.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
+
+
+def files(path: Path) -> list[Path]:
+    """The file and those that SQLite keeps beside it."""
+    return [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say about the file into this program's errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _room(path) < _LEAST_ROOM):
+            raise StorageFullError(path) from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise RegistryDamagedError(path, str(error)) from error
+        raise StorageFailedError(path, str(error)) from error
+    except OSError as error:
+        raise StorageFailedError(path, error.strerror or type(error).__name__) from error
+
+
+def _room(path: Path) -> int:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return _LEAST_ROOM
+    return disk.f_bavail * disk.f_frsize
+
+
+def schema_of(path: Path) -> int:
+    """The schema of an existing file, which is not changed by looking."""
+    if path.stat().st_size == 0:
+        # A new file appears under its name with everything in it, so an empty one was cut off.
+        raise RegistryDamagedError(path, "the file is empty")
+    with closing(connect(path)) as connection:
+        try:
+            connection.execute("SELECT key, value FROM users LIMIT 1").fetchone()
+            (expected,) = connection.execute(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            ).fetchone()
+            log = files(path)[1]
+            if path.stat().st_size < expected and not (log.exists() and log.stat().st_size):
+                # SQLite itself minds only whole pages that are missing.
+                raise RegistryDamagedError(path, "its end is missing")
+            (schema,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+            return int(schema)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_ERROR":  # no such table
+                raise RegistryDamagedError(path, "it is not a registry of users") from error
+            raise
+        except (TypeError, ValueError) as error:
+            raise RegistryDamagedError(path, "it names no schema") from error
+
+
+def prepare(path: Path, schema: int, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]) -> None:
+    """See to it that the file is there and has this schema."""
+    if not path.exists():
+        left = [other for other in files(path) if other.exists()]
+        if left:
+            # SQLite would take the old log for one of the new file.
+            raise RegistryDamagedError(path, f"it is missing, but {left[0].name} is there")
+        _create(path, schema)
+    found = schema_of(path)
+    if found > schema:
+        raise RegistryTooNewError(path, found, schema)
+    if found < schema:
+        _upgrade(path, found, schema, migrations)
+
+
+def _create(path: Path, schema: int) -> None:
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(connect(new, "rw")) as connection, connection:
+        for table in _TABLES:
+            connection.execute(table)
+        connection.execute(NOTE, ("schema", str(schema)))
+    _rename(new, path)
+
+
+def _upgrade(
+    path: Path, found: int, schema: int, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]
+) -> None:
+    aside = path.with_name(f"{path.name}.schema-{found}")
+    new = aside.with_name(aside.name + ".new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(connect(path, "rw")) as connection:
+        with closing(connect(new, "rw")) as copy:
+            connection.backup(copy)
+        _rename(new, aside)
+        connection.isolation_level = None
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        for version in range(found, schema):
+            if version not in migrations:
+                raise RegistryTooOldError(path, found, schema)
+            migrations[version](connection)
+        connection.execute(NOTE, ("schema", str(schema)))
+        connection.execute("COMMIT")
+
+
+def _rename(new: Path, path: Path) -> None:
+    new.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,251 @@
+"""What a session file holds on disk: Telethon's tables, ours beside them, and how they are written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from telethon.sessions.sqlite import CURRENT_VERSION
+
+from tgbot.core.errors import (
+    SessionDamagedError,
+    SessionTooNewError,
+    StorageError,
+    StorageFailedError,
+    StorageFullError,
+)
+
+OUR_TABLES = """
+CREATE TABLE IF NOT EXISTS tgbot_usernames (
+    username TEXT PRIMARY KEY, id INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tgbot_usernames_id ON tgbot_usernames (id);
+CREATE TABLE IF NOT EXISTS tgbot_resolves (at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tgbot_values (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tgbot_entities_username ON entities (username) WHERE username IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tgbot_entities_name ON entities (name) WHERE name IS NOT NULL;
+CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone IS NOT NULL;
+"""
+_STOCK_TABLES = frozenset({"sessions", "entities", "sent_files", "update_state"})
+#: A file of up to this many bytes is checked page by page before it is opened; that takes 30 ms or less.
+_CHECKED_WHOLE = 16 * 1024 * 1024
+
+BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
+BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
+BY_ID = "SELECT hash FROM entities WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateState:
+    """Where in Telegram's log of updates the work is done: everything at or below it is on disk."""
+
+    pts: int
+    qts: int
+    date: int
+    seq: int
+    channels: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UsernameRow:
+    """Who a username belonged to, and when Telegram last said so (unix seconds)."""
+
+    marked_id: int
+    seen: int
+
+
+@dataclass(slots=True)
+class Peer:
+    """What the file holds, or will hold after the next checkpoint, of one peer."""
+
+    access_hash: int
+    names: tuple[str, ...]
+    phone: Any
+    title: str | None
+    seen: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What no checkpoint has written yet."""
+
+    peers: dict[int, Peer] = field(default_factory=dict)
+    #: Whose the usernames of `peers` are.
+    names: dict[str, int] = field(default_factory=dict)
+    #: Usernames that belong to nobody the file knows any more.
+    dropped: set[str] = field(default_factory=set)
+    #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
+    resolves: tuple[int, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.peers or self.dropped or self.resolves is not None)
+
+    def put_under(self, newer: Changes) -> None:
+        """Make these older changes part of newer ones, which go before them."""
+        newer.peers = {**self.peers, **newer.peers}
+        newer.names = {**self.names, **newer.names}
+        newer.dropped |= self.dropped
+        if newer.resolves is None:
+            newer.resolves = self.resolves
+
+
+def write(connection: sqlite3.Connection, changes: Changes, state: UpdateState | None, at: int) -> None:
+    """Write changes, update state and the server time `at` of the checkpoint, in one transaction."""
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        if changes.dropped:
+            gone = [(name,) for name in changes.dropped]
+            cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
+            cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
+        if changes.peers:
+            _write_peers(cursor, changes)
+        if changes.resolves is not None:
+            cursor.execute("DELETE FROM tgbot_resolves")
+            rows = [(resolved_at,) for resolved_at in changes.resolves]
+            cursor.executemany("INSERT INTO tgbot_resolves VALUES (?)", rows)
+        if state is not None:
+            states = [(0, state.pts, state.qts, state.date, state.seq)]
+            states += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
+            cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", states)
+        cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
+        cursor.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    finally:
+        cursor.close()
+
+
+def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
+    peers, owners = changes.peers, changes.names
+    # A name that went from one of these peers to another belongs to the one that had it last.
+    names = {
+        marked: [name for name in peer.names if owners.get(name) == marked] for marked, peer in peers.items()
+    }
+    cursor.executemany("DELETE FROM tgbot_usernames WHERE id = ?", [(marked,) for marked in peers])
+    rows = [(name, marked, peers[marked].seen) for marked, owned in names.items() for name in owned]
+    if rows:
+        cursor.executemany(
+            "UPDATE entities SET username = NULL WHERE username = ? AND id <> ?",
+            [(name, marked) for name, marked, _ in rows],
+        )
+        cursor.executemany("INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)", rows)
+    cursor.executemany(
+        "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (marked, peer.access_hash, next(iter(names[marked]), None), peer.phone, peer.title, peer.seen)
+            for marked, peer in peers.items()
+        ],
+    )
+
+
+#: What SQLite says of the disk and the system, not of what the file holds.
+_NOT_ITS_FAULT = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
+#: With less room than this a write that failed had none, in bytes; some systems then speak of I/O only.
+_LEAST_ROOM = 64 * 1024
+
+
+@contextmanager
+def told(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn what SQLite says about the file into this program's errors; while `opening` it may be damaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _failure(path, error, opening) from error
+
+
+def _failure(path: Path, error: sqlite3.Error, opening: bool) -> StorageError:
+    name = getattr(error, "sqlite_errorname", None) or ""
+    system = name.startswith(_NOT_ITS_FAULT)
+    if name == "SQLITE_FULL" or (system and _room(path) < _LEAST_ROOM):
+        return StorageFullError(path)
+    if opening and not system:
+        return SessionDamagedError(path, str(error))
+    return StorageFailedError(path, str(error))
+
+
+def _room(path: Path) -> int:
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize
+
+
+def make_private(path: Path) -> None:
+    """Create the file readable by its owner only, and take an existing one back from all others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
+def refuse_what_cannot_be_opened(path: Path) -> None:
+    """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+            size = file.seek(0, os.SEEK_END)
+    except FileNotFoundError:
+        return
+    if not size:
+        return
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise SessionDamagedError(path, "it is not an SQLite file")
+    page = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    # In WAL mode pages may still lie in the log; only a file cut short without one is surely damaged.
+    if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
+        raise SessionDamagedError(path, f"it is cut short at {size} bytes")
+    # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
+    mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
+    with told(path, opening=True):
+        connection = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=30)
+        try:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "version" not in tables:
+                if tables:
+                    raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
+                return
+            (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
+            for table in tables & _STOCK_TABLES:
+                connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
+            if size <= _CHECKED_WHOLE and (said := _what_is_wrong(connection)) != "ok":
+                raise SessionDamagedError(path, said)
+            if version > CURRENT_VERSION:
+                raise SessionTooNewError(path, version, CURRENT_VERSION)
+            if version < CURRENT_VERSION:
+                stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+                copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
+        finally:
+            connection.close()
+
+
+def copy_to(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy a whole database, with what lies only in its log, to a file for its owner's eyes."""
+    make_private(target)
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _what_is_wrong(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]
+
+
+def active_names(peer: Any) -> tuple[str, ...]:
+    """Return the usernames of a user or channel that lead to it, lower-cased."""
+    several = getattr(peer, "usernames", None)
+    if several:
+        return tuple(name.username.lower() for name in several if name.active)
+    one = getattr(peer, "username", None)
+    return (one.lower(),) if one else ()

@@ -1,0 +1,1 @@
+"""The files of the store in and out: backup, import, export."""

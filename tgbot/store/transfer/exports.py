@@ -1,0 +1,73 @@
+"""The users written to a file that an import takes again; the bot may run meanwhile."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from tgbot.core.errors import ExportExistsError
+from tgbot.core.users import User, UserReader
+from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.transfer.entries import COLUMNS, to_cells, to_json
+from tgbot.store.transfer.forms import Form
+from tgbot.store.transfer.sessions import Peers, make_session
+
+
+def rows(users: UserReader, peers: Peers | None) -> Iterator[tuple[User, Peer | None]]:
+    """Every user by id, with what the session has of them; neither is held in memory."""
+    stream = iter(()) if peers is None else (row for row in peers.iterate(above=0))
+    marked, peer = next(stream, (0, None))
+    for user in users.iterate():
+        while peer is not None and marked < user.id:
+            marked, peer = next(stream, (0, None))
+        yield user, peer if marked == user.id and peer is not None and peer.access_hash else None
+
+
+def write_text(
+    file: IO[str], form: Form, entries: Iterator[tuple[User, Peer | None]], bot_id: int | None
+) -> int:
+    """Write JSON, a user a line, or CSV to an open file; how many there were."""
+    count = 0
+    if form is Form.CSV:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for user, peer in entries:
+            table.writerow(to_cells(user, peer, bot_id))
+            count += 1
+    else:
+        for user, peer in entries:
+            file.write(to_json(user, peer, bot_id) + "\n")
+            count += 1
+    return count
+
+
+def write_file(
+    path: Path, form: Form, entries: Iterator[tuple[User, Peer | None]], bot_id: int | None
+) -> int:
+    """Make the file, for its owner's eyes, and return how many users are in it.
+
+    It has its name only when it is whole. A session holds those whose access hash is known, and no login.
+    ExportExistsError if it is there.
+    """
+    part = path.with_name(f".{path.name}.part.session" if form is Form.SESSION else f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    if path.exists():
+        raise ExportExistsError(path)
+    try:
+        if form is Form.SESSION:
+            count = make_session(part, bot_id, ((u.id, peer) for u, peer in entries if peer is not None))
+        else:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+                count = write_text(file, form, entries, bot_id)
+                file.flush()
+                os.fsync(file.fileno())
+        part.rename(path)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+    return count

@@ -1,0 +1,1 @@
+"""Requests: how one is made, repeated and given up."""

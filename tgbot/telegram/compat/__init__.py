@@ -1,0 +1,1 @@
+"""What makes plain Telethon code right on this client."""

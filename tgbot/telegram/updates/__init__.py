@@ -1,0 +1,1 @@
+"""Updates: taken in the order of the log, handled in the order of their dialog."""

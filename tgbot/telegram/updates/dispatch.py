@@ -1,0 +1,271 @@
+"""Updates to handlers: each dialog in order, different ones side by side by a fixed number of workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+from tgbot.telegram.updates.inflight import Batch
+
+logger = logging.getLogger(__name__)
+
+#: How long a stop waits for handlers that catch their cancellation, in seconds.
+_STUBBORN_SECONDS = 3.0
+
+#: The update that the running task was started for; None outside of any.
+current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
+
+
+class Job:
+    """One update on its way through the handlers."""
+
+    __slots__ = (
+        "_paused_at",
+        "_pauses",
+        "_spent_paused",
+        "batch",
+        "clock",
+        "cut",
+        "detached",
+        "dialog",
+        "done",
+        "entities",
+        "last_own",
+        "message_id",
+        "name",
+        "replayed",
+        "sends",
+        "started",
+        "task",
+        "update",
+    )
+
+    def __init__(
+        self,
+        update: Any,
+        entities: dict[int, Any],
+        batch: Batch[Any],
+        dialog: int,
+        name: str | None,
+        message_id: int,
+        replayed: bool,
+    ) -> None:
+        self.update = update
+        self.entities = entities
+        self.batch = batch
+        self.dialog = dialog
+        self.name = name
+        #: Id of the new private message that this update brings, 0 for other updates.
+        self.message_id = message_id
+        self.replayed = replayed
+        #: How many sends went to each chat while this update was handled.
+        self.sends: dict[int, int] | None = None
+        #: The greatest id of a message of our own in this dialog, sent while this update was handled.
+        self.last_own = 0
+        self.done = False
+        self.cut = False
+        self.detached = False
+        self.task: asyncio.Task[None] | None = None
+        self.clock: Callable[[], float] | None = None
+        self.started = 0.0
+        self._pauses = 0
+        self._paused_at = 0.0
+        self._spent_paused = 0.0
+
+    def next_send(self, chat_id: int) -> int:
+        """Return the how-manieth send to a chat this is, counted from 0."""
+        if self.sends is None:
+            self.sends = {}
+        nth = self.sends.get(chat_id, 0)
+        self.sends[chat_id] = nth + 1
+        return nth
+
+    def pause(self) -> None:
+        """Stop counting the handler's own time: it waits for something that is not its fault."""
+        self._pauses += 1
+        if self._pauses == 1 and self.clock is not None:
+            self._paused_at = self.clock()
+
+    def resume(self) -> None:
+        self._pauses -= 1
+        if not self._pauses and self.clock is not None:
+            self._spent_paused += self.clock() - self._paused_at
+
+    def own_time(self) -> float:
+        """Return for how many seconds the handlers have worked on this update themselves."""
+        if self.clock is None:
+            return 0.0
+        now = self._paused_at if self._pauses else self.clock()
+        return now - self.started - self._spent_paused
+
+
+class Dispatcher:
+    """Runs `handle` on jobs. `finish` is told of each that is done, also of those cut off by the time limit.
+
+    A job that a stop cancels is not finished: Telegram hands its update out again after the next start.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Job], Awaitable[None]],
+        finish: Callable[[Job], None],
+        *,
+        workers: int,
+        limit: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._handle = handle
+        self._finish = finish
+        self._count = workers
+        self._limit = limit
+        self._clock = clock
+        self._ready: deque[Job] = deque()
+        #: Dialogs with a job ready or running, and what waits behind it there.
+        self._dialogs: dict[int, deque[Job] | None] = {}
+        self._idle: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: set[Job] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Event = asyncio.Event()
+        self._quiet.set()
+        self._stopping = False
+        self.waiting = 0
+        self.cut_off = 0
+
+    def start(self) -> None:
+        for _ in range(self._count):
+            self._add_worker()
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    def put(self, job: Job) -> None:
+        """Take a job; it runs after those of its dialog that were put before."""
+        self.waiting += 1
+        self._quiet.clear()
+        dialog = job.dialog
+        if dialog:
+            if dialog in self._dialogs:
+                behind = self._dialogs[dialog]
+                if behind is None:
+                    behind = self._dialogs[dialog] = deque()
+                behind.append(job)
+                return
+            self._dialogs[dialog] = None
+        self._make_ready(job)
+
+    def release(self, job: Job) -> None:
+        """Let the dialog of a running job go on without waiting for it, and count it as finished.
+
+        For a handler that waits for further messages of its dialog: it keeps its task, another worker takes
+        its place.
+        """
+        if job.detached or job.done:
+            return
+        job.detached = True
+        self._conclude(job)
+        self._add_worker()
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until every job put so far is done; False if that takes longer than `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Cancel what still runs; it does not count as finished."""
+        self._stopping = True
+        tasks = [*self._tasks, *([self._sweeper] if self._sweeper else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
+            if stubborn:
+                logger.error("%d handlers do not let themselves be cancelled", len(stubborn))
+        self._ready.clear()
+        self._dialogs.clear()
+
+    def _make_ready(self, job: Job) -> None:
+        self._ready.append(job)
+        while self._idle:
+            waiter = self._idle.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+                break
+
+    def _add_worker(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        while True:
+            while not self._ready:
+                waiter = loop.create_future()
+                self._idle.append(waiter)
+                await waiter
+            job = self._ready.popleft()
+            current_job.set(job)
+            job.task = task
+            job.clock = self._clock
+            job.started = self._clock()
+            self._running.add(job)
+            try:
+                await self._handle(job)
+            except asyncio.CancelledError:
+                if self._stopping or (task.cancelling() and not job.cut):
+                    raise
+                if not job.cut:
+                    # Not we: something that the handler waited for was cancelled.
+                    logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
+                while task.cancelling():
+                    task.uncancel()
+            except Exception:
+                # `handle` answers for the handlers; what comes here is a fault of ours, and must not stop us.
+                logger.exception("an update could not be handled")
+            finally:
+                self._running.discard(job)
+                job.task = None
+                current_job.set(None)
+            if job.detached or self._stopping:
+                return  # another worker has this one's place, or none is needed any more
+            self._conclude(job)
+
+    def _conclude(self, job: Job) -> None:
+        job.done = True
+        self.waiting -= 1
+        dialog = job.dialog
+        if dialog:
+            behind = self._dialogs[dialog]
+            if behind:
+                # To the end of the line: one busy dialog does not delay the others.
+                self._make_ready(behind.popleft())
+            else:
+                del self._dialogs[dialog]
+        self._finish(job)
+        if not self.waiting:
+            self._quiet.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self._limit / 4))
+            for job in tuple(self._running):
+                if job.own_time() <= self._limit or job.task is None:
+                    continue
+                if not job.cut:
+                    job.cut = True
+                    self.cut_off += 1
+                    logger.error(
+                        "a handler took longer than %g s and was cut off; its update counts as handled (%s)",
+                        self._limit,
+                        type(job.update).__name__,
+                    )
+                job.task.cancel()  # again at the next sweep, if the handler shrugs it off
