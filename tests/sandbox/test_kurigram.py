@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pyrogram import Client, filters
+from pyrogram import Client, filters, raw
 from pyrogram.connection import Connection
 from pyrogram.connection.transport import TCPAbridged, TCPFull, TCPIntermediate
 from pyrogram.crypto import rsa
@@ -81,3 +81,19 @@ async def test_kurigram_understands_an_rpc_error(sandbox: Sandbox) -> None:
         sandbox.world.block(ann.id, bot.id)
         with pytest.raises(UserIsBlocked):
             await client.send_message(ann.id, "still there?")
+
+
+async def test_kurigram_repeats_a_send_and_gets_the_earlier_message(sandbox: Sandbox) -> None:
+    bot = sandbox.new_bot()
+    ann = sandbox.world.new_user("Ann")
+    sandbox.world.send_as(ann.id, bot.id, "hello")
+    client = new_client(sandbox, bot.token)
+    async with client:
+        peer = raw.types.InputPeerUser(user_id=ann.id, access_hash=0)
+        request = raw.functions.messages.SendMessage(peer=peer, message="once", random_id=7)
+        sent = await client.invoke(request)
+        answer = await client.invoke(request)
+    named, new = answer.updates
+    assert (named.id, named.random_id) == (sent.id, 7)
+    assert (new.message.message, new.pts, new.pts_count) == ("once", sent.pts, 0)
+    assert [copy.post.text for copy in ann.box] == ["hello", "once"]

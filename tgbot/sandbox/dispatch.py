@@ -13,6 +13,7 @@ from .delivery import Delivery, Link
 from .faults import Faults, Plan
 from .outgoing import Request
 from .rpc import Later, RpcError
+from .sends import SendKey
 from .world import World
 
 #: Seconds that invokeAfterMsg waits for a call which has not come.
@@ -50,11 +51,12 @@ class Dispatch:
         self._waiting: dict[tuple[Link, int], list[Callable[[], None]]] = {}
 
     def reset(self) -> None:
-        """Gives up whatever waits."""
+        """Give up every call that waits."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
         self._waiting.clear()
+        self._world.sends.settle()
 
     def request(self, link: Link, request: Request) -> None:
         """Carries a call out and queues its answer in the session, now or later."""
@@ -109,8 +111,10 @@ class Dispatch:
 
     def _misbehave(self, link: Link, request: Request, plan: Plan, call: Any, inner: Any) -> None:
         answer: object = plan.error
+        sent: list[SendKey] = []
         if plan.carried_out:
-            real = self._invoke(link, call, inner)
+            with self._world.sends.record() as sent:
+                real = self._invoke(link, call, inner)
             answer = real if plan.error is None else plan.error
         if plan.cut:
             if link.wire is not None:
@@ -119,12 +123,14 @@ class Dispatch:
             self._answer(link, request, answer)
         elif plan.delay:
             link.held += 1
-            self._later(plan.delay, lambda: self._release(link, request, answer))
+            self._world.sends.hold(sent)
+            self._later(plan.delay, lambda: self._release(link, request, answer, sent))
         else:
             self._answer(link, request, answer)
 
-    def _release(self, link: Link, request: Request, answer: object) -> None:
+    def _release(self, link: Link, request: Request, answer: object, sent: list[SendKey]) -> None:
         link.held -= 1
+        self._world.sends.settle(sent)
         self._answer(link, request, answer)
         if link.account is not None:
             self._delivery.changed(link.account)

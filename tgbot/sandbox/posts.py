@@ -13,21 +13,26 @@ from .dialogs import Copy, Post, peer_of
 from .feeds import Feeds
 from .logs import Entry
 from .privacy import hears
-from .rpc import RpcError
+from .sends import SendKey, Sends
 
 
 class Posts:
     """Spreads posts over the accounts of a dialog; every change is logged before a method returns."""
 
     def __init__(
-        self, accounts: Accounts, chats: dict[int, Chat], feeds: Feeds, date: Callable[[], int]
+        self,
+        accounts: Accounts,
+        chats: dict[int, Chat],
+        feeds: Feeds,
+        sends: Sends,
+        date: Callable[[], int],
     ) -> None:
         self._accounts = accounts
         self._chats = chats
         self._feeds = feeds
+        self._sends = sends
         self._date = date
         self._channels = ChannelPosts(accounts, feeds, date)
-        self._random_ids: dict[int, set[int]] = {}
 
     def add(
         self,
@@ -39,22 +44,22 @@ class Posts:
         reply_to: int | None = None,
         opens: bool = True,
     ) -> Copy:
-        """Gives the sender and everybody in the dialog a copy; returns the sender's.
+        """Give the sender and everybody in the dialog a copy; return the sender's.
 
-        A random_id that this sender has used is RANDOM_ID_DUPLICATE. Writing to a bot `opens` its dialog.
+        The message is recorded under its random_id, which must be new (`Sends.earlier`). A message to a bot
+        opens its dialog, unless `opens` is False.
         """
+        copy = self._spread(sender, peer, post, reply_to, opens=opens)
         if random_id:
-            known = self._random_ids.setdefault(sender.id, set())
-            if random_id in known:
-                raise RpcError(500, "RANDOM_ID_DUPLICATE")
-            known.add(random_id)
+            copy.random_id = random_id
+            self._sends.add(SendKey(sender.id, peer, random_id), copy)
+        return copy
+
+    def _spread(self, sender: Account, peer: int, post: Post, reply_to: int | None, *, opens: bool) -> Copy:
         chat = self._chats[peer] if peer < 0 else None
         if chat is not None and chat.channel:
-            copy = self._channels.add(sender, chat, post, reply_to)
-            copy.random_id = random_id or None
-            return copy
+            return self._channels.add(sender, chat, post, reply_to)
         mine = Copy(sender.id, peer, post, out=True, reply_to=reply_to)
-        mine.random_id = random_id or None
         copies = [mine]
         if peer > 0:
             to = self._accounts[peer]
@@ -131,13 +136,6 @@ class Posts:
                 peer_read = types.UpdateReadHistoryOutbox(types.PeerUser(account.id), twin.id, 0, 0)
                 self._feeds.log(other, peer_read)
         return 1
-
-    def forget_random_ids(self, account_id: int | None = None) -> None:
-        """Forgets which sends were seen, of one account or of all."""
-        if account_id is None:
-            self._random_ids.clear()
-        else:
-            self._random_ids.pop(account_id, None)
 
     def _reply(self, sender: Account, reply_to: int | None, owner: int) -> int | None:
         """Translates a message id of the sender's into another account's id of the same post."""

@@ -19,6 +19,7 @@ from .logs import Entry
 from .posts import Posts
 from .presses import Presses
 from .rpc import RpcError
+from .sends import Sends
 from .view import View
 
 FOREVER: Final = float("inf")
@@ -43,11 +44,12 @@ class World:
         self.chats: dict[int, Chat] = {}
         self.view = View(self.accounts, self.chats)
         self.feeds = Feeds()
-        self.posts = Posts(self.accounts, self.chats, self.feeds, self.date)
+        self.sends = Sends()
+        self.posts = Posts(self.accounts, self.chats, self.feeds, self.sends, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
         self.files = Files()
-        #: Whether a difference tells the random_id of one's own messages.
+        #: Whether a difference holds an updateMessageID for each message that the account sent.
         self.message_ids_in_difference = True
         #: At most this many updates in one difference; the rest comes in further slices.
         self.difference_limit: int | None = None
@@ -264,8 +266,8 @@ class World:
             self.feeds.hand(member, kind(chat.id, who, action))
 
     def forget_random_ids(self, account_id: int | None = None) -> None:
-        """Lets the server forget which sends it has seen, of one account or of all."""
-        self.posts.forget_random_ids(account_id)
+        """Forget which random_ids were used, by one account or by all: a repeated send is sent again."""
+        self.sends.forget(account_id)
 
     # -- chats
 

@@ -110,22 +110,6 @@ def test_a_start_carries_its_payload(ann: Client, bot: Client, new_person: Any) 
         ann(messages.StartBotRequest(ann.user(ben), ann.peer(ben), "x"))
 
 
-def test_a_random_id_is_taken_once(world: World, ann: Client, bot: Client) -> None:
-    ann.send(bot)
-    bot.send(ann, "once", 7)
-    with refused("RANDOM_ID_DUPLICATE", 500):
-        bot.send(ann, "once", 7)
-    ann.send(bot, "mine", 7)
-    told = bot.difference()
-    assert [message.message for message in told.new_messages] == ["hi", "once", "mine"]
-    known = [update for update in told.other_updates if isinstance(update, types.UpdateMessageID)]
-    assert [(update.id, update.random_id) for update in known] == [(2, 7)]
-    world.message_ids_in_difference = False
-    assert bot.difference().other_updates == []
-    world.forget_random_ids()
-    bot.send(ann, "twice", 7)
-
-
 def test_message_ids_count_per_account(ann: Client, bot: Client, new_person: Any) -> None:
     ben = new_person("Ben")
     assert ann.send(bot).id == 1
@@ -202,8 +186,6 @@ def test_a_forward_names_the_author_unless_they_hide(
     ann(messages.ForwardMessagesRequest(ann.peer(ben), [1], ann.peer(bot), random_id=[8]))
     hidden = bot.difference().new_messages[-1].fwd_from
     assert (hidden.from_id, hidden.from_name) == (None, "Ben")
-    with refused("RANDOM_ID_DUPLICATE", 500):
-        ann(messages.ForwardMessagesRequest(ann.peer(ben), [1], ann.peer(bot), random_id=[8]))
     with refused("RANDOM_ID_INVALID"):
         ann(messages.ForwardMessagesRequest(ann.peer(ben), [1, 2], ann.peer(bot), random_id=[9]))
 

@@ -14,6 +14,7 @@ from ..entities import found, trimmed
 from ..logs import FIRST_PTS
 from ..mentions import mentioned
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
+from ..sends import SendKey
 from .calls import Call, Method, Open, seconds
 from .chats import changed
 from .media import as_message_media
@@ -30,6 +31,8 @@ _PRESS_TEXT_LENGTH: Final = 200
 
 
 def send_message(call: Call, request: Any) -> Any:
+    if earlier := _earlier(call, request.peer, [request.random_id]):
+        return _told(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
     text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
     if not text:
@@ -41,6 +44,8 @@ def send_message(call: Call, request: Any) -> Any:
 
 
 def send_media(call: Call, request: Any) -> Any:
+    if earlier := _earlier(call, request.peer, [request.random_id]):
+        return _told(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
     post = _media_post(call, to, request.media, request)
     post.markup = _markup(call, request.reply_markup)
@@ -54,18 +59,24 @@ def _media_post(call: Call, to: Account | Chat, media: Any, given: Any) -> Post:
 
 
 def send_multi_media(call: Call, request: Any) -> Any:
-    to = _writable(call, request.peer, request.schedule_date)
     if not 2 <= len(request.multi_media) <= _ALBUM:
         raise RpcError(400, "MULTI_MEDIA_TOO_LONG" if request.multi_media else "MEDIA_EMPTY")
-    posts = [_media_post(call, to, single.media, single) for single in request.multi_media]
-    group = call.world.random.getrandbits(62)
+    random_ids = [single.random_id for single in request.multi_media]
+    earlier = _earlier(call, request.peer, random_ids)
+    missing = [single for single in request.multi_media if single.random_id not in earlier]
+    if not missing:
+        return _told(call, earlier)
+    to = _writable(call, request.peer, request.schedule_date)
+    posts = [_media_post(call, to, single.media, single) for single in missing]
+    groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
+    group = next(groups, None) or call.world.random.getrandbits(62)
     for post in posts:
         post.extras = {"grouped_id": group}
-    sent = [
-        _post(call, to, post, request, single.random_id)
-        for post, single in zip(posts, request.multi_media, strict=True)
-    ]
-    return _told(call, sent)
+    sent = {
+        single.random_id: _post(call, to, post, request, single.random_id)
+        for post, single in zip(posts, missing, strict=True)
+    }
+    return _told(call, earlier, sent)
 
 
 def start_bot(call: Call, request: Any) -> Any:
@@ -79,7 +90,10 @@ def start_bot(call: Call, request: Any) -> Any:
         raise RpcError(400, "START_PARAM_TOO_LONG")
     if not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
         raise RpcError(400, "START_PARAM_INVALID")
-    to = bot if isinstance(request.peer, types.InputPeerEmpty) else _writable(call, request.peer)
+    given = request.bot if isinstance(request.peer, types.InputPeerEmpty) else request.peer
+    if earlier := _earlier(call, given, [request.random_id]):
+        return _told(call, earlier)
+    to = bot if given is request.bot else _writable(call, given)
     since = FIRST_PTS
     if isinstance(to, Chat):
         since = to.log.pts
@@ -91,9 +105,7 @@ def start_bot(call: Call, request: Any) -> Any:
     post = Post(call.me.id, call.world.date(), f"{text} {payload}")
     post.own_text = text
     post.entities = [types.MessageEntityBotCommand(0, len(text))]
-    sent = call.world.posts.add(
-        call.me, to.marked if isinstance(to, Chat) else bot.id, post, random_id=request.random_id
-    )
+    sent = call.world.posts.add(call.me, _marked(to), post, random_id=request.random_id)
     if isinstance(to, Chat) and to.channel:
         return changed(call, to, since)
     return _sent(call, sent)
@@ -102,14 +114,19 @@ def start_bot(call: Call, request: Any) -> Any:
 def forward_messages(call: Call, request: Any) -> Any:
     me = call.me
     source = call.peer(request.from_peer)
-    to = _writable(call, request.to_peer, request.schedule_date)
     if not request.id:
         raise RpcError(400, "MESSAGE_IDS_EMPTY")
     if len(request.id) != len(request.random_id) or 0 in request.random_id:
         raise RpcError(400, "RANDOM_ID_INVALID")
-    originals = [_existing(call, number, source) for number in request.id]
-    sent = []
-    for original, random_id in zip(originals, request.random_id, strict=True):
+    earlier = _earlier(call, request.to_peer, request.random_id)
+    pairs = zip(request.id, request.random_id, strict=True)
+    missing = [(number, random_id) for number, random_id in pairs if random_id not in earlier]
+    if not missing:
+        return _told(call, earlier)
+    to = _writable(call, request.to_peer, request.schedule_date)
+    posts: list[tuple[Post, int]] = []
+    for number, random_id in missing:
+        original = _existing(call, number, source)
         was = original.post
         if was.action is not None:
             raise RpcError(400, "MESSAGE_ID_INVALID")
@@ -119,8 +136,12 @@ def forward_messages(call: Call, request: Any) -> Any:
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
-        sent.append(call.world.posts.add(me, _marked(to), post, random_id=random_id))
-    return _told(call, sent)
+        posts.append((post, random_id))
+    sent = {
+        random_id: call.world.posts.add(me, _marked(to), post, random_id=random_id)
+        for post, random_id in posts
+    }
+    return _told(call, earlier, sent)
 
 
 def _forwarded(call: Call, copy: Copy) -> Any:
@@ -133,12 +154,24 @@ def _forwarded(call: Call, copy: Copy) -> Any:
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
 
 
+def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
+    """Return what the caller sent to a peer before under these random_ids.
+
+    Telegram does not look at the rest of such a call: it answers with the earlier messages even if the caller
+    may no longer write to the peer. Raise RANDOM_ID_DUPLICATE if one of the earlier calls is still under way,
+    or if one call names a random_id twice.
+    """
+    if len(set(random_ids)) < len(random_ids):
+        raise RpcError(500, "RANDOM_ID_DUPLICATE")
+    peer = _marked(call.peer(given))
+    found = {number: call.world.sends.earlier(SendKey(call.me.id, peer, number)) for number in random_ids}
+    return {number: copy for number, copy in found.items() if copy is not None}
+
+
 def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
     """Returns the peer of a send, or raises why the caller may not write there. Nothing can be scheduled."""
     if seconds(schedule) > 0:
         raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED" if call.me.is_bot else "SCHEDULE_TOO_MUCH")
-    if isinstance(given, types.InputPeerEmpty):
-        raise RpcError(400, "PEER_ID_INVALID")
     to = call.peer(given)
     if isinstance(to, Chat):
         if not to.may_post(call.me.id):
@@ -190,17 +223,30 @@ def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    return _told(call, [copy])
+    return _told(call, {}, {copy.random_id or 0: copy})
 
 
-def _told(call: Call, sent: list[Copy]) -> Any:
-    """Wraps what was sent: the random ids first, then the messages under the ids they got."""
+def _told(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> Any:
+    """Wrap the messages that a call sent, and those that an earlier call had sent, in one `updates`.
+
+    The random_ids come first, then the messages. An earlier message has the pts it had at first and a
+    pts_count of 0. If it was deleted since, only its id is left to return.
+    """
+    sent = sent or {}
     updates: list[Any] = [
-        types.UpdateMessageID(copy.id, copy.random_id) for copy in sent if copy.random_id is not None
+        types.UpdateMessageID(copy.id, random_id) for random_id, copy in (earlier | sent).items() if random_id
     ]
-    in_channel = [copy for copy in sent if copy.owner < 0]
-    updates += [types.UpdateNewChannelMessage(copy.message(call.me.id), copy.pts, 1) for copy in in_channel]
-    return call.happened(updates, [number for copy in in_channel for number in mentioned(copy)])
+    left = [copy for copy in earlier.values() if not copy.deleted]
+    updates += [_new_message(call, copy, 0) for copy in left]
+    # What was sent to anything but a channel is in the caller's log.
+    in_channel = [copy for copy in sent.values() if copy.owner < 0]
+    updates += [_new_message(call, copy, 1) for copy in in_channel]
+    return call.happened(updates, [number for copy in [*left, *in_channel] for number in mentioned(copy)])
+
+
+def _new_message(call: Call, copy: Copy, pts_count: int) -> Any:
+    kind = types.UpdateNewChannelMessage if copy.owner < 0 else types.UpdateNewMessage
+    return kind(copy.message(call.me.id), copy.pts, pts_count)
 
 
 # -- keyboards

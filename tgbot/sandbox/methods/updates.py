@@ -72,9 +72,16 @@ def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[
             others.append(entry.update)
             continue
         messages.append(content.message())
-        if content.random_id is not None and call.world.message_ids_in_difference:
-            others.append(types.UpdateMessageID(content.id, content.random_id))
+        others += _message_ids(call, content)
     return messages, others, marked
+
+
+def _message_ids(call: Call, copy: Copy) -> list[types.UpdateMessageID]:
+    """Return the updateMessageID that was logged when the caller sent this message."""
+    mine = copy.post.sender == call.me.id and copy.random_id is not None
+    if not mine or not call.world.message_ids_in_difference:
+        return []
+    return [types.UpdateMessageID(copy.id, copy.random_id)]
 
 
 def _changed_channels(call: Call, since: int) -> list[Chat]:
@@ -111,6 +118,7 @@ def get_channel_difference(call: Call, request: Any) -> Any:
         marked.update(dict.fromkeys(entry.named()))
         if entry.message is not None:
             messages.append(entry.message.message(call.me.id))
+            others += _message_ids(call, entry.message)
         else:
             others.append(channel_update(entry, call.me.id))
     users, chats = call.world.view.beside(call.me, marked)
