@@ -1,6 +1,7 @@
 """Each fault of the sandbox, seen from a plain Telethon client or from the command line's side."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,8 +13,9 @@ from telethon.tl import functions, types
 from tgbot.sandbox import commands
 from tgbot.sandbox.commands import FaultError, parse
 from tgbot.sandbox.server import Sandbox, SandboxError
+from tgbot.sandbox.world import World
 
-from .conftest import PlainBot
+from .conftest import PlainBot, plain_client, server_key
 
 Clients = Callable[..., Awaitable[Any]]
 
@@ -25,12 +27,14 @@ class Listener:
         self.sandbox, self.bot, self.bot_id = sandbox, bot, bot_id
         self.ann = sandbox.world.new_user("Ann", username="ann_here").id
         self.told: list[str] = []
+        self.msg_ids: list[int] = []
         self._news = asyncio.Event()
         # What the server sends, before Telethon puts it in order and drops repetitions.
         true_handler = bot._sender._handle_update
 
         async def note(message: Any) -> None:
             if isinstance(message.obj, types.Updates):
+                self.msg_ids.append(message.msg_id)
                 self.told += [update.message.message for update in message.obj.updates]
                 self._news.set()
             await true_handler(message)
@@ -289,11 +293,37 @@ async def test_clearing_takes_everything_back(sandbox: Sandbox, listener: Listen
     faults.fail("help.getNearestDc", 400, "NO")
     faults.lose_answer("help.getNearestDc")
     faults.lose(1)
+    faults.set_clock(5)
     listener.write("one")
     faults.clear()
+    assert sandbox.world.clock_error == 0
     assert not faults.refusing
     await listener.bot(functions.help.GetNearestDcRequest())
     await listener.until("one")
+
+
+@pytest.mark.parametrize("ahead", [20, -20])
+async def test_dates_and_msg_ids_follow_a_clock_that_is_set(ahead: int) -> None:
+    began = time.time()
+    world = World(seed=1, now=lambda: began)
+    async with Sandbox(seed=1, key=server_key(), world=world) as sandbox:
+        bot = sandbox.new_bot("quiet_bot")
+        client = plain_client(sandbox)
+        await client.connect()
+        try:
+            await client.sign_in(bot_token=bot.token)
+            listener = Listener(sandbox, client, bot.id)
+            texts = []
+            for error in (ahead, 0):
+                await sandbox.command(f"clock {error}")
+                texts.append(f"{error} s")
+                listener.write(texts[-1])
+                await listener.until(*texts)
+                state = await client(functions.updates.GetStateRequest())
+                assert int(state.date.timestamp()) == int(began + error)
+        finally:
+            await client.disconnect()
+    assert [msg_id >> 32 for msg_id in listener.msg_ids] == [int(began + ahead), int(began)]
 
 
 # Lines.
@@ -321,6 +351,9 @@ async def test_every_command_of_help_is_understood_and_says_what_it_did(
         "slice 5": "at most 5 updates",
         "slice off": "hold everything",
         "too-long on": "too long",
+        "clock 30": "30 s ahead",
+        "clock -0.5": "0.5 s behind",
+        "clock 0": "is right",
         "clear": "No faults.",
         "HELP": "list the commands",
     }
@@ -339,6 +372,8 @@ async def test_every_command_of_help_is_understood_and_says_what_it_did(
         ("refuse soon", "must be a number of seconds, not 'soon'"),
         ("refuse nan", "must be a number of seconds"),
         ("refuse -1", "must be a number of seconds"),
+        ("clock nan", "must be a number of seconds, not 'nan'"),
+        ("clock soon", "must be a number of seconds, not 'soon'"),
         ("reorder 0", "must be a whole number above 0"),
         ("fail messages.sendMessage", "CODE is missing"),
         ("fail messages.sendMessage 420 X times=many", "times must be a whole number"),

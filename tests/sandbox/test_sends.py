@@ -125,14 +125,13 @@ async def test_forgotten_random_ids_let_a_message_through_twice(
 
 
 async def test_two_edits_within_one_second_are_two_updates(
-    sandbox: Sandbox, person: Person, plain_bot: PlainBot
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sandbox.world.posts, "_date", lambda: 1_700_000_000)
     bot = sandbox.new_bot()
     client = await plain_bot(bot.token)
     ann = await person("Ann")
     state = await client(functions.updates.GetStateRequest())
-    now = sandbox.world.now()
-    sandbox.world.now = lambda: now
     live: asyncio.Queue[Any] = asyncio.Queue()
 
     async def note(update: Any) -> None:

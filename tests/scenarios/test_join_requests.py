@@ -159,8 +159,8 @@ async def test_a_request_of_a_downtime_is_greeted_only_while_its_window_is_open(
     async with open_bot(configure(), serve=True):
         gate = await club(olga, "Chess Club")
     await gate.asked_by(anna.client)
-    past = sandbox.world.now
-    sandbox.world.now = lambda: past() + late
+    sandbox.faults.set_clock(late)
+    sandbox.drop()
     async with open_bot(configure(), serve=True) as bot:
         if greeted:
             assert "Chess Club" in await anna.hears()
@@ -177,8 +177,8 @@ async def test_who_has_started_is_not_greeted_for_an_old_request_either(
         await anna.ask("/start")
         gate = await club(olga, "Chess Club")
     await gate.asked_by(anna.client)
-    past = sandbox.world.now
-    sandbox.world.now = lambda: past() + 400
+    sandbox.faults.set_clock(400)
+    sandbox.drop()
     async with open_bot(configure(), serve=True) as bot:
         await until(lambda: "join_request" in bot.users.get(anna.id).known_by)  # type: ignore[union-attr]  # she is known
         assert await anna.said_nothing_before()

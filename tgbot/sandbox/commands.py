@@ -1,5 +1,6 @@
 """Faults as lines that a person types: `help` lists them."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -78,6 +79,16 @@ class _Words:
         except ValueError:
             value = -1.0
         if not 0 <= value < 1e6:
+            raise FaultError(f"{what} must be a number of seconds, not {text!r}.")
+        return value
+
+    def ahead(self, what: str) -> float:
+        text = self.word(what)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not abs(value) < 1e9:
             raise FaultError(f"{what} must be a number of seconds, not {text!r}.")
         return value
 
@@ -239,6 +250,13 @@ def _too_long(faults: Faults, words: _Words) -> Deed:
     )
 
 
+def _clock(faults: Faults, words: _Words) -> Deed:
+    ahead = words.ahead("SECONDS")
+    side = "ahead" if ahead > 0 else "behind"
+    said = f"The server's clock is {abs(ahead):g} s {side}." if ahead else "The server's clock is right."
+    return _say(said, partial(faults.set_clock, ahead))
+
+
 def _clear(faults: Faults, words: _Words) -> Deed:
     return _say("No faults.", faults.clear)
 
@@ -275,5 +293,6 @@ _COMMANDS = {
     "message-ids": _Command("on|off", "updateMessageID in differences", _message_ids),
     "slice": _Command("COUNT|off", "cut differences into slices", _slice),
     "too-long": _Command("on|off", "declare each difference too long", _too_long),
+    "clock": _Command("SECONDS", "set the server's clock ahead; behind if negative, right if 0", _clock),
     "clear": _Command("", "take all of it back", _clear),
 }

@@ -189,6 +189,13 @@ class Faults:
         """Answers each getDifference with differenceTooLong."""
         self._server.world.difference_too_long = too_long
 
+    def set_clock(self, ahead: float) -> None:
+        """Set the server's clock `ahead` seconds ahead of the true time; behind if negative, right if 0.
+
+        Dates, salts and msg_ids follow it at once, also on connections that stand.
+        """
+        self._server.world.clock_error = ahead
+
     def clear(self) -> None:
         """Takes all of it back; what was withheld goes out. Forgotten random_ids stay forgotten."""
         self._refused_until = 0.0
@@ -198,6 +205,7 @@ class Faults:
         self.tell_message_ids(True)
         self.slice_differences(None)
         self.differences_too_long(False)
+        self.set_clock(0)
         self.release()
 
     # For the server.

@@ -15,6 +15,8 @@ _MESSAGE = struct.Struct("<qii")
 _IDS = struct.Struct("<qq")
 _CONTAINER = struct.Struct("<Ii")
 _MSG_CONTAINER = 0x73F1F8DC
+#: One second in a msg_id.
+_ONE_SECOND = 1 << 32
 
 #: The two low bits of a server's msg_id: it answers a message of the client's, or nothing.
 _ANSWER, _NOTICE = 1, 3
@@ -36,7 +38,8 @@ class Request:
 class Outgoing:
     """The sending half of a session: what is queued leaves in order, in as few packets as it fits.
 
-    msg_ids are odd and strictly increasing, a container's above its inner ones. Content (results, updates) is
+    msg_ids are odd and strictly increasing as long as the clock is not set back; a container's is above its
+    inner ones. Content (results, updates) is
     kept until it is taken back, at most `MAX_UNACKED` messages.
     """
 
@@ -126,7 +129,8 @@ class Outgoing:
 
     def _next_id(self, now: float, low: int) -> int:
         msg_id = int(now * 4294967296.0) & ~3
-        if msg_id <= self._last_id:
+        # A clock that is set back shows in the msg_ids, as at Telegram's; any other id is above the last one.
+        if self._last_id - _ONE_SECOND < msg_id <= self._last_id:
             msg_id = (self._last_id & ~3) + 4
         self._last_id = msg_id | low
         return self._last_id

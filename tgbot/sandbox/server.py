@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import os
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ class Sandbox:
         self.key = ServerKey.generate() if key is None else key
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
-        self._clock = time.time
+        self._clock = self.world.now
         self._keys: dict[bytes, _Key] = {}
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}

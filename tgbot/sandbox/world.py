@@ -29,13 +29,15 @@ class World:
     """Everything the server knows; it can be pickled, and the copy goes on where this one stopped.
 
     Each change is in the logs of the accounts it concerns before the method that made it returns, and the
-    subscribers have been told. `now` is the server's clock; `seed` makes ids, hashes and tokens repeatable.
+    subscribers have been told. `now` is the true time; `seed` makes ids, hashes and tokens repeatable.
     """
 
     def __init__(
         self, *, seed: int | None = None, now: Callable[[], float] = time.time, dc_id: int = 2
     ) -> None:
-        self.now = now
+        self._true_time = now
+        #: Seconds that the server's clock is ahead of the true time; negative if it is behind.
+        self.clock_error = 0.0
         self.random = Random(seed)
         self.dc_id = dc_id
         #: Where clients are told to connect; the server sets it when it listens.
@@ -61,7 +63,7 @@ class World:
 
     def __getstate__(self) -> dict[str, Any]:
         # A clock is the process's: a restored world runs on time.time until it is given another one.
-        return self.__dict__ | {"now": time.time}
+        return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0}
 
     # -- for the server
 
@@ -100,6 +102,10 @@ class World:
         if account.generation != generation:
             raise RpcError(401, "SESSION_REVOKED")
         return account
+
+    def now(self) -> float:
+        """Return the time of the server's clock: dates, salts and msg_ids are made of it."""
+        return self._true_time() + self.clock_error
 
     def date(self) -> int:
         """The server's time in whole seconds."""
