@@ -128,7 +128,7 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
 
 async def _obey(server: Sandbox) -> None:
     """Carries out the faults that are typed, until SIGTERM or SIGINT; the end of input ends nothing."""
-    from tgbot.sandbox.keyboard import typed_lines
+    from tgbot.sandbox.stdin import typed_lines
 
     # A background job that reads its terminal would be stopped; like this it only reads nothing.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)

@@ -6,7 +6,7 @@ from telethon.errors import RPCError
 
 from tgbot.demo.person import Person
 from tgbot.demo.stage import Stage
-from tgbot.sandbox.keyboard import typed_lines
+from tgbot.sandbox.stdin import typed_lines
 
 
 async def chat(stage: Stage, people: dict[str, Person]) -> None:

@@ -15,11 +15,16 @@ from .rpc import RpcError
 
 TOKEN: Final = re.compile(r"([1-9][0-9]{0,18}):([A-Za-z0-9_-]{35})")
 PHONE: Final = re.compile(r"99966([1-3])[0-9]{4}")
-USERNAME: Final = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")
+_USERNAME: Final = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")
 _TOKEN_LETTERS: Final = string.ascii_letters + string.digits + "_-"
 #: Ids above 2^32, so that a client that keeps them in 32 bits is caught.
 _FIRST_USER: Final = 5_000_000_000
 _FIRST_BOT: Final = 7_000_000_000
+
+
+def is_username(text: str, *, shortest: int = 5) -> bool:
+    """Return whether a username may look like this; short ones exist, but nobody can choose one."""
+    return shortest <= len(text) <= 32 and _USERNAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,11 @@ class Account:
     @property
     def is_bot(self) -> bool:
         return self.profile is not None
+
+    @property
+    def marked(self) -> int:
+        """The marked id, which for an account is its id."""
+        return self.id
 
     @property
     def name(self) -> str:
@@ -227,7 +237,7 @@ class Accounts:
 
     def resolve(self, username: str) -> int:
         """Returns the user id, or the marked id of the channel, that has this username."""
-        if not USERNAME.fullmatch(username) or len(username) > 32:
+        if not is_username(username, shortest=1):
             raise RpcError(400, "USERNAME_INVALID")
         found = self._by_username.get(username.lower())
         if found is None:

@@ -49,7 +49,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
-        self._heard = 0.0
         self.writable = True
         #: The sessions that talk over this connection.
         self.links: dict[Link, None] = {}
@@ -124,8 +123,7 @@ class Connection(asyncio.Protocol):
 
     def close_when_silent(self, seconds: float) -> None:
         """Closes the connection when nothing has come for this long (ping_delay_disconnect)."""
-        loop = asyncio.get_running_loop()
-        self._heard = loop.time()
         if self._idle is not None:
             self._idle.cancel()
+        loop = asyncio.get_running_loop()
         self._idle = loop.call_later(seconds, self.cut, "the client asked to be cut off after this silence")

@@ -19,16 +19,6 @@ from .world import World
 #: Seconds that invokeAfterMsg waits for a call which has not come.
 _AFTER_SECONDS = 2.0
 _AFTER = (functions.InvokeAfterMsgRequest, functions.InvokeAfterMsgsRequest)
-_WRAPPERS = frozenset(
-    (
-        *_AFTER,
-        functions.InitConnectionRequest,
-        functions.InvokeWithLayerRequest,
-        functions.InvokeWithMessagesRangeRequest,
-        functions.InvokeWithoutUpdatesRequest,
-        functions.InvokeWithTakeoutRequest,
-    )
-)
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +61,7 @@ class Dispatch:
     def _call(self, link: Link, request: Request, call: Any) -> None:
         """Carries a call out, or lets it wait for those that it has to come after."""
         inner = call
-        while type(inner) in _WRAPPERS:
+        while isinstance(inner, methods.WRAPPERS):
             if isinstance(inner, _AFTER):
                 after = [inner.msg_id] if isinstance(inner, _AFTER[0]) else inner.msg_ids
                 for msg_id in after:

@@ -14,6 +14,8 @@ import cryptg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .mtproto import MSGS_ACK, VECTOR, tl_bytes
+
 #: The 2048-bit safe prime that Telegram's servers use; some clients accept no other.
 DH_PRIME = int(
     "c71caeb9c6b1c9048e6c522f70f13f73980d40238e3e21c14934d037563d930f48198a0aa7c14058229493d22530f4db"
@@ -39,8 +41,6 @@ _CLIENT_DH_INNER = 0x6643B654
 _DH_GEN_OK = 0x3BCBF734
 _DH_GEN_RETRY = 0x46DC1FB9
 _DH_GEN_FAIL = 0xA69DAE02
-_VECTOR = 0x1CB5C415
-_MSGS_ACK = 0x62D6B459
 
 #: p_q_inner_data and how many ints follow its new_nonce: (dc), (expires_in).
 _INNER = {
@@ -168,7 +168,7 @@ class Exchange:
             raise ExchangeError("not an unencrypted message of the length it names")
         reader = _Reader(payload[20 : 20 + length])
         constructor = reader.u32()
-        if constructor == _MSGS_ACK:
+        if constructor == MSGS_ACK:
             return None
         if constructor in (_REQ_PQ, _REQ_PQ_MULTI):
             # A client may begin anew on the same connection at any time.
@@ -195,8 +195,8 @@ class Exchange:
                 struct.pack("<I", _RES_PQ),
                 self._nonce,
                 self._server_nonce,
-                _tl_bytes(pq),
-                struct.pack("<IIq", _VECTOR, 1, self._key.fingerprint),
+                tl_bytes(pq),
+                struct.pack("<IIq", VECTOR, 1, self._key.fingerprint),
             )
         )
 
@@ -222,8 +222,8 @@ class Exchange:
                 self._nonce,
                 self._server_nonce,
                 struct.pack("<i", _GENERATOR),
-                _tl_bytes(_PRIME_BYTES),
-                _tl_bytes(g_a),
+                tl_bytes(_PRIME_BYTES),
+                tl_bytes(g_a),
                 struct.pack("<i", int(self._now())),
             )
         )
@@ -235,7 +235,7 @@ class Exchange:
                 struct.pack("<I", _DH_PARAMS_OK),
                 self._nonce,
                 self._server_nonce,
-                _tl_bytes(cryptg.encrypt_ige(answer, *self._aes)),
+                tl_bytes(cryptg.encrypt_ige(answer, *self._aes)),
             )
         )
 
@@ -389,10 +389,5 @@ def _passes(number: int, base: int) -> bool:
     return False
 
 
-def _tl_bytes(data: bytes) -> bytes:
-    head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
-    return head + data + bytes(-(len(head) + len(data)) % 4)
-
-
 def _tl_int(number: int) -> bytes:
-    return _tl_bytes(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+    return tl_bytes(number.to_bytes((number.bit_length() + 7) // 8, "big"))

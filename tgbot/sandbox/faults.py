@@ -1,7 +1,6 @@
 """What the sandbox does wrong on purpose: connections, answers, updates, differences."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -86,9 +85,8 @@ class Faults:
     ("messages.sendMessage"). Nothing here waits, and what a fault does not name goes on as usual.
     """
 
-    def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self._clock = clock
         self._refused_until = 0.0
         self._calls: list[_CallRule] = []
         self._delays: dict[tuple[str | None, int | None], float] = {}
@@ -103,7 +101,7 @@ class Faults:
 
     def refuse(self, seconds: float) -> None:
         """Closes each new connection at once for this long; connections that stand are left alone."""
-        self._refused_until = self._clock() + seconds
+        self._refused_until = time.monotonic() + seconds
 
     def accept(self) -> None:
         """Takes `refuse` back."""
@@ -213,7 +211,7 @@ class Faults:
     @property
     def refusing(self) -> bool:
         """Whether a new connection is to be closed at once."""
-        return self._refused_until > 0 and self._clock() < self._refused_until
+        return self._refused_until > 0 and time.monotonic() < self._refused_until
 
     def plan(self, method: str, account: int | None) -> Plan | None:
         """What shall happen to this call; None for nothing unusual. Counts it."""

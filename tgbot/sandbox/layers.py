@@ -15,6 +15,7 @@ from telethon.tl import TLObject, TLRequest
 from telethon.tl.alltlobjects import LAYER, tlobjects
 
 from . import older
+from .mtproto import GZIP_PACKED
 from .older import EncodeError
 from .schema import BOOL_FALSE, BOOL_TRUE, VECTOR
 from .signatures import members, wraps
@@ -22,7 +23,6 @@ from .signatures import members, wraps
 __all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode"]
 
 _BOOLS = {int.from_bytes(BOOL_TRUE, "little"): True, int.from_bytes(BOOL_FALSE, "little"): False}
-_GZIP_PACKED = 0x3072CFA1
 _MAX_DEPTH = 64
 #: Bytes that all gzip_packed bodies of one request may unpack to, together.
 _MAX_UNPACKED = 2 << 20
@@ -114,7 +114,7 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
             value = cls.from_reader(self)
         elif constructor_id in _BOOLS:
             value = _BOOLS[constructor_id]
-        elif constructor_id == _GZIP_PACKED and self.depth == self.method_depth:
+        elif constructor_id == GZIP_PACKED and self.depth == self.method_depth:
             self.method_depth += 1
             value = self._unpack()
         else:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .authkey import AuthKey
+from .mtproto import MSG_CONTAINER
 
 #: A packet takes no more messages and bytes than these.
 MAX_CONTAINER, MAX_PACKET = 1000, 512 * 1024
@@ -14,7 +15,6 @@ MAX_UNACKED = 4096
 _MESSAGE = struct.Struct("<qii")
 _IDS = struct.Struct("<qq")
 _CONTAINER = struct.Struct("<Ii")
-_MSG_CONTAINER = 0x73F1F8DC
 #: One second in a msg_id.
 _ONE_SECOND = 1 << 32
 
@@ -120,7 +120,7 @@ class Outgoing:
     def _packet(self, parts: list[bytes], now: float) -> bytes:
         ids = _IDS.pack(self._key.salt(now), self._session_id)
         if len(parts) > 2:
-            body = _CONTAINER.pack(_MSG_CONTAINER, len(parts) // 2) + b"".join(parts)
+            body = _CONTAINER.pack(MSG_CONTAINER, len(parts) // 2) + b"".join(parts)
             head = _MESSAGE.pack(self._next_id(now, _ANSWER), self._content * 2, len(body))
             plain = ids + head + body
         else:

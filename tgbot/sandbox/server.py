@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from . import commands
+from . import console
 from .accounts import Bot
 from .authkey import AuthKey
 from .connection import Connection
@@ -105,7 +105,7 @@ class Sandbox:
 
     async def command(self, line: str) -> str:
         """Does what a line of `help` says, and returns a sentence about it."""
-        return await commands.run(self.faults, self.world, line)
+        return await console.run(self.faults, self.world, line)
 
     # Being there.
 

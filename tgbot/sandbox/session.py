@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .authkey import AuthKey, SessionError
+from .mtproto import GZIP_PACKED, MSG_CONTAINER, MSGS_ACK, VECTOR, tl_bytes
 from .outgoing import Outgoing, Request
 
 #: How far a client's msg_id may lie in the past and in the future, in seconds.
@@ -23,10 +24,6 @@ _HEAD = struct.Struct("<qqqii")
 _MESSAGE = struct.Struct("<qii")
 _RESULT = struct.Struct("<Iq")
 
-_MSG_CONTAINER = 0x73F1F8DC
-_GZIP_PACKED = 0x3072CFA1
-_VECTOR = 0x1CB5C415
-_MSGS_ACK = 0x62D6B459
 _RPC_RESULT = 0xF35C6D01
 _RPC_ERROR = 0x2144CA19
 
@@ -90,7 +87,7 @@ class Session:
             self._out.plain(struct.pack("<Iqiiq", 0xEDAB447B, msg_id, seq_no, 48, self.key.salt(now)))
             return []
         events: list[Event] = []
-        if body[:4] != b"\xdc\xf8\xf1\x73":
+        if _constructor(body) != MSG_CONTAINER:
             self._begin(msg_id, now)
             self._message(msg_id, seq_no, body, now, events)
             return events
@@ -137,7 +134,7 @@ class Session:
             at += 16 + length
             if length < 4 or length % 4 or at > end or inner_id >= msg_id:
                 break
-            if inner[:4] == b"\xdc\xf8\xf1\x73":
+            if _constructor(inner) == MSG_CONTAINER:
                 break
             messages.append((inner_id, inner_seq, inner))
         else:
@@ -152,9 +149,9 @@ class Session:
         if msg_id in self._requests:
             self._repeated(msg_id)
             return
-        if body[:4] == b"\xa1\xcf\x72\x30":
+        if _constructor(body) == GZIP_PACKED:
             body = _unpack(body)
-        constructor = int.from_bytes(body[:4], "little")
+        constructor = _constructor(body)
         service = _SERVICE.get(constructor)
         if service is not None:
             # With any seq_no: some clients count acks and pings as content, and Telegram lets them.
@@ -275,14 +272,14 @@ class Session:
         if request.dropped:
             return
         if len(result) > GZIP_ABOVE:
-            packed = struct.pack("<I", _GZIP_PACKED) + _tl_bytes(zlib.compress(result, 1, 31))
+            packed = struct.pack("<I", GZIP_PACKED) + tl_bytes(zlib.compress(result, 1, 31))
             if len(packed) < len(result):
                 result = packed
         self._out.content(_RESULT.pack(_RPC_RESULT, request.msg_id) + result, request)
 
     def fail(self, request: Request, code: int, name: str) -> None:
         """Queues an RPC error as the result of a call."""
-        self.answer(request, struct.pack("<Ii", _RPC_ERROR, code) + _tl_bytes(name.encode()), failed=True)
+        self.answer(request, struct.pack("<Ii", _RPC_ERROR, code) + tl_bytes(name.encode()), failed=True)
 
     def push(self, update: bytes) -> None:
         """Queues an Updates object that nobody asked for."""
@@ -309,12 +306,12 @@ class Session:
         if self._to_ack:
             ids = list(self._to_ack)
             self._to_ack.clear()
-            self._out.plain(struct.pack(f"<IIi{len(ids)}q", _MSGS_ACK, _VECTOR, len(ids), *ids))
+            self._out.plain(struct.pack(f"<IIi{len(ids)}q", MSGS_ACK, VECTOR, len(ids), *ids))
         return self._out.flush(now)
 
 
 _SERVICE: dict[int, Callable[[Session, int, bytes, float, list[Event]], None]] = {
-    _MSGS_ACK: Session._on_acks,
+    MSGS_ACK: Session._on_acks,
     0x7ABE77EC: Session._on_ping,
     0xF3427B8C: Session._on_ping,
     0xB921BD04: Session._on_get_salts,
@@ -330,9 +327,13 @@ _SERVICE: dict[int, Callable[[Session, int, bytes, float, list[Event]], None]] =
 }
 
 
+def _constructor(body: bytes) -> int:
+    return int.from_bytes(body[:4], "little")
+
+
 def _longs(body: bytes, at: int) -> tuple[int, ...]:
     constructor, count = struct.unpack_from("<Ii", body, at)
-    if constructor != _VECTOR or not 0 <= count <= 8192:
+    if constructor != VECTOR or not 0 <= count <= 8192:
         raise SessionError("a service message without the list of msg_ids it is about")
     return struct.unpack_from(f"<{count}q", body, at + 8)
 
@@ -351,8 +352,3 @@ def _unpack(body: bytes) -> bytes:
     if not unpacker.eof or len(data) < 4:
         raise SessionError("gzip_packed is cut off or too large")
     return data
-
-
-def _tl_bytes(data: bytes) -> bytes:
-    head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
-    return head + data + bytes(-(len(head) + len(data)) % 4)

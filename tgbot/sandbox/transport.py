@@ -71,10 +71,6 @@ class Framer:
         self._received = 0
         self._sent = 0
 
-    @property
-    def obfuscated(self) -> bool:
-        return self._decrypt is not None
-
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that these bytes complete, in order."""
         if self._decrypt is not None:

@@ -112,9 +112,9 @@ class Widget:
     It listens on 127.0.0.1 and asks nobody for a code. A site is served once `set_domain` named it.
     """
 
-    def __init__(self, world: World, *, port: int = 0) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self.port = port
+        self._port = 0
         self._domains: dict[int, str] = {}
         self._browsers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
@@ -127,8 +127,8 @@ class Widget:
         application.router.add_post("/auth", self._answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -137,7 +137,7 @@ class Widget:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def script(self) -> str:

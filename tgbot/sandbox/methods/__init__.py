@@ -32,9 +32,13 @@ METHODS: Final[dict[type, Method]] = {
     )
     for request, method in namespace.METHODS.items()
 }
-_WRAPPERS: Final = (
+#: Methods that hold another one as their `query`.
+WRAPPERS: Final = (
+    functions.InitConnectionRequest,
     functions.InvokeAfterMsgRequest,
     functions.InvokeAfterMsgsRequest,
+    functions.InvokeWithLayerRequest,
+    functions.InvokeWithoutUpdatesRequest,
     functions.InvokeWithMessagesRangeRequest,
     functions.InvokeWithTakeoutRequest,
 )
@@ -49,7 +53,7 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
     """
     login = caller.login
     wants_updates = True
-    while True:
+    while isinstance(request, WRAPPERS):
         if isinstance(request, functions.InvokeWithLayerRequest):
             if request.layer <= 0:
                 raise RpcError(400, "CONNECTION_LAYER_INVALID")
@@ -61,8 +65,6 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
             _speaks(world, login, request.lang_code)
         elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
             wants_updates = False
-        elif not isinstance(request, _WRAPPERS):
-            break
         request = request.query
     method = METHODS.get(type(request))
     if method is None:
@@ -108,4 +110,4 @@ def _unknown(world: World, request: Any) -> RpcError:
     return RpcError(400, f"INPUT_METHOD_INVALID_{request.CONSTRUCTOR_ID}_0")
 
 
-__all__ = ["Caller", "Later", "Login", "RpcError", "invoke"]
+__all__ = ["WRAPPERS", "Caller", "Later", "Login", "RpcError", "invoke"]

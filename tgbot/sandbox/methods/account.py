@@ -7,14 +7,12 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.tl.functions import account
 
-from ..accounts import USERNAME
+from ..accounts import is_username
 from ..rpc import RpcError
-from .calls import Call, Method, Open
+from .calls import Call, Method, Open, yes
 
 _NAME_LENGTH: Final = 64
 _ABOUT_LENGTH: Final = 70
-_SHORTEST_USERNAME: Final = 5
-_LONGEST_USERNAME: Final = 32
 
 
 def _me(call: Call) -> Any:
@@ -37,8 +35,7 @@ def update_profile(call: Call, request: Any) -> Any:
 
 
 def _check_username(call: Call, username: str) -> None:
-    fits = _SHORTEST_USERNAME <= len(username) <= _LONGEST_USERNAME and USERNAME.fullmatch(username)
-    if not fits or username.lower().endswith("bot"):
+    if not is_username(username) or username.lower().endswith("bot"):
         raise RpcError(400, "USERNAME_INVALID")
     if call.world.accounts.holder(username) not in (None, call.me.id):
         raise RpcError(400, "USERNAME_OCCUPIED")
@@ -100,10 +97,6 @@ def get_notify_settings(call: Call, request: Any) -> Any:
 
 def get_privacy(call: Call, request: Any) -> Any:
     return types.account.PrivacyRules([types.PrivacyValueAllowAll()], [], [])
-
-
-def yes(call: Call, request: Any) -> bool:
-    return True
 
 
 METHODS: Final = {

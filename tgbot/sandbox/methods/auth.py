@@ -9,7 +9,7 @@ from telethon.tl.functions import auth
 
 from ..accounts import Account
 from ..rpc import RpcError
-from .calls import Call, Method, Open
+from .calls import Call, Method, Open, yes
 
 _NAME_LENGTH: Final = 64
 
@@ -136,6 +136,6 @@ METHODS: Final = {
     auth.ExportLoginTokenRequest: Method(export_login_token, Open.ANYONE),
     auth.CheckPasswordRequest: Method(no_password, Open.ANYONE),
     auth.ResetAuthorizationsRequest: Method(reset_authorizations, Open.USERS),
-    auth.BindTempAuthKeyRequest: Method(lambda call, request: True, Open.ANYONE),
-    auth.DropTempAuthKeysRequest: Method(lambda call, request: True, Open.ANYONE),
+    auth.BindTempAuthKeyRequest: Method(yes, Open.ANYONE),
+    auth.DropTempAuthKeysRequest: Method(yes, Open.ANYONE),
 }

@@ -39,9 +39,7 @@ def _key(call: Call, request: Any) -> tuple[str, str]:
     scope = request.scope
     name = _SCOPES.get(type(scope))
     if name is None:
-        peer = call.peer(scope.peer)
-        number = peer.id if isinstance(peer, Account) else peer.marked
-        name = f"{type(scope).__name__} {number}"
+        name = f"{type(scope).__name__} {call.peer(scope.peer).marked}"
         if isinstance(scope, types.BotCommandScopePeerUser):
             name += f" {call.user(scope.user_id).id}"
     return name, _language(request.lang_code)

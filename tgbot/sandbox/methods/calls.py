@@ -125,6 +125,11 @@ def seconds(date: Any) -> int:
     return int(date.timestamp() if isinstance(date, datetime) else date)
 
 
+def yes(call: Call, request: Any) -> bool:
+    """Answer a call that changes nothing here."""
+    return True
+
+
 class Method(NamedTuple):
     """How a method is answered and whom it is open to."""
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.tl.functions import channels, messages
 
-from ..accounts import USERNAME, Account
+from ..accounts import Account, is_username
 from ..channels import channel_update
 from ..chats import Chat
 from ..groups import participant
@@ -16,7 +16,6 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 _TITLE_LENGTH: Final = 128
-_SHORTEST_USERNAME: Final = 5
 #: What an admin of a basic group may do.
 _GROUP_ADMIN: Final = (
     "change_info",
@@ -62,8 +61,8 @@ def create_channel(call: Call, request: Any) -> Any:
     return changed(call, chat)
 
 
-def _administered(call: Call, chat: Chat) -> Chat:
-    """Returns the chat if the caller may add users to it."""
+def administered(call: Call, chat: Chat) -> Chat:
+    """Return the chat if the caller may add users to it; else raise CHAT_ADMIN_REQUIRED."""
     if not chat.may_invite(call.me.id):
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     return chat
@@ -77,7 +76,7 @@ def add_chat_user(call: Call, request: Any) -> Any:
 
 
 def invite_to_channel(call: Call, request: Any) -> Any:
-    chat = _administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    chat = administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
     since = chat.log.pts
     for user in [call.user(given) for given in request.users]:
         if user.is_bot and not chat.megagroup:
@@ -181,7 +180,7 @@ def update_username(call: Call, request: Any) -> bool:
     if call.me.id != chat.creator:
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     name = request.username
-    if name and (len(name) < _SHORTEST_USERNAME or len(name) > 32 or not USERNAME.fullmatch(name)):
+    if name and not is_username(name):
         raise RpcError(400, "USERNAME_INVALID")
     accounts = call.world.accounts
     if name and accounts.holder(name) not in (None, chat.marked):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.tl.functions import help, langpack
 
-from .calls import Call, Method, Open
+from .calls import Call, Method, Open, yes
 
 _HOUR: Final = 3600
 
@@ -85,8 +85,8 @@ METHODS: Final = {
     help.GetInviteTextRequest: Method(
         lambda call, request: types.help.InviteText("Join me here."), Open.USERS
     ),
-    help.SaveAppLogRequest: Method(lambda call, request: True, Open.ANYONE),
-    help.SetBotUpdatesStatusRequest: Method(lambda call, request: True, Open.BOTS),
+    help.SaveAppLogRequest: Method(yes, Open.ANYONE),
+    help.SetBotUpdatesStatusRequest: Method(yes, Open.BOTS),
     langpack.GetLangPackRequest: Method(get_lang_pack, Open.ANYONE),
     langpack.GetDifferenceRequest: Method(get_lang_pack, Open.ANYONE),
     langpack.GetStringsRequest: Method(lambda call, request: [], Open.ANYONE),

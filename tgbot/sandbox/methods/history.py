@@ -27,12 +27,8 @@ def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[Any], list
     return chats, users
 
 
-def _marked(peer: Account | Chat) -> int:
-    return peer.marked if isinstance(peer, Chat) else peer.id
-
-
 def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> Any:
-    chats, users = _beside(call, copies, _marked(peer))
+    chats, users = _beside(call, copies, peer.marked)
     found = [copy.message(call.me.id) for copy in copies]
     if isinstance(peer, Chat) and peer.channel:
         return types.messages.ChannelMessages(peer.log.pts, total, found, [], chats, users)
@@ -44,7 +40,7 @@ def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> A
 def get_history(call: Call, request: Any) -> Any:
     peer = call.peer(request.peer)
     box = call.box(peer)
-    ids = box.history(_marked(peer))
+    ids = box.history(peer.marked)
     return _page(call, _window(box, ids, request), len(ids), peer)
 
 
@@ -78,7 +74,7 @@ def search(call: Call, request: Any) -> Any:
     box = call.box(peer)
     ids = [
         number
-        for number in box.history(_marked(peer))
+        for number in box.history(peer.marked)
         if (copy := box.get(number)) is not None and wanted in copy.post.text.casefold()
     ]
     return _page(call, _window(box, ids, request), len(ids), peer)
@@ -120,7 +116,7 @@ def read_channel(call: Call, request: Any) -> bool:
 
 def read_history(call: Call, request: Any) -> Any:
     me = call.me
-    count = call.world.posts.read(me, _marked(call.peer(request.peer)), request.max_id)
+    count = call.world.posts.read(me, call.peer(request.peer).marked, request.max_id)
     return types.messages.AffectedMessages(me.log.pts, count)
 
 
@@ -168,9 +164,7 @@ def get_pinned_dialogs(call: Call, request: Any) -> Any:
 
 def get_peer_dialogs(call: Call, request: Any) -> Any:
     me = call.me
-    peers = [
-        _marked(call.peer(each.peer)) for each in request.peers if isinstance(each, types.InputDialogPeer)
-    ]
+    peers = [call.peer(each.peer).marked for each in request.peers if isinstance(each, types.InputDialogPeer)]
     known = [peer for peer in peers if me.box.history(peer)]
     copies = [copy for peer in known if (copy := me.box.get(me.box.history(peer)[-1])) is not None]
     chats, users = _beside(call, copies, *peers)
@@ -186,7 +180,7 @@ def _state(call: Call) -> Any:
 
 def get_peer_settings(call: Call, request: Any) -> Any:
     peer = call.peer(request.peer)
-    return types.messages.PeerSettings(types.PeerSettings(), *_beside(call, [], _marked(peer)))
+    return types.messages.PeerSettings(types.PeerSettings(), *_beside(call, [], peer.marked))
 
 
 METHODS: Final = {

@@ -12,7 +12,7 @@ from ..chats import Chat, JoinRequest
 from ..groups import exported
 from ..rpc import RpcError
 from .calls import Call, Method, Open
-from .chats import changed
+from .chats import administered, changed
 
 #: Older layers are answered joins with plain updates.
 _JOIN_RESULT_LAYER: Final = 227
@@ -29,9 +29,7 @@ def _administered(call: Call, given: Any) -> Chat:
     chat = call.peer(given)
     if isinstance(chat, Account):
         raise RpcError(400, "PEER_ID_INVALID")
-    if not chat.may_invite(call.me.id):
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    return chat
+    return administered(call, chat)
 
 
 def export_invite(call: Call, request: Any) -> Any:

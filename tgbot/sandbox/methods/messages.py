@@ -105,7 +105,7 @@ def start_bot(call: Call, request: Any) -> Any:
     post = Post(call.me.id, call.world.date(), f"{text} {payload}")
     post.own_text = text
     post.entities = [types.MessageEntityBotCommand(0, len(text))]
-    sent = call.world.posts.add(call.me, _marked(to), post, random_id=request.random_id)
+    sent = call.world.posts.add(call.me, to.marked, post, random_id=request.random_id)
     if isinstance(to, Chat) and to.channel:
         return changed(call, to, since)
     return _sent(call, sent)
@@ -138,8 +138,7 @@ def forward_messages(call: Call, request: Any) -> Any:
         )
         posts.append((post, random_id))
     sent = {
-        random_id: call.world.posts.add(me, _marked(to), post, random_id=random_id)
-        for post, random_id in posts
+        random_id: call.world.posts.add(me, to.marked, post, random_id=random_id) for post, random_id in posts
     }
     return _told(call, earlier, sent)
 
@@ -163,7 +162,7 @@ def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
     """
     if len(set(random_ids)) < len(random_ids):
         raise RpcError(500, "RANDOM_ID_DUPLICATE")
-    peer = _marked(call.peer(given))
+    peer = call.peer(given).marked
     found = {number: call.world.sends.earlier(SendKey(call.me.id, peer, number)) for number in random_ids}
     return {number: copy for number, copy in found.items() if copy is not None}
 
@@ -179,10 +178,6 @@ def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
     else:
         call.world.may_write(call.me, to)
     return to
-
-
-def _marked(peer: Account | Chat) -> int:
-    return peer.marked if isinstance(peer, Chat) else peer.id
 
 
 def _text(
@@ -213,10 +208,10 @@ def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: i
     if isinstance(request.reply_to, types.InputReplyToMessage):
         answered = call.box(to).get(request.reply_to.reply_to_msg_id)
         # A reply to a message that is gone is sent as a plain one.
-        if answered is not None and answered.peer == _marked(to):
+        if answered is not None and answered.peer == to.marked:
             reply_to = answered.id
     random_id = request.random_id if random_id is None else random_id
-    return call.world.posts.add(call.me, _marked(to), post, random_id=random_id, reply_to=reply_to)
+    return call.world.posts.add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to)
 
 
 def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
@@ -357,7 +352,7 @@ def delete_channel_messages(call: Call, request: Any) -> Any:
 
 def delete_history(call: Call, request: Any) -> Any:
     me = call.me
-    numbers = list(me.box.history(_marked(call.peer(request.peer))))
+    numbers = list(me.box.history(call.peer(request.peer).marked))
     copies = [me.box.get(number) for number in numbers if not request.max_id or number <= request.max_id]
     lost = call.world.posts.delete([copy for copy in copies if copy is not None], revoke=bool(request.revoke))
     return types.messages.AffectedHistory(me.log.pts, lost.get(me.id, 0), 0)
@@ -370,13 +365,13 @@ def set_typing(call: Call, request: Any) -> bool:
             raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
     else:
         call.world.may_write(call.me, to, typing=True)
-    call.world.typing(call.me, _marked(to), request.action)
+    call.world.typing(call.me, to.marked, request.action)
     return True
 
 
 def _existing(call: Call, message_id: int, peer: Account | Chat) -> Copy:
     copy = call.box(peer).get(message_id)
-    if copy is None or copy.peer != _marked(peer):
+    if copy is None or copy.peer != peer.marked:
         raise RpcError(400, "MESSAGE_ID_INVALID")
     return copy
 

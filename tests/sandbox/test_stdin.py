@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tgbot.sandbox.keyboard import typed_lines
+from tgbot.sandbox.stdin import typed_lines
 
 
 async def test_lines_come_whole_however_the_bytes_do() -> None:

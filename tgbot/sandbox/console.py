@@ -208,6 +208,14 @@ def _release(faults: Faults, words: _Words) -> Deed:
     return _say(f"Updates go to {_whom(account)} again.", partial(faults.release, account))
 
 
+def _switch(on: str, off: str, rule: Callable[[Faults, bool], None]) -> Callable[[Faults, _Words], Deed]:
+    def build(faults: Faults, words: _Words) -> Deed:
+        wanted = words.switch("on or off")
+        return _say(on if wanted else off, lambda: rule(faults, wanted))
+
+    return build
+
+
 def _updates(said: str, rule: Callable[[Faults, int, int | None], None]) -> Callable[[Faults, _Words], Deed]:
     def build(faults: Faults, words: _Words) -> Deed:
         count, account = words.whole("COUNT"), words.account()
@@ -225,28 +233,12 @@ def _forget(faults: Faults, words: _Words) -> Deed:
     )
 
 
-def _message_ids(faults: Faults, words: _Words) -> Deed:
-    tell = words.switch("on or off")
-    return _say(
-        f"updateMessageID is {'in' if tell else 'left out of'} differences.",
-        lambda: faults.tell_message_ids(tell),
-    )
-
-
 def _slice(faults: Faults, words: _Words) -> Deed:
     text = words.word("COUNT or off")
     limit = None if text == "off" else words.whole("COUNT", text)
     return _say(
         f"Differences hold {'everything' if limit is None else f'at most {limit} updates'}.",
         lambda: faults.slice_differences(limit),
-    )
-
-
-def _too_long(faults: Faults, words: _Words) -> Deed:
-    too_long = words.switch("on or off")
-    return _say(
-        f"Differences are {'too long' if too_long else 'as they are'}.",
-        lambda: faults.differences_too_long(too_long),
     )
 
 
@@ -290,9 +282,23 @@ _COMMANDS = {
         "COUNT [ACCOUNT]", "never push the next updates", _updates("are never pushed", Faults.lose)
     ),
     "forget-random-ids": _Command("[ACCOUNT]", "forget which sends were seen", _forget),
-    "message-ids": _Command("on|off", "updateMessageID in differences", _message_ids),
+    "message-ids": _Command(
+        "on|off",
+        "put an updateMessageID into differences for each sent message",
+        _switch(
+            "Differences hold updateMessageID.",
+            "Differences hold no updateMessageID.",
+            Faults.tell_message_ids,
+        ),
+    ),
     "slice": _Command("COUNT|off", "cut differences into slices", _slice),
-    "too-long": _Command("on|off", "declare each difference too long", _too_long),
+    "too-long": _Command(
+        "on|off",
+        "answer every getDifference with differenceTooLong",
+        _switch(
+            "Every difference is too long.", "Differences are answered as usual.", Faults.differences_too_long
+        ),
+    ),
     "clock": _Command("SECONDS", "set the server's clock ahead; behind if negative, right if 0", _clock),
     "clear": _Command("", "take all of it back", _clear),
 }
