@@ -12,7 +12,6 @@ from tgbot.core.errors import LinkError, TgbotError
 from tgbot.core.links import (
     ADMIN_RIGHTS,
     PAYLOAD_LENGTH,
-    Command,
     Target,
     build,
     channel_link,
@@ -20,7 +19,6 @@ from tgbot.core.links import (
     group_link,
     pack,
     parse,
-    parse_command,
     start_link,
     unpack,
 )
@@ -61,7 +59,6 @@ def test_no_text_makes_a_parser_fail_otherwise(text: str) -> None:
             parser(text)
         except LinkError as error:
             str(error).encode()  # even lone surrogates are shown escaped
-    parse_command(text, "our_bot")
 
 
 @given(st.binary())
@@ -290,31 +287,3 @@ def test_payloads_say_how_much_they_hold() -> None:
         pack(2**1000)
     with pytest.raises(LinkError, match="Unicode"):
         pack("\ud800")
-
-
-@pytest.mark.parametrize(
-    ("text", "command"),
-    [
-        ("/start", Command("start", "", None, True)),
-        ("/start abc", Command("start", "abc", None, True)),
-        ("/Start  a b \n", Command("start", "a b", None, True)),
-        ("/start\nabc", Command("start", "abc", None, True)),
-        ("/start@our_bot", Command("start", "", "our_bot", True)),
-        ("/start@OUR_bot x", Command("start", "x", "OUR_bot", True)),
-        ("/start@other_bot x", Command("start", "x", "other_bot", False)),
-    ],
-)
-def test_commands(text: str, command: Command) -> None:
-    assert parse_command(text, "Our_Bot") == command
-
-
-@pytest.mark.parametrize(
-    "text", ["", "start", " /start", "/", "/ start", "//start", "/start@", "/héllo", "/a-b", "/x" * 9]
-)
-def test_what_is_no_command(text: str) -> None:
-    assert parse_command(text, "our_bot") is None
-
-
-def test_without_a_name_of_our_own_a_mention_means_another_bot() -> None:
-    assert parse_command("/start@our_bot", None) == Command("start", "", "our_bot", False)
-    assert parse_command("/start", None) == Command("start", "", None, True)

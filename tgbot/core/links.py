@@ -1,4 +1,4 @@
-"""Telegram links, start payloads and commands: parse and build. Pure."""
+"""Telegram links and start payloads: parse and build. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from tgbot.core.errors import LinkError
+from tgbot.core.ids import bare_id, is_channel, marked_channel
 
 #: The longest start payload; apps drop a longer one silently.
 PAYLOAD_LENGTH: Final = 64
@@ -27,7 +28,6 @@ _USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INVITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID: Final = re.compile(r"-?[0-9]{1,19}")
-_COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
 _WEB: Final = re.compile(
     r"(?:https?://)?((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog))(?=[/?#]|$)", re.I
 )
@@ -63,17 +63,6 @@ class Target:
     admin: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """`/name@mention args`; the name is in lower case, the arguments are as they were."""
-
-    name: str
-    args: str
-    mention: str | None
-    #: No other bot is mentioned.
-    addressed_to_us: bool
-
-
 def parse(text: str) -> Target:
     """What a person means by a t.me or tg:// link, @name, bare name or id; LinkError if nothing."""
     what = text.strip()
@@ -103,8 +92,8 @@ def build(target: Target, *, app: bool = False) -> str:
         return f"tg://join?invite={target.invite}" if app else f"https://t.me/+{target.invite}"
     elif target.id is not None and target.id > 0:
         return f"tg://user?id={target.id}"
-    elif target.id is not None and target.id < -(10**12) and target.post is not None:
-        channel = -target.id - 10**12
+    elif target.id is not None and is_channel(target.id) and target.post is not None:
+        channel = bare_id(target.id)
         return _post(f"channel={channel}", f"c/{channel}", target.post, app, private=True)
     else:
         raise LinkError("this target", "there is no link without a name, an invitation or a user id")
@@ -194,16 +183,6 @@ def signing_key(bot_token: str) -> bytes:
     return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
 
 
-def parse_command(text: str, bot_username: str | None) -> Command | None:
-    """The command that a message is, None if it is none; `/cmd@otherbot` is one that is not ours."""
-    match = _COMMAND.fullmatch(text)
-    if match is None:
-        return None
-    name, mention, args = match.groups()
-    ours = mention is None or (bot_username is not None and mention.lower() == bot_username.lower())
-    return Command(name.lower(), (args or "").rstrip(), mention, ours)
-
-
 def _parse_web(host: str, rest: str, text: str) -> Target:
     path, query = _split(rest)
     parts = [unquote(part) for part in path.split("/") if part]
@@ -220,7 +199,7 @@ def _parse_web(host: str, rest: str, text: str) -> Target:
         invite = first[1:] if first.startswith("+") else "".join(more[:1])
         return _invite(invite, text)
     if first == "c" and len(more) >= 2 and more[0].isascii() and more[0].isdigit() and len(more[0]) <= 15:
-        return Target(id=-(10**12) - int(more[0]), post=_number(more[-1], text))
+        return Target(id=marked_channel(int(more[0])), post=_number(more[-1], text))
     if _RESERVED.fullmatch(first) or not _USERNAME.fullmatch(first):
         raise LinkError(_shown(text), "the link names no user, bot, group or channel")
     if more and more[-1].isascii() and more[-1].isdigit():
@@ -240,7 +219,7 @@ def _parse_app(rest: str, text: str) -> Target:
         return _with_start(Target(username=name), query, text)
     if action == "privatepost" and len(query.get("channel", "")) <= 15:
         channel = _number(query.get("channel", ""), text)
-        return Target(id=-(10**12) - channel, post=_number(query.get("post", ""), text))
+        return Target(id=marked_channel(channel), post=_number(query.get("post", ""), text))
     if action == "join":
         return _invite(query.get("invite", ""), text)
     for form, key in (("user", "id"), ("openmessage", "user_id")):

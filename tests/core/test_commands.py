@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgbot.core.commands import Command, parse
+
+OURS = ("Our_Bot", "second")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/start", Command("start", "", None, True)),
+        ("/start abc", Command("start", "abc", None, True)),
+        ("/Start  a b \n", Command("start", "a b", None, True)),
+        ("/start\nabc", Command("start", "abc", None, True)),
+        ("/start\u00a0abc", Command("start", "abc", None, True)),
+        ("/start ", Command("start", "", None, True)),
+        ("/start@our_bot", Command("start", "", "our_bot", True)),
+        ("/start@OUR_bot x", Command("start", "x", "OUR_bot", True)),
+        ("/start@Second", Command("start", "", "Second", True)),
+        ("/start@other_bot x", Command("start", "x", "other_bot", False)),
+        ("/start @our_bot", Command("start", "@our_bot", None, True)),
+        ("/link group - a\nb", Command("link", "group - a\nb", None, True)),
+    ],
+)
+def test_commands(text: str, command: Command) -> None:
+    assert parse(text, OURS) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "start",
+        " /start",
+        "/",
+        "/ start",
+        "//start",
+        "/start@",
+        "/héllo",
+        "/a-b",
+        "/x" * 9,
+        "/" + "x" * 65,
+    ],
+)
+def test_what_is_no_command(text: str) -> None:
+    assert parse(text, OURS) is None
+
+
+def test_without_a_name_of_our_own_a_mention_means_another_bot() -> None:
+    assert parse("/start@our_bot", ()) == Command("start", "", "our_bot", False)
+    assert parse("/start", ()) == Command("start", "", None, True)
+
+
+@given(st.text() | st.text().map("/start".__add__))
+def test_any_text_is_a_command_or_none(text: str) -> None:
+    command = parse(text, OURS)
+    if command is not None:
+        assert text.startswith("/")
+        assert command.args == command.args.strip()
+        assert command.name == command.name.lower()

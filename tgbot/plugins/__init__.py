@@ -1,0 +1,1 @@
+"""What plugins are given, and how they are loaded."""

@@ -1,0 +1,76 @@
+"""The parts of the bot that its handlers and plugins are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from tgbot.core.users import UserRegistry
+from tgbot.locales.texts import Texts
+from tgbot.messaging.resolve import Peers
+from tgbot.messaging.sender import Sender
+from tgbot.telegram import BotClient
+
+
+class Approve(StrEnum):
+    """When the bot approves a request to join a chat; a member's value is how the configuration spells it."""
+
+    #: An admin of the chat decides.
+    NEVER = "never"
+    #: At once.
+    ALWAYS = "always"
+    #: Once the user has written to the bot.
+    AFTER_START = "after_start"
+
+
+class Clock(Protocol):
+    """Tells the time in unix seconds of Telegram's clock."""
+
+    def __call__(self) -> float: ...
+
+
+class Checkpoint(Protocol):
+    """Puts everything that is finished on disk; it is safe there on return."""
+
+    async def __call__(self) -> None: ...
+
+
+class Forget(Protocol):
+    """Deletes a user from everything the bot keeps, but for a block that stands; done on disk on return."""
+
+    async def __call__(self, user_id: int, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that a handler or plugin may be given. Each plugin names the parts it wants.
+
+    Handlers of the bot itself are registered by `register(parts)`; a plugin by
+    `register(client, *, users, sender)`, say, with any of the names below as keyword parameters.
+    """
+
+    #: The client, logged in, before it handles updates: `client.me` is the bot's own user.
+    client: BotClient
+    #: Everyone the bot has met.
+    users: UserRegistry
+    #: Sends messages at Telegram's pace, and says whether the bot may write to a user.
+    sender: Sender
+    #: Finds users and chats by name, link or id.
+    peers: Peers
+    #: The texts of the bot, in each language.
+    texts: Texts
+    #: User ids of the bot's admins.
+    admins: frozenset[int]
+    #: Telegram's time in unix seconds.
+    clock: Clock
+    #: Puts everything that is finished on disk.
+    checkpoint: Checkpoint
+    #: Deletes a user from everything the bot keeps.
+    forget: Forget
+    #: When requests to join a chat are approved.
+    approve: Approve = Approve.NEVER
+    #: Signs start payloads (`links.pack` and `links.unpack`); made from the bot's token.
+    payload_key: bytes = field(repr=False)
+    #: The domain of the login page, which greets by itself those who log in there; "" without a page.
+    greeted_elsewhere: str = ""
