@@ -1,0 +1,173 @@
+"""Turns for calls, overall and in each chat."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tgbot.messaging.pace import Pace
+
+ANNA, BERT = 1001, 1002
+
+
+class Clock:
+    """Time that passes only when told; counts the timers that are set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+        self.cancelled: set[int] = set()
+        self._count = 0
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Any:
+        self._count += 1
+        number = self._count
+        heapq.heappush(self.timers, (when, number, callback))
+        return SimpleNamespace(cancel=lambda: self.cancelled.add(number))
+
+    def live(self) -> int:
+        return sum(number not in self.cancelled for _, number, _ in self.timers)
+
+    async def advance(self, seconds: float) -> None:
+        end = self.now + seconds
+        await settle()
+        while self.timers and self.timers[0][0] <= end:
+            self.now, number, callback = heapq.heappop(self.timers)
+            if number not in self.cancelled:
+                callback()
+                await settle()
+        self.now = end
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Turns:
+    """Who got a turn, in order and when."""
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self.pace, self.clock = pace, clock
+        self.got: list[tuple[int, float]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def ask(self, chat: int) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._ask(chat))
+        self.tasks.append(task)
+        return task
+
+    async def _ask(self, chat: int) -> None:
+        await self.pace.turn(chat)
+        self.got.append((chat, self.clock.now))
+
+    def by(self, second: float) -> int:
+        return sum(at <= second for _, at in self.got)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def test_a_burst_passes_at_once_and_the_rest_at_the_overall_rate(clock: Clock) -> None:
+    turns = Turns(Pace(overall=30, overall_burst=30, timeline=clock), clock)
+    for chat in range(90):
+        turns.ask(chat)
+    await clock.advance(0)
+    assert turns.by(clock.now) == 30
+    await clock.advance(1.0)
+    assert 59 <= turns.by(clock.now) <= 61
+    await clock.advance(1.01)
+    assert len(turns.got) == 90
+    assert [chat for chat, _ in turns.got] == list(range(90))
+
+
+async def test_one_chat_gets_a_short_burst_and_then_one_a_second(clock: Clock) -> None:
+    turns = Turns(Pace(chat_burst=3, timeline=clock), clock)
+    for _ in range(6):
+        turns.ask(ANNA)
+    await clock.advance(0)
+    assert len(turns.got) == 3
+    await clock.advance(1.01)
+    assert len(turns.got) == 4
+    await clock.advance(2)
+    assert len(turns.got) == 6
+
+
+async def test_a_chat_that_waits_takes_no_turn_from_the_others(clock: Clock) -> None:
+    turns = Turns(Pace(overall=10, overall_burst=10, chat_burst=1, timeline=clock), clock)
+    for _ in range(200):
+        turns.ask(ANNA)
+    await clock.advance(2)
+    for chat in range(2000, 2009):
+        turns.ask(chat)
+    before = clock.now
+    await clock.advance(0.2)
+    others = [at for chat, at in turns.got if chat != ANNA]
+    assert len(others) == 9
+    assert max(others) - before < 0.2
+    for task in turns.tasks:
+        task.cancel()
+    await settle()
+
+
+async def test_chats_whose_turns_come_together_keep_the_overall_rate(clock: Clock) -> None:
+    turns = Turns(Pace(overall=5, overall_burst=10, chat_burst=1, timeline=clock), clock)
+    for chat in range(20):
+        turns.ask(chat % 10)  # Ten at once, and the second ones all a second later.
+    await clock.advance(1.001)
+    assert turns.by(clock.now) == 15
+    await clock.advance(1.001)
+    assert turns.by(clock.now) == 20
+
+
+async def test_however_many_wait_one_timer_runs(clock: Clock) -> None:
+    turns = Turns(Pace(timeline=clock), clock)
+    for chat in range(500):
+        turns.ask(chat % 50)
+    await clock.advance(0)
+    assert clock.live() == 1
+    assert len(clock.timers) < 20  # Set once, not anew for everybody who asks.
+    await clock.advance(0.5)
+    assert clock.live() == 1
+    for task in turns.tasks:
+        task.cancel()
+    await settle()
+
+
+async def test_who_gives_up_waiting_costs_the_others_nothing(clock: Clock) -> None:
+    turns = Turns(Pace(chat_burst=1, overall=2, overall_burst=1, timeline=clock), clock)
+    turns.ask(ANNA)
+    impatient = [turns.ask(ANNA) for _ in range(20)]
+    await clock.advance(0)
+    for task in impatient:
+        task.cancel()
+    await clock.advance(30)
+    turns.ask(BERT)
+    await clock.advance(0)
+    assert [chat for chat, _ in turns.got] == [ANNA, BERT]
+
+
+async def test_chats_long_silent_are_not_remembered(clock: Clock) -> None:
+    pace = Pace(overall=1e9, overall_burst=10**9, timeline=clock)
+    for chat in range(5000):
+        clock.now += 2
+        await pace.turn(chat)
+    assert len(pace._chats) <= 1025
+
+
+async def test_the_pace_keeps_real_time_too() -> None:
+    pace = Pace(overall=200, overall_burst=1)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    await asyncio.gather(*(pace.turn(chat) for chat in range(21)))
+    assert loop.time() - start >= 0.09
