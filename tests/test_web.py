@@ -33,7 +33,6 @@ from tgbot.web.greeting import Greeter
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.page import chosen, plain
-from tgbot.web.site import YOUNG, Health
 from tgbot.web.used import REMEMBERED, UsedLogins
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
@@ -611,30 +610,3 @@ async def test_healthz_says_whether_the_bot_is_well(opened: Open) -> None:
     state["connected"] = False
     status, text, _ = await world.get("/healthz")
     assert (status, text) == (503, "not connected to Telegram\n")
-
-
-async def test_however_many_ask_one_checkpoint_is_made_in_a_while() -> None:
-    now, made = [1000.0], [0]
-
-    async def checkpoint() -> None:
-        made[0] += 1
-        await asyncio.sleep(0)
-
-    health = Health(lambda: True, checkpoint, lambda: now[0])
-    assert set(await asyncio.gather(*(health.trouble() for _ in range(20)))) == {""}
-    assert made == [1]
-    now[0] += YOUNG
-    assert await health.trouble() == ""
-    assert made == [1]
-    now[0] += 0.1
-    assert await health.trouble() == ""
-    assert made == [2]
-
-
-async def test_a_checkpoint_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tgbot.web.site.SLOW", 0.01)
-
-    async def hangs() -> None:
-        await asyncio.Event().wait()
-
-    assert await Health(lambda: True, hangs).trouble() == "a checkpoint takes too long"

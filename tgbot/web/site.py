@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,18 +15,16 @@ from aiohttp import web
 
 from tgbot.config.settings import Login as Settings
 from tgbot.core.access import Evidence, Kind
-from tgbot.core.errors import ConfigError, StorageError
+from tgbot.core.errors import ConfigError
 from tgbot.core.users import Profile, UserRegistry
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
 from tgbot.web.greeting import Greeter
+from tgbot.web.health import Health
 from tgbot.web.login import Check, Login, Reason, RefusedLogin
 from tgbot.web.page import Page, chosen
 from tgbot.web.used import UsedLogins
 
-#: A checkpoint younger than this is young, and how long making one may take, in seconds.
-YOUNG: Final = 10.0
-SLOW: Final = 5.0
 #: How long a stop waits for answers under way, in seconds.
 _GRACE: Final = 2.0
 
@@ -45,43 +42,6 @@ class Site:
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
-
-
-class Health:
-    """Whether the bot is well: connected, with a checkpoint that is young, or made when asked.
-
-    An idle bot makes none, so an old one alone says nothing: then one is made, which proves that it can be.
-    However many ask, it is one at a time, and at most one in `YOUNG` seconds.
-    """
-
-    def __init__(
-        self,
-        connected: Callable[[], bool],
-        checkpoint: Callable[[], Awaitable[None]],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._connected = connected
-        self._checkpoint = checkpoint
-        self._clock = clock
-        self._made = float("-inf")
-        self._making = asyncio.Lock()
-
-    async def trouble(self) -> str:
-        """What is wrong in a few words, "" if all is well."""
-        if not self._connected():
-            return "not connected to Telegram"
-        try:
-            async with asyncio.timeout(SLOW), self._making:
-                if self._clock() - self._made > YOUNG:
-                    began = self._clock()
-                    await self._checkpoint()
-                    self._made = began
-        except TimeoutError:
-            return "a checkpoint takes too long"
-        except StorageError as error:
-            log.warning("no checkpoint can be made: %s", error)
-            return "no checkpoint can be made"
-        return ""
 
 
 class Pages:
