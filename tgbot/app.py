@@ -9,9 +9,9 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +20,13 @@ from telethon import errors
 from tgbot.config.settings import Config
 from tgbot.core.errors import BotRunningError, PluginError, SessionInUseError
 from tgbot.core.links import signing_key
+from tgbot.core.names import usernames_of
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
 from tgbot.messaging.profile import Profile
-from tgbot.messaging.resolve import Peers, usernames_of
+from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.plugins.parts import Approve, Forget, Parts
 from tgbot.store.lock import InstanceLock
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -108,26 +110,27 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         peers = Peers(client, session, users, clock=clock, daily_resolves=RESOLVES_A_DAY)
         bot = Bot(client, session, users, sender, peers, texts)
         if serve:
-            parts: dict[str, Any] = {
-                "users": users,
-                "sender": sender,
-                "peers": peers,
-                "texts": texts,
-                "admins": frozenset(config.bot.admins),
-                "clock": clock,
-                "checkpoint": client.checkpoint,
-                "forget": _forgetting(client, session, users),
-                "approve": config.join_requests.approve,
-                "payload_key": signing_key(credentials.bot_token),
-                "greeted_elsewhere": _login_domain(config),
-            }
+            parts = Parts(
+                client=client,
+                users=users,
+                sender=sender,
+                peers=peers,
+                texts=texts,
+                admins=frozenset(config.bot.admins),
+                clock=clock,
+                checkpoint=client.checkpoint,
+                forget=_forgetting(client, session, users),
+                approve=Approve(config.join_requests.approve),
+                payload_key=signing_key(credentials.bot_token),
+                greeted_elsewhere=_login_domain(config),
+            )
             # The order counts: what an update says is recorded first; a plugin may answer in the bot's
             # stead (StopPropagation); help comes when nobody did.
-            evidence.register(client, **parts)
+            evidence.register(parts)
             for module, register in plugins:
-                _register(module, register, client, parts)
+                _register(module, register, parts)
             for built_in in (start, join_requests, allowed, language, privacy, admin, link, help):
-                built_in.register(client, **parts)
+                built_in.register(parts)
             await client.start_updates()
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
@@ -195,10 +198,8 @@ def _login_domain(config: Config) -> str:
     return "" if config.login.listen is None else urlsplit(config.login.public).hostname or ""
 
 
-def _forgetting(
-    client: BotClient, session: DurableSession, users: SqliteRegistry
-) -> Callable[[int], Awaitable[None]]:
-    async def forget(user_id: int) -> None:
+def _forgetting(client: BotClient, session: DurableSession, users: SqliteRegistry) -> Forget:
+    async def forget(user_id: int, /) -> None:
         users.forget(user_id)
         await asyncio.to_thread(session.forget, user_id)  # It waits for the disk.
         await client.checkpoint()
@@ -208,22 +209,29 @@ def _forgetting(
 
 def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> AbstractAsyncContextManager[Any]:
     # Imported here: most bots have no login page, and aiohttp takes a tenth of a second.
-    from tgbot.web import open_site
+    from tgbot.web import Settings, open_site
+    from tgbot.web.health import Health
 
-    me = bot.client.me
+    me, login = bot.client.me, config.login
+    assert login.listen is not None
     return open_site(
-        config.login,
+        Settings(
+            host=login.listen.host,
+            port=login.listen.port,
+            public=login.public,
+            widget=login.widget,
+            max_age=login.max_age,
+            used=config.storage.logins,
+        ),
         token=config.telegram.credentials().bot_token,
         name=me.first_name or "",
         username=usernames_of(me)[0],
-        used=config.storage.logins,
         users=bot.users,
         sender=bot.sender,
         texts=bot.texts,
         knows=lambda user_id: bot.session.access_hash(user_id) is not None,
         # Telethon's is_connected stays true while it tries to connect again.
-        connected=lambda: bot.client.connected,
-        checkpoint=bot.client.checkpoint,
+        health=Health(lambda: bot.client.connected, bot.client.checkpoint),
         clock=clock,
     )
 
@@ -254,18 +262,18 @@ def _imported(module: str) -> tuple[str, Callable[..., Any]]:
     return module, register
 
 
-def _register(module: str, register: Callable[..., Any], client: BotClient, parts: dict[str, Any]) -> None:
+def _register(module: str, register: Callable[..., Any], parts: Parts) -> None:
     """Call a plugin's `register` with those of the parts that it names."""
     wanted = inspect.signature(register).parameters
     takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
     given = {
-        name: part
-        for name, part in parts.items()
+        name: getattr(parts, name)
+        for name in (field.name for field in fields(parts) if field.name != "client")
         # What comes of the token is given to those only who ask for it by its name.
         if name in wanted or (takes_all and name != "payload_key")
     }
     try:
-        register(client, **given)
+        register(parts.client, **given)
     except Exception as error:
         raise PluginError(module, f"register raised {type(error).__name__}: {error}") from error
 

@@ -93,7 +93,7 @@ async def test_from_the_click_to_the_greeting(browser: Browser, bot: Bot, site: 
 
     await browser.do(lambda driver: driver.refresh())
     await browser.find("body.refused")
-    assert "used already" in await browser.text()
+    assert "already used" in await browser.text()
     await picture(browser, "refused")
 
 

@@ -12,14 +12,14 @@ from tgbot.core.errors import LinkError, TgbotError
 from tgbot.core.links import (
     ADMIN_RIGHTS,
     PAYLOAD_LENGTH,
+    LinkKind,
     Target,
+    bot_link,
     build,
-    channel_link,
     check_payload,
-    group_link,
     pack,
     parse,
-    start_link,
+    sign,
     unpack,
 )
 
@@ -184,17 +184,51 @@ def test_a_link_error_is_an_error_of_ours_and_a_value_error() -> None:
 
 
 def test_links_are_built_as_telegram_documents_them() -> None:
-    assert start_link("our_bot") == "https://t.me/our_bot"
-    assert start_link("our_bot", "abc") == "https://t.me/our_bot?start=abc"
-    assert start_link("our_bot", "abc", app=True) == "tg://resolve?domain=our_bot&start=abc"
-    assert group_link("our_bot") == "https://t.me/our_bot?startgroup="
-    assert (
-        group_link("our_bot", "abc", ("change_info", "delete_messages"))
-        == "https://t.me/our_bot?startgroup=abc&admin=change_info+delete_messages"
+    assert bot_link(LinkKind.START, "our_bot") == (
+        "https://t.me/our_bot",
+        "tg://resolve?domain=our_bot",
+        "/start",
     )
-    assert (
-        channel_link("our_bot", ("post_messages",)) == "https://t.me/our_bot?startchannel&admin=post_messages"
+    assert bot_link(LinkKind.START, "our_bot", "abc") == (
+        "https://t.me/our_bot?start=abc",
+        "tg://resolve?domain=our_bot&start=abc",
+        "/start abc",
     )
+    assert bot_link(LinkKind.GROUP, "our_bot").web == "https://t.me/our_bot?startgroup="
+    assert bot_link(LinkKind.GROUP, "our_bot", "abc", ("change_info", "delete_messages")) == (
+        "https://t.me/our_bot?startgroup=abc&admin=change_info+delete_messages",
+        "tg://resolve?domain=our_bot&startgroup=abc&admin=change_info+delete_messages",
+        "/start@our_bot abc",
+    )
+    assert bot_link(LinkKind.CHANNEL, "our_bot", rights=("post_messages",)) == (
+        "https://t.me/our_bot?startchannel&admin=post_messages",
+        "tg://resolve?domain=our_bot&startchannel&admin=post_messages",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "rights", "why"),
+    [
+        (LinkKind.START, "", ("change_info",), "private chat"),
+        (LinkKind.CHANNEL, "abc", (), "no payload is sent to a channel"),
+        (LinkKind.GROUP, "a=b", (), "passed on"),
+        (LinkKind.GROUP, "", ("fly",), "not a right"),
+    ],
+)
+def test_a_link_carries_only_what_its_kind_can(
+    kind: LinkKind, payload: str, rights: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(LinkError, match=why):
+        bot_link(kind, "our_bot", payload, rights)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("42", 42), ("-42", -42), ("0", 0), ("042", "042"), ("-0", "-0"), ("٤٢", "٤٢"), ("9" * 19, "9" * 19)],
+)
+def test_a_typed_number_is_signed_as_one_if_it_comes_back_as_typed(typed: str, value: int | str) -> None:
+    assert unpack(sign(typed, KEY), KEY) == (value,)
 
 
 @pytest.mark.parametrize(

@@ -1,81 +1,47 @@
-"""Write access: who is greeted for it, and who is not."""
+"""Write access: who is greeted for it, and who is not; each reason: scenarios/test_write_access.py."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from telethon import errors
-from telethon.tl import types
 
-from tests.handlers.client import ANNA, NOW, Client, at, gate, person
+from tests.handlers.conftest import Desk
+from tests.telegram.conftest import until
 from tgbot.core.access import Access
-from tgbot.handlers import allowed, evidence
-from tgbot.locales.texts import Texts
-from tgbot.store.registry import MemoryRegistry
+from tgbot.handlers import allowed
 
 
 @pytest.fixture
-def users() -> MemoryRegistry:
-    return MemoryRegistry(clock=lambda: NOW)
+async def desk(desk: Desk) -> Desk:
+    await desk.open(allowed, greeted_elsewhere="our.site")
+    return desk
 
 
-@pytest.fixture
-def client(users: MemoryRegistry) -> Client:
-    client = Client(users)
-    evidence.register(client, users=users, clock=lambda: NOW)
-    sender = gate(client, users)
-    allowed.register(
-        client,
-        users=users,
-        sender=sender,
-        texts=Texts.load(),
-        greeted_elsewhere="our.site",
-        clock=lambda: NOW,
-    )
-    return client
+async def allows(desk: Desk, person: int, domain: str) -> list[str]:
+    """Let a person allow the bot to write by a login; return what the bot says to that."""
+    before = len(desk.stage.heard(person))
+    copy = desk.world.allow(desk.bot_id, person, domain=domain)
+    number = copy.twin(desk.bot_id)
+    assert number is not None
+    await until(lambda: desk.users.last_finished(person) >= number.id)
+    return desk.stage.heard(person)[before:]
 
 
-async def allows(client: Client, message_id: int, user: Any = None, **reason: Any) -> None:
-    message = types.MessageService(
-        id=message_id,
-        peer_id=types.PeerUser(ANNA),
-        date=at(NOW),
-        action=types.MessageActionBotAllowed(**reason),
-    )
-    await client.deliver(types.UpdateNewMessage(message, 1, 1), user or person())
+async def test_only_the_first_one_is_greeted(desk: Desk) -> None:
+    anna = desk.meet()
+    (greeting,) = await allows(desk, anna, "example.com")
+    assert "example.com" in greeting
+    assert await allows(desk, anna, "example.org") == []
 
 
-async def test_it_is_greeted_once_and_the_same_way_when_it_comes_again(client: Client) -> None:
-    await allows(client, 5, domain="example.com")
-    first = client.said()
-    assert "example.com" in first[0]
-    await allows(client, 6, from_request=True)
-    assert client.said() == []
-    await allows(client, 5, domain="example.com")
-    assert client.said() == first
+async def test_a_login_on_the_bots_own_page_is_greeted_by_the_page(desk: Desk) -> None:
+    anna = desk.meet()
+    assert await allows(desk, anna, "our.site") == []
+    assert len(await allows(desk, anna, "other.site")) == 1
 
 
-async def test_a_login_on_the_bots_own_page_is_greeted_by_the_page(client: Client) -> None:
-    await allows(client, 5, domain="our.site")
-    assert client.said() == []
-    await allows(client, 6, domain="other.site")
-    assert len(client.said()) == 1
-
-
-async def test_a_bot_and_other_service_messages_are_left_alone(client: Client) -> None:
-    await allows(client, 5, person(bot=True), from_request=True)
-    message = types.MessageService(
-        id=6, peer_id=types.PeerUser(ANNA), date=at(NOW), action=types.MessageActionContactSignUp()
-    )
-    await client.deliver(types.UpdateNewMessage(message, 1, 1), person())
-    assert client.sent == []
-
-
-async def test_who_takes_no_message_after_all_is_no_failure(client: Client, users: MemoryRegistry) -> None:
-    client.refusals[ANNA] = errors.UserIsBlockedError(None)
-    await allows(client, 5, domain="example.com")
-    user = users.get(ANNA)
-    assert user is not None
-    assert user.verdict(NOW).access is Access.BLOCKED
-    assert client.sent == []
+async def test_a_user_who_takes_no_message_after_all_is_no_failure(desk: Desk) -> None:
+    anna = desk.meet()
+    desk.faults.fail("messages.sendMessage", 403, "USER_IS_BLOCKED")
+    assert await allows(desk, anna, "example.com") == []
+    assert desk.known(anna).verdict(desk.parts.clock()).access is Access.BLOCKED
+    assert desk.parts.client.handler_errors == 0

@@ -2,192 +2,198 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from telethon.tl import types
 
-from tests.handlers.client import ANNA, BERT, NOW, Client, at, person
+from tests.handlers.conftest import Desk
+from tests.telegram.conftest import until
 from tgbot.core.access import Access, Kind
-from tgbot.core.users import User
-from tgbot.handlers import evidence
-from tgbot.handlers.evidence import profile_of
-from tgbot.store.registry import MemoryRegistry
+from tgbot.handlers.evidence import Permission, profile_of
 
 
 @pytest.fixture
-def users() -> MemoryRegistry:
-    return MemoryRegistry(clock=lambda: NOW)
+async def desk(desk: Desk) -> Desk:
+    await desk.open()
+    return desk
 
 
-@pytest.fixture
-def client(users: MemoryRegistry) -> Client:
-    client = Client(users)
-    evidence.register(client, users=users, clock=lambda: NOW)
-    return client
+def now(desk: Desk) -> int:
+    return int(desk.parts.clock())
 
 
-def known(users: MemoryRegistry, user_id: int = ANNA) -> User:
-    user = users.get(user_id)
-    assert user is not None
-    return user
+def at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [("/start", Kind.START), ("/start abc", Kind.START), ("hello", Kind.MESSAGE), ("", Kind.MESSAGE)],
-)
-async def test_a_private_message_is_evidence_at_the_servers_time(
-    client: Client, users: MemoryRegistry, text: str, kind: Kind
-) -> None:
-    await client.says(person(), text, date=at(NOW - 60))
-    verdict = known(users).verdict(NOW)
-    assert verdict.access is Access.REACHABLE
-    assert verdict.since == NOW - 60
-    assert verdict.evidence is not None
-    assert verdict.evidence.kind is kind
-    assert "message" in known(users).known_by
-
-
-async def test_a_message_without_its_user_is_evidence_all_the_same(
-    client: Client, users: MemoryRegistry
-) -> None:
-    message = types.Message(id=1, peer_id=types.PeerUser(ANNA), message="hi", date=at(NOW))
-    await client.deliver(types.UpdateNewMessage(message, 1, 1))
-    assert known(users).verdict(NOW).access is Access.REACHABLE
-
-
-async def test_a_message_without_a_date_was_sent_now_and_an_empty_one_never(
-    client: Client, users: MemoryRegistry
-) -> None:
-    message = types.Message(id=1, peer_id=types.PeerUser(ANNA), message="hi", date=None)
-    await client.deliver(types.UpdateNewMessage(message, 1, 1))
-    assert known(users).verdict(NOW).since == NOW
-    await client.deliver(types.UpdateNewMessage(types.MessageEmpty(1, types.PeerUser(BERT)), 1, 1))
-    assert users.get(BERT) is None
-
-
-async def test_own_messages_and_those_in_groups_are_no_evidence(
-    client: Client, users: MemoryRegistry
-) -> None:
-    for peer, out in (
-        (types.PeerUser(ANNA), True),
-        (types.PeerChat(5), False),
-        (types.PeerChannel(6), False),
+async def test_a_private_message_is_evidence_at_the_servers_time(desk: Desk) -> None:
+    for text, kind in (
+        ("/start", Kind.START),
+        ("/start abc", Kind.START),
+        ("hi", Kind.MESSAGE),
+        ("", Kind.MESSAGE),
     ):
-        message = types.Message(
-            id=1, peer_id=peer, from_id=types.PeerUser(ANNA), message="hi", date=at(NOW), out=out
-        )
-        await client.deliver(types.UpdateNewMessage(message, 1, 1))
-    assert users.get(ANNA) is None
+        anna = desk.meet()
+        await desk.says(anna, text, date=now(desk) - 60)
+        verdict = desk.known(anna).verdict(now(desk))
+        assert verdict.access is Access.REACHABLE
+        assert verdict.since is not None
+        assert now(desk) - 65 <= verdict.since <= now(desk) - 60
+        assert verdict.evidence is not None
+        assert verdict.evidence.kind is kind
+        assert "message" in desk.known(anna).known_by
 
 
-async def test_who_is_met_in_a_group_is_known_by_that_and_not_reachable(
-    client: Client, users: MemoryRegistry
-) -> None:
-    for number, (kind, peer) in enumerate(
-        ((types.UpdateNewMessage, types.PeerChat(5)), (types.UpdateNewChannelMessage, types.PeerChannel(6)))
-    ):
-        author = person(ANNA + number, "Anna")
-        message = types.Message(
-            id=1, peer_id=peer, from_id=types.PeerUser(author.id), message="hi", date=at(NOW)
-        )
-        await client.deliver(kind(message, 1, 1), author)
-        user = known(users, author.id)
-        assert "group" in user.known_by
-        assert "message" not in user.known_by
-        assert user.verdict(NOW).access is Access.UNKNOWN
+async def test_payloads_are_kept_the_first_and_the_last(desk: Desk) -> None:
+    anna = desk.meet()
+    for text in ("/start promo-1", "/start", "/start ref_2"):
+        await desk.says(anna, text)
+    assert (desk.known(anna).first_payload, desk.known(anna).last_payload) == ("promo-1", "ref_2")
 
 
-async def test_a_block_and_an_unblock_of_one_second_are_told_apart_by_qts(
-    client: Client, users: MemoryRegistry
-) -> None:
-    await client.says(person(), "/start", date=at(NOW - 10))
-    await client.deliver(types.UpdateBotStopped(ANNA, at(NOW), False, qts=8))
-    await client.deliver(types.UpdateBotStopped(ANNA, at(NOW), True, qts=7))
-    assert known(users).verdict(NOW).access is Access.REACHABLE
-    await client.deliver(types.UpdateBotStopped(ANNA, at(NOW), True, qts=9))
-    assert known(users).verdict(NOW).access is Access.BLOCKED
+async def test_a_message_without_its_user_is_evidence_all_the_same(desk: Desk) -> None:
+    anna = desk.meet()
+    desk.world.view.left_out.add(anna)
+    await desk.says(anna, "hi")
+    assert desk.known(anna).verdict(now(desk)).access is Access.REACHABLE
 
 
-async def test_a_join_request_lets_the_bot_write_for_five_minutes(
-    client: Client, users: MemoryRegistry
-) -> None:
+async def test_a_message_without_a_date_was_sent_now_and_an_empty_one_never(desk: Desk) -> None:
+    anna, bert = desk.meet(), desk.meet("Bert")
+    empty = types.MessageEmpty(1, types.PeerUser(bert))
+    desk.world.push_update(desk.bot_id, types.UpdateNewMessage(empty, 0, 1))
+    message = types.Message(id=2, peer_id=types.PeerUser(anna), message="hi", date=at(0))
+    await desk.push(types.UpdateNewMessage(message, 0, 1), lambda: desk.users.get(anna))
+    since = desk.known(anna).verdict(now(desk)).since
+    assert since is not None
+    assert since > 1_700_000_000
+    await until(lambda: desk.users.last_finished(bert) == 1)
+    assert not desk.known(bert).record
+
+
+async def test_an_own_message_is_no_evidence(desk: Desk) -> None:
+    anna, bert = desk.meet(), desk.meet("Bert")
+    message = types.Message(id=1, peer_id=types.PeerUser(anna), message="hi", date=at(now(desk)), out=True)
+    desk.world.push_update(desk.bot_id, types.UpdateNewMessage(message, 0, 1))
+    await desk.says(bert, "hi")
+    await until(lambda: desk.users.get(bert))
+    user = desk.users.get(anna)
+    assert user is None or not user.record
+
+
+@pytest.mark.parametrize("channel", [False, True])
+async def test_a_user_met_in_a_group_is_known_by_that_and_not_reachable(desk: Desk, channel: bool) -> None:
+    anna = desk.meet()
+    await desk.says(anna, "hi")
+    profile = desk.world.accounts[desk.bot_id].profile
+    assert profile is not None
+    profile.sees_all = True
+    bert = desk.meet("Bert")
+    if channel:
+        group = desk.world.new_channel("Go", megagroup=True, creator=bert)
+        desk.world.groups.add(group, desk.world.accounts[desk.bot_id], by=bert)
+    else:
+        group = desk.world.new_group("Chess", bert, desk.bot_id)
+    desk.world.send_as(bert, group.marked, "hi")
+    await until(lambda: (user := desk.users.get(bert)) is not None and "group" in user.known_by)
+    user = desk.known(bert)
+    assert "message" not in user.known_by
+    assert user.verdict(now(desk)).access is Access.UNKNOWN
+
+
+async def test_a_block_and_an_unblock_of_one_second_are_told_apart_by_qts(desk: Desk) -> None:
+    anna = desk.meet()
+    await desk.says(anna, "/start", date=now(desk) - 10)
+    desk.world.block(anna, desk.bot_id)
+    desk.world.block(anna, desk.bot_id, blocked=False)
+    await until(lambda: desk.known(anna).record.last(Kind.BOT_UNBLOCKED))
+    assert desk.known(anna).verdict(now(desk)).access is Access.REACHABLE
+    desk.world.block(anna, desk.bot_id)
+    await until(lambda: desk.known(anna).verdict(now(desk)).access is Access.BLOCKED)
+
+
+async def test_a_join_request_lets_the_bot_write_for_five_minutes(desk: Desk) -> None:
+    bert, asked_at = desk.meet("Bert"), now(desk)
     asked = types.UpdateBotChatInviteRequester(
-        peer=types.PeerChannel(6), date=at(NOW), user_id=BERT, about="", invite=None, qts=3
+        peer=types.PeerChannel(6), date=at(asked_at), user_id=bert, about="", invite=None, qts=0
     )
-    await client.deliver(asked, person(BERT, "Bert"))
-    verdict = known(users, BERT).verdict(NOW + 299)
-    assert (verdict.access, verdict.until) == (Access.REACHABLE, NOW + 300)
-    assert known(users, BERT).verdict(NOW + 301).access is Access.NOT_ALLOWED
-    assert "join_request" in known(users, BERT).known_by
+    asked.invite = types.ChatInvitePublicJoinRequests()
+    await desk.push(asked, lambda: (user := desk.users.get(bert)) is not None and user.record)
+    verdict = desk.known(bert).verdict(asked_at + 299)
+    assert (verdict.access, verdict.until) == (Access.REACHABLE, asked_at + 300)
+    assert desk.known(bert).verdict(asked_at + 301).access is Access.NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
-    ("fields", "detail"),
+    ("fields", "permission", "detail"),
     [
-        ({"domain": "example.com"}, "example.com"),
-        ({"from_request": True}, "request"),
-        ({"attach_menu": True}, "attach"),
-        ({"app": types.BotAppNotModified()}, "app"),
-        ({}, ""),
+        ({"domain": "example.com"}, Permission.DOMAIN, "example.com"),
+        ({"domain": "example.com", "from_request": True}, Permission.DOMAIN, "example.com"),
+        ({"from_request": True}, Permission.REQUEST, "request"),
+        ({"attach_menu": True}, Permission.ATTACH, "attach"),
+        ({"app": types.BotAppNotModified()}, Permission.APP, "app"),
+        ({}, Permission.UNSAID, ""),
     ],
 )
-async def test_write_access_is_evidence_with_its_reason(
-    client: Client, users: MemoryRegistry, fields: dict[str, Any], detail: str
+def test_every_reason_of_write_access_is_stored_so_that_it_is_understood_again(
+    fields: dict[str, Any], permission: Permission, detail: str
 ) -> None:
-    message = types.MessageService(
-        id=1, peer_id=types.PeerUser(ANNA), date=at(NOW), action=types.MessageActionBotAllowed(**fields)
-    )
-    await client.deliver(types.UpdateNewMessage(message, 1, 1), person())
-    found = known(users).verdict(NOW).evidence
-    assert found is not None
-    assert (found.kind, found.detail) == (Kind.WRITE_ACCESS, detail)
+    action = types.MessageActionBotAllowed(**fields)
+    assert Permission.of(action) is permission
+    assert permission.detail(action) == detail
+    assert Permission.stored(detail) is permission
 
 
-async def test_any_other_service_message_says_nothing_of_access(
-    client: Client, users: MemoryRegistry
-) -> None:
-    message = types.MessageService(
-        id=1, peer_id=types.PeerUser(ANNA), date=at(NOW), action=types.MessageActionContactSignUp()
-    )
-    await client.deliver(types.UpdateNewMessage(message, 1, 1))
-    assert users.get(ANNA) is None
+async def test_any_other_service_message_says_nothing_about_access(desk: Desk) -> None:
+    anna = desk.meet()
+    await desk.says(anna, action=types.MessageActionContactSignUp())
+    assert not desk.known(anna).record
 
 
 def test_a_profile_holds_the_usernames_that_are_active_and_the_flags() -> None:
     names = [types.Username("b", active=True), types.Username("old"), types.Username("a", active=True)]
-    user = person(ANNA, "A", last_name="B", usernames=names, lang_code="ru", premium=True)
-    assert profile_of(user) == (ANNA, "A", "B", ("b", "a"), "ru", True, False, False)
+    user = types.User(
+        id=7, first_name="A", last_name="B", usernames=names, lang_code="ru", premium=True, access_hash=1
+    )
+    assert profile_of(user) == (7, "A", "B", ("b", "a"), "ru", True, False, False)
     bare = types.User(id=5, username="one", bot=True, deleted=True)
     assert profile_of(bare) == (5, "", "", ("one",), None, False, True, True)
 
 
-async def test_a_change_of_name_or_username_is_noticed_with_the_next_user(
-    client: Client, users: MemoryRegistry
-) -> None:
-    await client.says(person(username="anna"), "/start")
-    await client.says(person(name="Anne", username="anne"), "hi")
-    assert known(users).first_name == "Anne"
-    assert {(change.field, change.old) for change in known(users).history} == {
+async def test_a_change_of_name_or_username_is_noticed_with_the_next_message(desk: Desk) -> None:
+    anna = desk.meet(username="anna")
+    await desk.says(anna, "/start")
+    desk.world.tells_names = False
+    desk.world.set_name(anna, "Anne")
+    desk.world.set_usernames(anna, "anne")
+    await desk.says(anna, "hi")
+    assert desk.known(anna).first_name == "Anne"
+    assert {(change.field, change.old) for change in desk.known(anna).history} == {
         ("first_name", "Anna"),
         ("usernames", "anna"),
     }
 
 
-async def test_a_new_name_that_telegram_tells_of_is_noted(client: Client, users: MemoryRegistry) -> None:
-    await client.says(person(username="anna", premium=True, lang_code="de"), "/start")
+async def test_a_new_name_in_an_update_is_noted(desk: Desk) -> None:
+    anna, bert = desk.meet(username="anna"), desk.meet("Bert")
+    desk.language(anna, "de")
+    await desk.says(anna, "/start")
     names = [types.Username("anne", active=True), types.Username("spare")]
-    await client.deliver(types.UpdateUserName(ANNA, "Anne", "S", names))
-    user = known(users)
-    assert (user.first_name, user.last_name, user.usernames) == ("Anne", "S", ("anne",))
-    assert (user.premium, user.language) == (True, "de")
+    desk.world.view.left_out.add(bert)
+    desk.world.push_update(desk.bot_id, types.UpdateUserName(bert, "Bert", "", []))
+    await desk.push(
+        types.UpdateUserName(anna, "Anne", "S", names), lambda: desk.known(anna).first_name == "Anne"
+    )
+    user = desk.known(anna)
+    assert (user.last_name, user.usernames, user.language) == ("S", ("anne",), "de")
     assert {change.field for change in user.history} == {"first_name", "last_name", "usernames"}
-    await client.deliver(types.UpdateUserName(BERT, "Bert", "", []))
-    assert users.get(BERT) is None
+    assert desk.users.get(bert) is None
 
 
-async def test_the_bot_itself_is_no_user(client: Client, users: MemoryRegistry) -> None:
-    await client.says(person(), "/start")
-    await client.deliver(types.UpdateBotStopped(ANNA, at(NOW), False, qts=8), client.me)
-    assert users.count().total == 1
+async def test_the_bot_itself_is_no_user(desk: Desk) -> None:
+    anna = desk.meet()
+    await desk.says(anna, "/start")
+    assert desk.users.get(desk.bot_id) is None
+    assert desk.users.count().total == 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.handlers.client import ANNA, NOW
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.handlers.join_requests import Requests
 from tgbot.store.registry import MemoryRegistry
 
+ANNA, NOW = 1001, 1_700_000_000
 CHESS, GO = -1001, -1002
 
 

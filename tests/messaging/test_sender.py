@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from telethon import errors
 from telethon.tl import functions, types
 
+from tests.messaging.telegram import ANNA, BERT, NOW, Telegram, sender_on
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.users import Profile
-from tgbot.messaging.sender import Sender, error_name
+from tgbot.messaging.sender import Sender
 from tgbot.store.registry import MemoryRegistry
-
-ANNA, BERT = 1001, 1002
-NOW = 1_700_000_000
-
-
-class Telegram:
-    """A Telegram that answers by user id, and tells the gate of each call as the client does."""
-
-    def __init__(self) -> None:
-        self.refusals: dict[int, Exception] = {}
-        self.calls: list[Any] = []
-        self.observe: Callable[[Any, int, str | None], None] = lambda request, user_id, error: None
-        self.session = SimpleNamespace(access_hash={ANNA: 77}.get)
-
-    async def __call__(self, request: Any) -> Any:
-        self.calls.append(request)
-        user_id = request.peer.user_id
-        refusal = self.refusals.get(user_id)
-        self.observe(request, user_id, None if refusal is None else error_name(refusal))
-        if refusal is not None:
-            raise refusal
-        return True
-
-    async def send_message(self, peer: Any, text: str, **options: Any) -> Any:
-        return await self(functions.messages.SendMessageRequest(peer, text, random_id=1))
 
 
 @pytest.fixture
@@ -53,13 +27,11 @@ def users() -> MemoryRegistry:
 
 @pytest.fixture
 def sender(telegram: Telegram, users: MemoryRegistry) -> Sender:
-    sender = Sender(telegram, users, clock=lambda: NOW)
-    telegram.observe = sender.observe
-    return sender
+    return sender_on(telegram, users)
 
 
-def refusal(name: str) -> Exception:
-    error: Exception = errors.rpc_message_to_error(
+def refusal(name: str) -> errors.RPCError:
+    error: errors.RPCError = errors.rpc_message_to_error(
         types.RpcError(error_code=403, error_message=name), functions.messages.SetTypingRequest(None, None)
     )
     return error
@@ -214,13 +186,6 @@ async def test_any_other_error_of_an_answer_is_raised(sender: Sender, telegram: 
     telegram.refusals[ANNA] = refusal("MESSAGE_TOO_LONG")
     with pytest.raises(errors.MessageTooLongError):
         await sender.answer(Event(telegram, types.InputPeerUser(ANNA, 77)), "hello")
-
-
-@pytest.mark.parametrize(
-    "name", ["USER_IS_BLOCKED", "PRIVACY_PREMIUM_REQUIRED", "ALLOW_PAYMENT_REQUIRED_5", "PEER_ID_INVALID"]
-)
-def test_an_errors_name_is_had_back_from_telethons_class(name: str) -> None:
-    assert error_name(refusal(name)) == name
 
 
 def test_a_profile_is_not_needed_for_evidence(sender: Sender, users: MemoryRegistry) -> None:

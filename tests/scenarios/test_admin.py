@@ -59,7 +59,7 @@ async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, 
     told = await boss.ask("/resolve @anna_s")
     assert f"id: {anna.id}" in told
     assert "asked Telegram just now" in told
-    assert "may I write: not known" in told
+    assert "may I write: unknown" in told
     assert "in my session" in await boss.ask("/resolve @anna_s")
     assert bot.peers.resolves_today() == 1
     user = bot.users.get(anna.id)
@@ -95,8 +95,8 @@ async def test_past_the_budget_the_session_answers_with_the_age(
     told = await boss.ask("/resolve @anna_s")
     assert f"id: {anna.id}" in told
     assert "2 days ago" in told
-    assert "spent" in told
-    assert "spent" in await boss.ask("/resolve @never_seen")
+    assert "used up" in told
+    assert "used up" in await boss.ask("/resolve @never_seen")
     assert bot.peers.resolves_today() == RESOLVES_A_DAY
 
 
@@ -126,7 +126,7 @@ async def test_channels_groups_and_bots_are_answered_as_what_they_are(
     ):
         for _ in range(2):
             assert (await boss.ask(f"/resolve @{name}")).startswith(first)
-    assert "cannot be written to" in await boss.ask(f"/check @{robot.username}")
+    assert "a bot cannot write to bots" in await boss.ask(f"/check @{robot.username}")
 
 
 async def test_whois_in_reply_to_a_forward_finds_the_author(

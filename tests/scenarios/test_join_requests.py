@@ -90,7 +90,7 @@ async def test_always_lets_everybody_in(configure: Configure, person: Any, sandb
         gate = await club(await person("Olga"), "Chess Club")
         anna = Talk(await person("Anna"))
         await gate.asked_by(anna.client)
-        assert "I let you in right away" in await anna.hears()
+        assert "I am letting you in right away" in await anna.hears()
         await until(lambda: gate.lets_in(sandbox, anna.client))
         await until(lambda: access(bot, anna) is Access.NOT_ALLOWED)  # The window ends with the request.
 
@@ -112,7 +112,7 @@ async def test_after_start_lets_in_who_writes_to_the_bot_also_after_a_restart(
         assert access(bot, anna, after=10_000) is Access.REACHABLE
         other = await club(olga, "Go Club")
         await other.asked_by(anna.client)  # Who has started already waits for nothing.
-        assert "I let you in right away" in await anna.hears()
+        assert "I am letting you in right away" in await anna.hears()
         await until(lambda: other.lets_in(sandbox, anna.client))
 
 
@@ -194,7 +194,7 @@ async def test_a_pressed_button_does_not_keep_the_dialog_open_and_a_message_does
     await bot.sender.send(anna.id, "Which one?", buttons=[Button.inline("English", b"language:en")])
     message = await anna.hears_message()
     request = functions.messages.GetBotCallbackAnswerRequest(anna.chat, message.id, data=b"language:en")
-    assert (await anna.client(request)).message == "As you like."
+    assert (await anna.client(request)).message == "Done. I will use this language."
     assert access(bot, anna) is Access.REACHABLE
     assert access(bot, anna, after=301) is Access.NOT_ALLOWED
     await anna.ask("/start")

@@ -20,14 +20,16 @@ async def test_the_language_is_chosen_by_a_button_and_given_back_to_the_app(bot:
     anna = Talk(await person("Anna", lang_code="en", system_lang_code="en"))
     await anna.ask("/start")
     asked = await menu(anna)
-    assert [row[0].text for row in asked.buttons] == ["English", "Русский", "✓ The one of my app"]
+    assert [row[0].text for row in asked.buttons] == ["English", "Русский", "✓ The language of my app"]
     notice = await press(anna, asked, "Русский")
-    assert notice.message == "Как вам угодно."
+    assert notice.message == "Готово. Буду говорить на этом языке."
     shown = await now_reads(anna, asked)
     assert shown.message.startswith("На каком языке")
     assert [row[0].text for row in shown.buttons] == ["English", "✓ Русский", "Как в моём приложении"]
     assert (await anna.ask("/start")).startswith("С возвращением, Anna!")
-    assert (await press(anna, shown, "Русский")).message == "Как вам угодно."  # Twice is no failure.
+    assert (
+        await press(anna, shown, "Русский")
+    ).message == "Готово. Буду говорить на этом языке."  # Twice is no failure.
     await press(anna, shown, "Как в моём приложении")
     assert (await anna.ask("/start")).startswith("Welcome back, Anna!")
 
@@ -83,6 +85,6 @@ async def test_ones_own_directory_of_texts_changes_texts_and_adds_languages(
 async def test_the_choice_is_for_this_bot_by_name_and_not_made_in_a_group(bot: Bot, person: Any) -> None:
     anna = Talk(await person("Anna"))
     await anna.ask("/start")
-    assert (await anna.ask("/language@the_bot")).startswith("In which language")
+    assert (await anna.ask("/language@the_bot")).startswith("Which language")
     await anna.say("/language@other_bot")
     assert await anna.said_nothing_before()

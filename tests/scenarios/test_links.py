@@ -31,7 +31,7 @@ async def test_a_link_that_was_made_begins_the_dialog_it_promises(bot: Bot, boss
     assert told.split("\n") == [
         "In a browser: https://t.me/the_bot?start=spring",
         "In the app: tg://resolve?domain=the_bot&start=spring",
-        "To type, where an app drops it: /start spring",
+        "If an app loses the payload, type: /start spring",
     ]
     target = parse(re.findall(r"https\S+", told)[0])
     anna = Talk(await person("Anna"))
@@ -85,7 +85,7 @@ async def test_a_qr_code_comes_as_a_picture(bot: Bot, boss: Talk) -> None:
     ],
 )
 async def test_what_cannot_be_a_link_is_told(bot: Bot, boss: Talk, typed: str) -> None:
-    assert (await boss.ask(f"/link {typed}")).startswith("I cannot make a link of that: ")
+    assert (await boss.ask(f"/link {typed}")).startswith("I cannot make a link from that: ")
 
 
 async def test_link_alone_tells_how_and_is_for_admins_only(bot: Bot, boss: Talk, person: Any) -> None:

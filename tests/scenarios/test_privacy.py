@@ -29,21 +29,25 @@ async def test_the_record_is_shown_in_plain_words(bot: Bot, person: Any) -> None
     await anna.ask("/start spring")
     await anna.client(functions.account.UpdateProfileRequest(first_name="Anne"))
     told = (await anna.ask("/privacy")).split("\n")
-    assert told[0].startswith("I keep what Telegram tells me about you")
-    assert "I keep no texts of messages" in told[0]
+    assert told[0].startswith("I store what Telegram tells me about you")
+    assert "I do not store the text of messages" in told[0]
     for line in (
         "name: Anne Schmidt",
         f"id: {anna.id}",
         "usernames: @anna_s",
         "language of your app: en",
-        "the links you came by: first spring, last spring",
-        "a number from Telegram by which I can reach you",
-        "1 change of these:",
+        "links that brought you here: first spring, last spring",
+        "a number from Telegram that lets me write to you",
+        "1 earlier value:",
     ):
         assert line in told
-    for beginning in ("first seen: just now", "last seen: just now", "I may write to you since: just now"):
+    for beginning in (
+        "first seen: just now",
+        "last seen: just now",
+        "I have been allowed to write to you since: just now",
+    ):
         assert any(line.startswith(beginning) for line in told), beginning
-    assert any(line.startswith("how I know you: ") and "by a message" in line for line in told)
+    assert any(line.startswith("how I know you: ") and "a message (" in line for line in told)
     assert any(line.endswith("first name was Anna") for line in told)
     assert told[-1] == "/forget deletes all of it."
 
@@ -64,7 +68,7 @@ async def test_forget_deletes_everything_once_it_is_confirmed(
         await anna.ask("/start spring")
         assert await forgets(anna, "Keep it") == "Nothing was deleted."
         assert bot.users.get(anna.id) is not None
-        assert (await forgets(anna)).startswith("Deleted.")
+        assert (await forgets(anna)).startswith("Everything is deleted.")
         await until(lambda: bot.users.get(anna.id) is None)
         await until(lambda: bot.session.access_hash(anna.id) is None)
         assert bot.session.username("anna_s") is None

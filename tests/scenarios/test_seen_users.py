@@ -29,8 +29,8 @@ async def bot(start_bot: StartBot, boss: Talk) -> Bot:
 
 
 def ways(told: str) -> dict[str, str]:
-    """What the line `known:` of an answer says: way → date."""
-    (line,) = [line for line in told.split("\n") if line.startswith("known: ")]
+    """What the line `known since:` of an answer says: way → date."""
+    (line,) = [line for line in told.split("\n") if line.startswith("known since: ")]
     return dict(
         re.findall(r"(\w[\w’ ]*?) \((\d{4}-\d\d-\d\d \d\d:\d\d UTC)\)(?:;|$)", line.partition(";")[2])
     )
@@ -44,25 +44,25 @@ async def test_each_way_of_becoming_known_is_told_with_its_date(
 
     wrote = Talk(await person("Wrote"))
     await wrote.ask("/start")
-    await whois(wrote.id, "by a message")
+    await whois(wrote.id, "a message")
 
     named = Talk(await person("Named"))
     await named.client(functions.account.UpdateUsernameRequest("named_one"))
-    assert "by their name" in ways(await boss.ask("/resolve @named_one"))
+    assert "a look-up of their username" in ways(await boss.ask("/resolve @named_one"))
 
     asked = Talk(await person("Asked"))
     await (await club(await person("Olga"), "Chess Club")).asked_by(asked.client)
     await asked.hears()
-    await whois(asked.id, "by a request to join")
+    await whois(asked.id, "a request to join")
 
     login = Talk(await person("Login"))
     sandbox.world.allow(account.id, login.id, domain="example.com")
     await login.hears()
-    await whois(login.id, "by letting me write")
+    await whois(login.id, "a permission to write")
 
     member = await person("Member")
     await Talk(member, await group_with(member, "the_bot")).ask("/start@the_bot")
-    await whois(member._self_id, "in a group")
+    await whois(member._self_id, "a group")
 
 
 async def test_who_wrote_in_a_downtime_is_known_from_what_was_missed(
@@ -74,7 +74,7 @@ async def test_who_wrote_in_a_downtime_is_known_from_what_was_missed(
     await late.say("/start")
     async with open_bot(configure(admins=[boss.id]), serve=True):
         await late.hears()
-        assert {"in what I had missed", "by a message"} <= set(ways(await boss.ask(f"/whois {late.id}")))
+        assert {"updates that I had missed", "a message"} <= set(ways(await boss.ask(f"/whois {late.id}")))
 
 
 async def test_a_min_user_is_never_what_a_name_or_an_id_means(

@@ -34,9 +34,9 @@ async def bot(start_bot: StartBot, boss: Talk) -> Bot:
             "opened the mini app",
             "when they opened a mini app from a link",
         ),
-        ({"attach_menu": True}, "attachment menu", "when they put me into their attachment menu"),
+        ({"attach_menu": True}, "attachment menu", "when they added me to their attachment menu"),
         ({"from_request": True}, "the mini app asked", "when a mini app asked"),
-        ({}, "You let me write to you.", "they let me write to them"),
+        ({}, "You allowed me to write to you.", "they allowed me to write"),
     ],
 )
 async def test_write_access_is_greeted_with_its_reason_and_told_to_admins(
@@ -52,7 +52,7 @@ async def test_write_access_is_greeted_with_its_reason_and_told_to_admins(
     anna = Talk(await person("Anna"))
     sandbox.world.allow(account.id, anna.id, **reason)
     heard = await anna.hears()
-    assert heard.startswith("Hello, Anna! You let me write to you")
+    assert heard.startswith("Hello, Anna! You allowed me to write to you")
     assert greeting in heard
     user = bot.users.get(anna.id)
     assert user is not None

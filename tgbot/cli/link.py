@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import re
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tgbot.cli import printed
 from tgbot.core.errors import BotUnknownError, CredentialsMissingError, LinkError
+from tgbot.core.links import LinkKind, bot_link, sign, signing_key
 
 if TYPE_CHECKING:
+    import segno
+
     from tgbot.config.settings import Config
 
-#: What a QR code can be written as.
+#: Endings of the pictures that a QR code can be written as.
 _PICTURES = (".svg", ".png")
-
-
-class Kind(StrEnum):
-    """What a link does."""
-
-    START = "start"
-    STARTGROUP = "startgroup"
-    STARTCHANNEL = "startchannel"
 
 
 def link(
     context: typer.Context,
     kind: Annotated[
-        Kind,
+        LinkKind,
         typer.Argument(
             metavar="KIND",
             help="start begins a dialog; startgroup, startchannel: add the bot to one.",
@@ -40,19 +34,19 @@ def link(
     payload: Annotated[
         str | None,
         typer.Argument(
-            metavar="PAYLOAD", help="What /start brings along: 1 to 64 of A-Z a-z 0-9 _ - (see --sign)."
+            metavar="PAYLOAD", help="What /start carries: 1 to 64 of A-Z a-z 0-9 _ - (see --sign)."
         ),
     ] = None,
     bot: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The bot's username; without it the session's own bot."),
+        typer.Option(metavar="NAME", help="The bot's username; default: that of the session's bot."),
     ] = None,
     rights: Annotated[
         str, typer.Option(metavar="A,B", help="Rights of an administrator that the link asks for.")
     ] = "",
     sign: Annotated[
         bool,
-        typer.Option("--sign", help="Pack PAYLOAD, a number or a text, so that nobody else can make one."),
+        typer.Option("--sign", help="Sign PAYLOAD, a number or a text, so that nobody else can make one."),
     ] = False,
     qr: Annotated[bool, typer.Option("--qr", help="Draw a QR code of the link on the terminal.")] = False,
     qr_file: Annotated[
@@ -62,9 +56,9 @@ def link(
 ) -> int:
     """Print a link for browsers, one for the app, and the line to type where an app drops the payload.
 
-    With --sign links.unpack(payload, links.signing_key(bot token)) gives PAYLOAD back and refuses any other;
-    a new token makes all signed ones void. A channel is told no payload, and takes a bot as administrator
-    only.
+    With --sign, links.unpack(payload, links.signing_key(bot token)) returns PAYLOAD and refuses any other
+    payload; after a new token it refuses those signed before. A link to a channel carries no payload; there
+    the bot can only be an administrator.
     """
     from tgbot.cli import settings
 
@@ -75,13 +69,21 @@ def link(
     config = settings(context)
     name = (bot or _own_name(config)).removeprefix("@")
     try:
-        told = _signed(payload, config) if sign and payload is not None else payload or ""
-        result = _links(kind, name, told, tuple(filter(None, re.split("[,+ ]+", rights))))
+        carried = _signed(payload, config) if sign and payload is not None else payload or ""
+        made = bot_link(kind, name, carried, tuple(filter(None, re.split("[,+ ]+", rights))))
     except LinkError as error:
         printed.complain(str(error))
         return 2  # what was typed is wrong
+    result = {
+        "kind": kind.value,
+        "bot": name,
+        "payload": carried or None,
+        "link": made.web,
+        "app": made.app,
+        "type": made.typed,
+    }
     if qr_file is not None:
-        _code(result["link"]).save(str(qr_file), scale=8, border=4)
+        _code(made.web).save(str(qr_file), scale=8, border=4)
     if json:
         printed.as_json(result | ({} if qr_file is None else {"qr": str(qr_file)}))
         return 0
@@ -92,49 +94,18 @@ def link(
         printed.line(f"qr    {qr_file}")
     if qr:
         sys.stdout.flush()
-        _code(result["link"]).terminal(out=sys.stdout, compact=True, border=2)
+        _code(made.web).terminal(out=sys.stdout, compact=True, border=2)
     return 0
 
 
-def _links(kind: Kind, bot: str, payload: str, rights: tuple[str, ...]) -> dict[str, Any]:
-    from tgbot.core.links import channel_link, group_link, start_link
-
-    ours = " ".join(("", payload)).rstrip()
-    if kind is Kind.START:
-        if rights:
-            raise LinkError("--rights", "a private dialog knows no administrators")
-        both = [start_link(bot, payload, app=app) for app in (False, True)]
-        typed: str | None = f"/start{ours}"
-    elif kind is Kind.STARTGROUP:
-        both = [group_link(bot, payload, rights, app=app) for app in (False, True)]
-        typed = f"/start@{bot}{ours}"
-    else:
-        if payload:
-            raise LinkError("start payload", "a channel is told none")
-        both = [channel_link(bot, rights, app=app) for app in (False, True)]
-        typed = None
-    return {
-        "kind": kind.value,
-        "bot": bot,
-        "payload": payload or None,
-        **dict(zip(("link", "app"), both, strict=True)),
-        "type": typed,
-    }
-
-
 def _signed(payload: str, config: Config) -> str:
-    from tgbot.core.links import pack, signing_key
-
     if config.telegram.bot_token is None:
         raise CredentialsMissingError(["TGBOT_BOT_TOKEN"])
-    key = signing_key(config.telegram.bot_token.get_secret_value())
-    # A number takes fewer characters; one with a leading 0 is a text.
-    value = int(payload) if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", payload) else payload
-    return pack(value, key=key)
+    return sign(payload, signing_key(config.telegram.bot_token.get_secret_value()))
 
 
 def _own_name(config: Config) -> str:
-    """The bot's name as the session has it, which may be in use."""
+    """Return the bot's username from its session, which a running bot may be using."""
     from tgbot.store.transfer.sessions import Peers
 
     if config.storage.session.exists():
@@ -146,7 +117,7 @@ def _own_name(config: Config) -> str:
     raise BotUnknownError
 
 
-def _code(text: str) -> Any:
+def _code(text: str) -> segno.QRCode:
     import segno
 
     return segno.make_qr(text, error="m")

@@ -1,4 +1,4 @@
-"""`tgbot resolve` and `tgbot check`: who is this, and may the bot write to them."""
+"""`tgbot resolve` and `tgbot check`: who is this, and may the bot write to them?"""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from tgbot.core.access import Access, Verdict
 from tgbot.core.errors import LinkError, NameNotFoundError, NeverMetError
 from tgbot.core.links import parse
 from tgbot.messaging.resolve import PeerKind
-from tgbot.messaging.sender import error_name
+from tgbot.telegram import error_name
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
 
 
 async def resolve(config: Config, text: str, json: bool) -> int:
-    """Prints who the text means; status 3 if that is nobody."""
+    """Print whom the text means; return status 3 if nobody is found."""
     return await _answer(config, text, json, probe=False)
 
 
 async def check(config: Config, text: str, json: bool) -> int:
-    """Asks Telegram whether the bot may write to whom the text means; status 3 if not."""
+    """Ask Telegram whether the bot may write to whom the text means; return status 3 if not."""
     return await _answer(config, text, json, probe=True)
 
 
 async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     printed.log_to_stderr("WARNING")
     try:
-        parse(text)  # what is no name, link or id needs no login to be refused
+        parse(text)  # text that leads nowhere is refused without a login
     except LinkError as error:
         printed.complain(str(error))
         return 2

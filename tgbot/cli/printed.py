@@ -1,4 +1,4 @@
-"""How results look on a terminal and as JSON."""
+"""Print results on a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ import logging
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from tgbot.core.names import clean_name
 
 if TYPE_CHECKING:
     from tgbot.core.access import Verdict
 
 
+#: Visible characters of a value on one line; longer ones are cut.
+_LONGEST: Final = 1000
+
+
 def line(text: str) -> None:
-    """Prints one line."""
+    """Print one line."""
     sys.stdout.write(text + "\n")
 
 
 def as_json(value: dict[str, Any]) -> None:
-    """Prints one line of JSON."""
+    """Print one line of JSON."""
     sys.stdout.write(json.dumps(value) + "\n")
 
 
 def complain(text: str) -> None:
-    """Prints a complaint on standard error."""
+    """Print an error on standard error."""
     sys.stderr.write(f"tgbot: {text}\n")
 
 
 def clean(text: str) -> str:
-    """The text without anything that a terminal would obey: names come from strangers."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """Return a stranger's text on one line, without anything that a terminal would obey."""
+    return clean_name(text, _LONGEST)
 
 
 def moment(at: int) -> str:
-    """A server time for people: 2026-01-31 09:30:00 UTC."""
+    """Return unix seconds as people read them: 2026-01-31 09:30:00 UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -43,7 +49,7 @@ _MOMENTS = ("since", "until", "evidence_at", "first_seen", "last_seen")
 
 
 def card(values: dict[str, Any]) -> None:
-    """Prints a name and its value a line; what is not known has no line."""
+    """Print each name with its value on a line; values that are not known have no line."""
     known = {name: value for name, value in values.items() if value not in (None, "", [])}
     for name, value in known.items():
         if name in _MOMENTS:
@@ -56,7 +62,7 @@ def card(values: dict[str, Any]) -> None:
 
 
 def verdict(found: Verdict) -> dict[str, Any]:
-    """May the bot write, since and until when, and on what evidence; times are unix seconds of the server."""
+    """Return a verdict as JSON holds it; times are unix seconds of Telegram's clock."""
     evidence = found.evidence
     return {
         "access": found.access.value,
@@ -69,9 +75,9 @@ def verdict(found: Verdict) -> dict[str, Any]:
 
 
 def log_to_stderr(level: str) -> None:
-    """Sends the log of this process to standard error: ours from `level` on, Telethon's from WARNING on."""
+    """Send the log of this process to standard error: ours from `level` on, Telethon's from WARNING on."""
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("telethon").setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    # It logs, with tracebacks of two threads, what it raises as well: that is told by whoever had called it.
+    # It also raises what it logs, and its caller reports that.
     logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)

@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from tgbot.core.errors import LinkError
@@ -38,6 +39,7 @@ _RESERVED: Final = re.compile(
     r"|joinchat|k|login|m|msg|nft|proxy|resolve|setlanguage|share|socks|stargift|web|z",
     re.IGNORECASE,
 )
+_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _SIGNATURE_BYTES: Final = 8
 _PLAIN: Final = b"\x01"
 _SIGNED: Final = b"\x02"
@@ -45,13 +47,13 @@ _SIGNED: Final = b"\x02"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom or what a link means: a username, an id, or an invitation; and what to do there."""
+    """What a link leads to: a username, an id, or an invitation; and what to do there."""
 
     username: str | None = None
     #: A user id, or the marked id of a chat (negative).
     id: int | None = None
     invite: str | None = None
-    #: The message of a link to one.
+    #: The id of the message that the link leads to.
     post: int | None = None
     #: The payload of a start link, "" for a start without one.
     start: str | None = None
@@ -59,12 +61,34 @@ class Target:
     group: str | None = None
     #: The link adds the bot to a channel.
     channel: bool = False
-    #: The rights asked for then.
+    #: The rights that such a link asks for, in a group or channel.
     admin: tuple[str, ...] = ()
 
 
+class LinkKind(StrEnum):
+    """What a link to the bot does."""
+
+    #: Begin a private chat.
+    START = "start"
+    #: Add the bot to a group.
+    GROUP = "startgroup"
+    #: Add the bot to a channel, as an administrator.
+    CHANNEL = "startchannel"
+
+
+class BotLink(NamedTuple):
+    """A link to the bot in each of its forms."""
+
+    #: For browsers (https).
+    web: str
+    #: For the app (tg).
+    app: str
+    #: The message to type instead, because some apps lose the payload; None where there is none.
+    typed: str | None
+
+
 def parse(text: str) -> Target:
-    """What a person means by a t.me or tg:// link, @name, bare name or id; LinkError if nothing."""
+    """Return what a t.me or tg:// link, @name, bare name or id leads to; raise LinkError for other text."""
     what = text.strip()
     if _ID.fullmatch(what):
         return Target(id=_int(what, text))
@@ -79,7 +103,7 @@ def parse(text: str) -> Target:
 
 
 def build(target: Target, *, app: bool = False) -> str:
-    """The link for what `parse` gave: for a browser, or for the app (tg://) directly."""
+    """Return the link to what `parse` returned: for a browser, or for the app (tg://) directly."""
     path, query = "", []
     if target.username is not None:
         path = check_username(target.username)
@@ -96,36 +120,40 @@ def build(target: Target, *, app: bool = False) -> str:
         channel = bare_id(target.id)
         return _post(f"channel={channel}", f"c/{channel}", target.post, app, private=True)
     else:
-        raise LinkError("this target", "there is no link without a name, an invitation or a user id")
+        raise LinkError("this target", "a link needs a username, an invitation or a user id")
     if app:
         return "tg://resolve?" + "&".join([f"domain={path}", *query])
     return f"https://t.me/{path}" + ("?" + "&".join(query) if query else "")
 
 
-def start_link(bot: str, payload: str = "", *, app: bool = False) -> str:
-    """The link whose button sends `/start payload` to the bot."""
-    return build(Target(username=bot, start=payload or None), app=app)
+def bot_link(kind: LinkKind, bot: str, payload: str = "", rights: tuple[str, ...] = ()) -> BotLink:
+    """Return the link of a kind to the bot with this username, in each of its forms.
 
-
-def group_link(bot: str, payload: str = "", admin: tuple[str, ...] = (), *, app: bool = False) -> str:
-    """The link that adds the bot to a group, which sends `/start@bot payload` there."""
-    return build(Target(username=bot, group=payload, admin=admin), app=app)
-
-
-def channel_link(bot: str, admin: tuple[str, ...], *, app: bool = False) -> str:
-    """The link that adds the bot to a channel, where it can only be an administrator; no payload is sent."""
-    return build(Target(username=bot, channel=True, admin=admin), app=app)
+    Raise LinkError for a payload or rights that a link of this kind cannot carry.
+    """
+    typed: str | None
+    if kind is LinkKind.START:
+        if rights:
+            raise LinkError(" ".join(rights)[:80], "nobody has rights in a private chat")
+        target, typed = Target(username=bot, start=payload or None), f"/start {payload}"
+    elif kind is LinkKind.GROUP:
+        target, typed = Target(username=bot, group=payload, admin=rights), f"/start@{bot} {payload}"
+    else:
+        if payload:
+            raise LinkError("start payload", "no payload is sent to a channel")
+        target, typed = Target(username=bot, channel=True, admin=rights), None
+    return BotLink(build(target), build(target, app=True), typed and typed.rstrip())
 
 
 def check_username(name: str) -> str:
-    """The name, if it can be one (without @); LinkError else."""
+    """Return the name if it can be a username (without @); raise LinkError if not."""
     if not _USERNAME.fullmatch(name):
         raise LinkError(_shown(name), "a username is 3 to 32 letters, digits and _, and begins with a letter")
     return name
 
 
 def check_payload(payload: str) -> str:
-    """The payload, if apps pass it on; LinkError else."""
+    """Return the payload if apps pass it on; raise LinkError if not."""
     if len(payload) > PAYLOAD_LENGTH:
         raise LinkError(
             "start payload", f"{len(payload)} characters, and apps drop more than {PAYLOAD_LENGTH}"
@@ -136,10 +164,10 @@ def check_payload(payload: str) -> str:
 
 
 def pack(*values: int | str, key: bytes | None = None) -> str:
-    """Put small values into a start payload; with a key nobody without it can make or change one.
+    """Return a start payload that holds small values; with a key, only its owner can make or change one.
 
     64 characters hold 47 bytes of values (39 when signed): a small number takes one or two, a text its bytes
-    and one or two. The values can be read by everyone. LinkError if they do not fit.
+    and one or two. Everyone can read the values. Raise LinkError if they do not fit.
     """
     body = b"".join(_packed(value) for value in values)
     whole = _PLAIN + body if key is None else _SIGNED + body + _signature(_SIGNED + body, key)
@@ -149,8 +177,16 @@ def pack(*values: int | str, key: bytes | None = None) -> str:
     return payload
 
 
+def sign(typed: str, key: bytes) -> str:
+    """Return a signed payload that holds what somebody typed; `unpack` with the key returns it.
+
+    A whole number becomes a number, which takes fewer characters; one that begins with 0 stays a text.
+    """
+    return pack(int(typed) if _NUMBER.fullmatch(typed) else typed, key=key)
+
+
 def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
-    """The values that `pack` was given; LinkError for anything else and for another key's signature."""
+    """Return the values that `pack` was given; raise LinkError for other text and other keys."""
     check_payload(payload)
     try:
         whole = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -175,10 +211,10 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
 
 
 def signing_key(bot_token: str) -> bytes:
-    """The key for `pack` and `unpack` that a bot's token gives: the same each time, another for each token.
+    """Return the key for `pack` and `unpack` that belongs to a bot's token, always the same.
 
-    Nobody can tell the token from the key, which serves start payloads and nothing else; a new token makes
-    what was signed before void.
+    The token cannot be computed from the key, which serves start payloads only. After a new token, payloads
+    signed before are refused.
     """
     return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
 
@@ -191,7 +227,7 @@ def _parse_web(host: str, rest: str, text: str) -> Target:
     elif parts[:1] == ["s"]:
         del parts[0]
     if not parts:
-        raise LinkError(_shown(text), "the link names nobody")
+        raise LinkError(_shown(text), "the link leads nowhere")
     first, *more = parts
     if first.startswith("@"):
         first = first[1:]
@@ -201,7 +237,7 @@ def _parse_web(host: str, rest: str, text: str) -> Target:
     if first == "c" and len(more) >= 2 and more[0].isascii() and more[0].isdigit() and len(more[0]) <= 15:
         return Target(id=marked_channel(int(more[0])), post=_number(more[-1], text))
     if _RESERVED.fullmatch(first) or not _USERNAME.fullmatch(first):
-        raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+        raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
     if more and more[-1].isascii() and more[-1].isdigit():
         return Target(username=first, post=_number(more[-1], text))
     return _with_start(Target(username=first), query, text)
@@ -213,7 +249,7 @@ def _parse_app(rest: str, text: str) -> Target:
     if action == "resolve" and "domain" in query:
         name = query["domain"]
         if not _USERNAME.fullmatch(name):
-            raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+            raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
         if "post" in query:
             return Target(username=name, post=_number(query["post"], text))
         return _with_start(Target(username=name), query, text)
@@ -225,7 +261,7 @@ def _parse_app(rest: str, text: str) -> Target:
     for form, key in (("user", "id"), ("openmessage", "user_id")):
         if action == form and _ID.fullmatch(query.get(key, "")):
             return Target(id=_int(query[key], text))
-    raise LinkError(_shown(text), "the link names no user, bot, group or channel")
+    raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
 
 
 def _with_start(target: Target, query: dict[str, str], text: str) -> Target:
@@ -258,7 +294,8 @@ def _rights(rights: tuple[str, ...]) -> tuple[str, ...]:
     for right in rights:
         if right not in ADMIN_RIGHTS:
             raise LinkError(
-                _shown(right), "no right of an administrator; there are " + " ".join(sorted(ADMIN_RIGHTS))
+                _shown(right),
+                "not a right of an administrator; the rights are " + " ".join(sorted(ADMIN_RIGHTS)),
             )
     return rights
 
@@ -271,7 +308,7 @@ def _post(query: str, path: str, post: int, app: bool, *, private: bool = False)
 
 def _invite(invite: str, text: str) -> Target:
     if not _INVITE.fullmatch(invite) or invite.isdigit():
-        raise LinkError(_shown(text), "no invitation (a link with a phone number is not looked up)")
+        raise LinkError(_shown(text), "not an invitation (links with phone numbers are not looked up)")
     return Target(invite=invite)
 
 
@@ -285,13 +322,13 @@ def _split(rest: str) -> tuple[str, dict[str, str]]:
 def _int(number: str, text: str) -> int:
     if -(2**63) <= int(number) < 2**63 and int(number):
         return int(number)
-    raise LinkError(_shown(text), "no id: ids are 64-bit numbers and not 0")
+    raise LinkError(_shown(text), "not an id: ids are 64-bit numbers other than 0")
 
 
 def _number(number: str, text: str) -> int:
     if number.isascii() and number.isdigit() and len(number) <= 15 and int(number):
         return int(number)
-    raise LinkError(_shown(text), "the link names no message")
+    raise LinkError(_shown(text), "the link leads to no message")
 
 
 def _shown(text: str) -> str:
@@ -308,7 +345,7 @@ def _packed(value: int | str) -> bytes:
         try:
             text = value.encode()
         except UnicodeEncodeError as error:
-            raise LinkError("start payload", "a text that is not Unicode") from error
+            raise LinkError("start payload", "the text is not valid Unicode") from error
         return _varint(len(text) << 2 | 2) + text
     return _varint(value << 2 if value >= 0 else -value - 1 << 2 | 1)
 
@@ -326,7 +363,7 @@ def _unpacked(body: bytes, at: int) -> tuple[int | str, int]:
     number = shift = 0
     while True:
         if at >= len(body):
-            raise LinkError("start payload", "it ends too early")
+            raise LinkError("start payload", "it is cut off")
         byte = body[at]
         number |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
@@ -342,4 +379,4 @@ def _unpacked(body: bytes, at: int) -> tuple[int | str, int]:
             return body[at : at + number].decode(), at + number
     except UnicodeDecodeError as error:
         raise LinkError("start payload", "not made by pack") from error
-    raise LinkError("start payload", "it ends too early")
+    raise LinkError("start payload", "it is cut off")

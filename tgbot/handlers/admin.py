@@ -1,16 +1,15 @@
-"""Commands for the bot's admins: who is this, may I write to them, how many are there."""
+"""Commands for the bot's admins: who is this, may I write to them, how many users are there."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
-from telethon import errors, events, utils
+from telethon import errors, events
 from telethon.tl import types
 
 from tgbot.core.access import Access, Evidence, Kind, Verdict
+from tgbot.core.commands import Command
 from tgbot.core.errors import (
     BudgetSpentError,
     HiddenForwardError,
@@ -18,68 +17,57 @@ from tgbot.core.errors import (
     NameNotFoundError,
     NeverMetError,
 )
+from tgbot.core.ids import marked_id
+from tgbot.core.names import clean_name
 from tgbot.core.users import User, UserRegistry
-from tgbot.handlers.evidence import own_names
-from tgbot.handlers.wording import ago, clock_time, language_of, moment, reason, shown, ways
+from tgbot.handlers.commands import on_command
+from tgbot.handlers.evidence import Permission
+from tgbot.handlers.wording import ago, clock_time, dashed, language_of, moment, ways
 from tgbot.locales.texts import Texts
-from tgbot.messaging.resolve import Found, PeerKind, Peers, Resolved
-from tgbot.messaging.sender import Sender, error_name
+from tgbot.messaging.resolve import Found, PeerKind, Resolved
+from tgbot.plugins.parts import Clock, Parts
+from tgbot.telegram import error_name
 
-COMMANDS = r"(?s)^/(resolve|whois|check|stats)(?:@(\w+))?(?:\s+(.*))?$"
+COMMANDS: Final = ("resolve", "whois", "check", "stats")
 
 
 class _Asked(NamedTuple):
-    """Whom a command asks for: what an admin typed, or who wrote the message it replies to."""
+    """Whom a command asks for: what an admin typed, or the author of the message it replies to."""
 
-    label: str = ""
+    label: str
     text: str = ""
-    forward: Any = None
+    forward: types.MessageFwdHeader | None = None
     id: int = 0
 
 
-def register(
-    client: Any,
-    *,
-    users: UserRegistry,
-    sender: Sender,
-    peers: Peers,
-    texts: Texts,
-    admins: Collection[int],
-    clock: Callable[[], float] = time.time,
-    **_: Any,
-) -> None:
-    """Registers the admin commands, in private chats, for these user ids; for others they do not exist."""
-    if not admins:
-        return
-    descriptions = Descriptions(users, texts, clock, peers.daily_resolves)
+def register(parts: Parts) -> None:
+    """Register the admin commands in private chats; for anybody but `parts.admins` they do not exist."""
+    client, users, sender, peers, texts = parts.client, parts.users, parts.sender, parts.peers, parts.texts
+    descriptions = Descriptions(users, texts, parts.clock, peers.daily_resolves)
 
-    async def command(event: Any) -> None:
-        name, bot, what = event.pattern_match.groups()
-        if bot is not None and bot.lower() not in own_names(client.me):
-            return
-        language = language_of(users.get(event.sender_id))
-        text = stats(language) if name == "stats" else await told(language, name, event.message, what or "")
+    async def reply(
+        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
+    ) -> None:
+        if command.name == "stats":
+            text = stats(language)
+        else:
+            text = await description(language, command, event.message)
         await sender.answer(event, text, link_preview=False)
 
-    async def told(language: str | None, name: str, message: Any, what: str) -> str:
-        reply = message.reply_to
-        if what.strip():
-            asked = _Asked(shown(what), what.strip())
-        elif isinstance(reply, types.MessageReplyHeader) and (reply.reply_from or reply.reply_to_msg_id):
-            author = await author_of(reply)
+    async def description(language: str | None, command: Command, message: types.Message) -> str:
+        header = message.reply_to
+        if command.args:
+            asked = _Asked(clean_name(command.args), command.args)
+        elif isinstance(header, types.MessageReplyHeader) and (header.reply_from or header.reply_to_msg_id):
+            author = await author_of(header)
             if author is None:
                 return texts.render(language, "admin-no-message")
             asked = author
         else:
-            return texts.render(language, "admin-usage", command=f"/{name}")
+            return texts.render(language, "admin-usage", command=f"/{command.name}")
         try:
-            if asked.text:
-                found = await peers.resolve(asked.text)
-            elif asked.forward is not None:
-                found = await peers.by_forward(asked.forward)
-            else:
-                found = await peers.by_id(asked.id)
-            if name == "check" and found.kind is PeerKind.USER:
+            found = await find(asked)
+            if command.name == "check" and found.kind is PeerKind.USER:
                 await sender.probe(found)
             return descriptions.of(language, found)
         except LinkError:
@@ -97,8 +85,16 @@ def register(
         except errors.RPCError as error:
             return texts.render(language, "admin-refused", error=error_name(error))
 
-    async def author_of(reply: Any) -> _Asked | None:
-        header = reply.reply_from  # There where the message replied to is in another chat.
+    async def find(asked: _Asked) -> Resolved:
+        if asked.text:
+            return await peers.resolve(asked.text)
+        if asked.forward is not None:
+            return await peers.by_forward(asked.forward)
+        return await peers.by_id(asked.id)
+
+    async def author_of(reply: types.MessageReplyHeader) -> _Asked | None:
+        """Return who wrote the message that was replied to; None if Telegram no longer shows it."""
+        header = reply.reply_from  # present if that message is in another chat
         if header is None:
             message = await client.get_messages(None, ids=reply.reply_to_msg_id)
             if message is None:
@@ -109,8 +105,8 @@ def register(
                 user_id = (contact and contact.user_id) or message.sender_id or 0
                 return _Asked(str(user_id), id=user_id)
         if header.from_id is None:
-            return _Asked(shown(header.from_name), forward=header)
-        return _Asked(str(utils.get_peer_id(header.from_id)), forward=header)
+            return _Asked(clean_name(header.from_name), forward=header)
+        return _Asked(str(marked_id(header.from_id)), forward=header)
 
     def stats(language: str | None) -> str:
         counts = users.count()
@@ -120,30 +116,24 @@ def register(
             language, "stats", total=counts.total, resolves=spent, limit=peers.daily_resolves, **numbers
         )
 
-    client.add_event_handler(
-        command,
-        events.NewMessage(
-            incoming=True, from_users=list(admins), pattern=COMMANDS, func=lambda event: event.is_private
-        ),
-    )
+    if parts.admins:
+        on_command(parts, COMMANDS, reply, only=parts.admins)
 
 
 class Descriptions:
-    """What the bot knows of a peer, in words."""
+    """What the bot knows about a peer, in words."""
 
-    def __init__(
-        self, users: UserRegistry, texts: Texts, clock: Callable[[], float], daily_resolves: int
-    ) -> None:
+    def __init__(self, users: UserRegistry, texts: Texts, clock: Clock, daily_resolves: int) -> None:
         self._users = users
         self._texts = texts
         self._clock = clock
         self._daily_resolves = daily_resolves
 
     def of(self, language: str | None, found: Resolved) -> str:
-        """A few lines: who it is; of a person also their language, may the bot write and why; how found."""
+        """Return a few lines: who it is, how they were found, and what is known about access."""
         say = partial(self._texts.render, language)
         lines = [
-            say(f"peer-{found.kind.value}", name=shown(found.title) or say("peer-nameless")),
+            say(dashed("peer", found.kind), name=clean_name(found.title) or say("peer-nameless")),
             say("peer-id", id=str(found.id)),
             say("peer-usernames", names=" ".join(f"@{name}" for name in found.usernames))
             if found.usernames
@@ -155,16 +145,16 @@ class Descriptions:
             lines.append(say("peer-write", access=say("access-bot")))
         age = "" if found.age is None else ago(self._texts, language, found.age)
         way = "session-name" if found.found is Found.SESSION and age else found.found.value
-        lines.append(say(f"peer-found-{way}", age=age, limit=self._daily_resolves))
+        lines.append(say(dashed("peer-found", way), age=age, limit=self._daily_resolves))
         return "\n".join(lines)
 
     def _person(self, language: str | None, user: User | None) -> list[str]:
         say = partial(self._texts.render, language)
         now = self._clock()
-        speaks = shown(language_of(user))
+        speaks = clean_name(language_of(user))
         lines = [say("peer-language", spoken=speaks) if speaks else say("peer-language-unknown")]
         verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
-        write = say(f"access-{_dashed(verdict.access)}")
+        write = say(dashed("access", verdict.access))
         if verdict.since is not None and verdict.evidence is not None:
             why = self._why(language, verdict.evidence)
             when = moment(self._texts, language, verdict.since, now)
@@ -185,11 +175,9 @@ class Descriptions:
         return lines
 
     def _why(self, language: str | None, evidence: Evidence) -> str:
-        """A piece of evidence in words."""
+        """Return a piece of evidence in words."""
         kind, detail = evidence.kind, evidence.detail
-        ending = reason(detail) if kind is Kind.WRITE_ACCESS else ""
-        return self._texts.render(language, f"evidence-{_dashed(kind)}{ending}", detail=shown(detail) or "–")
-
-
-def _dashed(value: str) -> str:
-    return value.replace("_", "-")
+        permission = Permission.stored(detail) if kind is Kind.WRITE_ACCESS else ""
+        return self._texts.render(
+            language, dashed("evidence", kind, permission), detail=clean_name(detail) or "–"
+        )

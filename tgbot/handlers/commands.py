@@ -1,70 +1,115 @@
-"""Commands and buttons of private chats: whom they are for, and who may be answered."""
+"""Commands and buttons of private chats: whom they are for, and who gets an answer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 from contextlib import suppress
-from typing import Any
+from typing import Protocol
 
 from telethon import errors, events
+from telethon.tl import types
 
-from tgbot.core.users import User, UserRegistry
-from tgbot.handlers.evidence import own_names
+from tgbot.core.commands import Command, parse
+from tgbot.core.names import usernames_of
+from tgbot.core.users import User
 from tgbot.handlers.wording import language_of
+from tgbot.plugins.parts import Parts
+from tgbot.telegram import BotClient
 
-#: Called with the event, its user (None where nothing is known) and the language to answer in.
-Handle = Callable[[Any, User | None, str | None], Awaitable[None]]
+
+class OnCommand(Protocol):
+    """Handles a command; `user` is None if nothing is known of them, `language` is that of the answer."""
+
+    async def __call__(
+        self, event: events.NewMessage.Event, command: Command, user: User | None, language: str | None, /
+    ) -> None: ...
+
+
+class OnPress(Protocol):
+    """Handles the press of a button; `match` is that of the button's bytes."""
+
+    async def __call__(
+        self,
+        event: events.CallbackQuery.Event,
+        match: re.Match[bytes],
+        user: User | None,
+        language: str | None,
+        /,
+    ) -> None: ...
+
+
+def matching(client: BotClient, *names: str) -> Callable[[str], Command | None]:
+    """Return a `pattern` for `events.NewMessage` that matches these commands where they are for this bot.
+
+    The event's `pattern_match` is the Command then. A pattern, not a filter: this is how `help` sees that a
+    command is handled.
+    """
+    beginnings = tuple(f"/{name}" for name in names)
+    longest = max(map(len, beginnings))
+
+    def match(text: str) -> Command | None:
+        if not text[:longest].lower().startswith(beginnings):
+            return None
+        command = parse(text, usernames_of(client.me))
+        return command if command is not None and command.for_us and command.name in names else None
+
+    return match
 
 
 def on_command(
-    client: Any, users: UserRegistry, name: str, handle: Handle, *, only: Container[int] | None = None
+    parts: Parts, names: tuple[str, ...], handle: OnCommand, *, only: Container[int] | None = None
 ) -> None:
-    """Registers a handler of `/name` in private chats, and of `/name@bot` if the name is this bot's.
+    """Register a handler of these commands in private chats.
 
-    With `only` there is no such command for others than these users. What follows the command is the event's
-    `pattern_match[2]`. A bot is never answered: two that answer each other do not end.
+    With `only` the commands exist for these users only. A bot is never answered: two bots that answer each
+    other never stop.
     """
+    users = parts.users
 
-    async def command(event: Any) -> None:
-        named = event.pattern_match[1]
+    async def command(event: events.NewMessage.Event) -> None:
         user = users.get(event.sender_id)
-        if (named is None or named.lower() in own_names(client.me)) and not (user is not None and user.bot):
-            await handle(event, user, language_of(user))
+        if user is None or not user.bot:
+            await handle(event, event.pattern_match, user, language_of(user))
 
-    pattern = rf"(?s)^/{name}(?:@(\w+))?(?:\s+(.*))?$"
+    def is_for(event: events.NewMessage.Event) -> bool:
+        return bool(event.is_private) and (only is None or event.sender_id in only)
 
-    def is_for(event: Any) -> bool:
-        return event.is_private and (only is None or event.sender_id in only)
-
-    client.add_event_handler(command, events.NewMessage(incoming=True, pattern=pattern, func=is_for))
-
-
-def on_press(client: Any, users: UserRegistry, pattern: bytes, handle: Handle) -> None:
-    """Registers a handler of inline buttons whose bytes match; these are the event's `pattern_match`."""
-    match = re.compile(pattern).match
-
-    async def pressed(event: Any) -> None:
-        event.pattern_match = match(event.query.data)
-        user = users.get(event.sender_id)
-        await handle(event, user, language_of(user))
-
-    def is_for(event: Any) -> bool:
-        # Not by Telethon's `pattern`, which fails at a button without bytes (a game's).
-        return event.is_private and event.query.data is not None and match(event.query.data) is not None
-
-    client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
+    parts.client.add_event_handler(
+        command, events.NewMessage(incoming=True, pattern=matching(parts.client, *names), func=is_for)
+    )
 
 
-async def show_instead(event: Any, peer: Any, text: str, **options: Any) -> None:
-    """Puts a text in place of the message whose button was pressed; one that says so already stays."""
-    # It may show this already; the user may have deleted it, or blocked the bot.
+def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
+    """Register a handler of inline buttons in private chats whose bytes match the pattern."""
+    users, match = parts.users, re.compile(pattern).match
+
+    async def pressed(event: events.CallbackQuery.Event) -> None:
+        found = match(event.query.data)
+        if found is not None:
+            user = users.get(event.sender_id)
+            await handle(event, found, user, language_of(user))
+
+    def is_for(event: events.CallbackQuery.Event) -> bool:
+        # Telethon's own `pattern` fails at a button without bytes, such as that of a game.
+        return bool(event.is_private) and event.query.data is not None and match(event.query.data) is not None
+
+    parts.client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
+
+
+async def show_instead(
+    event: events.CallbackQuery.Event, peer: types.TypeInputPeer, text: str, **options: object
+) -> None:
+    """Replace the text of the message whose button was pressed; return at once if that cannot be done.
+
+    The message may have this text already, the user may have deleted it, or blocked the bot.
+    """
     with suppress(errors.MessageNotModifiedError, errors.MessageIdInvalidError, errors.UserIsBlockedError):
         await event.client.edit_message(peer, event.message_id, text, parse_mode=None, **options)
 
 
-async def acknowledge(event: Any, text: str | None = None) -> None:
-    """Ends the wait that an app shows on a pressed button, with a short notice if there is one."""
-    # Pressed too long ago, nobody waits any longer.
+async def acknowledge(event: events.CallbackQuery.Event, text: str | None = None) -> None:
+    """End the wait that the app shows on a pressed button, with a short notice if there is one."""
+    # The button was pressed too long ago: the app no longer waits.
     with suppress(errors.QueryIdInvalidError):
         await event.answer(text)

@@ -1,43 +1,76 @@
-"""What Telegram says of users goes to the registry first: evidence for access, payloads, new names."""
+"""Record what Telegram says of users before anything else: evidence for access, payloads, new names."""
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import datetime
+from enum import StrEnum
 
 from telethon import events
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Evidence, Kind
+from tgbot.core.commands import parse
 from tgbot.core.errors import LinkError
 from tgbot.core.links import check_payload
+from tgbot.core.names import usernames_of
 from tgbot.core.users import Profile, User, UserRegistry
-from tgbot.messaging.resolve import usernames_of
+from tgbot.plugins.parts import Clock, Parts
 
 #: Requests whose answers are a way of their own to become known → how the registry calls it.
 _WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
 
-_START = re.compile(r"/start(?:@(\w+))?( .+)?$")
 
+class Permission(StrEnum):
+    """How a user allowed the bot to write; a member's value is how the evidence stores it.
 
-def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = time.time, **_: Any) -> None:
-    """Registers one raw handler, to be the first: it looks the update's type up and records what it says.
-
-    Handlers that come later find the payload of a `/start` in the user's `last_payload`.
+    Of a login on a site the evidence stores the domain instead.
     """
-    record = users.record
 
-    def seconds(date: Any) -> int:
-        # Telethon reads a date of 0 as None.
-        return int(date.timestamp()) if date is not None else int(clock())
+    #: They logged in on a site.
+    DOMAIN = "domain"
+    #: They opened a mini app from a link.
+    APP = "app"
+    #: They put the bot into their attachment menu.
+    ATTACH = "attach"
+    #: A mini app asked for it.
+    REQUEST = "request"
+    #: Telegram does not say.
+    UNSAID = ""
+
+    @classmethod
+    def of(cls, action: types.MessageActionBotAllowed) -> Permission:
+        """Return how Telegram says that the user allowed it."""
+        if action.domain:
+            return cls.DOMAIN
+        if action.app is not None:
+            return cls.APP
+        if action.attach_menu:
+            return cls.ATTACH
+        return cls.REQUEST if action.from_request else cls.UNSAID
+
+    @classmethod
+    def stored(cls, detail: str) -> Permission:
+        """Return what the detail of evidence of write access means."""
+        return cls(detail) if detail in ("", cls.APP, cls.ATTACH, cls.REQUEST) else cls.DOMAIN
+
+    def detail(self, action: types.MessageActionBotAllowed) -> str:
+        """Return what the evidence stores: the domain of a login, else this member's value."""
+        return str(action.domain) if self is Permission.DOMAIN else self.value
+
+
+def register(parts: Parts) -> None:
+    """Register one raw handler, which must be the first: it records what each kind of update says.
+
+    Later handlers find the payload of a `/start` in the user's `last_payload`.
+    """
+    client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
 
     def known_by(user: User, way: str) -> None:
         if way not in user.known_by and user.last_seen:
             users.seen(user.profile, user.last_seen, way)
 
-    def message(update: Any) -> None:
+    def message(update: types.UpdateNewMessage) -> None:
         said = update.message
         if type(said) is types.MessageEmpty:
             return
@@ -46,53 +79,51 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
             return
         if said.out:
             return
-        user_id, at = said.peer_id.user_id, seconds(said.date)
+        user_id, at = said.peer_id.user_id, seconds(said.date, clock)
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
-                reason = reason_of(said.action)
-                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=reason)), "login")
+                detail = Permission.of(said.action).detail(said.action)
+                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=detail)), "login")
             return
-        text = said.message
-        payload = start_payload(text, client.me) if text and text.startswith("/start") else None
+        payload = start_payload(said.message or "", client.me)
         if payload is None:
             known_by(record(user_id, Evidence(Kind.MESSAGE, at)), "message")
         else:
             known_by(users.payload(user_id, payload, at, said.id), "message")
         users.opened(user_id, said.id)
 
-    def in_group(update: Any) -> None:
+    def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         author = getattr(update.message, "from_id", None)
         if isinstance(author, types.PeerUser):
             user = users.get(author.user_id)
             if user is not None:
                 known_by(user, "group")
 
-    def short_message(update: Any) -> None:
+    def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
-            at = seconds(update.date)
+            at = seconds(update.date, clock)
             known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), "message")
             users.opened(update.user_id, update.id)
 
-    def stopped(update: Any) -> None:
+    def stopped(update: types.UpdateBotStopped) -> None:
         kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED
-        record(update.user_id, Evidence(kind, seconds(update.date), update.qts))
+        record(update.user_id, Evidence(kind, seconds(update.date, clock), update.qts))
 
-    def join_request(update: Any) -> None:
-        at = seconds(update.date)
+    def join_request(update: types.UpdateBotChatInviteRequester) -> None:
+        at = seconds(update.date, clock)
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
         known_by(record(update.user_id, asked), "join_request")
 
-    def renamed(update: Any) -> None:
+    def renamed(update: types.UpdateUserName) -> None:
         user = users.get(update.user_id)
         if user is None or not user.last_seen:
-            return  # Nothing else is known of them; the next full user tells all of it at once.
-        names = tuple(name.username for name in update.usernames if name.active)
+            return  # Nothing else is known of them; the next full user brings all of it at once.
         profile = user.profile._replace(
-            first_name=update.first_name, last_name=update.last_name, usernames=names
+            first_name=update.first_name, last_name=update.last_name, usernames=usernames_of(update)
         )
         users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by)))
 
-    sources: dict[type, Callable[[Any], None]] = {
+    sources: dict[type, Callable[[TLObject], None]] = {
         types.UpdateNewMessage: message,
         types.UpdateNewChannelMessage: in_group,
         types.UpdateShortMessage: short_message,
@@ -101,34 +132,36 @@ def register(client: Any, *, users: UserRegistry, clock: Callable[[], float] = t
         types.UpdateUserName: renamed,
     }
 
-    async def on_update(update: Any) -> None:
+    async def on_update(update: TLObject) -> None:
         sources[type(update)](update)
 
     client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
 
-def start_payload(text: str, me: Any) -> str | None:
-    """Returns the payload of a /start meant for the bot `me`, "" for one without; None for any other text."""
+def seconds(date: datetime | None, clock: Clock) -> int:
+    """Return a TL date in unix seconds; the present for a date of 0, which is none."""
+    return (0 if date is None else int(date.timestamp())) or int(clock())
+
+
+def start_payload(text: str, me: types.User) -> str | None:
+    """Return the payload of a /start meant for the bot `me`, "" for one without; None for any other text."""
     if text == "/start":
         return ""
-    match = _START.match(text)
-    if match is None or (match[1] and match[1].lower() not in own_names(me)):
+    if text[:6].lower() != "/start":
+        return None
+    command = parse(text, usernames_of(me))
+    if command is None or command.name != "start" or not command.for_us:
         return None
     try:
-        return check_payload(match[2].strip()) if match[2] else ""
+        return check_payload(command.args) if command.args else ""
     except LinkError:
-        return ""  # No link can have carried it: somebody typed it.
+        return ""  # No link can carry it, so somebody typed it.
 
 
-def own_names(me: Any) -> tuple[str, ...]:
-    """Returns the bot's usernames in lower case."""
-    return tuple(name.lower() for name in usernames_of(me))
+def seen_by(users: UserRegistry, clock: Clock) -> Callable[[Iterable[types.User], str], None]:
+    """Return what the client calls with the full users that arrive, and the name of their source."""
 
-
-def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterable[Any], str], None]:
-    """Returns what the client calls with the full users of whatever arrives, and where they came from."""
-
-    def seen(arrived: Iterable[Any], source: str) -> None:
+    def seen(arrived: Iterable[types.User], source: str) -> None:
         at = int(clock())
         way = _WAYS.get(source) or ("answer" if source.endswith("Request") else source)
         for user in arrived:
@@ -138,8 +171,8 @@ def seen_by(users: UserRegistry, clock: Callable[[], float]) -> Callable[[Iterab
     return seen
 
 
-def profile_of(user: Any) -> Profile:
-    """Builds the profile from a full TL user (a min user must never come here)."""
+def profile_of(user: types.User) -> Profile:
+    """Build the profile from a full TL user; never from a min user."""
     name = user.username
     return Profile(
         user.id,
@@ -151,14 +184,3 @@ def profile_of(user: Any) -> Profile:
         True if user.bot else False,  # noqa: SIM210 - likewise
         True if user.deleted else False,  # noqa: SIM210 - likewise
     )
-
-
-def reason_of(action: Any) -> str:
-    """Why write access was given: the site's domain, or which kind of app asked (app, attach, request)."""
-    if action.domain:
-        return str(action.domain)
-    if action.app is not None:
-        return "app"
-    if action.attach_menu:
-        return "attach"
-    return "request" if action.from_request else ""

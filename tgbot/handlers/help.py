@@ -1,68 +1,49 @@
-"""What nobody else has handled: the first message of a dialog and unknown commands are answered with help."""
+"""Answer with help what nobody else handles: the first message of a dialog, and unknown commands."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Collection
-from typing import Any
 
 from telethon import events
 from telethon.tl import types
 
-from tgbot.core.users import UserRegistry
-from tgbot.handlers.evidence import own_names
-from tgbot.handlers.start import is_start
+from tgbot.core.commands import parse
+from tgbot.core.names import usernames_of
 from tgbot.handlers.wording import language_of
-from tgbot.locales.texts import Texts
-from tgbot.messaging.sender import Sender
-
-_COMMAND = re.compile(r"/[A-Za-z]\w*(?:@(\w+))?(?:\s|$)")
+from tgbot.plugins.parts import Parts
 
 
-def register(
-    client: Any,
-    *,
-    users: UserRegistry,
-    sender: Sender,
-    texts: Texts,
-    admins: Collection[int] = (),
-    **_: Any,
-) -> None:
-    """Registers one handler, to be the last one.
+def register(parts: Parts) -> None:
+    """Register one handler, which must be the last.
 
-    A handler with a `pattern` that matches has handled a command; one that raises `events.StopPropagation`
-    has handled anything. Later messages that are no commands are left to the plugins.
+    A command is handled if a `pattern` of another handler matches it; anything is handled if a handler
+    raised `events.StopPropagation`. Later messages that are not commands are left to the plugins.
     """
+    client, users, texts = parts.client, parts.users, parts.texts
 
-    async def unhandled(event: Any) -> None:
+    async def unhandled(event: events.NewMessage.Event) -> None:
         message = event.message
         if type(message.peer_id) is not types.PeerUser:
             return
         text = message.message or ""
-        if is_start(text):
+        command = parse(text, usernames_of(client.me)) if text.startswith("/") else None
+        if command is not None and command.for_us and command.name == "start":
             return
         user_id = message.peer_id.user_id
         user = users.get(user_id)
         if user is not None and user.bot:
             return
-        command = _COMMAND.match(text)
-        if command is None:
-            wanted = user is None or user.is_first_message(message.id)
-        elif await _claimed(event):
-            return
-        else:
-            named = command.group(1)
-            first = user is None or user.is_first_message(message.id)
-            wanted = first or named is None or named.lower() in own_names(client.me)
+        wanted = user is None or user.is_first_message(message.id)
+        if command is not None:
+            wanted = (wanted or command.for_us) and not await handled(event)
         if wanted:
             language = language_of(user)
             text = texts.render(language, "help")
-            if user_id in admins:
+            if user_id in parts.admins:
                 text += "\n\n" + texts.render(language, "help-admin")
-            await sender.answer(event, text)
+            await parts.sender.answer(event, text)
 
-    async def _claimed(event: Any) -> bool:
+    async def handled(event: events.NewMessage.Event) -> bool:
         for callback, builder in client.list_event_handlers():
             if callback is not unhandled and isinstance(builder, events.NewMessage) and builder.pattern:
                 passed = builder.filter(event)

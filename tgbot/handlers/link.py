@@ -4,88 +4,86 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Collection
-from typing import Any
+from typing import Final
 
+from telethon import events
+
+from tgbot.core.commands import Command
 from tgbot.core.errors import LinkError
-from tgbot.core.links import channel_link, group_link, pack, start_link
-from tgbot.core.users import User, UserRegistry
+from tgbot.core.links import BotLink, LinkKind, bot_link, sign
+from tgbot.core.names import usernames_of
+from tgbot.core.users import User
 from tgbot.handlers.commands import on_command
-from tgbot.locales.texts import Texts
-from tgbot.messaging.resolve import usernames_of
-from tgbot.messaging.sender import Sender
+from tgbot.plugins.parts import Parts
 
-#: Stands for no payload where rights follow.
-_NONE = "-"
+#: Typed in place of a payload where rights follow.
+_NO_PAYLOAD: Final = "-"
+
+_KINDS: Final = {
+    "start": LinkKind.START,
+    "group": LinkKind.GROUP,
+    "startgroup": LinkKind.GROUP,
+    "channel": LinkKind.CHANNEL,
+    "startchannel": LinkKind.CHANNEL,
+}
 
 
-def register(
-    client: Any,
-    *,
-    users: UserRegistry,
-    sender: Sender,
-    texts: Texts,
-    admins: Collection[int],
-    payload_key: bytes,
-    **_: Any,
-) -> None:
-    """Registers the command, for these user ids; `payload_key` signs payloads (`links.signing_key`)."""
+def register(parts: Parts) -> None:
+    """Register the command, for `parts.admins`."""
+    client, answer, texts = parts.client, parts.sender.answer, parts.texts
 
-    async def told(event: Any, user: User | None, language: str | None) -> None:
-        words = (event.pattern_match[2] or "").split()
+    async def make(
+        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
+    ) -> None:
+        words = command.args.split()
         if not words:
-            await sender.answer(event, texts.render(language, "link-usage"))
+            await answer(event, texts.render(language, "link-usage"))
             return
         names = usernames_of(client.me)
         if not names:
-            await sender.answer(event, texts.render(language, "link-no-name"))
+            await answer(event, texts.render(language, "link-no-name"))
             return
         picture = words[0].lower() == "qr"
         try:
-            web, app, typed = _links(names[0], words[picture:], payload_key)
+            link = _link(names[0], words[picture:], parts.payload_key)
         except LinkError as error:
-            await sender.answer(event, texts.render(language, "link-unreadable", reason=str(error)))
+            await answer(event, texts.render(language, "link-unreadable", reason=str(error)))
             return
-        text = texts.render(language, "link-told", web=web, app=app)
-        if typed is not None:
-            text += "\n" + texts.render(language, "link-typed", typed=typed)
+        text = texts.render(language, "link-made", web=link.web, app=link.app)
+        if link.typed is not None:
+            text += "\n" + texts.render(language, "link-typed", typed=link.typed)
         if picture:
-            await sender.answer(event, text, file=await asyncio.to_thread(_picture, web))
+            await answer(event, text, file=await asyncio.to_thread(_picture, link.web))
         else:
-            await sender.answer(event, text, link_preview=False)
+            await answer(event, text, link_preview=False)
 
-    if admins:
-        allowed = frozenset(admins)
-        on_command(client, users, "link", told, only=allowed)
+    if parts.admins:
+        on_command(parts, ("link",), make, only=parts.admins)
 
 
-def _links(bot: str, words: list[str], key: bytes) -> tuple[str, str, str | None]:
-    """A link for browsers, one for the app, and what to type instead."""
-    kind, *rest = words or [""]
-    kind = kind.lower()
-    if kind == "sign" and len(rest) == 1:
-        value = int(rest[0]) if rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19 else rest[0]
-        # A number that begins with 0 would come back without it.
-        kind, rest = "start", [pack(rest[0] if str(value) != rest[0] else value, key=key)]
-    payload = "" if not rest or rest[0] == _NONE else rest[0]
-    if kind == "start" and len(rest) <= 1:
-        web, app = (start_link(bot, payload, app=app) for app in (False, True))
-        return web, app, f"/start {payload}".rstrip()
-    if kind in ("group", "startgroup"):
-        web, app = (group_link(bot, payload, tuple(rest[1:]), app=app) for app in (False, True))
-        return web, app, f"/start@{bot} {payload}".rstrip()
-    if kind in ("channel", "startchannel"):
-        web, app = (channel_link(bot, tuple(rest), app=app) for app in (False, True))
-        return web, app, None
-    raise LinkError(" ".join(words)[:80], "not one of start, group, channel, sign with what belongs to it")
+def _link(bot: str, words: list[str], key: bytes) -> BotLink:
+    """Return the link that these words ask for; raise LinkError if they do not make sense."""
+    name, *rest = words or [""]
+    name = name.lower()
+    if name == "sign" and len(rest) == 1:
+        return bot_link(LinkKind.START, bot, sign(rest[0], key))
+    kind = _KINDS.get(name)
+    if kind is None or (kind is LinkKind.START and len(rest) > 1):
+        raise LinkError(
+            " ".join(words)[:80], "not one of start, group, channel, sign with what belongs to it"
+        )
+    if kind is LinkKind.CHANNEL:
+        return bot_link(kind, bot, rights=tuple(rest))
+    payload = "" if not rest or rest[0] == _NO_PAYLOAD else rest[0]
+    return bot_link(kind, bot, payload, tuple(rest[1:]))
 
 
 def _picture(link: str) -> io.BytesIO:
-    # Imported here: nobody else needs it.
+    # Imported here: few bots make QR codes.
     import segno
 
-    found = io.BytesIO()
-    segno.make_qr(link, error="m").save(found, kind="png", scale=8, border=4)
-    found.seek(0)
-    found.name = "link.png"
-    return found
+    picture = io.BytesIO()
+    segno.make_qr(link, error="m").save(picture, kind="png", scale=8, border=4)
+    picture.seek(0)
+    picture.name = "link.png"
+    return picture

@@ -1,85 +1,84 @@
-"""`/start`: greets, and welcomes back who comes again."""
+"""`/start`: greet a new user, welcome a known one back."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import Any
 
 from telethon import Button, events
 from telethon.tl import types
 
-from tgbot.core.links import group_link
-from tgbot.core.users import UserRegistry
-from tgbot.handlers.evidence import own_names
-from tgbot.handlers.wording import language_of, shown
-from tgbot.locales.texts import Texts
-from tgbot.messaging.resolve import usernames_of
-from tgbot.messaging.sender import Sender
+from tgbot.core.commands import Command
+from tgbot.core.links import LinkKind, bot_link
+from tgbot.core.names import clean_name, usernames_of
+from tgbot.handlers.commands import matching
+from tgbot.handlers.wording import language_of
+from tgbot.plugins.parts import Parts
 
-#: The handbook's pattern; what follows `/start` is the payload of a deep link.
+#: The handbook's pattern; after `/start` comes the payload of a deep link.
 START = r"^/start( .+)?$"
-#: The same with a bot's name, as apps write it in groups.
-START_AT = r"^/start@(\w+)( .+)?$"
 
-#: Stands for the name in a greeting rendered once for all.
+#: Stands for the name in a greeting that is rendered once for everybody.
 _NAME = "\0"
 
 
-def register(client: Any, *, users: UserRegistry, sender: Sender, texts: Texts, **_: Any) -> None:
-    """Registers the handlers of `/start` in private chats, and of a `/start` meant for this bot in groups."""
+def register(parts: Parts) -> None:
+    """Register the handlers of `/start` in private chats, and of a `/start` meant for this bot in groups."""
+    client, users, sender, texts = parts.client, parts.users, parts.sender, parts.texts
 
     @lru_cache(maxsize=256)
     def greeting(language: str | None, text: str) -> str:
         return texts.render(language, text, name=_NAME)
 
     @lru_cache(maxsize=256)
-    def invitation(language: str | None) -> Any:
-        """The button that adds the bot to a group; None if it cannot be added, or has no name to link to."""
+    def invitation(language: str | None) -> types.TypeReplyMarkup | None:
+        """Return the button that adds the bot to a group; None if that is off or the bot has no username."""
         names = usernames_of(client.me)
         if client.me.bot_nochats or not names:
             return None
         return client.build_reply_markup(
-            Button.url(texts.render(language, "start-add-to-group"), group_link(names[0]))
+            Button.url(texts.render(language, "start-add-to-group"), bot_link(LinkKind.GROUP, names[0]).web)
         )
 
-    async def greet(event: Any) -> None:
+    async def greet(event: events.NewMessage.Event) -> None:
         message = event.message
         user = users.get(message.peer_id.user_id)
         if user is not None and user.bot:
-            return  # Two bots that greet each other never end.
+            return  # Two bots that greet each other never stop.
         first = user is None or user.is_first_start(message.id)
         text = "start-hello" if first else "start-welcome-back"
-        name, language = shown(user.first_name) if user else "", language_of(user)
+        name, language = clean_name(user.first_name) if user else "", language_of(user)
         if name:
-            told = greeting(language, text).replace(_NAME, name)
+            words = greeting(language, text).replace(_NAME, name)
         else:
-            told = greeting(language, text + "-nameless")
-        await sender.answer(event, told, buttons=invitation(language))
+            words = greeting(language, text + "-nameless")
+        await sender.answer(event, words, buttons=invitation(language))
 
-    async def point_to_private_chat(event: Any) -> None:
-        asking = users.get(event.sender_id) if event.sender_id else None
-        if asking is None or not asking.bot:
-            await sender.answer(event, texts.render(language_of(asking), "start-group"))
+    async def point_to_private_chat(event: events.NewMessage.Event) -> None:
+        author = users.get(event.sender_id) if event.sender_id else None
+        if author is None or not author.bot:
+            await sender.answer(event, texts.render(language_of(author), "start-group"))
 
-    async def started(event: Any) -> None:
+    async def started(event: events.NewMessage.Event) -> None:
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
         elif event.pattern_match[1]:
-            # The link that adds the bot to a group ends in this; a bare /start may be for anybody.
+            # The link that adds the bot to a group sends this; a bare /start may be for any bot.
             await point_to_private_chat(event)
 
-    async def started_by_name(event: Any) -> None:
-        if event.pattern_match[1].lower() not in own_names(client.me):
-            return
+    async def started_otherwise(event: events.NewMessage.Event) -> None:
+        command: Command = event.pattern_match
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
-        else:
+        elif command.mention or command.args:
             await point_to_private_chat(event)
 
+    is_start, is_handbooks = matching(client, "start"), re.compile(START).match
+
+    def spelled_otherwise(text: str) -> Command | None:
+        """Match what START does not: other white space, capitals, and the bot's name as groups need it."""
+        command = is_start(text)
+        return None if command is None or is_handbooks(text) else command
+
     client.add_event_handler(started, events.NewMessage(incoming=True, pattern=START))
-    client.add_event_handler(started_by_name, events.NewMessage(incoming=True, pattern=START_AT))
-
-
-def is_start(text: str) -> bool:
-    """Whether `START` matches a text of one line, without the regular expression: asked for every message."""
-    return text == "/start" or (len(text) > 7 and text.startswith("/start ") and "\n" not in text)
+    client.add_event_handler(started_otherwise, events.NewMessage(incoming=True, pattern=spelled_otherwise))

@@ -1,5 +1,5 @@
-# Everything a person reads from the bot, in English. Other languages have the same texts under the same names.
-# Names of people come as they are: the bot sends plain text, nothing in a name is formatting.
+# Everything that people read from the bot, in English. Other languages have the same texts under the same names.
+# Names of people are inserted as they are: the bot sends plain text, so nothing in a name is formatting.
 
 ## Starting
 
@@ -7,18 +7,18 @@ start-hello = Hello, { $name }! { start-hello-more }
 start-hello-nameless = Hello! { start-hello-more }
 start-hello-more =
     I am glad you are here.
-    This chat is open now: write to me whenever you like. You may block me at any time, then I stay silent until you come back.
+    This chat is open now: write to me whenever you like. You can block me at any time; then I stay silent until you come back.
 
     /help shows what I understand.
 
 start-welcome-back = Welcome back, { $name }! { start-welcome-back-more }
 start-welcome-back-nameless = Welcome back! { start-welcome-back-more }
 start-welcome-back-more =
-    We know each other already, just go on.
+    We already know each other, so just go on.
 
     /help shows what I understand.
 
-start-group = Hello! I talk in private chats: write to me there.
+start-group = Hello! I only talk in private chats. Please write to me there.
 start-add-to-group = Add me to a group
 
 ## Help
@@ -26,40 +26,40 @@ start-add-to-group = Add me to a group
 help =
     Hello! I am a bot, and this is what I understand:
 
-    /start – begin, or begin again
+    /start – start, or start again
     /help – this message
-    /language – the language I speak to you
-    /privacy – what I keep about you
-    /forget – delete it
+    /language – the language I use with you
+    /privacy – what I store about you
+    /forget – delete what I store about you
 
-    Whatever else you write to me is welcome, too.
+    You are welcome to write anything else, too.
 
 help-admin =
-    You are an admin here, so there are also:
+    You are an admin here, so you can also use:
 
-    /resolve @name, link or id – who is it, and may I write to them
-    /whois – the same, in reply to a message of theirs or one that you forward to me
-    /check – the same, and Telegram is asked now whether I may write
+    /resolve @name, link or id – who this is, and whether I may write to them
+    /whois – the same, in reply to their message or to one that you forwarded to me
+    /check – the same, after asking Telegram whether I may write
     /stats – how many people I know
-    /link – links that begin a chat with me or add me to a group
+    /link – links that start a chat with me or add me to a group
 
 ## Commands for admins: what was asked for
 
 admin-usage =
-    Whom do you mean? Any of these will do:
+    Whom do you mean? You can send:
     { $command } @name
     { $command } t.me/name
     { $command } tg://resolve?domain=name
     { $command } 123456789
-    or { $command } in reply to a message of theirs.
+    or { $command } in reply to their message, or to one that you forwarded to me.
 
 admin-unreadable = I cannot read “{ $what }” as a name, a link or an id.
-admin-no-such-name = Nobody has the name { $what }: I asked Telegram.
-admin-never-met = I never met { $what }. I looked in my session, and asked Telegram for the bare id as far as it can be asked, without an access hash. I know people once they write to me; with their @name I can look them up.
-admin-hidden-forward = The author hides the account in forwarded messages. I looked at the forward: it holds nothing but the name “{ $name }”, and nobody can be found by that. Ask for an @name or an id.
-admin-no-message = Telegram does not show me the message you replied to any more.
-admin-budget-spent = { $what } is not in my session, and the { $limit } names a day that Telegram lets me look up are spent. Ask again tomorrow.
-admin-wait = Telegram asks me to wait with that: ask again in { $seconds } s.
+admin-no-such-name = I asked Telegram: nobody has the name { $what }.
+admin-never-met = I have never met { $what }. I looked in my session and asked Telegram for the id without an access hash. I know people once they have written to me. I can also look them up by their @name.
+admin-hidden-forward = The author hides their account in forwarded messages. I looked at the forwarded message: it contains only the name “{ $name }”, and I cannot find anybody by that. Ask for their @name or id.
+admin-no-message = Telegram no longer shows me the message that you replied to.
+admin-budget-spent = { $what } is not in my session, and I have used up the { $limit } names that Telegram lets me look up per day. Please ask again tomorrow.
+admin-wait = Telegram asks me to wait. Please ask again in { $seconds } s.
 admin-refused = Telegram refused: { $error }.
 
 ## Commands for admins: a peer
@@ -73,24 +73,24 @@ peer-id = id: { $id }
 peer-usernames = usernames: { $names }
 peer-no-usernames = usernames: none
 peer-language = language: { $spoken }
-peer-language-unknown = language: not known
+peer-language-unknown = language: unknown
 peer-write = may I write: { $access }
 peer-since = { $access }, since { $when } – { $evidence }
 peer-until = { $line }, until { $until }
-peer-known = known: { $when }; { $ways }
+peer-known = known since: { $when }; { $ways }
 peer-allowed = they allowed it: { $when } – { $evidence }
-peer-history-cleared = they blocked me { $when }: apps clear the chat then, so they may see nothing written before
-peer-found-session = found: in my session, without asking
+peer-history-cleared = they blocked me { $when }: apps clear the chat then, so they may not see older messages
+peer-found-session = found: in my session
 peer-found-session-name = found: in my session; the name was theirs { $age }
-peer-found-telegram = found: asked Telegram just now
-peer-found-outdated = found: in my session; the name was theirs { $age }, and the { $limit } look-ups of the day are spent, so it may have moved
+peer-found-telegram = found: I asked Telegram just now
+peer-found-outdated = found: in my session; the name was theirs { $age }. I have used up the { $limit } look-ups of the day, so it may belong to somebody else now
 
 access-reachable = yes
 access-blocked = no, they blocked me
 access-deactivated = no, the account is deleted
-access-bot = no, bots cannot be written to
+access-bot = no, a bot cannot write to bots
 access-not-allowed = no, they never allowed it
-access-unknown = not known, /check asks
+access-unknown = unknown, /check will ask
 
 evidence-message = they wrote to me
 evidence-start = they started me
@@ -105,14 +105,14 @@ evidence-user-is-bot = Telegram answered USER_IS_BOT
 evidence-chat-write-forbidden = Telegram answered CHAT_WRITE_FORBIDDEN
 evidence-join-request = they asked to join a chat that I manage
 evidence-join-request-closed = their request to join was closed
-evidence-write-access = they let me write to them
-evidence-write-access-domain = they let me write to them when they logged in on { $detail }
-evidence-write-access-app = they let me write to them when they opened a mini app from a link
-evidence-write-access-attach = they let me write to them when they put me into their attachment menu
-evidence-write-access-request = they let me write to them when a mini app asked
+evidence-write-access = they allowed me to write
+evidence-write-access-domain = they allowed me to write when they logged in on { $detail }
+evidence-write-access-app = they allowed me to write when they opened a mini app from a link
+evidence-write-access-attach = they allowed me to write when they added me to their attachment menu
+evidence-write-access-request = they allowed me to write when a mini app asked
 evidence-login = they logged in on { $detail }
 evidence-deleted = the account was deleted
-evidence-is-bot = the profile says so
+evidence-is-bot = their profile says so
 evidence-privacy-premium-required = Telegram answered PRIVACY_PREMIUM_REQUIRED
 evidence-allow-payment-required = Telegram answered ALLOW_PAYMENT_REQUIRED, { $detail } stars
 evidence-you-blocked-user = Telegram answered YOU_BLOCKED_USER
@@ -123,10 +123,10 @@ stats =
     Users: { $total }
     reachable: { $reachable }
     blocked me: { $blocked }
-    deactivated: { $deactivated }
+    deleted: { $deactivated }
     bots: { $bot }
-    never allowed: { $not_allowed }
-    not known: { $unknown }
+    never allowed me: { $not_allowed }
+    unknown: { $unknown }
     Names looked up in the last 24 hours: { $resolves } of { $limit }
 
 ## Times
@@ -148,38 +148,38 @@ moment = { $ago } ({ $date })
 
 ## News for admins
 
-lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected: some messages, blocks and unblocks of that time are lost for good. /check tells the truth about a single person.
-lost-difference-refused = ⚠️ Telegram does not hand out what happened while I was away: some messages of that time may stay unanswered. I go on with what comes from now on.
+lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected. Some messages, blocks and unblocks from that time are lost. Use /check to find out whether I may write to a person.
+lost-difference-refused = ⚠️ Telegram refuses to send me the updates from the time when I was away, so some messages may stay unanswered. I answer everything that comes from now on.
 
 ## How somebody became known
 
 known = { $way } ({ $date })
-known-message = by a message
-known-username = by their name
-known-id = by their id
-known-join-request = by a request to join
-known-login = by letting me write
-known-difference = in what I had missed
-known-group = in a group
-known-update = in an update
-known-answer = in an answer of Telegram’s
-known-import = by an import
-known-otherwise = otherwise
+known-message = a message
+known-username = a look-up of their username
+known-id = a look-up of their id
+known-join-request = a request to join
+known-login = a permission to write
+known-difference = updates that I had missed
+known-group = a group
+known-update = an update
+known-answer = an answer from Telegram
+known-import = an import
+known-otherwise = another way
 
 ## Language
 
 # The name of this language in this language.
 language-name = English
-language-choose = In which language shall I speak to you?
-language-app = The one of my app
-language-chosen = As you like.
-language-gone = I do not speak that any more.
+language-choose = Which language should I use with you?
+language-app = The language of my app
+language-chosen = Done. I will use this language.
+language-gone = I no longer speak this language.
 
 ## Privacy
 
 privacy-kept =
-    I keep what Telegram tells me about you so that I can answer you, and know whether I may write to you. I keep no texts of messages. Nobody else gets any of it.
-privacy-nothing = About you I keep nothing.
+    I store what Telegram tells me about you, so that I can answer you and know whether I may write to you. I do not store the text of messages. Nobody else gets this data.
+privacy-nothing = I store nothing about you.
 privacy-forget = /forget deletes all of it.
 privacy-name = name: { $name }
 privacy-premium = Telegram Premium: yes
@@ -188,19 +188,19 @@ privacy-language-chosen = language you chose: { $spoken }
 privacy-first-seen = first seen: { $when }
 privacy-last-seen = last seen: { $when }
 privacy-known = how I know you: { $ways }
-privacy-payload = the links you came by: first { $first }, last { $last }
-privacy-write-yes = I may write to you since: { $when }
-privacy-write-no = I may not write to you since: { $when }
+privacy-payload = links that brought you here: first { $first }, last { $last }
+privacy-write-yes = I have been allowed to write to you since: { $when }
+privacy-write-no = I have not been allowed to write to you since: { $when }
 privacy-block = you last blocked me: { $when }
 privacy-join-requests = { $n ->
     [one] your open request to join: { $n }
    *[other] your open requests to join: { $n }
 }
 privacy-messages = number of your last message that I handled: { $last }
-privacy-access-hash = a number from Telegram by which I can reach you
+privacy-access-hash = a number from Telegram that lets me write to you
 privacy-changes = { $n ->
-    [one] { $n } change of these:
-   *[other] { $n } changes of these, the latest ones:
+    [one] { $n } earlier value:
+   *[other] { $n } earlier values, the latest ones:
 }
 privacy-change = { $date }: { $what } was { $old }
 field-first-name = first name
@@ -208,22 +208,22 @@ field-last-name = last name
 field-usernames = usernames
 field-language = language
 
-forget-sure = Shall I delete all that I keep about you? If you blocked me, I keep that, so that I stay silent. When you write to me again, we begin anew.
+forget-sure = Should I delete everything that I store about you? If you blocked me, I remember only that, so that I stay silent. When you write to me again, we start from the beginning.
 forget-yes = Delete it
 forget-no = Keep it
 forget-kept = Nothing was deleted.
-forget-done = Deleted. If you write to me again, we begin anew.
+forget-done = Everything is deleted. If you write to me again, we start from the beginning.
 
 ## Requests to join
 
 join-hello = Hello, { $name }! You asked to join { $chat }. { join-hello-more }
 join-hello-nameless = Hello! You asked to join { $chat }. { join-hello-more }
-join-hello-more = I look after the requests there, and that is why I may write to you, although you have not written to me.
+join-hello-more = I handle the requests there, so I may write to you although you have not written to me.
 join-chat = “{ $title }”
 join-a-chat = a chat
-join-next-never = An admin of the chat will decide. If you have a question meanwhile, write to me here.
-join-next-always = I let you in right away. If you have a question, write to me here.
-join-next-after-start = Send me /start, or anything else, and I let you in.
+join-next-never = An admin of the chat will decide. If you have a question in the meantime, write to me here.
+join-next-always = I am letting you in right away. If you have a question, write to me here.
+join-next-after-start = Send me /start or anything else, and I will let you in.
 join-admitted = { $chats ->
     [one] You are in: I have approved your request.
    *[other] You are in: I have approved your { $chats } requests.
@@ -234,30 +234,30 @@ join-admitted = { $chats ->
 allowed-hello = Hello, { $name }! { $why } { allowed-hello-more }
 allowed-hello-nameless = Hello! { $why } { allowed-hello-more }
 allowed-hello-more = You can block me at any time. /help shows what I understand.
-allowed-why = You let me write to you.
-allowed-why-domain = You let me write to you when you logged in on { $detail }.
-allowed-why-app = You let me write to you when you opened the mini app.
-allowed-why-attach = You let me write to you when you put me into your attachment menu.
-allowed-why-request = You let me write to you when the mini app asked.
+allowed-why = You allowed me to write to you.
+allowed-why-domain = You allowed me to write to you when you logged in on { $detail }.
+allowed-why-app = You allowed me to write to you when you opened the mini app.
+allowed-why-attach = You allowed me to write to you when you added me to your attachment menu.
+allowed-why-request = You allowed me to write to you when the mini app asked.
 
 ## The bot’s profile
 
-# Empty texts here leave what the profile has. At most 120 characters.
-profile-about = I answer in private chats, and write only to those who let me.
-# At most 512 characters: what is read above the button that starts the bot.
+# An empty text leaves the profile as it is. At most 120 characters.
+profile-about = I answer in private chats and write only to people who allow it.
+# At most 512 characters: people read it above the button that starts the bot.
 profile-description =
     Hello! Press Start, and we can talk.
 
-    I write to nobody who did not let me. /privacy shows what I keep, /forget deletes it, and when you block me, I am silent.
+    I write only to people who allow it. /privacy shows what I store about you, /forget deletes it. If you block me, I stay silent.
 
-command-start = begin, or begin again
+command-start = start, or start again
 command-help = what I understand
-command-language = the language I speak to you
-command-privacy = what I keep about you
-command-forget = delete what I keep about you
-command-resolve = who is it, and may I write to them
+command-language = the language I use with you
+command-privacy = what I store about you
+command-forget = delete what I store about you
+command-resolve = who this is, and whether I may write to them
 command-whois = the same for the author of a message
-command-check = the same, asked of Telegram now
+command-check = the same, after asking Telegram
 command-stats = how many people I know
 command-link = links to me
 
@@ -269,48 +269,48 @@ link-usage =
     /link group payload right right
     /link channel right right
     /link sign number or word
-    The payload and the rights may be left out; - stands for no payload.
-link-told =
+    You can leave out the payload and the rights; type - for no payload.
+link-made =
     In a browser: { $web }
     In the app: { $app }
 link-typed =
-    To type, where an app drops it: { $typed }
-link-unreadable = I cannot make a link of that: { $reason }.
+    If an app loses the payload, type: { $typed }
+link-unreadable = I cannot make a link from that: { $reason }.
 link-no-name = I have no username, so there is no link to me.
 
 ## Login
 
 login-title = Log in with { $bot }
-login-why = One press, and { $domain } knows who you are. No new password, no form.
-login-no-script = The button needs JavaScript, which is switched off in this browser.
-login-gives-name = Your name, username and picture are shown to this page.
-login-gives-writing = { $bot } may write to you, if you leave that ticked. You can block it at any time.
+login-why = Log in to { $domain } with one click. You need no new password and no form.
+login-no-script = The button needs JavaScript, which is turned off in this browser.
+login-gives-name = This page will see your name, username and photo.
+login-gives-writing = { $bot } may write to you if you leave that box checked. You can block it at any time.
 login-gives-no-more = Your phone number and your chats stay with Telegram.
 login-instead = Or open the chat in Telegram:
-login-footer = Telegram asks you before anything is passed on.
+login-footer = Telegram asks you before it sends anything.
 login-done = Hello, { $name }!
 login-done-nameless = You are logged in
 login-done-greeted = You are logged in on { $domain }, and { $bot } has just written to you.
-login-done-open = You are logged in on { $domain }. To hear from { $bot }, open the chat and press Start.
+login-done-open = You are logged in on { $domain }. To get messages from { $bot }, open the chat and press Start.
 login-open-chat = Open the chat
 login-again = Log in again
-login-to-start = To the login page
-login-absent = There is nothing here
-login-trouble = Something went wrong on our side, and your login was not taken. Please try again in a moment.
-login-refused = That login was not accepted
-login-refused-unreadable = The address of this page is damaged: it cannot be read as a login. Nothing was recorded.
-login-refused-unknown = The login has a field that Telegram does not send: “{ $field }”. Nothing was recorded.
-login-refused-twice = The login names “{ $field }” twice. Nothing was recorded.
-login-refused-missing = The login lacks “{ $field }”. Nothing was recorded.
-login-refused-malformed = The login’s “{ $field }” is not what it can be. Nothing was recorded.
-login-refused-forged = Telegram’s signature does not fit this login: it was altered, or made for another bot. Nothing was recorded.
-login-refused-old = This login is too old. Nothing was recorded.
-login-refused-future = This login is dated in the future: some clock is wrong. Nothing was recorded.
-login-refused-used = This login was used already; each works once. If that was you, you are logged in.
+login-to-start = Go to the login page
+login-absent = This page does not exist
+login-trouble = Something went wrong on our side, and you are not logged in. Please try again in a moment.
+login-refused = This login was not accepted
+login-refused-unreadable = The address of this page is damaged, so it cannot be read as a login. Nothing was stored.
+login-refused-unknown = The login has a field that Telegram does not send: “{ $field }”. Nothing was stored.
+login-refused-twice = The login has the field “{ $field }” twice. Nothing was stored.
+login-refused-missing = The login has no field “{ $field }”. Nothing was stored.
+login-refused-malformed = The field “{ $field }” of the login has an impossible value. Nothing was stored.
+login-refused-forged = Telegram’s signature does not match this login: it was changed, or it was made for another bot. Nothing was stored.
+login-refused-old = This login is too old. Nothing was stored.
+login-refused-future = The date of this login is in the future, so a clock is wrong. Nothing was stored.
+login-refused-used = This login was already used. Each login works once. If it was you, you are logged in.
 login-hello = Hello, { $name }! You have just logged in on { $domain }. { login-hello-more }
 login-hello-nameless = Hello! You have just logged in on { $domain }. { login-hello-more }
 login-hello-more =
-    So I may write to you, and you to me.
-    If that was not you, block me here and log out of that site in Telegram: Settings → Privacy → Logged in with Telegram.
+    Now I may write to you, and you can write to me.
+    If this was not you, block me here and log out of that site in Telegram: Settings → Privacy → Logged in with Telegram.
 
     /help shows what I understand.

@@ -1,1 +1,1 @@
-"""What the bot sends of its own accord, and whom it finds by name."""
+"""Sending messages that are no answers, finding peers, and the bot's profile."""

@@ -5,26 +5,37 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Final, Protocol
 
-#: A loop's timer may fire this much early.
-_EARLY = 0.002
+#: Seconds by which the timer of an event loop may fire early.
+_EARLY: Final = 0.002
+#: Chats remembered before those that may go at once are forgotten.
+_CHATS_KEPT: Final = 1024
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Do not make the call."""
 
 
 class Timeline(Protocol):
-    """Where time passes for the pace: an event loop is one, and so is a test's clock."""
+    """A clock with timers, as an event loop is one."""
 
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """Return the seconds since any fixed moment."""
 
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Any: ...
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call back once when `time` has reached this moment, or a little earlier."""
 
 
 class Pace:
-    """Gives each call its turn: so many a second over all chats, so many a second in one, short bursts pass.
+    """Gives each call its turn: so many per second over all chats and in each chat, with short bursts.
 
-    Turns in one chat come in the order asked for. A chat that has to wait takes no turn from the others.
-    However many calls wait, one timer runs. Telegram's limits: about 30 a second, one a second in a private
-    chat (FAQ for bots).
+    Turns in one chat come in the order of the calls. A chat that has to wait takes no turn from the others.
+    One timer runs, no matter how many calls wait. Telegram's limits: about 30 per second over all, one per
+    second in a private chat (Telegram's FAQ for bots).
     """
 
     def __init__(
@@ -41,14 +52,14 @@ class Pace:
         self._timeline = timeline
         self._next = 0.0
         self._chats: dict[int, float] = {}
-        self._sweep_above = 1024
+        self._sweep_above = _CHATS_KEPT
         self._waiting: list[tuple[float, int, bool, asyncio.Future[None]]] = []
         self._count = 0
-        self._timer: Any = None
+        self._timer: Timer | None = None
         self._timer_at = 0.0
 
     async def turn(self, chat: int) -> None:
-        """Returns when a call about `chat` may go out."""
+        """Return when a call about `chat`, a marked id, may go out."""
         timeline = self._timeline = self._timeline or asyncio.get_running_loop()
         now = timeline.time()
         due, final = self._chat_due(chat, now), False
@@ -67,7 +78,7 @@ class Pace:
         if len(chats) > self._sweep_above:
             for idle in [known for known, at in chats.items() if at <= now]:
                 del chats[idle]
-            self._sweep_above = max(1024, 2 * len(chats))
+            self._sweep_above = max(_CHATS_KEPT, 2 * len(chats))
         at = max(chats.get(chat, now), now)
         chats[chat] = at + self._chat_gap
         return max(now, at - self._chat_slack)
@@ -95,7 +106,7 @@ class Pace:
         while waiting and waiting[0][0] <= now:
             _, count, final, turn = heapq.heappop(waiting)
             if turn.done():
-                continue  # Whoever asked gave up: what was reserved overall stays with the others.
+                continue  # The caller gave up, so its turn goes to the others.
             if not final and (due := self._overall_due(now)) > now:
                 heapq.heappush(waiting, (due, count, True, turn))
             else:

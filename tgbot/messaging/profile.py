@@ -1,21 +1,21 @@
-"""What the bot's profile shows: command lists, about and description, in each language of the texts."""
+"""The bot's profile at Telegram: command lists, about and description, in each language of the texts."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Coroutine, Iterable
+from typing import Final, Protocol
 
 from telethon import errors
-from telethon.tl import functions, types
+from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.locales.texts import FALLBACK, Texts
-from tgbot.messaging.sender import error_name
+from tgbot.telegram import error_name
 
 log = logging.getLogger(__name__)
 
-#: Commands of everybody, and those that admins have besides; their texts are `command-<name>`.
+#: The commands for everybody, and those that only admins have; their texts are `command-<name>`.
 COMMANDS: Final = ("start", "help", "language", "privacy", "forget")
 ADMIN_COMMANDS: Final = ("resolve", "whois", "check", "stats", "link")
 #: Telegram's limits, in characters.
@@ -25,28 +25,46 @@ DESCRIPTION_LENGTH: Final = 512
 _CODE: Final = re.compile(r"[a-z]{2,3}")
 
 
+class AccessHashes(Protocol):
+    """The session, as far as the profile needs it."""
+
+    def access_hash(self, marked_id: int, /) -> int | None:
+        """Return a peer's access hash, None if it is not known."""
+
+
+class Client(Protocol):
+    """The bot's client, as far as the profile needs it."""
+
+    @property
+    def session(self) -> AccessHashes: ...
+
+    async def __call__(self, request: TLRequest, /) -> TLObject:
+        """Make a request and return the result, or raise Telegram's error."""
+
+
 class Profile:
     """Compares what Telegram shows of the bot with the texts, and sets what differs.
 
-    English is what Telegram shows to everybody whose language has no texts. An empty text leaves what the
-    profile has. The bot's name is BotFather's.
+    Telegram shows the English texts to everybody whose language has none. An empty text leaves what the
+    profile has. The bot's name is never changed: it is set at BotFather.
     """
 
-    def __init__(self, client: Any, texts: Texts, admins: Iterable[int]) -> None:
+    def __init__(self, client: Client, texts: Texts, admins: Iterable[int]) -> None:
         self._client = client
         self._texts = texts
         self._admins = tuple(admins)
 
     async def show(self) -> int:
-        """Brings the profile up to date and returns how many calls failed: each is logged, none is raised.
+        """Bring the profile up to date and return how many calls failed: each is logged, none is raised.
 
-        A second run sets nothing. An admin who never wrote to the bot has no list of their own yet.
+        A second run sets nothing. An admin gets a list of commands of their own once they have written to
+        the bot.
         """
         failures = 0
         for language in self._texts.languages:
             code = "" if language == FALLBACK else language
             if code and not _CODE.fullmatch(code):
-                continue  # A dialect: its people are shown the language itself.
+                continue  # a dialect: Telegram shows the texts of its language
             failures += await self._tried(self._set_texts(language, code), "about and description")
             failures += await self._tried(
                 self._set_commands(types.BotCommandScopeDefault(), language, code, COMMANDS), "commands"
@@ -62,11 +80,11 @@ class Profile:
                 failures += await self._tried(commands, f"commands of admin {admin}")
         return failures
 
-    async def _tried(self, work: Any, what: str) -> bool:
+    async def _tried(self, work: Coroutine[object, object, None], what: str) -> bool:
         try:
             await work
         except errors.RPCError as error:
-            log.warning("the bot's profile: %s not brought up to date: %s", what, error_name(error))
+            log.warning("the bot's profile: %s cannot be brought up to date: %s", what, error_name(error))
             return True
         return False
 
@@ -83,13 +101,15 @@ class Profile:
             await self._client(functions.bots.SetBotInfoRequest(lang_code=code, **changed))
             log.info("the bot's profile has a new %s (%s)", " and ".join(changed), language)
 
-    async def _set_commands(self, scope: Any, language: str, code: str, names: Iterable[str]) -> None:
+    async def _set_commands(
+        self, scope: types.TypeBotCommandScope, language: str, code: str, names: Iterable[str]
+    ) -> None:
         wanted = [types.BotCommand(name, self._texts.render(language, f"command-{name}")) for name in names]
         shown = await self._client(functions.bots.GetBotCommandsRequest(scope, code))
-        if _told(shown) != _told(wanted):
+        if _pairs(shown) != _pairs(wanted):
             await self._client(functions.bots.SetBotCommandsRequest(scope, code, wanted))
             log.info("the bot's profile has a new command list (%s)", language)
 
 
-def _told(commands: Iterable[Any]) -> list[tuple[str, str]]:
+def _pairs(commands: Iterable[types.BotCommand]) -> list[tuple[str, str]]:
     return [(command.command, command.description) for command in commands]

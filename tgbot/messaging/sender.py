@@ -1,7 +1,7 @@
-"""The gate for what the bot sends of its own accord: pace, the answer's meaning for access, and the probe.
+"""What the bot sends of its own accord, what Telegram's answers say about access, and the probe.
 
-Once-only sends, flood waits and retries are the client's, below every call; here a call waits for its turn
-and what Telegram answered becomes evidence.
+The client below gives each send its name, waits out flood waits and tries again; here a call waits for its
+turn, and what Telegram answers becomes evidence.
 """
 
 from __future__ import annotations
@@ -9,20 +9,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from typing import Final, Protocol, TypeAlias
 
-from telethon import errors, utils
-from telethon.tl import functions, types
+from telethon import errors, events, utils
+from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.access import AFTER_REFUSAL, Access, Evidence, Kind, Verdict, from_rpc_error
+from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.pace import Pace
+from tgbot.messaging.resolve import Resolved
+from tgbot.telegram import error_name
 
 log = logging.getLogger(__name__)
 
-#: What the success of a request about a user says of the bot's access to them.
-_ACCEPTED = {
+#: Whoever can be written to: a user id, a TL peer or user, or what `Peers` found.
+Recipient: TypeAlias = int | TLObject | Resolved
+
+#: What the success of a request about a user says about the bot's access to them.
+_ACCEPTED: Final = {
     functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
     functions.messages.SendMessageRequest: Kind.SENT,
     functions.messages.SendMediaRequest: Kind.SENT,
@@ -30,10 +35,10 @@ _ACCEPTED = {
     functions.messages.ForwardMessagesRequest: Kind.SENT,
 }
 
-_ACCEPTED_KINDS = frozenset(_ACCEPTED.values())
+_ACCEPTED_KINDS: Final = frozenset(_ACCEPTED.values())
 
-#: The bot may not write in this chat (any longer): nothing to answer there, and nothing wrong with the bot.
-_CLOSED_CHAT = frozenset(
+#: Errors that say that the bot may not write in a chat; an answer there is left out.
+_CLOSED_CHAT: Final = frozenset(
     {
         "CHANNEL_PRIVATE",
         "CHAT_ADMIN_REQUIRED",
@@ -50,16 +55,36 @@ _CLOSED_CHAT = frozenset(
 )
 
 
+class AccessHashes(Protocol):
+    """The session, as far as the sender needs it."""
+
+    def access_hash(self, marked_id: int, /) -> int | None:
+        """Return a peer's access hash, None if it is not known."""
+
+
+class Client(Protocol):
+    """The bot's client, as far as the sender needs it."""
+
+    @property
+    def session(self) -> AccessHashes: ...
+
+    async def __call__(self, request: TLRequest, /) -> TLObject:
+        """Make a request and return the result, or raise Telegram's error."""
+
+    async def send_message(self, entity: TLObject, message: str, **options: object) -> types.Message:
+        """Send a message as Telethon's method of this name does."""
+
+
 class Sender:
     """Sends, probes, and turns Telegram's answers into evidence.
 
-    `clock` gives the server's time in seconds. Every call about a private user, a handler's
-    `event.respond` included, is to be told to `observe` (the client's `outcome` hook).
+    `clock` gives Telegram's time in seconds. The client must report every call about a private user to
+    `observe` (its hook `outcome`), `event.respond` of a handler included.
     """
 
     def __init__(
         self,
-        client: Any,
+        client: Client,
         users: UserRegistry,
         *,
         clock: Callable[[], float] = time.time,
@@ -70,8 +95,8 @@ class Sender:
         self._clock = clock
         self._pace = pace or Pace()
 
-    async def send(self, user: Any, text: str, **options: Any) -> Any:
-        """Sends a message to a user (id, peer or entity) in its turn and returns it; raises Telegram's error.
+    async def send(self, user: Recipient, text: str, **options: object) -> types.Message:
+        """Send a message to a user in its turn and return it; raise Telegram's error.
 
         `options` are those of Telethon's `send_message`; the text is sent as it is unless `parse_mode` says
         otherwise.
@@ -81,18 +106,20 @@ class Sender:
         options.setdefault("parse_mode", None)
         return await self._client.send_message(peer, text, **options)
 
-    async def answer(self, event: Any, text: str, **options: Any) -> Any | None:
-        """Answers in the chat that `event` came from, without waiting for a turn.
+    async def answer(
+        self, event: events.NewMessage.Event, text: str, **options: object
+    ) -> types.Message | None:
+        """Answer in the chat of an event without waiting for a turn, and return the message.
 
-        A chat in which the bot may not write (any longer) is no failure: None is returned, and the evidence
-        is in the registry. The text is sent as it is unless `parse_mode` says otherwise.
+        Return None if the bot may not write in that chat: that is no failure, and the evidence is in the
+        registry. Raise any other error. The text is sent as it is unless `parse_mode` says otherwise.
         """
         options.setdefault("parse_mode", None)
         try:
             if event.input_chat is not None:
                 return await event.respond(text, **options)
             if event.is_private:
-                # No full user came with the message. Who wrote to a bot can be reached with access hash 0.
+                # The message came without its user. A bot may use access hash 0 for a user who wrote to it.
                 return await event.client.send_message(types.InputPeerUser(event.chat_id, 0), text, **options)
         except errors.RPCError as error:
             name = error_name(error)
@@ -101,14 +128,14 @@ class Sender:
             log.info("Chat %d takes no answer: %s", event.chat_id, name)
         return None
 
-    async def can_write(self, user: Any, *, probe: bool = False) -> Verdict:
-        """Says whether the bot may write to the user: by the evidence, or asking Telegram with `probe`."""
+    async def can_write(self, user: Recipient, *, probe: bool = False) -> Verdict:
+        """Return whether the bot may write to the user, by the evidence; with `probe` ask Telegram first."""
         return await self.probe(user) if probe else self._verdict(self._target(user)[0])
 
-    async def probe(self, user: Any) -> Verdict:
-        """Asks Telegram with one chat action whether the bot may write to the user, and records the answer.
+    async def probe(self, user: Recipient) -> Verdict:
+        """Ask Telegram with one chat action whether the bot may write to the user; record its answer.
 
-        An error that says nothing of access (a flood wait too long, no connection) is raised as it is.
+        Raise an error that says nothing about access, such as a flood wait that is too long.
         """
         user_id, peer = self._target(user)
         await self._pace.turn(user_id)
@@ -119,10 +146,10 @@ class Sender:
                 raise
         return self._verdict(user_id)
 
-    def observe(self, request: Any, user_id: int, error: str | None, at: int | None = None) -> None:
-        """Records what a finished call about a private user says of access: success, or an error's name.
+    def observe(self, request: TLRequest, user_id: int, error: str | None, at: int | None = None) -> None:
+        """Record what a finished call about a private user says about access; `error` is Telegram's name.
 
-        `at` is the server's time when the call went out: what comes later, Telegram's updates tell.
+        `at` is Telegram's time when the call went out; what happened later comes in updates.
         """
         if at is None:
             at = int(self._clock())
@@ -137,7 +164,7 @@ class Sender:
             self._users.record(user_id, self._in_order(user_id, evidence))
 
     def _in_order(self, user_id: int, evidence: Evidence) -> Evidence:
-        """The evidence, in its place among what Telegram told of the same second."""
+        """Return the evidence with its place among Telegram's updates of the same second."""
         user = self._users.get(user_id)
         if user is None:
             return evidence
@@ -154,18 +181,11 @@ class Sender:
         user = self._users.get(user_id)
         return user.verdict(self._clock()) if user else Verdict(Access.UNKNOWN)
 
-    def _target(self, user: Any) -> tuple[int, Any]:
+    def _target(self, user: Recipient) -> tuple[int, types.TypeInputPeer]:
+        """Return the user's id and input peer."""
+        if isinstance(user, Resolved):
+            return user.id, user.peer
         if isinstance(user, int):
             return user, types.InputPeerUser(user, self._client.session.access_hash(user) or 0)
-        peer = utils.get_input_peer(getattr(user, "peer", user))
-        return utils.get_peer_id(peer), peer
-
-
-def error_name(error: Exception) -> str:
-    """Gives the name that an error had on the wire (`USER_IS_BLOCKED`); Telethon turns it into a class."""
-    return _names().get(type(error)) or str(getattr(error, "message", ""))
-
-
-@cache
-def _names() -> dict[type, str]:
-    return {kind: name for name, kind in errors.rpc_errors_dict.items()}
+        peer = utils.get_input_peer(user)
+        return marked_id(peer), peer

@@ -1,36 +1,42 @@
-"""The bot's words to somebody who logged in, as soon as it may write to them."""
+"""The bot's message to somebody who logged in, sent as soon as it may write to them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from telethon import errors
 
 from tgbot.core.access import Access
+from tgbot.core.names import clean_name
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
-from tgbot.messaging.sender import Sender, error_name
+from tgbot.messaging.sender import Sender
+from tgbot.telegram import error_name
 from tgbot.web.login import Login
-from tgbot.web.page import plain
 
-#: How long the page waits for the greeting, and how long the greeting for the user's access hash.
+#: Seconds that the page waits for the greeting, and that the greeting waits for the user's access hash.
 PATIENCE: Final = 2.0
 LONGEST_WAIT: Final = 30.0
-#: The first and the longest pause between two looks at what is known of a user.
+#: The first and the longest pause between two looks for the access hash, in seconds.
 _PAUSES: Final = (0.02, 1.0)
 
 log = logging.getLogger(__name__)
 
 
-class Greeter:
-    """Greets who logged in, if Telegram allows it; a refusal is an answer like any other.
+class KnowsAccessHash(Protocol):
+    """Says whether the session has a user's access hash."""
 
-    `knows(user id)` says whether the session has the user's access hash. It comes with the service message of
-    write access, which may arrive after the browser does; a call without it could be refused although the
-    user allowed it, and be taken for the user's word. Who gave none is asked in the end with access hash 0.
+    def __call__(self, user_id: int, /) -> bool: ...
+
+
+class Greeter:
+    """Greets users who logged in, if Telegram allows it; a refusal is not an error.
+
+    The access hash comes with the service message about write access, which may arrive after the browser's
+    request. A message without it could be refused although the user allowed it, and the refusal would then
+    be recorded. If it does not come in time, the message is sent with access hash 0.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class Greeter:
         texts: Texts,
         *,
         domain: str,
-        knows: Callable[[int], bool],
+        knows: KnowsAccessHash,
         patience: float = PATIENCE,
         longest_wait: float = LONGEST_WAIT,
     ) -> None:
@@ -54,9 +60,9 @@ class Greeter:
         self._greetings: set[asyncio.Task[bool]] = set()
 
     async def greet(self, login: Login, language: str) -> bool:
-        """Whether the greeting has gone out; if not yet, it may follow within `longest_wait` seconds.
+        """Return whether the greeting was sent within `patience`; it may follow until `longest_wait` is over.
 
-        It is in the language that the user chose or their app names, else in `language`.
+        Its language is the one that the user chose or their app names, else `language`.
         """
         greeting = asyncio.create_task(self._greet(login, language))
         self._greetings.add(greeting)
@@ -65,7 +71,7 @@ class Greeter:
         return greeting.done() and not greeting.cancelled() and not greeting.exception() and greeting.result()
 
     async def close(self) -> None:
-        """Give up what still waits."""
+        """Cancel the greetings that still wait."""
         for greeting in self._greetings:
             greeting.cancel()
         await asyncio.gather(*self._greetings, return_exceptions=True)
@@ -76,22 +82,22 @@ class Greeter:
             return False
         user = self._users.get(login.id)
         spoken = (user.chosen_language or user.language if user else None) or language
-        name = plain(user.first_name if user else login.first_name)
+        name = clean_name(user.first_name if user else login.first_name)
         text = self._texts.render(
             spoken, "login-hello" if name else "login-hello-nameless", name=name, domain=self._domain
         )
         try:
             await self._sender.send(login.id, text)
         except errors.RPCError as error:
-            log.info("user %d logged in and takes no message: %s", login.id, error_name(error))
+            log.info("user %d logged in but takes no message: %s", login.id, error_name(error))
             return False
-        except (ConnectionError, ValueError) as error:  # Telethon's ValueError: tried in vain, several times
-            log.warning("user %d logged in and was not greeted: %s", login.id, type(error).__name__)
+        except (ConnectionError, ValueError) as error:  # Telethon's ValueError: several attempts failed
+            log.warning("user %d logged in but was not greeted: %s", login.id, type(error).__name__)
             return False
         return True
 
     async def _becomes_known(self, user_id: int) -> None:
-        """Return when the session has the access hash, or has not got it for so long that 0 has to do."""
+        """Return when the session has the access hash, or `longest_wait` is over."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._longest_wait
         pause, longest = _PAUSES

@@ -1,4 +1,4 @@
-"""Login data of Telegram's widget: read from a query string and checked against the bot's token. Pure."""
+"""Login data of Telegram's widget: read from a query string, checked against the bot's token. Pure."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-#: What Telegram sends of a person (core.telegram.org/widgets/login); the others come if the person has them.
+#: The fields that Telegram sends (core.telegram.org/widgets/login); those not required may be absent.
 FIELDS: Final = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"})
 REQUIRED: Final = ("id", "first_name", "auth_date", "hash")
-#: How far Telegram's clock may be ahead of ours, in seconds.
+#: Seconds by which Telegram's clock may be ahead of ours.
 SKEW: Final = 60
 
 _FORMS: Final = {
     "id": re.compile(r"[1-9][0-9]{0,18}"),
     "auth_date": re.compile(r"[1-9][0-9]{0,11}"),
-    # In lower case only: of one login there is one spelling, so that it is recognised when it comes again.
+    # In lower case only: each login has one spelling, so that it is recognised when it comes again.
     "hash": re.compile(r"[0-9a-f]{64}"),
 }
 
 
 class Reason(StrEnum):
-    """Why login data is refused; a member's value ends the name of the text that says so."""
+    """Why login data is refused; a member's value is the end of the name of its text."""
 
-    #: Not the form of a query, or not text.
+    #: It is not a query string, or not text.
     UNREADABLE = "unreadable"
-    #: A field that Telegram does not send.
+    #: It has a field that Telegram does not send.
     UNKNOWN = "unknown"
-    #: A field that is there twice.
+    #: It has a field twice.
     TWICE = "twice"
-    #: A field that must be there and is not.
+    #: It lacks a required field.
     MISSING = "missing"
-    #: A field with a value that it cannot have.
+    #: A field has a value that Telegram does not send.
     MALFORMED = "malformed"
-    #: Not signed by Telegram for this bot, or altered.
+    #: Telegram did not sign it for this bot, or it was altered.
     FORGED = "forged"
-    #: Signed too long ago.
+    #: It was signed too long ago.
     OLD = "old"
-    #: Signed in the future.
+    #: It was signed in the future.
     FUTURE = "future"
-    #: Used before.
+    #: It was used before.
     USED = "used"
 
 
 class RefusedLogin(Exception):
-    """Login data that is not accepted: why, and which field it is about, if it is about one."""
+    """Login data is not accepted: the reason, and the field it is about, "" if none."""
 
     def __init__(self, reason: Reason, field: str = "") -> None:
         super().__init__(reason.value)
@@ -58,7 +58,7 @@ class RefusedLogin(Exception):
 
 
 class Login(NamedTuple):
-    """Who logged in and when, by Telegram's word; `digest` names this login and gives nothing of it away."""
+    """Who logged in and when, as Telegram signed it; `digest` identifies this login without revealing it."""
 
     id: int
     first_name: str
@@ -72,14 +72,14 @@ class Login(NamedTuple):
 
 
 class Check:
-    """Checks login data for one bot: signed by Telegram, no older than `max_age`, not from the future."""
+    """Checks login data for one bot: signed by Telegram, at most `max_age` seconds ago."""
 
     def __init__(self, token: str, *, max_age: int) -> None:
         self._key = hashlib.sha256(token.encode()).digest()
         self._max_age = max_age
 
     def __call__(self, query: str, now: float) -> Login:
-        """The login in a query string, as it is on the wire; raises RefusedLogin."""
+        """Return the login in a raw query string; raise RefusedLogin if it is not accepted."""
         fields = read(query)
         for name in REQUIRED:
             if name not in fields:
@@ -90,7 +90,7 @@ class Check:
                 raise RefusedLogin(Reason.MALFORMED, name)
         if int(fields["id"]) >= 2**63:
             raise RefusedLogin(Reason.MALFORMED, "id")
-        # The signature before the dates: who cannot sign learns nothing else.
+        # The signature comes first: without a valid one, nothing about the dates is revealed.
         if not hmac.compare_digest(signature(self._key, fields), fields["hash"]):
             raise RefusedLogin(Reason.FORGED)
         signed = int(fields["auth_date"])
@@ -109,13 +109,13 @@ class Check:
 
 
 def signature(key: bytes, fields: Mapping[str, str]) -> str:
-    """The hash that belongs to the other fields: HMAC-SHA256 under SHA256(token), in lower-case hex."""
+    """Return the hash that belongs to the fields: HMAC-SHA256 in lower-case hex; `key` is SHA256(token)."""
     lines = "\n".join(f"{name}={value}" for name, value in sorted(fields.items()) if name != "hash")
     return hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()
 
 
 def read(query: str) -> dict[str, str]:
-    """The fields of a query string, each known and there once; raises RefusedLogin."""
+    """Return the fields of a query string; raise RefusedLogin for an unknown field or one given twice."""
     fields: dict[str, str] = {}
     try:
         pairs = parse_qsl(
@@ -137,5 +137,5 @@ def read(query: str) -> dict[str, str]:
 
 
 def _is_plain(value: str) -> bool:
-    """No control characters, no half characters: a line break could turn one signed field into two."""
+    """Return whether there are no control characters: a line break could turn one field into two."""
     return value.isprintable() or all(unicodedata.category(char) not in ("Cc", "Cs") for char in value)

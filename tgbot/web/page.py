@@ -1,4 +1,4 @@
-"""The login page in each of its states, in the visitor's language; pure but for the template, read once."""
+"""The login page in each of its states, in the visitor's language. The template is read once."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from string import Template
 from typing import Final
 from urllib.parse import urlsplit
 
-from tgbot.core.links import start_link
+from tgbot.core.links import LinkKind, bot_link
+from tgbot.core.names import clean_name
 from tgbot.locales.texts import Texts
 
-#: Names and field names are cut at this length; a name at Telegram has at most 64 characters.
-LONGEST: Final = 64
-#: Where Telegram's script shows its button from; any other script (a test's) does so from its own origin.
+#: Origin of a script → origin of the frame with its button, where the two differ.
 _TELEGRAM: Final = {"https://telegram.org": "https://oauth.telegram.org"}
-#: The most language codes read of one header.
+#: Language codes read from one header; the rest is ignored.
 _MOST_LANGUAGES: Final = 20
 
 
 class Page:
-    """Renders the page for one bot on one site. All that is put into it is escaped here."""
+    """Renders the page for one bot on one site. Everything put into it is escaped here."""
 
     def __init__(self, texts: Texts, *, name: str, username: str, site: str, widget: str) -> None:
         folder = files("tgbot.web")
         self._template = Template(folder.joinpath("page.html").read_text(encoding="utf-8"))
         self._style = folder.joinpath("page.css").read_text(encoding="utf-8")
         self._texts = texts
-        self._name = plain(name) or username
-        self._chat = start_link(username)
+        self._name = clean_name(name) or username
+        self._chat = bot_link(LinkKind.START, username).web
         self._username = username
         self._domain = urlsplit(site).hostname or ""
         self._callback = f"{site}/callback"
         self._widget = widget
-        #: What the browser may load: this style, the script, and the frame that the script opens.
+        #: The Content-Security-Policy: this style, the script, and the frame that the script opens.
         self.policy = self._policy()
 
     def start(self, language: str) -> str:
-        """The page with the button."""
+        """Return the page with the button."""
         script = _tag(
             "script",
             {
@@ -54,7 +53,7 @@ class Page:
                 "data-auth-url": self._callback,
             },
         )
-        say = self._sayings(language)
+        say = self._phrases(language)
         body = (
             f"<p>{say('login-why')}</p>"
             f'<div class="widget">{script}</script><noscript>{say("login-no-script")}</noscript></div>'
@@ -65,37 +64,37 @@ class Page:
         return self._page(language, "start", self._name[:1].upper(), say("login-title"), body)
 
     def done(self, language: str, name: str, *, greeted: bool) -> str:
-        """The page after a login: the bot wrote to them, or they open the chat themselves."""
-        name = plain(name)
-        say = self._sayings(language, name=name)
+        """Return the page after a login: the bot has written to the user, or they are to open the chat."""
+        name = clean_name(name)
+        say = self._phrases(language, name=name)
         words = "login-done-greeted" if greeted else "login-done-open"
-        link = self._chat if greeted else start_link(self._username, "login")
+        link = self._chat if greeted else bot_link(LinkKind.START, self._username, "login").web
         body = f'<p>{say(words)}</p><a class="button" href="{link}">{say("login-open-chat")}</a>'
         return self._page(language, "done", "✓", say("login-done" if name else "login-done-nameless"), body)
 
     def refused(self, language: str, reason: str, field: str = "") -> str:
-        """The page that says why a login was not accepted."""
-        say = self._sayings(language, field=plain(field))
+        """Return the page that says why a login was not accepted."""
+        say = self._phrases(language, field=clean_name(field))
         body = f'<p>{say(f"login-refused-{reason}")}</p><a class="button" href="/">{say("login-again")}</a>'
         return self._page(language, "refused", "!", say("login-refused"), body)
 
     def trouble(self, language: str) -> str:
-        """The page for a fault on our side."""
-        say = self._sayings(language)
+        """Return the page for an error of ours."""
+        say = self._phrases(language)
         body = f'<p>{say("login-trouble")}</p><a class="button" href="/">{say("login-again")}</a>'
         return self._page(language, "refused", "!", say("login-refused"), body)
 
     def absent(self, language: str) -> str:
-        """The page for an address at which there is nothing."""
-        say = self._sayings(language)
+        """Return the page for an address that does not exist."""
+        say = self._phrases(language)
         body = f'<a class="button" href="/">{say("login-to-start")}</a>'
         return self._page(language, "refused", "?", say("login-absent"), body)
 
-    def _sayings(self, language: str, **args: str) -> Sayings:
-        return Sayings(self._texts, language, args | {"bot": self._name, "domain": self._domain})
+    def _phrases(self, language: str, **args: str) -> Phrases:
+        return Phrases(self._texts, language, args | {"bot": self._name, "domain": self._domain})
 
     def _page(self, language: str, state: str, badge: str, heading: str, body: str) -> str:
-        footer = self._sayings(language)("login-footer")
+        footer = self._phrases(language)("login-footer")
         title = f"{heading} · {escape(self._domain)}"
         return self._template.substitute(
             language=language,
@@ -125,8 +124,8 @@ class Page:
         )
 
 
-class Sayings:
-    """Texts of one language as HTML: each is escaped as a whole, its arguments with it."""
+class Phrases:
+    """Renders texts of one language as HTML: each is escaped as a whole, with its arguments."""
 
     def __init__(self, texts: Texts, language: str, args: dict[str, str]) -> None:
         self._texts = texts
@@ -137,14 +136,8 @@ class Sayings:
         return escape(self._texts.render(self._language, message_id, **self._args))
 
 
-def plain(words: str) -> str:
-    """A stranger's words on one line, without characters that turn the text around, cut at 64."""
-    kept = "".join(char if char.isprintable() else " " for char in words[: 4 * LONGEST])
-    return " ".join(kept.split())[:LONGEST]
-
-
 def chosen(texts: Texts, accepted: str) -> str:
-    """The language for an Accept-Language header: the best liked one there are texts in, else English."""
+    """Return the language with texts that an Accept-Language header likes best; English if there is none."""
     liked: list[tuple[float, int, str]] = []
     for place, part in enumerate(accepted.split(",")[:_MOST_LANGUAGES]):
         code, _, quality = part.strip().partition(";")
@@ -156,7 +149,7 @@ def chosen(texts: Texts, accepted: str) -> str:
             liked.append((-weight, place, code.strip()))
     for _, _, code in sorted(liked):
         language = texts.choose(code)
-        # English stands in for what there is not: only who asks for English means it.
+        # English is also the fallback: it counts only if the header names it.
         if language.lower().split("-")[0] == code.lower().split("-")[0]:
             return language
     return texts.choose(None)

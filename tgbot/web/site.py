@@ -1,4 +1,4 @@
-"""The listener: the login page, its callback, and `/healthz`."""
+"""The HTTP listener: the login page, its callback, and `/healthz`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tgbot.config.settings import Login as Settings
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.errors import ConfigError
 from tgbot.core.users import Profile, UserRegistry
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
-from tgbot.web.greeting import Greeter
-from tgbot.web.health import Health
+from tgbot.web.greeting import Greeter, KnowsAccessHash
 from tgbot.web.login import Check, Login, Reason, RefusedLogin
 from tgbot.web.page import Page, chosen
 from tgbot.web.used import UsedLogins
@@ -31,9 +29,33 @@ _GRACE: Final = 2.0
 log = logging.getLogger(__name__)
 
 
+class HealthCheck(Protocol):
+    """Answers `/healthz`."""
+
+    async def trouble(self) -> str:
+        """Return what is wrong in a few words, "" if the bot is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the page is served, and which logins it accepts."""
+
+    #: The address to listen on; port 0 takes a free one.
+    host: str
+    port: int
+    #: The address that visitors see, without a path.
+    public: str
+    #: The address of Telegram's script, which shows the button.
+    widget: str
+    #: Seconds for which Telegram's login data is accepted.
+    max_age: int
+    #: The file of used logins.
+    used: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An open listener: where it can be reached."""
+    """An open listener."""
 
     host: str
     port: int
@@ -45,7 +67,7 @@ class Site:
 
 
 class Pages:
-    """The answers to requests; everything but the three addresses below is 404, all but GET and HEAD 405."""
+    """Answers requests: 404 for all but three addresses, 405 for all methods but GET and HEAD."""
 
     def __init__(
         self,
@@ -55,7 +77,7 @@ class Pages:
         used: UsedLogins,
         users: UserRegistry,
         greeter: Greeter,
-        health: Health,
+        health: HealthCheck,
         texts: Texts,
         clock: Callable[[], float],
         domain: str,
@@ -69,11 +91,11 @@ class Pages:
         self._texts = texts
         self._clock = clock
         self._domain = domain
-        #: Logins whose data is being taken in just now.
+        #: Digests of the logins that are being recorded.
         self._under_way: set[bytes] = set()
 
     def application(self) -> web.Application:
-        """The aiohttp application."""
+        """Return the aiohttp application."""
         application = web.Application(middlewares=[self._guard])
         application.router.add_get("/", self._start)
         application.router.add_get("/callback", self._callback)
@@ -88,7 +110,7 @@ class Pages:
         language = self._language(request)
         try:
             login = self._check(request.raw_path.partition("?")[2], self._clock())
-            if request.method == "HEAD":  # asks what would be, and changes nothing
+            if request.method == "HEAD":  # must change nothing
                 return _html("")
             await self._accept(login)
         except RefusedLogin as refused:
@@ -99,10 +121,10 @@ class Pages:
         return _html(self._page.done(language, login.first_name, greeted=greeted))
 
     async def _accept(self, login: Login) -> None:
-        """Record a login once; all of it is on disk when this returns. Raises RefusedLogin and StorageError.
+        """Record a login; it is on disk when this returns. Raise RefusedLogin or a StorageError.
 
-        Used up only after its evidence is on disk: killed between the two, it can be sent again, and what
-        it says again is the same.
+        The login counts as used only once its evidence is on disk: after a kill between the two it can be
+        sent again, which records the same evidence.
         """
         if login.digest in self._under_way:
             raise RefusedLogin(Reason.USED)
@@ -112,7 +134,7 @@ class Pages:
                 raise RefusedLogin(Reason.USED)
             user = self._users.record(login.id, Evidence(Kind.LOGIN, login.auth_date, detail=self._domain))
             if user.last_seen:
-                # What is known from an update is more than the widget tells; only the way is new.
+                # An update says more than the widget does; only how the user became known is new.
                 self._users.seen(user.profile, user.last_seen, "login")
             else:
                 names = (login.username,) if login.username else ()
@@ -143,13 +165,13 @@ class Pages:
         except web.HTTPException:
             return _html(self._page.absent(language), 404)
         except Exception:
-            # One visitor's trouble is not the next one's. The path alone: what follows it holds the hash.
+            # Other visitors are not concerned. Only the path is logged: the query holds the hash.
             log.exception("%s cannot be answered", request.path)
             return _html(self._page.trouble(language), 500)
 
     async def _harden(self, request: web.Request, response: web.StreamResponse) -> None:
-        # Telegram may look at the Referer for the site's domain, so the page with the button tells that much.
-        # The callback's address holds the login: it is told to nobody.
+        # Telegram may read the site's domain from the Referer of the page with the button. The address of
+        # the callback holds the login, so it is sent to nobody.
         referrer = "strict-origin" if request.path == "/" else "no-referrer"
         response.headers.update(
             {
@@ -170,26 +192,21 @@ async def open_site(
     token: str,
     name: str,
     username: str,
-    used: Path,
     users: UserRegistry,
     sender: Sender,
     texts: Texts,
-    knows: Callable[[int], bool],
-    connected: Callable[[], bool],
-    checkpoint: Callable[[], Awaitable[None]],
+    knows: KnowsAccessHash,
+    health: HealthCheck,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Site]:
-    """Listens until the block is left; answers under way are finished then. `settings.listen` must be set.
+    """Listen until the block is left; answers under way are finished first.
 
-    `name` and `username` are the bot's; `used` is the file of used logins; `knows(user id)`: the session has
-    the user's access hash; `checkpoint()` puts everything on disk. Raises ConfigError where the address
-    cannot be listened on, and a StorageError.
+    `name` and `username` are the bot's. Raise ConfigError if the address cannot be listened on, and a
+    StorageError if the file of used logins cannot be opened.
     """
-    assert settings.listen is not None
-    host, port = settings.listen
     domain = urlsplit(settings.public).hostname or ""
     async with AsyncExitStack() as stack:
-        logins = UsedLogins(used)
+        logins = UsedLogins(settings.used)
         stack.callback(logins.close)
         greeter = Greeter(users, sender, texts, domain=domain, knows=knows)
         stack.push_async_callback(greeter.close)
@@ -199,24 +216,25 @@ async def open_site(
             used=logins,
             users=users,
             greeter=greeter,
-            health=Health(connected, checkpoint),
+            health=health,
             texts=texts,
             clock=clock,
             domain=domain,
         )
-        # No access log: the address of the callback holds the login. Of what is no HTTP, aiohttp would show
-        # the bytes in a traceback; for the same reason only its sentence is logged.
+        # No access log: the address of the callback holds the login. Of a request that is not HTTP, aiohttp
+        # logs the bytes with the traceback, so only the message is kept.
         wire = logging.getLogger(f"{__name__}.wire")
         wire.addFilter(_without_traceback)
         runner = web.AppRunner(pages.application(), access_log=None, logger=wire, shutdown_timeout=_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, settings.host, settings.port).start()
         except OSError as error:
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
             expected = f"an address of this machine that is free ({error.strerror or error})"
-            raise ConfigError("[login] listen", expected, value=str(settings.listen)) from error
-        site = Site(host, runner.addresses[0][1])
+            raise ConfigError("[login] listen", expected, value=f"{host}:{settings.port}") from error
+        site = Site(settings.host, runner.addresses[0][1])
         log.info("login page of %s on %s", domain, site.url)
         yield site
 

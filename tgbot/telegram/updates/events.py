@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def entity_of(update: Any, marked_id: int) -> Any:
+    """Return the user or chat with this marked id that came with an update; None if it did not come."""
+    return update._entities.get(marked_id)
+
+
 async def handle(client: BotClient, job: Job) -> int:
     """Call the handlers that want this update, in the order they were registered; return how many raised.
 
