@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telethon.errors import RPCError
 
@@ -52,7 +52,7 @@ async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
         if found.kind is PeerKind.USER:
             verdict = await bot.sender.can_write(found, probe=probe)
         known = bot.users.get(found.id)
-        result: dict[str, Any] = {
+        result = {
             "id": found.id,
             "kind": found.kind.value,
             "name": found.title or None,

@@ -6,8 +6,9 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tgbot.core.names import clean_name
 
@@ -24,9 +25,9 @@ def line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def as_json(value: dict[str, Any]) -> None:
+def as_json(value: Mapping[str, object]) -> None:
     """Print one line of JSON."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.write(json.dumps(dict(value)) + "\n")
 
 
 def complain(text: str) -> None:
@@ -44,15 +45,15 @@ def moment(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-#: Values that are times.
+#: The names of values that are times.
 _MOMENTS = ("since", "until", "evidence_at", "first_seen", "last_seen")
 
 
-def card(values: dict[str, Any]) -> None:
+def card(values: Mapping[str, object]) -> None:
     """Print each name with its value on a line; values that are not known have no line."""
     known = {name: value for name, value in values.items() if value not in (None, "", [])}
     for name, value in known.items():
-        if name in _MOMENTS:
+        if name in _MOMENTS and isinstance(value, int):
             value = moment(value)
         elif isinstance(value, bool):
             value = "yes" if value else "no"
@@ -61,7 +62,7 @@ def card(values: dict[str, Any]) -> None:
         line(f"{name.replace('_', ' '):<13} {clean(str(value))}")
 
 
-def verdict(found: Verdict) -> dict[str, Any]:
+def verdict(found: Verdict) -> dict[str, str | int | None]:
     """Return a verdict as JSON holds it; times are unix seconds of Telegram's clock."""
     evidence = found.evidence
     return {

@@ -1,4 +1,4 @@
-"""The texts of the bot in each language: Fluent bundles, the choice of a language, and what stands in."""
+"""The texts of the bot in each language: Fluent files, the choice of a language, and its fallbacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tgbot.core.errors import TextError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-#: The language of whoever named none, and of every text that a language lacks.
+#: The language for users without one, and for every text that another language does not have.
 FALLBACK: Final = "en"
 
 _log = logging.getLogger(__name__)
@@ -25,18 +25,18 @@ _log = logging.getLogger(__name__)
 class Texts:
     """All texts by language and message id, read once from `<language>.ftl` files.
 
-    A text is a user's to read and nobody's to trust: whoever puts a text into markup escapes its arguments.
+    Arguments are not escaped: a caller that puts a text into markup must escape it.
     """
 
     def __init__(self, sources: Iterable[Path | Traversable]) -> None:
-        """Read every .ftl file; of the same text in two files of one language the later one holds."""
+        """Read .ftl files; a text in a later file of the same language replaces the earlier one."""
         self._bundles: dict[str, Any] = {}
         #: Language → message id → pattern, as parsed.
         self._patterns: dict[str, dict[str, Any]] = {}
-        #: Texts that are only strings and arguments, cut: pieces, and the arguments between them. Fluent's
-        #: resolver takes 14 µs for a greeting, joining takes one, and every dialog begins with one.
+        #: Texts made of strings and arguments only: their strings, and the names of the arguments between
+        #: them; None for other texts. Joining takes 1 µs for a greeting, Fluent's resolver 14 µs.
         self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
-        #: Asked-for code → languages to look in; bounded by the codes that clients can name.
+        #: Language code → the languages to look in, in order.
         self._chains: dict[str, tuple[str, ...]] = {}
         for source in sources:
             self._read(source)
@@ -45,7 +45,7 @@ class Texts:
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Texts:
-        """The bot's own texts, and over them those of a directory, which may add languages."""
+        """Return the bot's own texts, replaced and extended by those of a directory, if one is given."""
         sources = list(_ftl(files("tgbot").joinpath("locales")))
         if extra is not None:
             if not extra.is_dir():
@@ -55,17 +55,18 @@ class Texts:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages there are texts in, the fallback first."""
+        """The languages with texts, the fallback first."""
         return (FALLBACK, *sorted(self._bundles.keys() - {FALLBACK}))
 
     def choose(self, code: str | None) -> str:
-        """The language for somebody whose app names this code: that one, its base language, or English."""
+        """Return the language for an app's language code: the code itself, its base language, or English."""
         return self._chain(code)[0]
 
     def render(self, language: str | None, message_id: str, **args: str | int | float) -> str:
-        """The text in that language or, where it is missing, in the next best; TextError if in none.
+        """Return a text in this language, else in its base language, else in English.
 
-        Any language code will do. An argument that is missing is logged and shown by its name.
+        Any language code is accepted. A missing argument is logged and shown by its name. Raise TextError
+        if no language has the text.
         """
         for name in self._chain(language):
             key = name, message_id
@@ -87,9 +88,9 @@ class Texts:
         raise TextError(where, f"there is no text {message_id}")
 
     def _cut(self, language: str, message_id: str, depth: int = 0) -> tuple[list[str], list[str]] | None:
-        """The text as pieces with one argument between each two; None if it takes more than joining."""
+        """Return a text's strings and the arguments between them; None if it contains anything else."""
         pieces, names = [""], []
-        # The classes by name: their package is fluent.runtime's to depend on, not ours.
+        # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
         for element in self._patterns[language][message_id].elements:
             expression = getattr(element, "expression", element)
             match type(expression).__name__:
@@ -118,7 +119,7 @@ class Texts:
             known = {language.lower(): language for language in self._bundles}
             found = [known[name] for name in wanted if name in known]
             languages = tuple(dict.fromkeys([*found, FALLBACK]))
-            if len(self._chains) < 1000:  # the code is a stranger's to choose
+            if len(self._chains) < 1000:  # strangers choose the code
                 self._chains[code] = languages
         return languages
 
@@ -139,7 +140,7 @@ class Texts:
             try:
                 bundle = FluentBundle([language], use_isolating=False)
             except ValueError as error:
-                raise TextError(str(source), f"{language!r} is no language") from error
+                raise TextError(str(source), f"{language!r} is not a language") from error
             self._bundles[language] = bundle
             self._patterns.setdefault(language, {})
         bundle.add_resource(resource, allow_overrides=True)
