@@ -18,10 +18,11 @@ from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.tl import types
 
+from tgbot.core.clock import ServerClock
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.chain import Calls, error_name, waiting
 from tgbot.telegram.checkpoints import Checkpoints
-from tgbot.telegram.clocks import ServerClock, UpClock
+from tgbot.telegram.clocks import UpClock
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.entities import PeerCache
@@ -79,7 +80,7 @@ class BotClient(TelegramClient):
         self.me: Any = None
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         #: Telegram's time in unix seconds.
-        self.server_time = ServerClock()
+        self.server_time = ServerClock(wall=time.time, monotonic=time.monotonic)
         #: Handlers that raised, since the start.
         self.handler_errors = 0
         #: What was lost for good, and how often, since the start.

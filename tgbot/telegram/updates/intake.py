@@ -359,7 +359,8 @@ class Intake:
         self.look_back.read(difference)
         replayed = not self.look_back.done.is_set()
         self.batches.accept(updates, users, chats, before, live=False, replayed=replayed)
-        state = getattr(difference, "state", None) or getattr(difference, "intermediate_state", None)
+        # The intermediate state of a slice has a date of the past.
+        state = getattr(difference, "state", None)
         self._server_date(getattr(difference, "date", None) if state is None else state.date)
         self.look_back.passed(difference)
 

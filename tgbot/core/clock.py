@@ -1,0 +1,62 @@
+"""Telegram's time, learned from what Telegram sends; pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+#: Dates that the time is computed from; one more than half of them must agree before it moves.
+SAMPLES: Final = 11
+#: Seconds between two samples: dates that arrive together, such as a backlog, count as one.
+SAMPLE_SECONDS: Final = 1.0
+
+
+class ServerClock:
+    """Telegram's time in unix seconds; this machine's until the first date of Telegram's is noted.
+
+    The clock follows Telegram both ways: it is the median of the last `SAMPLES` dates, each compared with
+    `monotonic` when it was noted, so a few wrong dates do not move it and a change of `wall` never does.
+    Dates are whole seconds and need time to arrive: the result is behind by less than a second plus the
+    usual latency. It can go back when Telegram's dates do.
+    """
+
+    def __init__(self, *, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        """`wall` is this machine's time in unix seconds (`time.time`), `monotonic` never jumps."""
+        self._wall = wall
+        self._monotonic = monotonic
+        self._offsets: deque[float] = deque(maxlen=SAMPLES)
+        self._offset: float | None = None
+        self._sampled = 0.0
+
+    def __call__(self) -> int:
+        """Return Telegram's time in unix seconds."""
+        if self._offset is None:
+            return int(self._wall())
+        return int(self._monotonic() + self._offset)
+
+    def note(self, date: datetime | None) -> None:
+        """Learn from a date that Telegram gave for the present; None is ignored."""
+        if date is not None:
+            self.note_unix(date.timestamp())
+
+    def note_unix(self, seconds: float) -> None:
+        """Learn from unix seconds that Telegram gave for the present."""
+        now = self._monotonic()
+        if self._offsets and now - self._sampled < SAMPLE_SECONDS:
+            return
+        self._sampled = now
+        self._offsets.append(seconds - now)
+        low, high = statistics.median_low(self._offsets), statistics.median_high(self._offsets)
+        # Of an even number, the one nearer to the time so far: the second date alone does not move it.
+        so_far = low if self._offset is None else self._offset
+        self._offset = low if abs(low - so_far) <= abs(high - so_far) else high
+
+    def restart(self) -> None:
+        """Let the next date set the time alone: `monotonic` may have stood still, such as in a suspend.
+
+        The time goes on as it was until that date.
+        """
+        self._offsets.clear()
