@@ -6,8 +6,6 @@ import asyncio
 import importlib
 import inspect
 import logging
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -138,59 +136,11 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         yield bot
 
 
-async def run(config: Config) -> int:
-    """Run the bot until SIGTERM or SIGINT, and return 0; a second signal ends the process at once.
-
-    Raises what `open_bot` raises, and the error that ended the bot where it could not go on.
-    """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)  # as if killed: nothing is lost by that
-        logger.info("stopping (%s); once more ends at once", signal.Signals(number).name)
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        serving = asyncio.create_task(_serve(config, stopping))
-        stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if stopping.is_set() and not serving.done() and serving.get_name() != _SERVING:
-            serving.cancel()  # still waiting for Telegram: there is nothing to finish
-            await asyncio.wait((serving,))
-            return 0
-        await serving
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-    return 0
-
-
-_SERVING = "serving"
-
-
-async def _serve(config: Config, stopping: asyncio.Event) -> None:
-    async with open_bot(config, serve=True) as bot:
-        task = asyncio.current_task()
-        if task is not None:
-            task.set_name(_SERVING)
-        me = bot.client.me
-        logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
-        stop = asyncio.create_task(stopping.wait())
-        await asyncio.wait((stop, bot.client.failed), return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if bot.client.failed.done():
-            raise bot.client.failed.result()
-    logger.info("stopped; everything is on disk")
-
-
 async def _close(client: BotClient, grace: float) -> None:
     if not await client.stop(grace) and not client.failed.done():
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
+    if client.failed.done():
+        raise client.failed.result()  # it may have failed while it stopped
 
 
 def _login_domain(config: Config) -> str:

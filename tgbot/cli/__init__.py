@@ -78,20 +78,21 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         return fast.run(work)
 
 
-@commands.command()
-def run(context: typer.Context) -> int:
+@commands.command("run")
+def run_bot(context: typer.Context) -> int:
     """Run the bot until SIGTERM or Ctrl-C.
 
     Credentials come from TGBOT_API_ID, TGBOT_API_HASH and TGBOT_BOT_TOKEN, or from secrets.toml.
     """
+    from tgbot.run import end_at_a_signal, run
+
+    end_at_a_signal()
     config = settings(context)
     config.telegram.credentials()
-    from tgbot import app
-
     # Plugins may lie beside the settings; last in the path they hide nothing.
     sys.path.append(str(Path(context.obj or "config.toml").resolve().parent))
     printed.log_to_stderr(config.log.level)
-    return finish(app.run(config))
+    return finish(run(config))
 
 
 @commands.command()

@@ -1,0 +1,271 @@
+"""How `tgbot run` stops: what each signal does, the exit status, and what the last line says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
+from tests.scenarios.conftest import Configure
+from tests.scenarios.crash import Process, Site
+from tests.scenarios.crash import until as until_told
+from tests.scenarios.talk import until
+from tests.test_app import CLOSED, course, plugin, texts
+from tgbot import run
+from tgbot.core.errors import LoginRefusedError
+from tgbot.sandbox.accounts import Bot as Account
+from tgbot.sandbox.server import Sandbox
+from tgbot.store.sqlite.userfile import SqliteRegistry
+
+__all__ = ["course", "plugin"]  # fixtures
+
+
+# ---- running until a signal ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
+    configure: Configure,
+    sandbox: Sandbox,
+    account: Account,
+    number: signal.Signals,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "tgbot")
+    settings, before = configure(), signal.getsignal(signal.SIGTERM)
+    running = asyncio.create_task(run.run(settings))
+    await until(lambda: "running as @the_bot" in caplog.text)
+    ann = sandbox.world.new_user("Ann")
+    sandbox.world.send_as(ann.id, account.id, "/start spring")
+    await until(lambda: bool(texts(sandbox, account, ann.id)))
+    os.kill(os.getpid(), number)
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert caplog.messages[-1] == "stopped; everything is on disk"
+    assert signal.getsignal(signal.SIGTERM) == before
+    users = SqliteRegistry(settings.storage.registry)
+    assert (found := users.get(ann.id)) is not None
+    assert found.first_name == "Ann"
+    users.close()
+
+
+async def test_run_raises_the_error_that_ended_the_bot(
+    configure: Configure, sandbox: Sandbox, account: Account, course: list[str]
+) -> None:
+    running = asyncio.create_task(run.run(configure()))
+    await until(lambda: "updates" in course)
+    sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
+    sandbox.drop(account.id)
+    with pytest.raises(LoginRefusedError):
+        async with asyncio.timeout(10):
+            await running
+    assert course[-4:] == CLOSED
+
+
+async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
+    configure: Configure,
+    sandbox: Sandbox,
+    account: Account,
+    plugin: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Event()
+    monkeypatch.setattr(run, "begun", begun, raising=False)
+    name = plugin(
+        "app_hangs",
+        "import asyncio\n"
+        "from telethon import events\n"
+        "from tgbot import run\n"
+        "def register(client):\n"
+        "    @client.on(events.NewMessage)\n"
+        "    async def hang(event):\n"
+        "        run.begun.set()\n"
+        "        await asyncio.Event().wait()\n",
+    )
+    running = asyncio.create_task(run.run(configure(plugins=[name], grace_seconds=60.0)))
+    ann = sandbox.world.new_user("Ann")
+    while not begun.is_set() and not running.done():  # what comes before the first login is not taken
+        sandbox.world.send_as(ann.id, account.id, "hang")
+        await asyncio.sleep(0.1)
+    sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
+    sandbox.drop(account.id)
+    with pytest.raises(LoginRefusedError):
+        async with asyncio.timeout(15):
+            await running
+    assert "not everything finished" not in caplog.text
+
+
+async def test_run_raises_what_kept_it_from_opening(configure: Configure, account: Account) -> None:
+    with pytest.raises(LoginRefusedError):
+        await run.run(configure(token=f"{account.id}:{'x' * 35}"))
+
+
+# ---- the real command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def site(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Site]:
+    """A bot of the sandbox that `spawn` runs as a process of its own; a text "hang" is never answered."""
+    made = Site(tmp_path, sandbox, 1, {"grace_seconds": 30.0})
+    yield made
+    if made.process is not None and made.process.running:
+        await made.process.end(signal.SIGKILL)
+
+
+async def told_to_stop(process: Process, number: int) -> None:
+    """Return when the process has begun to stop."""
+    process.signal(number)
+    await until_told(lambda: any("a second signal ends" in line for line in process.log), "it stops")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_at_once_with_its_own_status_and_loses_nothing(
+    site: Site, number: signal.Signals
+) -> None:
+    process = await site.spawn()
+    await process.up()
+    ann = site.world.new_user("Ann")
+    site.said(ann.id, "hold 1")
+    await until_told((site.directory / "holding").exists, "the handler holds")
+    await told_to_stop(process, number)
+    assert process.running
+    assert await process.end(number) == 128 + number
+    assert not any("everything is on disk" in line for line in process.log)
+    (site.directory / "go").touch()
+    await (await site.spawn()).up()
+    await until_told(lambda: any(copy.out for copy in site.dialog(ann.id)), "it is answered after all")
+    assert await site.end() == 0
+    assert [copy.post.text for copy in site.dialog(ann.id) if copy.out] == ["echo hold 1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_while_telegram_is_unreachable_a_signal_ends_with_status_0(
+    site: Site, number: signal.Signals
+) -> None:
+    await site.sandbox.stop()
+    process = await site.spawn()
+    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    assert await process.end(number) == 0
+    assert not process.faults
+
+
+async def test_a_link_that_is_lost_while_it_serves_does_not_keep_it_from_ending_with_status_0(
+    site: Site,
+) -> None:
+    process = await site.spawn()
+    await process.up()
+    await site.sandbox.stop()
+    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    assert await process.end(signal.SIGTERM) == 0
+    assert not process.faults
+
+
+async def test_a_token_of_another_bot_is_one_line_and_status_2(site: Site) -> None:
+    process = await site.spawn()
+    await process.up()
+    assert await process.end(signal.SIGTERM) == 0
+    other = site.sandbox.new_bot("other_bot")
+    file = site.directory / "config.toml"
+    file.write_text(file.read_text().replace(site.bot.token, other.token))
+    process = await site.spawn()
+    assert await process.ended() == 2
+    (line,) = process.log
+    assert line.startswith("tgbot: The session ")
+    assert f"belongs to bot {site.bot.id}, the token to bot {other.id}" in line
+    assert other.token not in line
+
+
+async def test_a_refused_token_is_one_line_and_status_1(site: Site) -> None:
+    site.world.accounts.new_token(site.account)
+    process = await site.spawn()
+    assert await process.ended() == 1
+    assert process.log[-1].startswith("tgbot: Telegram refuses the login of the bot (ACCESS_TOKEN_EXPIRED)")
+    assert not process.faults
+    assert not any(site.bot.token in line for line in process.log)
+
+
+async def test_a_second_bot_on_the_same_session_is_one_line_and_status_1(site: Site) -> None:
+    first = await site.spawn()
+    await first.up()
+    second = await site.spawn()
+    assert await second.ended() == 1
+    (line,) = second.log
+    assert line.startswith("tgbot: The session ")
+    assert f"in use by another process (pid {first.pid})" in line
+    assert await first.end(signal.SIGTERM) == 0
+
+
+#: A plugin that lets no file grow from now on, as on a full disk, and asks the bot to stop.
+FULL_DISK = """
+import asyncio, os, resource, signal
+from telethon import events
+from tgbot.core.access import Evidence, Kind
+
+def register(client, *, users):
+    def stop_without_a_disk():
+        users.record(1, Evidence(Kind.MESSAGE, 1))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def start_updates():
+        stop_without_a_disk()
+        await asyncio.Event().wait()
+
+    async def on_message(event):
+        stop_without_a_disk()
+
+    if STARTING:
+        client.start_updates = start_updates
+    else:
+        client.add_event_handler(on_message, events.NewMessage)
+"""
+
+
+@pytest.mark.parametrize("starting", [True, False], ids=["while it starts", "while it serves"])
+async def test_a_stop_whose_last_checkpoint_fails_says_so_with_status_1(site: Site, starting: bool) -> None:
+    (site.directory / "crash_plugin.py").write_text(FULL_DISK.replace("STARTING", str(starting)))
+    file = site.directory / "config.toml"  # what the answer waits for will not come, so do not wait for it
+    file.write_text(file.read_text().replace("grace_seconds = 30.0", "grace_seconds = 1.0"))
+    process = await site.spawn()
+    if not starting:
+        await process.up()
+        site.said(site.world.new_user("Ann").id, "stop")
+    assert await process.ended() == 1
+    assert process.log[-1].startswith(f"tgbot: {site.registry} cannot be ")
+    assert any("stopping (SIGTERM)" in line for line in process.log)
+    assert not any("everything is on disk" in line for line in process.log)
+
+
+async def test_a_server_that_never_answers_does_not_hold_up_a_stop(site: Site) -> None:
+    connected = asyncio.Event()
+    server = site.sandbox
+    await server.stop()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, server.host, server.port):
+        process = await site.spawn()
+        await connected.wait()
+        assert await process.end(signal.SIGTERM) == 0
+    assert not process.faults
+
+
+async def test_a_signal_while_modules_are_imported_ends_with_status_0(site: Site) -> None:
+    # Telethon imports this module early.
+    (site.directory / "cryptg.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n"
+    )
+    process = await site.spawn()
+    assert await process.ended() == 0
+    assert not process.log
