@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.tl import types
 
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure, StartBot
@@ -24,6 +25,7 @@ from tgbot.core.errors import (
     WrongBotError,
 )
 from tgbot.sandbox.accounts import Bot as Account
+from tgbot.sandbox.rpc import RpcError
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.lock import InstanceLock
 from tgbot.store.sqlite.session import DurableSession
@@ -61,8 +63,8 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             super().close()
 
     class Registry(SqliteRegistry):
-        def __init__(self, path: Path) -> None:
-            super().__init__(path)
+        def __init__(self, path: Path, **options: Any) -> None:
+            super().__init__(path, **options)
             told.append("registry")
 
         def close(self) -> None:
@@ -265,57 +267,27 @@ async def test_updates_are_left_at_telegram_by_who_does_not_serve(
 
 # ---- what plugins get ------------------------------------------------------------------------------
 
-PARTS = {
-    "users",
-    "sender",
-    "peers",
-    "texts",
-    "admins",
-    "clock",
-    "checkpoint",
-    "forget",
-    "approve",
-}
 
-
-async def test_plugins_get_the_parts_that_they_name_and_no_others(
+async def test_plugins_get_the_parts_of_the_running_bot(
     start_bot: StartBot, plugin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: dict[str, Any] = {}
     monkeypatch.setattr(app, "got", got, raising=False)
-    first = plugin("app_none", "from tgbot import app\ndef register(client): app.got['none'] = client")
-    second = plugin(
-        "app_some",
+    name = plugin(
+        "app_all",
         "from tgbot import app\n"
-        "def register(client, *, users, admins, colour='red'): app.got['some'] = users, admins, colour",
+        "def register(client, *, payload_key, **parts):\n"
+        "    app.got.update(parts, client=client, key=payload_key)",
     )
-    third = plugin("app_all", "from tgbot import app\ndef register(client, **parts): app.got['all'] = parts")
-    bot = await start_bot(plugins=[first, second, third], admins=[7])
-    assert got["none"] is bot.client
-    assert got["some"] == (bot.users, frozenset({7}), "red")
-    assert set(got["all"]) >= PARTS
-    assert got["all"]["sender"] is bot.sender
-    assert got["all"]["peers"] is bot.peers
-    assert got["all"]["texts"] is bot.texts
-    assert got["all"]["clock"]() == bot.client.server_time()
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("def register(client, *, user): ...", "register raised TypeError: .*'user'"),
-        ("register = 5", "it has no function register"),
-        ("async def register(client): ...", "its register is a coroutine function"),
-        ("import os\nos.no_such_name", "importing it raised AttributeError: .*'no_such_name'"),
-        ("def register(client:", "importing it raised SyntaxError"),
-    ],
-)
-async def test_a_register_that_cannot_be_called_is_told_as_the_plugins_fault(
-    start_bot: StartBot, plugin: Any, source: str, reason: str
-) -> None:
-    name = plugin(f"app_wrong_{abs(hash(source))}", source)
-    with pytest.raises(PluginError, match=f"The plugin {name} cannot be used: {reason}"):
-        await start_bot(plugins=[name])
+    bot = await start_bot(plugins=[name], admins=[7])
+    assert got["client"] is bot.client
+    assert got["users"] is bot.users
+    assert got["sender"] is bot.sender
+    assert got["peers"] is bot.peers
+    assert got["texts"] is bot.texts
+    assert got["clock"] is bot.clock
+    assert got["admins"] == frozenset({7})
+    assert isinstance(got["key"], bytes)
 
 
 # ---- losses ----------------------------------------------------------------------------------------
@@ -340,3 +312,32 @@ async def test_a_loss_is_told_to_every_admin_who_is_known_and_can_be_reached(
     assert texts(sandbox, account, ann.id)[1] == bot.texts.render("ru", "lost-difference-too-long")
     assert not texts(sandbox, account, never_met.id)
     assert bot.client.losses == {"difference_too_long": 1}
+
+
+# ---- one clock -------------------------------------------------------------------------------------
+
+
+async def test_where_this_machines_clock_is_wrong_stats_and_resolve_agree(
+    start_bot: StartBot, sandbox: Sandbox, account: Account
+) -> None:
+    """By this machine's clock, which is ten minutes ahead, the five minutes of a join request are over."""
+    world = sandbox.world
+    sandbox.faults.set_clock(-600)
+    ann, boss = world.new_user("Ann"), world.new_user("Boss")
+    await start_bot(admins=[boss.id])
+    group = world.new_group("Chess Club", boss.id, account.id)
+    world.groups.promote(
+        group, world.accounts[account.id], types.ChatAdminRights(invite_users=True), by=boss.id
+    )
+    invite = world.groups.invite(group, boss.id, request_needed=True)
+    with pytest.raises(RpcError, match="INVITE_REQUEST_SENT"):
+        world.groups.come(ann, group, invite)
+    await until(lambda: bool(texts(sandbox, account, ann.id)))
+    said: list[str] = []
+    for command in ("/stats", f"/resolve {ann.id}"):
+        world.send_as(boss.id, account.id, command)
+        await until(lambda: len(texts(sandbox, account, boss.id)) > len(said))
+        said.append(texts(sandbox, account, boss.id)[-1])
+    stats, resolved = said
+    assert "reachable: 2" in stats  # Ann and Boss
+    assert "may I write: yes" in resolved

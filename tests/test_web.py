@@ -27,10 +27,10 @@ from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import ConfigError, StorageFailedError, StorageFullError
 from tgbot.core.users import Profile
 from tgbot.locales.texts import Texts
+from tgbot.operate.health import Health
 from tgbot.store.registry import MemoryRegistry
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
-from tgbot.web.health import Health
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.page import chosen

@@ -1,30 +1,33 @@
-"""The one place where the parts meet: opens all of them in order, and closes them in reverse."""
+"""The one place where the parts meet: open all of them in order, and close them in reverse."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from telethon import errors
+from telethon.tl import TLRequest, types
 
 from tgbot.config.settings import Config
-from tgbot.core.errors import BotRunningError, PluginError, SessionInUseError
+from tgbot.core.clock import ServerClock
+from tgbot.core.errors import BotRunningError, SessionInUseError
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
+from tgbot.core.users import UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
+from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.profile import Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
-from tgbot.plugins.parts import Approve, Forget, Parts
+from tgbot.operate.alerts import Alerts
+from tgbot.operate.health import Health
+from tgbot.plugins.loading import Plugin, load
+from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import InstanceLock
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -46,19 +49,25 @@ class Bot:
     sender: Sender
     peers: Peers
     texts: Texts
+    #: Telegram's time in unix seconds.
+    clock: ServerClock
 
 
 @asynccontextmanager
 async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]:
     """Open the bot's files, log in, and with `serve` handle updates until the block is left.
 
-    Without `serve` updates stay at Telegram for the bot itself. Leaving finishes what is under way within
-    `[bot] grace_seconds`, and puts everything on disk. Raises CredentialsMissingError, BotRunningError (or
-    SessionInUseError with `serve`), any StorageError, WrongBotError, LoginRefusedError and PluginError;
-    waits for as long as Telegram cannot be reached.
+    Without `serve` updates stay at Telegram for the bot itself. Leaving the block finishes what is in flight
+    within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
+
+    Raise CredentialsMissingError, TextError, BotRunningError (SessionInUseError with `serve`), any
+    StorageError, WrongBotError, LoginRefusedError and PluginError; on leaving, the StorageError that keeps
+    something from the disk and the error that ended the bot.
     """
     credentials = config.telegram.credentials()
-    plugins = [_imported(module) for module in config.bot.plugins] if serve else []
+    texts = Texts.load(config.bot.texts)
+    plugins = [load(module) for module in config.bot.plugins] if serve else []
+    clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         try:
             stack.enter_context(InstanceLock(config.storage.session))
@@ -68,22 +77,10 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             raise BotRunningError("This", "ask it in the chat, or stop it first") from None
         session = DurableSession(config.storage.session)
         stack.callback(session.close)
-        users = SqliteRegistry(config.storage.registry)
+        users = SqliteRegistry(config.storage.registry, clock=clock)
         stack.callback(users.close)
-        client: BotClient | None = None
-        sender: Sender | None = None
-
-        def clock() -> float:
-            return client.server_time() if client is not None else time.time()
-
-        def observe(request: Any, user_id: int, error: str | None, at: int) -> None:
-            if sender is not None:
-                sender.observe(request, user_id, error, at)
-
-        def lost(what: str) -> None:
-            if client is not None and sender is not None:
-                client.spawn(_tell_admins(sender, users, texts, config.bot.admins, what))
-
+        alerts = Alerts(users, texts, config.bot.admins)
+        listener = Listener(users, clock, alerts)
         client = BotClient(
             session,
             credentials.api_id,
@@ -91,49 +88,103 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             server=_server(config),
             hooks=Hooks(
                 flush=users.flush,
-                finished=users.finished,
-                last_finished=users.last_finished,
+                finished=listener.finished,
+                last_finished=listener.last_finished,
                 last_own=users.last_own,
-                seen=evidence.seen_by(users, clock),
-                outcome=observe,
-                lost=lost,
+                seen=listener.seen,
+                outcome=listener.outcome,
+                lost=listener.lost,
             ),
+            server_time=clock,
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
         )
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         await client.login(credentials.bot_token)
-        texts = Texts.load(config.bot.texts)
         sender = Sender(client, users, clock=clock)
         peers = Peers(client, session, users, clock=clock, daily_resolves=RESOLVES_A_DAY)
-        bot = Bot(client, session, users, sender, peers, texts)
+        bot = Bot(client, session, users, sender, peers, texts, clock)
         if serve:
-            parts = Parts(
-                client=client,
-                users=users,
-                sender=sender,
-                peers=peers,
-                texts=texts,
-                admins=frozenset(config.bot.admins),
-                clock=clock,
-                checkpoint=client.checkpoint,
-                forget=_forgetting(client, session, users),
-                approve=Approve(config.join_requests.approve),
-                payload_key=signing_key(credentials.bot_token),
-                greeted_elsewhere=_login_domain(config),
-            )
-            # The order counts: what an update says is recorded first; a plugin may answer in the bot's
-            # stead (StopPropagation); help comes when nobody did.
-            evidence.register(parts)
-            for module, register in plugins:
-                _register(module, register, parts)
-            for built_in in (start, join_requests, allowed, language, privacy, admin, link, help):
-                built_in.register(parts)
+            _register(_parts(bot, config), plugins)
             await client.start_updates()
+            client.spawn(alerts.tell(sender))
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
-                await stack.enter_async_context(_login_page(config, bot, clock))
+                await stack.enter_async_context(_login_page(config, bot))
         yield bot
+
+
+class Listener:
+    """Pass on what the client reports: users and outcomes to the registry, losses to the admins."""
+
+    def __init__(self, users: SqliteRegistry, clock: ServerClock, alerts: Alerts) -> None:
+        self._users = users
+        self._alerts = alerts
+        self._seen = evidence.seen_by(users, clock)
+
+    def seen(self, users: Iterable[types.User], source: str) -> None:
+        """Record the profiles of full users that arrived, and how they became known."""
+        self._seen(users, source)
+
+    def finished(self, chat_id: int, message_id: int, own_id: int = 0) -> None:
+        """Record that a private message was handled to its end."""
+        self._users.finished(chat_id, message_id, own_id)
+
+    def last_finished(self, chat_id: int) -> int:
+        """Return the id of the last message of a dialog that was handled to its end, or 0."""
+        return self._users.last_finished(chat_id)
+
+    def outcome(self, request: TLRequest, user_id: int, error: str | None, at: int) -> None:
+        """Record what a call about a private user says about access; `error` is Telegram's name or None."""
+        record_outcome(self._users, request, user_id, error, at)
+
+    def lost(self, what: str) -> None:
+        """Have the admins told that something is lost for good."""
+        self._alerts.lost(what)
+
+
+@dataclass(frozen=True, slots=True)
+class _Forget:
+    """Delete a user from the registry and the session; done on disk on return."""
+
+    users: UserRegistry
+    session: DurableSession
+    client: BotClient
+
+    async def __call__(self, user_id: int, /) -> None:
+        self.users.forget(user_id)
+        await asyncio.to_thread(self.session.forget, user_id)  # it waits for the disk
+        await self.client.checkpoint()
+
+
+def _parts(bot: Bot, config: Config) -> Parts:
+    return Parts(
+        client=bot.client,
+        users=bot.users,
+        sender=bot.sender,
+        peers=bot.peers,
+        texts=bot.texts,
+        admins=frozenset(config.bot.admins),
+        clock=bot.clock,
+        checkpoint=bot.client.checkpoint,
+        forget=_Forget(bot.users, bot.session, bot.client),
+        approve=Approve(config.join_requests.approve),
+        payload_key=signing_key(config.telegram.credentials().bot_token),
+        greeted_elsewhere=_login_domain(config),
+    )
+
+
+def _register(parts: Parts, plugins: Iterable[Plugin]) -> None:
+    """Register all handlers, in the order in which they are called.
+
+    Evidence comes first: it records what an update says. Plugins come before the bot's own handlers, so that
+    they can answer instead of them (StopPropagation). Help comes last: it answers what nobody answered.
+    """
+    evidence.register(parts)
+    for plugin in plugins:
+        plugin.add_to(parts)
+    for built_in in (start, join_requests, allowed, language, privacy, admin, link, help):
+        built_in.register(parts)
 
 
 async def _close(client: BotClient, grace: float) -> None:
@@ -144,23 +195,13 @@ async def _close(client: BotClient, grace: float) -> None:
 
 
 def _login_domain(config: Config) -> str:
-    """The site whose logins the login page greets; "" if there is no page."""
+    """Return the domain whose logins the login page greets; "" without a page."""
     return "" if config.login.listen is None else urlsplit(config.login.public).hostname or ""
 
 
-def _forgetting(client: BotClient, session: DurableSession, users: SqliteRegistry) -> Forget:
-    async def forget(user_id: int, /) -> None:
-        users.forget(user_id)
-        await asyncio.to_thread(session.forget, user_id)  # It waits for the disk.
-        await client.checkpoint()
-
-    return forget
-
-
-def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> AbstractAsyncContextManager[Any]:
-    # Imported here: most bots have no login page, and aiohttp takes a tenth of a second.
+def _login_page(config: Config, bot: Bot) -> AbstractAsyncContextManager[object]:
+    # Imported here: most bots have no login page, and importing aiohttp takes a tenth of a second.
     from tgbot.web import Settings, open_site
-    from tgbot.web.health import Health
 
     me, login = bot.client.me, config.login
     assert login.listen is not None
@@ -182,7 +223,7 @@ def _login_page(config: Config, bot: Bot, clock: Callable[[], float]) -> Abstrac
         knows=lambda user_id: bot.session.access_hash(user_id) is not None,
         # Telethon's is_connected stays true while it tries to connect again.
         health=Health(lambda: bot.client.connected, bot.client.checkpoint),
-        clock=clock,
+        clock=bot.clock,
     )
 
 
@@ -196,46 +237,3 @@ def _server(config: Config) -> Server | None:
         telegram.dc_id or USUAL_DC_ID,
         telegram.public_key_pem(),
     )
-
-
-def _imported(module: str) -> tuple[str, Callable[..., Any]]:
-    try:
-        register = getattr(importlib.import_module(module), "register", None)
-    except ImportError as error:
-        raise PluginError(module, str(error)) from error
-    except Exception as error:
-        raise PluginError(module, f"importing it raised {type(error).__name__}: {error}") from error
-    if not callable(register):
-        raise PluginError(module, "it has no function register")
-    if inspect.iscoroutinefunction(register):
-        raise PluginError(module, "its register is a coroutine function, and nobody would await it")
-    return module, register
-
-
-def _register(module: str, register: Callable[..., Any], parts: Parts) -> None:
-    """Call a plugin's `register` with those of the parts that it names."""
-    wanted = inspect.signature(register).parameters
-    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in wanted.values())
-    given = {
-        name: getattr(parts, name)
-        for name in (field.name for field in fields(parts) if field.name != "client")
-        # What comes of the token is given to those only who ask for it by its name.
-        if name in wanted or (takes_all and name != "payload_key")
-    }
-    try:
-        register(parts.client, **given)
-    except Exception as error:
-        raise PluginError(module, f"register raised {type(error).__name__}: {error}") from error
-
-
-async def _tell_admins(
-    sender: Sender, users: SqliteRegistry, texts: Texts, admins: tuple[int, ...], what: str
-) -> None:
-    for admin_id in admins:
-        user = users.get(admin_id)
-        if user is not None:
-            language = user.chosen_language or user.language
-            try:
-                await sender.send(admin_id, texts.render(language, f"lost-{what.replace('_', '-')}"))
-            except errors.RPCError as error:
-                logger.warning("could not tell admin %d of a loss (%s)", admin_id, type(error).__name__)

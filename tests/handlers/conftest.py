@@ -15,6 +15,7 @@ from tests.telegram.conftest import Stage, until
 from tgbot.core.users import User
 from tgbot.handlers import evidence
 from tgbot.locales.texts import Texts
+from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.plugins.parts import Parts
@@ -91,7 +92,7 @@ class Desk:
 
     def outcome(self, request: Any, user_id: int, error: str | None, at: int) -> None:
         if self._opened:
-            self.parts.sender.observe(request, user_id, error, at)
+            record_outcome(self.users, request, user_id, error, at)
 
     # ---- people -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from telethon.errors import RPCError
 from telethon.tl import functions
 
+from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
 from tgbot.store.registry import MemoryRegistry
 from tgbot.telegram import error_name
@@ -53,7 +54,6 @@ class Telegram:
 
 
 def sender_on(telegram: Telegram, users: MemoryRegistry) -> Sender:
-    """Return a Sender that observes the calls of this Telegram."""
-    sender = Sender(telegram, users, clock=lambda: NOW)
-    telegram.observe = sender.observe
-    return sender
+    """Return a Sender on this Telegram, whose outcomes are recorded."""
+    telegram.observe = lambda request, user_id, error: record_outcome(users, request, user_id, error, NOW)
+    return Sender(telegram, users, clock=lambda: NOW)

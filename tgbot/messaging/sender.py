@@ -1,7 +1,7 @@
-"""What the bot sends of its own accord, what Telegram's answers say about access, and the probe.
+"""What the bot sends of its own accord, and the probe.
 
 The client below gives each send its name, waits out flood waits and tries again; here a call waits for its
-turn, and what Telegram answers becomes evidence.
+turn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeAlias
 from telethon import errors, events, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
-from tgbot.core.access import AFTER_REFUSAL, Access, Evidence, Kind, Verdict, from_rpc_error
+from tgbot.core.access import Access, Verdict, from_rpc_error
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.pace import Pace
@@ -25,17 +25,6 @@ log = logging.getLogger(__name__)
 
 #: Whoever can be written to: a user id, a TL peer or user, or what `Peers` found.
 Recipient: TypeAlias = int | TLObject | Resolved
-
-#: What the success of a request about a user says about the bot's access to them.
-_ACCEPTED: Final = {
-    functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
-    functions.messages.SendMessageRequest: Kind.SENT,
-    functions.messages.SendMediaRequest: Kind.SENT,
-    functions.messages.SendMultiMediaRequest: Kind.SENT,
-    functions.messages.ForwardMessagesRequest: Kind.SENT,
-}
-
-_ACCEPTED_KINDS: Final = frozenset(_ACCEPTED.values())
 
 #: Errors that say that the bot may not write in a chat; an answer there is left out.
 _CLOSED_CHAT: Final = frozenset(
@@ -76,10 +65,10 @@ class Client(Protocol):
 
 
 class Sender:
-    """Sends, probes, and turns Telegram's answers into evidence.
+    """Sends and probes at Telegram's pace.
 
-    `clock` gives Telegram's time in seconds. The client must report every call about a private user to
-    `observe` (its hook `outcome`), `event.respond` of a handler included.
+    `clock` gives Telegram's time in seconds. What an answer says about access is in the registry once the
+    call returns: the client reports every call to `outcomes.record_outcome`.
     """
 
     def __init__(
@@ -145,37 +134,6 @@ class Sender:
             if from_rpc_error(error_name(error), int(self._clock())) is None:
                 raise
         return self._verdict(user_id)
-
-    def observe(self, request: TLRequest, user_id: int, error: str | None, at: int | None = None) -> None:
-        """Record what a finished call about a private user says about access; `error` is Telegram's name.
-
-        `at` is Telegram's time when the call went out; what happened later comes in updates.
-        """
-        if at is None:
-            at = int(self._clock())
-        accepted = _ACCEPTED.get(type(request))
-        if error is None:
-            evidence = None if accepted is None else Evidence(accepted, at)
-        else:
-            evidence = from_rpc_error(error, at)
-            if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
-                return  # An invalid peer says "may not write" only to a call that writes.
-        if evidence is not None:
-            self._users.record(user_id, self._in_order(user_id, evidence))
-
-    def _in_order(self, user_id: int, evidence: Evidence) -> Evidence:
-        """Return the evidence with its place among Telegram's updates of the same second."""
-        user = self._users.get(user_id)
-        if user is None:
-            return evidence
-        if qts := user.record.last_qts:
-            evidence = evidence._replace(qts=qts)
-        if user.counted is Access.REACHABLE or evidence.kind not in _ACCEPTED_KINDS:
-            return evidence
-        refusal = user.verdict(evidence.at).evidence
-        if refusal is not None and refusal.at == evidence.at and refusal.qts == evidence.qts:
-            return evidence._replace(detail=AFTER_REFUSAL)
-        return evidence
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

@@ -64,6 +64,7 @@ class BotClient(TelegramClient):
         *,
         server: Server | None = None,
         hooks: Hooks | None = None,
+        server_time: ServerClock | None = None,
         concurrency: int = 100,
         handler_seconds: float = 60.0,
     ) -> None:
@@ -80,7 +81,7 @@ class BotClient(TelegramClient):
         self.me: Any = None
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         #: Telegram's time in unix seconds.
-        self.server_time = ServerClock(wall=time.time, monotonic=time.monotonic)
+        self.server_time = server_time or ServerClock(wall=time.time, monotonic=time.monotonic)
         #: Handlers that raised, since the start.
         self.handler_errors = 0
         #: What was lost for good, and how often, since the start.

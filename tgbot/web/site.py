@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 class HealthCheck(Protocol):
     """Answers `/healthz`."""
 
-    async def trouble(self) -> str:
-        """Return what is wrong in a few words, "" if the bot is well."""
+    async def trouble(self) -> str | None:
+        """Return what is wrong in a few words, None if the bot is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

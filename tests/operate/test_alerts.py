@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from telethon import errors
+
+import tgbot
+from tgbot.core.users import Profile
+from tgbot.locales.texts import Texts
+from tgbot.operate.alerts import Alerts
+from tgbot.store.registry import MemoryRegistry
+
+ANN, BEN, EVE = 1, 2, 3
+TOO_LONG = "difference_too_long"
+
+
+class Letters:
+    """What was sent, as (user id, text); whoever is in `closed` cannot be written to."""
+
+    def __init__(self, closed: dict[int, Exception] | None = None) -> None:
+        self.sent: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+        self._closed = closed or {}
+
+    async def send(self, user: int, text: str, /) -> None:
+        if user in self._closed:
+            raise self._closed[user]
+        self.sent.put_nowait((user, text))
+
+
+@pytest.fixture
+def users() -> MemoryRegistry:
+    known = MemoryRegistry(lambda: 1)
+    known.seen(Profile(ANN, "Ann", language="ru"), 1, "message")
+    known.seen(Profile(BEN, "Ben", language="en"), 1, "message")
+    return known
+
+
+@pytest.fixture(scope="module")
+def texts() -> Texts:
+    return Texts.load()
+
+
+@asynccontextmanager
+async def telling(alerts: Alerts, letters: Letters) -> AsyncIterator[None]:
+    task = asyncio.create_task(alerts.tell(letters))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_each_admin_who_ever_wrote_is_told_in_their_language(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, alerts = Letters(), Alerts(users, texts, (EVE, ANN, BEN))
+    alerts.lost(TOO_LONG)  # before anybody can be told
+    async with telling(alerts, letters):
+        told = [await letters.sent.get() for _ in range(2)]
+        assert told == [
+            (ANN, texts.render("ru", "lost-difference-too-long")),
+            (BEN, texts.render("en", "lost-difference-too-long")),
+        ]
+        alerts.lost("difference_refused")
+        assert (await letters.sent.get())[1] == texts.render("ru", "lost-difference-refused")
+
+
+async def test_a_loss_that_repeats_before_it_is_told_is_told_once(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, alerts = Letters(), Alerts(users, texts, (BEN,))
+    for what in (TOO_LONG, TOO_LONG, "difference_refused", TOO_LONG):
+        alerts.lost(what)
+    async with telling(alerts, letters):
+        told = [(await letters.sent.get())[1] for _ in range(2)]
+        assert told == [
+            texts.render("en", "lost-difference-too-long"),
+            texts.render("en", "lost-difference-refused"),
+        ]
+        alerts.lost(TOO_LONG)
+        assert (await letters.sent.get())[1] == told[0]
+        assert letters.sent.empty()
+
+
+async def test_who_cannot_be_reached_holds_up_nobody(
+    users: MemoryRegistry, texts: Texts, caplog: pytest.LogCaptureFixture
+) -> None:
+    users.seen(Profile(EVE, "Eve"), 1, "message")
+    letters = Letters({ANN: errors.UserIsBlockedError(None), EVE: OSError("no way")})
+    alerts = Alerts(users, texts, (ANN, EVE, BEN))
+    async with telling(alerts, letters):
+        for _ in range(2):
+            alerts.lost(TOO_LONG)
+            assert (await letters.sent.get())[0] == BEN
+    assert f"could not tell admin {ANN} of a loss (USER_IS_BLOCKED)" in caplog.messages
+
+
+def test_every_loss_has_a_text(texts: Texts) -> None:
+    sources = Path(tgbot.__file__).with_name("telegram").rglob("*.py")
+    names = {name for file in sources for name in re.findall(r'lost\("(\w+)"\)', file.read_text())}
+    assert TOO_LONG in names
+    for name in names:
+        assert texts.render("en", f"lost-{name.replace('_', '-')}")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tgbot.core.errors import PluginError
+from tgbot.plugins import loading
+from tgbot.plugins.parts import Parts
+
+GOT: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def _modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    GOT.clear()
+
+
+@pytest.fixture
+def parts() -> Parts:
+    """Parts that are told apart by their names; nothing is done with them here."""
+    return Parts(**{field.name: cast(Any, f"the {field.name}") for field in fields(Parts)})
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Any:
+    """`plugin("name", source)` is the name of a new module with this source; `got` in it is GOT."""
+
+    def write(name: str, source: str) -> str:
+        (tmp_path / f"{name}.py").write_text(f"from {__name__} import GOT as got\n{source}\n")
+        return name
+
+    return write
+
+
+def test_a_plugin_gets_the_client_and_the_parts_that_it_names(plugin: Any, parts: Parts) -> None:
+    name = plugin("load_some", "def register(bot, *, users, admins, colour='red'): got.update(locals())")
+    loading.load(name).add_to(parts)
+    assert GOT == {"bot": "the client", "users": "the users", "admins": "the admins", "colour": "red"}
+
+
+def test_a_plugin_may_want_nothing_but_the_client(plugin: Any, parts: Parts) -> None:
+    loading.load(plugin("load_none", "def register(client): got['client'] = client")).add_to(parts)
+    assert GOT == {"client": "the client"}
+
+
+def test_what_is_made_from_the_token_is_given_only_by_name(plugin: Any, parts: Parts) -> None:
+    everything = {field.name: f"the {field.name}" for field in fields(Parts) if field.name != "client"}
+    key = everything.pop("payload_key")
+    loading.load(plugin("load_all", "def register(client, **parts): got.update(parts)")).add_to(parts)
+    assert everything == GOT
+    GOT.clear()
+    named = "def register(client, *, payload_key, **parts): got.update(parts, payload_key=payload_key)"
+    loading.load(plugin("load_key", named)).add_to(parts)
+    assert everything | {"payload_key": key} == GOT
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "reason"),
+    [
+        ("load_number", "register = 5", "it has no function register"),
+        ("load_empty", "", "it has no function register"),
+        ("load_async", "async def register(client): ...", "its register is a coroutine function"),
+        ("load_raises", "import os\nos.no_such_name", "importing it raised AttributeError: .*'no_such_name'"),
+        ("load_syntax", "def register(client:", "importing it raised SyntaxError"),
+        ("load_missing", "import no_such_module_of_ours", "No module named 'no_such_module_of_ours'"),
+        (
+            "load_unknown",
+            "def register(client, *, user): ...",
+            r"its register asks for 'user' \(did you mean users\?\), and the parts are users, sender, peers",
+        ),
+        ("load_refuses", "def register(client): raise ValueError('no')", "register raised ValueError: no"),
+        ("load_nothing", "def register(): ...", "register raised TypeError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(
+    plugin: Any, parts: Parts, name: str, source: str, reason: str
+) -> None:
+    with pytest.raises(PluginError, match=f"The plugin {name} cannot be used: {reason}"):
+        loading.load(plugin(name, source)).add_to(parts)
+
+
+def test_a_module_that_does_not_exist_is_named() -> None:
+    with pytest.raises(PluginError, match="The plugin no_such_module cannot be used: No module named"):
+        loading.load("no_such_module")
+
+
+def test_nothing_is_registered_by_loading(plugin: Any) -> None:
+    loading.load(plugin("load_only", "def register(client): got['called'] = True"))
+    assert not GOT

@@ -1,0 +1,52 @@
+"""What the outcome of a call about a user says about the bot's access to them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telethon.tl import TLRequest, functions
+
+from tgbot.core.access import AFTER_REFUSAL, Access, Evidence, Kind, from_rpc_error
+from tgbot.core.users import UserRegistry
+
+#: What the success of a request about a user says about the bot's access to them.
+_ACCEPTED: Final = {
+    functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
+    functions.messages.SendMessageRequest: Kind.SENT,
+    functions.messages.SendMediaRequest: Kind.SENT,
+    functions.messages.SendMultiMediaRequest: Kind.SENT,
+    functions.messages.ForwardMessagesRequest: Kind.SENT,
+}
+
+_ACCEPTED_KINDS: Final = frozenset(_ACCEPTED.values())
+
+
+def record_outcome(users: UserRegistry, request: TLRequest, user_id: int, error: str | None, at: int) -> None:
+    """Record what a finished call about a private user says about access; `error` is Telegram's name or None.
+
+    `at` is Telegram's time in unix seconds when the call went out; what happened later comes in updates.
+    """
+    accepted = _ACCEPTED.get(type(request))
+    if error is None:
+        evidence = None if accepted is None else Evidence(accepted, at)
+    else:
+        evidence = from_rpc_error(error, at)
+        if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
+            return  # An invalid peer says "may not write" only to a call that writes.
+    if evidence is not None:
+        users.record(user_id, _in_order(users, user_id, evidence))
+
+
+def _in_order(users: UserRegistry, user_id: int, evidence: Evidence) -> Evidence:
+    """Return the evidence with its place among Telegram's updates of the same second."""
+    user = users.get(user_id)
+    if user is None:
+        return evidence
+    if qts := user.record.last_qts:
+        evidence = evidence._replace(qts=qts)
+    if user.counted is Access.REACHABLE or evidence.kind not in _ACCEPTED_KINDS:
+        return evidence
+    refusal = user.verdict(evidence.at).evidence
+    if refusal is not None and refusal.at == evidence.at and refusal.qts == evidence.qts:
+        return evidence._replace(detail=AFTER_REFUSAL)
+    return evidence

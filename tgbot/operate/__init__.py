@@ -1,0 +1,1 @@
+"""What operators of the bot see and are told: its health, and what it lost."""
