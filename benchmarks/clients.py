@@ -16,7 +16,7 @@ GREETING = "Hello! I am glad you are here."
 async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
     """This bot, durable and with its registry, answering with the handbook's handler."""
     from tgbot.app import open_bot
-    from tgbot.config import settings as config
+    from tgbot.config import loading as config
 
     module = Path(settings["directory"]) / "handbook_plugin.py"
     module.write_text(HANDBOOK_PLUGIN)

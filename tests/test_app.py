@@ -14,7 +14,7 @@ from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.talk import until
 from tgbot import app
 from tgbot.app import open_bot
-from tgbot.config import settings as config
+from tgbot.config import loading as config
 from tgbot.core.errors import (
     BotRunningError,
     CredentialsMissingError,

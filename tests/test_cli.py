@@ -137,7 +137,7 @@ def test_a_run_without_credentials_says_in_three_lines_how_to_get_them() -> None
     assert lines[0].startswith("tgbot: ")
     assert "https://my.telegram.org" in run.stderr
     assert "@BotFather" in run.stderr
-    assert "make demo" in lines[2]
+    assert "tgbot demo" in lines[2]
 
 
 def test_a_wrong_setting_is_one_line_and_status_2() -> None:

@@ -110,7 +110,7 @@ def test_a_file_of_no_known_form_is_one_line(capsys: pytest.CaptureFixture[str],
     (tmp_path / "ids").write_text("hello")
     assert cli.status(["users", "import", "ids"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tgbot: ids is no file of users: expected a Telethon session, JSON")
+    assert line.startswith("tgbot: ids is not a file of users: expected a Telethon session, JSON")
 
 
 def test_another_bot_s_session_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_while_the_bot_runs_everybody_is_exported_for_the_owner_s_eyes(
     assert (tmp_path / "out.csv").read_text().startswith("id,bot_id,access,first_name,")
     assert cli.status(["users", "export", "out.csv"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tgbot: out.csv exists")
+    assert line.startswith("tgbot: out.csv already exists")
     registry.close()
 
 

@@ -13,6 +13,7 @@ from tgbot.core.errors import (
     BotUnknownError,
     BudgetSpentError,
     ConfigError,
+    ConfigSourceError,
     CredentialsMissingError,
     ExportExistsError,
     HiddenForwardError,
@@ -39,48 +40,88 @@ from tgbot.core.errors import (
 )
 
 PATH = Path("sessions/bot.session")
-EXAMPLES = [
-    ConfigError("[bot] admins", "a list of user ids", value="me", source="config.toml"),
-    CredentialsMissingError(["api_id", "bot_token"]),
-    PluginError("my_plugin", "it has no register()"),
-    WrongBotError(PATH, 1, 2),
-    LoginRefusedError("ACCESS_TOKEN_EXPIRED"),
-    BotRunningError("tgbot resolve"),
-    SessionDamagedError(PATH, "malformed"),
-    SessionTooNewError(PATH, 9, 8),
-    SessionInUseError(PATH, 4242),
-    RegistryDamagedError(PATH, "malformed"),
-    RegistryTooNewError(PATH, 9, 1),
-    RegistryTooOldError(PATH, 0, 1),
-    NeverRunError(PATH),
-    StorageFullError(PATH),
-    StorageFailedError(PATH, "disk I/O error"),
-    UnknownFormError(PATH),
-    NobodysSessionError(PATH),
-    OwnFileError(PATH),
-    ExportExistsError(PATH),
-    BotUnknownError(),
-    LinkError("'x'", "no link"),
-    TextError(PATH, "not Fluent"),
-    NameNotFoundError("ann"),
-    NeverMetError(5, ["session", "access hash 0"]),
-    HiddenForwardError(),
-    BudgetSpentError("ann", 200),
+HERE = str(PATH)
+#: An error of each class, the facts that its message shows, and what it tells a person to do.
+EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
+    (
+        ConfigError("[bot] admins", "a list of user ids", value="me", source="config.toml"),
+        ("config.toml", "[bot] admins", "'me'"),
+        "expected a list of user ids",
+    ),
+    (
+        ConfigSourceError("config.toml", "it is not UTF-8 text"),
+        ("config.toml",),
+        "it is not UTF-8 text",
+    ),
+    (
+        CredentialsMissingError(["TGBOT_API_ID", "TGBOT_BOT_TOKEN"], "secrets.toml"),
+        ("TGBOT_API_ID, TGBOT_BOT_TOKEN", "https://my.telegram.org", "@BotFather"),
+        "Set them in the environment, or write them to secrets.toml",
+    ),
+    (
+        PluginError("my_plugin", "it has no function register"),
+        ("my_plugin", "it has no function register", "register(client, *, users"),
+        "correct it, or remove it from [bot] plugins",
+    ),
+    (WrongBotError(PATH, 1, 2), (HERE, "belongs to bot 1", "the token to bot 2"), "set the token of bot 1"),
+    (
+        LoginRefusedError("ACCESS_TOKEN_EXPIRED"),
+        ("ACCESS_TOKEN_EXPIRED", "@BotFather"),
+        "set its current token as TGBOT_BOT_TOKEN",
+    ),
+    (
+        LoginRefusedError("API_ID_INVALID"),
+        ("API_ID_INVALID", "https://my.telegram.org/apps"),
+        "set TGBOT_API_ID and TGBOT_API_HASH",
+    ),
+    (BotRunningError("This command"), ("This command", "the session"), "ask the bot in the chat, or stop it"),
+    (
+        SessionDamagedError(PATH, "malformed"),
+        (HERE, "malformed", "left as it is"),
+        "Put a backup in its place",
+    ),
+    (SessionTooNewError(PATH, 9, 8), (HERE, "version 9", "up to 8"), "update the program"),
+    (SessionInUseError(PATH, 4242), (HERE, "(pid 4242)"), "Stop that process"),
+    (SessionInUseError(PATH), (HERE, "another process: "), "its own directory ([storage] directory)"),
+    (RegistryDamagedError(PATH, "malformed"), (HERE, "malformed"), f"sqlite3 {PATH} .recover"),
+    (RegistryTooNewError(PATH, 9, 1), (HERE, "schema 9", "up to 1"), "update the program"),
+    (RegistryTooOldError(PATH, 0, 1), (HERE, "schema 0", "schema 1"), "start the bot once (tgbot run)"),
+    (NeverRunError(PATH), (HERE,), "Start it (tgbot run), or name the configuration"),
+    (StorageFullError(PATH), (HERE,), "make room on that disk and start the bot again"),
+    (StorageFailedError(PATH, "disk I/O error"), (HERE, "disk I/O error"), "check the disk"),
+    (UnknownFormError(PATH), (HERE,), "expected a Telethon session, JSON"),
+    (NobodysSessionError(PATH), (HERE,), "add --same-bot"),
+    (OwnFileError(PATH), (HERE,), "name another file"),
+    (ExportExistsError(PATH), (HERE,), "name another file"),
+    (BotUnknownError(), (), "give it with --bot NAME"),
+    (LinkError("'x y'", "there is a space in it"), ("'x y'",), "there is a space in it"),
+    (TextError(PATH, "not Fluent"), (HERE, "not Fluent"), "Correct them, or change [bot] texts"),
+    (NameNotFoundError("ann"), ("@ann",), "Telegram was asked"),
+    (NeverMetError(5, ["session", "access hash 0"]), ("5", "session, access hash 0"), "Ask for their @name"),
+    (HiddenForwardError(), (), "Ask for their @name or id"),
+    (BudgetSpentError("ann", 200), ("@ann", "200"), "ask again tomorrow"),
 ]
 CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, TgbotError)]
 ABSTRACT = {"TgbotError", "StorageError", "ResolveError"}
 
 
-@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
-def test_an_error_is_a_sentence_with_the_facts_in_it(error: TgbotError) -> None:
+@pytest.mark.parametrize(
+    ("error", "facts", "advice"), EXAMPLES, ids=[type(error).__name__ for error, *_ in EXAMPLES]
+)
+def test_an_error_says_what_is_wrong_where_and_what_to_do(
+    error: TgbotError, facts: tuple[str, ...], advice: str
+) -> None:
     text = str(error)
-    assert not re.search(r"\{\w*\}", text)
-    assert len(text) > 8
-    assert error.exit_status in (1, 2)
+    for part in (*facts, advice):
+        assert part in text
+    assert not re.search(r"\{\w*\}", text), "a fact was not put in"
+    assert not re.search(r"  |: *$|, *$|\.\.$|None", text), "it does not read as a sentence"
+    if not isinstance(error, CredentialsMissingError):
+        assert "\n" not in text
 
 
 def test_every_error_has_an_example_here() -> None:
-    assert {type(error) for error in EXAMPLES} == {c for c in CLASSES if c.__name__ not in ABSTRACT}
+    assert {type(error) for error, *_ in EXAMPLES} == {c for c in CLASSES if c.__name__ not in ABSTRACT}
 
 
 def test_the_tree_in_the_module_s_docstring_is_the_tree() -> None:
@@ -116,7 +157,7 @@ def test_missing_credentials_take_three_lines() -> None:
     assert len(lines) == 3
     assert "api_id, api_hash" in lines[0]
     assert "my.telegram.org" in lines[1]
-    assert "make demo" in lines[2]
+    assert "tgbot demo" in lines[2]
 
 
 def test_facts_with_braces_are_shown_as_they_are() -> None:

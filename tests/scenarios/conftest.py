@@ -11,11 +11,12 @@ import pytest
 
 from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox and its people
 from tgbot.app import Bot, open_bot
-from tgbot.config import settings as config
+from tgbot.config.loading import load
+from tgbot.config.settings import Config
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 
-Configure = Callable[..., config.Config]
+Configure = Callable[..., Config]
 StartBot = Callable[..., Awaitable[Bot]]
 
 
@@ -29,7 +30,7 @@ def account(sandbox: Sandbox) -> Account:
 def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
     """Make the configuration of a bot on the sandbox; `[bot]` keys are given by name."""
 
-    def configure(*, token: str | None = None, **bot: Any) -> config.Config:
+    def configure(*, token: str | None = None, **bot: Any) -> Config:
         key = tmp_path / "sandbox.pem"
         key.write_text(sandbox.public_key)
         file = tmp_path / "config.toml"
@@ -43,7 +44,7 @@ def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
             *(f"{name} = {list(v) if isinstance(v, (tuple, set)) else v!r}" for name, v in bot.items()),
         ]
         file.write_text("\n".join(lines))
-        return config.load(file, {})
+        return load(file, {})
 
     return configure
 

@@ -18,7 +18,7 @@ from tests.scenarios.audit import Audit, audit_answers, audit_files, quiet
 from tests.scenarios.crash import Site, until
 from tests.scenarios.load import Load
 from tgbot.app import Bot, open_bot
-from tgbot.config import settings as config
+from tgbot.config import loading as config
 from tgbot.core.access import Access
 from tgbot.sandbox.faults import Faults
 from tgbot.sandbox.server import Sandbox

@@ -62,7 +62,7 @@ def options(
 
 def settings(context: typer.Context) -> Config:
     """The configuration that --config and the environment say."""
-    from tgbot.config import settings as config
+    from tgbot.config import loading as config
 
     return config.load(context.obj, os.environ)
 

@@ -1,4 +1,4 @@
-"""Where settings are written: TOML files and environment variables, with their names checked."""
+"""The places where settings are written, TOML files and environment variables, with their names checked."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tgbot.core.errors import HIDDEN, ConfigError
+from tgbot.core.errors import ConfigError, ConfigSourceError
 
 #: What the names of our environment variables begin with.
-PREFIX = "TGBOT_"
+PREFIX: Final = "TGBOT_"
+#: Sections whose name is left out of the names of their variables.
+BARE_SECTIONS: Final = ("telegram", "bot")
+
+
+def variable(section: str, key: str) -> str:
+    """Return the name of the environment variable that sets a key: TGBOT_ADMINS, TGBOT_LOG_LEVEL."""
+    return PREFIX + (key if section in BARE_SECTIONS else f"{section}_{key}").upper()
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Settings as they were written in one place; a file has a directory, the environment has none."""
+    """Settings as they are written in one place; a file has a directory, the environment has none."""
 
     name: str
     sections: dict[str, Any]
@@ -27,28 +34,29 @@ class Origin:
 
 
 def read_file(file: Path) -> Origin:
-    """Reads a TOML file. Raises ConfigError if it is missing, unreadable or not TOML."""
+    """Read a TOML file. Raise ConfigError if it is missing, unreadable or not TOML."""
     try:
         text = file.read_bytes().decode()
     except FileNotFoundError:
         raise ConfigError("--config", "a file that exists", value=str(file), source="command line") from None
     except OSError as error:
-        raise ConfigError("the file", f"one that can be read ({error.strerror})", source=file) from None
+        raise ConfigSourceError(file, f"it cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise ConfigError("the file", "UTF-8 text", source=file) from None
+        raise ConfigSourceError(file, "it is not UTF-8 text") from None
     try:
         return Origin(str(file), tomllib.loads(text), file.parent)
     except tomllib.TOMLDecodeError as error:
-        # Only the place is told: the parser's sentence may quote a secret.
+        # The error names only the place: the parser's own sentence may quote a secret.
         place = re.search(r"line \d+, column \d+|end of document", str(error))
-        raise ConfigError(place[0] if place else "the file", "TOML (text in quotes)", source=file) from None
+        where = f" at {place[0]}" if place else ""
+        raise ConfigSourceError(file, f"it is not TOML{where}; text stands in quotes there") from None
 
 
 def read_environment(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """The variables of known names; an empty one counts as not set.
+    """Return the variables of known names, without those that are empty.
 
-    Raises ConfigError for one that is nearly known. Others are left alone: orchestrators make names such as
-    TGBOT_SERVICE_HOST out of a service's name.
+    Raise ConfigError for a name that is nearly known. Other names are ignored: orchestrators make variables
+    such as TGBOT_SERVICE_HOST from the name of a service.
     """
     found: dict[str, str] = {}
     names = [name.removeprefix(PREFIX) for name in known]
@@ -58,40 +66,40 @@ def read_environment(environ: Mapping[str, str], known: Collection[str]) -> dict
         if name in known:
             found[name] = text.strip()
         elif near := difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.7):
-            raise ConfigError(name, f"a known name (did you mean {PREFIX}{near[0]}?)", source="environment")
+            raise ConfigSourceError("environment", f"there is no {name}; did you mean {PREFIX}{near[0]}?")
     return found
 
 
 def refuse_unknown_names(origin: Origin, known: Mapping[str, Collection[str]]) -> None:
-    """Raises ConfigError for a section or key that does not exist, with the one that was probably meant."""
+    """Raise ConfigError for a section or key that does not exist, with the one that was probably meant."""
     homes = {key: section for section, keys in known.items() for key in keys}
     for section, values in origin.sections.items():
-        if section in homes and section not in known:
-            raise ConfigError(section, f"in section [{homes[section]}]", source=origin.name)
         if section not in known:
-            expected = "one of " + ", ".join(f"[{name}]" for name in known) + _meant(section, known, "[{}]")
-            raise ConfigError(f"[{section}]", expected, source=origin.name)
+            if section in homes:
+                raise ConfigSourceError(origin.name, f"{section} belongs in section [{homes[section]}]")
+            raise ConfigSourceError(origin.name, _unknown(f"section [{section}]", section, known, "[{}]"))
         if not isinstance(values, dict):
-            raise ConfigError(section, f"a section, [{section}] on a line of its own", source=origin.name)
-        for key, value in values.items():
+            raise ConfigSourceError(
+                origin.name, f"{section} is a section: write [{section}] on a line of its own"
+            )
+        for key in values:
             if key in known[section]:
                 continue
-            here = known[section]
-            expected = f"one of {', '.join(here)}{_meant(key, here, '{}')}"
             if key in homes:
-                expected = f"in section [{homes[key]}]"
-            # Text under a name that we do not know may be a secret with its name misspelt.
-            shown = HIDDEN if isinstance(value, str | dict | list) else value
-            raise ConfigError(f"[{section}] {key}", expected, value=shown, source=origin.name)
+                raise ConfigSourceError(origin.name, f"{key} belongs in section [{homes[key]}]")
+            # The value is not shown: it may be a secret under a misspelt name.
+            raise ConfigSourceError(origin.name, _unknown(f"key {key} in [{section}]", key, known[section]))
 
 
-def _meant(word: str, words: Collection[str], form: str) -> str:
-    near = difflib.get_close_matches(word.lower(), list(words), 1, 0.6)
-    return f" (did you mean {form.format(near[0])}?)" if near else ""
+def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> str:
+    near = difflib.get_close_matches(name.lower(), list(names), 1, 0.6)
+    if near:
+        return f"there is no {what}; did you mean {form.format(near[0])}?"
+    return f"there is no {what}, only {', '.join(form.format(known) for known in names)}"
 
 
 def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]], instead: str) -> None:
-    """Raises ConfigError if a file with a secret in it is tracked by git: the next push would publish it."""
+    """Raise ConfigError if git tracks a file that holds a secret: the next push would publish it."""
     held = sorted((section, key) for section, key in secrets if origin.sections.get(section, {}).get(key))
     if origin.directory is None or not held:
         return
@@ -111,8 +119,8 @@ def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]], 
         return  # without git, nothing is pushed from here
     if listed.returncode == 0:
         section, key = held[0]
-        raise ConfigError(
-            f"[{section}] {key}",
-            f"outside git, which tracks this file: in {instead} beside it or in the environment",
-            source=origin.name,
+        raise ConfigSourceError(
+            origin.name,
+            f"[{section}] {key} is a secret, and git tracks this file: move it to {instead} beside this file"
+            " or to the environment",
         )

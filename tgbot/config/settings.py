@@ -1,43 +1,23 @@
-"""The bot's configuration: config.toml, secrets.toml and the environment → checked, frozen values.
-
-The environment beats secrets.toml, which beats config.toml, which beats the defaults. A variable is named
-`TGBOT_` + the key for the keys of [telegram] and [bot], and `TGBOT_` + section + `_` + key for all others.
-"""
+"""What can be configured: each section and key, its type, default and limits; all values are frozen."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from tgbot.config.origins import (
-    PREFIX,
-    Origin,
-    read_environment,
-    read_file,
-    refuse_secrets_in_git,
-    refuse_unknown_names,
-)
-from tgbot.core.errors import HIDDEN, ConfigError, CredentialsMissingError
+from tgbot.config.origins import variable
+from tgbot.core.errors import CredentialsMissingError
 
-DEFAULT_FILE = Path("config.toml")
-SECRETS_FILE = "secrets.toml"
-#: Sections whose name is left out of the names of their variables.
-BARE_SECTIONS = ("telegram", "bot")
-#: Keys whose values are never shown and that no file known to git may hold.
-SECRET_KEYS = frozenset({("telegram", "api_hash"), ("telegram", "bot_token")})
-#: Keys that are paths: a relative one in a file starts at that file's directory.
-PATH_KEYS = {"telegram": ("public_key",), "bot": ("texts",), "storage": ("directory",)}
 #: Hosts of this machine, as an address names them.
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 class Server(NamedTuple):
-    """Address of a Telegram server; as text `host:port`, an IPv6 host in brackets."""
+    """An address; as text `host:port`, an IPv6 host in brackets."""
 
     host: str
     port: int
@@ -47,7 +27,7 @@ class Server(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """What a login of a bot needs; never printed as a whole."""
+    """What the login of a bot needs; its repr shows nothing."""
 
     api_id: int
     api_hash: str
@@ -62,7 +42,7 @@ def _refuse(reason: str = "") -> PydanticCustomError:
 
 
 def _or_none(value: object) -> object:
-    """Empty text and 0 stand for "not set" in a file, where there is no null."""
+    """Return None for empty text and 0, which stand for "not set" in TOML."""
     return None if value in ("", 0) and value is not False else value
 
 
@@ -98,12 +78,12 @@ def _site(value: object) -> object:
     if value and match is None:
         raise _refuse()
     if match is not None and match[1] == "http" and match[2] not in LOOPBACK:
-        raise _refuse("http is for this machine alone: a login would be there for all to read")
+        raise _refuse("http is allowed on this machine only: anybody on the way could read a login")
     return value.rstrip("/").lower()
 
 
 def _script(value: object) -> object:
-    # It becomes part of a header: nothing in it may end a directive there.
+    # It becomes part of the header Content-Security-Policy: it must not end a directive there.
     if not isinstance(value, str) or not re.fullmatch(
         r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*", value
     ):
@@ -122,13 +102,13 @@ def _public_key(value: object) -> object:
     except OSError as error:
         raise _refuse(f"it cannot be read: {error.strerror}") from None
     except ValueError:
-        raise _refuse("the file holds none") from None
+        raise _refuse("the file has no such key") from None
     return path
 
 
 def _pkcs1(path: Path) -> str:
-    """The RSA public key in a PEM file of either form, as PKCS#1 PEM text; ValueError if there is none."""
-    # Imported here: only a bot on a server of one's own has a key file, and the import takes 30 ms.
+    """Return the RSA public key of a PEM file as PKCS#1 PEM text; raise ValueError if there is none."""
+    # Imported here: few bots use another server than Telegram's, and the import takes 30 ms.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
@@ -156,13 +136,13 @@ _MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
 
 class _Section(BaseModel):
-    """One section; a field's description is what an error says was expected."""
+    """A section of the configuration; an error shows a field's description as what was expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Telegram(_Section):
-    """Who the bot is and which server it speaks to."""
+    """Credentials of the bot, and the server that it connects to."""
 
     api_id: Annotated[Annotated[int, Field(gt=0, lt=2**31)] | None, BeforeValidator(_or_none)] = Field(
         default=None, description="the number that https://my.telegram.org/apps shows as App api_id"
@@ -185,17 +165,17 @@ class Telegram(_Section):
 
     @property
     def bot_id(self) -> int | None:
-        """The bot's user id, which a token begins with."""
+        """The bot's user id, which the token begins with; None without a token."""
         return int(self.bot_token.get_secret_value().partition(":")[0]) if self.bot_token else None
 
     def public_key_pem(self) -> str | None:
-        """The server's public key as PKCS#1 PEM text, "BEGIN RSA PUBLIC KEY", whichever form the file has."""
+        """Return the server's public key as PKCS#1 PEM text, or None for Telegram's own."""
         return _pkcs1(self.public_key) if self.public_key else None
 
     def credentials(self) -> Credentials:
-        """What the login needs; a server of one's own asks for no api_id and api_hash.
+        """Return what the login needs; with `server` set, api_id and api_hash may be missing.
 
-        Raises CredentialsMissingError.
+        Raise CredentialsMissingError with the names of the environment variables that would set the rest.
         """
         api_id, api_hash = self.api_id, self.api_hash
         if self.server is not None:
@@ -236,7 +216,7 @@ class Bot(_Section):
 
 
 class JoinRequests(_Section):
-    """What the bot does with requests to join the chats where it may add users."""
+    """What the bot does with requests to join a chat where it may add users."""
 
     approve: Literal["never", "always", "after_start"] = Field(
         default="never", description='one of "never", "always", "after_start"'
@@ -244,7 +224,7 @@ class JoinRequests(_Section):
 
 
 class Storage(_Section):
-    """Where the bot keeps what it must not lose."""
+    """Where the bot keeps its files."""
 
     directory: Annotated[Path, BeforeValidator(_directory)] = Field(
         default=Path("sessions"), description="the path of a directory"
@@ -252,22 +232,22 @@ class Storage(_Section):
 
     @property
     def session(self) -> Path:
-        """The session's file."""
+        """The session file."""
         return self.directory / "bot.session"
 
     @property
     def registry(self) -> Path:
-        """The registry's file."""
+        """The registry of users."""
         return self.directory / "users.sqlite"
 
     @property
     def logins(self) -> Path:
-        """The file of the logins that were used on the login page."""
+        """The file with the used logins of the login page."""
         return self.directory / "logins.sqlite"
 
 
 class Login(_Section):
-    """The login page with Telegram's widget, and `/healthz` beside it; off while `listen` is empty."""
+    """The login page with Telegram's widget, and `/healthz`; both are off while `listen` is empty."""
 
     listen: Annotated[Server | None, BeforeValidator(_server)] = Field(
         default=None,
@@ -285,12 +265,12 @@ class Login(_Section):
 
     @property
     def public(self) -> str:
-        """The address that visitors see: `site`, or where none is set, the one listened on."""
+        """The address that visitors see: `site`, or `listen` if no site is set."""
         return self.site or f"http://{self.listen}"
 
 
 class Log(_Section):
-    """What the bot says about itself on standard error."""
+    """What the bot logs on standard error."""
 
     level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
         default="INFO", description='one of "DEBUG", "INFO", "WARNING", "ERROR"'
@@ -306,95 +286,3 @@ class Config(_Section):
     storage: Storage = Storage()
     login: Login = Login()
     log: Log = Log()
-
-
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Reads the file (None: ./config.toml if it exists), secrets.toml beside it and the environment.
-
-    Raises ConfigError, one line about the first thing that is wrong.
-    """
-    file = path or DEFAULT_FILE
-    origins = [read_file(file)] if path is not None or file.exists() else []
-    secrets = file.parent / SECRETS_FILE
-    if secrets.exists() and not (file.exists() and secrets.samefile(file)):
-        origins.append(read_file(secrets))
-    origins.append(Origin("environment", _from_environment(environ)))
-    known = sections()
-    for origin in origins:
-        refuse_unknown_names(origin, known)
-        refuse_secrets_in_git(origin, SECRET_KEYS, SECRETS_FILE)
-    try:
-        return Config.model_validate(_merged(origins, file.parent))
-    except ValidationError as error:
-        raise _explained(error, origins) from None
-
-
-def sections() -> dict[str, tuple[str, ...]]:
-    """Every section with its keys, in the order of config.toml."""
-    return {section: tuple(_fields(section)) for section in Config.model_fields}
-
-
-def variable(section: str, key: str) -> str:
-    """The name of the environment variable that sets a key."""
-    return PREFIX + (key if section in BARE_SECTIONS else f"{section}_{key}").upper()
-
-
-def _fields(section: str) -> dict[str, Any]:
-    model: Any = Config.model_fields[section].annotation
-    return dict(model.model_fields)
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, object]]:
-    """The TGBOT_* variables as sections, each value as a file would give it."""
-    places = {
-        variable(section, key): (section, key) for section, names in sections().items() for key in names
-    }
-    values: dict[str, dict[str, object]] = {}
-    for name, text in read_environment(environ, places).items():
-        section, key = places[name]
-        values.setdefault(section, {})[key] = _typed(section, key, text)
-    return values
-
-
-def _typed(section: str, key: str, text: str) -> object:
-    """The text of a variable as TOML would give it; left as it is where that cannot be."""
-    kind = str(_fields(section)[key].annotation)
-    parts = [part.strip(" \"'") for part in text.strip("[] ").split(",") if part.strip()]
-    try:
-        if kind.startswith("tuple["):
-            return [int(part) for part in parts] if "int" in kind else parts
-        if "int" in kind:
-            return int(text)
-        if "float" in kind:
-            return float(text)
-    except ValueError:
-        pass
-    return text
-
-
-def _merged(origins: list[Origin], home: Path) -> dict[str, dict[str, object]]:
-    """Later origins win, key by key; a relative path starts where it was written, a default at the file."""
-    merged: dict[str, dict[str, object]] = {section: {} for section in Config.model_fields}
-    merged["storage"]["directory"] = str(home / Storage().directory)
-    for origin in origins:
-        for section, values in origin.sections.items():
-            merged[section] |= values
-            for key in PATH_KEYS.get(section, ()):
-                if isinstance(path := values.get(key), str) and path:
-                    merged[section][key] = str((origin.directory or Path()) / Path(path).expanduser())
-    return merged
-
-
-def _explained(error: ValidationError, origins: list[Origin]) -> ConfigError:
-    """The first refusal as one line: where it was written, the key, the value and what was expected."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    section, key = str(first["loc"][0]), str(first["loc"][1])
-    origin = next(origin for origin in reversed(origins) if key in origin.sections.get(section, {}))
-    expected = str(_fields(section)[key].description)
-    if reason := first.get("ctx", {}).get("reason"):
-        expected += f" ({reason})"
-    value = HIDDEN if (section, key) in SECRET_KEYS else origin.sections[section][key]
-    if value is not HIDDEN and len(repr(value)) > 80:
-        value = repr(value)[:79] + "…"
-    source = origin.name if origin.directory is not None else variable(section, key)
-    return ConfigError(f"[{section}] {key}", expected, value=value, source=source)

@@ -1,7 +1,8 @@
-"""Every error a person can meet: what was wrong, where, and what to do.
+"""Every error that a person can meet: what is wrong, where, and what to do.
 
     TgbotError                      1
     ├── ConfigError                 2
+    │   └── ConfigSourceError
     ├── CredentialsMissingError     2
     ├── PluginError                 2
     ├── WrongBotError               2
@@ -30,8 +31,8 @@
         ├── HiddenForwardError
         └── BudgetSpentError
 
-The number is the exit status of the command line. A class's docstring is its message: the constructor
-takes the facts and puts them in. No fact may be a secret; a value that may be one is given as `HIDDEN`.
+The number is the exit status of the command line. The docstring of a class is its message; the constructor
+takes the facts and puts them in. No fact may be a secret: `HIDDEN` stands for a value that may be one.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-#: Stands in a message for a value that must not be shown.
+#: What a message shows instead of a value that may be a secret.
 HIDDEN: Final = "(not shown)"
 
 
@@ -61,15 +62,21 @@ class ConfigError(TgbotError):
     exit_status = 2
 
     def __init__(self, key: str, expected: str, *, value: object = HIDDEN, source: object = "config") -> None:
-        self.key = key
         shown = value if value is HIDDEN else repr(value)
         super().__init__(key=key, expected=expected, value=shown, source=source)
 
 
+class ConfigSourceError(ConfigError):
+    """{source}: {problem}."""
+
+    def __init__(self, source: Path | str, problem: str) -> None:
+        TgbotError.__init__(self, source=source, problem=problem.removesuffix("."))
+
+
 class CredentialsMissingError(TgbotError):
     """Missing: {missing}.
-    {sources}; set what is missing in the environment, or write it to {path}.
-    To see the bot at work without any of them: make demo"""
+    {sources}. Set them in the environment, or write them to {path}.
+    To see the bot work without any of them: tgbot demo"""
 
     exit_status = 2
 
@@ -84,8 +91,8 @@ class CredentialsMissingError(TgbotError):
 
 
 class PluginError(TgbotError):
-    """The plugin {module} cannot be used: {reason}. A plugin is an importable module with a function \
-register(client, *, users, sender, ...); correct it, or take it out of [bot] plugins."""
+    """The plugin {module} cannot be used: {reason}. A plugin is a Python module with a function \
+register(client, *, users, sender, ...); correct it, or remove it from [bot] plugins."""
 
     exit_status = 2
 
@@ -95,7 +102,7 @@ register(client, *, users, sender, ...); correct it, or take it out of [bot] plu
 
 class WrongBotError(TgbotError):
     """The session {path} belongs to bot {session_bot_id}, the token to bot {token_bot_id}: \
-give each bot a directory of its own ([storage] directory), or set the token of bot {session_bot_id}."""
+give each bot its own directory ([storage] directory), or set the token of bot {session_bot_id}."""
 
     exit_status = 2
 
@@ -104,11 +111,13 @@ give each bot a directory of its own ([storage] directory), or set the token of 
 
 
 class LoginRefusedError(TgbotError):
-    """Telegram refuses the login of the bot ({error}): ask @BotFather for the state of the bot and its \
-current token, and set that as TGBOT_BOT_TOKEN."""
+    """Telegram refuses the login of the bot ({error}): {advice}."""
 
     def __init__(self, error: str) -> None:
-        super().__init__(error=error)
+        advice = "ask @BotFather whether the bot still exists, and set its current token as TGBOT_BOT_TOKEN"
+        if error.startswith("API_ID"):
+            advice = "set TGBOT_API_ID and TGBOT_API_HASH to what https://my.telegram.org/apps shows"
+        super().__init__(error=error, advice=advice)
 
 
 class BotRunningError(TgbotError):
@@ -123,31 +132,31 @@ class StorageError(TgbotError):
 
 
 class SessionDamagedError(StorageError):
-    """The session {path} is damaged ({reason}). It was left as it is: put a backup in its place, or move it \
-away, and the bot logs in anew (the users stay known, their access hashes come back as they write)."""
+    """The session {path} is damaged ({reason}). It was left as it is. Put a backup in its place; or move it \
+away: the bot then logs in again, keeps its users, and learns their access hashes as they write."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path=path, reason=reason)
 
 
 class SessionTooNewError(StorageError):
-    """The session {path} has version {found}, this program knows versions up to {known}: \
-update the program, or put back the session that belongs to it."""
+    """The session {path} has version {found}, and this program knows versions up to {known}: \
+update the program, or put a session back that was made for it."""
 
     def __init__(self, path: Path | str, found: int, known: int) -> None:
         super().__init__(path=path, found=found, known=known)
 
 
 class SessionInUseError(StorageError):
-    """The session {path} is in use by another process{by}: one bot, one process. Stop that one first, or \
-give this bot a directory of its own ([storage] directory)."""
+    """The session {path} is in use by another process{by}: a bot runs as one process. Stop that process, or \
+give this bot its own directory ([storage] directory)."""
 
     def __init__(self, path: Path | str, pid: int | None = None) -> None:
         super().__init__(path=path, by="" if pid is None else f" (pid {pid})")
 
 
 class RegistryDamagedError(StorageError):
-    """The registry of users {path} is damaged ({reason}). It was left as it is: put a backup in its place, \
+    """The registry of users {path} is damaged ({reason}). It was left as it is. Put a backup in its place, \
 or save what can be read with: sqlite3 {path} .recover"""
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -155,16 +164,16 @@ or save what can be read with: sqlite3 {path} .recover"""
 
 
 class RegistryTooNewError(StorageError):
-    """The registry of users {path} has schema {found}, this program knows schemas up to {known}: \
-update the program, or put back the registry that belongs to it."""
+    """The registry of users {path} has schema {found}, and this program knows schemas up to {known}: \
+update the program, or put a registry back that was made for it."""
 
     def __init__(self, path: Path | str, found: int, known: int) -> None:
         super().__init__(path=path, found=found, known=known)
 
 
 class RegistryTooOldError(StorageError):
-    """The registry of users {path} has schema {found}, this program reads schema {known}: \
-start the bot once (tgbot run), it copies the file aside and upgrades it."""
+    """The registry of users {path} has schema {found}, and this program reads schema {known}: \
+start the bot once (tgbot run), which keeps a copy of the file and upgrades it."""
 
     def __init__(self, path: Path | str, found: int, known: int) -> None:
         super().__init__(path=path, found=found, known=known)
@@ -172,59 +181,59 @@ start the bot once (tgbot run), it copies the file aside and upgrades it."""
 
 class StorageFullError(StorageError):
     """No room left to write {path}: make room on that disk and start the bot again. \
-Nothing that was saved is lost; Telegram hands out the rest again."""
+Nothing that was saved is lost, and Telegram sends the rest again."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class NeverRunError(StorageError):
-    """There is nothing of the bot at {path}: it has not run with this configuration yet. Start it \
-(tgbot run), or name the configuration that it runs with (--config FILE, [storage] directory)."""
+    """The bot has no files at {path}: it has not run with this configuration yet. Start it (tgbot run), or \
+name the configuration that it runs with (--config FILE, [storage] directory)."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class StorageFailedError(StorageError):
-    """{path} cannot be read or written ({reason}): check the disk, the directory and who may write there."""
+    """{path} cannot be read or written ({reason}): check the disk, the directory and its permissions."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(path=path, reason=reason)
 
 
 class UnknownFormError(TgbotError):
-    """{path} is no file of users: expected a Telethon session, JSON (an object or an id a line, or one list \
-of them), or CSV with a header that names id."""
+    """{path} is not a file of users: expected a Telethon session, JSON (an object or an id on each line, or \
+one list of them), or CSV with a column named id."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class NobodysSessionError(TgbotError):
-    """The session {path} does not say whose it is, and access hashes are of use to their own bot only. If \
-it is this bot's: --same-bot"""
+    """The session {path} does not say which bot it belongs to, and access hashes are of use to that bot \
+only. If it is this bot, add --same-bot."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class OwnFileError(TgbotError):
-    """{path} is the bot's own file: there is nothing to be taken from it that the bot has not."""
+    """{path} is the bot's own file, and the bot already has what is in it: name another file."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class ExportExistsError(TgbotError):
-    """{path} exists, and an export replaces nothing: name another file, or move that one away."""
+    """{path} already exists, and an export replaces nothing: name another file, or move that one away."""
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path=path)
 
 
 class BotUnknownError(TgbotError):
-    """The session does not know the bot's name (it has not logged in there yet): give it with --bot NAME."""
+    """The bot's username is not known, because it has not logged in here yet: give it with --bot NAME."""
 
     exit_status = 2
 
@@ -240,7 +249,7 @@ class LinkError(TgbotError, ValueError):
 
 
 class TextError(TgbotError):
-    """The texts in {where} cannot be used: {reason}. Correct them, or [bot] texts."""
+    """The texts in {where} cannot be used: {reason}. Correct them, or change [bot] texts."""
 
     exit_status = 2
 
@@ -260,20 +269,20 @@ class NameNotFoundError(ResolveError):
 
 
 class NeverMetError(ResolveError):
-    """The bot never met {who}; tried: {tried}. They are known once they write to the bot, or by @name."""
+    """The bot never met {who} (tried: {tried}). Ask for their @name, or ask them to write to the bot."""
 
     def __init__(self, who: int | str, tried: Iterable[str]) -> None:
         super().__init__(who=who, tried=", ".join(tried) or "nothing")
 
 
 class HiddenForwardError(ResolveError):
-    """The author of this message hides the account in forwards: Telegram gives only the name they show, \
-and by a name alone nobody can be found. Ask for their @name or id."""
+    """The author of this message hides their account in forwards: Telegram shows only a name, and nobody \
+can be found by that. Ask for their @name or id."""
 
 
 class BudgetSpentError(ResolveError):
-    """@{name} is not in the session, and the {limit} names a day that Telegram lets a bot look up are \
-spent: ask again tomorrow."""
+    """@{name} is not in the session, and the bot has used up the {limit} look-ups of names that Telegram \
+allows in a day: ask again tomorrow."""
 
     def __init__(self, name: str, limit: int) -> None:
         super().__init__(name=name, limit=limit)

@@ -1,0 +1,244 @@
+"""Configuration: which origin wins, what is refused, and how the refusal reads."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgbot.config.loading import load, secret_keys, sections
+from tgbot.config.origins import variable
+from tgbot.config.settings import Config, Server
+from tgbot.core.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+
+
+def configured(directory: Path, text: str, **environ: str) -> Config:
+    file = directory / "config.toml"
+    file.write_text(text)
+    return load(file, environ)
+
+
+def refusal(directory: Path, text: str, **environ: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        configured(directory, text, **environ)
+    assert refused.value.exit_status == 2
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    return sentence.replace(str(directory), "DIR")
+
+
+def test_the_shipped_file_documents_every_key_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tomllib.loads((ROOT / "config.toml").read_text())
+    assert {section: tuple(values) for section, values in written.items()} == sections()
+    monkeypatch.chdir(ROOT)
+    shipped = load(Path("config.toml"), {})
+    assert shipped == Config()
+    for section, values in written.items():
+        for key, value in values.items():
+            default = getattr(getattr(Config(), section), key)
+            if default is None:
+                assert value in ("", 0), key
+            else:
+                assert type(value) in (type(default), list, str), key
+
+
+def test_without_a_file_and_variables_the_defaults_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}) == Config()
+
+
+def test_the_file_in_the_current_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_text("[bot]\nconcurrency = 3")
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}).bot.concurrency == 3
+
+
+def test_a_missing_file_that_was_asked_for_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--config = '.*absent.toml': expected a file that exists"):
+        load(tmp_path / "absent.toml", {})
+
+
+def test_the_environment_beats_secrets_and_secrets_beat_the_file(tmp_path: Path) -> None:
+    (tmp_path / "secrets.toml").write_text('[telegram]\napi_id = 2\napi_hash = "from-secrets"')
+    text = '[telegram]\napi_id = 1\napi_hash = "from-file"\ndc_id = 5'
+    config = configured(tmp_path, text, TGBOT_API_ID="3", TGBOT_BOT_TOKEN=TOKEN)
+    assert config.telegram.credentials() == (3, "from-secrets", TOKEN)
+    assert config.telegram.dc_id == 5
+    assert config.telegram.bot_id == 110201543
+
+
+def test_secrets_are_read_where_there_is_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets.toml").write_text("[telegram]\napi_id = 2")
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}).telegram.api_id == 2
+
+
+VARIABLES = {
+    "TGBOT_API_ID": ("12", 12),
+    "TGBOT_SERVER": ("[::1]:4430", Server("::1", 4430)),
+    "TGBOT_DC_ID": ("3", 3),
+    "TGBOT_ADMINS": ("1, 22,333", (1, 22, 333)),
+    "TGBOT_PLUGINS": ("examples.echo,my.own", ("examples.echo", "my.own")),
+    "TGBOT_TEXTS": ("/etc/bot/texts", Path("/etc/bot/texts")),
+    "TGBOT_CONCURRENCY": ("7", 7),
+    "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
+    "TGBOT_GRACE_SECONDS": ("0", 0.0),
+    "TGBOT_JOIN_REQUESTS_APPROVE": ("after_start", "after_start"),
+    "TGBOT_STORAGE_DIRECTORY": ("/var/lib/bot", Path("/var/lib/bot")),
+    "TGBOT_LOGIN_LISTEN": ("127.0.0.1:8080", Server("127.0.0.1", 8080)),
+    "TGBOT_LOGIN_SITE": ("https://Example.com/", "https://example.com"),
+    "TGBOT_LOGIN_MAX_AGE": ("3600", 3600),
+    "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
+    "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
+}
+
+
+def test_every_key_has_a_variable(tmp_path: Path) -> None:
+    config = configured(tmp_path, "", **{name: text for name, (text, _) in VARIABLES.items()})
+    places = {variable(section, key): (section, key) for section, keys in sections().items() for key in keys}
+    for name, (_, value) in VARIABLES.items():
+        section, key = places.pop(name)
+        assert getattr(getattr(config, section), key) == value, name
+    assert set(places) == {"TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_PUBLIC_KEY"}  # tested elsewhere here
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    assert configured(tmp_path, "[telegram]\ndc_id = 4", TGBOT_DC_ID=" ").telegram.dc_id == 4
+
+
+def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp_path: Path) -> None:
+    configured(tmp_path, "", TGBOT_SERVICE_HOST="10.0.0.1", TGBOT_PORT="tcp://10.0.0.1:80", HOME="/")
+    line = refusal(tmp_path, "", TGBOT_TOKEN=TOKEN)
+    assert "TGBOT_TOKEN" in line
+    assert "did you mean TGBOT_BOT_TOKEN?" in line
+    assert TOKEN not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[bot]\nconcurrency = "many"',
+            "DIR/config.toml: [bot] concurrency = 'many': expected a whole number from",
+        ),
+        ("[bot]\nconcurrency = 0", "[bot] concurrency = 0: expected a whole number from 1 to 10000"),
+        ('[login]\nsite = "example.com"', "[login] site = 'example.com': expected the page's public address"),
+        ('[login]\nsite = "https://example.com/bot"', "expected the page's public address without a path"),
+        ('[login]\nsite = "http://example.com"', "(http is allowed on this machine only"),
+        ('[login]\nlisten = "8080"', "[login] listen = '8080': expected \"host:port\" to listen on"),
+        ('[login]\nwidget = "https://a.example/w.js; x"', "expected the address of a script"),
+        ("[login]\nmax_age = 59", "expected a whole number of seconds from 60 to 604800"),
+        ("[bot]\nconcurrency = true", "[bot] concurrency = True: expected a whole number"),
+        ("[bot]\nconcurrency = 2.5", "[bot] concurrency = 2.5: expected a whole number"),
+        ("[bot]\nconcurency = 1", "there is no key concurency in [bot]; did you mean concurrency?"),
+        ("[bto]\nx = 1", "there is no section [bto]; did you mean [bot]?"),
+        ("[xyzzy]\nx = 1", "there is no section [xyzzy], only [telegram], [bot],"),
+        ("[log]\nxyzzy = 1", "there is no key xyzzy in [log], only level."),
+        ('bot_token = "1:x"', "DIR/config.toml: bot_token belongs in section [telegram]."),
+        ("[bot]\napi_id = 1", "DIR/config.toml: api_id belongs in section [telegram]."),
+        ("bot = 1", "DIR/config.toml: bot is a section: write [bot] on a line of its own."),
+        ("[bot]\nadmins = 5", "[bot] admins = 5: expected a list of user ids"),
+        ('[bot]\nadmins = [1, "@me"]', "[bot] admins = [1, '@me']: expected a list of user ids"),
+        ("[bot]\nadmins = [-100]", "[bot] admins = [-100]: expected a list of user ids"),
+        (
+            '[bot]\nplugins = ["a/b.py"]',
+            "[bot] plugins = ['a/b.py']: expected a list of names of Python modules",
+        ),
+        ("[bot]\nhandler_seconds = nan", "[bot] handler_seconds = nan: expected a number of seconds"),
+        ("[telegram]\napi_id = true", "[telegram] api_id = True: expected the number"),
+        ("[telegram]\ndc_id = false", "[telegram] dc_id = False: expected a data centre's number"),
+        ("[telegram]\ndc_id = -1", "[telegram] dc_id = -1: expected a data centre's number"),
+        ('[telegram]\nserver = "host"', "[telegram] server = 'host': expected \"host:port\""),
+        ('[telegram]\nserver = "host:70000"', "[telegram] server = 'host:70000'"),
+        ('[telegram]\nserver = "::1:443"', "[telegram] server = '::1:443'"),
+        ('[telegram]\npublic_key = "no.pem"', "(it cannot be read: No such file or directory)"),
+        ('[telegram]\npublic_key = "config.toml"', "(the file has no such key)"),
+        ("[storage]\ndirectory = 5", "[storage] directory = 5: expected the path of a directory"),
+        ('[storage]\ndirectory = ""', "[storage] directory = '': expected the path of a directory"),
+        ('[log]\nlevel = "LOUD"', "[log] level = 'LOUD': expected one of \"DEBUG\""),
+        ("[bot\n", "DIR/config.toml: it is not TOML at line 1, column 5"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_key_value_and_expectation(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    assert said in refusal(tmp_path, text)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "[telegram]\ndc_id = 2", TGBOT_DC_ID="two").startswith(
+        "TGBOT_DC_ID: [telegram] dc_id = 'two': expected"
+    )
+    assert refusal(tmp_path, "", TGBOT_ADMINS="1,@me").startswith("TGBOT_ADMINS: [bot] admins = '1,@me'")
+
+
+@pytest.mark.parametrize(
+    "line", ['bot_token = "sesame open"', "bot_token = 4711", 'bot_tokn = "sesame open"']
+)
+def test_a_wrong_secret_is_not_shown(tmp_path: Path, line: str) -> None:
+    sentence = refusal(tmp_path, f"[telegram]\n{line}")
+    assert "sesame" not in sentence
+    assert "4711" not in sentence or line == "bot_tokn = 4711"
+    assert "(not shown)" in sentence or "there is no key bot_tokn in [telegram]" in sentence
+
+
+def test_a_mistake_in_the_file_does_not_quote_it(tmp_path: Path) -> None:
+    assert "sesame" not in refusal(tmp_path, "[telegram]\nbot_token = sesame")
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    assert len(refusal(tmp_path, f'[log]\nlevel = "{"x" * 10_000}"')) < 300
+
+
+def test_paths_in_a_file_start_at_the_file_and_in_a_variable_at_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    assert configured(tmp_path, "").storage.directory == tmp_path / "sessions"
+    assert configured(tmp_path, '[storage]\ndirectory = "kept"').storage.directory == tmp_path / "kept"
+    assert configured(tmp_path, "", TGBOT_STORAGE_DIRECTORY="kept").storage.directory == Path("kept")
+
+
+def test_a_secret_in_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
+    text = f'[telegram]\nbot_token = "{TOKEN}"'
+    assert configured(tmp_path, text).telegram.bot_id == 110201543
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert configured(tmp_path, text).telegram.bot_id == 110201543
+    subprocess.run(["git", "-C", tmp_path, "add", "config.toml"], check=True)
+    line = refusal(tmp_path, text)
+    assert "[telegram] bot_token is a secret, and git tracks this file: move it to secrets.toml" in line
+    configured(tmp_path, '[telegram]\nbot_token = ""')
+
+
+def test_what_is_secret_is_a_key() -> None:
+    for section, key in secret_keys():
+        assert key in sections()[section]
+
+
+def test_a_directory_and_a_file_that_is_not_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load(tmp_path, {})
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(tmp_path / "binary", {})
+
+
+@given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.text(max_size=30)))
+def test_no_text_in_a_variable_fails_otherwise_than_by_our_error(environ: dict[str, str]) -> None:
+    said = "nothing"
+    try:
+        load(Path(ROOT / "config.toml"), environ)
+    except ConfigError as error:
+        said = str(error)
+    assert len(said.splitlines()) == 1
