@@ -269,3 +269,10 @@ async def test_a_signal_while_modules_are_imported_ends_with_status_0(site: Site
     process = await site.spawn()
     assert await process.ended() == 0
     assert not process.log
+
+
+def test_signals_are_left_as_they_were() -> None:
+    before = [signal.getsignal(number) for number in run.SIGNALS]
+    with run.ending_at_a_signal():
+        assert [signal.getsignal(number) for number in run.SIGNALS] != before
+    assert [signal.getsignal(number) for number in run.SIGNALS] == before

@@ -30,13 +30,18 @@ class Stage(Enum):
     SERVING = "serving"
 
 
-def end_at_a_signal() -> None:
-    """Let SIGTERM and SIGINT end this process with status 0 until `run` handles them.
+@contextmanager
+def ending_at_a_signal() -> Iterator[None]:
+    """Let SIGTERM and SIGINT end this process with status 0 wherever `run` does not handle them.
 
-    Only for the time before anything is opened, while modules are imported and settings are read.
+    For the time before anything is opened, while modules are imported and settings are read.
     """
-    for number in SIGNALS:
-        signal.signal(number, _end)
+    before = {number: signal.signal(number, _end) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -50,7 +55,9 @@ async def run(config: Config) -> int:
     status 128 + its number, which is as safe as a crash. Raise what `open_bot` raises, the error that ended
     the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
     """
-    from tgbot.app import open_bot  # imported late, so that `end_at_a_signal` comes before the long imports
+    from tgbot.app import (
+        open_bot,  # imported late, so that `ending_at_a_signal` comes before the long imports
+    )
 
     stage = Stage.STARTING
     stopping = asyncio.Event()

@@ -23,7 +23,7 @@ def backup(
     Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is
     the bot: keep the copies as safe as the originals (they are readable by their owner only).
     """
-    from tgbot.cli import settings
+    from tgbot.cli.invocation import settings
     from tgbot.core.errors import NeverRunError, StorageFailedError
     from tgbot.store.transfer.backup import backup as copy
 

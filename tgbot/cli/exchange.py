@@ -47,7 +47,7 @@ def import_users(
     file that names no bot is taken for this one's; what is another bot's is refused. Lines that cannot be
     read are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
     """
-    from tgbot.cli import settings
+    from tgbot.cli.invocation import settings
     from tgbot.store.lock import InstanceLock
 
     config = settings(context)
@@ -142,7 +142,7 @@ def export_users(
     All three hold access hashes, so the file is made readable by its owner only. A file that is there is not
     replaced.
     """
-    from tgbot.cli import settings
+    from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
     from tgbot.store.transfer.exports import rows, write_file, write_text
     from tgbot.store.transfer.forms import Form

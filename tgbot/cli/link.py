@@ -60,7 +60,7 @@ def link(
     payload; after a new token it refuses those signed before. A link to a channel carries no payload; there
     the bot can only be an administrator.
     """
-    from tgbot.cli import settings
+    from tgbot.cli.invocation import settings
 
     if qr_file is not None and qr_file.suffix.lower() not in _PICTURES:
         raise typer.BadParameter(f"'{qr_file}' ends neither in .svg nor in .png", param_hint="'--qr-file'")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from telethon.errors import RPCError
 
 from tgbot.app import open_bot
-from tgbot.cli import NO, printed
+from tgbot.cli import printed
+from tgbot.cli.invocation import NO
 from tgbot.core.access import Access, Verdict
 from tgbot.core.errors import LinkError, NameNotFoundError, NeverMetError
 from tgbot.core.links import parse

@@ -42,7 +42,7 @@ def sandbox(
     knows nobody to begin with, keeps everything in memory, and can be made to misbehave: type "help" while it
     runs.
     """
-    from tgbot.cli import finish
+    from tgbot.cli.invocation import finish
 
     return finish(_serve(host, port, dc_id, bots, directory, seed, json))
 

@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for eac
 
 def _registry(context: typer.Context) -> UserReader:
     """The configured registry, open for reading."""
-    from tgbot.cli import settings
+    from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
 
     return open_readonly(settings(context).storage.registry)

@@ -22,12 +22,13 @@
     ├── NobodysSessionError         1
     ├── OwnFileError                1
     ├── ExportExistsError           1
+    ├── TelegramRefusedError        1
     ├── BotUnknownError             2
-    ├── LinkError (ValueError)      1
+    ├── LinkError (ValueError)      2
     ├── TextError                   2
     └── ResolveError                1
-        ├── NameNotFoundError
-        ├── NeverMetError
+        ├── NameNotFoundError       3
+        ├── NeverMetError           3
         ├── HiddenForwardError
         └── BudgetSpentError
 
@@ -232,6 +233,14 @@ class ExportExistsError(TgbotError):
         super().__init__(path=path)
 
 
+class TelegramRefusedError(TgbotError):
+    """Telegram refused the request ({error}): try again later. If that does not help, look the name up at \
+https://core.telegram.org/api/errors"""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error=error)
+
+
 class BotUnknownError(TgbotError):
     """The bot's username is not known, because it has not logged in here yet: give it with --bot NAME."""
 
@@ -243,6 +252,8 @@ class BotUnknownError(TgbotError):
 
 class LinkError(TgbotError, ValueError):
     """{what}: {why}."""
+
+    exit_status = 2
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(what=what, why=why)
@@ -264,12 +275,16 @@ class ResolveError(TgbotError):
 class NameNotFoundError(ResolveError):
     """Nobody has the name @{name} ({tried})."""
 
+    exit_status = 3
+
     def __init__(self, name: str, tried: str = "Telegram was asked") -> None:
         super().__init__(name=name, tried=tried)
 
 
 class NeverMetError(ResolveError):
     """The bot never met {who} (tried: {tried}). Ask for their @name, or ask them to write to the bot."""
+
+    exit_status = 3
 
     def __init__(self, who: int | str, tried: Iterable[str]) -> None:
         super().__init__(who=who, tried=", ".join(tried) or "nothing")
