@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
-from tgbot.core.errors import BotUnknownError, CredentialsMissingError, LinkError
+from tgbot.core.errors import BotUnknownError, CredentialsMissingError
 from tgbot.core.links import LinkKind, bot_link, sign, signing_key
 
 if TYPE_CHECKING:
@@ -68,12 +68,8 @@ def link(
         raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="'--sign'")
     config = settings(context)
     name = (bot or _own_name(config)).removeprefix("@")
-    try:
-        carried = _signed(payload, config) if sign and payload is not None else payload or ""
-        made = bot_link(kind, name, carried, tuple(filter(None, re.split("[,+ ]+", rights))))
-    except LinkError as error:
-        printed.complain(str(error))
-        return 2  # what was typed is wrong
+    carried = _signed(payload, config) if sign and payload is not None else payload or ""
+    made = bot_link(kind, name, carried, tuple(filter(None, re.split("[,+ ]+", rights))))
     result = {
         "kind": kind.value,
         "bot": name,

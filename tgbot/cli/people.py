@@ -10,7 +10,7 @@ from tgbot.app import open_bot
 from tgbot.cli import printed
 from tgbot.cli.invocation import NO
 from tgbot.core.access import Access, Verdict
-from tgbot.core.errors import LinkError, NameNotFoundError, NeverMetError
+from tgbot.core.errors import TelegramRefusedError
 from tgbot.core.links import parse
 from tgbot.messaging.resolve import PeerKind
 from tgbot.telegram import error_name
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def resolve(config: Config, text: str, json: bool) -> int:
-    """Print whom the text means; return status 3 if nobody is found."""
+    """Print whom the text means; raise a ResolveError if nobody is found."""
     return await _answer(config, text, json, probe=False)
 
 
@@ -31,19 +31,11 @@ async def check(config: Config, text: str, json: bool) -> int:
 
 async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     printed.log_to_stderr("WARNING")
-    try:
-        parse(text)  # text that leads nowhere is refused without a login
-    except LinkError as error:
-        printed.complain(str(error))
-        return 2
+    parse(text)  # text that leads nowhere is refused without a login
     try:
         return await _asked(config, text, json, probe=probe)
-    except (NameNotFoundError, NeverMetError) as error:
-        printed.complain(str(error))
-        return NO
     except RPCError as error:
-        printed.complain(f"Telegram refused: {error_name(error)}")
-        return 1
+        raise TelegramRefusedError(error_name(error)) from error
 
 
 async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
