@@ -45,6 +45,8 @@ texts = st.text() | st.text(
         (SCOTLAND[:-1], SCOTLAND[0]),
         ("1\ufe0f\u20e3", "1\ufe0f\u20e3"),
         ("\U0001faf6🏽", "\U0001faf6🏽"),
+        ("\U0001fae8\U0001faea", "\U0001fae8\U0001faea"),  # unassigned for some versions of Python
+        ("أ\u200d\u3164", "أ"),
     ],
 )
 def test_a_name_is_shown_as_its_owner_spells_it_and_no_more(name: str | None, shown: str) -> None:
