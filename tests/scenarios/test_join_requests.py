@@ -67,7 +67,7 @@ async def test_who_asks_to_join_is_greeted_with_the_chats_name_and_why(
     await gate.asked_by(anna.client)
     heard = await anna.hears()
     assert heard.startswith("Hello, Anna! You asked to join “Chess Club”.")
-    assert "that is why I may write to you" in heard
+    assert "so I may write to you" in heard
     assert "An admin of the chat will decide" in heard
     user = bot.users.get(anna.id)
     assert user is not None

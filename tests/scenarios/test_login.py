@@ -131,7 +131,7 @@ async def test_forged_data_is_refused_and_nothing_recorded(
     anna, boris = Talk(await person("Anna")), Talk(await person("Boris"))
     data = widget.log_in(account.id, anna.id, write=False) | {"id": boris.id}
     status, page = await visit(site, "/callback", data)
-    assert (status, "signature does not fit" in page) == (400, True)
+    assert (status, "signature does not match" in page) == (400, True)
     assert bot.users.get(anna.id) is bot.users.get(boris.id) is None
 
 

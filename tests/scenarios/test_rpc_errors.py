@@ -38,8 +38,8 @@ TABLE = (
         "no, the account is deleted",
     ),
     Refused(400, "PEER_ID_INVALID", Access.NOT_ALLOWED, Kind.PEER_ID_INVALID, "no, they never allowed it"),
-    Refused(400, "USER_IS_BOT", Access.BOT, Kind.USER_IS_BOT, "no, bots cannot be written to"),
-    Refused(403, "USER_BOT_TO_BOT_DISABLED", Access.BOT, Kind.USER_IS_BOT, "no, bots cannot be written to"),
+    Refused(400, "USER_IS_BOT", Access.BOT, Kind.USER_IS_BOT, "no, a bot cannot write to bots"),
+    Refused(403, "USER_BOT_TO_BOT_DISABLED", Access.BOT, Kind.USER_IS_BOT, "no, a bot cannot write to bots"),
     Refused(
         403, "CHAT_WRITE_FORBIDDEN", Access.NOT_ALLOWED, Kind.CHAT_WRITE_FORBIDDEN, "CHAT_WRITE_FORBIDDEN"
     ),
@@ -160,9 +160,9 @@ async def test_after_an_unblock_the_bot_knows_that_old_messages_may_be_gone(
     await anna.client(functions.contacts.BlockRequest(anna.chat))
     await until(lambda: user.verdict(bot.client.server_time()).access is Access.BLOCKED)
     assert user.record.history_cleared is None  # It is told once they are back.
-    assert "may see nothing written before" not in await boss.ask(f"/whois {anna.id}")
+    assert "may not see older messages" not in await boss.ask(f"/whois {anna.id}")
     await anna.client(functions.contacts.UnblockRequest(anna.chat))
     await until(lambda: user.record.history_cleared is not None)
-    assert "apps clear the chat then, so they may see nothing written before" in await boss.ask(
+    assert "apps clear the chat then, so they may not see older messages" in await boss.ask(
         f"/resolve {anna.id}"
     )

@@ -48,7 +48,7 @@ async def test_each_way_of_becoming_known_is_told_with_its_date(
 
     named = Talk(await person("Named"))
     await named.client(functions.account.UpdateUsernameRequest("named_one"))
-    assert "a look-up of their username" in ways(await boss.ask("/resolve @named_one"))
+    assert "a search by username" in ways(await boss.ask("/resolve @named_one"))
 
     asked = Talk(await person("Asked"))
     await (await club(await person("Olga"), "Chess Club")).asked_by(asked.client)

@@ -155,8 +155,8 @@ lost-difference-refused = ⚠️ Telegram refuses to send me the updates from th
 
 known = { $way } ({ $date })
 known-message = a message
-known-username = a look-up of their username
-known-id = a look-up of their id
+known-username = a search by username
+known-id = a search by id
 known-join-request = a request to join
 known-login = a permission to write
 known-difference = updates that I had missed
