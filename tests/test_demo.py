@@ -1,4 +1,4 @@
-"""The demo as `make demo` runs it: the whole story over the wire, the prompt, and the word when it fails."""
+"""The demo as `make demo` runs it: the story over the wire, the prompt, the messages when it fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEMO = [sys.executable, "-m", "tgbot.cli", "demo"]
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `tgbot demo` printed, without a terminal, in a directory whose settings must not count."""
+    """Return the output of `tgbot demo` without a terminal, in a directory whose settings must be ignored."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "config.toml").write_text("[bot]\nadmins = [1]")
     played = subprocess.run(
@@ -101,7 +101,7 @@ def test_each_question_around_the_crash_is_answered_once(told: str) -> None:
         assert heard == answers
 
 
-def test_a_bot_that_answers_twice_is_found_out(tmp_path: Path) -> None:
+def test_a_bot_that_answers_twice_fails_the_demo(tmp_path: Path) -> None:
     twice = tmp_path / "sums.py"
     once = Path(sums.__file__).read_text()
     line = next(line for line in once.splitlines(keepends=True) if "event.respond" in line)
@@ -116,7 +116,7 @@ def test_without_a_terminal_nothing_is_coloured(told: str) -> None:
 
 
 def told_with(change: str) -> subprocess.CompletedProcess[str]:
-    """The demo in a process in which a line of Python has changed something before."""
+    """Run the demo in a process in which a line of Python has changed something before."""
     return subprocess.run(
         [sys.executable, "-c", f"import sys; from tgbot.cli import main; {change}; main()", "demo"],
         env=ENVIRONMENT,
@@ -129,7 +129,7 @@ def told_with(change: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path) -> None:
-    # Without a fault in it the story cannot fail; here the bot's interpreter is one that ends at once.
+    # The story cannot fail by itself; here the bot's interpreter exits at once.
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho no bot today >&2\nexit 5\n")
     broken.chmod(0o755)
@@ -142,7 +142,7 @@ def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_where_nothing_can_be_printed_it_says_so_and_ends() -> None:
+def test_a_full_output_device_is_reported_and_ends_the_demo() -> None:
     with open("/dev/full", "w") as full:
         played = subprocess.run(
             DEMO,
@@ -161,7 +161,7 @@ def test_where_nothing_can_be_printed_it_says_so_and_ends() -> None:
 
 
 class Terminal:
-    """A terminal with the demo in it."""
+    """A terminal that runs the demo."""
 
     def __init__(self, directory: Path) -> None:
         self.screen = ""
@@ -171,7 +171,7 @@ class Terminal:
         os.close(slave)
 
     def shows(self, words: str) -> None:
-        """Reads until the words are there, and forgets all up to them."""
+        """Wait until the words are on the screen; forget everything up to them."""
         end = time.monotonic() + 60
         while words not in self.screen:
             ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
@@ -195,7 +195,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     opened.close()
 
 
-def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> None:
+def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) -> None:
     terminal.shows("Your turn")
     terminal.type("/stats\n")
     terminal.shows("Users: ")
@@ -225,7 +225,7 @@ def test_on_a_terminal_one_can_type_as_either_of_them(terminal: Terminal) -> Non
 
 
 def bot_of(terminal: Terminal) -> Path:
-    """The /proc directory of the process that is the bot."""
+    """Return the /proc directory of the bot's process."""
     terminal.shows("Your turn")
     children = Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children")
     (bot,) = children.read_text().split()

@@ -1,4 +1,4 @@
-"""A real browser: Debian's chromium without a screen, driven by chromedriver."""
+"""A real browser: Debian's headless chromium, driven by chromedriver."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Browser:
-    """A chromium; every step runs in a thread, for the bot and the sandbox live in this one's loop."""
+    """A chromium. Each step runs in a thread, because the bot and the sandbox run in this thread's loop."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
     async def do(self, step: Callable[[Any], Any]) -> Any:
-        """Does one thing with the driver."""
+        """Run one step with the driver."""
         return await asyncio.to_thread(step, self.driver)
 
     async def until(self, so: Callable[[Any], Any]) -> Any:
-        """Returns what is so once it is; selenium looks again and again, and gives up in the end."""
+        """Wait until a condition is true and return its value; selenium polls it, with a time limit."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         return await self.do(lambda driver: WebDriverWait(driver, 20, poll_frequency=0.1).until(so))
 
     async def find(self, selector: str) -> Any:
-        """Returns the element once it is there."""
+        """Wait for an element and return it."""
         return await self.until(lambda driver: driver.find_element("css selector", selector))
 
     async def click(self, selector: str) -> None:
-        """Presses something once it is there."""
+        """Wait for an element and click it."""
         element = await self.find(selector)
         await asyncio.to_thread(element.click)
 
     async def text(self) -> str:
-        """Returns all that is to be read."""
+        """Return the visible text of the page."""
         return str(await self.do(lambda driver: driver.find_element("css selector", "body").text))
 
     async def complaints(self) -> list[str]:
-        """Returns what the browser complained of: blocked scripts and styles, errors."""
+        """Return the messages in the browser's console: blocked scripts and styles, errors."""
         said = await self.do(lambda driver: driver.get_log("browser"))
         return [entry["message"] for entry in said if entry["level"] == "SEVERE"]
 
 
 @pytest.fixture
 async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """A fresh chromium that has never been anywhere, and asks nobody but the addresses it is sent to."""
+    """Yield a chromium with a new profile that makes no requests of its own."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

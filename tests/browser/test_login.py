@@ -1,4 +1,4 @@
-"""From the click on the button to the greeting, in a real browser."""
+"""The login, from the click on the button to the greeting, in a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget
 
-#: Where pictures of what was seen are put, if anywhere.
+#: The directory for screenshots, None for no screenshots.
 PICTURES = os.environ.get("TGBOT_TEST_PICTURES")
 
 
@@ -52,7 +52,7 @@ async def picture(browser: Browser, name: str) -> None:
 
 
 async def to_confirmation(browser: Browser, site: Config) -> Any:
-    """Presses the button and logs in to Telegram as Anna; returns the site's window."""
+    """Click the button and log in to Telegram as Anna; return the site's window."""
     await browser.do(lambda driver: driver.get(site.login.public))
     ours = await browser.do(lambda driver: driver.current_window_handle)
     frame = await browser.find(".widget iframe")

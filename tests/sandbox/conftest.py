@@ -1,4 +1,4 @@
-"""A sandbox that runs, and plain Telethon clients on it: people and bots."""
+"""A running sandbox, and plain Telethon clients of users and bots."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PlainBot = Callable[[str], Awaitable[Any]]
 
 @cache
 def server_key() -> ServerKey:
-    """One key for all sandboxes of a test run: making one takes longer than most tests."""
+    """Return the one key of all sandboxes in a test run: making a key takes longer than most tests."""
     return ServerKey.generate()
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """A started sandbox whose ids and hashes are the same in every run."""
+    """Yield a running sandbox whose ids and hashes are the same in every run."""
     async with Sandbox(seed=1, key=server_key()) as started:
         yield started
 
 
 def plain_client(sandbox: Sandbox, **options: Any) -> Any:
-    """Returns a plain Telethon client, not connected, that knows the sandbox's address and key."""
+    """Return an unconnected plain Telethon client that knows the sandbox's address and key."""
     rsa.add_key(sandbox.public_key, old=False)
     session = MemorySession()
     session.set_dc(sandbox.dc_id, sandbox.host, sandbox.port)
@@ -42,7 +42,7 @@ def plain_client(sandbox: Sandbox, **options: Any) -> Any:
 
 @pytest.fixture
 async def clients(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
-    """Connects plain clients, and disconnects all of them in the end."""
+    """Yield a function that connects plain clients; disconnect all of them at the end."""
     opened: list[Any] = []
 
     async def connect(**options: Any) -> Any:
@@ -58,7 +58,7 @@ async def clients(sandbox: Sandbox) -> AsyncIterator[Callable[..., Awaitable[Any
 
 @pytest.fixture
 async def person(sandbox: Sandbox, clients: Callable[..., Awaitable[Any]]) -> Person:
-    """`await person("Ann")` is a client that signed up over the wire; a `phone` that exists logs in."""
+    """Return a function: `await person("Ann")` signs up a new user, a known `phone` logs in."""
 
     async def sign_up(
         first_name: str = "Ann", last_name: str = "", *, phone: str = "", **options: Any
@@ -72,7 +72,7 @@ async def person(sandbox: Sandbox, clients: Callable[..., Awaitable[Any]]) -> Pe
         if isinstance(answer, types.auth.AuthorizationSignUpRequired):
             request = functions.auth.SignUpRequest(number, sent.phone_code_hash, first_name, last_name)
             answer = await client(request)
-        await client._on_login(answer.user)  # what Telethon's own sign_in does after these calls
+        await client._on_login(answer.user)  # as Telethon's sign_in does after these calls
         return client
 
     return sign_up
@@ -80,7 +80,7 @@ async def person(sandbox: Sandbox, clients: Callable[..., Awaitable[Any]]) -> Pe
 
 @pytest.fixture
 async def plain_bot(clients: Callable[..., Awaitable[Any]]) -> PlainBot:
-    """`await plain_bot(token)` is a plain Telethon bot client, logged in."""
+    """Return a function: `await plain_bot(token)` logs in a bot on plain Telethon."""
 
     async def log_in(token: str, **options: Any) -> Any:
         client = await clients(**options)

@@ -1,4 +1,4 @@
-"""A user and a bot talk over the wire, both on plain Telethon."""
+"""A dialog between a user and a bot over the wire, both on plain Telethon."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tgbot.sandbox.server import Sandbox
 
 
 class Seen:
-    """Collects what a client's handlers get, and waits for it."""
+    """The events that the handlers of a client get, and a way to wait for them."""
 
     def __init__(self, client: TelegramClient, *builders: Any) -> None:
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
@@ -42,7 +42,7 @@ async def test_a_start_with_a_payload_reaches_the_bot_and_its_answer_the_user(
     await event.reply("Hello **Ann**")
     answer = await at_ann.next()
     assert (answer.raw_text, answer.text) == ("Hello Ann", "Hello **Ann**")
-    assert (await answer.get_reply_message()).raw_text == "/start"  # people do not see the payload
+    assert (await answer.get_reply_message()).raw_text == "/start"  # users do not see the payload
 
 
 async def test_a_pressed_button_waits_for_the_bots_answer(

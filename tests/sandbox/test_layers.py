@@ -1,4 +1,4 @@
-"""The layers: what clients of each layer send is understood, and what they get is in their own schema."""
+"""TL layers: requests of every layer are decoded, and answers are encoded for the client's layer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def updates(*members: TLObject) -> types.Updates:
     return types.Updates(list(members), [ADA], [], NOW, 0)
 
 
-# A reader of its own, so that the encoder is not its own judge. Definitions that all layers share:
+# A separate reader, so that the encoder is not checked by itself. Definitions that all layers share:
 SHARED = """
 updates#74ae4240 updates:Vector<Update> users:Vector<User> chats:Vector<Chat> date:int seq:int = Updates;
 updateNewMessage#1f2b0afd message:Message pts:int pts_count:int = Update;
@@ -73,7 +73,7 @@ inputPeerUser#dde8a54c user_id:long access_hash:long = InputPeer;
 
 
 class ClientReader:
-    """Reads what a client of `layer` would, with that layer's definitions only."""
+    """A reader with the definitions of one layer only, as in a client of that layer."""
 
     def __init__(self, layer: int, data: bytes) -> None:
         text = SHARED + (Path(layers.__file__).with_name("layers") / f"{layer}.tl").read_text("utf-8")
@@ -131,7 +131,7 @@ def read_as_client(layer: int, value: object) -> dict[str, Any]:
     return found
 
 
-# --- to clients
+# --- answers
 
 
 def test_telethons_own_layer_gets_telethons_own_bytes() -> None:
@@ -236,7 +236,7 @@ def test_a_layer_without_a_table_gets_that_of_the_next_older_one() -> None:
     assert layers.encode(ADA, 150) == layers.encode(ADA, 198), "the oldest, if there is none"
 
 
-# --- from clients
+# --- requests
 
 SEND_198 = (
     struct.pack("<II", 0x983F9745, 1 << 1 | 1 << 3)

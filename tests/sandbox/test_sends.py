@@ -59,7 +59,7 @@ async def test_a_later_session_that_repeats_a_send_gets_the_message_of_the_first
     assert (named.id, named.random_id) == (sent.id, 7)
     assert (new.message.message, new.pts, new.pts_count) == ("once", sent.pts, 0)
     assert {user.id for user in answer.users} == {dialog.user.id, dialog.bot.id}
-    # Telethon's own send_message finds the message in it, as after a first send.
+    # Telethon's send_message finds the message in it, as after a first send.
     message = second._get_response_message(request, answer, types.InputPeerUser(dialog.user.id, 0))
     assert (message.id, message.message) == (sent.id, "once")
     assert dialog.texts() == ["hi", "once"]
@@ -96,7 +96,7 @@ async def test_a_send_is_a_duplicate_while_the_first_has_no_answer_yet(
         await two._sender.send(dialog.send())
     assert error.value.code == 500
     await two(dialog.send("another", random_id=8))
-    # A server that starts again has no call under way. Telethon repeats its own by itself.
+    # After a restart no call is under way, and Telethon repeats the call by itself.
     await sandbox.restart()
     async with asyncio.timeout(10):
         answer = await first

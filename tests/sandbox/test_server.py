@@ -1,10 +1,9 @@
-"""The sandbox as a whole, over sockets: plain Telethon clients, and a raw one for what no library does."""
+"""The whole sandbox over sockets, with plain Telethon clients, and a raw client for unusual messages."""
 
 import asyncio
 import logging
 import os
 import struct
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
@@ -31,13 +30,13 @@ Clients = Callable[..., Awaitable[Any]]
 
 
 class RawClient:
-    """A session on the auth key of a Telethon client, with nothing between the test and the messages."""
+    """A session with the auth key of a Telethon client, in which a test writes and reads each message."""
 
     def __init__(self, client: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self.state = MTProtoState(client.session.auth_key, loggers=_NoLoggers())
         self.state.salt = client._sender._state.salt
-        #: The texts of all messages that were pushed.
+        #: The texts of all messages in updates.
         self.texts: list[str] = []
 
     def send(self, body: Any, *, content: bool = True, msg_id: int | None = None) -> int:
@@ -54,7 +53,7 @@ class RawClient:
             return await self.reader.readexactly(length)
 
     async def receive(self) -> list[tuple[int, bytes]]:
-        """(msg_id, body) of each message in the next packet."""
+        """Return (msg_id, body) of each message in the next packet."""
         messages = await self._open()
         for _, body in messages:
             if body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
@@ -80,7 +79,7 @@ class RawClient:
         return messages
 
     async def pts(self, count: int) -> list[int]:
-        """The pts of the next results of sendMessage and updates, as they come."""
+        """Return the pts of the next `count` results of sendMessage and updates, in order."""
         pts: list[int] = []
         while len(pts) < count:
             for _, body in await self.receive():
@@ -91,7 +90,7 @@ class RawClient:
         return pts
 
     async def until(self, kind: Any) -> Any:
-        """The next message of this class."""
+        """Return the next message of this class."""
         while True:
             for _, body in await self.receive():
                 if body[:4] == struct.pack("<I", kind.CONSTRUCTOR_ID):
@@ -122,7 +121,7 @@ async def raw(sandbox: Sandbox, client: Any, session_id: int | None = None) -> A
         yield raw_client
     finally:
         writer.close()
-        # Being cut off is what some of these tests are about.
+        # Some tests make the server close the connection.
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
@@ -135,7 +134,7 @@ def layered(request: Any) -> Any:
 
 
 class Heard:
-    """What a Telethon client hears, one by one."""
+    """The messages that a Telethon client gets, one by one."""
 
     def __init__(self, client: Any) -> None:
         self.texts: asyncio.Queue[str] = asyncio.Queue()
@@ -212,7 +211,7 @@ async def test_every_session_of_an_account_is_told_and_the_calling_one_only_by_i
         client.add_event_handler(note, events.Raw)
     peer = types.InputPeerUser(*await hash_of(first, "quiet_bot"))
     result = await first(functions.messages.SendMessageRequest(peer, "hello", random_id=1))
-    # An answer to a later call of each: whatever was to be pushed has been by then.
+    # After the answer to a later call, all earlier updates have arrived.
     await first.get_me()
     await second.get_me()
     assert told == [("second", result.id)]
@@ -277,8 +276,7 @@ async def test_pts_only_rises_when_two_people_write_to_each_other_at_once(
             for client, me, other in ((first, *ids), (second, *reversed(ids))):
                 peer = types.InputPeerUser(other, sandbox.world.accounts.access_hash(me, other))
                 client.send(functions.messages.SendMessageRequest(peer, str(number), random_id=number + 1))
-            # Both calls are to be read in one turn of the loop.
-            time.sleep(0.02)  # noqa: ASYNC251  # so that nothing is read in between
+            # Nothing is awaited between the two calls, so the server reads both in one turn of the loop.
             for client in (first, second):
                 pts = await client.pts(2)
                 assert pts == sorted(set(pts))
@@ -309,7 +307,7 @@ def test_a_sandbox_can_be_used_by_one_loop_after_another() -> None:
             try:
                 return await heard.next()
             finally:
-                # A change is left behind that no turn of this loop will see.
+                # This change comes after the last turn of this loop.
                 await client.disconnect()
                 sandbox.world.send_as(bob.id, bot.id, "nobody there")
 
@@ -336,8 +334,8 @@ async def test_an_unknown_auth_key_is_told_with_404(sandbox: Sandbox) -> None:
     ("data", "reason"),
     [
         (b"GET / HTTP/1.1\r\n\r\n", "HTTP request"),
-        (b"\xef\x06" + bytes(8) + b"\x04" * 8 + struct.pack("<I", 4) + b"none", "req_pq was due"),
-        (b"\xee" * 4 + b"\xff" * 4, "bytes is none"),
+        (b"\xef\x06" + bytes(8) + b"\x04" * 8 + struct.pack("<I", 4) + b"none", "req_pq was expected"),
+        (b"\xee" * 4 + b"\xff" * 4, "a payload cannot have"),
     ],
 )
 async def test_bad_bytes_close_their_connection_with_a_reason_and_disturb_nobody(
@@ -469,7 +467,7 @@ async def test_an_answer_that_was_lost_is_sent_again_to_a_session_that_comes_bac
 
 
 async def quiet(sandbox: Sandbox, connections: int) -> None:
-    """Until the server has noticed that a client went away."""
+    """Wait until the server has at most this many connections."""
     async with asyncio.timeout(5):
         while sandbox.connections > connections:  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.001)
@@ -566,7 +564,7 @@ def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.7", "::1"])
 async def test_any_loopback_address_will_do(host: str, sandbox: Sandbox) -> None:
     async with Sandbox(host=host, key=sandbox.key) as other:
-        # Without it Telethon puts Telegram's own address in the place of an IPv6 one.
+        # Without it Telethon replaces an IPv6 address by Telegram's own.
         client = plain_client(other, use_ipv6=":" in host)
         await client.connect()
         try:
@@ -588,7 +586,7 @@ async def test_calls_are_counted_by_the_name_of_what_is_called(sandbox: Sandbox,
     sandbox.calls.clear()
     await ann.get_me()
     with pytest.raises(RPCError):
-        # Its `query` is a text, not a call.
+        # Its `query` is a string, not a call.
         await ann(functions.messages.GetInlineBotResultsRequest(SELF, types.InputPeerSelf(), "cats", ""))
     await ann(functions.InvokeWithoutUpdatesRequest(functions.updates.GetStateRequest()))
     assert sandbox.calls == {

@@ -1,4 +1,4 @@
-"""Encrypted sessions, talked to by a client that this file writes out over Telethon's own encryption."""
+"""Encrypted sessions, with a client written in this file on top of Telethon's encryption."""
 
 import gzip
 import os
@@ -44,12 +44,12 @@ class Message(NamedTuple):
 
     @property
     def content(self) -> Any:
-        """The TL object, a result's own where it is a result."""
+        """The TL object; of an rpc_result, the object inside."""
         return BinaryReader(self.body[12:] if self.kind == 0xF35C6D01 else self.body).tgread_object()
 
 
 class Talk:
-    """A client and the session that it talks to, with one clock."""
+    """A client and its session on the server, with one clock."""
 
     def __init__(self) -> None:
         self.key = AuthKey(KEY, SALT, NOW)
@@ -87,7 +87,7 @@ class Talk:
         return Message(msg_id or self.next_id(), self.content * 2 if seq_no is None else seq_no, body)
 
     def received(self) -> list[Message]:
-        """What the server sends now, containers opened."""
+        """Return the messages that the server sends now, those in containers included."""
         messages: list[Message] = []
         for payload in self.session.flush(self.now):
             self.packets += 1
@@ -113,13 +113,13 @@ class Talk:
         return messages
 
     def begun(self) -> "Talk":
-        """Past the first message, with nothing left to send."""
+        """Exchange the first message, so that the server has nothing left to send."""
         self.send(types.MsgsAck([]), content=False)
         self.received()
         return self
 
     def bad(self) -> tuple[int, int]:
-        """(message, code) of the one bad_msg_notification that the server sends."""
+        """Return (msg_id, error code) of the one bad_msg_notification that the server sends."""
         [message] = [m for m in self.received() if m.kind != 0x62D6B459]
         assert isinstance(message.content, types.BadMsgNotification)
         return message.content.bad_msg_id, message.content.error_code
@@ -508,7 +508,7 @@ def test_a_length_that_cannot_be_ends_the_connection(length: int) -> None:
         Talk().session.receive(plain, NOW)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_message_makes_a_session_fail_otherwise_than_by_its_own_error(data: st.DataObject) -> None:
     talk = Talk()
@@ -542,5 +542,5 @@ def test_msg_ids_carry_the_clock_also_after_it_is_set_back() -> None:
     assert [msg_id >> 32 for msg_id in ids] == [
         int(NOW + seconds) for seconds in (0, 0, 60, 60, 20, 20, 20, 20)
     ]
-    # Within one second the ids go on ascending.
+    # Within one second the ids keep increasing.
     assert ids[4:] == sorted(set(ids[4:]))

@@ -1,4 +1,4 @@
-"""Lines typed or piped in, as a running event loop gets them."""
+"""Lines from standard input, typed or piped, in a running event loop."""
 
 from __future__ import annotations
 

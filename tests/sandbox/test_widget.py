@@ -1,4 +1,4 @@
-"""The sandbox's part of the Login Widget, as a browser without a screen meets it."""
+"""The sandbox's side of the Login Widget, over HTTP without a real browser."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ async def widget(world: World, bot: Registered) -> AsyncIterator[Widget]:
 
 @pytest.fixture
 async def browser(widget: Widget) -> AsyncIterator[aiohttp.ClientSession]:
-    # Cookies of an IP address are dropped by aiohttp unless asked otherwise.
+    # By default aiohttp drops cookies of IP addresses.
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(widget.url, cookie_jar=jar) as browser:
         yield browser
 
 
 async def dialog(browser: aiohttp.ClientSession, bot: Registered, **form: str) -> str:
-    """The window's next page, after it was opened or something in it was pressed."""
+    """Return the next page of the login window, after opening it or pressing a button in it."""
     asked = DIALOG | {"bot_id": str(bot.id)}
     method = "POST" if form else "GET"
     async with browser.request(method, "/auth", params=asked, data=form or None) as answer:
@@ -61,7 +61,7 @@ async def dialog(browser: aiohttp.ClientSession, bot: Registered, **form: str) -
 
 
 def given(page: str) -> Any:
-    """What the window hands to the frame."""
+    """Return the data that the window sends to the frame."""
     found = re.search(r"var user = (.*);", page)
     assert found is not None, page
     return json.loads(found[1])
@@ -108,9 +108,9 @@ async def test_a_phone_number_logs_in_and_nobody_else_does(
 ) -> None:
     assert anna.phone
     for nobody in ("+7 900 000", "the_bot", "", "<b>"):
-        assert "Nobody here is" in await dialog(browser, bot, who=nobody)
+        assert "There is no user" in await dialog(browser, bot, who=nobody)
     assert "for your name" in await dialog(browser, bot, who=f"+{anna.phone}")
-    assert "for your name" in await dialog(browser, bot)  # and stays logged in
+    assert "for your name" in await dialog(browser, bot)  # and the user stays logged in
     assert "Phone number" in await dialog(browser, bot, answer="leave")
 
 

@@ -1,10 +1,9 @@
-"""The world by itself: logs, what is injected, what a viewer is shown, what survives."""
+"""The world without a server: logs, injected updates, views, copies."""
 
 from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,11 +12,12 @@ from hypothesis import strategies as st
 from telethon.extensions import BinaryReader
 from telethon.tl import types
 
+from tgbot.sandbox import logs
 from tgbot.sandbox.accounts import Account
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.entities import found, trimmed, units
 from tgbot.sandbox.files import Files
-from tgbot.sandbox.logs import Log
+from tgbot.sandbox.logs import Entry, Log
 from tgbot.sandbox.rpc import Later, RpcError
 from tgbot.sandbox.world import World
 
@@ -98,17 +98,22 @@ def test_a_log_has_no_gaps_and_slices_of_any_size_make_up_all_of_it(
         assert slices == entries
 
 
-def test_the_newest_entries_of_a_long_log_are_found_without_a_scan(ann: Account) -> None:
+def test_the_newest_entries_of_a_long_log_are_found_without_a_scan(
+    ann: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = Log()
-    for _ in range(300_000):
+    for _ in range(10_000):
         log.add(types.UpdateDeleteMessages([], 0, 0))
-    took = []
-    for _ in range(20):
-        before = time.perf_counter()
-        assert len(log.above(log.pts - 3, 1, 100)) == 3
-        assert len(log.above(5, 1, 2)) == 2
-        took.append(time.perf_counter() - before)
-    assert min(took) < 0.001  # a scan takes ten times as long
+    seen: list[Entry] = []
+
+    def pts_of(entry: Entry) -> int:
+        seen.append(entry)
+        return entry.pts or 0
+
+    monkeypatch.setattr(logs, "_pts", pts_of)
+    assert len(log.above(log.pts - 3, 1, 100)) == 3
+    assert len(log.above(5, 1, 2)) == 2
+    assert 0 < len(seen) < 40
 
 
 def test_subscribers_are_told_of_each_account_until_they_end_it(
@@ -126,7 +131,7 @@ def test_subscribers_are_told_of_each_account_until_they_end_it(
     assert len(told) == 2
 
 
-# -- what is injected
+# -- injected updates
 
 MEDIA = [
     types.MessageMediaUnsupported(),
@@ -178,7 +183,7 @@ def test_everybody_named_comes_along(world: World, ann: Account, bot: Account) -
     assert [chat.title for chat in rendered.chats] == ["News"]
 
 
-# -- what a viewer is shown
+# -- views
 
 
 def test_a_min_user_has_a_hash_that_opens_nothing(world: World, ann: Account, bot: Account) -> None:
@@ -220,7 +225,7 @@ def test_a_new_name_is_told_to_those_who_talk_with_its_owner(
         (ann.id, "ann_new"),
         (bot.id, "ann_new"),
     ]
-    world.tells_names = False
+    world.announces_names = False
     world.set_name(ann.id, "Anna")
     assert [account for account, _ in passed[2:]] == [ann.id]
 
@@ -241,7 +246,7 @@ def test_a_username_belongs_to_one(world: World, ann: Account) -> None:
     assert world.new_bot("ann_lee").username == "ann_lee"
 
 
-# -- what survives
+# -- copies
 
 
 def test_a_pickled_world_goes_on_where_it_stopped(world: World, ann: Account, bot: Account) -> None:
@@ -320,6 +325,7 @@ def test_commands_are_not_found_inside_code_nor_between_people() -> None:
     assert found("/start", [], commands=False) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(-5, 70), st.integers(-5, 70))
 def test_entities_stay_within_the_text(text: str, offset: int, length: int) -> None:
     stripped, kept = trimmed(text, [types.MessageEntityBold(offset, length)])
@@ -327,21 +333,16 @@ def test_entities_stay_within_the_text(text: str, offset: int, length: int) -> N
         assert 0 <= entity.offset < entity.offset + entity.length <= units(stripped)
 
 
-@pytest.mark.parametrize(
-    "text", ["a." * 2048, "-" * 4096, "@a" * 2048, "/" * 4096, "😀@" * 1300, "http://" * 585]
-)
-def test_no_text_takes_long_to_search(text: str, best_of: Callable[[Callable[[], object]], float]) -> None:
-    assert best_of(lambda: found(text, [], commands=True)) < 0.05
+@pytest.mark.parametrize("part", ["a.", "-", "@a", "/", "😀@", "http://"])
+def test_the_time_of_a_search_grows_no_faster_than_the_text(part: str) -> None:
+    def cost(times: int) -> float:
+        """Return the least CPU time of five searches."""
+        text, costs = part * times, []
+        for _ in range(5):
+            before = time.process_time()
+            found(text, [], commands=True)
+            costs.append(time.process_time() - before)
+        return min(costs)
 
-
-@pytest.fixture
-def best_of() -> Callable[[Callable[[], object]], float]:
-    def measure(call: Callable[[], object]) -> float:
-        took = []
-        for _ in range(3):
-            before = time.perf_counter()
-            call()
-            took.append(time.perf_counter() - before)
-        return min(took)
-
-    return measure
+    # A search in quadratic time costs 256 times as much in a text of 16 times the length.
+    assert cost(32_000) < 64 * cost(2_000)

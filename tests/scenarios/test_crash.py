@@ -79,7 +79,7 @@ async def test_a_block_an_unblock_and_a_join_request_of_a_downtime_are_known_fro
         world.block(blocks.id, site.bot.id)
         world.block(returns.id, site.bot.id, blocked=False)
         with pytest.raises(RpcError, match="INVITE_REQUEST_SENT"):
-            world.groups.come(asks, group, invite)
+            world.groups.follow(asks, group, invite)
         site.sandbox.calls.clear()
         site.sandbox.faults.withhold(site.bot.id)  # what is pushed would tell it, too
         await (await site.spawn()).up()

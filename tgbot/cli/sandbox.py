@@ -87,7 +87,7 @@ def _key(directory: Path) -> ServerKey:
 
 
 def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None:
-    """Prints what a client has to know, at once."""
+    """Print what a client has to know, at once."""
     new_bots = [server.new_bot() for _ in range(bots)]
     phones = [server.new_phone() for _ in range(PHONES)]
     if json:
@@ -127,7 +127,7 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
 
 
 async def _obey(server: Sandbox) -> None:
-    """Carries out the faults that are typed, until SIGTERM or SIGINT; the end of input ends nothing."""
+    """Carry out the faults that are typed, until SIGTERM or SIGINT; the end of input ends nothing."""
     from tgbot.sandbox.stdin import typed_lines
 
     # A background job that reads its terminal would be stopped; like this it only reads nothing.

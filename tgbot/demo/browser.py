@@ -31,7 +31,7 @@ class Browser:
         return Page(url, await self._load(url))
 
     async def log_in(self, page: Page, phone: str) -> Page:
-        """Presses the page's button, enters a phone number in Telegram's window, and accepts all of it.
+        """Press the page's button, enters a phone number in Telegram's window, and accepts all of it.
 
         Returns the page that the site then shows.
         """

@@ -35,7 +35,7 @@ class Person:
         client.add_event_handler(self._reread, events.MessageEdited(incoming=True))
 
     async def sign_up(self, phone: str, code: str, username: str) -> None:
-        """Makes the account as an app does: phone number, code, name; then takes a username."""
+        """Make the account as an app does: phone number, code, name; then takes a username."""
         sent = await self.client(
             functions.auth.SendCodeRequest(phone, API_ID, API_HASH, types.CodeSettings())
         )
@@ -46,22 +46,22 @@ class Person:
         await self.rename(username)
 
     async def rename(self, username: str) -> None:
-        """Takes another username."""
+        """Take another username."""
         await self.client(functions.account.UpdateUsernameRequest(username))
 
     async def start(self, payload: str) -> None:
-        """Presses Start in a chat that a link with a payload opened."""
+        """Press Start in a chat that a link with a payload opened."""
         self._stage.says(self.name, "bot", f"/start {payload}")
         bot = await self._peer()
         await self.client(functions.messages.StartBotRequest(bot, bot, payload))
 
     async def say(self, words: str) -> None:
-        """Writes to the bot."""
+        """Write to the bot."""
         self._stage.says(self.name, "bot", words)
         await self.client.send_message(self._bot, words, parse_mode=None)
 
     async def press(self, label: str) -> str:
-        """Presses a button of the latest menu, and returns the notice that the app shows then.
+        """Press a button of the latest menu, and return the notice that the app shows then.
 
         Raises LookupError if there is no such button; its text says which there are.
         """
@@ -78,15 +78,15 @@ class Person:
         return notice
 
     async def block(self) -> None:
-        """Stops the bot."""
+        """Stop the bot."""
         await self.client(functions.contacts.BlockRequest(await self._peer()))
 
     async def unblock(self) -> None:
-        """Lifts the block."""
+        """Lift the block."""
         await self.client(functions.contacts.UnblockRequest(await self._peer()))
 
     async def opens_group(self, title: str) -> str:
-        """Makes a group that one asks to join, with the bot as admin; returns the end of its link."""
+        """Make a group that one asks to join, with the bot as admin; return the end of its link."""
         made = await self.client(functions.channels.CreateChannelRequest(title, "", megagroup=True))
         group = await self.client.get_input_entity(made.chats[0])
         rights = types.ChatAdminRights(invite_users=True)
@@ -95,7 +95,7 @@ class Person:
         return str(invite.link).rpartition("+")[2]
 
     async def asks_to_join(self, invite: str) -> None:
-        """Follows a group's link, and asks to be let in."""
+        """Follow a group's link, and asks to be let in."""
         try:
             await self.client(functions.messages.ImportChatInviteRequest(invite))
         except InviteRequestSentError:
@@ -103,7 +103,7 @@ class Person:
         raise StoryError(f"{self.name} should have had to ask to join")
 
     async def hears(self, words: str) -> str:
-        """Waits for the bot's next message and makes sure that it has these words."""
+        """Wait for the bot's next message and make sure that it has these words."""
         try:
             heard = await asyncio.wait_for(self._inbox.get(), LIMIT)
         except TimeoutError:

@@ -44,7 +44,7 @@ class Company:
 
 
 async def play(*, prompt: bool) -> int:
-    """Plays the story, then lets somebody type if `prompt`; 0 if all of it happened, 1 if not."""
+    """Play the story, then lets somebody type if `prompt`; 0 if all of it happened, 1 if not."""
     stage = Stage()
     task = asyncio.current_task()
     assert task is not None

@@ -33,7 +33,7 @@ class BotProcess:
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
-        """Returns once the bot takes updates; after `kill` it may be started again."""
+        """Return once the bot takes updates; after `kill` it may be started again."""
         self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -56,7 +56,7 @@ class BotProcess:
         raise StoryError(f"the bot did not come up within {LIMIT:.0f} s")
 
     async def kill(self) -> None:
-        """Ends it in the middle of whatever it does, as `kill -9` and a power cut do."""
+        """End it in the middle of whatever it does, as `kill -9` and a power cut do."""
         assert self._process is not None
         assert self._reading is not None
         self._process.kill()
@@ -64,7 +64,7 @@ class BotProcess:
         await self._reading
 
     async def stop(self) -> int:
-        """Stops it as a system does, if it runs, and returns its exit status."""
+        """Stop it as a system does, if it runs, and return its exit status."""
         if self._process is None or self._reading is None:
             return 0
         with contextlib.suppress(ProcessLookupError):

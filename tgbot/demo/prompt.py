@@ -10,7 +10,7 @@ from tgbot.sandbox.stdin import typed_lines
 
 
 async def chat(stage: Stage, people: dict[str, Person]) -> None:
-    """Sends what is typed as one of the people, by their names in lower case, until the end of input."""
+    """Send what is typed as one of the people, by their names in lower case, until the end of input."""
     names = " ".join(f"!{name}" for name in people)
     stage.scene("Your turn: what you type goes to the bot, as Anna.")
     stage.tells(f"{names} change who you are, !press English presses a button, !block and !unblock")

@@ -22,7 +22,7 @@ class StoryError(Exception):
 
 
 class Stage:
-    """Prints lines as they come, with colours where there is a terminal."""
+    """Print lines as they come, with colours where there is a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)

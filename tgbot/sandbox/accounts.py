@@ -1,4 +1,4 @@
-"""Who has an account in the pretended Telegram, how they log in, and how others refer to them."""
+"""Accounts of users and bots: ids, usernames, phone numbers, tokens and access hashes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN: Final = re.compile(r"([1-9][0-9]{0,18}):([A-Za-z0-9_-]{35})")
 PHONE: Final = re.compile(r"99966([1-3])[0-9]{4}")
 _USERNAME: Final = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")
 _TOKEN_LETTERS: Final = string.ascii_letters + string.digits + "_-"
-#: Ids above 2^32, so that a client that keeps them in 32 bits is caught.
+#: Ids are above 2^32, so that a client that stores them in 32 bits fails.
 _FIRST_USER: Final = 5_000_000_000
 _FIRST_BOT: Final = 7_000_000_000
 
@@ -29,7 +29,7 @@ def is_username(text: str, *, shortest: int = 5) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """What BotFather would say of a new bot. The token is not in its repr."""
+    """A new bot as BotFather reports it. The token is not in its repr."""
 
     token: str = field(repr=False)
     id: int
@@ -38,7 +38,7 @@ class Bot:
 
 @dataclass(slots=True)
 class BotProfile:
-    """What a bot says of itself: command lists by (scope, language), texts by language."""
+    """The profile and settings of a bot: command lists by (scope, language), texts by language."""
 
     commands: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class BotProfile:
     descriptions: dict[str, str] = field(default_factory=dict)
     menus: dict[int, Any] = field(default_factory=dict)
     version: int = 1
-    #: False: in groups it sees only what is addressed to it.
+    #: False: privacy mode, in groups the bot gets only what is addressed to it.
     sees_all: bool = False
-    #: False: it cannot be added to groups.
+    #: False: the bot cannot be added to groups.
     joins_groups: bool = True
-    #: True: other bots may write to it, and it to them if they allow it, too.
+    #: True: bot-to-bot mode. Two bots may write to each other if both have it.
     talks_to_bots: bool = False
 
 
@@ -61,7 +61,7 @@ class Account:
     id: int
     first_name: str = field(repr=False)
     last_name: str = field(default="", repr=False)
-    #: The first one is the editable one.
+    #: Only the first username can be edited.
     usernames: list[str] = field(default_factory=list)
     phone: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
@@ -75,12 +75,12 @@ class Account:
     hides_forwards: bool = False
     #: Only premium users and contacts may write first.
     only_premium: bool = False
-    #: Strangers pay this many stars a message.
+    #: Stars that a stranger pays for each message.
     paid_stars: int = 0
     generation: int = 0
     blocked: set[int] = field(default_factory=set, repr=False)
     contacts: set[int] = field(default_factory=set, repr=False)
-    #: Of a bot: users who opened the dialog, and others it may write to until a time.
+    #: Of a bot: users who started the dialog, and other users with the time until it may write to them.
     started: set[int] = field(default_factory=set, repr=False)
     allowed: dict[int, float] = field(default_factory=dict, repr=False)
     box: Box = field(default_factory=Box, repr=False)
@@ -97,11 +97,11 @@ class Account:
 
     @property
     def name(self) -> str:
-        """First and last name as one."""
+        """The full name."""
         return f"{self.first_name} {self.last_name}".strip()
 
     def check(self) -> None:
-        """Raises the 401 of an account that is gone."""
+        """Raise 401 USER_DEACTIVATED or USER_DEACTIVATED_BAN if the account is deleted."""
         if self.banned:
             raise RpcError(401, "USER_DEACTIVATED_BAN")
         if self.deleted:
@@ -109,7 +109,7 @@ class Account:
 
 
 class Accounts:
-    """All accounts by id, username, token and phone; access hashes are one per viewing account."""
+    """All accounts by id, username, token and phone; access hashes differ for each viewing account."""
 
     def __init__(self, random: Random, dc_id: int) -> None:
         self._random = random
@@ -136,7 +136,7 @@ class Accounts:
     # -- access hashes
 
     def access_hash(self, viewer: int, target: int, *, kind: bytes = b"user") -> int:
-        """Returns the hash under which `viewer` knows `target`; never 0, different for every pair."""
+        """Return the hash under which `viewer` knows `target`; never 0, different for every pair."""
         message = b"%b %d %d" % (kind, viewer, target)
         digest = hashlib.blake2b(message, digest_size=8, key=self._secret).digest()
         return int.from_bytes(digest, "little", signed=True) or 1
@@ -144,7 +144,7 @@ class Accounts:
     # -- users
 
     def new_phone(self) -> str:
-        """Returns a test number of this DC that nobody has."""
+        """Return an unused test phone number of this DC."""
         while True:
             phone = f"99966{self._dc_id}{self._phones:04}"
             self._phones += 1
@@ -153,11 +153,11 @@ class Accounts:
 
     @property
     def code(self) -> str:
-        """The login code of every test number."""
+        """The login code of every test phone number."""
         return str(self._dc_id) * 5
 
     def phone(self, number: str) -> str:
-        """Returns the digits of a test number of this DC; raises PHONE_NUMBER_INVALID for any other."""
+        """Return the digits of a test phone number of this DC; raise PHONE_NUMBER_INVALID for any other."""
         digits = re.sub(r"[\s+()-]", "", number)
         match = PHONE.fullmatch(digits)
         if not match or int(match[1]) != self._dc_id:
@@ -168,7 +168,7 @@ class Accounts:
         return self._by_phone.get(phone)
 
     def new_user(self, first_name: str, last_name: str = "", *, phone: str | None = None) -> Account:
-        """Adds a user."""
+        """Add a user."""
         self._last_user += self._random.randrange(1, 1000)
         while self._last_user in self._by_id:
             self._last_user += 1
@@ -179,7 +179,7 @@ class Accounts:
         return user
 
     def drop(self, account: Account) -> None:
-        """Frees the names, phone and token of an account that is gone; its id stays."""
+        """Free the usernames and the phone number of a deleted account; its id is not used again."""
         self.rename(account, [])
         if account.phone is not None:
             self._by_phone.pop(account.phone, None)
@@ -188,7 +188,7 @@ class Accounts:
     # -- bots
 
     def new_bot(self, username: str | None = None, name: str | None = None) -> Bot:
-        """Adds a bot with a fresh id and token."""
+        """Add a bot with a fresh id and token."""
         self._last_bot += self._random.randrange(1, 1000)
         while self._last_bot in self._by_id:
             self._last_bot += 1
@@ -197,7 +197,7 @@ class Accounts:
         return Bot(token, account.id, account.usernames[0])
 
     def by_token(self, token: str) -> Account:
-        """Returns the bot of a token; a well-formed token that nobody has seen makes a new bot."""
+        """Return the bot of a token; add a new bot if the token is well-formed and its id is unknown."""
         match = TOKEN.fullmatch(token)
         if not match:
             raise RpcError(400, "ACCESS_TOKEN_INVALID")
@@ -211,7 +211,7 @@ class Accounts:
         return account
 
     def new_token(self, account: Account) -> str:
-        """Revokes the bot's token, ends its logins and returns the next token."""
+        """Revoke the bot's token, end its logins and return the new token."""
         if account.token is not None:
             self._revoked.add(account.token)
         account.token = self._new_token(account.id)
@@ -236,7 +236,7 @@ class Accounts:
     # -- usernames
 
     def resolve(self, username: str) -> int:
-        """Returns the user id, or the marked id of the channel, that has this username."""
+        """Return the user id, or the marked id of the channel, with this username."""
         if not is_username(username, shortest=1):
             raise RpcError(400, "USERNAME_INVALID")
         found = self._by_username.get(username.lower())
@@ -248,17 +248,17 @@ class Accounts:
         return self._by_username.get(username.lower())
 
     def take(self, username: str, marked: int) -> None:
-        """Gives a username that is free to a user or to the marked id of a channel."""
+        """Assign a free username to a user id or to the marked id of a channel."""
         if self._by_username.get(username.lower(), marked) != marked:
             raise ValueError(f"the username {username} is taken")
         self._by_username[username.lower()] = marked
 
     def free(self, username: str) -> None:
-        """Takes a username away from whoever has it."""
+        """Release a username."""
         self._by_username.pop(username.lower(), None)
 
     def rename(self, account: Account, usernames: list[str]) -> None:
-        """Replaces all usernames of an account; each must be free or its own."""
+        """Replace all usernames of an account; each new one must be free or already its own."""
         for username in usernames:
             if self._by_username.get(username.lower(), account.id) != account.id:
                 raise ValueError(f"the username {username} is taken")

@@ -12,11 +12,11 @@ _SALT_SECONDS = 1800
 
 
 class SessionError(Exception):
-    """What came cannot be answered in MTProto; the connection is to be closed."""
+    """A packet that MTProto has no answer for; the connection must be closed."""
 
 
 class AuthKey:
-    """A key that client and server share, and the salts that go with it."""
+    """A key that client and server share, and its salts."""
 
     __slots__ = (
         "_first_salt",
@@ -32,7 +32,7 @@ class AuthKey:
 
     def __init__(self, key: bytes, first_salt: int, since: float) -> None:
         self.key = key
-        #: The id of the key as the first eight bytes of a payload name it.
+        #: The auth key id: the first eight bytes of each payload.
         self.name = sha1(key).digest()[12:]
         self._to_server = key[0:36], key[40:76], key[88:120]
         self._to_client = key[8:44], key[48:84], key[96:128]
@@ -45,7 +45,7 @@ class AuthKey:
         return f"<AuthKey {self.name.hex()}>"
 
     def decrypt(self, payload: bytes) -> bytes:
-        """The plain text of a client's payload; `SessionError` if it is not one under this key."""
+        """Return the plain text of a client's payload; raise `SessionError` if this key cannot decrypt it."""
         length = len(payload) - 24
         if length < 48 or length % 16:
             raise SessionError(f"an encrypted message cannot have {length} bytes")
@@ -57,26 +57,26 @@ class AuthKey:
         return plain
 
     def encrypt(self, plain: bytes, padding: bytes) -> bytes:
-        """The payload for a client; plain text and padding together fill blocks of 16 bytes."""
+        """Return the payload for a client; the length of plain text and padding must be a multiple of 16."""
         plain += padding
         one, two, check = self._to_client
         msg_key = sha256(check + plain).digest()[8:24]
         return self.name + msg_key + bytes(cryptg.encrypt_ige(plain, *_aes(one, two, msg_key)))
 
     def salt(self, now: float) -> int:
-        """The salt to use at this time."""
+        """Return the salt that is valid at this time."""
         self._turn(now)
         return self._salts[0]
 
     def takes(self, salt: int, now: float) -> bool:
-        """Whether a client may use this salt at this time."""
+        """Return whether a client may use this salt at this time."""
         self._turn(now)
         return salt in self._salts or (
             salt == self._first_salt and self._since <= now < self._since + 2 * _SALT_SECONDS
         )
 
     def future_salts(self, now: float, count: int) -> list[tuple[int, int, int]]:
-        """(valid since, valid until, salt) of this half hour and the next ones."""
+        """Return (valid since, valid until, salt) for the current half hour and the following ones."""
         slot = int(now) // _SALT_SECONDS
         return [
             (s * _SALT_SECONDS, (s + 2) * _SALT_SECONDS, self._at(s))
@@ -90,7 +90,7 @@ class AuthKey:
             self._salts = (self._at(slot), self._at(slot - 1))
 
     def _at(self, slot: int) -> int:
-        # Made of the key, so that nothing has to be kept for a restart.
+        # Derived from the key, so that nothing has to be stored for a restart.
         digest = sha256(b"salt" + self.key + struct.pack("<q", slot)).digest()
         return int.from_bytes(digest[:8], "little", signed=True)
 

@@ -1,4 +1,4 @@
-"""Messages of channels and supergroups: one copy for all, with ids and pts of the channel's own."""
+"""Messages of channels and supergroups: one copy for all members, with the channel's own ids and pts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .chats import Chat
 from .dialogs import Copy, Post
 from .feeds import Feeds
 from .logs import Entry
-from .privacy import hears
+from .privacy import reaches
 
 
 def channel_update(entry: Entry, viewer: int) -> Any:
-    """Builds the TL update of an entry of a channel's log, for one viewer."""
+    """Build the TL update of an entry in a channel's log, as one member sees it."""
     copy = entry.content
     if not isinstance(copy, Copy):
         return copy
@@ -25,7 +25,7 @@ def channel_update(entry: Entry, viewer: int) -> Any:
 
 
 class ChannelPosts:
-    """Posts, edits and deletions in channels; the members who are connected are handed each at once."""
+    """Posts, edits and deletions in channels; each goes to the connected members at once."""
 
     def __init__(self, accounts: Accounts, feeds: Feeds, date: Callable[[], int]) -> None:
         self._accounts = accounts
@@ -33,7 +33,7 @@ class ChannelPosts:
         self._date = date
 
     def add(self, sender: Account, chat: Chat, post: Post, reply_to: int | None) -> Copy:
-        """Adds a post to the channel's messages."""
+        """Add a post to the messages of a channel."""
         if not chat.megagroup:
             post.extras = {"post": True, "from_id": None} | (post.extras or {})
         copy = Copy(chat.marked, chat.marked, post, out=False, reply_to=reply_to)
@@ -42,13 +42,13 @@ class ChannelPosts:
         return copy
 
     def edited(self, chat: Chat, copy: Copy) -> Entry:
-        """Logs that the post of a copy was changed."""
+        """Log an edit of the post."""
         entry = chat.log.add_edit(copy)
         self._hand(chat, entry, self._accounts[copy.post.sender])
         return entry
 
     def delete(self, chat: Chat, copies: Iterable[Copy], by: Account) -> int:
-        """Deletes messages for everybody; returns how many there were."""
+        """Delete messages for all members; return the number of messages deleted."""
         ids = []
         for copy in copies:
             if not copy.deleted:
@@ -61,16 +61,16 @@ class ChannelPosts:
         return len(ids)
 
     def seen(self, chat: Chat, viewer: Account, entries: Iterable[Entry]) -> list[Entry]:
-        """Returns those entries that this member is told of."""
+        """Return the entries that this member may see."""
         return [
             entry
             for entry in entries
-            if not isinstance(entry.content, Copy) or hears(chat, viewer, entry.content, self._accounts)
+            if not isinstance(entry.content, Copy) or reaches(chat, viewer, entry.content, self._accounts)
         ]
 
     def _hand(self, chat: Chat, entry: Entry, sender: Account) -> None:
         chat.changed_at = self._date()
         for member in chat.members:
-            # The sender's own session has it in the answer to the call.
+            # The sender's session gets it in the answer to the call.
             if member != sender.id and self.seen(chat, self._accounts[member], [entry]):
                 self._feeds.hand(member, channel_update(entry, member))

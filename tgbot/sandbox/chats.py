@@ -24,7 +24,7 @@ class Invite:
 
 @dataclass(slots=True)
 class JoinRequest:
-    """One user's open request to join, by an invite link."""
+    """A user's open request to join, made with an invite link."""
 
     user: int
     date: int
@@ -34,7 +34,7 @@ class JoinRequest:
 
 @dataclass(slots=True, eq=False)
 class Chat:
-    """A basic group, or a channel (`channel`) that may be a supergroup (`megagroup`)."""
+    """A basic group, a channel (`channel`), or a supergroup (`channel` and `megagroup`)."""
 
     id: int
     title: str = field(repr=False)
@@ -44,26 +44,26 @@ class Chat:
     megagroup: bool = False
     usernames: list[str] = field(default_factory=list)
     about: str = field(default="", repr=False)
-    #: Member → when they joined.
+    #: Member → the date on which they joined.
     members: dict[int, int] = field(default_factory=dict)
-    #: Admin → ChatAdminRights; the creator is not in it.
+    #: Admin → ChatAdminRights; without the creator.
     admins: dict[int, Any] = field(default_factory=dict)
     invites: dict[str, Invite] = field(default_factory=dict)
     requests: dict[int, JoinRequest] = field(default_factory=dict)
     version: int = 1
-    #: A channel's own messages and updates; a basic group's are in its members' boxes and logs.
+    #: Messages and updates of a channel; those of a basic group are in the boxes and logs of its members.
     box: Box = field(default_factory=Box, repr=False)
     log: Log = field(default_factory=Log, repr=False)
-    #: When a channel's log last grew.
+    #: The date of the last entry in a channel's log.
     changed_at: int = 0
 
     @property
     def marked(self) -> int:
-        """The marked id: minus id for a group, minus (10^12 + id) for a channel."""
+        """The marked id: -id for a group, -(10^12 + id) for a channel."""
         return -CHANNEL_BASE - self.id if self.channel else -self.id
 
     def may_post(self, account: int) -> bool:
-        """Says whether this account may write here: members, in a broadcast channel its admins."""
+        """Return whether this account may write here: any member, in a broadcast channel only admins."""
         if account not in self.members:
             return False
         if not self.channel or self.megagroup or account == self.creator:
@@ -71,11 +71,11 @@ class Chat:
         return bool(getattr(self.admins.get(account), "post_messages", False))
 
     def may_delete(self, account: int) -> bool:
-        """Says whether this account may delete what others wrote."""
+        """Return whether this account may delete messages of others."""
         return account == self.creator or bool(getattr(self.admins.get(account), "delete_messages", False))
 
     def may_invite(self, account: int) -> bool:
-        """Says whether this account may add users and manages requests to join."""
+        """Return whether this account may add users and answer requests to join."""
         if account == self.creator:
             return True
         rights = self.admins.get(account)

@@ -1,4 +1,4 @@
-"""One client's TCP connection: bytes to payloads, the key exchange, and back."""
+"""A client's TCP connection: from bytes to payloads and back, and the key exchange."""
 
 import asyncio
 import logging
@@ -12,36 +12,36 @@ from .exchange import Exchange, ExchangeError, Stage
 from .transport import Framer, TransportError
 
 _UNKNOWN_KEY = struct.pack("<i", -404)
-#: Bytes that may wait for a slow client before it is sent no more updates.
+#: Unsent bytes above which a slow client gets no more updates.
 _HIGH_WATER = 1 << 20
 
 _log = logging.getLogger(__name__)
 
 
 class Host(Protocol):
-    """What a connection needs of the server."""
+    """The part of the server that a connection uses."""
 
     def opened(self, connection: "Connection") -> bool:
-        """Whether this connection is taken at all."""
+        """Register a new connection; return False to refuse it."""
 
     def closed(self, connection: "Connection") -> None:
-        """The connection is gone."""
+        """Forget a connection that was closed."""
 
     def exchange(self) -> Exchange:
-        """A new key exchange."""
+        """Return a new key exchange."""
 
     def exchanged(self, exchange: Exchange) -> None:
-        """An exchange is done and has a key."""
+        """Store the auth key of a finished exchange."""
 
     def writable(self, link: Link) -> None:
-        """A slow client of this session can be sent updates again."""
+        """Resume the updates of a session whose client was too slow."""
 
     def packet(self, connection: "Connection", payload: bytes) -> bool:
-        """Takes an encrypted payload; False if nobody here knows its key."""
+        """Process an encrypted payload; return False if its auth key is unknown."""
 
 
 class Connection(asyncio.Protocol):
-    """Whatever a client sends ends its own connection at worst, with a logged reason."""
+    """One connection. Bad input closes it, with a logged reason, and affects no other connection."""
 
     def __init__(self, host: Host, random: Callable[[int], bytes]) -> None:
         self._host = host
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
         self.writable = True
-        #: The sessions that talk over this connection.
+        #: The sessions that use this connection.
         self.links: dict[Link, None] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -83,13 +83,13 @@ class Connection(asyncio.Protocol):
         except (TransportError, ExchangeError, SessionError) as error:
             self.cut(str(error))
         except Exception:
-            # The last one to know about a client: a defect here must not reach the other connections.
-            _log.exception("a client's bytes were not understood")
-            self.cut("of an error of the sandbox")
+            # This is the outermost loop for one client: a defect must not affect the other connections.
+            _log.exception("processing the bytes of a client failed")
+            self.cut("internal error of the sandbox")
 
     def _payload(self, payload: bytes) -> None:
         if len(payload) < 20:
-            raise TransportError(f"a payload of {len(payload)} bytes is no message")
+            raise TransportError(f"a payload of {len(payload)} bytes is too short for a message")
         if any(payload[:8]):
             if not self._host.packet(self, payload):
                 self.send(_UNKNOWN_KEY)
@@ -105,25 +105,25 @@ class Connection(asyncio.Protocol):
             self.send(answer)
 
     def send(self, payload: bytes) -> None:
-        """Writes one payload; nothing happens once the connection is gone."""
+        """Write one payload; do nothing if the connection is closed."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(self._framer.pack(payload))
 
     def close(self) -> None:
-        """Closes the connection after what has been written."""
+        """Close the connection after sending what was written."""
         if self._transport is not None:
             self._transport.close()
 
     def cut(self, reason: str) -> None:
-        """Closes the connection at once; the reason is logged."""
+        """Close the connection at once and log the reason."""
         if self._transport is not None and not self._transport.is_closing():
             peer = self._transport.get_extra_info("peername") or ("?", 0)
-            _log.info("connection of port %s cut: %s", peer[1], reason)
+            _log.info("connection from port %s closed: %s", peer[1], reason)
             self._transport.abort()
 
     def close_when_silent(self, seconds: float) -> None:
-        """Closes the connection when nothing has come for this long (ping_delay_disconnect)."""
+        """Close the connection if the client sends nothing for this long (ping_delay_disconnect)."""
         if self._idle is not None:
             self._idle.cancel()
         loop = asyncio.get_running_loop()
-        self._idle = loop.call_later(seconds, self.cut, "the client asked to be cut off after this silence")
+        self._idle = loop.call_later(seconds, self.cut, "silent for its ping_delay_disconnect")

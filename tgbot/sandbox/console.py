@@ -1,4 +1,4 @@
-"""Faults as lines that a person types: `help` lists them."""
+"""Typed commands that switch faults on and off; `help` lists them."""
 
 import math
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,11 +12,11 @@ Deed = Callable[[], Awaitable[str]]
 
 
 class FaultError(Exception):
-    """A line names no fault; the message says what is wrong with it."""
+    """A line is not a valid command; the message says why."""
 
 
 async def run(faults: Faults, world: World, line: str) -> str:
-    """Does what a line says and returns a sentence about it, or about what is wrong with the line."""
+    """Carry out a command and return a sentence that says what was done, or what is wrong with the line."""
     try:
         return await parse(faults, world, line)()
     except FaultError as error:
@@ -24,11 +24,11 @@ async def run(faults: Faults, world: World, line: str) -> str:
 
 
 def parse(faults: Faults, world: World, line: str) -> Deed:
-    """What a line says, checked and ready to be done; `FaultError` if it says nothing that `help` lists."""
+    """Return the checked command of a line, ready to be carried out; raise `FaultError` for other lines."""
     name, *rest = line.split() or [""]
     command = _COMMANDS.get(name.lower())
     if command is None:
-        raise FaultError(f"There is no command {name!r}; help lists them.")
+        raise FaultError(f"Unknown command {name!r}. Type help for a list.")
     words = _Words(world, rest)
     try:
         deed = command.build(faults, words)
@@ -39,7 +39,7 @@ def parse(faults: Faults, world: World, line: str) -> Deed:
 
 
 class _Words:
-    """The words after a command, taken one by one and checked."""
+    """The arguments of a command, read and checked one by one."""
 
     def __init__(self, world: World, words: Iterable[str]) -> None:
         self._world = world
@@ -102,7 +102,7 @@ class _Words:
         return self.whole("times", self._named.pop("times", "1"))
 
     def account(self) -> int | None:
-        """account=…, or the word that comes next; None for everybody."""
+        """Read `account=…` or the next word as an account id; return None (all accounts) without one."""
         text = self._named.pop("account", None)
         if text is None and self._words:
             text = self._words.pop(0)
@@ -111,13 +111,13 @@ class _Words:
         accounts = self._world.accounts
         found = int(text) if text.isdecimal() else accounts.holder(text.removeprefix("@"))
         if found is None or accounts.get(found) is None:
-            raise FaultError(f"There is no account {text!r} (give an id or an @username).")
+            raise FaultError(f"Unknown account {text!r}: give an id or a @username.")
         return found
 
     def end(self) -> None:
         left = [*self._words, *self._named]
         if left:
-            raise FaultError(f"{left[0]!r} is too much.")
+            raise FaultError(f"Unexpected argument {left[0]!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,16 @@ class _Command:
     build: Callable[[Faults, _Words], Deed]
 
 
-def _say(said: str, call: Callable[[], object]) -> Deed:
+def _say(sentence: str, call: Callable[[], object]) -> Deed:
     async def deed() -> str:
         call()
-        return said
+        return sentence
 
     return deed
 
 
 def _whom(account: int | None) -> str:
-    return "everybody" if account is None else str(account)
+    return "all accounts" if account is None else f"account {account}"
 
 
 def _help(faults: Faults, words: _Words) -> Deed:
@@ -149,18 +149,18 @@ def _drop(faults: Faults, words: _Words) -> Deed:
     account = words.account()
 
     async def deed() -> str:
-        return f"Connections cut: {faults.drop(account)}."
+        return f"Connections closed: {faults.drop(account)}."
 
     return deed
 
 
 def _refuse(faults: Faults, words: _Words) -> Deed:
     seconds = words.seconds("SECONDS")
-    return _say(f"New connections are closed for {seconds:g} s.", partial(faults.refuse, seconds))
+    return _say(f"New connections are refused for {seconds:g} s.", partial(faults.refuse, seconds))
 
 
 def _accept(faults: Faults, words: _Words) -> Deed:
-    return _say("New connections are taken.", faults.accept)
+    return _say("New connections are accepted.", faults.accept)
 
 
 def _restart(faults: Faults, words: _Words) -> Deed:
@@ -168,7 +168,7 @@ def _restart(faults: Faults, words: _Words) -> Deed:
 
     async def deed() -> str:
         await faults.restart(down)
-        return "Restarted; world, auth keys and logins are as they were."
+        return "Restarted. Accounts, messages, auth keys and logins are kept."
 
     return deed
 
@@ -186,7 +186,7 @@ def _lose_answer(faults: Faults, words: _Words) -> Deed:
     method, times, account = words.word("METHOD"), words.times(), words.account()
     call = partial(faults.lose_answer, method, times=times, account=account)
     return _say(
-        f"The next {times} calls of {method} by {_whom(account)} cut the connection unanswered.", call
+        f"The next {times} calls of {method} by {_whom(account)} close the connection unanswered.", call
     )
 
 
@@ -195,17 +195,19 @@ def _delay(faults: Faults, words: _Words) -> Deed:
     method = words.word("METHOD") if words.left() else None
     account = words.account()
     call = partial(faults.delay, seconds, method, account=account)
-    return _say(f"Answers to {method or 'all methods'} for {_whom(account)} wait {seconds:g} s.", call)
+    return _say(
+        f"Answers to {method or 'all methods'} for {_whom(account)} are delayed by {seconds:g} s.", call
+    )
 
 
 def _withhold(faults: Faults, words: _Words) -> Deed:
     account = words.account()
-    return _say(f"Updates are withheld from {_whom(account)}.", partial(faults.withhold, account))
+    return _say(f"Updates for {_whom(account)} are withheld.", partial(faults.withhold, account))
 
 
 def _release(faults: Faults, words: _Words) -> Deed:
     account = words.account()
-    return _say(f"Updates go to {_whom(account)} again.", partial(faults.release, account))
+    return _say(f"Updates for {_whom(account)} are sent again.", partial(faults.release, account))
 
 
 def _switch(on: str, off: str, rule: Callable[[Faults, bool], None]) -> Callable[[Faults, _Words], Deed]:
@@ -216,11 +218,11 @@ def _switch(on: str, off: str, rule: Callable[[Faults, bool], None]) -> Callable
     return build
 
 
-def _updates(said: str, rule: Callable[[Faults, int, int | None], None]) -> Callable[[Faults, _Words], Deed]:
+def _updates(what: str, rule: Callable[[Faults, int, int | None], None]) -> Callable[[Faults, _Words], Deed]:
     def build(faults: Faults, words: _Words) -> Deed:
         count, account = words.whole("COUNT"), words.account()
         return _say(
-            f"The next {count} updates for {_whom(account)} {said}.", lambda: rule(faults, count, account)
+            f"The next {count} updates for {_whom(account)} {what}.", lambda: rule(faults, count, account)
         )
 
     return build
@@ -245,43 +247,47 @@ def _slice(faults: Faults, words: _Words) -> Deed:
 def _clock(faults: Faults, words: _Words) -> Deed:
     ahead = words.ahead("SECONDS")
     side = "ahead" if ahead > 0 else "behind"
-    said = f"The server's clock is {abs(ahead):g} s {side}." if ahead else "The server's clock is right."
-    return _say(said, partial(faults.set_clock, ahead))
+    where = f"{abs(ahead):g} s {side}" if ahead else "correct"
+    return _say(f"The server's clock is {where}.", partial(faults.set_clock, ahead))
 
 
 def _clear(faults: Faults, words: _Words) -> Deed:
-    return _say("No faults.", faults.clear)
+    return _say("All faults are off.", faults.clear)
 
 
 _COMMANDS = {
-    "help": _Command("", "list the commands", _help),
-    "drop": _Command("[ACCOUNT]", "cut connections", _drop),
-    "refuse": _Command("SECONDS", "close each new connection at once", _refuse),
-    "accept": _Command("", "take refuse back", _accept),
-    "restart": _Command("[SECONDS]", "stop, and start again so much later", _restart),
+    "help": _Command("", "list all commands", _help),
+    "drop": _Command("[ACCOUNT]", "close connections", _drop),
+    "refuse": _Command("SECONDS", "refuse new connections for this time", _refuse),
+    "accept": _Command("", "end refuse", _accept),
+    "restart": _Command("[SECONDS]", "stop the server and start it again after this time", _restart),
     "fail": _Command(
         "METHOD CODE NAME [times=N] [account=ACCOUNT] [after]",
-        "answer calls with an RPC error; after: having carried them out",
+        "answer calls with an RPC error; with after, also carry them out",
         _fail,
     ),
     "lose-answer": _Command(
         "METHOD [times=N] [account=ACCOUNT]",
-        "carry calls out and cut the connection unanswered",
+        "carry calls out, then close the connection without an answer",
         _lose_answer,
     ),
-    "delay": _Command("SECONDS [METHOD] [account=ACCOUNT]", "let answers wait; 0 ends it", _delay),
-    "withhold": _Command("[ACCOUNT]", "push no updates", _withhold),
-    "release": _Command("[ACCOUNT]", "push what was withheld", _release),
+    "delay": _Command("SECONDS [METHOD] [account=ACCOUNT]", "delay answers; 0 ends it", _delay),
+    "withhold": _Command("[ACCOUNT]", "hold updates back", _withhold),
+    "release": _Command("[ACCOUNT]", "send the updates that were held back", _release),
     "reorder": _Command(
-        "COUNT [ACCOUNT]", "push the next updates last first", _updates("go out last first", Faults.reorder)
+        "COUNT [ACCOUNT]",
+        "send the next updates in reverse order",
+        _updates("are sent in reverse order", Faults.reorder),
     ),
     "repeat": _Command(
-        "COUNT [ACCOUNT]", "push the next updates twice", _updates("go out twice", Faults.repeat)
+        "COUNT [ACCOUNT]", "send the next updates twice", _updates("are sent twice", Faults.repeat)
     ),
     "lose": _Command(
-        "COUNT [ACCOUNT]", "never push the next updates", _updates("are never pushed", Faults.lose)
+        "COUNT [ACCOUNT]",
+        "never send the next updates; a difference has them",
+        _updates("are never sent", Faults.lose),
     ),
-    "forget-random-ids": _Command("[ACCOUNT]", "forget which sends were seen", _forget),
+    "forget-random-ids": _Command("[ACCOUNT]", "forget used random_ids: repeated sends go out", _forget),
     "message-ids": _Command(
         "on|off",
         "put an updateMessageID into differences for each sent message",
@@ -291,7 +297,7 @@ _COMMANDS = {
             Faults.tell_message_ids,
         ),
     ),
-    "slice": _Command("COUNT|off", "cut differences into slices", _slice),
+    "slice": _Command("COUNT|off", "limit the updates in one difference", _slice),
     "too-long": _Command(
         "on|off",
         "answer every getDifference with differenceTooLong",
@@ -299,6 +305,6 @@ _COMMANDS = {
             "Every difference is too long.", "Differences are answered as usual.", Faults.differences_too_long
         ),
     ),
-    "clock": _Command("SECONDS", "set the server's clock ahead; behind if negative, right if 0", _clock),
-    "clear": _Command("", "take all of it back", _clear),
+    "clock": _Command("SECONDS", "set the server's clock ahead; negative: behind, 0: correct", _clock),
+    "clear": _Command("", "switch all faults off", _clear),
 }

@@ -1,4 +1,4 @@
-"""Who is connected, and what of an account's log each session has been sent."""
+"""Sending updates: which sessions are connected, and how far in its account's log each one is."""
 
 import asyncio
 import logging
@@ -15,31 +15,31 @@ from .rpc import Caller
 from .session import Session
 from .world import World
 
-#: Updates sent to one session in one turn of the event loop; the rest follows in the next ones.
+#: The most updates sent to one session in one turn of the event loop; the rest follows in later turns.
 BATCH = 200
-#: Further behind than this, a session is told to ask for a difference instead (updatesTooLong).
+#: A session that is more pts behind than this gets updatesTooLong instead of the updates.
 TOO_FAR = 10_000
-#: Sessions without a connection that are kept for a client that comes back.
+#: Sessions without a connection that are kept, in case the client connects again.
 MAX_DETACHED = 64
 
 _log = logging.getLogger(__name__)
 
 
 class Wire(Protocol):
-    """A connection, as far as it sends."""
+    """The sending side of a connection."""
 
-    #: False while the client reads too slowly to be sent updates.
+    #: False while the client reads too slowly to get updates.
     writable: bool
 
     def send(self, payload: bytes) -> None:
-        """Writes one payload."""
+        """Write one payload."""
 
     def cut(self, reason: str) -> None:
-        """Closes the connection at once; the reason is logged."""
+        """Close the connection at once; the reason is logged."""
 
 
 class Link:
-    """One MTProto session as the server sees it: its connection, its login and how far it has been sent."""
+    """An MTProto session on the server: its connection, its login and the state that was sent to it."""
 
     __slots__ = (
         "account",
@@ -64,17 +64,17 @@ class Link:
         self.account: int | None = None
         self.sent_pts = 0
         self.sent_qts = 0
-        #: pts above `sent_pts` that a result has told already.
+        #: pts above `sent_pts` that the client knows from the result of its own call.
         self.own: set[int] = set()
-        #: Answers that wait; updates wait behind them.
+        #: Number of delayed answers; updates wait until they are sent.
         self.held = 0
-        #: Updates outside the log that wait with the others.
+        #: Waiting updates that are in no log.
         self.passing: list[Entry] = []
         self.stash: list[bytes] = []
 
 
 class Delivery:
-    """Sends each connected session what is above the state it was sent, once per turn of the event loop."""
+    """Send each connected session the updates above its state, once per turn of the event loop."""
 
     def __init__(self, world: World, faults: Faults, clock: Callable[[], float]) -> None:
         self._world = world
@@ -88,13 +88,13 @@ class Delivery:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> Callable[[], None]:
-        """Begins to listen to the world in the running loop; returns how to end it."""
+        """Subscribe to the world in the running loop; return the function that ends the subscription."""
         self._loop = asyncio.get_running_loop()
         self._turn_due = False
         return self._world.subscribe(self.changed, self._pass)
 
     def reset(self) -> None:
-        """Forgets all sessions."""
+        """Forget all sessions."""
         self._links.clear()
         self._detached.clear()
         self._changed.clear()
@@ -103,7 +103,7 @@ class Delivery:
     # Sessions.
 
     def attach(self, link: Link, wire: Wire) -> None:
-        """Gives a session its connection; one that comes back gets what it has not acknowledged."""
+        """Connect a session; send again what the client of an earlier connection has not acknowledged."""
         if link.wire is wire:
             return
         returning = link.wire is not None or link in self._detached
@@ -116,7 +116,7 @@ class Delivery:
                 self.changed(link.account)
 
     def detach(self, link: Link) -> Link | None:
-        """Takes a session's connection away; returns the session that is forgotten for it, if any."""
+        """Disconnect a session; if too many are disconnected, drop the oldest and return it."""
         link.wire = None
         link.passing.clear()
         link.stash.clear()
@@ -129,13 +129,13 @@ class Delivery:
         return oldest
 
     def forget(self, link: Link) -> None:
-        """Ends a session: nothing is sent to it any more."""
+        """End a session: nothing more is sent to it."""
         self._detached.pop(link, None)
         self._unflushed.pop(link, None)
         self._leave(link)
 
     def before_call(self, link: Link) -> tuple[int, int] | None:
-        """Queues what came before a call, so that its result does not overtake it; returns (account, pts)."""
+        """Queue earlier updates before the result of a call; return (account, pts)."""
         account = link.account
         if account is None:
             return None
@@ -144,7 +144,7 @@ class Delivery:
         return account, self._world.state(account)[0]
 
     def after_call(self, link: Link, before: tuple[int, int] | None) -> None:
-        """Counts as sent what the call's result tells; a session that became active gets what comes now."""
+        """Mark the updates in the result of a call as sent; start updates if the call logged in."""
         login = link.caller.login
         account = login.account if link.caller.updates else None
         if account != link.account:
@@ -176,18 +176,18 @@ class Delivery:
     # Sending.
 
     def changed(self, account: int) -> None:
-        """Notes that an account's log has grown."""
+        """Schedule the updates of an account whose log has grown."""
         if account in self._links:
             self._changed[account] = None
             self._turn_soon()
 
     def nudge(self, account: int | None = None) -> None:
-        """Looks again at what there is to send to an account, or to all."""
+        """Check again whether there are updates to send, for one account or for all."""
         for each in [account] if account is not None else list(self._links):
             self.changed(each)
 
     def flush_soon(self, link: Link) -> None:
-        """Sends what is queued in a session at the end of this turn."""
+        """Send the queue of a session at the end of this turn."""
         self._unflushed[link] = None
         self._turn_soon()
 
@@ -210,10 +210,10 @@ class Delivery:
         try:
             step(link)
         except Exception:
-            # This loop serves everybody: whatever is wrong with one session ends that one only.
+            # This loop serves all sessions: a failure ends only its own.
             _log.exception("sending to one session failed")
             if link.wire is not None:
-                link.wire.cut("sending to it failed")
+                link.wire.cut("sending failed")
 
     def _flush(self, link: Link) -> None:
         if link.wire is not None:
@@ -248,7 +248,7 @@ class Delivery:
             for entry in entries:
                 if entry.pts is not None:
                     link.sent_pts = entry.pts
-                    if link.own and self._told(link, entry):
+                    if link.own and self._known(link, entry):
                         continue
                 elif entry.qts is not None:
                     link.sent_qts = entry.qts
@@ -261,8 +261,8 @@ class Delivery:
         if updates or link.stash:
             self._push(link, updates)
 
-    def _told(self, link: Link, entry: Entry) -> bool:
-        """Whether the result of one of the session's own calls told this entry."""
+    def _known(self, link: Link, entry: Entry) -> bool:
+        """Return whether the session knows this entry from the result of its own call."""
         if entry.pts not in link.own:
             return False
         link.own.difference_update(range(entry.pts - entry.pts_count + 1, entry.pts + 1))
@@ -274,7 +274,7 @@ class Delivery:
             try:
                 bodies.append(layers.encode(update, link.caller.login.layer))
             except layers.EncodeError as error:
-                _log.info("an update is not sent: %s", error)
+                _log.info("an update cannot be sent: %s", error)
         for body in self._faults.arrange(link, bodies):
             link.session.push(body)
         self.flush_soon(link)

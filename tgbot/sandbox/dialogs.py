@@ -1,4 +1,4 @@
-"""Messages: what was posted, and each account's own copies of it under ids of its own."""
+"""Messages: posts, and each account's copies of them under its own message ids."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHANNEL_BASE = 1_000_000_000_000
 
 
 def peer_of(marked: int) -> Any:
-    """Returns the TL peer of a marked id: user id, minus group id, or minus (10^12 + channel id)."""
+    """Return the TL peer of a marked id: user id, -group id, or -(10^12 + channel id)."""
     if marked > 0:
         return types.PeerUser(marked)
     if marked < -CHANNEL_BASE:
@@ -21,7 +21,7 @@ def peer_of(marked: int) -> Any:
 
 
 class Post:
-    """What one account posted, shared by all its copies; an edit changes it for all of them."""
+    """The content of a message, shared by all its copies; an edit changes it for all of them."""
 
     __slots__ = (
         "action",
@@ -54,7 +54,7 @@ class Post:
         self.sender = sender
         self.date = date
         self.text = text
-        #: What the sender sees instead of the text: a start payload is for the bot only.
+        #: What the sender sees instead of `text`: only the bot gets a start payload.
         self.own_text: str | None = None
         self.entities = entities
         self.media = media
@@ -67,7 +67,7 @@ class Post:
 
 
 class Copy:
-    """One account's copy of a post: its id there, its direction, its dialog."""
+    """One account's copy of a post: message id, direction and dialog."""
 
     __slots__ = ("deleted", "id", "out", "owner", "peer", "post", "pts", "random_id", "reply_to")
 
@@ -78,21 +78,21 @@ class Copy:
         self.post = post
         self.out = out
         self.reply_to = reply_to
-        #: The pts with which its owner's log took it.
+        #: The pts of the message in the log of its owner.
         self.pts = 0
         self.random_id: int | None = None
         self.deleted = False
         post.copies.append(self)
 
     def twin(self, owner: int) -> Copy | None:
-        """Returns the copy that another account has of the same post."""
+        """Return another account's copy of the same post."""
         return next((copy for copy in self.post.copies if copy.owner == owner and not copy.deleted), None)
 
     def message(self, viewer: int = 0) -> Any:
-        """Builds the TL message as its owner sees it now; `viewer` tells whose it is in a channel."""
+        """Build the TL message as it is now; in a channel, `viewer` is the account that sees it."""
         post = self.post
         out = self.out or post.sender == viewer
-        # In a private dialog only one's own messages name their sender; the peer tells the other one's.
+        # In a private dialog only outgoing messages name their sender; the peer sent all others.
         sender = types.PeerUser(post.sender) if self.out or self.peer < 0 else None
         reply = types.MessageReplyHeader(reply_to_msg_id=self.reply_to) if self.reply_to else None
         if post.action is not None:
@@ -122,7 +122,7 @@ class Copy:
 
 
 class Dialog:
-    """One account's view of one dialog: its message ids in ascending order and what was read."""
+    """An account's view of a dialog: its message ids in ascending order, and what was read."""
 
     __slots__ = ("ids", "read_in", "read_out", "unread")
 
@@ -133,12 +133,12 @@ class Dialog:
         self.unread = 0
 
     def above(self, message_id: int) -> list[int]:
-        """Returns the ids above this one."""
+        """Return the ids above this one."""
         return self.ids[bisect_right(self.ids, message_id) :]
 
 
 class Box:
-    """All message copies of one account. Ids count from 1 over all its dialogs and are never used again."""
+    """All message copies of an account. Ids count from 1 over all its dialogs and are never reused."""
 
     __slots__ = ("_copies", "dialogs")
 
@@ -147,7 +147,7 @@ class Box:
         self.dialogs: dict[int, Dialog] = {}
 
     def add(self, copy: Copy) -> None:
-        """Files a copy under the next id."""
+        """Store a copy under the next id."""
         self._copies.append(copy)
         copy.id = len(self._copies)
         dialog = self.dialogs.get(copy.peer)
@@ -158,13 +158,13 @@ class Box:
             dialog.unread += 1
 
     def get(self, message_id: int) -> Copy | None:
-        """Returns the copy with this id, None if it was never there or is deleted."""
+        """Return the copy with this id, None if there is none or it was deleted."""
         if 0 < message_id <= len(self._copies):
             return self._copies[message_id - 1]
         return None
 
     def remove(self, copy: Copy) -> None:
-        """Deletes a copy; its id stays used."""
+        """Delete a copy; its id is not used again."""
         copy.deleted = True
         self._copies[copy.id - 1] = None
         dialog = self.dialogs[copy.peer]
@@ -174,7 +174,7 @@ class Box:
             dialog.unread -= 1
 
     def history(self, peer: int) -> list[int]:
-        """Returns the ids of a dialog in ascending order; not a copy, do not change it."""
+        """Return the ids of a dialog in ascending order: the list itself, not to be changed."""
         dialog = self.dialogs.get(peer)
         return dialog.ids if dialog is not None else []
 

@@ -1,4 +1,4 @@
-"""From a call's bytes to its answer: order, faults, methods, and answers that come later."""
+"""From the bytes of a call to its answer: order, faults, methods and delayed answers."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from .rpc import Later, RpcError
 from .sends import SendKey
 from .world import World
 
-#: Seconds that invokeAfterMsg waits for a call which has not come.
+#: Seconds that invokeAfterMsg waits for a call that has not arrived.
 _AFTER_SECONDS = 2.0
 _AFTER = (functions.InvokeAfterMsgRequest, functions.InvokeAfterMsgsRequest)
 
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """Answers every call exactly once, unless a fault says otherwise; what fails is that call's RPC error.
+    """Answer every call exactly once, unless a fault changes that; a failure is an RPC error of the call.
 
-    `bind` carries out auth.bindTempAuthKey, which is about keys and not about the world.
+    `bind` carries out auth.bindTempAuthKey, which concerns auth keys and not the world.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class Dispatch:
         self._world.sends.settle()
 
     def request(self, link: Link, request: Request) -> None:
-        """Carries a call out and queues its answer in the session, now or later."""
+        """Carry out a call and queue its answer in the session, now or later."""
         try:
             call = layers.decode(request.body, link.caller.login.layer)
         except layers.DecodeError as error:
-            _log.warning("a call is refused: %s", error)
+            _log.warning("a call cannot be decoded: %s", error)
             self._answer(link, request, RpcError(400, error.name))
             return
         self._call(link, request, call)
 
     def _call(self, link: Link, request: Request, call: Any) -> None:
-        """Carries a call out, or lets it wait for those that it has to come after."""
+        """Carry out a call, or let it wait for the calls that it names in invokeAfterMsg."""
         inner = call
         while isinstance(inner, methods.WRAPPERS):
             if isinstance(inner, _AFTER):
@@ -94,7 +94,7 @@ class Dispatch:
                 answer = error
             self._delivery.after_call(link, before)
         except Exception:
-            # A defect in one method is that call's 500, as it would be at Telegram's.
+            # A defect in a method is a 500 for this call only, as at Telegram.
             _log.exception("%s failed", method_name(type(inner)))
             answer = RpcError(500, "INTERNAL")
         return answer
@@ -108,8 +108,8 @@ class Dispatch:
             answer = real if plan.error is None else plan.error
         if plan.cut:
             if link.wire is not None:
-                link.wire.cut("told to, before an answer")
-            # Kept for the session, should the client come back with it.
+                link.wire.cut("fault: before the answer")
+            # The session keeps the answer, in case the client connects again.
             self._answer(link, request, answer)
         elif plan.delay:
             link.held += 1
@@ -126,7 +126,7 @@ class Dispatch:
             self._delivery.changed(link.account)
 
     def _answer(self, link: Link, request: Request, answer: object) -> None:
-        """Queues what a call came to: a value, an RpcError, or a Later that has to come first."""
+        """Queue the answer to a call: a value, an RpcError, or a Later once it is answered."""
         if isinstance(answer, Later):
             self._later(max(0.0, answer.expires - self._world.now()), answer.expire)
             answer.then(lambda value: self._answer(link, request, value))
@@ -137,7 +137,7 @@ class Dispatch:
             try:
                 link.session.answer(request, layers.encode(answer, link.caller.login.layer))
             except layers.EncodeError as error:
-                _log.warning("an answer cannot be given: %s", error)
+                _log.warning("an answer cannot be encoded: %s", error)
                 link.session.fail(request, 500, "INTERNAL")
         self._delivery.flush_soon(link)
         for go_on in self._waiting.pop((link, request.msg_id), ()):
@@ -175,7 +175,7 @@ _names: dict[type, str] = {}
 
 
 def method_name(request: type) -> str:
-    """The schema's name of a request class: SendMessageRequest is "messages.sendMessage"."""
+    """Return the schema's name of a request class: "messages.sendMessage" for SendMessageRequest."""
     name = _names.get(request)
     if name is None:
         space = request.__module__.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""What the server itself finds in a text: commands, mentions, hashtags, links."""
+"""Entities that the server finds in a text: commands, mentions, hashtags, links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS: Final = {
     "url": types.MessageEntityUrl,
 }
 _FOUND: Final = re.compile(
-    # Each alternative starts only where the one before it could not have gone on: no quadratic search.
+    # Each alternative can begin only where the one before it cannot continue: no quadratic search.
     r"(?P<url>\b(?:https?|tg)://[^\s<>\"]*[^\s<>\".,!?)]"
     r"|(?<![\w@./-])(?:[\w-]+\.)+(?:com|org|net|me|ru|io|dev)\b(?:/[^\s<>\"]*)?)"
     r"|(?P<email>(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
@@ -27,12 +27,12 @@ _HINTS: Final = re.compile(r"[/@#.]")
 
 
 def units(text: str) -> int:
-    """Returns the length in UTF-16 code units, which is what entities count in."""
+    """Return the length in UTF-16 code units, the unit of entity offsets."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def trimmed(text: str, entities: list[Any] | None) -> tuple[str, list[Any]]:
-    """Returns the text without white space around it and the entities moved along and cut to fit."""
+    """Strip a text and return it with its entities, moved and shortened to match."""
     stripped = text.strip()
     if not entities:
         return stripped, []
@@ -49,7 +49,7 @@ def trimmed(text: str, entities: list[Any] | None) -> tuple[str, list[Any]]:
 
 
 def found(text: str, given: list[Any], *, commands: bool) -> list[Any]:
-    """Returns the sender's entities together with what the server finds outside them, in order."""
+    """Return the sender's entities and those that the server finds outside them, in order."""
     if not _HINTS.search(text):
         return given
     at = at_units = 0

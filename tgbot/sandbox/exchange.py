@@ -54,24 +54,24 @@ _HEADER = struct.Struct("<qqI")
 
 
 class ExchangeError(Exception):
-    """The client's part of the key exchange is wrong; the connection is to be closed."""
+    """The client's part of the key exchange is wrong; the connection must be closed."""
 
 
 class Stage(Enum):
-    """What the exchange waits for."""
+    """The message that the exchange expects next."""
 
     #: req_pq or req_pq_multi.
     PQ = "req_pq"
     #: req_DH_params.
     PARAMS = "req_DH_params"
-    #: set_client_DH_params; also again after a retry.
+    #: set_client_DH_params, also after dh_gen_retry.
     CLIENT = "set_client_DH_params"
-    #: Nothing: `auth_key` and `salt` are there.
+    #: None: `auth_key` and `salt` are set.
     DONE = "done"
 
 
 class ServerKey:
-    """The RSA key that a client knows the server by."""
+    """The server's RSA key pair."""
 
     def __init__(self, private: rsa.RSAPrivateKey) -> None:
         numbers = private.private_numbers()
@@ -80,7 +80,7 @@ class ServerKey:
         self._dp, self._dq, self._qinv = numbers.dmp1, numbers.dmq1, numbers.iqmp
         n, e = numbers.public_numbers.n, numbers.public_numbers.e
         self._n = n
-        #: As `resPQ` names the key: the low 64 bits, signed, of the SHA1 of its TL form.
+        #: The key's fingerprint in resPQ: the low 64 bits, signed, of the SHA1 of its TL form.
         self.fingerprint: int = struct.unpack("<q", sha1(_tl_int(n) + _tl_int(e)).digest()[12:])[0]
 
     def __repr__(self) -> str:
@@ -92,14 +92,14 @@ class ServerKey:
 
     @classmethod
     def from_pem(cls, pem: str) -> Self:
-        """The key that `to_pem` wrote; ValueError for anything but an unencrypted 2048-bit RSA key."""
+        """Read the output of `to_pem`; raise ValueError unless it is an unencrypted 2048-bit RSA key."""
         key = serialization.load_pem_private_key(pem.encode(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size != 2048:
             raise ValueError("the server's key must be an RSA key of 2048 bits")
         return cls(key)
 
     def to_pem(self) -> str:
-        """The private key, for a sandbox that shall be known again."""
+        """Return the private key as PEM text, so that a later sandbox can use it again."""
         return self._private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,
@@ -108,7 +108,7 @@ class ServerKey:
 
     @property
     def pem(self) -> str:
-        """The public key as clients take it: PKCS#1, "RSA PUBLIC KEY"."""
+        """The public key in the form that clients read: PKCS#1, "RSA PUBLIC KEY"."""
         return (
             self._private.public_key()
             .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
@@ -116,7 +116,7 @@ class ServerKey:
         )
 
     def decrypt(self, data: bytes) -> bytes:
-        """The 256 bytes under these, without any padding scheme."""
+        """Return the 256 decrypted bytes, with their padding."""
         number = int.from_bytes(data, "big")
         if number >= self._n:
             raise ExchangeError("encrypted_data is larger than the key's modulus")
@@ -125,11 +125,11 @@ class ServerKey:
 
 
 class Exchange:
-    """One client's way to an auth key: `step` takes each unencrypted payload and gives the answer.
+    """One key exchange: `step` takes each unencrypted payload of the client and returns the answer.
 
-    `random` gives bytes, `now` seconds; `taken` tells whether an auth key id is in use already (the client is
-    then asked to try again). When `stage` is DONE, `auth_key`, `salt` and `expires_in` (None, or the seconds
-    that a temporary key lasts) are set. After an `ExchangeError` the exchange is over.
+    `random` returns bytes, `now` seconds, and `taken` whether an auth key id is in use already (then the
+    client must try again). When `stage` is DONE, `auth_key`, `salt` and `expires_in` are set; the last is the
+    lifetime of a temporary key in seconds, or None. After an `ExchangeError` the exchange cannot continue.
     """
 
     def __init__(
@@ -160,24 +160,24 @@ class Exchange:
         self._retry_id = 0
 
     def step(self, payload: bytes) -> bytes | None:
-        """The payload that answers this one; None where the client expects nothing."""
+        """Return the payload that answers this one; None if the client expects no answer."""
         if len(payload) < 24:
             raise ExchangeError("an unencrypted message has at least 24 bytes")
         key_id, _, length = _HEADER.unpack_from(payload)
         if key_id != 0 or length < 4 or length > len(payload) - 20:
-            raise ExchangeError("not an unencrypted message of the length it names")
+            raise ExchangeError("the length field of an unencrypted message is wrong")
         reader = _Reader(payload[20 : 20 + length])
         constructor = reader.u32()
         if constructor == MSGS_ACK:
             return None
         if constructor in (_REQ_PQ, _REQ_PQ_MULTI):
-            # A client may begin anew on the same connection at any time.
+            # A client may start again on the same connection at any time.
             return self._pack(self._res_pq(reader))
         if constructor == _REQ_DH_PARAMS and self.stage is Stage.PARAMS:
             return self._pack(self._dh_params(reader))
         if constructor == _SET_CLIENT_DH_PARAMS and self.stage is Stage.CLIENT:
             return self._pack(self._dh_gen(reader))
-        raise ExchangeError(f"{constructor:08x} came where {self.stage.value} was due")
+        raise ExchangeError(f"got {constructor:08x} where {self.stage.value} was expected")
 
     def _res_pq(self, reader: "_Reader") -> bytes:
         self._nonce = reader.take(16)
@@ -188,7 +188,7 @@ class Exchange:
             second = _small_prime(generator)
         self._pq = min(first, second), max(first, second)
         self.stage = Stage.PARAMS
-        # Eight bytes, as Telegram's: a client may read them as a signed number.
+        # Eight bytes, as at Telegram: a client may read them as a signed number.
         pq = (first * second).to_bytes(8, "big")
         return b"".join(
             (
@@ -206,14 +206,14 @@ class Exchange:
         if (p, q) != self._pq:
             raise ExchangeError("p and q are not the factors of pq")
         if reader.i64() != self._key.fingerprint:
-            raise ExchangeError("the client encrypts for a key that is not the server's")
+            raise ExchangeError("the client encrypts for another server's key")
         encrypted = reader.bytes()
         if len(encrypted) != 256:
-            raise ExchangeError("encrypted_data has 256 bytes")
+            raise ExchangeError("encrypted_data must have 256 bytes")
         clear = self._key.decrypt(encrypted)
         self._take_inner(_unpad_oaep_plus(clear) or _unpad_sha1(clear))
         self._aes = _temporary_aes(self._new_nonce, self._server_nonce)
-        # 256 bits are as hard to guess as the key they lead to is long, and eight times as quick as 2048.
+        # A secret of 256 bits is strong enough here, and eight times as fast as one of 2048.
         self._secret = int.from_bytes(self._bytes(32), "big") | 1 << 255
         g_a = pow(_GENERATOR, self._secret, DH_PRIME).to_bytes(256, "big")
         inner = b"".join(
@@ -251,7 +251,7 @@ class Exchange:
         self._new_nonce = reader.take(32)
         if has_dc:
             dc_id = reader.i32()
-            # Test DCs count from 10000, media DCs below zero.
+            # Test DCs have 10000 added, media DCs are negative.
             if self._dc_id is not None and abs(dc_id) % 10000 != self._dc_id:
                 raise ExchangeError(f"the client wants DC {dc_id}, this is DC {self._dc_id}")
         self.expires_in = reader.i32() if has_expiry else None
@@ -260,7 +260,7 @@ class Exchange:
         self._check_nonces(reader)
         encrypted = reader.bytes()
         if not encrypted or len(encrypted) % 16:
-            raise ExchangeError("encrypted_data is cut in blocks of 16 bytes")
+            raise ExchangeError("the length of encrypted_data must be a multiple of 16")
         clear = cryptg.decrypt_ige(encrypted, *self._aes)
         inner = _Reader(clear[20:])
         if inner.u32() != _CLIENT_DH_INNER:
@@ -290,7 +290,7 @@ class Exchange:
 
     def _check_nonces(self, reader: "_Reader") -> None:
         if reader.take(16) != self._nonce or reader.take(16) != self._server_nonce:
-            raise ExchangeError("the nonces are not those of this exchange")
+            raise ExchangeError("the nonces belong to another exchange")
 
     def _pack(self, body: bytes) -> bytes:
         msg_id = max(int(self._now() * (1 << 32)) & ~3 | 1, self._last_msg_id + 4)
@@ -299,7 +299,7 @@ class Exchange:
 
 
 class _Reader:
-    """Reads the few TL types the exchange is made of; `ExchangeError` where the bytes end."""
+    """Read the few TL types of the exchange; raise `ExchangeError` at the end of the bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.at = 0
@@ -330,12 +330,12 @@ class _Reader:
         return data
 
     def number(self) -> int:
-        """A number written as big-endian bytes."""
+        """Read a number written as big-endian bytes."""
         return int.from_bytes(self.bytes(), "big")
 
 
 def _unpad_oaep_plus(clear: bytes) -> bytes | None:
-    """What RSA_PAD hides, or None if this is not RSA_PAD."""
+    """Return the content of an RSA_PAD block; None if this is not RSA_PAD."""
     hidden = clear[32:]
     key = bytes(a ^ b for a, b in zip(clear[:32], sha256(hidden).digest(), strict=True))
     opened = cryptg.decrypt_ige(hidden, key, bytes(32))
@@ -344,7 +344,7 @@ def _unpad_oaep_plus(clear: bytes) -> bytes | None:
 
 
 def _unpad_sha1(clear: bytes) -> bytes:
-    """What the old scheme hides: SHA1, data, anything up to 255 bytes."""
+    """Return the content of a block of the old scheme: SHA1, data, padding up to 255 bytes."""
     data = clear[21:]
     try:
         reader = _Reader(data)
@@ -367,10 +367,10 @@ def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]
 
 
 def _small_prime(generator: _random.Random) -> int:
-    """A prime of 27 or 28 bits: Telegram's have 31, and cost a client in Python twice the time to find."""
+    """Return a prime of 27 or 28 bits. Telegram's have 31 and take a client in Python twice as long."""
     while True:
         number = generator.randrange(1 << 26, 1 << 28) | 1
-        # Miller-Rabin with these bases has no false witness below 3.2e9.
+        # Miller-Rabin with these bases is exact below 3.2e9.
         if all(_passes(number, base) for base in (2, 3, 5, 7)):
             return number
 

@@ -1,4 +1,4 @@
-"""What the sandbox does wrong on purpose: connections, answers, updates, differences."""
+"""Deliberate faults of the sandbox: connections, answers, updates, differences, the clock."""
 
 import time
 from dataclasses import dataclass
@@ -10,40 +10,40 @@ from .world import World
 
 
 class Server(Protocol):
-    """What faults need of the server."""
+    """The part of the server that faults use."""
 
     @property
     def world(self) -> World: ...
 
     def drop(self, account: int | None = None) -> int:
-        """Cuts the connections of an account, or all, and says how many those were."""
+        """Close the connections of one account, or all; return the number."""
 
     def nudge(self, account: int | None = None) -> None:
-        """Looks again at what there is to send to an account, or to all."""
+        """Check again whether there are updates to send, for one account or for all."""
 
     async def restart(self, down: float = 0.0) -> None:
-        """Stops and starts; what lasts is kept."""
+        """Stop, wait `down` seconds and start; world, auth keys and logins are kept."""
 
 
 class Receiver(Protocol):
-    """A session that updates are about to be sent to."""
+    """A session to which updates are about to be sent."""
 
     account: int | None
-    #: Updates that wait for others to overtake them.
+    #: Updates that are held back, to be sent in reverse order.
     stash: list[bytes]
 
 
 @dataclass(slots=True)
 class Plan:
-    """What shall happen to one call."""
+    """The fault of one call."""
 
-    #: Answered instead of the true answer.
+    #: The answer to give instead of the true one.
     error: RpcError | None = None
-    #: Whether the call is carried out; with `error` only its answer is false.
+    #: Whether the call is carried out, although it may be answered with `error`.
     carried_out: bool = True
-    #: Seconds that the answer waits.
+    #: Seconds by which the answer is delayed.
     delay: float = 0.0
-    #: The connection is cut after the call, before the answer.
+    #: Whether the connection is closed after the call, before the answer.
     cut: bool = False
 
 
@@ -63,13 +63,13 @@ class _CallRule(_Rule):
 
 
 class _Kind(Enum):
-    """What happens to an update instead of being sent once, in order."""
+    """The fault of an update, which would otherwise be sent once and in order."""
 
-    #: It is never sent.
+    #: The update is never sent.
     LOSE = "lose"
-    #: It is sent twice.
+    #: The update is sent twice.
     REPEAT = "repeat"
-    #: It waits for the others of its rule, and they go out last first.
+    #: The updates of the rule are collected, then sent in reverse order.
     REORDER = "reorder"
 
 
@@ -79,10 +79,10 @@ class _UpdateRule(_Rule):
 
 
 class Faults:
-    """The faults of one server. Each lasts until it is used up, taken back, or `clear`ed.
+    """The faults of one server. Each lasts until it is used up, switched off, or `clear` is called.
 
-    `account` is an account's id; None means everybody. Methods are named as the schema does
-    ("messages.sendMessage"). Nothing here waits, and what a fault does not name goes on as usual.
+    `account` is an account id; None means all accounts. Methods have the schema's names
+    ("messages.sendMessage"). Only `restart` waits.
     """
 
     def __init__(self, server: Server) -> None:
@@ -96,19 +96,19 @@ class Faults:
     # Connections.
 
     def drop(self, account: int | None = None) -> int:
-        """Cuts the connections of one account, or all; returns how many."""
+        """Close the connections of one account, or all; return the number."""
         return self._server.drop(account)
 
     def refuse(self, seconds: float) -> None:
-        """Closes each new connection at once for this long; connections that stand are left alone."""
+        """Refuse new connections for this long; open connections stay."""
         self._refused_until = time.monotonic() + seconds
 
     def accept(self) -> None:
-        """Takes `refuse` back."""
+        """End `refuse`."""
         self._refused_until = 0.0
 
     async def restart(self, down: float = 0.0) -> None:
-        """Restarts the server, `down` seconds later; world, auth keys, logins and faults are kept."""
+        """Stop the server and start it `down` seconds later; world, auth keys, logins and faults are kept."""
         await self._server.restart(down)
 
     # Calls.
@@ -123,19 +123,18 @@ class Faults:
         account: int | None = None,
         after: bool = False,
     ) -> None:
-        """Answers the next calls of a method with an RPC error; `after` means that they are carried out."""
+        """Answer the next calls of a method with an RPC error; with `after`, also carry them out."""
         plan = Plan(error=RpcError(code, name), carried_out=after)
         self._calls.append(_CallRule(account, times, method.lower(), plan))
 
     def lose_answer(self, method: str, *, times: int = 1, account: int | None = None) -> None:
-        """Carries out the next calls of a method and cuts the connection instead of answering."""
+        """Carry out the next calls of a method and close the connection instead of answering."""
         self._calls.append(_CallRule(account, times, method.lower(), Plan(cut=True)))
 
     def delay(self, seconds: float, method: str | None = None, *, account: int | None = None) -> None:
-        """Lets answers, of one method or of all, wait this long; 0 ends it.
+        """Delay the answers of one method, or of all, by this long; 0 ends it.
 
-        Calls are carried out at once. Updates that came about after a call wait with its answer, so that they
-        stay in order.
+        Calls are carried out at once. Updates that follow a call wait for its answer and stay in order.
         """
         key = method and method.lower(), account
         if seconds > 0:
@@ -146,11 +145,11 @@ class Faults:
     # Updates.
 
     def withhold(self, account: int | None = None) -> None:
-        """Pushes no updates until `release`; differences and answers are as usual."""
+        """Send no updates until `release`; differences and answers are as usual."""
         self._withheld.add(account)
 
     def release(self, account: int | None = None) -> None:
-        """Pushes what was withheld; of everybody if no account is named."""
+        """Send the updates that were withheld, for one account or for all."""
         if account is None:
             self._withheld.clear()
         else:
@@ -158,44 +157,44 @@ class Faults:
         self._server.nudge(account)
 
     def reorder(self, count: int, account: int | None = None) -> None:
-        """Holds the next updates back until there are this many, then pushes them last first."""
+        """Collect this many updates, then send them in reverse order."""
         self._updates.append(_UpdateRule(account, count, _Kind.REORDER))
 
     def repeat(self, count: int, account: int | None = None) -> None:
-        """Pushes each of the next updates twice."""
+        """Send each of the next updates twice."""
         self._updates.append(_UpdateRule(account, count, _Kind.REPEAT))
 
     def lose(self, count: int, account: int | None = None) -> None:
-        """Never pushes the next updates; a difference still has them."""
+        """Never send the next updates; a difference still has them."""
         self._updates.append(_UpdateRule(account, count, _Kind.LOSE))
 
     # The world.
 
     def forget_random_ids(self, account: int | None = None) -> None:
-        """Lets the server forget which sends it has seen."""
+        """Forget the used random_ids of one account, or of all: a repeated send is sent again."""
         self._server.world.forget_random_ids(account)
 
     def tell_message_ids(self, tell: bool) -> None:
-        """Whether differences hold updateMessageID for own messages."""
+        """Set whether a difference holds an updateMessageID for each message that the account sent."""
         self._server.world.message_ids_in_difference = tell
 
     def slice_differences(self, limit: int | None) -> None:
-        """At most this many updates in one difference; None takes it back."""
+        """Limit the updates in one difference; None ends it."""
         self._server.world.difference_limit = limit
 
     def differences_too_long(self, too_long: bool) -> None:
-        """Answers each getDifference with differenceTooLong."""
+        """Set whether each getDifference is answered with differenceTooLong."""
         self._server.world.difference_too_long = too_long
 
     def set_clock(self, ahead: float) -> None:
-        """Set the server's clock `ahead` seconds ahead of the true time; behind if negative, right if 0.
+        """Set the server's clock `ahead` seconds ahead of the true time; negative: behind, 0: correct.
 
-        Dates, salts and msg_ids follow it at once, also on connections that stand.
+        Dates, salts and msg_ids follow it at once, also on open connections.
         """
         self._server.world.clock_error = ahead
 
     def clear(self) -> None:
-        """Takes all of it back; what was withheld goes out. Forgotten random_ids stay forgotten."""
+        """Switch off all faults and send the updates that were withheld; random_ids stay forgotten."""
         self._refused_until = 0.0
         self._calls.clear()
         self._delays.clear()
@@ -210,11 +209,11 @@ class Faults:
 
     @property
     def refusing(self) -> bool:
-        """Whether a new connection is to be closed at once."""
+        """Whether new connections are refused now."""
         return self._refused_until > 0 and time.monotonic() < self._refused_until
 
     def plan(self, method: str, account: int | None) -> Plan | None:
-        """What shall happen to this call; None for nothing unusual. Counts it."""
+        """Return the fault of this call, None without one; count the call."""
         if not self._calls and not self._delays:
             return None
         method = method.lower()
@@ -234,11 +233,11 @@ class Faults:
         return plan
 
     def withheld(self, account: int | None) -> bool:
-        """Whether this account is to get no updates now."""
+        """Return whether the updates of this account are withheld now."""
         return bool(self._withheld) and (None in self._withheld or account in self._withheld)
 
     def arrange(self, receiver: Receiver, updates: list[bytes]) -> list[bytes]:
-        """The updates to push to a session now instead of these."""
+        """Return the updates to send to a session now, in place of `updates`."""
         if not self._updates and not receiver.stash:
             return updates
         arranged: list[bytes] = []

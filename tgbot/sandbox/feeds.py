@@ -1,4 +1,4 @@
-"""Where updates go: into the accounts' logs, and past them to whoever is connected."""
+"""Where updates go: into the logs of accounts, or only to the connected sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Passing = Callable[[int, Entry], None]
 
 
 class Feeds:
-    """Logs updates and tells the subscribers at once."""
+    """Log updates and notify the subscribers at once."""
 
     def __init__(self) -> None:
         self._changed: list[Changed] = []
@@ -24,7 +24,7 @@ class Feeds:
         return {"_changed": [], "_passing": []}
 
     def subscribe(self, changed: Changed, passing: Passing | None = None) -> Callable[[], None]:
-        """Registers both callbacks and returns how to end that."""
+        """Register both callbacks; return the function that removes them."""
         self._changed.append(changed)
         if passing is not None:
             self._passing.append(passing)
@@ -36,22 +36,22 @@ class Feeds:
 
         return end
 
-    def told(self, account_id: int) -> None:
-        """Tells the subscribers that an account's log has grown."""
+    def notify(self, account_id: int) -> None:
+        """Notify the subscribers that an account's log has grown."""
         for callback in self._changed:
             callback(account_id)
 
     def log(self, account: Account, content: Copy | Any, pts_count: int = 1) -> None:
-        """Logs an update that takes pts, and tells the subscribers."""
+        """Log an update that takes pts, and notify the subscribers."""
         account.log.add(content, pts_count)
-        self.told(account.id)
+        self.notify(account.id)
 
     def log_bot(self, bot: Account, update: Any) -> None:
-        """Logs an update that takes a qts, and tells the subscribers."""
+        """Log an update that takes a qts, and notify the subscribers."""
         bot.log.add_bot(update)
-        self.told(bot.id)
+        self.notify(bot.id)
 
     def hand(self, account_id: int, update: Any) -> None:
-        """Hands an update to the account's connected sessions; it is in no log."""
+        """Send an update to the account's connected sessions without logging it."""
         for callback in self._passing:
             callback(account_id, Entry(update))

@@ -1,4 +1,4 @@
-"""Uploaded files: parts as they come in, then photos and documents that anybody may fetch by reference."""
+"""Uploaded files: the parts, then photos and documents that any account can download."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .rpc import RpcError
 
 PART_LIMIT = 512 * 1024
-#: All that is kept of uploads; older files lose their bytes, as if their references had run out.
+#: Limit of all stored bytes; the oldest files are dropped, as if their references had expired.
 _KEPT_BYTES = 64 * 1024 * 1024
 
 
@@ -21,7 +21,7 @@ class StoredFile:
 
 
 class Files:
-    """What was uploaded, bounded in memory."""
+    """Uploaded files, in a bounded amount of memory."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[int, int], dict[int, bytes]] = {}
@@ -29,7 +29,7 @@ class Files:
         self._bytes = 0
 
     def save_part(self, account: int, file_id: int, part: int, content: bytes) -> None:
-        """Keeps one part of an upload."""
+        """Store one part of an upload."""
         if not content:
             raise RpcError(400, "FILE_PART_EMPTY")
         if len(content) > PART_LIMIT:
@@ -38,7 +38,7 @@ class Files:
         self._grow(len(content))
 
     def finish(self, account: int, file_id: int, parts: int) -> bytes:
-        """Returns the bytes of an upload; raises FILE_PARTS_INVALID or FILE_PART_n_MISSING."""
+        """Return the bytes of an upload; raise FILE_PARTS_INVALID or FILE_PART_n_MISSING."""
         if parts <= 0:
             raise RpcError(400, "FILE_PARTS_INVALID")
         saved = self._parts.get((account, file_id), {})
@@ -49,11 +49,11 @@ class Files:
         return b"".join(saved[part] for part in range(parts))
 
     def store(self, value: Any, content: bytes) -> None:
-        """Keeps a photo or document under its id."""
+        """Store a photo or document under its id."""
         self._stored[value.id] = StoredFile(value, content)
 
     def get(self, file_id: int, access_hash: int, error: str) -> StoredFile:
-        """Returns a stored file; raises 400 `error` for an unknown one or a wrong hash."""
+        """Return a stored file; raise 400 `error` for an unknown one or a wrong hash."""
         stored = self._stored.get(file_id)
         if stored is None or stored.value.access_hash != access_hash:
             raise RpcError(400, error)

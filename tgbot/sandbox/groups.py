@@ -1,4 +1,4 @@
-"""Groups and channels as they change: founded, joined, asked to be let in."""
+"""Changes of groups and channels: creation, members, admins, invite links, requests to join."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .feeds import Feeds
 from .posts import Posts
 from .rpc import RpcError
 
-#: How long a bot may write to somebody who asked to join, while the request is open.
+#: Seconds in which a bot may write to the user of an open request to join.
 REQUEST_SECONDS: Final = 300
 _FIRST_GROUP: Final = 4_000_000
 _FIRST_CHANNEL: Final = 1_500_000_000
 
 
 class Groups:
-    """Founds chats and lets accounts in."""
+    """Create chats and change who is in them."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Groups:
         self._last_channel = _FIRST_CHANNEL
 
     def new_group(self, title: str, creator: int, *members: int) -> Chat:
-        """Adds a basic group and tells its members."""
+        """Add a basic group and notify its members."""
         self._last_group += 1
         chat = Chat(self._last_group, title, creator, self._date())
         chat.members = dict.fromkeys((creator, *members), self._date())
@@ -55,7 +55,7 @@ class Groups:
     def new_channel(
         self, title: str, username: str | None = None, *, megagroup: bool = False, creator: int = 0
     ) -> Chat:
-        """Adds a channel or a supergroup; without a creator it belongs to nobody."""
+        """Add a channel or a supergroup; without a creator it has no member."""
         self._last_channel += 1
         chat = Chat(self._last_channel, title, creator, self._date(), channel=True, megagroup=megagroup)
         if creator:
@@ -69,7 +69,7 @@ class Groups:
         return chat
 
     def add(self, chat: Chat, account: Account, *, by: int, action: Any = None) -> bool:
-        """Makes an account a member; a group gets the service message `action`. Returns whether it is new."""
+        """Make an account a member, with the service message `action`; return False if it was one already."""
         if account.id in chat.members:
             return False
         if account.profile is not None and not account.profile.joins_groups:
@@ -79,13 +79,13 @@ class Groups:
         chat.requests.pop(account.id, None)
         chat.version += 1
         self._say(chat, by, action or types.MessageActionChatAddUser([account.id]))
-        self._tell_member(chat, account, before, by=by)
+        self._log_status(chat, account, before, by=by)
         if chat.channel:
             self._feeds.hand(account.id, types.UpdateChannel(chat.id))
         return True
 
     def remove(self, chat: Chat, account: Account, *, by: int) -> None:
-        """Takes a member out; all members and the one who leaves are told."""
+        """Remove a member and notify all members, the removed one included."""
         if account.id not in chat.members:
             raise RpcError(400, "USER_NOT_PARTICIPANT")
         self._say(chat, by, types.MessageActionChatDeleteUser(account.id))
@@ -93,10 +93,10 @@ class Groups:
         del chat.members[account.id]
         chat.admins.pop(account.id, None)
         chat.version += 1
-        self._tell_member(chat, account, before, by=by)
+        self._log_status(chat, account, before, by=by)
 
     def promote(self, chat: Chat, account: Account, rights: Any, *, by: int) -> None:
-        """Gives an admin these rights, None takes them away; a bot becomes a member of a channel by it."""
+        """Set the rights of an admin; None removes them. A bot that is not a member becomes one."""
         before = participant(chat, account.id)
         chat.members.setdefault(account.id, self._date())
         if rights is None:
@@ -104,10 +104,10 @@ class Groups:
         else:
             chat.admins[account.id] = rights
         chat.version += 1
-        self._tell_member(chat, account, before, by=by)
+        self._log_status(chat, account, before, by=by)
 
-    def _tell_member(self, chat: Chat, account: Account, before: Any, *, by: int) -> None:
-        """Tells a bot, with a qts, of its new standing in a chat; bots that are admins, of everybody's."""
+    def _log_status(self, chat: Chat, account: Account, before: Any, *, by: int) -> None:
+        """Log an account's new status in a chat: for itself, if a bot, and for all bots that are admins."""
         after = participant(chat, account.id)
         kind = types.UpdateChannelParticipant if chat.channel else types.UpdateChatParticipant
         for number in dict.fromkeys([account.id, *chat.admins]):
@@ -121,7 +121,7 @@ class Groups:
     # -- invite links and requests
 
     def invite(self, chat: Chat, admin: int, *, request_needed: bool = False, title: str = "") -> Invite:
-        """Makes an invite link."""
+        """Make an invite link."""
         hash_ = f"{self._random.getrandbits(96):024x}"
         invite = Invite(hash_, admin, self._date(), request_needed=request_needed, title=title)
         chat.invites[hash_] = invite
@@ -129,7 +129,7 @@ class Groups:
         return invite
 
     def invited(self, hash_: str) -> tuple[Chat, Invite]:
-        """Returns what an invite link leads to; raises INVITE_HASH_INVALID or INVITE_HASH_EXPIRED."""
+        """Return the chat and the invite of a link; raise INVITE_HASH_INVALID or INVITE_HASH_EXPIRED."""
         chat = self._invites.get(hash_)
         if chat is None:
             raise RpcError(400, "INVITE_HASH_INVALID" if hash_ else "INVITE_HASH_EMPTY")
@@ -138,8 +138,8 @@ class Groups:
             raise RpcError(400, "INVITE_HASH_EXPIRED")
         return chat, invite
 
-    def come(self, user: Account, chat: Chat, invite: Invite, about: str = "") -> None:
-        """Follows an invite link; one that needs approval raises INVITE_REQUEST_SENT and tells the admins."""
+    def follow(self, user: Account, chat: Chat, invite: Invite, about: str = "") -> None:
+        """Follow an invite link. If it needs approval, notify the admins and raise INVITE_REQUEST_SENT."""
         if user.id in chat.members:
             raise RpcError(400, "USER_ALREADY_PARTICIPANT")
         if not invite.request_needed:
@@ -148,10 +148,10 @@ class Groups:
             return
         if user.id not in chat.requests:
             chat.requests[user.id] = JoinRequest(user.id, self._date(), invite, about)
-            self._tell_request(chat, chat.requests[user.id])
+            self._log_request(chat, chat.requests[user.id])
         raise RpcError(400, "INVITE_REQUEST_SENT")
 
-    def _tell_request(self, chat: Chat, request: JoinRequest) -> None:
+    def _log_request(self, chat: Chat, request: JoinRequest) -> None:
         for admin in [chat.creator, *chat.admins]:
             account = self._accounts.get(admin)
             if account is None or not chat.may_invite(admin):
@@ -169,7 +169,7 @@ class Groups:
                 self._feeds.hand(admin, pending(chat))
 
     def decide(self, chat: Chat, user: Account, *, approved: bool) -> None:
-        """Approves or declines a request; HIDE_REQUESTER_MISSING if there is none (any more)."""
+        """Approve or decline a request; raise HIDE_REQUESTER_MISSING if it is not open."""
         request = chat.requests.pop(user.id, None)
         if request is None:
             raise RpcError(400, "HIDE_REQUESTER_MISSING")
@@ -178,7 +178,7 @@ class Groups:
             if account is None:
                 continue
             if account.is_bot:
-                # The window of five minutes ends with the request; other write access stays.
+                # The five minutes of write access end with the request; other write access stays.
                 if account.allowed.get(user.id) == request.date + REQUEST_SECONDS:
                     del account.allowed[user.id]
             else:
@@ -188,14 +188,14 @@ class Groups:
             self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())
 
     def _say(self, chat: Chat, sender: int, action: Any) -> None:
-        """Posts a service message; broadcast channels have none about their members."""
+        """Post a service message, except about members of broadcast channels."""
         if chat.megagroup or not chat.channel:
             post = Post(sender, self._date(), "", action=action)
             self._posts.add(self._accounts[sender], chat.marked, post)
 
 
 def participant(chat: Chat, number: int) -> Any:
-    """Builds the TL participant that an account is in a chat; None for a stranger."""
+    """Build the TL participant of an account in a chat; return None if it is not a member."""
     since = chat.members.get(number)
     if since is None:
         return None
@@ -215,7 +215,7 @@ def participant(chat: Chat, number: int) -> Any:
 
 
 def exported(invite: Invite) -> Any:
-    """Builds the TL form of an invite link."""
+    """Build the TL form of an invite link."""
     return types.ChatInviteExported(
         f"https://t.me/+{invite.hash}",
         invite.admin,
@@ -228,7 +228,7 @@ def exported(invite: Invite) -> Any:
 
 
 def pending(chat: Chat) -> Any:
-    """Builds what an admin who is a person is told of open requests."""
+    """Build the update about open requests for an admin who is not a bot."""
     peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
     recent = list(chat.requests)[-3:]
     return types.UpdatePendingJoinRequests(peer, len(chat.requests), recent)

@@ -1,6 +1,6 @@
-"""Layers: the bytes of a request ↔ Telethon's TL objects, for clients of older layers, too.
+"""TL layers: bytes ↔ Telethon's TL objects, for clients of Telethon's layer and of older ones.
 
-In memory everything is of Telethon's layer. `layers/*.tl` tells how an older layer differs.
+Objects in memory are of Telethon's layer. `layers/*.tl` lists the differences of older layers.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode
 
 _BOOLS = {int.from_bytes(BOOL_TRUE, "little"): True, int.from_bytes(BOOL_FALSE, "little"): False}
 _MAX_DEPTH = 64
-#: Bytes that all gzip_packed bodies of one request may unpack to, together.
+#: Limit of the unpacked bytes of all gzip_packed bodies in one request.
 _MAX_UNPACKED = 2 << 20
 
 
 class DecodeError(Exception):
-    """These bytes are not a request; `name` is the RPC error (code 400) that Telegram answers."""
+    """The bytes are not a request; `name` is the RPC error (code 400) that Telegram answers."""
 
     name = "INPUT_FETCH_ERROR"
 
 
 class UnknownConstructor(DecodeError):
-    """No layer known here has this method, or this type."""
+    """None of the known layers has this method or type."""
 
     def __init__(self, constructor_id: int, *, method: bool) -> None:
         super().__init__(f"unknown {'method' if method else 'type'} #{constructor_id:08x}")
@@ -44,16 +44,16 @@ class UnknownConstructor(DecodeError):
 
 
 def decode(data: bytes, layer: int) -> Any:
-    """The request that `data` is, whole, as a TLRequest of Telethon's; what a wrapper wraps is its `.query`.
+    """Return the request in `data` as Telethon's TLRequest; the `.query` of a wrapper is the wrapped request.
 
-    The ids of all known layers are understood, whatever `layer` says: none of them means two things.
-    Bodies may be gzip_packed. Raises UnknownConstructor or DecodeError, never anything else.
+    The constructor ids of all known layers are accepted, whatever `layer` is: none of them is ambiguous.
+    Bodies may be gzip_packed. Raise UnknownConstructor or DecodeError, and nothing else.
     """
     reader = _Reader(data)
     try:
         request = reader.tgread_object()
     except (struct.error, BufferError, RuntimeError, ValueError, TypeNotFoundError, zlib.error) as error:
-        # Telethon's messages quote the bytes, which hold texts and hashes: only the kind is passed on.
+        # Telethon's messages quote the bytes, which hold texts and hashes: pass on only the kind of error.
         raise DecodeError(f"malformed request: {type(error).__name__}") from None
     if not isinstance(request, TLRequest):
         raise UnknownConstructor(int.from_bytes(data[:4], "little"), method=True)
@@ -63,11 +63,11 @@ def decode(data: bytes, layer: int) -> Any:
 
 
 def encode(value: object, layer: int) -> bytes:
-    """The bytes of `value` that a client of `layer` (0 = not known yet) understands.
+    """Return the bytes of `value` for a client of `layer` (0: not known yet).
 
-    `value` is a TLObject, bool, int, str, a list of these (a Vector), or bytes, which are taken as encoded.
-    A layer without a table of its own gets that of the next older one, or the oldest. Members that the
-    layer does not have are left out; EncodeError says that nothing is left.
+    `value` is a TLObject, bool, int, str, a list of these (a Vector), or bytes that are encoded already.
+    A layer without a table uses that of the next older layer, or the oldest. Members that the layer does
+    not have are left out; raise EncodeError if the whole value has no form in it.
     """
     if isinstance(value, TLObject):
         if layer >= LAYER or not layer:
@@ -90,7 +90,7 @@ def encode(value: object, layer: int) -> bytes:
 
 
 class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
-    """Telethon's reader, to which its `from_reader`s come back: bounded, type-checked, and of all layers."""
+    """The reader that Telethon's `from_reader` methods call: bounded, type-checked, for all known layers."""
 
     stream: bytes
     position: int
@@ -99,14 +99,14 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
         super().__init__(data)
         self.stream = data
         self.depth = 0
-        self.method_depth = 1  # how deep the method is that the wrappers read so far wrap
+        self.method_depth = 1  # depth of the method inside the wrappers read so far
         self.unpacked = 0
 
     def tgread_object(self) -> Any:
         constructor_id = self.read_int(signed=False)
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            raise DecodeError("nested too deep")
+            raise DecodeError("nested too deeply")
         cls = tlobjects.get(constructor_id)
         if cls is not None:
             if self.depth == self.method_depth and wraps(cls):
@@ -136,7 +136,7 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
         data = inflate.decompress(packed, max(1, _MAX_UNPACKED - self.unpacked))  # 0 would mean no limit
         self.unpacked += len(data)
         if not inflate.eof:
-            raise DecodeError("gzip_packed is cut off or unpacks to too much")
+            raise DecodeError("gzip_packed is incomplete or too large")
         outer, position = self.stream, self.position
         self.stream, self.position = data, 0
         value = self.tgread_object()
@@ -147,7 +147,7 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
 
 
 def _check(value: Any) -> None:
-    """DecodeError unless the members of `value` are of the types that its definition names."""
+    """Raise DecodeError unless the members of `value` have the types of its definition."""
     cls: Any = type(value)
     for member in members(cls):
         held = getattr(value, member.name)
@@ -156,6 +156,6 @@ def _check(value: Any) -> None:
         for item in held if member.many else (held,):
             if member.allowed:
                 if getattr(item, "SUBCLASS_OF_ID", None) not in member.allowed:
-                    raise DecodeError(f"{cls.__name__}.{member.name} is of a wrong type")
+                    raise DecodeError(f"{cls.__name__}.{member.name} has a wrong type")
             elif not isinstance(item, TLRequest):
                 raise DecodeError(f"{cls.__name__}.{member.name} is not a method")

@@ -1,4 +1,4 @@
-"""The numbered update log of one account: pts for messages, qts for what only bots are told."""
+"""The update log of an account, numbered by pts for messages and by qts for bot events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_QTS = 1
 
 
 class Entry:
-    """One update of an account. Without pts and qts it passes: who is not connected never gets it."""
+    """One update of an account. An update without pts and qts reaches only connected sessions."""
 
     __slots__ = ("at", "content", "edited", "pts", "pts_count", "qts")
 
@@ -34,23 +34,23 @@ class Entry:
         self.pts = pts
         self.pts_count = pts_count
         self.qts = qts
-        #: The account's pts when this was logged: orders entries with a qts among those with a pts.
+        #: The account's pts when this was logged: the place of an entry with a qts among those with a pts.
         self.at = at
         self.edited = edited
 
     @property
     def message(self) -> Copy | None:
-        """The copy that this entry brings as a new message."""
+        """The new message of this entry, None if it is another update."""
         return self.content if isinstance(self.content, Copy) and not self.edited else None
 
     def named(self) -> Iterator[int]:
-        """Yields the marked ids of those whom the update names."""
+        """Yield the marked ids in the update."""
         content = self.content
         return mentioned(content) if isinstance(content, Copy) else named(content)
 
     @property
     def update(self) -> Any:
-        """The TL update, built anew each time, with the message as it is now."""
+        """The TL update, with the message as it is now."""
         content = self.content
         if not isinstance(content, Copy):
             return content
@@ -59,7 +59,7 @@ class Entry:
 
 
 class Log:
-    """Entries in order, found by pts and qts without a scan."""
+    """Entries in order; finding one by pts or qts is O(log n)."""
 
     __slots__ = ("_bot", "_entries", "pts", "qts")
 
@@ -70,7 +70,7 @@ class Log:
         self._bot: list[Entry] = []
 
     def add(self, content: Any, pts_count: int = 1) -> Entry:
-        """Logs a new message, or a TL update, that takes `pts_count` of pts and gets its pts set."""
+        """Log a new message, or a TL update, and set its pts, which grows by `pts_count`."""
         self.pts += pts_count
         entry = Entry(content, pts=self.pts, pts_count=pts_count, at=self.pts)
         content.pts = self.pts
@@ -80,14 +80,14 @@ class Log:
         return entry
 
     def add_edit(self, copy: Copy) -> Entry:
-        """Logs that the message of a copy was changed."""
+        """Log an edit of a message."""
         self.pts += 1
         entry = Entry(copy, pts=self.pts, pts_count=1, at=self.pts, edited=True)
         self._entries.append(entry)
         return entry
 
     def add_bot(self, update: Any) -> Entry:
-        """Logs an update that takes a qts, which is set in it."""
+        """Log an update and set its qts."""
         self.qts += 1
         update.qts = self.qts
         entry = Entry(update, qts=self.qts, at=self.pts)
@@ -95,7 +95,7 @@ class Log:
         return entry
 
     def above(self, pts: int, qts: int, limit: int | None = None) -> list[Entry]:
-        """Returns what lies above a state in the order in which it happened, at most `limit` entries."""
+        """Return the entries above a state, oldest first, at most `limit` of them."""
         if pts >= self.pts:
             messages: list[Entry] = []
         else:
@@ -107,7 +107,7 @@ class Log:
         events = self._bot[start : None if limit is None else start + limit]
         if not messages:
             return events
-        # Stable, and the messages come first: an event logged at pts n happened after the message with pts n.
+        # A stable sort, messages first: an event logged at pts n happened after the message with pts n.
         merged = sorted(messages + events, key=_at)
         return merged if limit is None else merged[:limit]
 

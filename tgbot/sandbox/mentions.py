@@ -1,4 +1,4 @@
-"""Whom a message or an update names: those must come along as users and chats."""
+"""The ids in a message or an update: their users and chats must be sent with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USER_VECTORS: Final = frozenset(("users", "recent_requesters"))
 
 
 def mentioned(copy: Copy) -> Iterator[int]:
-    """Yields the marked ids of all whom a message names."""
+    """Yield the marked ids in a message."""
     post = copy.post
     yield post.sender
     yield copy.peer
@@ -29,7 +29,7 @@ def mentioned(copy: Copy) -> Iterator[int]:
 
 
 def named(value: Any) -> Iterator[int]:
-    """Yields the marked ids that any TL value names, however it is nested."""
+    """Yield the marked ids in a TL value, at any depth."""
     if isinstance(value, types.PeerUser):
         yield value.user_id
     elif isinstance(value, types.PeerChat):

@@ -1,4 +1,4 @@
-"""What MTProto's own messages have in common, on every layer below RPC: constructor ids and TL strings.
+"""Constructor ids and TL strings of MTProto's own messages, for the modules that do without Telethon.
 
 Source: https://core.telegram.org/mtproto/TL-formal, /mtproto/service_messages
 """

@@ -1,4 +1,4 @@
-"""How older layers differ from Telethon's: constructor ids, members, and what is missing."""
+"""Differences of older layers from Telethon's: constructor ids, members, missing types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BUTTON = re.compile(r"(inputK|k)eyboardButton(?!Row|Style)(\w*)")
 
 
 def _button_classes(name: str) -> tuple[Any, Any] | None:
-    """The button class and the button type class of Telethon's for the older button called `name`."""
+    """Return Telethon's button class and button type class for the older button called `name`."""
     match = _BUTTON.fullmatch(name)
     if match is None:
         return None
@@ -61,9 +61,9 @@ def _build_button(button: Any, kind: Any, values: dict[str, Any]) -> Any:
 
 
 def bind(definition: Definition, cls: Any) -> Definition:
-    """`definition` with dates for dates, and fields voided that the Telethon class `cls` holds otherwise.
+    """Return `definition` with dates as dates, and with fields voided whose type differs in Telethon's `cls`.
 
-    A void field is read and forgotten, and written as absent or as its default.
+    A void field is read and discarded, and written as absent or as its default.
     """
     held = arguments(cls)
     fields = []
@@ -85,7 +85,7 @@ def _holds(annotation: Any, kind: str) -> bool:
     expected = _PYTHON.get(kind)
     if expected is not None:
         return plain is expected
-    # Inline buttons and their rows were of the same type as the others once: `_build` converts them.
+    # In older layers inline buttons and their rows have the type of the others: `_build` converts them.
     name = f"Type{kind.rpartition('.')[2]}"
     return isinstance(plain, str) and plain.replace("KeyboardInline", "Keyboard") == name
 
@@ -101,7 +101,7 @@ _PYTHON: dict[str, type] = {
 
 
 class _Encoded:
-    """Stands in an object for a member that is encoded already."""
+    """The place of a member that is encoded already."""
 
     __slots__ = ("_data",)
 
@@ -113,11 +113,11 @@ class _Encoded:
 
 
 class Table:
-    """How one older layer differs from Telethon's."""
+    """The differences of one older layer."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        #: constructor id → the definition, and what makes a Telethon object of its values
+        #: Constructor id → the definition, and the function that builds a Telethon object from its values.
         self.constructors: dict[int, tuple[Definition, Any]] = {}
         self._changed: dict[Any, Definition] = {}
         self._buttons: dict[Any, Definition] = {}
@@ -138,7 +138,7 @@ class Table:
             self.constructors[definition.constructor_id] = (bind(definition, cls), partial(_build, cls))
 
     def encode(self, value: Any) -> bytes | None:
-        """The bytes of a TLObject in this layer, None if it, or something it needs, has no form there."""
+        """Return the bytes of a TLObject in this layer; None if it or a required member has no form there."""
         try:
             return self._encode(value)
         except EncodeError:
@@ -151,16 +151,16 @@ class Table:
             values = {field.name: getattr(value, field.name, None) for field in definition.fields}
             return definition.write(values, self.encode, self._default)
         if cls is types.KeyboardButton or cls is types.KeyboardInlineButton:
-            # A kind of button that the layer does not have is left out of its row.
+            # A type of button that the layer does not have is left out of its row.
             definition = self._buttons.get(type(value.type))
             values = {**vars(value.type), "text": value.text, "style": value.style}
             return None if definition is None else definition.write(values, self.encode, self._default)
         if cls is types.KeyboardInlineButtonRow:
             return self.encode(types.KeyboardButtonRow(value.buttons))
         if cls in self._absent:
-            # Updates, entities, actions … that came later are left out; media show as unsupported.
+            # Updates, entities and actions of newer layers are left out; media become "unsupported".
             return self._argumentless(frozenset({cls.SUBCLASS_OF_ID}), ("Unsupported",))
-        # The constructor is Telethon's, what is in it may not be.
+        # The constructor is the same as Telethon's, but its members may differ.
         return bytes(self._with_encoded_members(value) if members(cls) else value)
 
     def _with_encoded_members(self, value: Any) -> Any:
@@ -184,7 +184,7 @@ class Table:
         return self._needed(type_ids(type_name), type_name)
 
     def _needed(self, ids: frozenset[int], type_name: str) -> bytes:
-        """The form nearest to nothing that a needed object has: messageActionEmpty and the like."""
+        """Return the emptiest form of a required object, such as messageActionEmpty."""
         body = self._argumentless(ids, ("Unsupported", "Empty", "Unknown", "Default", "Other"))
         if body is None:
             raise EncodeError(type_name, self.number)
@@ -209,19 +209,19 @@ def _load(number: int) -> Table:
 
 
 def table(layer: int) -> Table:
-    """The table of `layer`, else of the next older layer that has one, else of the oldest."""
+    """Return the table of `layer`, of the next older layer that has one, or of the oldest."""
     return _load(max((number for number in _NUMBERS if number <= layer), default=_NUMBERS[0]))
 
 
 @cache
 def constructors() -> dict[int, tuple[Definition, Any]]:
-    """`Table.constructors` of all tables: no constructor id means two things."""
+    """Return `Table.constructors` of all tables together; no constructor id is ambiguous."""
     return {key: found for number in _NUMBERS for key, found in _load(number).constructors.items()}
 
 
 @cache
 def _argumentless_classes() -> dict[int, list[Any]]:
-    """The types without arguments by SUBCLASS_OF_ID."""
+    """Return the types without arguments by SUBCLASS_OF_ID."""
     classes: dict[int, list[Any]] = {}
     for cls in tlobjects.values():
         if not issubclass(cls, TLRequest) and not arguments(cls):

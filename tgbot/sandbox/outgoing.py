@@ -1,4 +1,4 @@
-"""What a session sends: msg_ids, seq_nos, containers, and what the client has not acknowledged yet."""
+"""Outgoing messages of a session: msg_ids, seq_nos, containers, and repetition until acknowledged."""
 
 import struct
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from .authkey import AuthKey
 from .mtproto import MSG_CONTAINER
 
-#: A packet takes no more messages and bytes than these.
+#: Limits of one packet, in messages and bytes.
 MAX_CONTAINER, MAX_PACKET = 1000, 512 * 1024
-#: Messages kept until the client has acknowledged them.
+#: The most messages that are kept until the client acknowledges them.
 MAX_UNACKED = 4096
 
 _MESSAGE = struct.Struct("<qii")
@@ -18,17 +18,17 @@ _CONTAINER = struct.Struct("<Ii")
 #: One second in a msg_id.
 _ONE_SECOND = 1 << 32
 
-#: The two low bits of a server's msg_id: it answers a message of the client's, or nothing.
+#: The two low bits of a server's msg_id: an answer to a message of the client, or not.
 _ANSWER, _NOTICE = 1, 3
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A call that the client made: to be answered by `Session.answer` once, sooner or later."""
+    """A call of the client, to be answered once by `Session.answer`, at any time."""
 
     msg_id: int
     body: bytes = field(repr=False)
-    #: The msg_id that the answer went out with; 0 while there is none.
+    #: The msg_id of the answer; 0 until it is sent.
     answer_id: int = 0
     answered: bool = False
     failed: bool = False
@@ -36,11 +36,10 @@ class Request:
 
 
 class Outgoing:
-    """The sending half of a session: what is queued leaves in order, in as few packets as it fits.
+    """The sending half of a session: queued messages leave in order, in as few packets as possible.
 
     msg_ids are odd and strictly increasing as long as the clock is not set back; a container's is above its
-    inner ones. Content (results, updates) is
-    kept until it is taken back, at most `MAX_UNACKED` messages.
+    inner ones. Content (results and updates) is kept until `take_back`, at most `MAX_UNACKED` messages.
     """
 
     def __init__(self, key: AuthKey, session_id: int, random: Callable[[int], bytes]) -> None:
@@ -49,24 +48,24 @@ class Outgoing:
         self._random = random
         self._last_id = 0
         self._content = 0
-        #: (low bits or the msg_id it had, whether it is content or the seq_no it had, body, request answered)
+        #: New: (low bits, is content, body, request). Repeated: (msg_id, seq_no, body, request).
         self._queue: list[tuple[int, int, bytes, Request | None]] = []
         self._unacked: dict[int, tuple[int, bytes, Request | None]] = {}
 
     def plain(self, body: bytes) -> None:
-        """Queues a message that needs no acknowledgement."""
+        """Queue a message that needs no acknowledgement."""
         self._queue.append((_ANSWER, 0, body, None))
 
     def content(self, body: bytes, request: Request | None = None) -> None:
-        """Queues a message that the client acknowledges, and notes its msg_id in the request it answers."""
+        """Queue a message that the client acknowledges; store its msg_id in the request that it answers."""
         self._queue.append((_ANSWER, 1, body, request))
 
     def push(self, body: bytes) -> None:
-        """Queues a message that answers nothing, for the client to acknowledge."""
+        """Queue a message that the client acknowledges and that answers no request."""
         self._queue.append((_NOTICE, 1, body, None))
 
     def take_back(self, msg_id: int) -> tuple[int, bytes] | None:
-        """Keeps a sent message no longer; returns its (seq_no, body) if it was kept."""
+        """Drop a sent message; return its (seq_no, body), None if it was not kept."""
         kept = self._unacked.pop(msg_id, None)
         if kept is None:
             return None
@@ -75,7 +74,7 @@ class Outgoing:
         return kept[0], kept[1]
 
     def again(self, msg_id: int) -> bool:
-        """Queues a sent message once more, with its msg_id; False if it is kept no longer."""
+        """Queue a sent message again, with its msg_id; return False if it is not kept."""
         kept = self._unacked.get(msg_id)
         if kept is None:
             return False
@@ -83,13 +82,13 @@ class Outgoing:
         return True
 
     def resume(self) -> None:
-        """Queues everything kept once more, before what is queued already."""
+        """Queue all kept messages again, before the new ones in the queue."""
         queue = [item for item in self._queue if item[0] <= _NOTICE]
         self._queue = [(msg_id, *kept) for msg_id, kept in self._unacked.items()]
         self._queue += queue
 
     def flush(self, now: float) -> list[bytes]:
-        """The payloads that hold everything queued; empty if nothing is."""
+        """Return the payloads of all queued messages and empty the queue."""
         queue = self._queue
         if not queue:
             return []
@@ -129,7 +128,7 @@ class Outgoing:
 
     def _next_id(self, now: float, low: int) -> int:
         msg_id = int(now * 4294967296.0) & ~3
-        # A clock that is set back shows in the msg_ids, as at Telegram's; any other id is above the last one.
+        # msg_ids follow a clock that is set back. Otherwise each is above the one before.
         if self._last_id - _ONE_SECOND < msg_id <= self._last_id:
             msg_id = (self._last_id & ~3) + 4
         self._last_id = msg_id | low

@@ -1,4 +1,4 @@
-"""What becomes of a post: everybody's copies of it, its edits, its deletion, who has read it."""
+"""Posts in dialogs: copies for all accounts concerned, edits, deletions, read marks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .chats import Chat
 from .dialogs import Copy, Post, peer_of
 from .feeds import Feeds
 from .logs import Entry
-from .privacy import hears
+from .privacy import reaches
 from .sends import SendKey, Sends
 
 
 class Posts:
-    """Spreads posts over the accounts of a dialog; every change is logged before a method returns."""
+    """Give each account of a dialog its copy; every change is logged before a method returns."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Posts:
         reply_to: int | None = None,
         opens: bool = True,
     ) -> Copy:
-        """Give the sender and everybody in the dialog a copy; return the sender's.
+        """Give the sender and all others in the dialog a copy; return the sender's.
 
         The message is recorded under its random_id, which must be new (`Sends.earlier`). A message to a bot
         opens its dialog, unless `opens` is False.
@@ -72,18 +72,18 @@ class Posts:
             copies += [
                 Copy(member, peer, post, out=False, reply_to=self._reply(sender, reply_to, member))
                 for member in chat.members
-                if member != sender.id and hears(chat, self._accounts[member], mine, self._accounts)
+                if member != sender.id and reaches(chat, self._accounts[member], mine, self._accounts)
             ]
         for copy in copies:
             owner = self._accounts[copy.owner]
             owner.box.add(copy)
             owner.log.add(copy)
         for copy in copies:
-            self._feeds.told(copy.owner)
+            self._feeds.notify(copy.owner)
         return mine
 
     def edited(self, copy: Copy) -> None:
-        """Logs that the post of a copy was changed, for all who have it."""
+        """Log an edit of a post, for all accounts with a copy."""
         copy.post.edit_date = self._date()
         if copy.owner < 0:
             self._channels.edited(self._chats[copy.owner], copy)
@@ -91,10 +91,10 @@ class Posts:
         for each in copy.post.copies:
             self._accounts[each.owner].log.add_edit(each)
         for each in copy.post.copies:
-            self._feeds.told(each.owner)
+            self._feeds.notify(each.owner)
 
     def delete(self, copies: Iterable[Copy], *, revoke: bool) -> dict[int, int]:
-        """Deletes copies, with `revoke` everybody's; returns how many messages each account lost."""
+        """Delete copies, with `revoke` those of all accounts; return the number of deletions by account."""
         lost: dict[int, list[int]] = {}
         for copy in copies:
             for each in list(copy.post.copies) if revoke else [copy]:
@@ -107,15 +107,15 @@ class Posts:
         return {owner: len(ids) for owner, ids in lost.items()}
 
     def delete_in_channel(self, chat: Chat, copies: Iterable[Copy], by: Account) -> int:
-        """Deletes messages of a channel for everybody; returns how many there were."""
+        """Delete messages of a channel for all members; return the number of messages deleted."""
         return self._channels.delete(chat, copies, by)
 
     def seen(self, chat: Chat, viewer: Account, entries: Iterable[Entry]) -> list[Entry]:
-        """Returns those entries of a channel's log that this member is told of."""
+        """Return the entries of a channel's log that this member may see."""
         return self._channels.seen(chat, viewer, entries)
 
     def read(self, account: Account, peer: int, max_id: int) -> int:
-        """Marks a dialog as read up to a message id (0: all of it); returns how much pts that took."""
+        """Mark a dialog as read up to a message id (0: all of it); return the pts_count."""
         dialog = account.box.dialogs.get(peer)
         if dialog is None or not dialog.ids:
             return 0
@@ -138,7 +138,7 @@ class Posts:
         return 1
 
     def _reply(self, sender: Account, reply_to: int | None, owner: int) -> int | None:
-        """Translates a message id of the sender's into another account's id of the same post."""
+        """Return another account's message id of the post that the sender replies to."""
         copy = sender.box.get(reply_to) if reply_to else None
         twin = copy.twin(owner) if copy is not None else None
         return twin.id if twin is not None else None

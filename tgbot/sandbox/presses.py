@@ -1,4 +1,4 @@
-"""Pressed buttons that wait for their bot's answer."""
+"""Pressed inline buttons that wait for the bot's answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Query:
 
 
 class Presses:
-    """Queries by id, from the press to the answer or the end of the wait; none outlives a restart."""
+    """Callback queries by id, until they are answered or expire; a restart ends them."""
 
     def __init__(self, accounts: Accounts, feeds: Feeds, random: Random) -> None:
         self._accounts = accounts
@@ -33,7 +33,7 @@ class Presses:
         return self.__dict__ | {"_queries": {}}
 
     def press(self, user: Account, copy: Copy, data: bytes, expires: float) -> Later:
-        """Tells the bot of the press and returns its answer to come."""
+        """Send the bot a callback query; return its future answer."""
         bot = self._accounts[copy.post.sender]
         twin = copy if copy.owner < 0 else copy.twin(bot.id)
         if not bot.is_bot or twin is None:
@@ -46,7 +46,7 @@ class Presses:
             self._queries.pop(query_id, None)
 
         later.then(over)
-        # The same for all presses in one dialog, whoever presses.
+        # The same for all presses of all users in one dialog.
         instance = self._accounts.access_hash(bot.id, twin.peer, kind=b"instance")
         peer = peer_of(twin.peer)
         update = types.UpdateBotCallbackQuery(query_id, user.id, peer, twin.id, instance, data=data)
@@ -54,7 +54,7 @@ class Presses:
         return later
 
     def answer(self, bot: Account, query_id: int, answer: Any) -> None:
-        """Answers a query; one that is unknown, over or another bot's is QUERY_ID_INVALID."""
+        """Answer a query; raise QUERY_ID_INVALID if it is unknown, expired or of another bot."""
         query = self._queries.get(query_id)
         if query is None or query.bot != bot.id:
             raise RpcError(400, "QUERY_ID_INVALID")

@@ -1,4 +1,4 @@
-"""Which messages of a group reach a bot."""
+"""Privacy mode: which messages of a group reach a bot."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from .chats import Chat
 from .dialogs import Copy
 
 
-def hears(chat: Chat, member: Account, copy: Copy, accounts: Accounts) -> bool:
-    """Says whether a message reaches a member; in privacy mode a bot hears what is meant for it."""
+def reaches(chat: Chat, member: Account, copy: Copy, accounts: Accounts) -> bool:
+    """Return whether a message reaches a member. In privacy mode a bot gets only what is addressed to it."""
     profile, post = member.profile, copy.post
     if profile is None or profile.sees_all or member.id in chat.admins or post.action is not None:
         return True

@@ -1,4 +1,4 @@
-"""What a call to the pretended Telegram is made of: who calls, and how it may fail."""
+"""Parts of a call: logins, callers, RPC errors, answers that come later."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 BOT_ANSWER_SECONDS = 15.0
-"""How long a pressed button waits for the bot's answer."""
+"""Seconds that a pressed button waits for the bot's answer."""
 
 
 class RpcError(Exception):
-    """A call failed as Telegram says it: `code` and `name`, such as 400 and PEER_ID_INVALID."""
+    """An RPC error with Telegram's `code` and `name`, such as 400 and PEER_ID_INVALID."""
 
     def __init__(self, code: int, name: str) -> None:
         super().__init__(f"{name} ({code})")
@@ -23,15 +23,15 @@ class RpcError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Login:
-    """What the server knows of one auth key. It outlives connections and a restart of the server."""
+    """The login of an auth key. It outlasts connections and a restart of the server."""
 
     account: int | None = None
-    #: The account's `generation` at the login; an account whose generation moved on has ended this login.
+    #: The account's `generation` at the login; the login is valid while the account has the same.
     generation: int = 0
     layer: int = 0
     api_id: int = 0
     language: str = ""
-    #: Sign-in by phone: number, hash of the code that was sent, and whether the right code came back.
+    #: Sign-in by phone: number, hash of the code that was sent, and whether the right code was entered.
     phone: str = field(default="", repr=False)
     code_hash: str = field(default="", repr=False)
     code_right: bool = False
@@ -39,17 +39,17 @@ class Login:
 
 @dataclass(slots=True, eq=False)
 class Caller:
-    """One MTProto session of a login; `updates` becomes True by its first authorised call."""
+    """One MTProto session of a login; `updates` is True after its first authorised call."""
 
     login: Login
     updates: bool = False
 
 
 class Later:
-    """An answer that another account has yet to give (a pressed button waits for its bot).
+    """An answer that another account has to give: a pressed button waits for its bot.
 
-    The server keeps the call open, takes the answer through `then`, and calls `expire` when the world's
-    clock has passed `expires`.
+    The server keeps the call open, gets the answer through `then`, and calls `expire` when the world's clock
+    reaches `expires`.
     """
 
     def __init__(self, expires: float) -> None:
@@ -59,14 +59,14 @@ class Later:
         self._callbacks: list[Callable[[object], None]] = []
 
     def then(self, callback: Callable[[object], None]) -> None:
-        """Calls back once with the answer or an RpcError; at once if it is there."""
+        """Call `callback` once with the answer or an RpcError: now if it exists, else later."""
         if self._done:
             callback(self._answer)
         else:
             self._callbacks.append(callback)
 
     def answer(self, value: object) -> None:
-        """Gives the answer; only the first one counts."""
+        """Set the answer; ignore all but the first one."""
         if self._done:
             return
         self._done, self._answer = True, value
@@ -75,5 +75,5 @@ class Later:
             callback(value)
 
     def expire(self) -> None:
-        """Ends the wait as Telegram does when a bot stays silent."""
+        """Set the error that Telegram returns if the bot does not answer."""
         self.answer(RpcError(400, "BOT_RESPONSE_TIMEOUT"))

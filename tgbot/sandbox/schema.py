@@ -1,4 +1,4 @@
-"""TL definitions such as `name#id flags:# text:flags.0?string = Type;`: values ↔ bytes."""
+"""TL definitions such as `name#id flags:# text:flags.0?string = Type;`: from values to bytes and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VECTOR = b"\x15\xc4\xb5\x1c"
 BOOL_TRUE = b"\xb5\x75\x72\x99"
 BOOL_FALSE = b"\x37\x97\x79\xbc"
 
-#: Argument names that are Python's, and what Telethon calls them.
+#: Argument names that are keywords in Python → Telethon's names for them.
 _RENAMED = {"self": "is_self", "from": "from_"}
 
 _LINE = re.compile(r"(?P<name>[\w.]+)#(?P<id>[0-9a-f]{1,8})(?P<args>(?: \w+:\S+)*) = (?P<result>[\w.<>]+);")
@@ -25,20 +25,20 @@ _ARGUMENT = re.compile(r"(?P<name>\w+):(?:(?P<flags>\w+)\.(?P<bit>\d+)\?)?(?P<ty
 class Field:
     name: str  #: as Telethon spells it
     kind: str  #: "#", "true", "int", "string", "Vector<Peer>", "Peer" …
-    flags: str | None  #: the flags field whose `bit` says that this one is there
+    flags: str | None  #: the flags field whose `bit` is set if this one is present
     bit: int
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One constructor or method of some layer."""
+    """One constructor or method of a layer."""
 
     name: str
     constructor_id: int
     fields: tuple[Field, ...]
 
     def read(self, reader: Any) -> dict[str, Any]:
-        """The values by name that `reader` (a Telethon BinaryReader behind the constructor id) holds."""
+        """Read the values by name from `reader`, a Telethon BinaryReader behind the constructor id."""
         values: dict[str, Any] = {}
         flags: dict[str, int] = {}
         for field in self.fields:
@@ -47,11 +47,11 @@ class Definition:
             elif field.flags is None:
                 values[field.name] = _read(reader, field.kind)
             else:
-                there = flags[field.flags] >> field.bit & 1
+                present = flags[field.flags] >> field.bit & 1
                 if field.kind == "true":
-                    values[field.name] = bool(there)
+                    values[field.name] = bool(present)
                 else:
-                    values[field.name] = _read(reader, field.kind) if there else None
+                    values[field.name] = _read(reader, field.kind) if present else None
         return values
 
     def write(
@@ -60,10 +60,10 @@ class Definition:
         encode: Callable[[Any], bytes | None],
         default: Callable[[str], bytes],
     ) -> bytes:
-        """The bytes of `values`, constructor id included.
+        """Return the bytes of `values`, with the constructor id.
 
-        `encode` gives an object's bytes, or None if it has no form in that layer: it is left out then.
-        `default` gives the bytes for a needed object of that type.
+        `encode` returns the bytes of an object; None leaves it out, because it has no form in the layer.
+        `default` returns the bytes of a required object of a type.
         """
         flags = {field.name: 0 for field in self.fields if field.kind == "#"}
         bodies: dict[str, bytes] = {}
@@ -86,13 +86,13 @@ class Definition:
             if field.kind == "#":
                 parts.append(struct.pack("<I", flags[field.name]))
             elif field.kind != "true" and (field.flags is None or flags[field.flags] >> field.bit & 1):
-                # Two fields may share a bit: the one without a value gets a default, too.
+                # Two fields can share a bit: the one without a value gets a default.
                 parts.append(bodies[field.name] if field.name in bodies else _default(field.kind, default))
         return b"".join(parts)
 
 
 def parse(line: str) -> Definition:
-    """The definition that `line` spells; ValueError if it spells none."""
+    """Parse the definition in `line`; raise ValueError if it is not one."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise ValueError(f"not a TL definition: {line!r}")
@@ -103,7 +103,7 @@ def parse(line: str) -> Definition:
 
 
 def parse_file(text: str) -> tuple[list[Definition], list[Definition], list[str]]:
-    """The types, the methods, and the names below `---absent---` of a file of definitions."""
+    """Parse a file of definitions: types, methods, and the names in its section `---absent---`."""
     sections: dict[str, list[str]] = {"types": [], "functions": [], "absent": []}
     section = sections["types"]
     for line in text.splitlines():

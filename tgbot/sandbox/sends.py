@@ -1,4 +1,4 @@
-"""What every account has sent under which random_id: a repeated send finds the earlier message.
+"""Sent messages by random_id: a repeated send gets the earlier message.
 
 Source: https://core.telegram.org/api/updates#updatemessageid-updates
 """
@@ -14,7 +14,7 @@ from .rpc import RpcError
 
 
 class SendKey(NamedTuple):
-    """What identifies a send. The same random_id in another dialog is another send."""
+    """The identity of a send. The same random_id in another dialog is another send."""
 
     account: int
     #: The marked id of the dialog.
@@ -23,16 +23,16 @@ class SendKey(NamedTuple):
 
 
 class Sends:
-    """Remember the message of each random_id for ever, also after the message is deleted."""
+    """All sends with a random_id. None is ever forgotten, even if the message is deleted."""
 
     def __init__(self) -> None:
         self._copies: dict[SendKey, Copy] = {}
-        #: Sends whose answer has not left yet.
+        #: Sends whose answer has not been sent yet.
         self._unanswered: set[SendKey] = set()
         self._recording: list[SendKey] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A call that waits for its answer ends with the process.
+        # Calls under way end with the process.
         return {"_copies": self._copies, "_unanswered": set(), "_recording": None}
 
     def add(self, key: SendKey, copy: Copy) -> None:

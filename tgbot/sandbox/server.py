@@ -24,25 +24,25 @@ from .world import World
 
 
 class SandboxError(Exception):
-    """The sandbox cannot be started as asked; the message says why."""
+    """The sandbox cannot be started; the message says why."""
 
 
 @dataclass(slots=True)
 class _Key:
-    """An auth key and who is logged in with it; a temporary key has the login of the one it is bound to."""
+    """An auth key and its login; a temporary key has the login of the permanent key it is bound to."""
 
     key: AuthKey
     login: Login
-    #: When a temporary key ends, by the server's clock.
+    #: The time at which a temporary key expires, by the server's clock.
     until: float | None = None
 
 
 class Sandbox:
-    """A Telegram server for one machine: `async with Sandbox() as sandbox`, then connect to `host:port`.
+    """A Telegram server for this machine: `async with Sandbox() as sandbox`, then connect to `host:port`.
 
-    It listens on loopback only. `port` 0 takes a free one, which a restart keeps. World, auth keys and logins
-    last as long as this object, connections and sessions until `stop`. `seed` makes the world and the bytes
-    of the server repeatable.
+    It listens on loopback only. `port` 0 selects a free port, which a restart keeps. World, auth keys and
+    logins last as long as this object, connections and sessions until `stop`. With a `seed` the world and
+    the random bytes of the server are the same in every run.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Sandbox:
         self._connections: dict[Connection, None] = {}
         self._delivery = Delivery(self.world, self.faults, self._clock)
         self._dispatch = Dispatch(self.world, self.faults, self._delivery, self._bind)
-        #: Set when the last connection is gone; there while somebody waits for it.
+        #: Exists while `stop` waits; set when the last connection is closed.
         self._quiet: asyncio.Event | None = None
         self._server: asyncio.Server | None = None
         self._end: Callable[[], None] | None = None
@@ -82,35 +82,35 @@ class Sandbox:
 
     @property
     def public_key(self) -> str:
-        """The PEM text of the key that clients know this server by."""
+        """The server's public key as PEM text, for clients."""
         return self.key.pem
 
     @property
     def calls(self) -> Counter[str]:
-        """How often each method has been called, by the schema's names; may be cleared."""
+        """The number of calls of each method, by the schema's names; may be cleared."""
         return self._dispatch.counts
 
     @property
     def connections(self) -> int:
-        """How many clients are connected now."""
+        """The number of open connections."""
         return len(self._connections)
 
     def new_bot(self, username: str | None = None, name: str | None = None) -> Bot:
-        """Adds a bot, as BotFather would."""
+        """Add a bot, as BotFather does."""
         return self.world.new_bot(username, name)
 
     def new_phone(self) -> str:
-        """Returns a phone number that nobody has signed up with."""
+        """Return a phone number without an account."""
         return self.world.new_phone()
 
     async def command(self, line: str) -> str:
-        """Does what a line of `help` says, and returns a sentence about it."""
+        """Carry out a typed command (`help` lists them) and return a sentence about it."""
         return await console.run(self.faults, self.world, line)
 
-    # Being there.
+    # Start and stop.
 
     async def start(self) -> None:
-        """Listens; SandboxError if it cannot."""
+        """Start to listen; raise SandboxError if that fails."""
         if self._server is not None:
             return
         loop = asyncio.get_running_loop()
@@ -125,7 +125,7 @@ class Sandbox:
         self._end = self._delivery.open()
 
     async def stop(self) -> None:
-        """Cuts all connections and listens no more."""
+        """Stop to listen and close all connections."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -141,25 +141,25 @@ class Sandbox:
         await server.wait_closed()
 
     async def restart(self, down: float = 0.0) -> None:
-        """Stops, waits and starts on the same port, as a server does that crashed: only sessions are lost."""
+        """Stop, wait and start on the same port, like a server that crashed: only sessions are lost."""
         await self.stop()
         if down:
             await asyncio.sleep(down)
         await self.start()
 
     def drop(self, account: int | None = None) -> int:
-        """Cuts the connections of an account, or all, and says how many those were."""
+        """Close the connections of one account, or all; return the number."""
         dropped = [
             connection
             for connection in self._connections
             if account is None or any(link.caller.login.account == account for link in connection.links)
         ]
         for connection in dropped:
-            connection.cut("told to")
+            connection.cut("fault or stop")
         return len(dropped)
 
     def nudge(self, account: int | None = None) -> None:
-        """Looks again at what there is to send to an account, or to all."""
+        """Check again whether there are updates to send, for one account or for all."""
         self._delivery.nudge(account)
 
     # For connections.
@@ -236,22 +236,22 @@ class Sandbox:
         link.session.destroyed(session_id, known=known)
 
     def _bind(self, link: Link, call: Any) -> bool:
-        """auth.bindTempAuthKey: the temporary key takes over the login of the lasting one."""
-        # What the client encrypted as a proof stays closed: on loopback nobody has to prove anything.
-        lasting = self._keys.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))
-        if lasting is None:
+        """Answer auth.bindTempAuthKey: give the temporary key the login of the permanent one."""
+        # The client's encrypted proof is not checked: on loopback it is not needed.
+        permanent = self._keys.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))
+        if permanent is None:
             raise RpcError(400, "ENCRYPTED_MESSAGE_INVALID")
-        self._keys[link.key[0]].login = lasting.login
+        self._keys[link.key[0]].login = permanent.login
         for other in self._links.values():
             if other.key[0] == link.key[0]:
-                other.caller.login = lasting.login
+                other.caller.login = permanent.login
         return True
 
 
 def _loopback(host: str) -> str:
-    """The address that a name or address of this machine itself stands for."""
+    """Return the loopback address for `host`; raise SandboxError if it is another address."""
     if host == "localhost":
-        # One socket, not one for each address family on a port of its own.
+        # One socket, not two of different address families on different ports.
         return "127.0.0.1"
     try:
         if ipaddress.ip_address(host).is_loopback:
@@ -259,5 +259,5 @@ def _loopback(host: str) -> str:
     except ValueError:
         pass
     raise SandboxError(
-        f"the sandbox listens on loopback only, not on {host}: anybody could log in to it (try 127.0.0.1)"
+        f"the sandbox listens on loopback only, not on {host}: anyone could log in. Use 127.0.0.1"
     )

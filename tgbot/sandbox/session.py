@@ -12,11 +12,11 @@ from .authkey import AuthKey, SessionError
 from .mtproto import GZIP_PACKED, MSG_CONTAINER, MSGS_ACK, VECTOR, tl_bytes
 from .outgoing import Outgoing, Request
 
-#: How far a client's msg_id may lie in the past and in the future, in seconds.
+#: The most seconds that a client's msg_id may lie in the past and in the future.
 OLDEST, NEWEST = 300, 30
-#: Results longer than this are packed, as Telegram does.
+#: Results of more bytes than this are packed, as Telegram does.
 GZIP_ABOVE = 4096
-#: Messages of a client that are remembered, so that none is processed twice.
+#: The most messages of a client that are remembered, so that none is processed twice.
 MAX_SEEN = 4096
 _MAX_UNPACKED = 8 * 1024 * 1024
 
@@ -30,35 +30,35 @@ _RPC_ERROR = 0x2144CA19
 
 @dataclass(slots=True, frozen=True)
 class DestroySession:
-    """The client wants another session of its key forgotten; `Session.destroyed` answers."""
+    """The client destroys another session of its key; to be answered by `Session.destroyed`."""
 
     session_id: int
 
 
 @dataclass(slots=True, frozen=True)
 class DestroyKey:
-    """The client wants its auth key forgotten; `Session.key_destroyed` answers."""
+    """The client destroys its auth key; to be answered by `Session.key_destroyed`."""
 
 
 Event = Request | DestroySession | DestroyKey
 
 
 def session_id_of(plain: bytes) -> int:
-    """The session that a decrypted message belongs to."""
+    """Return the session id of a decrypted message."""
     return int.from_bytes(plain[8:16], "little", signed=True)
 
 
 class Session:
-    """One MTProto session: what came is checked once and in order, what goes out is kept until acknowledged.
+    """One MTProto session: check incoming messages, and keep outgoing ones until they are acknowledged.
 
-    `receive` gives the events of one packet; `answer` and `push` queue; `flush` gives the payloads to send.
-    Nothing leaves before `flush`, and everything queued in between leaves in as few packets as it fits.
+    `receive` returns the events of one packet; `answer` and `push` queue messages; `flush` returns the
+    payloads to send, as few as possible.
     """
 
     def __init__(self, key: AuthKey, session_id: int, random: Callable[[int], bytes]) -> None:
         self.key = key
         self.session_id = session_id
-        #: Seconds of silence after which the client wants to be disconnected (ping_delay_disconnect).
+        #: Seconds of silence after which the connection must be closed (ping_delay_disconnect).
         self.disconnect_delay: int | None = None
         self._random = random
         self._begun = False
@@ -71,13 +71,13 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.session_id & 0xFFFFFFFFFFFFFFFF:016x}>"
 
-    # What comes in.
+    # Incoming.
 
     def receive(self, plain: bytes, now: float) -> list[Event]:
-        """The events of a decrypted packet; answers of the protocol itself are queued."""
+        """Return the events of a decrypted packet; queue the answers that MTProto itself gives."""
         salt, _, msg_id, seq_no, length = _HEAD.unpack_from(plain)
         if not 4 <= length <= len(plain) - 32 - 12 or length % 4 or len(plain) - 32 - length > 1024:
-            raise SessionError(f"a message body of {length} bytes in {len(plain)}")
+            raise SessionError(f"a message body of {length} bytes in a packet of {len(plain)}")
         body = plain[32 : 32 + length]
         code = self._bad_id(msg_id, now)
         if code:
@@ -154,12 +154,12 @@ class Session:
         constructor = _constructor(body)
         service = _SERVICE.get(constructor)
         if service is not None:
-            # With any seq_no: some clients count acks and pings as content, and Telegram lets them.
+            # Any seq_no is accepted: some clients count acks and pings as content, and Telegram allows it.
             self._remember(msg_id, None)
             try:
                 service(self, msg_id, body, now, events)
             except struct.error:
-                raise SessionError(f"the service message {constructor:08x} is cut off") from None
+                raise SessionError(f"the service message {constructor:08x} is incomplete") from None
             return
         code = self._bad_order(msg_id, seq_no) if seq_no & 1 else 35
         if code:
@@ -189,7 +189,7 @@ class Session:
             self._floor = max(self._floor, oldest)
 
     def _repeated(self, msg_id: int) -> None:
-        """Sends again what had answered this message, or tells that the message is here."""
+        """Send the answer to this message again, or acknowledge the message."""
         request = self._requests[msg_id]
         if request is None or not self._out.again(request.answer_id):
             self._to_ack[msg_id] = None
@@ -242,7 +242,7 @@ class Session:
         events.append(DestroyKey())
 
     def _on_nothing(self, msg_id: int, body: bytes, now: float, events: list[Event]) -> None:
-        """http_wait and what a client tells of the state of messages: nothing to do."""
+        """Ignore http_wait, and the states of messages that a client reports."""
 
     def _tell_states(self, msg_id: int, asked: Iterable[int], now: float) -> None:
         states = bytearray()
@@ -260,10 +260,10 @@ class Session:
         info += states
         self._out.plain(struct.pack("<Iq", 0x04DEB57D, msg_id) + info + bytes(-len(info) % 4))
 
-    # What goes out.
+    # Outgoing.
 
     def answer(self, request: Request, result: bytes, *, failed: bool = False) -> None:
-        """Queues the result of a call; a second answer, or one the client has dropped, goes nowhere."""
+        """Queue the result of a call; ignore a second answer and the answer to a dropped call."""
         if request.answered:
             return
         request.answered, request.failed = True, failed
@@ -278,31 +278,31 @@ class Session:
         self._out.content(_RESULT.pack(_RPC_RESULT, request.msg_id) + result, request)
 
     def fail(self, request: Request, code: int, name: str) -> None:
-        """Queues an RPC error as the result of a call."""
+        """Queue an RPC error as the result of a call."""
         self.answer(request, struct.pack("<Ii", _RPC_ERROR, code) + tl_bytes(name.encode()), failed=True)
 
     def push(self, update: bytes) -> None:
-        """Queues an Updates object that nobody asked for."""
+        """Queue an Updates object that is not the result of a call."""
         self._out.push(update)
 
     def destroyed(self, session_id: int, *, known: bool) -> None:
-        """Answers `DestroySession`."""
+        """Answer `DestroySession`."""
         self._out.plain(struct.pack("<Iq", 0xE22045FC if known else 0x62D350C9, session_id))
 
     def key_destroyed(self) -> None:
-        """Answers `DestroyKey`."""
+        """Answer `DestroyKey`."""
         self._out.plain(struct.pack("<I", 0xF660E1D4))
 
     def request(self, msg_id: int) -> Request | None:
-        """The call with this msg_id, while it is remembered."""
+        """Return the call with this msg_id, None if it is not remembered."""
         return self._requests.get(msg_id)
 
     def resume(self) -> None:
-        """Queues again what the client has not acknowledged: it has come back on another connection."""
+        """Queue all unacknowledged messages again, for a client that has reconnected."""
         self._out.resume()
 
     def flush(self, now: float) -> list[bytes]:
-        """The payloads that hold everything queued; empty if nothing is."""
+        """Return the payloads of all queued messages and empty the queue."""
         if self._to_ack:
             ids = list(self._to_ack)
             self._to_ack.clear()
@@ -334,12 +334,12 @@ def _constructor(body: bytes) -> int:
 def _longs(body: bytes, at: int) -> tuple[int, ...]:
     constructor, count = struct.unpack_from("<Ii", body, at)
     if constructor != VECTOR or not 0 <= count <= 8192:
-        raise SessionError("a service message without the list of msg_ids it is about")
+        raise SessionError("a service message without its list of msg_ids")
     return struct.unpack_from(f"<{count}q", body, at + 8)
 
 
 def _unpack(body: bytes) -> bytes:
-    """What a gzip_packed holds; `SessionError` if it is nothing, or too much."""
+    """Return the content of a gzip_packed; raise `SessionError` if it is invalid or too large."""
     length, start = body[4:5], 5
     size = length[0] if length else 0
     if size >= 254:
@@ -348,7 +348,7 @@ def _unpack(body: bytes) -> bytes:
     try:
         data = unpacker.decompress(body[start : start + size], _MAX_UNPACKED)
     except zlib.error:
-        raise SessionError("gzip_packed holds no gzip") from None
+        raise SessionError("gzip_packed does not hold gzip") from None
     if not unpacker.eof or len(data) < 4:
-        raise SessionError("gzip_packed is cut off or too large")
+        raise SessionError("gzip_packed is incomplete or too large")
     return data

@@ -1,4 +1,4 @@
-"""What Telethon's classes tell about their constructor arguments."""
+"""The constructor arguments of Telethon's TL classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from telethon.tl import TLObject, functions, types
 
 
 def telethon_class(name: str, *, method: bool = False) -> Any:
-    """Telethon's class for the type or method called `name` in the schema, or None."""
+    """Return Telethon's class for the schema's type or method `name`, None if there is none."""
     namespace, _, short = name.rpartition(".")
     module: Any = functions if method else types
     if namespace:
@@ -25,8 +25,8 @@ def telethon_class(name: str, *, method: bool = False) -> Any:
 
 @cache
 def arguments(cls: Any) -> dict[str, Any]:
-    """The constructor arguments of a Telethon class and their annotations."""
-    # Messages are patched subclasses that inherit another constructor's signature.
+    """Return the constructor arguments of a Telethon class and their annotations."""
+    # Telethon's messages are subclasses with another constructor signature.
     generated = ("telethon.tl.types", "telethon.tl.functions")
     own = next(base for base in cls.__mro__ if base.__module__.startswith(generated))
     if own.__init__ is object.__init__:
@@ -40,14 +40,14 @@ class Member:
     """A member that is a TL object, or a list of them."""
 
     name: str
-    allowed: frozenset[int]  #: SUBCLASS_OF_IDs of its type; empty = any method
+    allowed: frozenset[int]  #: SUBCLASS_OF_IDs of its type; empty: any method.
     many: bool
     optional: bool
 
 
 @cache
 def members(cls: Any) -> tuple[Member, ...]:
-    """The members of a Telethon class that are TL objects; of any other class, none."""
+    """Return the members of a TL class that are TL objects; of any other class, none."""
     found = []
     for name, annotation in arguments(cls).items() if issubclass(cls, TLObject) else ():
         type_name, many, optional = _object_type(annotation)
@@ -55,7 +55,7 @@ def members(cls: Any) -> tuple[Member, ...]:
             continue
         allowed = frozenset() if type_name == "X" else type_ids(type_name)
         if type_name == "KeyboardButton":
-            # Older layers have inline buttons in the same rows, until ReplyInlineMarkup converts them.
+            # Older layers have inline buttons in the same rows; ReplyInlineMarkup converts them.
             allowed |= {types.KeyboardInlineButton.SUBCLASS_OF_ID}
         found.append(Member(name, allowed, many, optional))
     return tuple(found)
@@ -63,15 +63,15 @@ def members(cls: Any) -> tuple[Member, ...]:
 
 @cache
 def wraps(cls: Any) -> bool:
-    """Whether a method of this class holds another one, as invokeWithLayer does."""
+    """Return whether a method of this class wraps another one, as invokeWithLayer does."""
     return any(not member.allowed for member in members(cls))
 
 
 @cache
 def type_ids(name: str) -> frozenset[int]:
-    """What SUBCLASS_OF_ID is for objects of the type that Telethon's annotations call `name`.
+    """Return the possible SUBCLASS_OF_IDs of the type `name` in Telethon's annotations.
 
-    They leave out the namespace, and the id is the CRC32 of the whole name: each namespace is allowed.
+    The annotations omit the namespace, and the id is the CRC32 of the full name: any namespace is allowed.
     """
     return frozenset(zlib.crc32(f"{namespace}{name}".encode()) for namespace in _namespaces())
 
@@ -82,7 +82,7 @@ def _namespaces() -> list[str]:
 
 
 def _object_type(annotation: Any) -> tuple[str | None, bool, bool]:
-    """(type name, is it a list, is it optional) of an annotation; no name if it does not mean TL objects."""
+    """Return (type name, is a list, is optional) of an annotation; no name if it is no TL type."""
     plain = plain_annotation(annotation)
     many = typing.get_origin(plain) is list
     if many:
@@ -95,7 +95,7 @@ def _object_type(annotation: Any) -> tuple[str | None, bool, bool]:
 
 
 def plain_annotation(annotation: Any) -> Any:
-    """`annotation` without Optional; a quoted type name as str."""
+    """Return `annotation` without Optional, and a quoted type name as str."""
     if typing.get_origin(annotation) is typing.Union:
         annotation = next(arg for arg in typing.get_args(annotation) if arg is not type(None))
     if isinstance(annotation, typing.ForwardRef):

@@ -1,4 +1,4 @@
-"""Lines typed on (or piped into) standard input, for a running event loop."""
+"""Lines from standard input, typed or piped, for a running event loop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 
 
 async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
-    """Yields each line without its end, the last one with or without a newline; stops at the end of input.
+    """Yield each line without its newline until the end of input; the last line may have no newline.
 
-    Reads in a thread, because an event loop cannot wait for a file or /dev/null; the thread holds no lock and
-    nothing waits for it, so a process may end while it reads.
+    A thread reads, because an event loop cannot wait for a file or /dev/null. The thread holds no lock and
+    nothing waits for it, so the process can exit while it reads.
     """
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
@@ -21,7 +21,7 @@ async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
         try:
             loop.call_soon_threadsafe(lines.put_nowait, line)
         except RuntimeError:
-            return  # the loop has ended: nobody listens any more
+            return  # the loop has ended
 
     def read() -> None:
         rest = b""
@@ -29,7 +29,7 @@ async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
             try:
                 read_bytes = os.read(descriptor, 65536)
             except OSError:
-                read_bytes = b""  # a terminal that this process may not read: in the background, or gone
+                read_bytes = b""  # a terminal that cannot be read: in the background, or closed
             if not read_bytes:
                 break
             *whole, rest = (rest + read_bytes).split(b"\n")

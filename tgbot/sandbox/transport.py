@@ -1,4 +1,4 @@
-"""MTProto transports, server side: bytes of a TCP stream to payloads and back, without I/O.
+"""MTProto transports, server side: from the bytes of a TCP stream to payloads and back, without I/O.
 
 Source: https://core.telegram.org/mtproto/mtproto-transports
 """
@@ -11,10 +11,10 @@ from enum import Enum
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
-#: A payload larger than this is not MTProto: Telegram itself stops at one megabyte.
+#: A larger payload is not MTProto; Telegram's own limit is one megabyte.
 MAX_PAYLOAD = 4 * 1024 * 1024
 
-#: How a person says what came in instead of MTProto, by its first four bytes.
+#: What was received instead of MTProto, by its first four bytes.
 _NOT_MTPROTO = {
     b"HEAD": "an HTTP request",
     b"POST": "an HTTP request",
@@ -29,17 +29,17 @@ _QUICK_ACK = 0x80000000
 
 
 class TransportError(Exception):
-    """The bytes are not those of an MTProto transport; the connection cannot be read any further."""
+    """The bytes are not an MTProto transport; the connection must be closed."""
 
 
 class Transport(Enum):
-    """How payloads are framed on a connection."""
+    """The framing of payloads on a connection."""
 
     #: One length byte (or 0x7f and three), in units of four bytes.
     ABRIDGED = "abridged"
     #: Four length bytes.
     INTERMEDIATE = "intermediate"
-    #: Four length bytes; up to 15 bytes of padding count in the length.
+    #: Four length bytes; the length includes up to 15 bytes of padding.
     PADDED = "padded intermediate"
     #: Length, packet number and CRC32 around each payload.
     FULL = "full"
@@ -53,17 +53,15 @@ _TAGS = {
 
 
 class Framer:
-    """Cuts one connection's stream into payloads, and frames the answers in the transport the client chose.
+    """Split the stream of one connection into payloads, and frame answers in the client's transport.
 
-    The transport is told by the first bytes, obfuscated2 included. `feed` raises `TransportError` on bytes
-    that are no transport's; nothing may be fed after that. Requests for a quick ack are accepted and not
-    answered. `random` gives the padding of the padded transport.
+    The first bytes tell the transport, and whether it is obfuscated (obfuscated2). `feed` raises
+    `TransportError` if they are of no transport; nothing may be fed after that. Requests for a quick ack are
+    accepted and not answered. `random` returns the padding of the padded transport.
     """
 
     def __init__(self, random: Callable[[int], bytes] = os.urandom) -> None:
         self.transport: Transport | None = None
-        #: The DC id that an obfuscated client names; 0 where none is named.
-        self.dc_id = 0
         self._random = random
         self._buffer = bytearray()
         self._decrypt: CipherContext | None = None
@@ -72,7 +70,7 @@ class Framer:
         self._sent = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads that these bytes complete, in order."""
+        """Return the payloads that these bytes complete, in order."""
         if self._decrypt is not None:
             data = self._decrypt.update(data)
         buffer = self._buffer
@@ -91,7 +89,7 @@ class Framer:
         return payloads
 
     def pack(self, payload: bytes) -> bytes:
-        """The bytes to write for this payload; the transport must be known (a payload has been fed)."""
+        """Return the bytes to write for this payload; `feed` must have returned a payload before."""
         match self.transport:
             case Transport.ABRIDGED:
                 words = len(payload) >> 2
@@ -102,7 +100,7 @@ class Framer:
             case Transport.INTERMEDIATE:
                 data = _INT.pack(len(payload)) + payload
             case Transport.PADDED:
-                # Never more than three bytes: what is left over of four is all that Telethon cuts off.
+                # At most three bytes: Telethon removes only the remainder of a division by four.
                 padding = self._random(self._random(1)[0] & 3) if len(payload) > 4 else b""
                 data = _INT.pack(len(payload) + len(padding)) + payload + padding
             case Transport.FULL:
@@ -110,7 +108,7 @@ class Framer:
                 data = head + _INT.pack(zlib.crc32(head))
                 self._sent += 1
             case None:
-                raise TransportError("nothing can be written before the client has chosen a transport")
+                raise TransportError("the client has not chosen a transport yet")
         if self._encrypt is not None:
             return self._encrypt.update(data)
         return data
@@ -142,16 +140,15 @@ class Framer:
         return True
 
     def _deobfuscate(self) -> None:
-        """Obfuscated2: 64 random-looking bytes hold the keys of both directions, the transport and the DC."""
+        """Read the 64 first bytes of obfuscated2: the keys of both directions, and the transport."""
         opening = bytes(self._buffer[:64])
         backwards = opening[55:7:-1]
         decrypt = Cipher(algorithms.AES(opening[8:40]), modes.CTR(opening[40:56])).encryptor()
         clear = decrypt.update(opening)
         transport = _TAGS.get(clear[56:60])
         if transport is None:
-            raise TransportError("the first 64 bytes name no transport that MTProto has")
+            raise TransportError("the first 64 bytes name no known transport")
         self.transport = transport
-        self.dc_id = int.from_bytes(clear[60:62], "little", signed=True)
         self._decrypt = decrypt
         self._encrypt = Cipher(algorithms.AES(backwards[:32]), modes.CTR(backwards[32:])).encryptor()
         self._buffer[:] = decrypt.update(bytes(self._buffer[64:]))
@@ -190,7 +187,7 @@ class Framer:
             length, number = _FULL_HEADER.unpack_from(buffer, at)
             _checked(length - 12)
             if number != self._received:
-                raise TransportError(f"packet number {number} where {self._received} was due")
+                raise TransportError(f"got packet number {number} where {self._received} was expected")
             stop = at + length
             if end < stop:
                 break
@@ -204,7 +201,7 @@ class Framer:
 
 def _checked(length: int) -> int:
     if not 4 <= length <= MAX_PAYLOAD:
-        raise TransportError(f"a payload of {length} bytes is none")
+        raise TransportError(f"a payload cannot have {length} bytes")
     return length
 
 

@@ -1,4 +1,4 @@
-"""How one account sees the others: TL users and chats with its own access hashes."""
+"""Users and chats as TL objects for one viewer, with the viewer's own access hashes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .chats import Chat
 
 
 class View:
-    """Renders accounts and chats for a viewer; its knobs make it tell less, as the real Telegram may."""
+    """Build the users and chats that a viewer sees; settings make them less complete, as Telegram may."""
 
     def __init__(self, accounts: Accounts, chats: dict[int, Chat]) -> None:
         self._accounts = accounts
         self._chats = chats
         self._turn = 0
-        #: Bots are told a user's language in every n-th rendering; 0 is never.
+        #: Every n-th user that a bot sees has its language; 0: none.
         self.language_every = 1
-        #: Users who are shown to others as `min`, with a hash that opens nothing.
+        #: Users whom others see as `min`, with an access hash that is not valid.
         self.shown_min: set[int] = set()
-        #: Users who are left out of the `users` beside updates.
+        #: Users who are left out of the `users` of updates.
         self.left_out: set[int] = set()
 
     def user(self, viewer: Account, user: Account) -> Any:
-        """Builds the TL user that `viewer` is shown."""
+        """Build the TL user for a viewer."""
         if user.id in self.shown_min and user is not viewer:
             return types.User(
                 user.id,
@@ -76,7 +76,7 @@ class View:
         return result
 
     def chat(self, viewer: Account, chat: Chat) -> Any:
-        """Builds the TL chat or channel that `viewer` is shown; private ones are forbidden to strangers."""
+        """Build the TL chat or channel for a viewer: a forbidden one if private and not the viewer's."""
         member = viewer.id in chat.members
         if not chat.channel:
             if not member:
@@ -116,7 +116,7 @@ class View:
     def beside(
         self, viewer: Account, marked: Iterable[int], *, complete: bool = False
     ) -> tuple[list[Any], list[Any]]:
-        """Returns (users, chats) for marked ids; `complete` ignores the users left out by the knob."""
+        """Return (users, chats) for marked ids; with `complete`, also those in `left_out`."""
         users, chats = [], []
         for number in marked:
             if number > 0:

@@ -1,8 +1,8 @@
-"""Telegram's part of the Login Widget: script, button, dialog and confirmation, over HTTP on loopback.
+"""Telegram's side of the Login Widget, over HTTP on loopback: script, button, login and confirmation.
 
-What a browser meets is what telegram.org and oauth.telegram.org give it: the script puts a frame with a
-button into the page; the button opens a window, in which somebody logs in to Telegram, confirms, and may let
-the bot write to them; the signed data goes from the window to the frame, to the page, and on to the site.
+A browser gets the same as from telegram.org and oauth.telegram.org. The script adds a frame with a button to
+the page. The button opens a window, where the user logs in to Telegram, confirms, and may allow the bot to
+write. The window sends the signed data to the frame, the frame to the page, and the page to the site.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ document.getElementById('login').onclick = function () {{
 """
 _LOGIN: Final = """\
 <h1>Telegram</h1>
-<p>Phone number or @username of somebody in this sandbox.</p>
+<p>Phone number or @username of a user of this sandbox.</p>
 <form method="post"><input name="who" autofocus required><button id="next">Next</button></form>
 <p class="wrong">{wrong}</p>
 """
@@ -100,16 +100,16 @@ font: 500 16px sans-serif } input:not([type=checkbox]) { height: 36px; margin-ri
 
 
 def signed(token: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with their hash, as core.telegram.org/widgets/login has it: what a site receives."""
+    """Return the fields with their hash, as a site receives them (core.telegram.org/widgets/login)."""
     lines = "\n".join(sorted(f"{name}={value}" for name, value in fields.items()))
     key = hashlib.sha256(token.encode()).digest()
     return {**fields, "hash": hmac.new(key, lines.encode(), hashlib.sha256).hexdigest()}
 
 
 class Widget:
-    """`async with Widget(world) as widget`: then `widget.script` is what stands for Telegram's script.
+    """The server of the Login Widget: `async with Widget(world) as widget`, then use `widget.script`.
 
-    It listens on 127.0.0.1 and asks nobody for a code. A site is served once `set_domain` named it.
+    It listens on 127.0.0.1 and asks for no login code. It serves only sites that `set_domain` has named.
     """
 
     def __init__(self, world: World) -> None:
@@ -141,15 +141,15 @@ class Widget:
 
     @property
     def script(self) -> str:
-        """The script's address."""
+        """The URL of the script."""
         return f"{self.url}{SCRIPT}?22"
 
     def set_domain(self, bot_id: int, domain: str) -> None:
-        """Links a domain to a bot, as BotFather's /setdomain does; it has one at a time."""
+        """Set the only domain of a bot, as BotFather's /setdomain does."""
         self._domains[bot_id] = domain
 
     def log_in(self, bot_id: int, user_id: int, *, write: bool = True) -> dict[str, Any]:
-        """What happens at Telegram when somebody confirms: write access if given, and the signed data."""
+        """Log a user in to a bot's site: give write access if `write`, and return the signed data."""
         bot, user = self.world.accounts[bot_id], self.world.accounts[user_id]
         if write and not self._may_write(bot, user):
             self.world.allow(bot_id, user_id, domain=self._domains[bot_id])
@@ -163,7 +163,7 @@ class Widget:
         assert bot.token is not None
         return signed(bot.token, {name: value for name, value in fields.items() if value})
 
-    # What browsers ask for.
+    # Pages.
 
     async def _script(self, request: web.Request) -> web.Response:
         return web.Response(text=_SCRIPT_TEXT, content_type="application/javascript")
@@ -171,7 +171,7 @@ class Widget:
     async def _embed(self, request: web.Request) -> web.Response:
         bot = self._bot(request.match_info["bot"])
         origin = request.query.get("origin", "")
-        # Telegram has looked at either; a page has to be good for both.
+        # Telegram has checked one or the other; a page must pass both checks.
         referrer = urlsplit(request.headers.get("Referer", ""))
         if bot is None or not self._belongs(bot, origin) or not self._belongs(bot, referrer.geturl()):
             return _page("Bot domain invalid", 400)
@@ -214,20 +214,20 @@ class Widget:
     def _enter(self, request: web.Request, who: str) -> web.Response:
         user = self._find(who)
         if user is None:
-            return _page(_LOGIN.format(wrong=f"Nobody here is “{escape(who)}”."))
+            return _page(_LOGIN.format(wrong=f"There is no user “{escape(who)}”."))
         browser = secrets.token_urlsafe()
         self._browsers[browser] = user.id
         entered = web.HTTPSeeOther(request.rel_url)
         entered.set_cookie(_COOKIE, browser, httponly=True, samesite="Lax")
         raise entered
 
-    # Who and what they mean.
+    # Accounts and domains.
 
     def _may_write(self, bot: Account, user: Account) -> bool:
         return user.id in bot.started or bot.allowed.get(user.id) == FOREVER
 
     def _asking(self, request: web.Request) -> Account | None:
-        """The bot that a dialog is for, if the site is its own."""
+        """Return the bot that the login is for, None unless the site is the bot's own."""
         number = request.query.get("bot_id", "")
         bot = self.world.accounts.get(int(number)) if number.isdecimal() else None
         allowed = bot is not None and bot.is_bot and self._belongs(bot, request.query.get("origin", ""))
@@ -257,7 +257,7 @@ class Widget:
 
 
 def _js(value: object) -> str:
-    """A value as JavaScript that may stand in a page."""
+    """Return a value as JavaScript, safe inside a page."""
     return json.dumps(value).replace("<", "\\u003c")
 
 

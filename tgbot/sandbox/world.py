@@ -1,4 +1,4 @@
-"""The pretended Telegram: accounts, dialogs, chats and everybody's update log, in memory."""
+"""The state of the pretended Telegram, in memory: accounts, dialogs, chats, update logs."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ FOREVER: Final = float("inf")
 
 
 class World:
-    """Everything the server knows; it can be pickled, and the copy goes on where this one stopped.
+    """The whole state of the server. It can be pickled, and the copy continues where this one stopped.
 
-    Each change is in the logs of the accounts it concerns before the method that made it returns, and the
-    subscribers have been told. `now` is the true time; `seed` makes ids, hashes and tokens repeatable.
+    A method that changes something updates the logs of the accounts concerned and notifies the subscribers
+    before it returns. `now` returns the true time. With a `seed`, ids, hashes and tokens are the same in
+    every run.
     """
 
     def __init__(
         self, *, seed: int | None = None, now: Callable[[], float] = time.time, dc_id: int = 2
     ) -> None:
         self._true_time = now
-        #: Seconds that the server's clock is ahead of the true time; negative if it is behind.
+        #: Seconds by which the server's clock is ahead of the true time; negative: behind.
         self.clock_error = 0.0
         self.random = Random(seed)
         self.dc_id = dc_id
-        #: Where clients are told to connect; the server sets it when it listens.
+        #: The address in the configuration for clients; the server sets it when it listens.
         self.address: tuple[str, int] = ("127.0.0.1", 443)
         self.accounts = Accounts(self.random, dc_id)
         self.chats: dict[int, Chat] = {}
@@ -53,39 +54,39 @@ class World:
         self.files = Files()
         #: Whether a difference holds an updateMessageID for each message that the account sent.
         self.message_ids_in_difference = True
-        #: At most this many updates in one difference; the rest comes in further slices.
+        #: The most updates in one difference; the rest is in further slices.
         self.difference_limit: int | None = None
         self.difference_too_long = False
-        #: Whether others in a dialog are told of a new name by updateUserName.
-        self.tells_names = True
-        #: Names of the methods that were called and are not here.
+        #: Whether others in a dialog get updateUserName when a user is renamed.
+        self.announces_names = True
+        #: Names of called methods that the sandbox does not have.
         self.unknown_methods: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A clock is the process's: a restored world runs on time.time until it is given another one.
+        # A clock belongs to the process: a restored world uses time.time.
         return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0}
 
     # -- for the server
 
     def subscribe(self, callback: Changed, passing: Passing | None = None) -> Callable[[], None]:
-        """Calls back with the account id after each change of its log, and returns how to end that.
+        """Call `callback` with the account id after each change of a log; return the function that ends it.
 
-        `passing` gets (account id, entry) for what is in no log: typing, pressed buttons, new names. It is
-        for the sessions that are connected now, after what is in the log by then.
+        `passing` gets (account id, entry) for updates that are in no log: typing, pressed buttons, new names.
+        They are for the connected sessions, after everything that is in the log now.
         """
         return self.feeds.subscribe(callback, passing)
 
     def state(self, account_id: int) -> tuple[int, int, int, int]:
-        """Returns (pts, qts, date, seq) of an account."""
+        """Return (pts, qts, date, seq) of an account."""
         log = self.accounts[account_id].log
         return log.pts, log.qts, self.date(), 1
 
     def entries(self, account_id: int, pts: int, qts: int, limit: int | None = None) -> list[Entry]:
-        """Returns what lies above a state in an account's log, in order, at most `limit` entries."""
+        """Return the entries above a state in an account's log, oldest first, at most `limit` of them."""
         return self.accounts[account_id].log.above(pts, qts, limit)
 
     def render(self, account_id: int, entries: Iterable[Entry]) -> Any:
-        """Builds one `updates` with the users and chats that the entries name, as this account sees them."""
+        """Build one Updates object from entries, with their users and chats as this account sees them."""
         viewer = self.accounts[account_id]
         updates: list[Any] = []
         marked: dict[int, None] = {}
@@ -96,7 +97,7 @@ class World:
         return types.Updates(updates, users, chats, self.date(), 0)
 
     def alive(self, account_id: int, generation: int) -> Account:
-        """Returns the account of a login that is still good; raises the 401 that says why it is not."""
+        """Return the account of a valid login; raise 401 with the reason if it is not valid."""
         account = self.accounts[account_id]
         account.check()
         if account.generation != generation:
@@ -104,61 +105,61 @@ class World:
         return account
 
     def now(self) -> float:
-        """Return the time of the server's clock: dates, salts and msg_ids are made of it."""
+        """Return the time of the server's clock, on which dates, salts and msg_ids are based."""
         return self._true_time() + self.clock_error
 
     def date(self) -> int:
-        """The server's time in whole seconds."""
+        """Return the time of the server's clock in whole seconds."""
         return int(self.now())
 
     # -- accounts
 
     def new_bot(self, username: str | None = None, name: str | None = None) -> Bot:
-        """Adds a bot, as BotFather would."""
+        """Add a bot, as BotFather does."""
         return self.accounts.new_bot(username, name)
 
     def new_phone(self) -> str:
-        """Returns a phone number that nobody has signed up with."""
+        """Return a phone number without an account."""
         return self.accounts.new_phone()
 
     def new_user(self, first_name: str, last_name: str = "", *, username: str | None = None) -> Account:
-        """Adds a user who has a phone number and can log in with it."""
+        """Add a user who has a phone number and can log in with it."""
         user = self.accounts.new_user(first_name, last_name, phone=self.new_phone())
         if username is not None:
             self.accounts.rename(user, [username])
         return user
 
     def delete_account(self, account_id: int, *, banned: bool = False) -> None:
-        """Deletes an account: it loses name, usernames and phone, and its logins end."""
+        """Delete an account: remove its usernames and phone number, and end its logins."""
         account = self.accounts[account_id]
         account.deleted, account.banned = True, banned
         account.generation += 1
         self.accounts.drop(account)
 
     def end_sessions(self, account_id: int) -> None:
-        """Ends all logins of an account (SESSION_REVOKED)."""
+        """End all logins of an account (SESSION_REVOKED)."""
         self.accounts[account_id].generation += 1
 
     def revoke_token(self, bot_id: int) -> str:
-        """Gives a bot a new token, as BotFather's /revoke does: the old one and its logins are over."""
+        """Give a bot a new token, as BotFather's /revoke does, and end its logins."""
         return self.accounts.new_token(self.accounts[bot_id])
 
     def set_usernames(self, account_id: int, *usernames: str) -> None:
-        """Replaces the usernames of an account and tells whom it concerns."""
+        """Replace the usernames of an account and notify the others in its dialogs."""
         account = self.accounts[account_id]
         self.accounts.rename(account, list(usernames))
         self._tell_name(account)
 
     def set_name(self, account_id: int, first_name: str, last_name: str = "") -> None:
-        """Renames an account and tells whom it concerns."""
+        """Rename an account and notify the others in its dialogs."""
         account = self.accounts[account_id]
         account.first_name, account.last_name = first_name, last_name
         self._tell_name(account)
 
     def _tell_name(self, account: Account) -> None:
-        """Sends updateUserName to the account and to everybody it has a private dialog with."""
+        """Send updateUserName to the account and to all others in its private dialogs."""
         audience = [account.id]
-        if self.tells_names and not account.is_bot:
+        if self.announces_names and not account.is_bot:
             audience += [peer for peer in account.box.dialogs if peer > 0 and peer != account.id]
         for viewer in audience:
             usernames = [
@@ -171,7 +172,7 @@ class World:
     # -- who may write to whom
 
     def may_write(self, sender: Account, to: Account, *, typing: bool = False) -> None:
-        """Raises the RPC error with which Telegram refuses a message (or `typing`) from one to the other."""
+        """Raise the RPC error with which Telegram refuses a message, or a chat action if `typing`."""
         if to.deleted:
             raise RpcError(400, "INPUT_USER_DEACTIVATED")
         if sender.profile is not None:
@@ -195,16 +196,16 @@ class World:
             raise RpcError(403, f"ALLOW_PAYMENT_REQUIRED_{to.paid_stars}")
 
     def allow(self, bot_id: int, user_id: int, *, domain: str | None = None, **reason: Any) -> Copy:
-        """Lets a bot write to a user: the service message of write access, for the reason named.
+        """Give a bot write access to a user, with the service message and its reason.
 
-        The reason is `domain`, `from_request`, `app` or `attach_menu`, as messageActionBotAllowed has them.
+        The reason is `domain`, `from_request`, `app` or `attach_menu` of messageActionBotAllowed.
         """
         self.accounts[bot_id].allowed[user_id] = FOREVER
         action = types.MessageActionBotAllowed(domain=domain, **reason)
         return self.send_as(user_id, bot_id, action=action, opens=False)
 
     def block(self, user_id: int, peer_id: int, *, blocked: bool = True) -> bool:
-        """Blocks or unblocks; a bot whose dialog was open is told with a qts. Returns whether it changed."""
+        """Block or unblock a peer, with an updateBotStopped for a bot; return whether anything changed."""
         user, peer = self.accounts[user_id], self.accounts[peer_id]
         if (peer_id in user.blocked) == blocked:
             return False
@@ -229,9 +230,9 @@ class World:
         opens: bool = True,
         **fields: Any,
     ) -> Copy:
-        """Posts anything at all to a marked id, past every rule; returns the sender's copy.
+        """Post any message to a marked id, without checks; return the sender's copy.
 
-        `fields` are the TL message's own: `media`, `entities`, `reply_markup`, `fwd_from`, `from_id`,
+        `fields` are fields of the TL message: `media`, `entities`, `reply_markup`, `fwd_from`, `from_id`,
         `date`, `grouped_id` …; with `action` it is a service message.
         """
         post = Post(
@@ -248,7 +249,7 @@ class World:
         return self.posts.add(self.accounts[sender_id], peer, post, opens=opens)
 
     def push_update(self, account_id: int, update: Any) -> None:
-        """Sends an account any update at all; one that has a pts or a qts takes the next of its log."""
+        """Send an account any update; set its pts or qts, if it has one, to the next of the account's log."""
         account = self.accounts[account_id]
         if hasattr(update, "pts"):
             self.feeds.log(account, update, update.pts_count or 1)
@@ -258,7 +259,7 @@ class World:
             self.feeds.hand(account_id, update)
 
     def typing(self, sender: Account, peer: int, action: Any) -> None:
-        """Shows a chat action to the others in a dialog who are connected."""
+        """Send a chat action to the others in a dialog who are connected."""
         if peer > 0:
             to = self.accounts[peer]
             if to is not sender and sender.id not in to.blocked:
@@ -272,17 +273,17 @@ class World:
             self.feeds.hand(member, kind(chat.id, who, action))
 
     def forget_random_ids(self, account_id: int | None = None) -> None:
-        """Forget which random_ids were used, by one account or by all: a repeated send is sent again."""
+        """Forget the used random_ids of one account, or of all: a repeated send is sent again."""
         self.sends.forget(account_id)
 
     # -- chats
 
     def new_group(self, title: str, creator: int, *members: int) -> Chat:
-        """Adds a basic group and tells its members."""
+        """Add a basic group and notify its members."""
         return self.groups.new_group(title, creator, *members)
 
     def new_channel(
         self, title: str, username: str | None = None, *, megagroup: bool = False, creator: int = 0
     ) -> Chat:
-        """Adds a channel or a supergroup; without a creator it belongs to nobody."""
+        """Add a channel or a supergroup; without a creator it has no member."""
         return self.groups.new_channel(title, username, megagroup=megagroup, creator=creator)

@@ -1,4 +1,4 @@
-"""A world whose clock stands still, a person and a bot in it."""
+"""A world with a stopped clock, a user and a bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to methods without a wire."""
+"""Clients that call methods directly, without a wire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRONG = 12345
 
 
 class Clock:
-    """A clock that stands still until it is set."""
+    """A clock that moves only when it is set."""
 
     def __init__(self) -> None:
         self.time = 1_700_000_000.0
@@ -26,7 +26,7 @@ class Clock:
 
 
 class Client:
-    """A session in-process: calls methods on behalf of one account."""
+    """A session in this process that calls methods for one account."""
 
     def __init__(self, world: World, language: str = "en") -> None:
         self.world = world
@@ -43,7 +43,7 @@ class Client:
         return self.caller.login.account
 
     def peer(self, other: Client | int) -> Any:
-        """The InputPeerUser of another account, with this account's hash."""
+        """Return the InputPeerUser of another account, with this account's access hash."""
         number = other.id if isinstance(other, Client) else other
         return types.InputPeerUser(number, self.world.accounts.access_hash(self.id, number))
 
@@ -60,5 +60,5 @@ class Client:
 
 
 def refused(name: str, code: int = 400) -> Any:
-    """Expects one RPC error, by name and code."""
+    """Expect an RPC error with this name and code."""
     return pytest.raises(RpcError, match=rf"^{name} \({code}\)$")

@@ -1,4 +1,4 @@
-"""Logging in and out, and who may call what."""
+"""Login and logout, and who may call which method."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_session_without_updates_stays_so_until_it_asks_for_them(world: World,
 
 
 def test_every_method_keeps_the_others_out(ann: Client, bot: Client) -> None:
-    """What is open to one kind only refuses the other before it looks at anything else."""
+    """Methods for users only, or for bots only, refuse others before they check anything else."""
     methods: dict[Any, Any] = dict(METHODS)
     for request, method in methods.items():
         if method.open is Open.USERS:
@@ -142,7 +142,7 @@ def test_an_unknown_method_is_refused_and_logged_once(ann: Client, caplog: pytes
         with pytest.raises(RpcError, match=r"^INPUT_METHOD_INVALID_\d+_0 "):
             ann(request)
     assert [record.getMessage() for record in caplog.records] == [
-        "the sandbox does not know the method GetThemesRequest"
+        "the sandbox does not have the method GetThemesRequest"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a bot says of itself."""
+"""A bot's commands, texts and menu buttons."""
 
 from __future__ import annotations
 

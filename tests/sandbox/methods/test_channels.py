@@ -14,7 +14,7 @@ from tgbot.sandbox.world import World
 
 @pytest.fixture
 def club(world: World, ann: Client, bot: Client) -> Any:
-    """A supergroup of Ann's that the bot is in, as (Ann's peer, the bot's peer)."""
+    """Create Ann's supergroup with the bot in it; return its peer for Ann and its peer for the bot."""
     channel = ann(channels.CreateChannelRequest("Club", "", megagroup=True)).chats[0]
     ann(channels.InviteToChannelRequest(types.InputChannel(channel.id, channel.access_hash), [ann.user(bot)]))
     theirs = world.accounts.access_hash(bot.id, channel.id, kind=b"channel")

@@ -44,7 +44,7 @@ def test_startgroup_adds_the_bot_and_starts_it_there(world: World, ann: Client, 
 
 @pytest.fixture
 def approval(world: World, ann: Client, bot: Client) -> Any:
-    """A private supergroup of Ann's with the bot as admin, and the hash of its link that needs approval."""
+    """Return Ann's private supergroup with the bot as admin, and the hash of a link that needs approval."""
     channel = ann(channels.CreateChannelRequest("Club", "for members", megagroup=True)).chats[0]
     rights = types.ChatAdminRights(invite_users=True)
     given = types.InputChannel(channel.id, channel.access_hash)

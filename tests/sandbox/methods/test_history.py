@@ -1,4 +1,4 @@
-"""Reading: dialogs, histories, single messages."""
+"""Reading dialogs, histories and single messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing: what is refused, and what arrives."""
+"""Sending, editing, deleting and forwarding messages, and the reasons to refuse them."""
 
 from __future__ import annotations
 

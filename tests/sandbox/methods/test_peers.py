@@ -1,4 +1,4 @@
-"""Who is who: access hashes, usernames, names, languages."""
+"""Peers: access hashes, usernames, names, languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buttons and the answers that their bots give."""
+"""Pressed buttons and the answers of bots."""
 
 from __future__ import annotations
 

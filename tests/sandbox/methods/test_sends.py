@@ -1,4 +1,4 @@
-"""A random_id used before: nothing is sent, and the earlier message is the answer."""
+"""Repeated sends: nothing is sent, and the earlier message is the answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def texts(client: Client) -> list[str]:
 
 
 def answered(answer: Any) -> list[tuple[Any, ...]]:
-    """Return the ids, and the messages with their pts, of an answer to a send."""
+    """Return (id, random_id) and (id, text, pts, pts_count) of the updates in an answer to a send."""
     assert isinstance(answer, types.Updates)
     return [
         (update.id, update.random_id)

@@ -1,4 +1,4 @@
-"""Differences: all that lies above a state, in order."""
+"""Differences: all updates above a state, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients from npm on the sandbox: skipped where node or the packages that `make npm` installs are absent."""
+"""Clients from npm on the sandbox; skipped without node or the packages that `make npm` installs."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Bot:
-    """A bot in a process of its own: the lines of JSON that it prints, by their `event`."""
+    """A bot in its own process, and the JSON lines that it prints, by their `event`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def next(self, event: str) -> dict[str, Any]:
-        """The next line of that event; an error that the bot or its library tells of fails the test."""
+        """Return the next line of that event; fail the test on an error of the bot or its library."""
         assert self._process.stdout is not None
         async with asyncio.timeout(30):
             async for line in self._process.stdout:
@@ -65,14 +65,14 @@ class Bot:
 async def sandbox() -> AsyncIterator[Sandbox]:
     key = ServerKey.generate()
     while not key.fingerprint >> 60 & 15:
-        key = ServerKey.generate()  # mtcute does not find a key whose fingerprint begins with the digit 0
+        key = ServerKey.generate()  # mtcute cannot find a key whose fingerprint begins with the digit 0
     async with Sandbox(seed=1, key=key) as started:
         yield started
 
 
 @pytest.fixture(params=["mtcute", "gramjs"])
 async def bot(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator[Bot]:
-    """The bot @npm_bot on each of the libraries, logged in."""
+    """Yield @npm_bot, logged in, on each of the libraries."""
     stage = {
         "host": sandbox.host,
         "port": sandbox.port,

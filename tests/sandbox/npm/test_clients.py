@@ -22,7 +22,7 @@ Next = Callable[[type], Any]
 
 
 def inbox(client: Any) -> Next:
-    """`await inbox(client)(types.UpdateNewMessage)`: the next update of that type."""
+    """Return a function: `await inbox(client)(types.UpdateNewMessage)` waits for the next such update."""
     updates: asyncio.Queue[Any] = asyncio.Queue()
     client.add_event_handler(updates.put, events.Raw)
 
@@ -90,7 +90,7 @@ async def test_an_npm_bot_sees_users_and_errors_as_telegram_tells_them(bot: Bot,
     assert await ask("/poke ben_one") == "USER_IS_BLOCKED"
 
 
-@pytest.mark.parametrize("bot", ["mtcute"], indirect=True)  # GramJS asks for no difference
+@pytest.mark.parametrize("bot", ["mtcute"], indirect=True)  # GramJS never requests a difference
 async def test_mtcute_hears_after_a_cut_what_was_sent_meanwhile(
     bot: Bot, person: Person, sandbox: Sandbox
 ) -> None:

@@ -1,4 +1,4 @@
-"""npm's readers of a layer read what is written for it, and what their writers write is understood."""
+"""Readers from npm can read what the sandbox encodes for a layer, and it decodes what their writers write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.parametrize(("library", "layer"), [("gramjs", 198), ("mtcute", 227)]),
 ]
 
-#: Types that Telethon has beside those of the API: key exchange, service messages, configuration.
+#: Types of Telethon that are not in the API schema: key exchange, service messages, configuration.
 NOT_API = {
     "AccessPointRule",
     "ConfigSimple",
@@ -33,7 +33,7 @@ NOT_API = {
     "PQInnerDataTemp",
     "ServerDHParamsFail",
 }
-#: Methods that Telegram has taken out since: a sandbox of today knows them no more.
+#: Methods that Telegram has removed since; the sandbox does not have them.
 GONE = {
     "channels.createForumTopic",
     "channels.deleteTopicHistory",
@@ -49,7 +49,7 @@ GONE = {
     "stats.getBroadcastRevenueWithdrawalUrl",
     "users.getIsPremiumRequiredToContact",
 }
-#: Arguments that mean something else today, and are left out.
+#: Arguments whose meaning has changed; they are left out.
 CHANGED = {
     ("account.updateColor", "color"),
     ("account.updateConnectedBot", "can_reply"),
@@ -74,7 +74,7 @@ async def node(script: str, library: str, given: str = "") -> list[str]:
 
 
 class Instances:
-    """Objects of Telethon's with arguments drawn at random."""
+    """Telethon objects with random arguments."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -84,7 +84,7 @@ class Instances:
                 self.by_type.setdefault(cls.SUBCLASS_OF_ID, []).append(cls)
 
     def of(self, cls: Any, share: float, depth: int = 2) -> Any:
-        """An object of `cls` with that share of its optional arguments."""
+        """Return an object of `cls` with this share of its optional arguments."""
         values: dict[str, Any] = {}
         for name, annotation in signatures.arguments(cls).items():
             optional = typing.get_origin(annotation) is typing.Union
@@ -131,7 +131,7 @@ async def test_every_type_of_telethons_is_read_by_the_client_it_is_encoded_for(
         for share in (0, 1, 0.5, 0.5):
             try:
                 value = instances.of(cls, share)
-                bytes(value)  # Telethon wants fields of one flag to be there together
+                bytes(value)  # Telethon requires fields of one flag to be set together
                 encoded.append((cls.__name__, layers.encode(value, layer)))
             except (AssertionError, RecursionError, layers.EncodeError):
                 continue

@@ -1,4 +1,4 @@
-"""The methods of the pretended Telegram: a TL request in, its answer or an RPC error out."""
+"""The methods of the pretended Telegram: from a TL request to its answer or an RPC error."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ WRAPPERS: Final = (
     functions.InvokeWithMessagesRangeRequest,
     functions.InvokeWithTakeoutRequest,
 )
-#: Calls that a client makes before it has said which layer it speaks.
+#: Calls that a client can make before it has named its layer.
 _BEFORE_LAYER: Final = (functions.auth.BindTempAuthKeyRequest,)
 
 
 def invoke(world: World, caller: Caller, request: Any) -> object:
-    """Answers a call, wrapped or not; raises RpcError. A `Later` is an answer that comes when it comes.
+    """Carry out a call, wrapped or not, and return its answer or a `Later`; raise RpcError.
 
-    An authorised call makes `caller.updates` True unless it was wrapped in invokeWithoutUpdates.
+    An authorised call sets `caller.updates`, unless it is wrapped in invokeWithoutUpdates.
     """
     login = caller.login
     wants_updates = True
@@ -93,7 +93,7 @@ def invoke(world: World, caller: Caller, request: Any) -> object:
 
 
 def _speaks(world: World, login: Login, language: str) -> None:
-    """Notes the language of the client; a person who has changed it in their app is shown to bots with it."""
+    """Store the language of the client; bots see it on the user if the user has changed it."""
     if login.account is not None and language and language != login.language:
         person = world.accounts[login.account]
         if not person.is_bot:
@@ -102,11 +102,11 @@ def _speaks(world: World, login: Login, language: str) -> None:
 
 
 def _unknown(world: World, request: Any) -> RpcError:
-    """Returns the error for a method that the sandbox does not have, and says so once in the log."""
+    """Return the error for a method that the sandbox does not have; log each such method once."""
     name = type(request).__name__
     if name not in world.unknown_methods:
         world.unknown_methods.add(name)
-        _log.warning("the sandbox does not know the method %s", name)
+        _log.warning("the sandbox does not have the method %s", name)
     return RpcError(400, f"INPUT_METHOD_INVALID_{request.CONSTRUCTOR_ID}_0")
 
 

@@ -1,4 +1,4 @@
-"""account.*: one's own profile, and what clients ask for at login."""
+"""account.*: the caller's profile, and requests that clients make at login."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def update_username(call: Call, request: Any) -> Any:
         raise RpcError(400, "USERNAME_NOT_MODIFIED")
     if request.username:
         _check_username(call, request.username)
-    # Only the first one is editable; what was bought besides stays.
+    # Only the first username is editable; the others (collectible ones) stay.
     others = [name for name in me.usernames[1:] if name.lower() != request.username.lower()]
     call.world.set_usernames(me.id, *([request.username] if request.username else []), *others)
     return _me(call)

@@ -1,4 +1,4 @@
-"""auth.*: logging in with a phone number or a bot token, logging out."""
+"""auth.*: login with a phone number or a bot token, and logout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME_LENGTH: Final = 64
 
 
 def log_in(call: Call, account: Account) -> Any:
-    """Makes this auth key the account's and returns the authorization."""
+    """Log this auth key in to the account and return the authorization."""
     account.check()
     login = call.login
     login.account, login.generation = account.id, account.generation
@@ -79,7 +79,7 @@ def sign_up(call: Call, request: Any) -> Any:
 
 
 def _expected(call: Call, request: Any) -> str:
-    """Returns the phone number if it and the hash are those of the code that was sent."""
+    """Return the phone number; raise an error unless it and the hash belong to the code that was sent."""
     phone = call.world.accounts.phone(request.phone_number)
     if not request.phone_code_hash:
         raise RpcError(400, "PHONE_CODE_HASH_EMPTY")

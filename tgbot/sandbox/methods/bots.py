@@ -1,4 +1,4 @@
-"""bots.*: what a bot says of itself."""
+"""bots.*: a bot's commands, texts, menu buttons and write access."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _profile(call: Call) -> BotProfile:
 
 
 def _key(call: Call, request: Any) -> tuple[str, str]:
-    """Returns what a command list is kept under: its scope, and its language."""
+    """Return the key of a command list: scope and language."""
     scope = request.scope
     name = _SCOPES.get(type(scope))
     if name is None:
@@ -78,7 +78,7 @@ def reset_bot_commands(call: Call, request: Any) -> bool:
 
 
 def _own(call: Call, request: Any) -> tuple[Account, BotProfile]:
-    """Returns the bot whose texts are meant: the caller, who may name itself."""
+    """Return the caller and its profile; raise an error if the request names another bot."""
     if call.me.is_bot and (request.bot is None or call.user(request.bot, "BOT_INVALID") is call.me):
         return call.me, _profile(call)
     raise RpcError(400, "USER_BOT_REQUIRED" if request.bot is None else "BOT_INVALID")

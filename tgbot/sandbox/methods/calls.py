@@ -1,4 +1,4 @@
-"""What every method is given, and whom a method is open to."""
+"""The argument of every method, and who may call a method."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..world import World
 
 
 class Open(Enum):
-    """Whom a method is open to."""
+    """Who may call a method."""
 
-    #: Also before the login.
+    #: Anyone, also before the login.
     ANYONE = "anyone"
     #: Users and bots.
     BOTH = "both"
@@ -32,12 +32,12 @@ class Open(Enum):
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call: the world, who calls, and on whose behalf."""
+    """One call: the world, the session that calls, and its account."""
 
     world: World
     caller: Caller
     account: Account | None
-    #: The account's pts when the call came.
+    #: The account's pts before the call.
     pts: int = 0
 
     @property
@@ -46,15 +46,15 @@ class Call:
 
     @property
     def me(self) -> Account:
-        """The account that is logged in."""
+        """The account that is logged in; raise 401 AUTH_KEY_UNREGISTERED without one."""
         if self.account is None:
             raise RpcError(401, "AUTH_KEY_UNREGISTERED")
         return self.account
 
-    # -- whom a call names
+    # -- peers
 
     def user(self, given: Any, error: str = "USER_ID_INVALID") -> Account:
-        """Returns the user of an InputUser or InputPeer; raises 400 `error` where hash or id do not fit."""
+        """Return the user of an InputUser or InputPeer; raise 400 `error` if id or access hash is wrong."""
         me = self.me
         if isinstance(given, types.InputUserSelf | types.InputPeerSelf):
             return me
@@ -74,11 +74,11 @@ class Call:
     def _knows(self, me: Account, user: Account, access_hash: int) -> bool:
         if access_hash == self.world.accounts.access_hash(me.id, user.id):
             return True
-        # A bot may come without a hash to those who wrote to it, a person to their contacts.
+        # The hash 0 is valid for a bot to its users, and for a person to their contacts.
         return access_hash == 0 and (user is me or user.id in (me.started if me.is_bot else me.contacts))
 
     def chat(self, given: Any, error: str = "PEER_ID_INVALID") -> Chat:
-        """Returns the group or channel of an InputPeer or InputChannel."""
+        """Return the group or channel of an InputPeer or InputChannel; raise `error` or CHANNEL_INVALID."""
         world = self.world
         if isinstance(given, types.InputPeerChat):
             chat = world.chats.get(-given.chat_id)
@@ -95,43 +95,43 @@ class Call:
         raise RpcError(400, error)
 
     def peer(self, given: Any) -> Account | Chat:
-        """Returns whom an InputPeer names; raises PEER_ID_INVALID."""
+        """Return the account or chat of an InputPeer; raise PEER_ID_INVALID."""
         if isinstance(given, types.InputPeerChat | types.InputPeerChannel):
             return self.chat(given)
         return self.user(given, "PEER_ID_INVALID")
 
     def box(self, peer: Account | Chat) -> Box:
-        """Returns the box that has the messages of a dialog: the caller's own, or a channel's."""
+        """Return the box with the messages of a dialog: the caller's, or the channel's."""
         return peer.box if isinstance(peer, Chat) and peer.channel else self.me.box
 
     # -- answers
 
     def happened(self, updates: list[Any] | None = None, marked: list[int] | None = None) -> Any:
-        """Wraps `updates` and all that this call has put into the caller's own log."""
+        """Wrap `updates` and all that this call has added to the caller's log."""
         entries = self.world.entries(self.me.id, self.pts, self.me.log.qts)
         named_ids = [number for entry in entries for number in entry.named()]
         return self.updates((updates or []) + [entry.update for entry in entries], (marked or []) + named_ids)
 
     def updates(self, updates: list[Any], marked: list[int]) -> Any:
-        """Wraps updates with the users and chats named by marked ids."""
+        """Wrap updates with users and chats, given by marked ids."""
         users, chats = self.world.view.beside(self.me, dict.fromkeys(marked), complete=True)
         return types.Updates(updates, users, chats, self.world.date(), 0)
 
 
 def seconds(date: Any) -> int:
-    """Returns the unix time of a date, decoded from the wire (a datetime) or given as one; 0 is none."""
+    """Return the unix time of a date (a datetime or a number); 0 for None."""
     if date is None:
         return 0
     return int(date.timestamp() if isinstance(date, datetime) else date)
 
 
 def yes(call: Call, request: Any) -> bool:
-    """Answer a call that changes nothing here."""
+    """Return True, the answer of methods that change nothing in the sandbox."""
     return True
 
 
 class Method(NamedTuple):
-    """How a method is answered and whom it is open to."""
+    """A method: the function that carries it out, and who may call it."""
 
     answer: Callable[[Call, Any], object]
     open: Open = Open.BOTH

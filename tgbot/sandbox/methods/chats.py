@@ -1,4 +1,4 @@
-"""messages.* and channels.* about groups and channels: founding, members, admins."""
+"""messages.* and channels.* about groups and channels: creation, members, admins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 _TITLE_LENGTH: Final = 128
-#: What an admin of a basic group may do.
+#: The rights of an admin of a basic group.
 _GROUP_ADMIN: Final = (
     "change_info",
     "delete_messages",
@@ -36,7 +36,7 @@ def _title(title: str) -> str:
 
 
 def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> Any:
-    """Wraps what a change put into the caller's log, or the channel's above `since`, and the chat itself."""
+    """Wrap the chat and what was added to the caller's log, or to the channel's log above `since`."""
     if not chat.channel:
         return call.happened([], [chat.marked])
     entries = chat.log.above(since, FIRST_QTS)

@@ -1,4 +1,4 @@
-"""contacts.*: usernames, blocks, the address book."""
+"""contacts.*: usernames, blocked users, contacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""help.* and langpack.*: what a client asks before anything else."""
+"""help.* and langpack.*: configuration that clients request first."""
 
 from __future__ import annotations
 

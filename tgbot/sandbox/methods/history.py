@@ -1,4 +1,4 @@
-"""messages.*: what reads: dialogs, histories, single messages."""
+"""messages.*: reading dialogs, histories and single messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DIALOGS_PAGE: Final = 500
 
 
 def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[Any], list[Any]]:
-    """Returns (chats, users), in the order of TL's answers, for messages and further marked ids."""
+    """Return (chats, users) for messages and further marked ids, in the order of TL answers."""
     marked = dict.fromkeys([number for copy in copies for number in mentioned(copy)])
     marked.update(dict.fromkeys(more))
     users, chats = call.world.view.beside(call.me, marked, complete=True)
@@ -45,7 +45,7 @@ def get_history(call: Call, request: Any) -> Any:
 
 
 def _window(box: Box, ids: list[int], request: Any) -> list[Copy]:
-    """Returns the copies that the offsets ask for, newest first."""
+    """Return the copies selected by the offsets, newest first."""
     if request.offset_id:
         end = bisect_left(ids, request.offset_id)
     elif date := seconds(getattr(request, "offset_date", None)):
@@ -81,7 +81,7 @@ def search(call: Call, request: Any) -> Any:
 
 
 def _wanted(box: Box, wanted: list[Any], viewer: int) -> tuple[list[Any], list[Copy]]:
-    """Returns the messages that were asked for, empty where there is none, and the copies behind them."""
+    """Return the requested messages, messageEmpty for missing ones, and the copies that exist."""
     copies: list[Copy] = []
     result: list[Any] = []
     for each in wanted[:_PAGE]:

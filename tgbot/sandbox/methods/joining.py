@@ -14,7 +14,7 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .chats import administered, changed
 
-#: Older layers are answered joins with plain updates.
+#: Clients of older layers get plain updates as the answer to a join.
 _JOIN_RESULT_LAYER: Final = 227
 
 
@@ -60,7 +60,7 @@ def check_invite(call: Call, request: Any) -> Any:
 def import_invite(call: Call, request: Any) -> Any:
     chat, invite = call.world.groups.invited(request.hash)
     since = chat.log.pts
-    call.world.groups.come(call.me, chat, invite, call.me.about)
+    call.world.groups.follow(call.me, chat, invite, call.me.about)
     return _joined(call, chat, since)
 
 

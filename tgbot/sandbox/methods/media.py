@@ -1,4 +1,4 @@
-"""Media of a message and upload.*: what is sent in, and how readers see it."""
+"""Media and upload.*: from InputMedia to the media of a message, uploads and downloads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REFERENCE: Final = b"\x01sandbox"
 
 
 def as_message_media(call: Call, given: Any) -> Any:
-    """Returns the MessageMedia of an InputMedia; raises MEDIA_INVALID for a kind that the sandbox lacks."""
+    """Return the MessageMedia of an InputMedia; raise MEDIA_INVALID for types that the sandbox lacks."""
     if isinstance(given, types.InputMediaContact):
         account = call.world.accounts.by_phone(given.phone_number.removeprefix("+"))
         return types.MessageMediaContact(

@@ -1,4 +1,4 @@
-"""messages.*: what writes, edits, deletes, forwards and presses."""
+"""messages.*: sending, forwarding, editing and deleting messages, pressing buttons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PRESS_TEXT_LENGTH: Final = 200
 
 def send_message(call: Call, request: Any) -> Any:
     if earlier := _earlier(call, request.peer, [request.random_id]):
-        return _told(call, earlier)
+        return _wrap_sends(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
     text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
     if not text:
@@ -45,7 +45,7 @@ def send_message(call: Call, request: Any) -> Any:
 
 def send_media(call: Call, request: Any) -> Any:
     if earlier := _earlier(call, request.peer, [request.random_id]):
-        return _told(call, earlier)
+        return _wrap_sends(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
     post = _media_post(call, to, request.media, request)
     post.markup = _markup(call, request.reply_markup)
@@ -65,7 +65,7 @@ def send_multi_media(call: Call, request: Any) -> Any:
     earlier = _earlier(call, request.peer, random_ids)
     missing = [single for single in request.multi_media if single.random_id not in earlier]
     if not missing:
-        return _told(call, earlier)
+        return _wrap_sends(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
     posts = [_media_post(call, to, single.media, single) for single in missing]
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
@@ -76,7 +76,7 @@ def send_multi_media(call: Call, request: Any) -> Any:
         single.random_id: _post(call, to, post, request, single.random_id)
         for post, single in zip(posts, missing, strict=True)
     }
-    return _told(call, earlier, sent)
+    return _wrap_sends(call, earlier, sent)
 
 
 def start_bot(call: Call, request: Any) -> Any:
@@ -92,7 +92,7 @@ def start_bot(call: Call, request: Any) -> Any:
         raise RpcError(400, "START_PARAM_INVALID")
     given = request.bot if isinstance(request.peer, types.InputPeerEmpty) else request.peer
     if earlier := _earlier(call, given, [request.random_id]):
-        return _told(call, earlier)
+        return _wrap_sends(call, earlier)
     to = bot if given is request.bot else _writable(call, given)
     since = FIRST_PTS
     if isinstance(to, Chat):
@@ -122,7 +122,7 @@ def forward_messages(call: Call, request: Any) -> Any:
     pairs = zip(request.id, request.random_id, strict=True)
     missing = [(number, random_id) for number, random_id in pairs if random_id not in earlier]
     if not missing:
-        return _told(call, earlier)
+        return _wrap_sends(call, earlier)
     to = _writable(call, request.to_peer, request.schedule_date)
     posts: list[tuple[Post, int]] = []
     for number, random_id in missing:
@@ -140,7 +140,7 @@ def forward_messages(call: Call, request: Any) -> Any:
     sent = {
         random_id: call.world.posts.add(me, to.marked, post, random_id=random_id) for post, random_id in posts
     }
-    return _told(call, earlier, sent)
+    return _wrap_sends(call, earlier, sent)
 
 
 def _forwarded(call: Call, copy: Copy) -> Any:
@@ -154,11 +154,11 @@ def _forwarded(call: Call, copy: Copy) -> Any:
 
 
 def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
-    """Return what the caller sent to a peer before under these random_ids.
+    """Return the earlier messages of the caller to a peer, by those of `random_ids` that were used.
 
-    Telegram does not look at the rest of such a call: it answers with the earlier messages even if the caller
-    may no longer write to the peer. Raise RANDOM_ID_DUPLICATE if one of the earlier calls is still under way,
-    or if one call names a random_id twice.
+    The rest of a repeated call is not checked: the earlier messages are its answer even if the caller may no
+    longer write to the peer. Raise RANDOM_ID_DUPLICATE while an earlier call is still under way, or if one
+    call has a random_id twice.
     """
     if len(set(random_ids)) < len(random_ids):
         raise RpcError(500, "RANDOM_ID_DUPLICATE")
@@ -168,7 +168,7 @@ def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
 
 
 def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
-    """Returns the peer of a send, or raises why the caller may not write there. Nothing can be scheduled."""
+    """Return the peer of a send; raise an RPC error if the caller may not write there, or schedules."""
     if seconds(schedule) > 0:
         raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED" if call.me.is_bot else "SCHEDULE_TOO_MUCH")
     to = call.peer(given)
@@ -188,7 +188,7 @@ def _text(
     limit: int,
     error: str = "MESSAGE_TOO_LONG",
 ) -> tuple[str, list[Any] | None]:
-    """Returns the text as Telegram keeps it and its entities, those included that the server adds itself."""
+    """Return the stripped text and its entities, including those that the server finds."""
     text, entities = trimmed(text, given)
     if len(text) > limit:
         raise RpcError(400, error)
@@ -207,7 +207,7 @@ def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: i
     reply_to = None
     if isinstance(request.reply_to, types.InputReplyToMessage):
         answered = call.box(to).get(request.reply_to.reply_to_msg_id)
-        # A reply to a message that is gone is sent as a plain one.
+        # A reply to a deleted message is sent without the reply.
         if answered is not None and answered.peer == to.marked:
             reply_to = answered.id
     random_id = request.random_id if random_id is None else random_id
@@ -218,14 +218,15 @@ def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    return _told(call, {}, {copy.random_id or 0: copy})
+    return _wrap_sends(call, {}, {copy.random_id or 0: copy})
 
 
-def _told(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> Any:
-    """Wrap the messages that a call sent, and those that an earlier call had sent, in one `updates`.
+def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> Any:
+    """Wrap the messages of this call (`sent`) and those of earlier calls in one Updates object.
 
-    The random_ids come first, then the messages. An earlier message has the pts it had at first and a
-    pts_count of 0. If it was deleted since, only its id is left to return.
+    The ids come first, then the messages. An earlier message keeps its pts, with a pts_count of 0. An earlier
+    message that was deleted since has no update of its own: like a difference, the answer does not bring it
+    back, and its id tells the client that nothing needs to be sent.
     """
     sent = sent or {}
     updates: list[Any] = [
@@ -233,7 +234,7 @@ def _told(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = N
     ]
     left = [copy for copy in earlier.values() if not copy.deleted]
     updates += [_new_message(call, copy, 0) for copy in left]
-    # What was sent to anything but a channel is in the caller's log.
+    # The other messages are in the caller's log.
     in_channel = [copy for copy in sent.values() if copy.owner < 0]
     updates += [_new_message(call, copy, 1) for copy in in_channel]
     return call.happened(updates, [number for copy in [*left, *in_channel] for number in mentioned(copy)])
@@ -248,7 +249,7 @@ def _new_message(call: Call, copy: Copy, pts_count: int) -> Any:
 
 
 def _markup(call: Call, markup: Any) -> Any:
-    """Returns a bot's keyboard as its readers see it; users have none."""
+    """Return a bot's keyboard as users see it; None for a user, who cannot send one."""
     if markup is None or not call.me.is_bot:
         return None
     for row in getattr(markup, "rows", None) or []:
@@ -315,7 +316,7 @@ def edit_message(call: Call, request: Any) -> Any:
         media = as_message_media(call, request.media)
     if not text and media is None:
         raise RpcError(400, "MESSAGE_EMPTY")
-    # A bot that edits without a keyboard takes the keyboard away.
+    # An edit without a keyboard removes the keyboard.
     markup = _markup(call, request.reply_markup)
     if (text, entities, media, markup) == (post.text, post.entities, post.media, post.markup):
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
@@ -332,7 +333,7 @@ def delete_messages(call: Call, request: Any) -> Any:
     copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
     revoke = bool(request.revoke) or me.is_bot
     for copy in copies:
-        # In a group only its admins delete for all what others wrote.
+        # In a group only admins can delete messages of others for all.
         if revoke and copy.peer < 0 and copy.post.sender != me.id:
             chat = call.world.chats[copy.peer]
             if not chat.may_delete(me.id):

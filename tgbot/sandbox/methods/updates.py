@@ -1,4 +1,4 @@
-"""updates.*: the state of an account's log, and what lies above an older one."""
+"""updates.*: the update state, and the difference from an older state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..logs import FIRST_QTS, Entry
 from ..rpc import RpcError
 from .calls import Call, Method, seconds
 
-#: Where neither the caller nor a knob says how much one difference may hold.
+#: The most updates in one difference, unless the caller or a fault sets a lower limit.
 DIFFERENCE_LIMIT: Final = 500
 CHANNEL_LIMIT: Final = 100
-#: How far behind a caller may ever be (it is the same for one who says nothing).
+#: The most pts that one difference can cover; also the default of pts_total_limit.
 TOTAL_LIMIT: Final = 4_000_000
 
 
@@ -45,7 +45,7 @@ def get_difference(call: Call, request: Any) -> Any:
     limit = max(min(world.difference_limit or DIFFERENCE_LIMIT, request.pts_limit or DIFFERENCE_LIMIT), 1)
     entries = world.entries(me.id, request.pts, request.qts, limit + 1)
     rest, entries = entries[limit:], entries[:limit]
-    messages, others, marked = _told(call, entries)
+    messages, others, marked = _contents(call, entries)
     users, chats = world.view.beside(me, marked)
     if not rest:
         others += [types.UpdateChannelTooLong(chat.id, chat.log.pts) for chat in channels]
@@ -58,8 +58,8 @@ def get_difference(call: Call, request: Any) -> Any:
     return types.updates.DifferenceSlice(messages, [], others, chats, users, state)
 
 
-def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[int, None]]:
-    """Returns new messages, other updates and the marked ids in them; what is deleted by now is left out."""
+def _contents(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[int, None]]:
+    """Return new messages, other updates and the marked ids in them, without deleted messages."""
     messages: list[Any] = []
     others: list[Any] = []
     marked: dict[int, None] = {}
@@ -77,7 +77,7 @@ def _told(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[
 
 
 def _message_ids(call: Call, copy: Copy) -> list[types.UpdateMessageID]:
-    """Return the updateMessageID that was logged when the caller sent this message."""
+    """Return the updateMessageID of a message that the caller sent; none for other messages."""
     mine = copy.post.sender == call.me.id and copy.random_id is not None
     if not mine or not call.world.message_ids_in_difference:
         return []
@@ -85,7 +85,7 @@ def _message_ids(call: Call, copy: Copy) -> list[types.UpdateMessageID]:
 
 
 def _changed_channels(call: Call, since: int) -> list[Chat]:
-    """Returns the caller's channels in which something happened since a time (in its whole second, too)."""
+    """Return the caller's channels whose log has grown since a time, in whole seconds and inclusive."""
     return [
         chat
         for chat in call.world.chats.values()

@@ -1,4 +1,4 @@
-"""users.*: who somebody is."""
+"""users.*: users and their profiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def get_users(call: Call, request: Any) -> list[Any]:
         try:
             user = call.user(given)
         except RpcError as error:
-            # Whom the hash does not open is answered as empty, not as an error.
+            # A wrong access hash gives userEmpty, not an error.
             if error.name != "USER_ID_INVALID":
                 raise
             result.append(types.UserEmpty(getattr(given, "user_id", 0)))
@@ -43,7 +43,7 @@ def get_full_user(call: Call, request: Any) -> Any:
 
 
 def bot_info(user: Account, language: str) -> Any:
-    """Builds what a bot's profile shows to a private visitor; None for a person."""
+    """Build the BotInfo that a user sees in a private dialog; return None for a person."""
     profile = user.profile
     if profile is None:
         return None
