@@ -331,7 +331,7 @@ async def test_where_this_machines_clock_is_wrong_stats_and_resolve_agree(
     )
     invite = world.groups.invite(group, boss.id, request_needed=True)
     with pytest.raises(RpcError, match="INVITE_REQUEST_SENT"):
-        world.groups.come(ann, group, invite)
+        world.groups.follow(ann, group, invite)
     await until(lambda: bool(texts(sandbox, account, ann.id)))
     said: list[str] = []
     for command in ("/stats", f"/resolve {ann.id}"):
