@@ -69,6 +69,17 @@ def test_one_wrong_date_does_not_move_it(clock: ServerClock, hands: Hands, befor
     assert hands.wall > start
 
 
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_it_is_never_behind_a_date_that_has_arrived(clock: ServerClock, hands: Hands, ahead: int) -> None:
+    for _ in range(SAMPLES):
+        clock.note_unix(hands.wall - 1.9)  # cut to a second, and slow to arrive
+        hands.wait(5)
+    clock.note(date(hands.wall + ahead))
+    assert clock() == int(hands.wall) + ahead
+    hands.wait(10)
+    assert clock() == int(hands.wall - 1.9)
+
+
 @pytest.mark.parametrize("change", [-600, 600])
 def test_it_follows_telegram_both_ways(clock: ServerClock, hands: Hands, change: int) -> None:
     for _ in range(SAMPLES):

@@ -12,6 +12,8 @@ from typing import Final
 SAMPLES: Final = 11
 #: Seconds between two samples: dates that arrive together, such as a backlog, count as one.
 SAMPLE_SECONDS: Final = 1.0
+#: By how much a date may be ahead of the clock and still be believed, in seconds.
+BELIEVED_AHEAD: Final = 5
 
 
 class ServerClock:
@@ -20,7 +22,9 @@ class ServerClock:
     The clock follows Telegram both ways: it is the median of the last `SAMPLES` dates, each compared with
     `monotonic` when it was noted, so a few wrong dates do not move it and a change of `wall` never does.
     Dates are whole seconds and need time to arrive: the result is behind by less than a second plus the
-    usual latency. It can go back when Telegram's dates do.
+    usual latency, but never behind a date that has arrived and is at most `BELIEVED_AHEAD` seconds ahead:
+    what the bot does in answer to an update is never stamped earlier than the update. The clock can go back
+    when Telegram's dates do.
     """
 
     def __init__(self, *, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -30,12 +34,15 @@ class ServerClock:
         self._offsets: deque[float] = deque(maxlen=SAMPLES)
         self._offset: float | None = None
         self._sampled = 0.0
+        #: The latest date that was ahead of the clock and believed.
+        self._latest = 0
 
     def __call__(self) -> int:
         """Return Telegram's time in unix seconds."""
         if self._offset is None:
             return int(self._wall())
-        return int(self._monotonic() + self._offset)
+        now = int(self._monotonic() + self._offset)
+        return self._latest if now < self._latest <= now + BELIEVED_AHEAD else now
 
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave for the present; None is ignored."""
@@ -45,6 +52,8 @@ class ServerClock:
     def note_unix(self, seconds: float) -> None:
         """Learn from unix seconds that Telegram gave for the present."""
         now = self._monotonic()
+        if self._offset is not None and 0 < seconds - now - self._offset <= BELIEVED_AHEAD:
+            self._latest = max(int(seconds), self())
         if self._offsets and now - self._sampled < SAMPLE_SECONDS:
             return
         self._sampled = now
