@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -28,10 +28,11 @@ from tgbot.operate.alerts import Alerts
 from tgbot.operate.health import Health
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
+from tgbot.store.base import UpdateState
 from tgbot.store.lock import InstanceLock
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
-from tgbot.telegram import BotClient, Hooks, Server
+from tgbot.telegram import BotClient, Server
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +87,8 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             credentials.api_id,
             credentials.api_hash,
             server=_server(config),
-            hooks=Hooks(
-                flush=users.flush,
-                finished=listener.finished,
-                last_finished=listener.last_finished,
-                last_own=users.last_own,
-                seen=listener.seen,
-                outcome=listener.outcome,
-                lost=listener.lost,
-            ),
+            store=_Files(session, users),
+            listener=listener,
             server_time=clock,
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
@@ -122,25 +116,47 @@ class Listener:
         self._alerts = alerts
         self._seen = evidence.seen_by(users, clock)
 
-    def seen(self, users: Iterable[types.User], source: str) -> None:
+    def seen(self, users: Sequence[types.User], source: str) -> None:
         """Record the profiles of full users that arrived, and how they became known."""
         self._seen(users, source)
 
-    def finished(self, chat_id: int, message_id: int, own_id: int = 0) -> None:
+    def finished(self, chat_id: int, message_id: int) -> None:
         """Record that a private message was handled to its end."""
-        self._users.finished(chat_id, message_id, own_id)
+        self._users.finished(chat_id, message_id)
 
     def last_finished(self, chat_id: int) -> int:
         """Return the id of the last message of a dialog that was handled to its end, or 0."""
         return self._users.last_finished(chat_id)
 
-    def outcome(self, request: TLRequest, user_id: int, error: str | None, at: int) -> None:
-        """Record what a call about a private user says about access; `error` is Telegram's name or None."""
-        record_outcome(self._users, request, user_id, error, at)
+    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
+        """Record what a call about a private user says about access; `error_name` is None for success."""
+        record_outcome(self._users, request, user_id, error_name, at)
 
     def lost(self, what: str) -> None:
         """Have the admins told that something is lost for good."""
         self._alerts.lost(what)
+
+
+class _Files:
+    """The registry's and the session's file as one store, the registry's written first."""
+
+    def __init__(self, session: DurableSession, users: SqliteRegistry) -> None:
+        self._session = session
+        self._users = users
+
+    @property
+    def changed(self) -> bool:
+        return self._session.changed or bool(self._users._dirty)
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        return True
+
+    async def load(self, ids: Iterable[int]) -> None:
+        return None
+
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        await self._users.flush()
+        await self._session.checkpoint(state, int(time.time()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,7 @@ class Desk:
             for module in modules:
                 module.register(self.parts)
 
-        hooks = self.stage.hooks(
-            seen=self.seen, finished=self.finished, last_finished=self.last_finished, outcome=self.outcome
-        )
-        await self.stage.open(register, hooks=hooks)
+        await self.stage.open(register, listener=self)
 
     def _parts(self, client: BotClient, changed: dict[str, Any]) -> Parts:
         clock = client.server_time
@@ -84,15 +81,18 @@ class Desk:
         if self._opened:
             evidence.seen_by(self.users, self.parts.clock)(users, source)
 
-    def finished(self, chat_id: int, message_id: int, *_: int) -> None:
+    def finished(self, chat_id: int, message_id: int) -> None:
         self.users.finished(chat_id, message_id)
 
     def last_finished(self, chat_id: int) -> int:
         return self.users.last_finished(chat_id)
 
-    def outcome(self, request: Any, user_id: int, error: str | None, at: int) -> None:
+    def outcome(self, request: Any, user_id: int, error_name: str | None, at: int) -> None:
         if self._opened:
-            record_outcome(self.users, request, user_id, error, at)
+            record_outcome(self.users, request, user_id, error_name, at)
+
+    def lost(self, what: str) -> None:
+        self.stage.lost.append(what)
 
     # ---- people -------------------------------------------------------------------------------------
 

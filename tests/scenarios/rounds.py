@@ -22,12 +22,11 @@ class Variant:
     name: str
     how: str = "kill"
     between: Callable[[Site], Awaitable[None]] | None = None
-    message_ids: bool = True
 
 
-async def forget(site: Site) -> None:
-    """The server forgets the random_ids of all sends, those included that came last."""
-    site.sandbox.faults.forget_random_ids()
+async def slice_small(site: Site) -> None:
+    """Have the server give differences five updates at a time."""
+    site.sandbox.faults.slice_differences(5)
 
 
 async def delete_last_finished(site: Site) -> None:
@@ -44,8 +43,7 @@ VARIANTS = {
     variant.name: variant
     for variant in (
         Variant("kill"),
-        Variant("forgetful", between=forget),
-        Variant("forgetful-nameless", between=forget, message_ids=False),
+        Variant("sliced", between=slice_small),
         Variant("unfinished", between=delete_last_finished),
         Variant("term", how="term"),
         Variant("drop", how="drop"),
@@ -137,7 +135,6 @@ async def run_rounds(
     load = Load(site, rate)
     chance = site.random
     clock = asyncio.get_running_loop().time
-    site.sandbox.faults.tell_message_ids(variant.message_ids)
     first = await site.spawn()
     await first.up()  # what came before a bot's first login is not its to answer
     with load.going_on():

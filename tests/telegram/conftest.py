@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from telethon import events
+from telethon.tl import TLRequest, types
 
 from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox and its people
+from tgbot.core.clock import ServerClock
 from tgbot.sandbox.server import Sandbox
+from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram import BotClient, Hooks, Server
+from tgbot.telegram import BotClient, Server
+from tgbot.telegram.updates.intake import Intake
 
 #: Long enough for a busy machine; nothing waits as long as this unless something is broken.
 PATIENCE = 10.0
@@ -24,6 +29,55 @@ async def until(so: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not so():  # noqa: ASYNC110 - what the other process would do has no event to wait for
             await asyncio.sleep(0.005)
+
+
+class MemoryStore:
+    """A session file as the whole store: there are no users to write. Everything counts as loaded."""
+
+    def __init__(self, session: DurableSession) -> None:
+        self._session = session
+
+    @property
+    def changed(self) -> bool:
+        return self._session.changed
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        return True
+
+    async def load(self, ids: Iterable[int]) -> None:
+        return None
+
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        await self._session.checkpoint(state, 0)
+
+
+class Recorder:
+    """Writes down on a stage what a client reports."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def seen(self, users: Sequence[types.User], source: str) -> None:
+        self._stage.seen.append(([user.id for user in users], source))
+
+    def finished(self, chat_id: int, message_id: int) -> None:
+        self._stage.finished.append((chat_id, message_id))
+        self._stage.last[chat_id] = max(self._stage.last.get(chat_id, 0), message_id)
+
+    def last_finished(self, chat_id: int) -> int:
+        return self._stage.last.get(chat_id, 0)
+
+    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
+        self._stage.outcomes.append((type(request).__name__, user_id, error_name))
+
+    def lost(self, what: str) -> None:
+        self._stage.lost.append(what)
+
+
+def settled(intake: Intake) -> bool:
+    """Whether nothing is missing and nothing held back: every difference was fetched and taken."""
+    box = intake.box
+    return not (box.getting_diff_for or box.possible_gaps or box.ahead or intake._held)
 
 
 class Stage:
@@ -39,6 +93,7 @@ class Stage:
         self.last: dict[int, int] = {}
         self.outcomes: list[tuple[str, int, str | None]] = []
         self.lost: list[str] = []
+        self.seen: list[tuple[list[int], str]] = []
         self._open: list[BotClient] = []
 
     # ---- people --------------------------------------------------------------------------------
@@ -61,32 +116,6 @@ class Stage:
 
     # ---- the bot -------------------------------------------------------------------------------
 
-    def hooks(self, **changed: Any) -> Hooks:
-        """Hooks that write down what they are told, but for those given."""
-
-        async def flush() -> None:
-            return None
-
-        def finished(chat: int, message_id: int, own_id: int) -> None:
-            self.finished.append((chat, message_id))
-            self.last[chat] = max(self.last.get(chat, 0), message_id)
-
-        def outcome(request: Any, user_id: int, error: str | None, at: int) -> None:
-            self.outcomes.append((type(request).__name__, user_id, error))
-
-        return Hooks(
-            **(
-                {
-                    "flush": flush,
-                    "finished": finished,
-                    "last_finished": lambda chat: self.last.get(chat, 0),
-                    "outcome": outcome,
-                    "lost": self.lost.append,
-                }
-                | changed
-            )
-        )
-
     async def open(
         self, register: Callable[[BotClient], None] | None = None, *, token: str | None = None, **options: Any
     ) -> BotClient:
@@ -98,15 +127,17 @@ class Stage:
             options.pop("key", self.sandbox.public_key),
         )
         session = DurableSession(options.pop("path", self.path))
-        hooks = options.pop("hooks", None) or self.hooks()
-        client = BotClient(session, 1, "hash", server=server, hooks=hooks, **options)
+        options.setdefault("store", MemoryStore(session))
+        options.setdefault("listener", Recorder(self))
+        options.setdefault("server_time", ServerClock(wall=time.time, monotonic=time.monotonic))
+        client = BotClient(session, 1, "hash", server=server, **options)
         self._open.append(client)
         async with asyncio.timeout(PATIENCE):
             await client.login(token or self.account.token)
             if register is not None:
                 register(client)
                 await client.start_updates()
-                await until(client.intake._caught_up.is_set)
+                await until(lambda: settled(client.intake))
         return client
 
     async def close(self, client: BotClient, grace: float = 5.0) -> bool:

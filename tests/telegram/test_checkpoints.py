@@ -1,137 +1,107 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from telethon import events
-from telethon.tl import types
 
-from tests.telegram.conftest import PATIENCE, Stage, echo, until
-from tgbot.store.sqlite.session import DurableSession, UpdateState
+from tests.telegram.conftest import PATIENCE, MemoryStore, Stage, echo, until
+from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, checkpoints
-from tgbot.telegram.checkpoints import LOOK_BACK, Checkpoints
+from tgbot.telegram.checkpoints import Checkpoints
+
+
+class Shelf:
+    """A store that writes down the states it was given; `gate` holds the writing up."""
+
+    def __init__(self) -> None:
+        self.changed = False
+        self.written: list[UpdateState | None] = []
+        self.error: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        return True
+
+    async def load(self, ids: Iterable[int]) -> None: ...
+
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        self.changed = False
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.written.append(state)
 
 
 class Desk:
-    """A Checkpoints on a session file, with everything it asks for settable."""
+    """Checkpoints of a state that can be set, in a store that can fail."""
 
-    def __init__(self, path: Path) -> None:
-        self.session = DurableSession(path)
-        self.events: list[str] = []
-        self.count = 0
-        self.state = UpdateState(1, 1, 1, 1)
-        self.busy = False
-        self.flush: Callable[[], Any] = self._flush
-        self.checkpoints = Checkpoints(
-            self.session,
-            flush=lambda: self.flush(),
-            mark=self._mark,
-            busy=lambda: self.busy,
-            made=lambda: self.events.append("made"),
-            server_time=lambda: 1_000,
-        )
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+        self.state: UpdateState | None = state(1)
+        self.asked = 0
+        self.checkpoints = Checkpoints(self.shelf, self._state)
 
-    def _mark(self) -> tuple[int, UpdateState]:
-        self.events.append("mark")
-        return self.count, self.state
+    def _state(self) -> UpdateState | None:
+        self.asked += 1
+        return self.state
 
-    async def _flush(self) -> None:
-        self.events.append("flush")
+
+def state(pts: int) -> UpdateState:
+    return UpdateState(pts, 1, 1, 1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "bot.session")
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.001)
+    return Desk()
 
 
-async def test_the_state_is_taken_then_the_registry_flushed_then_the_state_written(desk: Desk) -> None:
-    taken = desk.state
-
-    async def flush() -> None:
-        desk.events.append("flush")
-        assert desk.session.update_state() is None
-        desk.state = UpdateState(2, 2, 2, 2)  # finished while the registry was being flushed
-
-    desk.flush = flush
-    await desk.checkpoints.make()
-    assert desk.events == ["mark", "flush", "made"]
-    assert desk.session.update_state() == taken
-    assert desk.session.value("checkpoint_at") == 1_000
+async def test_the_state_is_the_one_before_the_store_begins_to_write(desk: Desk) -> None:
+    desk.shelf.gate.clear()
+    making = asyncio.create_task(desk.checkpoints.make())
+    await until(lambda: desk.asked)
+    desk.state = state(2)  # finished while the store was writing
+    desk.shelf.gate.set()
+    await making
+    assert desk.shelf.written == [state(1)]
 
 
-async def test_a_flush_that_fails_leaves_the_state_on_disk_where_it_was(desk: Desk) -> None:
-    await desk.checkpoints.make()
-    before, desk.state = desk.state, UpdateState(9, 9, 9, 9)
+async def test_two_checkpoints_are_made_one_after_another(desk: Desk) -> None:
+    desk.shelf.gate.clear()
+    first, second = (asyncio.create_task(desk.checkpoints.make()) for _ in range(2))
+    await until(lambda: desk.asked)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert desk.asked == 1
+    desk.state = state(2)
+    desk.shelf.gate.set()
+    await asyncio.gather(first, second)
+    assert desk.shelf.written == [state(1), state(2)]
 
-    async def fail() -> None:
-        raise OSError("disk gone")
 
-    desk.flush = fail
-    with pytest.raises(OSError, match="disk gone"):
-        await desk.checkpoints.make()
-    assert desk.session.update_state() == before
-    desk.count += 1
+async def test_checkpoints_are_made_while_something_changes_and_only_then(desk: Desk) -> None:
+    keeping = asyncio.create_task(desk.checkpoints.keep())
+    await until(lambda: desk.shelf.written == [state(1)])
+    asked = desk.asked
+    await until(lambda: desk.asked > asked + 10)
+    assert len(desk.shelf.written) == 1
+    desk.state = state(2)
+    await until(lambda: desk.shelf.written == [state(1), state(2)])
+    desk.shelf.changed = True  # users, without any update
+    await until(lambda: len(desk.shelf.written) == 3)
+    keeping.cancel()
+
+
+async def test_a_checkpoint_that_fails_ends_the_keeping_of_them(desk: Desk) -> None:
+    desk.shelf.error = OSError("disk gone")
     with pytest.raises(OSError, match="disk gone"):
         async with asyncio.timeout(PATIENCE):
             await desk.checkpoints.keep()
-
-
-async def test_checkpoints_are_made_while_something_changes_and_only_then(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "EVERY", 0.01)
-    keeping = asyncio.create_task(desk.checkpoints.keep())
-    await until(lambda: desk.events.count("made") == 1)
-    made = desk.events.count("made")
-    await until(lambda: desk.events.count("mark") > 10)
-    assert desk.events.count("made") == made
-    desk.count += 1
-    await until(lambda: desk.events.count("made") == made + 1)
-    desk.session.remember([types.User(5, access_hash=1, first_name="Ann")])
-    await until(lambda: desk.events.count("made") == made + 2)
-    keeping.cancel()
-
-
-async def test_while_requests_are_under_way_its_time_is_kept_fresh(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoints, "EVERY", 0.01)
-    monkeypatch.setattr(checkpoints, "LOOK_BACK", 0.05)
-    desk.busy = True
-    keeping = asyncio.create_task(desk.checkpoints.keep())
-    await until(lambda: desk.events.count("made") >= 5)
-    keeping.cancel()
-
-
-async def test_a_send_waits_for_a_checkpoint_when_the_last_one_is_too_old(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keeping = asyncio.create_task(desk.checkpoints.keep())
-    async with asyncio.timeout(PATIENCE):
-        began = time.monotonic()
-        await desk.checkpoints.fresh()
-        assert time.monotonic() - began < 0.9  # it is made when it is wanted, not at its time
-        assert desk.events.count("made") == 1
-        await desk.checkpoints.fresh()
-        assert desk.events.count("made") == 1
-    keeping.cancel()
-
-
-async def test_a_start_looks_back_unless_the_last_run_ended_cleanly(desk: Desk) -> None:
-    assert await desk.checkpoints.begin() is None  # there was none
-    await desk.checkpoints.make()
-    until_when = await desk.checkpoints.begin()
-    assert until_when is not None
-    assert until_when >= 1_000 + LOOK_BACK
-    await desk.checkpoints.end(clean=False)
-    assert await desk.checkpoints.begin() is not None
-    await desk.checkpoints.end(clean=True)
-    assert await desk.checkpoints.begin() is None
-    assert await desk.checkpoints.begin() is not None  # that one did not end
 
 
 # ---- on the wire --------------------------------------------------------------------------------
@@ -198,16 +168,22 @@ async def test_users_of_a_downtime_and_their_hashes_are_on_disk_with_the_state(s
     session.close()
 
 
-async def test_a_registry_that_cannot_be_flushed_ends_the_bot_and_the_state_stays(stage: Stage) -> None:
+class FailingStore(MemoryStore):
+    """A store whose disk can go away."""
+
     failing = False
 
-    async def flush() -> None:
-        if failing:
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        if self.failing:
             raise OSError("disk gone")
+        await super().checkpoint(state)
 
-    client = await stage.open(echo, hooks=stage.hooks(flush=flush))
+
+async def test_a_store_that_cannot_be_written_ends_the_bot_and_the_state_stays(stage: Stage) -> None:
+    store = FailingStore(DurableSession(stage.path))
+    client = await stage.open(echo, store=store)
     await client.checkpoint()
-    before, failing = disk(stage), True
+    before, store.failing = disk(stage), True
     stage.write(stage.meet(), "hello")
     async with asyncio.timeout(PATIENCE):
         error = await client.failed

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from telethon import events
 
-from tests.telegram.conftest import Stage, echo, until
+from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.telegram import BotClient
+
+DIFFERENCE = "updates.getDifference"
 
 
 async def test_a_handler_that_raises_is_logged_and_counted_and_the_others_still_run(
@@ -117,3 +119,49 @@ async def test_one_dialog_with_many_messages_delays_nobody(stage: Stage) -> None
     assert len(stage.heard(ann)) < 300
     await until(lambda: len(stage.heard(ann)) == 300)
     assert stage.heard(ann) == [f"you said {number}" for number in range(300)]
+
+
+async def test_after_a_restart_the_first_answer_leaves_while_the_difference_is_still_being_fetched(
+    stage: Stage,
+) -> None:
+    ann, slices = stage.meet(), 300
+    first = await stage.open(echo)
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    await stage.kill(first)
+    for number in range(slices):
+        stage.write(ann, str(number))
+    stage.faults.slice_differences(1)
+    client = await stage.open()
+    echo(client)
+    asked = stage.sandbox.calls[DIFFERENCE]
+    answered_after: list[int] = []
+
+    def note(account_id: int) -> None:
+        if account_id == ann and not answered_after and "you said 0" in stage.heard(ann):
+            answered_after.append(stage.sandbox.calls[DIFFERENCE] - asked)
+
+    stage.world.subscribe(note)
+    await client.start_updates()
+    await until(lambda: answered_after)
+    assert answered_after[0] < slices / 10
+    await until(lambda: len(stage.heard(ann)) == slices + 1)
+
+
+async def test_after_a_restart_a_send_of_its_own_leaves_although_the_difference_does_not_come(
+    stage: Stage,
+) -> None:
+    ann = stage.meet()
+    first = await stage.open(echo)
+    stage.write(ann, "hello")
+    await until(lambda: stage.finished)
+    await first.checkpoint()
+    await stage.kill(first)
+    stage.write(ann, "while down")
+    client = await stage.open()
+    echo(client)
+    stage.faults.delay(3600, DIFFERENCE)
+    await client.start_updates()
+    async with asyncio.timeout(PATIENCE):
+        await client.send_message(ann, "news")
+    assert stage.heard(ann) == ["you said hello", "news"]

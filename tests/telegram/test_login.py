@@ -13,6 +13,7 @@ from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.errors import LoginRefusedError, WrongBotError
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, login
+from tgbot.telegram.login import use_server
 
 IMPORT = "auth.importBotAuthorization"
 DIFFERENCE = "updates.getDifference"
@@ -163,7 +164,7 @@ async def test_an_auth_key_that_the_server_forgets_while_the_bot_runs_is_replace
 async def test_a_send_under_way_when_the_server_forgets_the_auth_key_goes_out_once(stage: Stage) -> None:
     ann = stage.meet()
     client = await stage.open(echo)
-    stage.faults.delay(60, "messages.sendMessage")
+    stage.faults.delay(0.5, "messages.sendMessage")
     stage.write(ann, "one")
     await until(lambda: stage.heard(ann) == ["you said one"])
     stage.sandbox._keys.clear()
@@ -264,8 +265,7 @@ async def test_a_server_that_has_no_difference_for_a_new_login_does_not_keep_it_
 async def test_a_session_that_was_led_to_another_server_goes_back_to_telegrams_own(stage: Stage) -> None:
     await stage.close(await stage.open())
     session = DurableSession(stage.path)
-    client = BotClient(session, 1, "hash")
-    client._login._use_server()
+    use_server(session, None)
     assert (session.dc_id, session.server_address, session.port) == (
         DEFAULT_DC_ID,
         DEFAULT_IPV4_IP,
@@ -273,6 +273,6 @@ async def test_a_session_that_was_led_to_another_server_goes_back_to_telegrams_o
     )
     # From then on it is Telegram's: where Telegram leads it, it stays.
     session.set_dc(4, "149.154.167.91", 443)
-    client._login._use_server()
+    use_server(session, None)
     assert session.dc_id == 4
     session.close()

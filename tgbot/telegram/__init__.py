@@ -1,8 +1,8 @@
-"""All that knows Telethon's insides: login, connection, updates in order, calls once only, checkpoints."""
+"""All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
-from tgbot.telegram.calls.chain import error_name, keep_random_id
+from tgbot.telegram.calls.names import error_name
 from tgbot.telegram.client import BotClient
-from tgbot.telegram.hooks import Hooks
+from tgbot.telegram.hooks import Listener, ServerTime
 from tgbot.telegram.login import Server
 
-__all__ = ["BotClient", "Hooks", "Server", "error_name", "keep_random_id"]
+__all__ = ["BotClient", "Listener", "Server", "ServerTime", "error_name"]

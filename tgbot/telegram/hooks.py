@@ -1,39 +1,62 @@
-"""What the client tells, and asks of, whoever keeps the users."""
+"""What the client reports to, and reads from, whoever keeps the users."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from telethon.tl import TLRequest, types
 
 
-async def _nothing() -> None:
-    return None
+class Listener(Protocol):
+    """Keeps the users of the bot. No method may block."""
+
+    def seen(self, users: Sequence[types.User], source: str) -> None:
+        """Take in users as Telegram describes them now, never min ones and never the bot itself.
+
+        `source` is "update", "difference", or the name of the request whose answer named them.
+        """
+
+    def finished(self, chat_id: int, message_id: int) -> None:
+        """Note that the handlers are done with a private message."""
+
+    def last_finished(self, chat_id: int) -> int:
+        """Return the greatest message id that `finished` was called with for a chat, 0 for none."""
+
+    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
+        """Note how a request about a private user ended: None, or the name of Telegram's refusal.
+
+        `at` is Telegram's time when the request was sent, in unix seconds.
+        """
+
+    def lost(self, what: str) -> None:
+        """Note that updates are lost for good: "difference_too_long" or "difference_refused"."""
 
 
-def _ignore(*_: Any) -> None:
-    return None
+class ServerTime(Protocol):
+    """Telegram's clock, learned from what Telegram sends."""
+
+    def __call__(self) -> int:
+        """Return Telegram's time in unix seconds."""
+
+    def note(self, date: datetime | None) -> None:
+        """Learn from a date that Telegram gave for the present; None is ignored."""
+
+    def note_unix(self, seconds: float) -> None:
+        """Learn from unix seconds that Telegram gave for the present."""
 
 
-def _zero(_: int) -> int:
-    return 0
+class Losses:
+    """Counts what is lost for good, and reports it to the listener."""
 
+    def __init__(self, listener: Listener) -> None:
+        #: What was lost, and how often, since the start.
+        self.counts: Counter[str] = Counter()
+        self._listener = listener
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What the client tells, and asks of, whoever keeps the users. None of them may block.
-
-    `flush` returns when everything told before is on disk. `finished(chat, message id, own id)`: the private
-    message was handled to its end, and `own id` is the greatest of our own in that chat known then (or 0).
-    `seen(users, source)`: full (never min) users that arrived, once a container. `outcome(request, user id,
-    error name or None, at)`: how a call about a private user ended that went out at that time of Telegram's.
-    `lost(what)`: something is gone for good.
-    """
-
-    flush: Callable[[], Awaitable[None]] = _nothing
-    finished: Callable[[int, int, int], None] = _ignore
-    last_finished: Callable[[int], int] = _zero
-    last_own: Callable[[int], int] = _zero
-    seen: Callable[[list[Any], str], None] = _ignore
-    outcome: Callable[[Any, int, str | None, int], None] = _ignore
-    lost: Callable[[str], None] = _ignore
+    def lost(self, what: str) -> None:
+        """Note that updates are lost for good."""
+        self.counts[what] += 1
+        self._listener.lost(what)

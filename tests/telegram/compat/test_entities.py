@@ -98,7 +98,7 @@ def test_who_has_an_access_hash_is_not_had_with_0_when_it_is_forgotten(
 def test_of_the_writers_without_hash_only_the_last_ones_are_kept(
     cache: PeerCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peers, "_HASHLESS_KEPT", 3)
+    monkeypatch.setattr(peers, "MAX_HASHLESS", 3)
     for number in range(BEN, BEN + 1000):
         cache.wrote(number)
     assert len(cache._hashless) == 3

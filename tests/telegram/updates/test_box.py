@@ -13,12 +13,12 @@ from telethon._updates.messagebox import GapError
 from telethon.tl import types
 
 from tests.telegram.updates.updatelog import FIRST, THEN, Entry, Log, number_of
-from tgbot.store.sqlite.session import UpdateState
+from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.box import UpdateBox
 
 
 def box(state: UpdateState = FIRST) -> UpdateBox:
-    made = UpdateBox({"telethon.messagebox": logging.getLogger("box")})
+    made = UpdateBox({"telethon.messagebox": logging.getLogger("box")}, EntityCache())
     made.load_state(state)
     return made
 

@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.telegram.conftest import PATIENCE, until
-from tgbot.telegram.calls.chain import waiting
-from tgbot.telegram.clocks import UpClock
 from tgbot.telegram.updates import dispatch
-from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job, waiting
 from tgbot.telegram.updates.inflight import InFlight
 
 FLIGHT = InFlight[int]()
@@ -62,7 +60,7 @@ async def test_one_dialog_is_handled_in_order_and_different_ones_side_by_side() 
         dispatcher.put(job(2))
         dispatcher.put(job(3))
         dispatcher.put(job(4))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
     assert order == list(range(1, 10))
     assert most == 3
     assert len(finished) == 12
@@ -80,7 +78,7 @@ async def test_updates_of_no_dialog_do_not_wait_for_each_other() -> None:
     async with running(handle) as (dispatcher, _):
         dispatcher.put(job(0, 1))
         dispatcher.put(job(0, 2))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
 
 
 async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
@@ -95,7 +93,7 @@ async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
             dispatcher.put(job(1, number))
         for other in range(2, 12):
             dispatcher.put(job(other))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
     assert len(set(done[:30])) == 11
     assert done.count(1) == 10_000
 
@@ -109,7 +107,7 @@ async def test_a_fault_of_ours_is_logged_and_the_update_counts_as_finished(
     async with running(handle, workers=1) as (dispatcher, finished):
         dispatcher.put(job(1))
         dispatcher.put(job(2))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
     assert len(finished) == 2
     assert [record.message for record in caplog.records] == ["an update could not be handled"] * 2
 
@@ -126,7 +124,7 @@ async def test_a_handler_whose_own_task_was_cancelled_ends_and_its_worker_goes_o
     async with running(handle, workers=1) as (dispatcher, finished):
         dispatcher.put(job(1))
         dispatcher.put(job(2))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
     assert len(finished) == 2
     assert "a handler ended by being cancelled" in caplog.text
 
@@ -142,8 +140,8 @@ async def test_a_handler_over_its_time_is_cut_off_and_counts_as_finished(
         dispatcher.put(job(1, 1))
         dispatcher.put(job(1, 2))
         dispatcher.put(job(2, 3))
-        assert await dispatcher.drain(PATIENCE)
-        assert dispatcher.cut_off == 2
+        await dispatcher.idle.wait()
+    assert caplog.text.count("was cut off") == 2
     assert [one.message_id for one in finished] == [1, 3, 2]
     assert "a handler took longer than 0.05 s" in caplog.text
 
@@ -164,50 +162,57 @@ async def test_a_handler_that_shrugs_a_cancellation_off_is_cancelled_again(
 
     async with running(handle, workers=1, limit=0.02) as (dispatcher, finished):
         dispatcher.put(job(1))
-        assert await dispatcher.drain(PATIENCE)
-        assert dispatcher.cut_off == 1
+        await dispatcher.idle.wait()
+    assert caplog.text.count("was cut off") == 1
     assert len(finished) == 1
 
 
-async def test_waiting_for_what_is_not_its_fault_is_not_a_handlers_own_time() -> None:
+class Hands:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
+    hands, own = Hands(), list[float]()
+
     async def handle(one: Job) -> None:
+        hands.now += 2
         with waiting(), waiting():
-            await asyncio.sleep(0.3)
-        assert one.own_time() < 0.1
+            hands.now += 300
+            own.append(one.own_time())
+        hands.now += 3
+        own.append(one.own_time())
 
-    async with running(handle, limit=0.1) as (dispatcher, finished):
+    async with running(handle, clock=hands) as (dispatcher, _):
         dispatcher.put(job(1))
-        assert await dispatcher.drain(PATIENCE)
-        assert dispatcher.cut_off == 0
-    assert len(finished) == 1
+        await dispatcher.idle.wait()
+    assert own == [2, 5]
 
 
-async def test_while_the_connection_is_down_no_handlers_time_runs() -> None:
-    up = UpClock()
-
-    async def handle(one: Job) -> None:
-        await asyncio.sleep(0.3)
-        assert one.own_time() == 0
-
-    async with running(handle, limit=0.1, clock=up) as (dispatcher, _):
-        dispatcher.put(job(1))
-        assert await dispatcher.drain(PATIENCE)
-        assert dispatcher.cut_off == 0
+async def test_waiting_outside_of_any_update_changes_nothing() -> None:
+    with waiting():
+        assert current_job.get() is None
 
 
-async def test_draining_says_whether_all_was_done_in_time() -> None:
+async def test_it_is_idle_when_every_job_is_done() -> None:
     gate = asyncio.Event()
 
     async def handle(one: Job) -> None:
         await gate.wait()
 
     async with running(handle) as (dispatcher, finished):
-        assert await dispatcher.drain(0)
+        assert dispatcher.idle.is_set()
         dispatcher.put(job(1))
-        assert not await dispatcher.drain(0.01)
+        dispatcher.put(job(1))
+        assert not dispatcher.idle.is_set()
         gate.set()
-        assert await dispatcher.drain(PATIENCE)
-        assert len(finished) == 1
+        await dispatcher.idle.wait()
+        assert len(finished) == 2
 
 
 async def test_what_a_stop_cuts_off_is_not_finished() -> None:
@@ -278,7 +283,7 @@ async def test_a_released_job_lets_its_dialog_go_on_and_is_finished_once() -> No
 
         dispatcher.put(job(1, 1))
         dispatcher.put(job(1, 2))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
         await gate.wait()
         assert [one.message_id for one in finished] == [1, 2]
         await until(lambda: len(dispatcher._tasks) == 1)
@@ -299,7 +304,7 @@ async def test_many_released_jobs_do_not_use_the_workers_up() -> None:
         for dialog in range(1, 51):
             dispatcher.put(job(dialog))
         dispatcher.put(job(100))
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
         await until(lambda: len(dispatcher._tasks) == 2)
         assert len(finished) == 51
 
@@ -316,7 +321,7 @@ async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhe
     mine = job(1)
     async with running(handle) as (dispatcher, _):
         dispatcher.put(mine)
-        assert await dispatcher.drain(PATIENCE)
+        await dispatcher.idle.wait()
     await look()
     assert seen == [mine, None]
 
@@ -334,7 +339,7 @@ def test_whatever_comes_everything_is_finished_once_and_each_dialog_in_order(
         async with running(handle, workers=workers) as (dispatcher, finished):
             for number, dialog in enumerate(dialogs):
                 dispatcher.put(job(dialog, number))
-            assert await dispatcher.drain(PATIENCE)
+            await dispatcher.idle.wait()
             assert dispatcher.waiting == 0
             assert dispatcher._dialogs == {}
             return finished

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from telethon.tl import types
 
-from tgbot.telegram.updates.keys import channel_of, dialog_of, marked, message_of, name_of
+from tgbot.telegram.updates.keys import (
+    channel_of,
+    dialog_of,
+    marked,
+    marked_input,
+    message_of,
+    stable_key,
+)
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 ANN, GROUP, CHANNEL = types.PeerUser(2**40), types.PeerChat(8), types.PeerChannel(9)
@@ -74,33 +81,70 @@ def test_an_update_belongs_to_the_private_user_where_there_is_one_else_to_the_ch
 
 
 @pytest.mark.parametrize(
-    ("update", "name"),
+    ("update", "key"),
     [
         (new(ANN), f"m{2**40}:5"),
         (SHORT, f"m{2**40}:5"),
         (SHORT_CHAT, "m-8:5"),
         (new(CHANNEL), f"m{MARKED_CHANNEL}:5"),
-        (edit(ANN), f"e{2**40}:5:{int(THEN.timestamp())}"),
-        (edit(ANN, None), f"e{2**40}:5:0"),
+        (edit(ANN), "p8"),
+        (edit(ANN, None), "p8"),
+        (edit(CHANNEL), "p9:8"),
         (STOPPED, "q4"),
         (JOIN, "q3"),
-        (DELETED, "p0:9"),
-        (DELETED_IN_CHANNEL, f"p{MARKED_CHANNEL}:9"),
+        (DELETED, "p9"),
+        (DELETED_IN_CHANNEL, "p9:9"),
         (PRESSED, None),
         (types.UpdateUserName(2**40, "A", "", []), None),
+        (types.UpdateReadHistoryInbox(ANN, 5, 0, 8, 0), None),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_an_update_has_a_name_for_good_if_telegram_keeps_it(update: Any, name: str | None) -> None:
-    assert name_of(update) == name
+def test_an_update_that_telegram_keeps_has_a_key(update: Any, key: str | None) -> None:
+    assert stable_key(update) == key
 
 
-def test_a_message_is_called_the_same_live_and_in_a_difference() -> None:
-    assert name_of(types.UpdateNewMessage(message(ANN), 0, 0)) == name_of(new(ANN))
+def test_a_message_has_the_same_key_live_and_in_a_difference() -> None:
+    assert stable_key(types.UpdateNewMessage(message(ANN), 0, 0)) == stable_key(new(ANN))
+
+
+def test_no_two_updates_share_a_key() -> None:
+    # Each with the same numbers, in the order of the account's log, a channel's and the bot events.
+    updates = [
+        new(ANN),
+        new(GROUP),
+        new(CHANNEL),
+        types.UpdateEditMessage(message(ANN, edit_date=THEN), 8, 1),
+        types.UpdateEditMessage(message(ANN, edit_date=THEN), 9, 1),
+        types.UpdateDeleteMessages([5], 10, 1),
+        types.UpdateEditChannelMessage(message(CHANNEL, edit_date=THEN), 8, 1),
+        types.UpdateDeleteChannelMessages(9, [5], 9, 1),
+        types.UpdateDeleteChannelMessages(10, [5], 9, 1),
+        types.UpdateBotStopped(2**40, THEN, True, 8),
+        types.UpdateBotStopped(2**40, THEN, False, 9),
+    ]
+    assert len({stable_key(update) for update in updates}) == len(updates)
+
+
+@pytest.mark.parametrize(
+    ("peer", "number"),
+    [
+        (types.InputPeerUser(5, 6), 5),
+        (types.InputPeerChat(8), -8),
+        (types.InputPeerChannel(9, 1), MARKED_CHANNEL),
+        (types.InputPeerSelf(), 0),
+        (types.InputPeerEmpty(), 0),
+        (None, 0),
+        ("what a plugin may have put there", 0),
+    ],
+)
+def test_the_marked_id_of_an_input_peer(peer: Any, number: int) -> None:
+    assert marked_input(peer) == number
 
 
 def test_only_new_messages_bring_a_message() -> None:
-    assert message_of(new(ANN)).id == 5
+    update = new(ANN)
+    assert message_of(update) is update.message
     assert message_of(edit(ANN)) is None
     assert message_of(STOPPED) is None
 

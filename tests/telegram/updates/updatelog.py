@@ -8,7 +8,7 @@ from typing import Any
 
 from telethon.tl import types
 
-from tgbot.store.sqlite.session import UpdateState
+from tgbot.store.base import UpdateState
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST = UpdateState(10, 5, int(THEN.timestamp()), 1)

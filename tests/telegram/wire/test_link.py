@@ -16,10 +16,12 @@ from telethon.crypto import AuthKey
 from telethon.tl import functions
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
+from tgbot.core.clock import ServerClock
 from tgbot.telegram import BotClient
 from tgbot.telegram import client as bot
 from tgbot.telegram.wire import link as connection
 from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender
+from tgbot.telegram.wire.state import LinkState
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -68,11 +70,31 @@ async def listen() -> AsyncIterator[Callable[[Serve], Awaitable[Listener]]]:
         await server.wait_closed()
 
 
+class Events(LinkState):
+    """Writes down what happens to a link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def link_up(self) -> None:
+        super().link_up()
+        self.seen.append("up")
+
+    def link_down(self) -> None:
+        super().link_down()
+        self.seen.append("down")
+
+    def link_lost(self) -> None:
+        super().link_lost()
+        self.seen.append("lost")
+
+
 class Link:
-    """A BotSender, and what it told."""
+    """A BotSender, and what happened to its link."""
 
     def __init__(self, *, key: bool = True) -> None:
-        self.told: list[str] = []
+        self.state = Events()
         self.sender = BotSender(
             AuthKey(bytes(range(256))) if key else None,
             loggers=Loggers(),
@@ -80,9 +102,8 @@ class Link:
             auto_reconnect=True,
             connect_timeout=PATIENCE,
             updates_queue=asyncio.Queue(),
-            on_down=lambda: self.told.append("down"),
-            on_up=lambda: self.told.append("up"),
-            on_lost=lambda: self.told.append("lost"),
+            state=self.state,
+            server_time=ServerClock(wall=time.time, monotonic=time.monotonic),
         )
 
     async def connect(self, port: int) -> None:
@@ -230,17 +251,33 @@ async def test_a_connection_that_was_cut_once_is_made_again_without_a_word_and_w
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_who_wants_to_know_is_told_when_the_link_comes_and_goes(
+async def test_the_state_of_the_link_follows_it(
     listen: Callable[[Serve], Awaitable[Listener]], make_link: Callable[..., Link]
 ) -> None:
     listener = await listen(swallows)
     link = make_link()
     await link.connect(listener.port)
-    assert link.told == ["up"]
+    assert link.state.seen == ["up"]
     link.sender._start_reconnect(None)
-    assert link.told == ["up", "down"]
+    assert link.state.seen == ["up", "down"]
     await link.sender.disconnect()
-    assert link.told[2:] == ["down", "lost"]
+    assert link.state.seen[2:] == ["lost"]
+
+
+async def test_telegrams_time_is_known_from_the_first_message_of_a_connection(stage: Stage) -> None:
+    noted: list[float] = []
+
+    class Clock:
+        def __call__(self) -> int:
+            return 0
+
+        def note(self, date: object) -> None: ...
+
+        def note_unix(self, seconds: float) -> None:
+            noted.append(seconds)
+
+    await stage.open(server_time=Clock())
+    assert [abs(seconds - stage.world.date()) < 60 for seconds in noted] == [True]
 
 
 # ---- dead links ------------------------------------------------------------------------------------
@@ -280,7 +317,7 @@ async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pyt
 async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
     listen: Callable[[Serve], Awaitable[Listener]], stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot, "_PING_EVERY", 0.3)
+    monkeypatch.setattr(bot, "_PING_SECONDS", 0.3)
     deaf = asyncio.Event()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -358,10 +395,10 @@ async def test_a_request_that_telegram_refuses_for_not_knowing_us_goes_out_with_
     stage.write(ann, "hello")
     await until(lambda: stage.finished)
     assert stage.heard(ann) == ["you said hello"]
-    refused, told = sent
+    refused, introduced = sent
     assert isinstance(refused, functions.messages.SendMessageRequest)
-    assert isinstance(told, functions.InvokeWithLayerRequest)
-    assert told.query.query is refused
+    assert isinstance(introduced, functions.InvokeWithLayerRequest)
+    assert introduced.query.query is refused
     assert client.handler_errors == 0
 
 

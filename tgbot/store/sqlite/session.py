@@ -15,6 +15,7 @@ from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import types
 
+from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.sessionfile import (
     BY_ID,
     BY_STOCK_USERNAME,
@@ -22,7 +23,6 @@ from tgbot.store.sqlite.sessionfile import (
     OUR_TABLES,
     Changes,
     Peer,
-    UpdateState,
     UsernameRow,
     active_names,
     make_private,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from tgbot.core.errors import (
     StorageFailedError,
     StorageFullError,
 )
+from tgbot.store.base import UpdateState
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -38,17 +39,6 @@ _CHECKED_WHOLE = 16 * 1024 * 1024
 BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
 BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
 BY_ID = "SELECT hash FROM entities WHERE id = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateState:
-    """Where in Telegram's log of updates the work is done: everything at or below it is on disk."""
-
-    pts: int
-    qts: int
-    date: int
-    seq: int
-    channels: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Requests: how one is made, repeated and given up."""
+"""Requests: a chain of links, each of which adds one rule to how a request is made."""

@@ -1,24 +1,31 @@
-"""Access hashes for Telethon: its entity cache, read through to the session."""
+"""Access hashes for Telethon: its entity cache, answered from the session."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from telethon._updates.entitycache import EntityCache
 from telethon._updates.session import Entity, EntityType
 
-from tgbot.store.sqlite.session import DurableSession
-
 _CHANNEL_MARK = -1_000_000_000_000
-#: Of how many users without access hash it is remembered that they wrote.
-_HASHLESS_KEPT = 10_000
+#: How many users without a known access hash are remembered as having written to the bot.
+MAX_HASHLESS = 10_000
+
+
+class AccessHashes(Protocol):
+    """Keeps access hashes."""
+
+    def access_hash(self, marked_id: int) -> int | None:
+        """Return the access hash of a peer, None for an unknown one."""
 
 
 class PeerCache(EntityCache):
-    """What Telethon asks for access hashes. Keeps nothing but who we are: the session owns the peers."""
+    """Answers Telethon's look-ups of access hashes from the session. Keeps only the bot's own id itself."""
 
-    def __init__(self, session: DurableSession) -> None:
+    self_id: int
+
+    def __init__(self, session: AccessHashes) -> None:
         super().__init__()
         self._hashless: dict[int, None] = {}
         self._access_hash: Callable[[int], int | None] = session.access_hash
@@ -28,10 +35,10 @@ class PeerCache(EntityCache):
         self.self_bot = bot
 
     def wrote(self, id: int) -> None:
-        """Note that a user wrote to us: where no access hash of theirs is known, 0 will do for a bot."""
+        """Note that a user wrote to the bot: an access hash of 0 is valid for them while none is known."""
         if self._access_hash(id) is None:
             self._hashless[id] = None
-            if len(self._hashless) > _HASHLESS_KEPT:
+            if len(self._hashless) > MAX_HASHLESS:
                 del self._hashless[next(iter(self._hashless))]
 
     def get(self, id: int) -> Any:

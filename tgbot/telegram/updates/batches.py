@@ -1,102 +1,181 @@
-"""Updates on their way to the workers: in batches that hold the state before them until all are finished."""
+"""Updates on their way to the workers, in batches that hold the update state until all are finished."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from telethon.tl import types
 
-from tgbot.store.sqlite.session import UpdateState
-from tgbot.telegram.updates.box import UpdateBox
-from tgbot.telegram.updates.dispatch import Dispatcher, Job
-from tgbot.telegram.updates.inflight import InFlight
-from tgbot.telegram.updates.keys import dialog_of, marked_entity, message_of, name_of
+from tgbot.store.base import UpdateState
+from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.inflight import Batch, InFlight
+from tgbot.telegram.updates.keys import dialog_of, marked_entity, message_of, stable_key
+
+
+class Jobs(Protocol):
+    """Runs the handlers of updates."""
+
+    def put(self, job: Job) -> None:
+        """Take a job; it runs after those of its dialog that were put before."""
+
+
+class Memory(Protocol):
+    """Reads what is known of peers into memory."""
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        """Return whether all of these marked ids can be read from memory now."""
+
+    async def load(self, ids: Iterable[int]) -> None:
+        """Read what is known of these marked ids into memory."""
+
+
+class Peers(Protocol):
+    """Learns the users and chats that updates name, and who wrote."""
+
+    def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
+        """Take in users and chats."""
+
+    def wrote(self, user_id: int) -> None:
+        """Note that a user wrote to the bot."""
+
+
+class Finished(Protocol):
+    """Knows which private messages were handled to their end."""
+
+    def last_finished(self, chat_id: int) -> int:
+        """Return the greatest id of a finished message of a chat, 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    """What one container or difference brought."""
+
+    updates: Sequence[types.TypeUpdate]
+    users: Sequence[types.TypeUser]
+    chats: Sequence[types.TypeChat]
+    #: The users and chats by marked id.
+    entities: dict[int, types.TypeUser | types.TypeChat]
+    #: The dialog of each update.
+    dialogs: list[int]
+    live: bool
+    replayed: bool
+    batch: Batch[UpdateState]
+
+    @property
+    def ids(self) -> set[int]:
+        """Marked ids of the dialogs and of everybody named, which handlers will read about."""
+        return {*self.dialogs, *self.entities} - {0}
 
 
 class Batches:
-    """Makes a job of every update, and knows which state may go to disk while jobs are unfinished."""
+    """Makes a job of every update once the store has loaded whom it is about, in the order of arrival.
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        *,
-        remember: Callable[[list[Any], list[Any], str], None],
-        last_finished: Callable[[int], int],
-        converse: Callable[[Job], None],
-        entity_cache: Any,
-    ) -> None:
+    A batch whose dialogs and users are in memory becomes jobs at once. Otherwise it waits for the store;
+    batches that arrive meanwhile queue behind it and are loaded together. Each batch is in flight from its
+    arrival until its last update is finished: `mark` stays below it.
+    """
+
+    def __init__(self, jobs: Jobs, memory: Memory, peers: Peers, finished: Finished) -> None:
         self.inflight: InFlight[UpdateState] = InFlight()
-        #: Unfinished updates that may have been answered before: their answers are looked for.
-        self.replaying = 0
-        self._dispatcher = dispatcher
-        self._remember = remember
-        self._last_finished = last_finished
-        self._converse = converse
-        self._entity_cache = entity_cache
+        #: Updates that wait for the store.
+        self.queued = 0
+        #: Set while no batch waits for the store.
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._jobs = jobs
+        self._memory = memory
+        self._peers = peers
+        self._finished = finished
+        self._queue: deque[_Incoming] = deque()
+        self._wake = asyncio.Event()
 
     def accept(
         self,
-        updates: list[Any],
-        users: list[Any],
-        chats: list[Any],
+        updates: Sequence[types.TypeUpdate],
+        users: Sequence[types.TypeUser],
+        chats: Sequence[types.TypeChat],
         before: UpdateState,
         *,
         live: bool,
         replayed: bool = False,
     ) -> None:
-        """Put updates to the dispatcher; they hold the state at `before` until all are finished.
-
-        Of a difference (not `live`) our own messages, and those that their dialog has finished, are left out.
-        """
-        if users or chats:
-            self._remember(users, chats, "update" if live else "difference")
-        if not updates:
+        """Take updates, which hold the state at `before` until all of them are finished. Never waits."""
+        if not (updates or users or chats):
             return
         entities = {marked_entity(entity): entity for entity in (*users, *chats)}
-        kept = []
-        for update in updates:
-            message = message_of(update)
-            message_id = 0
-            if message is not None:
-                if message.out and not live:
-                    continue
-                if type(message.peer_id) is types.PeerUser:
-                    message_id = message.id
-                    self._entity_cache.wrote(message.peer_id.user_id)
-                    if not live and message_id <= self._last_finished(message.peer_id.user_id):
-                        continue
-            elif type(update) is types.UpdateShortMessage:
-                message_id = update.id
-                self._entity_cache.wrote(update.user_id)
-            elif isinstance(update, types.UpdateMessageID):
-                continue
-            kept.append((update, message_id))
-        if not kept:
+        dialogs = [dialog_of(update) for update in updates]
+        # One more than there are updates: the batch itself, until its jobs are made.
+        batch = self.inflight.take(before, len(updates) + 1)
+        incoming = _Incoming(updates, users, chats, entities, dialogs, live, replayed, batch)
+        if not self._queue and self._memory.loaded(incoming.ids):
+            self._dispatch(incoming)
             return
-        if replayed:
-            self.replaying += len(kept)
-        batch = self.inflight.take(before, len(kept))
-        for update, message_id in kept:
-            update._entities = entities
-            job = Job(update, entities, batch, dialog_of(update), name_of(update), message_id, replayed)
-            self._converse(job)
-            self._dispatcher.put(job)
+        self._queue.append(incoming)
+        self.queued += len(updates)
+        self.idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Have the store load what batches wait for, until cancelled; raise the StorageError that ends it."""
+        while True:
+            self._wake.clear()
+            while self._queue:
+                together = list(self._queue)
+                await self._memory.load(set[int]().union(*(incoming.ids for incoming in together)))
+                for incoming in together:
+                    self._queue.popleft()
+                    self.queued -= len(incoming.updates)
+                    self._dispatch(incoming)
+            self.idle.set()
+            await self._wake.wait()
 
     def finish(self, job: Job) -> None:
         """Note that a job is done."""
-        if job.replayed:
-            self.replaying -= 1
         self.inflight.finish(job.batch)
 
-    def mark(self, box: UpdateBox) -> UpdateState | None:
-        """Return the state that may go to disk: below the lowest unfinished update. None: no state."""
-        if box.is_empty():
-            return None
+    def mark(self, taken: UpdateState, channels: dict[int, int]) -> UpdateState:
+        """Return the state that may go to disk: below the lowest unfinished update, else what was taken.
+
+        `channels` holds the pts of every channel as taken.
+        """
         before = self.inflight.low_water()
-        account = before if before is not None else box.mark()
-        channels = box.channels()
+        account = before if before is not None else taken
         if before is not None and channels:
             for state in reversed(self.inflight.unfinished()):
                 channels.update(state.channels)
         return UpdateState(account.pts, account.qts, account.date, account.seq, channels)
+
+    def _dispatch(self, incoming: _Incoming) -> None:
+        """Make jobs of a batch.
+
+        Of a difference, the bot's own messages and those that their dialog has finished are left out.
+        """
+        live, entities, batch = incoming.live, incoming.entities, incoming.batch
+        if incoming.users or incoming.chats:
+            self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
+        for update, dialog in zip(incoming.updates, incoming.dialogs, strict=True):
+            message_id = self._private_message(update, dialog)
+            message = message_of(update)
+            own = not live and message is not None and message.out
+            if message_id and not own:
+                self._peers.wrote(dialog)
+            done = not live and 0 < message_id <= self._finished.last_finished(dialog)
+            if done or own or type(update) is types.UpdateMessageID:
+                self.inflight.finish(batch)
+                continue
+            update._entities = entities
+            key = stable_key(update)
+            self._jobs.put(Job(update, entities, batch, dialog, key, message_id, incoming.replayed))
+        self.inflight.finish(batch)
+
+    @staticmethod
+    def _private_message(update: types.TypeUpdate, dialog: int) -> int:
+        """Return the id of the new private message that an update brings, 0 for other updates."""
+        message = message_of(update)
+        if message is not None:
+            return int(message.id) if dialog > 0 else 0
+        return int(update.id) if type(update) is types.UpdateShortMessage else 0

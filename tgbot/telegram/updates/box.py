@@ -6,6 +6,7 @@ from asyncio import get_running_loop
 from collections.abc import Mapping
 from typing import Any
 
+from telethon._updates.entitycache import EntityCache
 from telethon._updates.messagebox import (
     ENTRY_ACCOUNT,
     ENTRY_SECRET,
@@ -19,7 +20,7 @@ from telethon._updates.messagebox import (
 from telethon._updates.session import ChannelState, SessionState
 from telethon.tl import types
 
-from tgbot.store.sqlite.session import UpdateState
+from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.keys import channel_of
 
 _NO_CHANNELS: Mapping[int, int] = {}
@@ -34,10 +35,12 @@ class UpdateBox(MessageBox):
     turn is kept in `ahead` while the difference is fetched (Telethon drops it).
     """
 
-    __slots__ = ("ahead", "too_long")
+    __slots__ = ("ahead", "chat_hashes", "too_long")
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Any, chat_hashes: EntityCache) -> None:
         super().__init__(log)
+        #: Where Telethon's methods look access hashes up.
+        self.chat_hashes = chat_hashes
         self.ahead: list[Any] = []
         self.too_long = False
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -34,9 +35,8 @@ class Job:
         "dialog",
         "done",
         "entities",
-        "last_own",
+        "key",
         "message_id",
-        "name",
         "replayed",
         "sends",
         "started",
@@ -50,7 +50,7 @@ class Job:
         entities: dict[int, Any],
         batch: Batch[Any],
         dialog: int,
-        name: str | None,
+        key: str | None,
         message_id: int,
         replayed: bool,
     ) -> None:
@@ -58,14 +58,13 @@ class Job:
         self.entities = entities
         self.batch = batch
         self.dialog = dialog
-        self.name = name
+        #: The update's key, None for one that Telegram does not keep.
+        self.key = key
         #: Id of the new private message that this update brings, 0 for other updates.
         self.message_id = message_id
         self.replayed = replayed
         #: How many sends went to each chat while this update was handled.
         self.sends: dict[int, int] | None = None
-        #: The greatest id of a message of our own in this dialog, sent while this update was handled.
-        self.last_own = 0
         self.done = False
         self.cut = False
         self.detached = False
@@ -77,7 +76,7 @@ class Job:
         self._spent_paused = 0.0
 
     def next_send(self, chat_id: int) -> int:
-        """Return the how-manieth send to a chat this is, counted from 0."""
+        """Return the zero-based index of this send within its chat, and count it."""
         if self.sends is None:
             self.sends = {}
         nth = self.sends.get(chat_id, 0)
@@ -101,6 +100,20 @@ class Job:
             return 0.0
         now = self._paused_at if self._pauses else self.clock()
         return now - self.started - self._spent_paused
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Do not count the time of the block as the running handler's own."""
+    job = current_job.get()
+    if job is None:
+        yield
+        return
+    job.pause()
+    try:
+        yield
+    finally:
+        job.resume()
 
 
 class Dispatcher:
@@ -130,11 +143,12 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: set[Job] = set()
         self._sweeper: asyncio.Task[None] | None = None
-        self._quiet: asyncio.Event = asyncio.Event()
-        self._quiet.set()
+        #: Set while every job put so far is done.
+        self.idle = asyncio.Event()
+        self.idle.set()
         self._stopping = False
+        #: Jobs that are not done.
         self.waiting = 0
-        self.cut_off = 0
 
     def start(self) -> None:
         for _ in range(self._count):
@@ -144,7 +158,7 @@ class Dispatcher:
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
         self.waiting += 1
-        self._quiet.clear()
+        self.idle.clear()
         dialog = job.dialog
         if dialog:
             if dialog in self._dialogs:
@@ -167,15 +181,6 @@ class Dispatcher:
         job.detached = True
         self._conclude(job)
         self._add_worker()
-
-    async def drain(self, seconds: float) -> bool:
-        """Wait until every job put so far is done; False if that takes longer than `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._quiet.wait()
-        except TimeoutError:
-            return False
-        return True
 
     async def stop(self) -> None:
         """Cancel what still runs; it does not count as finished."""
@@ -252,7 +257,7 @@ class Dispatcher:
                 del self._dialogs[dialog]
         self._finish(job)
         if not self.waiting:
-            self._quiet.set()
+            self.idle.set()
 
     async def _sweep(self) -> None:
         while True:
@@ -262,7 +267,6 @@ class Dispatcher:
                     continue
                 if not job.cut:
                     job.cut = True
-                    self.cut_off += 1
                     logger.error(
                         "a handler took longer than %g s and was cut off; its update counts as handled (%s)",
                         self._limit,

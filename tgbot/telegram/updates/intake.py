@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 
-from tgbot.store.sqlite.session import UpdateState
+from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.box import UpdateBox, pts_before, updates_in
-from tgbot.telegram.updates.dispatch import Dispatcher
-from tgbot.telegram.updates.lookback import LookBack
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +25,8 @@ WAITING_LIMIT = 25_000
 HELD_LIMIT = 10_000
 #: How often in a row Telegram may refuse a difference (not: fail to give it) before we go on without.
 _REFUSALS = 5
-#: After how many empty differences an update that is ahead of the log is taken for the next in it.
-_EMPTY_TWICE = 2
+#: After that many empty differences in a row a gap is accepted, and the updates after it are taken.
+MAX_EMPTY_DIFFERENCES = 2
 #: Answers that will not change when the difference is asked for again.
 _NO_DIFFERENCES = (
     errors.MethodInvalidError,
@@ -38,8 +36,36 @@ _NO_DIFFERENCES = (
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
+class Ask(Protocol):
+    """Makes requests."""
+
+    async def __call__(self, request: TLRequest) -> TLObject:
+        """Return Telegram's answer, or raise its error."""
+
+
+class Backlog(Protocol):
+    """Knows how much there is to do."""
+
+    waiting: int
+    """Updates whose handlers have not finished."""
+
+
+class Calendar(Protocol):
+    """Learns Telegram's time."""
+
+    def note(self, date: datetime | None) -> None:
+        """Learn from a date that Telegram gave for the present; None is ignored."""
+
+
+class Losses(Protocol):
+    """Learns of losses."""
+
+    def lost(self, what: str) -> None:
+        """Note that updates are lost for good."""
+
+
 class Intake:
-    """Takes what Telegram sends and puts it to the dispatcher, with the state before it in flight.
+    """Takes what Telegram sends and hands it to `batches`, with the state before it in flight.
 
     Stands in for Telethon's queue of updates: `put_nowait` is called for every container as it is read from
     the socket, and works on it at once. While a difference is being fetched, live containers are held and
@@ -50,22 +76,18 @@ class Intake:
         self,
         box: UpdateBox,
         batches: Batches,
-        look_back: LookBack,
-        dispatcher: Dispatcher,
         *,
-        call: Callable[[Any], Awaitable[Any]],
-        server_date: Callable[[Any], None],
-        lost: Callable[[str], None],
-        entity_cache: Any,
+        ask: Ask,
+        backlog: Backlog,
+        calendar: Calendar,
+        losses: Losses,
     ) -> None:
         self.box = box
         self.batches = batches
-        self.look_back = look_back
-        self._dispatcher = dispatcher
-        self._call = call
-        self._server_date = server_date
-        self._lost = lost
-        self._entity_cache = entity_cache
+        self._ask = ask
+        self._backlog = backlog
+        self._calendar = calendar
+        self._losses = losses
         self._taking = False
         self._started = False
         self._overflowing = False
@@ -76,14 +98,13 @@ class Intake:
         self._bridging = False
         #: Whether the difference could not be had, and will be asked for again.
         self._pausing = False
+        #: Whether an earlier run may have handled what differences bring now.
+        self._replaying = False
         #: How many differences in a row were empty while updates waited for their turn.
         self._empty = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
-        self._caught_up = asyncio.Event()
         self._failures = 0
-        #: Counts everything that moves the state or finishes an update.
-        self.changes = 0
 
     # ---- what is taken -------------------------------------------------------------------------
 
@@ -91,34 +112,35 @@ class Intake:
         """Return the pts before all that came since the login, None if nothing has."""
         return pts_before([update for container in self._held for update in updates_in(container)])
 
-    def start(self, look_back_until: int | None) -> None:
-        """Begin to take updates, first all since the state in the box.
+    def start(self, *, replaying: bool) -> None:
+        """Take updates from now on, first all since the state in the box.
 
-        `look_back_until` is the server time (unix seconds) up to which messages of our own in that
-        difference may be answers to updates that will be handled again; None if there are none.
+        `replaying` says whether that state is one of an earlier run, which may have handled what the first
+        difference brings.
         """
         self._taking = self._started = True
-        self.look_back.begin(None if self.box.is_empty() else look_back_until)
+        self._replaying = replaying
         self.begin_difference()
+
+    @property
+    def pts(self) -> int:
+        """The account's pts as taken, 0 for none."""
+        return self.box.mark().pts
+
+    def start_over(self, state: types.updates.State) -> None:
+        """Go on from this state of another log than ours was."""
+        self.box.start_over(state)
 
     def stop(self) -> None:
         """Take nothing more. What Telegram sends from now on is asked for after the next start."""
         self._taking = False
-        self._caught_up.set()
 
     def begin_difference(self) -> None:
         """Ask Telegram for everything since the state taken so far; after a reconnection, or for a look."""
         if self._taking and not self.box.is_empty():
             self.box.begin_difference()
-            self._caught_up.clear()
             self._failures = 0
             self._wake.set()
-
-    async def caught_up(self) -> None:
-        """Ask for a difference and wait until it has been taken in; return at once after `stop`."""
-        if self._taking:
-            self.begin_difference()
-            await self._caught_up.wait()
 
     def put_nowait(self, container: Any) -> None:
         """Take a container as it comes off the wire. Never raises."""
@@ -135,12 +157,12 @@ class Intake:
                 else:
                     self._held.clear()
                     self._overflowing = True
-            elif self._overflowing or self._dispatcher.waiting >= WAITING_LIMIT:
+            elif self._overflowing or self._waiting >= WAITING_LIMIT:
                 if not self._overflowing:
                     self._overflowing = True
                     logger.warning(
                         "%d updates wait; leaving new ones at Telegram until there is room",
-                        self._dispatcher.waiting,
+                        self._waiting,
                     )
                     self._wake.set()
             else:
@@ -154,31 +176,33 @@ class Intake:
         """The same for Telethon's own `catch_up`."""
         self.put_nowait(container)
 
-    def room(self) -> None:
+    def job_finished(self) -> None:
         """Note that a job is done."""
-        self.changes += 1
-        if self._overflowing and self._dispatcher.waiting <= WAITING_LIMIT // 2:
+        if self._overflowing and self._waiting <= WAITING_LIMIT // 2:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
         """Return the state that may go to disk; None if there is none."""
-        return self.batches.mark(self.box)
+        box = self.box
+        return None if box.is_empty() else self.batches.mark(box.mark(), box.channels())
+
+    @property
+    def _waiting(self) -> int:
+        return self._backlog.waiting + self.batches.queued
 
     def _take(self, container: Any) -> None:
         box = self.box
         own = getattr(container, "_self_outgoing", False)
         kind = type(container)
         if kind is types.Updates:
-            self._server_date(container.date)
+            self._calendar.note(container.date)
             before = box.mark()
             update = None if own else box.take_one(container)
             if update is not None:
-                self.changes += 1
                 self.batches.accept([update], container.users, container.chats, before, live=True)
                 return
         elif own and kind is types.UpdateShortSentMessage and box.take_own(container):
-            self._server_date(container.date)
-            self.changes += 1
+            self._calendar.note(container.date)
             return
         else:
             before = box.mark()
@@ -193,16 +217,13 @@ class Intake:
             before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
         taken: list[Any] = []
         try:
-            users, chats = box.process_updates(container, self._entity_cache, taken)
+            users, chats = box.process_updates(container, box.chat_hashes, taken)
         except GapError:
             if getattr(container, "seq", 0):
                 self._too_early = container
                 self._held.appendleft(container)
-            self._caught_up.clear()
             self._wake.set()
             return
-        finally:
-            self.changes += 1
         if box.possible_gaps or box.getting_diff_for:
             self._wake.set()
         self.batches.accept(taken, users, chats, before, live=True)
@@ -228,7 +249,7 @@ class Intake:
             self._take_held()
             if self.box.getting_diff_for or self._overflowing:
                 continue
-            self._caught_up.set()
+            self._replaying = False
             self._wake.clear()
             deadline = self.box.check_deadlines()
             if self.box.getting_diff_for:
@@ -258,8 +279,7 @@ class Intake:
                 self._empty = 0
             return
         before = self.box.mark()
-        taken = self.box.take_ahead(bridge=self._bridging or self._empty >= _EMPTY_TWICE)
-        self.changes += 1
+        taken = self.box.take_ahead(bridge=self._bridging or self._empty >= MAX_EMPTY_DIFFERENCES)
         self.batches.accept(taken, [], [], before, live=True)
 
     def _take_held(self) -> None:
@@ -267,7 +287,7 @@ class Intake:
             self.put_nowait(self._held.popleft())
 
     async def _wait_for_room(self) -> None:
-        while self._dispatcher.waiting > WAITING_LIMIT // 2:
+        while self._waiting > WAITING_LIMIT // 2:
             self._room.clear()
             await self._room.wait()
 
@@ -296,13 +316,13 @@ class Intake:
             self.box.getting_diff_for.update(due)
 
     async def _fetch_difference(self) -> None:
-        if self.look_back.done.is_set() and self._dispatcher.waiting > WAITING_LIMIT // 2:
+        if self._waiting > WAITING_LIMIT // 2:
             self._overflowing = True
             await self._wait_for_room()
             self._overflowing = False
         request = self.box.get_difference()
         try:
-            difference = await self._call(request)
+            difference = await self._ask(request)
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
         except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
@@ -323,7 +343,7 @@ class Intake:
         """Start from Telegram's state of now: the difference from ours will not be had."""
         state: Any = None
         try:
-            state = await self._call(functions.updates.GetStateRequest())
+            state = await self._ask(functions.updates.GetStateRequest())
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
         except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
@@ -335,9 +355,7 @@ class Intake:
         self._take_all_held(state)
         if state is not None and state.pts > self.box.mark().pts:
             self.box.set_state(state)
-        self.changes += 1
-        self.look_back.done.set()
-        self._lost("difference_refused")
+        self._losses.lost("difference_refused")
 
     def _take_difference(self, difference: Any) -> None:
         box = self.box
@@ -346,50 +364,41 @@ class Intake:
         channels = box.channels_before(list(other))
         if channels:
             before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
-        updates, users, chats = box.apply_difference(difference, self._entity_cache)
+        updates, users, chats = box.apply_difference(difference, box.chat_hashes)
         self._empty = self._empty + 1 if isinstance(difference, types.updates.DifferenceEmpty) else 0
-        self.changes += 1
         if box.too_long:
             box.too_long = False
             logger.error("Telegram no longer has all updates since the last state: some are lost for good")
-            self._lost("difference_too_long")
-            if not box.account_difference_due:
-                self.look_back.done.set()
+            self._losses.lost("difference_too_long")
             return
-        self.look_back.read(difference)
-        replayed = not self.look_back.done.is_set()
-        self.batches.accept(updates, users, chats, before, live=False, replayed=replayed)
+        self.batches.accept(updates, users, chats, before, live=False, replayed=self._replaying)
         # The intermediate state of a slice has a date of the past.
         state = getattr(difference, "state", None)
-        self._server_date(getattr(difference, "date", None) if state is None else state.date)
-        self.look_back.passed(difference)
+        self._calendar.note(getattr(difference, "date", None) if state is None else state.date)
 
     async def _fetch_channel_difference(self) -> None:
         box = self.box
-        request = box.get_channel_difference(self._entity_cache)
+        request = box.get_channel_difference(box.chat_hashes)
         if request is None:
             if 0 in box.getting_diff_for:  # no channel, but Telethon takes it for one and then for none
                 box.end_get_diff(0)
                 box.map.pop(0, None)
             return
         try:
-            difference = await self._call(request)
+            difference = await self._ask(request)
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
         except (errors.ChannelPrivateError, errors.ChannelInvalidError):
-            box.end_channel_difference(request, PrematureEndReason.BANNED, self._entity_cache)
+            box.end_channel_difference(request, PrematureEndReason.BANNED, box.chat_hashes)
             return
         except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
             logger.info("could not get a channel's difference (%s)", type(error).__name__)
-            box.end_channel_difference(
-                request, PrematureEndReason.TEMPORARY_SERVER_ISSUES, self._entity_cache
-            )
+            box.end_channel_difference(request, PrematureEndReason.TEMPORARY_SERVER_ISSUES, box.chat_hashes)
             return
         channel = request.channel.channel_id
         account = box.mark()
         before = UpdateState(
             account.pts, account.qts, account.date, account.seq, {channel: box.map[channel].pts}
         )
-        updates, users, chats = box.apply_channel_difference(request, difference, self._entity_cache)
-        self.changes += 1
+        updates, users, chats = box.apply_channel_difference(request, difference, box.chat_hashes)
         self.batches.accept(updates, users, chats, before, live=False)

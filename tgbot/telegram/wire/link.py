@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from copy import copy
-from typing import Any
+from typing import Any, Protocol
 
+from telethon.crypto import AuthKey
 from telethon.errors import InvalidChecksumError
 from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl import functions
-from telethon.tl.alltlobjects import LAYER
+from telethon.tl.core import TLMessage
+
+from tgbot.telegram.wire.state import LinkState
 
 logger = logging.getLogger(__name__)
 
@@ -65,29 +65,35 @@ class BotConnection(ConnectionTcpFull):
             raise ConnectionResetError(str(error)) from error
 
 
+class ServerTime(Protocol):
+    """Learns Telegram's time."""
+
+    def note_unix(self, seconds: float) -> None:
+        """Learn from unix seconds that Telegram gave for the present."""
+
+
 class BotSender(MTProtoSender):
-    """Telethon's sender, which tries for ever with growing pauses and tells when the link goes and comes.
+    """Telethon's sender, which tries for ever with growing pauses, and keeps `state` up to date.
 
     A link over which nothing came before it ended is a failed attempt like any other.
     """
 
     def __init__(
         self,
-        *args: Any,
-        on_down: Callable[[], None],
-        on_up: Callable[[], None],
-        on_lost: Callable[[], None],
-        **kwargs: Any,
-    ):
+        auth_key: AuthKey | None,
+        *,
+        state: LinkState,
+        server_time: ServerTime,
+        **options: Any,  # Any: what MTProtoSender takes
+    ) -> None:
         self._failures = 0
         self._said_down = False
         self._fruitless = False
-        #: Whether the session is one in which we have not told yet who we are.
-        self.unknown = False
-        self._on_down = on_down
-        self._on_up = on_up
-        self._on_lost = on_lost
-        super().__init__(*args, **kwargs)
+        #: Whether the MTProto session is one in which no request has named our layer yet.
+        self.fresh_session = False
+        self._link_state = state
+        self._server_time = server_time
+        super().__init__(auth_key, **options)
         self._log: Any = _Quiet(self._log, {})
 
     @property
@@ -110,7 +116,7 @@ class BotSender(MTProtoSender):
         self._fruitless = True
         await super()._connect()
         self._process_message = self._process_first_message
-        self._on_up()
+        self._link_state.link_up()
 
     async def _try_gen_auth_key(self, attempt: int) -> Any:
         try:
@@ -119,8 +125,9 @@ class BotSender(MTProtoSender):
             # The link ended, or told of an error, in the exchange: Telethon knows only OSError there.
             raise ConnectionResetError(str(error)) from error
 
-    async def _process_first_message(self, message: Any) -> None:
+    async def _process_first_message(self, message: TLMessage) -> None:
         del self._process_message  # the class's own from now on: this costs nothing later
+        self._server_time.note_unix(message.msg_id >> 32)
         self._fruitless = False
         self._failures = 0
         if self._said_down:
@@ -129,20 +136,10 @@ class BotSender(MTProtoSender):
         await self._process_message(message)
 
     async def _disconnect(self, error: BaseException | None = None) -> None:
-        self._on_down()
-        self._on_lost()  # what waits for an answer now gets none
+        self._link_state.link_lost()
         await super()._disconnect(error)
 
     def _start_reconnect(self, error: BaseException | None) -> None:
-        self._on_down()
-        self.unknown = True  # Telethon begins a new session then, but introduces itself in the first only
+        self._link_state.link_down()
+        self.fresh_session = True  # Telethon begins a new session then, and names our layer in the first only
         super()._start_reconnect(error)
-
-
-def introduced(introduction: Any, request: Any) -> Any:
-    """Return the request wrapped in what a session begins with: our layer and `initConnection`."""
-    introduction = copy(introduction)
-    introduction.query = request
-    wrapped: Any = functions.InvokeWithLayerRequest(LAYER, introduction)
-    wrapped.read_result = request.read_result
-    return wrapped

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from telethon import errors, events
+from telethon.tl import functions, types
+
+from tests.telegram.calls.conftest import SEND, Script, message, typing
+from tests.telegram.conftest import Stage, until
+from tgbot.telegram import BotClient
+from tgbot.telegram.calls import flood
+from tgbot.telegram.calls.flood import FloodWaits
+
+
+class Hands:
+    """The monotonic clock; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
+    made = Hands()
+    monkeypatch.setattr(flood, "time", made)
+    monkeypatch.setattr(flood, "asyncio", made)
+    return made
+
+
+def wait(seconds: int) -> errors.FloodWaitError:
+    return errors.FloodWaitError(None, seconds)
+
+
+async def test_a_short_wait_is_waited_for_and_the_request_made_again(hands: Hands) -> None:
+    script = Script(wait(30), wait(2))
+    assert await FloodWaits(script).call(typing()) is True
+    assert hands.slept == [30, 2]
+    assert len(script.requests) == 3
+
+
+async def test_a_wait_of_0_seconds_is_one_of_1(hands: Hands) -> None:
+    await FloodWaits(Script(wait(0))).call(typing())
+    assert hands.slept == [1]
+
+
+async def test_a_long_wait_is_raised_and_the_same_request_not_made_until_it_is_over(hands: Hands) -> None:
+    script = Script(wait(300))
+    chain = FloodWaits(script)
+    with pytest.raises(errors.FloodWaitError):
+        await chain.call(typing())
+    hands.now += 100
+    with pytest.raises(errors.FloodWaitError) as raised:
+        await chain.call(typing())
+    assert raised.value.seconds == 200
+    assert len(script.requests) == 1
+    hands.now += 150
+    await chain.call(typing())  # what is left of it is short enough
+    assert hands.slept == [50]
+
+
+async def test_a_wait_holds_neither_another_chat_nor_another_method(hands: Hands) -> None:
+    chain = FloodWaits(Script(wait(300)))
+    with pytest.raises(errors.FloodWaitError):
+        await chain.call(typing(5))
+    await chain.call(typing(6))
+    await chain.call(message(5))
+    assert hands.slept == []
+
+
+async def test_the_threshold_says_which_wait_is_too_long(hands: Hands) -> None:
+    chain = FloodWaits(Script(wait(2)))
+    with pytest.raises(errors.FloodWaitError):
+        await chain.call(typing(flood_threshold=1))
+
+
+async def test_waits_that_are_over_do_not_pile_up(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flood, "MAX_FLOOD_WAITS", 3)
+    chain = FloodWaits(Script(*(wait(300 + number) for number in range(50))))
+    for number in range(50):
+        with pytest.raises(errors.FloodWaitError):
+            await chain.call(typing(number))
+        hands.now += 299
+    assert len(chain._due) <= 5
+
+
+# ---- on the wire --------------------------------------------------------------------------------
+
+
+async def test_a_long_flood_wait_of_one_person_does_not_hold_up_another(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    bob = stage.meet("Bob")
+    stage.write(bob, "hello")
+    await until(lambda: client.session.access_hash(bob))
+    stage.faults.fail(SEND, 420, "FLOOD_WAIT_300")
+    with pytest.raises(errors.FloodWaitError):
+        await client.send_message(ann, "hi")
+    await client.send_message(bob, "hi")
+    assert stage.heard(bob) == ["hi"]
+    with pytest.raises(errors.FloodWaitError):
+        await client.send_message(ann, "hi")
+    assert stage.sandbox.calls[SEND] == 2
+
+
+async def test_telethons_threshold_is_the_one_that_counts(stage: Stage, client: BotClient) -> None:
+    client.flood_sleep_threshold = 1
+    stage.faults.fail("users.getUsers", 420, "FLOOD_WAIT_2")
+    with pytest.raises(errors.FloodWaitError):
+        await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
+
+
+async def test_time_spent_waiting_for_a_flood_is_not_a_handlers_own(
+    stage: Stage, ann: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def slow(client: BotClient) -> None:
+        @client.on(events.NewMessage())  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def answer(event: Any) -> None:
+            await event.respond("answer")
+            await asyncio.sleep(0)
+
+    stage.faults.fail(SEND, 420, "FLOOD_WAIT_1")
+    await stage.open(slow, handler_seconds=0.3)
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["answer"])
+    await until(lambda: stage.finished)
+    assert "was cut off" not in caplog.text

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from telethon import errors
+from telethon.tl import functions
+
+from tests.telegram.calls.conftest import SEND, NoSender, Script, message, typing
+from tests.telegram.conftest import Stage
+from tgbot.telegram import BotClient
+from tgbot.telegram.calls import retries
+from tgbot.telegram.calls.call import call_of
+from tgbot.telegram.calls.retries import DUPLICATE_PAUSES, FAULT_PAUSES, Retries
+
+
+class Map:
+    """Data centers that are moved between."""
+
+    def __init__(self) -> None:
+        self.moves: list[int] = []
+
+    async def switch_dc(self, dc_id: int) -> None:
+        self.moves.append(dc_id)
+
+
+class Pauses:
+    """Stands in for asyncio.sleep; `slept` has the seconds."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    made = Pauses()
+    monkeypatch.setattr(retries, "asyncio", made)
+    return made
+
+
+def fault() -> errors.ServerError:
+    return errors.ServerError(None, "INTERNAL", 500)
+
+
+def duplicate() -> errors.RandomIdDuplicateError:
+    return errors.RandomIdDuplicateError(None)
+
+
+async def test_a_fault_is_asked_again_with_growing_pauses(pauses: Pauses) -> None:
+    script = Script(fault(), errors.TimedOutError(None, "TIMEOUT", 503), fault())
+    assert await Retries(script, Map()).call(typing()) is True
+    assert pauses.slept == list(FAULT_PAUSES[:3])
+
+
+async def test_a_fault_that_does_not_end_is_raised(pauses: Pauses) -> None:
+    script = Script(*(fault() for _ in range(100)))
+    with pytest.raises(errors.ServerError):
+        await Retries(script, Map()).call(typing())
+    assert pauses.slept == list(FAULT_PAUSES)
+
+
+async def test_a_duplicate_is_asked_again_for_ten_seconds_then_raised(pauses: Pauses) -> None:
+    script = Script(*(duplicate() for _ in range(100)))
+    with pytest.raises(errors.RandomIdDuplicateError):
+        await Retries(script, Map()).call(message())
+    assert sum(pauses.slept) == pytest.approx(10, abs=0.5)
+    assert pauses.slept == sorted(pauses.slept)
+
+
+async def test_a_duplicate_whose_earlier_copy_is_done_returns_its_messages(pauses: Pauses) -> None:
+    script = Script(duplicate(), duplicate(), "the messages")
+    call = message()
+    assert await Retries(script, Map()).call(call) == "the messages"
+    assert pauses.slept == list(DUPLICATE_PAUSES[:2])
+    assert script.requests == [call.request] * 3
+
+
+async def test_a_difference_is_left_to_whoever_wants_it(pauses: Pauses) -> None:
+    request = functions.updates.GetDifferenceRequest(pts=1, date=None, qts=1)
+    with pytest.raises(errors.ServerError):
+        await Retries(Script(fault()), Map()).call(call_of(NoSender(), request, 60))
+    assert pauses.slept == []
+
+
+async def test_a_request_follows_its_data_center(pauses: Pauses) -> None:
+    script, dcs = Script(errors.UserMigrateError(None, 4)), Map()
+    assert await Retries(script, dcs).call(typing()) is True
+    assert dcs.moves == [4]
+
+
+async def test_a_refusal_is_raised_at_once(pauses: Pauses) -> None:
+    script = Script(errors.UserIsBlockedError(None))
+    with pytest.raises(errors.UserIsBlockedError):
+        await Retries(script, Map()).call(typing())
+    assert len(script.requests) == 1
+
+
+# ---- on the wire --------------------------------------------------------------------------------
+
+
+async def test_a_500_after_the_message_was_sent_sends_it_once(
+    stage: Stage, client: BotClient, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "FAULT_PAUSES", (0.001, 0.001, 0.001))
+    stage.faults.fail(SEND, 500, "INTERNAL", times=2, after=True)
+    sent = await client.send_message(ann, "hi")
+    assert stage.heard(ann) == ["hi"]
+    assert sent.id == stage.world.accounts[stage.account.id].box.dialogs[ann].ids[-1]

@@ -1,0 +1,62 @@
+"""Flood waits: kept for each method and chat, waited for while they are short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from telethon import errors
+from telethon.tl import TLObject
+
+from tgbot.telegram.calls.answers import FLOOD_WAITS
+from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.updates.dispatch import waiting
+
+logger = logging.getLogger(__name__)
+
+#: Above this many flood waits those that are over are forgotten.
+MAX_FLOOD_WAITS = 1000
+
+
+class FloodWaits:
+    """Holds a flood wait against requests of the same method to the same chat only.
+
+    A wait of up to `call.flood_threshold` seconds is waited for, and the request made again. A longer one is
+    raised, and until it is over the same request is not made but raises FloodWaitError at once.
+    """
+
+    def __init__(self, then: Caller) -> None:
+        self._then = then
+        #: (constructor of the request, marked chat id) → when the wait is over, by the monotonic clock.
+        self._due: dict[tuple[int, int], float] = {}
+
+    async def call(self, call: Call) -> TLObject:
+        key = (call.request.CONSTRUCTOR_ID, call.chat_id)
+        while True:
+            if self._due:
+                await self._wait(call, key)
+            try:
+                return await self._then.call(call)
+            except FLOOD_WAITS as error:
+                self._note(key, error.seconds)
+                if error.seconds > call.flood_threshold:
+                    raise
+
+    def _note(self, key: tuple[int, int], seconds: int) -> None:
+        now = time.monotonic()
+        if len(self._due) > MAX_FLOOD_WAITS:
+            self._due = {key: due for key, due in self._due.items() if due > now}
+        self._due[key] = now + max(1, seconds)
+
+    async def _wait(self, call: Call, key: tuple[int, int]) -> None:
+        while (due := self._due.get(key)) is not None:
+            left = due - time.monotonic()
+            if left <= 0:
+                del self._due[key]
+                return
+            if left > call.flood_threshold:
+                raise errors.FloodWaitError(request=call.request, capture=round(left) or 1)
+            logger.info("waiting %.0f s, as Telegram asks (%s)", left, type(call.request).__name__)
+            with waiting():
+                await asyncio.sleep(left)

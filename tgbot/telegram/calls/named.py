@@ -1,0 +1,111 @@
+"""Sends named after their update: Telegram takes each of them once, however often it is repeated."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import blake2b
+from typing import Protocol
+
+from telethon import errors, utils
+from telethon.tl import TLObject, TLRequest, functions, types
+
+from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.updates.dispatch import current_job
+
+logger = logging.getLogger(__name__)
+
+#: Requests that make a message and take a random_id.
+_SENDS = frozenset(
+    {
+        functions.messages.SendMessageRequest,
+        functions.messages.SendMediaRequest,
+        functions.messages.SendInlineBotResultRequest,
+        functions.messages.ForwardMessagesRequest,
+        functions.messages.SendMultiMediaRequest,
+    }
+)
+
+
+class Account(Protocol):
+    """The account that sends."""
+
+    self_id: int
+
+
+def derive_random_id(bot_id: int, update_key: str, chat_id: int, index: int) -> int:
+    """Return the random_id of a send: a signed 64-bit integer, evenly spread, never 0.
+
+    The same for the same bot, update, chat (marked id) and zero-based index of the send within that chat.
+    """
+    text = f"{bot_id}:{update_key}:{chat_id}:{index}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True) or 1
+
+
+class NamedSends:
+    """Gives each send made while an update is handled the random_id derived from that update's key.
+
+    When the update is handled again, the send has the same random_id, and Telegram sends nothing and
+    returns the earlier messages. A send that Telegram calls a duplicate without ever returning the messages
+    counts as sent: the message returned then has id 0, and one that was deleted since has only its text.
+    """
+
+    def __init__(self, then: Caller, account: Account) -> None:
+        self._then = then
+        self._account = account
+
+    async def call(self, call: Call) -> TLObject:
+        if type(call.request) not in _SENDS:
+            return await self._then.call(call)
+        self._name(call.request, call.chat_id)
+        try:
+            result = await self._then.call(call)
+        except errors.RandomIdDuplicateError:
+            logger.warning(
+                "Telegram has this message but does not return it; it counts as sent (%s)",
+                type(call.request).__name__,
+            )
+            ids = [types.UpdateMessageID(0, random_id) for random_id in _random_ids(call.request)]
+            result = types.Updates(ids, [], [], None, 0)
+        return self._complete(result, call.request) if type(result) is types.Updates else result
+
+    def _complete(self, result: types.Updates, request: TLRequest) -> types.Updates:
+        """Return the answer with a message for each id in it, for Telethon's methods to return.
+
+        Telegram names a message that was deleted since it was sent, but cannot return it.
+        """
+        returned = {getattr(getattr(update, "message", None), "id", None) for update in result.updates}
+        named = {update.id for update in result.updates if type(update) is types.UpdateMessageID}
+        missing = sorted(named - returned)
+        if not missing:
+            return result
+        peer = getattr(request, "to_peer", None) or request.peer
+        own = type(peer) is types.InputPeerSelf
+        peer = types.PeerUser(self._account.self_id) if own else utils.get_peer(peer)
+        text = getattr(request, "message", "") or ""
+        messages = (types.Message(number, peer, message=text, date=None, out=True) for number in missing)
+        added = [types.UpdateNewMessage(message, 0, 0) for message in messages]
+        return types.Updates([*result.updates, *added], result.users, result.chats, result.date, result.seq)
+
+    def _name(self, request: TLRequest, chat_id: int) -> None:
+        job = current_job.get()
+        if job is None or job.key is None or job.done:
+            return
+        bot_id, key = self._account.self_id, job.key
+        ids = [
+            derive_random_id(bot_id, key, chat_id, job.next_send(chat_id))
+            for _ in range(len(_random_ids(request)))
+        ]
+        if type(request) is functions.messages.ForwardMessagesRequest:
+            request.random_id = ids
+        elif type(request) is functions.messages.SendMultiMediaRequest:
+            for single, random_id in zip(request.multi_media, ids, strict=True):
+                single.random_id = random_id
+        else:
+            request.random_id = ids[0]
+
+
+def _random_ids(request: TLRequest) -> list[int]:
+    if type(request) is functions.messages.SendMultiMediaRequest:
+        return [single.random_id for single in request.multi_media]
+    random_id = request.random_id
+    return list(random_id) if isinstance(random_id, list) else [random_id]

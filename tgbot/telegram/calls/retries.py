@@ -1,0 +1,62 @@
+"""Requests made again: after a fault of Telegram's, after a move to another data center, and duplicates."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from telethon import errors
+from telethon.tl import TLObject, functions
+
+from tgbot.telegram.calls.answers import FAULTS, MIGRATIONS
+from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.updates.dispatch import waiting
+
+logger = logging.getLogger(__name__)
+
+#: Pauses before a request that failed with a 500 is made again, in seconds.
+FAULT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: Pauses before a send whose earlier copy is still under way is made again, in seconds; 10 in all.
+DUPLICATE_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.0)
+
+
+class DataCenters(Protocol):
+    """Moves the connection."""
+
+    async def switch_dc(self, dc_id: int) -> None:
+        """Connect to this data center, for good."""
+
+
+class Retries:
+    """Makes a request again after an error that says nothing about the request.
+
+    A fault of Telegram's (500) is asked again with growing pauses, then raised; so is RANDOM_ID_DUPLICATE,
+    until Telegram returns the messages of the earlier copy.
+    """
+
+    def __init__(self, then: Caller, data_centers: DataCenters) -> None:
+        self._then = then
+        self._data_centers = data_centers
+
+    async def call(self, call: Call) -> TLObject:
+        faults, duplicates = iter(FAULT_PAUSES), iter(DUPLICATE_PAUSES)
+        while True:
+            try:
+                return await self._then.call(call)
+            except MIGRATIONS as error:
+                await self._data_centers.switch_dc(error.new_dc)
+                continue
+            except errors.RandomIdDuplicateError:
+                pause = next(duplicates, None)
+                if pause is None:
+                    raise
+            except FAULTS as error:
+                pause = next(faults, None)
+                # Whoever wants a difference asks for it again.
+                if pause is None or type(call.request) is functions.updates.GetDifferenceRequest:
+                    raise
+                logger.warning("Telegram has a fault (%s); asking again", error_name(error))
+            with waiting():
+                await asyncio.sleep(pause)
