@@ -127,7 +127,7 @@ class BotSender(MTProtoSender):
 
     async def _process_first_message(self, message: TLMessage) -> None:
         del self._process_message  # the class's own from now on: this costs nothing later
-        self._server_time.note_unix(message.msg_id >> 32)
+        self._server_time.note_unix(message.msg_id / 2**32)  # the upper half is unix seconds
         self._fruitless = False
         self._failures = 0
         if self._said_down:
