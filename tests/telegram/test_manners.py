@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +99,7 @@ async def test_what_is_pushed_before_the_start_is_handled_after_it() -> None:
 
 
 async def test_a_state_of_pts_0_is_a_state() -> None:
-    box = UpdateBox({"telethon.messagebox": logging.getLogger("box")}, EntityCache())
+    box = UpdateBox(EntityCache())
     assert box.is_empty()
     box.load_state(UpdateState(0, 0, int(THEN.timestamp()), 1))
     assert not box.is_empty()

@@ -12,11 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from telethon import TelegramClient, errors, utils
-from telethon.client.chats import _ChatAction
 from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
-from telethon.tl import TLObject, types
+from telethon.tl import TLObject, functions, types
 
 from tgbot.store.base import Store
 from tgbot.store.sqlite.session import DurableSession
@@ -29,7 +28,7 @@ from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.calls.together import call_all
 from tgbot.telegram.checkpoints import Checkpoints
-from tgbot.telegram.compat.action import ChatAction
+from tgbot.telegram.compat.action import ChatAction, action_of
 from tgbot.telegram.compat.conversation import Conversation, Conversations
 from tgbot.telegram.compat.entities import PeerCache
 from tgbot.telegram.hooks import Listener, Losses, ServerTime
@@ -47,6 +46,8 @@ from tgbot.telegram.wire.state import LinkState
 
 #: How often Telegram is pinged, in seconds.
 _PING_SECONDS = 30.0
+#: How long one attempt to connect may take, in seconds.
+CONNECT_SECONDS = 10.0
 #: The characters that Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
 
@@ -91,12 +92,12 @@ class BotClient(TelegramClient):
         self._link_state = LinkState()
         self._tasks = Background()
         self._losses = Losses(listener)
-        self._handlers = Handlers(self)
         self._taking = asyncio.Event()
         #: Whether the update state is one of an earlier run.
         self._replaying = False
 
         self._mb_entity_cache = PeerCache(session)
+        self._handlers = Handlers(self, self._mb_entity_cache)
         peers = NamedPeers(session, listener, self._mb_entity_cache)
         self._dispatcher = Dispatcher(
             self._handlers.handle,
@@ -107,7 +108,7 @@ class BotClient(TelegramClient):
         )
         self._talks = Conversations(self, self._dispatcher, self._tasks)
         self._batches = Batches(self._talks, store, peers, listener)
-        self._message_box = UpdateBox(self._log["messagebox"], self._mb_entity_cache)
+        self._message_box = UpdateBox(self._mb_entity_cache)
         self.intake = Intake(
             self._message_box,
             self._batches,
@@ -120,10 +121,9 @@ class BotClient(TelegramClient):
         self._checkpoints = Checkpoints(store, self.intake.mark)
         self._sender = BotSender(
             session.auth_key,
-            loggers=self._log,
             retries=-1,
             auto_reconnect=True,
-            connect_timeout=self._timeout,
+            connect_timeout=CONNECT_SECONDS,
             auth_key_callback=self._auth_key_callback,
             updates_queue=self.intake,
             auto_reconnect_callback=self._handle_auto_reconnect,
@@ -227,7 +227,6 @@ class BotClient(TelegramClient):
 
     async def _on_login(self, user: types.User) -> types.User:
         self._mb_entity_cache.set_self_user(user.id, user.bot, user.access_hash)
-        self._authorized = True
         if self._message_box.is_empty():
             state = await self._login.first_state()
             held = self.intake.pts_before_held()
@@ -255,7 +254,7 @@ class BotClient(TelegramClient):
     async def _keepalive_loop(self) -> None:
         while True:
             await asyncio.sleep(_PING_SECONDS)
-            if self._sender._transport_connected():
+            if self.connected:
                 with suppress(ConnectionError):
                     self._sender._keepalive_ping(time.monotonic_ns())
             await self._clean_exported_senders()
@@ -307,10 +306,10 @@ class BotClient(TelegramClient):
         auto_cancel: bool = True,
     ) -> Any:  # Any: a ChatAction, or a coroutine for "cancel", as Telethon has it
         """Return a chat action that asks Telegram on entering and raises its error there; see ChatAction."""
-        made = super().action(entity, action, delay=delay, auto_cancel=auto_cancel)
-        if not isinstance(made, _ChatAction):
-            return made
-        return ChatAction(self, made._chat, made._action, delay=delay, auto_cancel=auto_cancel)
+        made = action_of(action)
+        if type(made) is types.SendMessageCancelAction:
+            return self(functions.messages.SetTypingRequest(entity, made))
+        return ChatAction(self, entity, made, delay=delay, auto_cancel=auto_cancel)
 
     def conversation(self, entity: EntityLike, **options: Any) -> Conversation:  # Any: as Telethon has it
         """Open a conversation as Telethon does; its chat is not held up by the handler meanwhile."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telethon import errors, functions
-from telethon.client.telegrambaseclient import DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT
 from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import TLObject, TLRequest, types
@@ -290,7 +289,7 @@ def use_server(file: LoginFile, server: Server | None) -> None:
     if server is None:
         if file.value("server"):
             # The session was on another server than Telegram's until now.
-            file.set_dc(DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT)
+            file.set_dc(0, "", 0)  # without an address, Telethon connects to Telegram
             file.set_value("server", 0)
         return
     file.set_value("server", 1)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from telethon import errors
+from telethon.tl import types
 
 from tests.telegram.conftest import Stage, until
 from tgbot.telegram import BotClient
-from tgbot.telegram.compat.action import ChatAction
+from tgbot.telegram.compat.action import ChatAction, action_of
 
 SET_TYPING = "messages.setTyping"
 
@@ -125,3 +126,37 @@ async def test_the_handbooks_probe_works_in_a_handler(stage: Stage, client: BotC
     stage.world.block(ann, stage.account.id)
     stage.write(bob, "probe")
     await until(lambda: answers == ["reachable", "blocked"])
+
+
+@pytest.mark.parametrize(
+    ("given", "action"),
+    [
+        ("typing", types.SendMessageTypingAction()),
+        ("Record-Voice", types.SendMessageRecordAudioAction()),
+        ("file", types.SendMessageUploadDocumentAction(1)),
+        (types.SendMessageUploadPhotoAction(7), types.SendMessageUploadPhotoAction(7)),
+    ],
+)
+def test_an_action_is_given_by_a_name_of_telethons_or_as_it_is(given: Any, action: Any) -> None:
+    assert action_of(given) == action
+
+
+@pytest.mark.parametrize("given", ["dancing", types.SendMessageTypingAction, types.PeerUser(1), 5])
+def test_what_is_no_action_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="action"):
+        action_of(given)
+
+
+def test_every_name_that_telethon_takes_is_taken() -> None:
+    from telethon.client import chats
+
+    for name, action in chats._ChatAction._str_mapping.items():
+        assert action_of(name) == action
+
+
+async def test_the_progress_of_an_upload_is_shown_in_percent(client: BotClient, ann: int) -> None:
+    async with client.action(ann, "document") as action:
+        action.progress(1, 3)
+        assert action._action.progress == 33
+    async with client.action(ann, "typing") as action:
+        action.progress(1, 3)  # as with Telethon, nothing to show it in

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from tgbot.telegram.updates.box import UpdateBox
 
 
 def box(state: UpdateState = FIRST) -> UpdateBox:
-    made = UpdateBox({"telethon.messagebox": logging.getLogger("box")}, EntityCache())
+    made = UpdateBox(EntityCache())
     made.load_state(state)
     return made
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -66,7 +65,7 @@ class Taker:
         self.lost = around.losses
         self.last = around.last
         self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
-        box = UpdateBox({"telethon.messagebox": logging.getLogger("box")}, EntityCache())
+        box = UpdateBox(EntityCache())
         box.load_state(FIRST)
         self.batches = Batches(self.dispatcher, around, around, around)
         self.intake = Intake(

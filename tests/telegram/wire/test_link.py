@@ -97,7 +97,6 @@ class Link:
         self.state = Events()
         self.sender = BotSender(
             AuthKey(bytes(range(256))) if key else None,
-            loggers=Loggers(),
             retries=-1,
             auto_reconnect=True,
             connect_timeout=PATIENCE,

@@ -1,53 +1,106 @@
-"""The chat action that asks: `async with client.action(user, "typing")` raises what Telegram answers."""
+"""The chat action that asks: `async with client.action(user, "typing")` raises Telegram's refusal."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
-from telethon import errors
-from telethon.client.chats import _ChatAction
-from telethon.tl import functions, types
+from telethon import TelegramClient, errors
+from telethon.hints import EntityLike
+from telethon.tl import TLObject, functions, types
+
+#: The names that Telethon documents for chat actions. Uploads begin at 1 percent.
+_ACTIONS: dict[str, Callable[[], types.TypeSendMessageAction]] = {
+    "typing": types.SendMessageTypingAction,
+    "contact": types.SendMessageChooseContactAction,
+    "game": types.SendMessageGamePlayAction,
+    "location": types.SendMessageGeoLocationAction,
+    "sticker": types.SendMessageChooseStickerAction,
+    "record-audio": types.SendMessageRecordAudioAction,
+    "record-voice": types.SendMessageRecordAudioAction,
+    "record-round": types.SendMessageRecordRoundAction,
+    "record-video": types.SendMessageRecordVideoAction,
+    "audio": partial(types.SendMessageUploadAudioAction, 1),
+    "voice": partial(types.SendMessageUploadAudioAction, 1),
+    "song": partial(types.SendMessageUploadAudioAction, 1),
+    "round": partial(types.SendMessageUploadRoundAction, 1),
+    "video": partial(types.SendMessageUploadVideoAction, 1),
+    "photo": partial(types.SendMessageUploadPhotoAction, 1),
+    "document": partial(types.SendMessageUploadDocumentAction, 1),
+    "file": partial(types.SendMessageUploadDocumentAction, 1),
+    "cancel": types.SendMessageCancelAction,
+}
+_IS_AN_ACTION = types.SendMessageTypingAction.SUBCLASS_OF_ID
 
 
-class ChatAction(_ChatAction):
+def action_of(action: str | types.TypeSendMessageAction) -> types.TypeSendMessageAction:
+    """Return the TL action for a name or an action; raise ValueError for anything else."""
+    if isinstance(action, str):
+        make = _ACTIONS.get(action.lower())
+        if make is None:
+            raise ValueError(f'No such action "{action}"')
+        return make()
+    if not isinstance(action, TLObject) or action.SUBCLASS_OF_ID != _IS_AN_ACTION:
+        raise ValueError(f"Cannot use {action} as action")
+    return action
+
+
+class ChatAction:
     """Shows an action in a chat while its body runs.
 
-    Unlike Telethon's, the first `messages.setTyping` is sent and awaited on entering, and an error of it is
-    raised there: an empty body is a probe, with exactly one request. A longer body shows the action again
-    every few seconds, and takes it back at the end unless told otherwise.
+    Unlike with Telethon's, the first `messages.setTyping` is sent and awaited on entering, and its error is
+    raised there: an empty body is a probe, with exactly one request. With a longer body the action is shown
+    again every `delay` seconds, and taken back at the end if `auto_cancel`.
     """
 
-    _chat: Any
+    def __init__(
+        self,
+        client: TelegramClient,
+        entity: EntityLike,
+        action: types.TypeSendMessageAction,
+        *,
+        delay: float,
+        auto_cancel: bool,
+    ) -> None:
+        self._client = client
+        self._entity = entity
+        self._action = action
+        self._delay = delay
+        self._auto_cancel = auto_cancel
+        self._task: asyncio.Task[None] | None = None
+        self._body_waited = False
 
     async def __aenter__(self) -> ChatAction:
-        self._chat = await self._client.get_input_entity(self._chat)
-        self._request = functions.messages.SetTypingRequest(self._chat, self._action)
-        await self._client(self._request)
-        self._running = True
-        self._shown_again = False
-        self._task = self._client.loop.create_task(self._update())
+        peer = await self._client.get_input_entity(self._entity)
+        request = functions.messages.SetTypingRequest(peer, self._action)
+        await self._client(request)
+        self._body_waited = False
+        self._task = asyncio.get_running_loop().create_task(self._show_again(request))
         return self
 
-    async def __aexit__(self, *exc: Any) -> None:
-        self._running = False
+    async def __aexit__(self, *exc: object) -> None:
         task, self._task = self._task, None
         if task is None:
             return
-        started = self._shown_again
+        waited = self._body_waited
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if started and self._auto_cancel:
+        if waited and self._auto_cancel:
+            cancel = functions.messages.SetTypingRequest(self._entity, types.SendMessageCancelAction())
             # The action fades by itself; an error here would hide the body's own.
             with suppress(errors.RPCError):
-                await self._client(
-                    functions.messages.SetTypingRequest(self._chat, types.SendMessageCancelAction())
-                )
+                await self._client(cancel)
 
-    async def _update(self) -> None:
-        # Set only once the body gave the loop a turn: an empty body has nothing to take back.
-        self._shown_again = True
-        while self._running:
+    def progress(self, current: float, total: float) -> None:
+        """Show how far an upload is; a `progress_callback` for Telethon's uploads."""
+        if hasattr(self._action, "progress"):
+            self._action.progress = round(100 * current / total) if total else 100
+
+    async def _show_again(self, request: functions.messages.SetTypingRequest) -> None:
+        # Reached only once the body waits: an empty body has nothing to take back.
+        self._body_waited = True
+        while True:
             await asyncio.sleep(self._delay)
-            await self._client(self._request)
+            await self._client(request)

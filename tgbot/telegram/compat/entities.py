@@ -1,12 +1,11 @@
-"""Access hashes for Telethon: its entity cache, answered from the session."""
+"""Access hashes for Telethon: what it asks of its entity cache, answered from the session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from telethon._updates.entitycache import EntityCache
-from telethon._updates.session import Entity, EntityType
+from telethon.tl import types
 
 _CHANNEL_MARK = -1_000_000_000_000
 #: How many users without a known access hash are remembered as having written to the bot.
@@ -20,17 +19,31 @@ class AccessHashes(Protocol):
         """Return the access hash of a peer, None for an unknown one."""
 
 
-class PeerCache(EntityCache):
-    """Answers Telethon's look-ups of access hashes from the session. Keeps only the bot's own id itself."""
+@dataclass(frozen=True, slots=True)
+class KnownPeer:
+    """A user or channel with its access hash; a bare id, as Telethon's cache has it."""
 
-    self_id: int
+    id: int
+    hash: int
+    is_channel: bool
+
+    def _as_input_peer(self) -> types.TypeInputPeer:
+        """Return the input peer, for Telethon."""
+        kind = types.InputPeerChannel if self.is_channel else types.InputPeerUser
+        return kind(self.id, self.hash)
+
+
+class PeerCache:
+    """Stands in for Telethon's entity cache. Keeps only the bot's own id: the session owns the peers."""
 
     def __init__(self, session: AccessHashes) -> None:
-        super().__init__()
+        self.self_id = 0
+        self.self_bot: bool | None = None
         self._hashless: dict[int, None] = {}
-        self._access_hash: Callable[[int], int | None] = session.access_hash
+        self._access_hash = session.access_hash
 
     def set_self_user(self, id: int, bot: bool | None, hash: int | None) -> None:
+        """Note whose account this is."""
         self.self_id = id
         self.self_bot = bot
 
@@ -41,23 +54,15 @@ class PeerCache(EntityCache):
             if len(self._hashless) > MAX_HASHLESS:
                 del self._hashless[next(iter(self._hashless))]
 
-    def get(self, id: int) -> Any:
+    def get(self, id: int) -> KnownPeer | None:
+        """Return the user with this id, else the channel with this bare id, None for an unknown one."""
         access_hash = self._access_hash(id)
         if access_hash is not None:
-            return Entity(EntityType.USER, id, access_hash)
+            return KnownPeer(id, access_hash, is_channel=False)
         if id in self._hashless:
-            return Entity(EntityType.USER, id, 0)
+            return KnownPeer(id, 0, is_channel=False)
         access_hash = self._access_hash(_CHANNEL_MARK - id)
-        return None if access_hash is None else Entity(EntityType.CHANNEL, id, access_hash)
+        return None if access_hash is None else KnownPeer(id, access_hash, is_channel=True)
 
-    def extend(self, users: Any, chats: Any) -> None:
+    def extend(self, users: object, chats: object) -> None:
         """Return at once: every user and chat that arrives is given to the session."""
-
-    def put(self, entity: Any) -> None:
-        """Return at once, as `extend`."""
-
-    def retain(self, filter: Any) -> None:
-        """Return at once: there is nothing to drop."""
-
-    def __len__(self) -> int:
-        return 0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from telethon._updates.entitycache import EntityCache
 from telethon._updates.messagebox import (
     ENTRY_ACCOUNT,
     ENTRY_SECRET,
     NO_SEQ,
-    NO_UPDATES_TIMEOUT,
     MessageBox,
     PtsInfo,
     State,
@@ -26,6 +24,16 @@ from tgbot.telegram.updates.keys import channel_of
 _NO_CHANNELS: Mapping[int, int] = {}
 
 
+class ChatHashes(Protocol):
+    """Where Telethon's methods look access hashes up."""
+
+    def get(self, id: int) -> object:
+        """Return a peer with its access hash, None for an unknown one."""
+
+    def extend(self, users: object, chats: object) -> None:
+        """Take in users and chats."""
+
+
 class UpdateBox(MessageBox):
     """What of Telegram's log of updates was taken, and what has to be asked for.
 
@@ -37,8 +45,8 @@ class UpdateBox(MessageBox):
 
     __slots__ = ("ahead", "chat_hashes", "too_long")
 
-    def __init__(self, log: Any, chat_hashes: EntityCache) -> None:
-        super().__init__(log)
+    def __init__(self, chat_hashes: ChatHashes) -> None:
+        super().__init__(logging.getLogger("telethon"))
         #: Where Telethon's methods look access hashes up.
         self.chat_hashes = chat_hashes
         self.ahead: list[Any] = []
@@ -155,7 +163,7 @@ class UpdateBox(MessageBox):
         if state is None or state.pts + update.pts_count != update.pts:
             return None
         state.pts = update.pts
-        state.deadline = get_running_loop().time() + NO_UPDATES_TIMEOUT
+        state.deadline = next_updates_deadline()
         self._now(container.date)
         return update
 

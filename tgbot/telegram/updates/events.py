@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 from telethon import TelegramClient, errors, events
-from telethon.events.common import EventBuilder, EventCommon
+from telethon.events.common import EventCommon
 from telethon.tl import types
 
 from tgbot.telegram.updates.dispatch import Job
@@ -20,13 +20,20 @@ def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | type
     return update._entities.get(marked_id)
 
 
+class Account(Protocol):
+    """The account that updates arrive for."""
+
+    self_id: int
+
+
 class Handlers:
     """Calls the handlers that were registered with a Telethon client."""
 
-    def __init__(self, client: TelegramClient) -> None:
+    def __init__(self, client: TelegramClient, account: Account) -> None:
         #: How many handlers raised, since the start.
         self.errors = 0
         self._client = client
+        self._account = account
 
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
@@ -62,11 +69,11 @@ class Handlers:
                 name = getattr(callback, "__qualname__", repr(callback))
                 logger.exception("unhandled exception in %s.%s", getattr(callback, "__module__", "?"), name)
 
-    def _build(self, kind: type, builder: EventBuilder, job: Job) -> Any:  # Any: as above
+    def _build(self, kind: type, builder: Any, job: Job) -> Any:  # Any: as above
         update, client = job.update, self._client
         if kind is events.Raw:
             return update
-        event = builder.build(update, None, client._self_id)
+        event = builder.build(update, None, self._account.self_id)
         if isinstance(event, EventCommon):
             # Before the client is set: afterwards a NewMessage hands attributes on to its message.
             event.__dict__["replayed"] = job.replayed

@@ -7,11 +7,9 @@ import logging
 import socket
 from typing import Any, Protocol
 
-from telethon.crypto import AuthKey
 from telethon.errors import InvalidChecksumError
 from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl.core import TLMessage
 
 from tgbot.telegram.wire.state import LinkState
 
@@ -29,6 +27,13 @@ class _Quiet(logging.LoggerAdapter[logging.Logger]):
 
     def warning(self, msg: object, *args: Any, **kwargs: Any) -> None:
         self.info(msg, *args, **kwargs)
+
+
+class _QuietLoggers(dict[str, _Quiet]):
+    """The loggers of Telethon's modules, by the name of the module."""
+
+    def __missing__(self, name: str) -> _Quiet:
+        return _Quiet(logging.getLogger(name), {})
 
 
 class BotConnection(ConnectionTcpFull):
@@ -72,6 +77,13 @@ class ServerTime(Protocol):
         """Learn from unix seconds that Telegram gave for the present."""
 
 
+class ServerMessage(Protocol):
+    """A message of the server's."""
+
+    #: The upper half is its unix time in seconds.
+    msg_id: int
+
+
 class BotSender(MTProtoSender):
     """Telethon's sender, which tries for ever with growing pauses, and keeps `state` up to date.
 
@@ -80,7 +92,7 @@ class BotSender(MTProtoSender):
 
     def __init__(
         self,
-        auth_key: AuthKey | None,
+        auth_key: Any,  # Any: an AuthKey, None before there is one
         *,
         state: LinkState,
         server_time: ServerTime,
@@ -93,8 +105,7 @@ class BotSender(MTProtoSender):
         self.fresh_session = False
         self._link_state = state
         self._server_time = server_time
-        super().__init__(auth_key, **options)
-        self._log: Any = _Quiet(self._log, {})
+        super().__init__(auth_key, loggers=_QuietLoggers(), **options)
 
     @property
     def _delay(self) -> float:
@@ -125,9 +136,9 @@ class BotSender(MTProtoSender):
             # The link ended, or told of an error, in the exchange: Telethon knows only OSError there.
             raise ConnectionResetError(str(error)) from error
 
-    async def _process_first_message(self, message: TLMessage) -> None:
+    async def _process_first_message(self, message: ServerMessage) -> None:
         del self._process_message  # the class's own from now on: this costs nothing later
-        self._server_time.note_unix(message.msg_id / 2**32)  # the upper half is unix seconds
+        self._server_time.note_unix(message.msg_id / 2**32)
         self._fruitless = False
         self._failures = 0
         if self._said_down:
