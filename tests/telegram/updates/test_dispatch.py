@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from telethon.tl import types
 
 from tests.telegram.conftest import PATIENCE, until
+from tests.telegram.updates.updatelog import FIRST
+from tgbot.store.base import UpdateState
 from tgbot.telegram.updates import dispatch
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job, waiting
 from tgbot.telegram.updates.inflight import InFlight
 
-FLIGHT = InFlight[int]()
+FLIGHT = InFlight[UpdateState]()
 
 
 def job(dialog: int, number: int = 0) -> Job:
-    return Job(number, {}, FLIGHT.take(0, 1), dialog, f"m{dialog}:{number}", number, False)
+    return Job(types.UpdateConfig(), {}, FLIGHT.take(FIRST, 1), dialog, f"m{dialog}:{number}", number, False)
 
 
 @asynccontextmanager
@@ -262,7 +265,7 @@ async def test_a_stop_does_not_wait_for_ever_for_a_handler_that_will_not_end(
         dispatcher.put(job(1))
         await started.wait()
         await dispatcher.stop()
-        assert "1 handlers do not let themselves be cancelled" in caplog.text
+        assert "1 handlers suppress their cancellation" in caplog.text
         enough.set()
         await dispatcher.stop()
         assert finished == []

@@ -390,7 +390,7 @@ async def test_an_update_that_cannot_be_taken_is_logged_and_asked_for(
         monkeypatch.undo()
         await taker.quiet()
         assert taker.numbers == [1]
-        assert "asking for the difference" in caplog.text
+        assert "requesting the difference" in caplog.text
 
 
 STEPS = st.lists(

@@ -1,9 +1,9 @@
-"""Telegram's update sequences: Telethon's message box, with nothing dropped out of a difference."""
+"""Telegram's update sequences: Telethon's message box, which here drops nothing of a difference."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from telethon._updates.messagebox import (
@@ -35,12 +35,12 @@ class ChatHashes(Protocol):
 
 
 class UpdateBox(MessageBox):
-    """What of Telegram's log of updates was taken, and what has to be asked for.
+    """How far Telegram's log of updates was taken, and which differences have to be requested.
 
-    Differs from Telethon's in two things. The updates of a difference are held against the state *before*
-    it (Telethon sets the new state first and then drops every one that has a pts or a qts). A difference
-    that is too long is a loss to be told: `too_long` is set, and the rest is asked for. What came before its
-    turn is kept in `ahead` while the difference is fetched (Telethon drops it).
+    Differs from Telethon's in three things. The updates of a difference are compared with the state *before*
+    it (Telethon sets the new state first and then drops every update that has a pts or a qts). A difference
+    that is too long sets `too_long`, for the loss to be reported, and the rest is requested. Updates that
+    arrive after a gap are kept in `ahead` while the difference is fetched (Telethon drops them).
     """
 
     __slots__ = ("ahead", "chat_hashes", "too_long")
@@ -49,11 +49,13 @@ class UpdateBox(MessageBox):
         super().__init__(logging.getLogger("telethon"))
         #: Where Telethon's methods look access hashes up.
         self.chat_hashes = chat_hashes
-        self.ahead: list[Any] = []
+        #: Updates that arrived after a gap.
+        self.ahead: list[types.TypeUpdate] = []
+        #: Whether the last difference was too long.
         self.too_long = False
 
     def _trace(self, *args: Any, **kwargs: Any) -> None:
-        """Log nothing: Telethon's traces hold message texts, and cost more than the rest of the box."""
+        """Log nothing: Telethon's traces contain message texts, and cost more than the rest of the box."""
 
     def load_state(self, state: UpdateState) -> None:
         """Start from a state of the session."""
@@ -62,11 +64,11 @@ class UpdateBox(MessageBox):
             [ChannelState(channel, pts) for channel, pts in state.channels.items()],
         )
         if not state.pts:
-            # To Telethon a pts of 0 is none. Telegram's own begin at 1, those of other servers may not.
+            # Telethon reads a pts of 0 as unknown. Telegram begins at 1, other servers may begin at 0.
             self.map[ENTRY_ACCOUNT] = State(NO_SEQ, next_updates_deadline())
 
     def mark(self) -> UpdateState:
-        """Return the account's state as taken so far (channels: see `channels`)."""
+        """Return the account's state as taken, without the channels (see `channels`)."""
         account, qts = self.map.get(ENTRY_ACCOUNT), self.map.get(ENTRY_SECRET)
         return UpdateState(
             account.pts if account is not None else 0,
@@ -77,20 +79,21 @@ class UpdateBox(MessageBox):
         )
 
     def channels(self) -> dict[int, int]:
-        """Return the pts of each channel as taken so far."""
+        """Return the pts of each channel as taken, by bare channel id."""
         return {entry: state.pts for entry, state in self.map.items() if isinstance(entry, int)}
 
-    def channels_before(self, updates: list[Any]) -> Mapping[int, int]:
-        """Return the pts of the channels that these updates move, as they are now."""
+    def channels_before(self, updates: Sequence[types.TypeUpdate]) -> Mapping[int, int]:
+        """Return the present pts of the channels that these updates move."""
         touched = {channel for update in updates if (channel := channel_of(update)) is not None}
         return {channel: self.map[channel].pts for channel in touched if channel in self.map}
 
     @property
     def account_difference_due(self) -> bool:
+        """Whether the account's difference has to be requested."""
         return ENTRY_ACCOUNT in self.getting_diff_for or ENTRY_SECRET in self.getting_diff_for
 
     def begin_difference(self) -> None:
-        """Ask for everything after the state taken so far."""
+        """Have everything after the state requested."""
         self.try_begin_get_diff(ENTRY_ACCOUNT, "asked for")
 
     def try_begin_get_diff(self, entry: Any, reason: str) -> None:
@@ -106,10 +109,10 @@ class UpdateBox(MessageBox):
             self.ahead.extend(gap.updates)
         return deadline
 
-    def take_ahead(self, *, bridge: bool) -> list[Any]:
-        """Return what of `ahead` is next in the log by now; with `bridge` all that the log has not passed.
+    def take_ahead(self, *, bridge: bool) -> list[types.TypeUpdate]:
+        """Return the updates of `ahead` that are next in the log; with `bridge` all that are not known yet.
 
-        The rest is a gap again, or known.
+        `ahead` is empty afterwards. The rest are known, or after a gap again.
         """
         ahead, self.ahead = self.ahead, []
         taken = []
@@ -120,21 +123,21 @@ class UpdateBox(MessageBox):
                 taken.append(update)
         return taken
 
-    def is_next(self, container: Any) -> bool:
-        """Whether nothing can lie in the log between the state and this container."""
+    def is_next(self, container: types.TypeUpdates) -> bool:
+        """Return whether there is no gap between the state and this container."""
         account, before = self.map.get(ENTRY_ACCOUNT), pts_before(updates_in(container))
         seq = getattr(container, "seq_start", getattr(container, "seq", 0))
         next_in_log = account is not None and before == account.pts
         return next_in_log and not self.possible_gaps and (not seq or seq == self.mark().seq + 1)
 
-    def bridge(self, updates: list[Any]) -> None:
-        """Go on from the first of these updates, if it is ahead: what lies between will not be had."""
+    def bridge(self, updates: list[types.TypeUpdate]) -> None:
+        """Accept the gap before these updates, if there is one."""
         account, before = self.map.get(ENTRY_ACCOUNT), pts_before(updates)
         if account is not None and before is not None:
             account.pts = max(account.pts, before)
 
-    def start_over(self, state: Any) -> None:
-        """Go on from a state of another log than ours was."""
+    def start_over(self, state: types.updates.State) -> None:
+        """Go on from a state of another log."""
         self.map[ENTRY_ACCOUNT].pts = state.pts
         if ENTRY_SECRET in self.map:
             self.map[ENTRY_SECRET].pts = max(state.qts, NO_SEQ)
@@ -142,17 +145,17 @@ class UpdateBox(MessageBox):
         self.ahead.clear()
 
     def forget_account(self) -> None:
-        """Take the next update as it comes: the log began anew."""
+        """Take the next update whatever its pts: the log began anew."""
         self.map.pop(ENTRY_ACCOUNT, None)
 
     def bridge_seq(self, seq: int) -> None:
-        """The same for the seq of containers."""
+        """Accept a gap in the seq of containers, up to this seq."""
         self.seq = max(self.mark().seq, seq)
 
-    def take_one(self, container: types.Updates) -> Any:
-        """Take the usual container, one new message that is next in the log; None if it is anything else.
+    def take_one(self, container: types.Updates) -> types.UpdateNewMessage | None:
+        """Take a container with one new message that is next in the log; return None for any other.
 
-        The same as `process_updates` would do with it, at a tenth of the cost.
+        Does what `process_updates` would do, at a tenth of the cost.
         """
         if container.seq or self.possible_gaps or self.getting_diff_for or len(container.updates) != 1:
             return None
@@ -168,7 +171,7 @@ class UpdateBox(MessageBox):
         return update
 
     def take_own(self, sent: types.UpdateShortSentMessage) -> bool:
-        """Take the answer to a send of ours that is next in the log; False if it is not."""
+        """Take the answer to a send that is next in the log; return False if it is not."""
         if self.possible_gaps or self.getting_diff_for:
             return False
         state = self.map.get(ENTRY_ACCOUNT)
@@ -183,32 +186,32 @@ class UpdateBox(MessageBox):
 
     def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
         if isinstance(diff, types.updates.DifferenceTooLong):
-            # The state to go on from; what lies before it is lost. Not the end: the rest is asked for next.
+            # What is before this pts is lost. The rest is requested next.
             self.too_long = True
             if diff.pts == self.map[ENTRY_ACCOUNT].pts:
-                self.end_difference()  # it says so of its own state: asking again would not end
+                self.end_difference()  # the pts that we sent: a further request would get the same answer
             self.map[ENTRY_ACCOUNT].pts = diff.pts
             return [], [], []
         seq = self.mark().seq
         result = super().apply_difference(diff, chat_hashes)
         if isinstance(diff, types.updates.DifferenceEmpty) and not diff.seq:
-            self.bridge_seq(seq)  # 0 says nothing
+            self.bridge_seq(seq)  # a seq of 0 is unknown
         return result
 
     def apply_difference_type(self, diff: Any, chat_hashes: Any) -> Any:
         before = {entry: state.pts for entry, state in self.map.items() if not isinstance(entry, int)}
         state = getattr(diff, "intermediate_state", None) or diff.state
         self.set_state(state, reset=False)
-        # The qts has been seen to be 0 in an answer; the log itself never goes back.
+        # Answers with a qts of 0 have been seen; the log itself never goes back.
         brought = (info.pts for info in map(PtsInfo.from_update, diff.other_updates) if _is_secret(info))
         qts = max(state.qts, before.get(ENTRY_SECRET, NO_SEQ), *brought, NO_SEQ)
         self.map[ENTRY_SECRET].pts = qts
         if not qts:
-            # 0 is "not known": the first one that arrives is taken as it comes.
+            # A qts of 0 is unknown: the first one that arrives is taken.
             del self.map[ENTRY_SECRET]
             self.getting_diff_for.discard(ENTRY_SECRET)
             self.next_deadline = ENTRY_ACCOUNT  # type: ignore[misc] # a slot of Telethon's class
-        updates: list[Any] = [
+        updates: list[types.TypeUpdate] = [
             types.UpdateNewMessage(message, NO_SEQ, NO_SEQ) for message in diff.new_messages
         ]
         updates.extend(
@@ -236,13 +239,13 @@ def _is_secret(info: Any) -> bool:
     return info is not None and info.entry == ENTRY_SECRET
 
 
-def pts_before(updates: list[Any]) -> int | None:
-    """Return the account's pts before the first of these updates; None if none of them moves it."""
+def pts_before(updates: Iterable[types.TypeUpdate]) -> int | None:
+    """Return the account's pts before the first of these updates, None if no update has one."""
     infos = map(PtsInfo.from_update, updates)
     before = (info.pts - info.pts_count for info in infos if info and info.entry == ENTRY_ACCOUNT)
     return min(before, default=None)
 
 
-def updates_in(container: Any) -> list[Any]:
-    """Return the updates in a container of whatever kind."""
+def updates_in(container: types.TypeUpdates) -> list[types.TypeUpdate]:
+    """Return the updates in a container of any kind."""
     return getattr(container, "updates", None) or [getattr(container, "update", container)]

@@ -1,4 +1,4 @@
-"""Updates to handlers: each dialog in order, different ones side by side by a fixed number of workers."""
+"""From updates to handlers: each dialog in order, different dialogs side by side, by a number of workers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
+from telethon.tl import types
+
+from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.inflight import Batch
 
 logger = logging.getLogger(__name__)
 
-#: How long a stop waits for handlers that catch their cancellation, in seconds.
+#: How long a stop waits for handlers that suppress their cancellation, in seconds.
 _STUBBORN_SECONDS = 3.0
 
-#: The update that the running task was started for; None outside of any.
+#: The job of the update that the running task handles, None outside of any.
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
 
@@ -46,9 +48,9 @@ class Job:
 
     def __init__(
         self,
-        update: Any,
-        entities: dict[int, Any],
-        batch: Batch[Any],
+        update: types.TypeUpdate,
+        entities: dict[int, types.TypeUser | types.TypeChat],
+        batch: Batch[UpdateState],
         dialog: int,
         key: str | None,
         message_id: int,
@@ -62,11 +64,14 @@ class Job:
         self.key = key
         #: Id of the new private message that this update brings, 0 for other updates.
         self.message_id = message_id
+        #: Whether an earlier run may have handled this update.
         self.replayed = replayed
         #: How many sends went to each chat while this update was handled.
         self.sends: dict[int, int] | None = None
         self.done = False
+        #: Whether the time limit cut the handlers off.
         self.cut = False
+        #: Whether its dialog goes on without waiting for it.
         self.detached = False
         self.task: asyncio.Task[None] | None = None
         self.clock: Callable[[], float] | None = None
@@ -84,18 +89,19 @@ class Job:
         return nth
 
     def pause(self) -> None:
-        """Stop counting the handler's own time: it waits for something that is not its fault."""
+        """Stop counting the handlers' own time; calls nest."""
         self._pauses += 1
         if self._pauses == 1 and self.clock is not None:
             self._paused_at = self.clock()
 
     def resume(self) -> None:
+        """Count the handlers' own time again."""
         self._pauses -= 1
         if not self._pauses and self.clock is not None:
             self._spent_paused += self.clock() - self._paused_at
 
     def own_time(self) -> float:
-        """Return for how many seconds the handlers have worked on this update themselves."""
+        """Return the handlers' own time so far, in seconds."""
         if self.clock is None:
             return 0.0
         now = self._paused_at if self._pauses else self.clock()
@@ -117,9 +123,9 @@ def waiting() -> Iterator[None]:
 
 
 class Dispatcher:
-    """Runs `handle` on jobs. `finish` is told of each that is done, also of those cut off by the time limit.
+    """Runs `handle` on jobs, and calls `finish` with each that is done or was cut off by the time limit.
 
-    A job that a stop cancels is not finished: Telegram hands its update out again after the next start.
+    A job that a stop cancels is not finished: Telegram sends its update again after the next start.
     """
 
     def __init__(
@@ -137,7 +143,7 @@ class Dispatcher:
         self._limit = limit
         self._clock = clock
         self._ready: deque[Job] = deque()
-        #: Dialogs with a job ready or running, and what waits behind it there.
+        #: Dialogs with a job that is ready or running → the jobs behind it.
         self._dialogs: dict[int, deque[Job] | None] = {}
         self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,6 +157,7 @@ class Dispatcher:
         self.waiting = 0
 
     def start(self) -> None:
+        """Start the workers."""
         for _ in range(self._count):
             self._add_worker()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
@@ -171,10 +178,10 @@ class Dispatcher:
         self._make_ready(job)
 
     def release(self, job: Job) -> None:
-        """Let the dialog of a running job go on without waiting for it, and count it as finished.
+        """Count a running job as finished and let its dialog go on.
 
-        For a handler that waits for further messages of its dialog: it keeps its task, another worker takes
-        its place.
+        For a handler that waits for further messages of its dialog. It keeps its task, and a new worker
+        takes its place.
         """
         if job.detached or job.done:
             return
@@ -183,7 +190,7 @@ class Dispatcher:
         self._add_worker()
 
     async def stop(self) -> None:
-        """Cancel what still runs; it does not count as finished."""
+        """Cancel the running jobs; they do not count as finished."""
         self._stopping = True
         tasks = [*self._tasks, *([self._sweeper] if self._sweeper else [])]
         for task in tasks:
@@ -191,7 +198,7 @@ class Dispatcher:
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
             if stubborn:
-                logger.error("%d handlers do not let themselves be cancelled", len(stubborn))
+                logger.error("%d handlers suppress their cancellation", len(stubborn))
         self._ready.clear()
         self._dialogs.clear()
 
@@ -229,19 +236,19 @@ class Dispatcher:
                 if self._stopping or (task.cancelling() and not job.cut):
                     raise
                 if not job.cut:
-                    # Not we: something that the handler waited for was cancelled.
+                    # Nobody cancelled this worker: something that the handler awaited was cancelled.
                     logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
                 while task.cancelling():
                     task.uncancel()
             except Exception:
-                # `handle` answers for the handlers; what comes here is a fault of ours, and must not stop us.
+                # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
                 logger.exception("an update could not be handled")
             finally:
                 self._running.discard(job)
                 job.task = None
                 current_job.set(None)
             if job.detached or self._stopping:
-                return  # another worker has this one's place, or none is needed any more
+                return  # a new worker took the place of this one, or the dispatcher stops
             self._conclude(job)
 
     def _conclude(self, job: Job) -> None:
@@ -251,7 +258,7 @@ class Dispatcher:
         if dialog:
             behind = self._dialogs[dialog]
             if behind:
-                # To the end of the line: one busy dialog does not delay the others.
+                # Behind all that is ready: one busy dialog does not delay the others.
                 self._make_ready(behind.popleft())
             else:
                 del self._dialogs[dialog]
@@ -272,4 +279,4 @@ class Dispatcher:
                         self._limit,
                         type(job.update).__name__,
                     )
-                job.task.cancel()  # again at the next sweep, if the handler shrugs it off
+                job.task.cancel()  # again at the next sweep if the handler suppresses it

@@ -1,4 +1,4 @@
-"""The low-water mark of unfinished updates: how far the update state on disk may go."""
+"""Unfinished updates, and the update state below the lowest of them; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ State = TypeVar("State")
 
 
 class Batch(Generic[State]):
-    """Updates taken together, and the state from which Telegram would hand all of them out again."""
+    """Updates taken together, and the state before them: from it Telegram sends all of them again."""
 
     __slots__ = ("before", "unfinished")
 
@@ -19,19 +19,14 @@ class Batch(Generic[State]):
 
 
 class InFlight(Generic[State]):
-    """Which batches of updates are unfinished, in the order in which they were taken.
+    """The unfinished batches of updates, in the order in which they were taken.
 
-    `take` each batch with the state before it, `finish` each of its updates once. Every operation takes
-    constant time, amortised; memory is one entry for each batch above the mark.
+    `take` each batch with the state before it, and `finish` each of its updates once. Operations are O(1)
+    amortised, but for `unfinished`; memory is one entry for each batch above the low-water mark.
     """
 
     def __init__(self) -> None:
         self._batches: deque[Batch[State]] = deque()
-        self._unfinished = 0
-
-    def __len__(self) -> int:
-        """Return how many updates are unfinished."""
-        return self._unfinished
 
     def take(self, before: State, count: int) -> Batch[State]:
         """Note that `count` updates (at least one) were taken, which lie after `before`."""
@@ -39,7 +34,6 @@ class InFlight(Generic[State]):
             raise ValueError("a batch holds at least one update")
         batch = Batch(before, count)
         self._batches.append(batch)
-        self._unfinished += count
         return batch
 
     def finish(self, batch: Batch[State]) -> None:
@@ -47,7 +41,6 @@ class InFlight(Generic[State]):
         if batch.unfinished < 1:
             raise ValueError("every update of this batch is finished already")
         batch.unfinished -= 1
-        self._unfinished -= 1
 
     def low_water(self) -> State | None:
         """Return the state before the lowest unfinished update; None if all are finished."""

@@ -1,4 +1,4 @@
-"""How updates come in: live ones and differences, in the order of Telegram's log, each taken once."""
+"""How updates arrive: live ones and differences, in the order of Telegram's log, each taken once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
@@ -18,21 +18,22 @@ from tgbot.telegram.updates.box import UpdateBox, pts_before, updates_in
 
 logger = logging.getLogger(__name__)
 
-#: Updates that wait for a worker; beyond it new ones are left at Telegram, and asked for again when only half
-#: as many wait. So high that one person with 10,000 messages does not keep the others waiting.
+#: How many updates may wait for a worker. Beyond it new ones are left at Telegram, and a difference fetches
+#: them when only half as many wait. High enough that 10,000 messages of one person do not delay the others.
 WAITING_LIMIT = 25_000
-#: Containers kept while a difference is fetched; beyond it they are asked for again.
+#: How many containers are kept while a difference is fetched; beyond it they are fetched by the next one.
 HELD_LIMIT = 10_000
-#: How often in a row Telegram may refuse a difference (not: fail to give it) before we go on without.
-_REFUSALS = 5
+#: After that many refusals (400, 403, 404) in a row the difference is given up.
+MAX_REFUSALS = 5
 #: After that many empty differences in a row a gap is accepted, and the updates after it are taken.
 MAX_EMPTY_DIFFERENCES = 2
-#: Answers that will not change when the difference is asked for again.
+#: Refusals that stay the same however often the difference is requested.
 _NO_DIFFERENCES = (
     errors.MethodInvalidError,
     errors.InputMethodInvalidError,
     errors.PersistentTimestampEmptyError,
 )
+#: Pauses before a difference that failed is requested again, in seconds.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -68,8 +69,8 @@ class Intake:
     """Takes what Telegram sends and hands it to `batches`, with the state before it in flight.
 
     Stands in for Telethon's queue of updates: `put_nowait` is called for every container as it is read from
-    the socket, and works on it at once. While a difference is being fetched, live containers are held and
-    taken after it. `run` fetches the differences; it retries for as long as Telegram does not answer.
+    the socket, and works on it at once. While a difference is fetched, live containers are held and taken
+    after it. `run` fetches the differences, again and again until Telegram answers.
     """
 
     def __init__(
@@ -91,16 +92,17 @@ class Intake:
         self._taking = False
         self._started = False
         self._overflowing = False
-        self._held: deque[Any] = deque()
-        #: The container whose seq was too high when it came.
-        self._too_early: Any = None
-        #: Whether what is taken now is taken whatever lies before it.
+        #: Containers that arrived while a difference was fetched, or before the start.
+        self._held: deque[types.TypeUpdates] = deque()
+        #: The container whose seq was too high when it arrived.
+        self._too_early: types.TypeUpdates | None = None
+        #: Whether gaps are accepted: the difference was given up.
         self._bridging = False
-        #: Whether the difference could not be had, and will be asked for again.
+        #: Whether the difference failed and is requested again after a pause.
         self._pausing = False
         #: Whether an earlier run may have handled what differences bring now.
         self._replaying = False
-        #: How many differences in a row were empty while updates waited for their turn.
+        #: How many differences in a row were empty while updates waited for a gap to be filled.
         self._empty = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -109,14 +111,14 @@ class Intake:
     # ---- what is taken -------------------------------------------------------------------------
 
     def pts_before_held(self) -> int | None:
-        """Return the pts before all that came since the login, None if nothing has."""
+        """Return the account's pts before everything that arrived since the login, None if nothing did."""
         return pts_before([update for container in self._held for update in updates_in(container)])
 
     def start(self, *, replaying: bool) -> None:
         """Take updates from now on, first all since the state in the box.
 
-        `replaying` says whether that state is one of an earlier run, which may have handled what the first
-        difference brings.
+        `replaying` says whether that state is from an earlier run, which may have handled updates of the
+        first difference.
         """
         self._taking = self._started = True
         self._replaying = replaying
@@ -132,18 +134,18 @@ class Intake:
         self.box.start_over(state)
 
     def stop(self) -> None:
-        """Take nothing more. What Telegram sends from now on is asked for after the next start."""
+        """Take nothing more. What Telegram sends from now on is fetched after the next start."""
         self._taking = False
 
     def begin_difference(self) -> None:
-        """Ask Telegram for everything since the state taken so far; after a reconnection, or for a look."""
+        """Request everything since the state as taken, for example after a reconnection."""
         if self._taking and not self.box.is_empty():
             self.box.begin_difference()
             self._failures = 0
             self._wake.set()
 
-    def put_nowait(self, container: Any) -> None:
-        """Take a container as it comes off the wire. Never raises."""
+    def put_nowait(self, container: types.TypeUpdates) -> None:
+        """Take a container as it is read from the wire. Never raises."""
         if not self._taking:
             if not self._started and len(self._held) < HELD_LIMIT:
                 self._held.append(container)
@@ -161,19 +163,19 @@ class Intake:
                 if not self._overflowing:
                     self._overflowing = True
                     logger.warning(
-                        "%d updates wait; leaving new ones at Telegram until there is room",
+                        "%d updates wait; leaving new ones at Telegram until half of them are done",
                         self._waiting,
                     )
                     self._wake.set()
             else:
                 self._take(container)
         except Exception:
-            # The difference brings whatever was in it, in Telegram's own words.
-            logger.exception("could not take an update in; asking for the difference")
+            # The difference brings the updates of this container again.
+            logger.exception("an update could not be taken; requesting the difference")
             self.begin_difference()
 
-    async def put(self, container: Any) -> None:
-        """The same for Telethon's own `catch_up`."""
+    async def put(self, container: types.TypeUpdates) -> None:
+        """Take a container, for Telethon's own `catch_up`."""
         self.put_nowait(container)
 
     def job_finished(self) -> None:
@@ -190,7 +192,7 @@ class Intake:
     def _waiting(self) -> int:
         return self._backlog.waiting + self.batches.queued
 
-    def _take(self, container: Any) -> None:
+    def _take(self, container: types.TypeUpdates) -> None:
         box = self.box
         own = getattr(container, "_self_outgoing", False)
         kind = type(container)
@@ -208,14 +210,14 @@ class Intake:
             before = box.mark()
         if self._bridging:
             box.bridge(updates_in(container))
-        if self._bridging or container is self._too_early:  # no difference brings what is missing
+        if self._bridging or container is self._too_early:  # no difference fills this gap
             self._too_early = None
             box.bridge_seq(getattr(container, "seq_start", getattr(container, "seq", 0)) - 1)
         inner = getattr(container, "updates", None)
         channels = box.channels_before(inner) if inner else {}
         if channels:
             before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
-        taken: list[Any] = []
+        taken: list[types.TypeUpdate] = []
         try:
             users, chats = box.process_updates(container, box.chat_hashes, taken)
         except GapError:
@@ -231,7 +233,7 @@ class Intake:
     # ---- differences ---------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Fetch differences when they are due, until cancelled; none any more after `stop`."""
+        """Fetch differences when they are due, until cancelled; none after `stop`."""
         while True:
             if not self._taking:
                 await asyncio.Event().wait()
@@ -260,8 +262,8 @@ class Intake:
             except TimeoutError:
                 self.box.check_deadlines()
 
-    def _take_all_held(self, state: Any) -> None:
-        """Take what came while the difference was asked for, as if nothing lay between."""
+    def _take_all_held(self, state: types.updates.State | None) -> None:
+        """Take what arrived while the difference was requested, and accept every gap before it."""
         if state is not None and state.pts < self.box.mark().pts:
             self.box.forget_account()
             self.box.ahead.clear()
@@ -273,7 +275,7 @@ class Intake:
             self._bridging = False
 
     def _take_ahead(self) -> None:
-        """Take what came before its turn, after the difference; twice not in there, it is the next."""
+        """Take updates that arrived after a gap; accept the gap once enough differences were empty."""
         if not self.box.ahead:
             if not self.box.possible_gaps:
                 self._empty = 0
@@ -288,11 +290,14 @@ class Intake:
 
     async def _wait_for_room(self) -> None:
         while self._waiting > WAITING_LIMIT // 2:
+            if self.batches.queued:
+                await self.batches.idle.wait()  # what is loaded may turn out to be finished already
+                continue
             self._room.clear()
             await self._room.wait()
 
     async def _pause(self) -> None:
-        """Wait before asking again; longer each time, cut short by a new reason to ask."""
+        """Wait before the next request, longer each time; a new reason to request ends the wait."""
         self._failures += 1
         self._wake.clear()
         self._pausing = True
@@ -306,7 +311,7 @@ class Intake:
             self._pausing = False
 
     def _take_next(self) -> None:
-        """Take what is next in the log, while the difference cannot be had: nothing lies before that."""
+        """Take what is next in the log although the difference failed: there is no gap before it."""
         due = set(self.box.getting_diff_for)
         self.box.getting_diff_for.clear()
         try:
@@ -329,10 +334,10 @@ class Intake:
             if isinstance(error, _NO_DIFFERENCES) or getattr(error, "code", 0) == 501:
                 await self._go_on_without()
                 return
-            logger.info("could not get the difference (%s); trying again", type(error).__name__)
+            logger.info("the difference failed (%s); requesting it again", type(error).__name__)
             await self._pause()
             refused = isinstance(error, (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError))
-            if refused and self._failures >= _REFUSALS:
+            if refused and self._failures >= MAX_REFUSALS:
                 await self._go_on_without()
             return
         self._failures = 0
@@ -340,24 +345,24 @@ class Intake:
             self._take_difference(difference)
 
     async def _go_on_without(self) -> None:
-        """Start from Telegram's state of now: the difference from ours will not be had."""
-        state: Any = None
+        """Give the difference up and go on from Telegram's present state."""
+        state: types.updates.State | None = None
         try:
             state = await self._ask(functions.updates.GetStateRequest())
         except (errors.UnauthorizedError, errors.AuthKeyError):
             raise
         except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
-            logger.info("could not get the state (%s)", type(error).__name__)
+            logger.info("the state could not be fetched (%s)", type(error).__name__)
             if not isinstance(error, errors.RPCError):
                 return
-        logger.error("Telegram refuses the difference; going on with what comes from now on")
+        logger.error("Telegram refuses the difference; going on with what arrives from now on")
         self.box.end_difference()
         self._take_all_held(state)
         if state is not None and state.pts > self.box.mark().pts:
             self.box.set_state(state)
         self._losses.lost("difference_refused")
 
-    def _take_difference(self, difference: Any) -> None:
+    def _take_difference(self, difference: types.updates.TypeDifference) -> None:
         box = self.box
         before = box.mark()
         other = getattr(difference, "other_updates", ())
@@ -380,7 +385,7 @@ class Intake:
         box = self.box
         request = box.get_channel_difference(box.chat_hashes)
         if request is None:
-            if 0 in box.getting_diff_for:  # no channel, but Telethon takes it for one and then for none
+            if 0 in box.getting_diff_for:  # Telethon adds a channel with the id 0 but never requests it
                 box.end_get_diff(0)
                 box.map.pop(0, None)
             return
@@ -392,7 +397,7 @@ class Intake:
             box.end_channel_difference(request, PrematureEndReason.BANNED, box.chat_hashes)
             return
         except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
-            logger.info("could not get a channel's difference (%s)", type(error).__name__)
+            logger.info("a channel's difference failed (%s)", type(error).__name__)
             box.end_channel_difference(request, PrematureEndReason.TEMPORARY_SERVER_ISSUES, box.chat_hashes)
             return
         channel = request.channel.channel_id
@@ -401,4 +406,4 @@ class Intake:
             account.pts, account.qts, account.date, account.seq, {channel: box.map[channel].pts}
         )
         updates, users, chats = box.apply_channel_difference(request, difference, box.chat_hashes)
-        self.batches.accept(updates, users, chats, before, live=False)
+        self.batches.accept(updates, users, chats, before, live=False, replayed=self._replaying)

@@ -1,4 +1,4 @@
-"""The connection to Telegram: never given up, dead links noticed, outages said once."""
+"""The connection to Telegram: never given up, dead links noticed, one warning for each outage."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ logger = logging.getLogger(__name__)
 
 #: The longest pause between two attempts to connect, in seconds.
 LONGEST_PAUSE = 10.0
+#: The pause before the second attempt, in seconds; each further one is twice as long.
 _FIRST_PAUSE = 0.25
-#: After how long without an answer from the other side TCP gives a link up, in milliseconds.
+#: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
 _DEAD_AFTER_MS = 10_000
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """Telethon's log of a link, which warns of every attempt; ours tells of an outage once."""
+    """A logger of Telethon's without its warnings of every attempt; `BotSender` warns once an outage."""
 
     def warning(self, msg: object, *args: Any, **kwargs: Any) -> None:
         self.info(msg, *args, **kwargs)
@@ -37,7 +38,7 @@ class _QuietLoggers(dict[str, _Quiet]):
 
 
 class BotConnection(ConnectionTcpFull):
-    """Telethon's full transport on a socket that notices a half-open link within ten seconds or so."""
+    """Telethon's full transport on a socket that notices a half-open link within about ten seconds."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,14 +46,14 @@ class BotConnection(ConnectionTcpFull):
 
     async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
         await super()._connect(timeout=timeout, ssl=ssl)
-        # Telethon keeps them: an error of the link before, not yet read, would end this one at once.
+        # Telethon keeps the queues, and an unread error of the previous link would end this one at once.
         self._recv_queue: Any = asyncio.Queue(1)
         self._send_queue: Any = asyncio.Queue(1)
         sock = self._writer.get_extra_info("socket")
         if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
             return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # Not every system has these; without them Telethon's own pings notice, only later.
+        # Not every system has these. Without them only the pings notice a dead link.
         for name, value in (
             ("TCP_USER_TIMEOUT", _DEAD_AFTER_MS),
             ("TCP_KEEPIDLE", 5),
@@ -66,7 +67,7 @@ class BotConnection(ConnectionTcpFull):
         try:
             super()._send(data)
         except RuntimeError as error:
-            # uvloop, of a transport that is closed already: Telethon knows only what asyncio says then.
+            # uvloop raises this where a transport is closed. Telethon only expects what asyncio raises.
             raise ConnectionResetError(str(error)) from error
 
 
@@ -85,9 +86,9 @@ class ServerMessage(Protocol):
 
 
 class BotSender(MTProtoSender):
-    """Telethon's sender, which tries for ever with growing pauses, and keeps `state` up to date.
+    """Telethon's sender, which never stops trying, with growing pauses, and keeps `state` up to date.
 
-    A link over which nothing came before it ended is a failed attempt like any other.
+    A link that ends before anything arrived over it is a failed attempt.
     """
 
     def __init__(
@@ -99,7 +100,9 @@ class BotSender(MTProtoSender):
         **options: Any,  # Any: what MTProtoSender takes
     ) -> None:
         self._failures = 0
+        #: Whether the outage was logged.
         self._said_down = False
+        #: Whether nothing has arrived over this link yet.
         self._fruitless = False
         #: Whether the MTProto session is one in which no request has named our layer yet.
         self.fresh_session = False
@@ -109,11 +112,11 @@ class BotSender(MTProtoSender):
 
     @property
     def _delay(self) -> float:
-        """How long Telethon is to pause before its next attempt."""
+        """How long Telethon pauses before its next attempt, in seconds."""
         self._failures += 1
         if not self._said_down:
             self._said_down = True
-            logger.warning("no connection to %s; trying on, with pauses of up to %d s",
+            logger.warning("no connection to %s; retrying, with pauses of up to %d s",
                            self._connection, LONGEST_PAUSE)  # fmt: skip
         return min(LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(self._failures - 1, 10)))
 
@@ -133,11 +136,11 @@ class BotSender(MTProtoSender):
         try:
             return await super()._try_gen_auth_key(attempt)
         except (asyncio.IncompleteReadError, BufferError, InvalidChecksumError) as error:
-            # The link ended, or told of an error, in the exchange: Telethon knows only OSError there.
+            # The link ended during the key exchange, where Telethon only expects an OSError.
             raise ConnectionResetError(str(error)) from error
 
     async def _process_first_message(self, message: ServerMessage) -> None:
-        del self._process_message  # the class's own from now on: this costs nothing later
+        del self._process_message  # the class's own method from now on, at no further cost
         self._server_time.note_unix(message.msg_id / 2**32)
         self._fruitless = False
         self._failures = 0
