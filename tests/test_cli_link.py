@@ -20,7 +20,7 @@ TOKEN = "42:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but the test's own."""
+    """Hide all settings but the test's own."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("TGBOT_")]:
         monkeypatch.delenv(name)

@@ -43,7 +43,7 @@ TEXTS = Texts.load()
 
 
 def signed(token: str = TOKEN, **fields: Any) -> dict[str, str]:
-    """Login data as Telegram signs it; worked out here from its documentation, not by the code under test."""
+    """Return login data as Telegram documents it, signed here and not by the code under test."""
     given = {"id": ANNA, "first_name": "Anna", "username": "anna_s", "auth_date": NOW} | fields
     texts = {name: str(value) for name, value in given.items() if value is not None}
     check = "\n".join(f"{name}={texts[name]}" for name in sorted(texts))
@@ -74,7 +74,7 @@ def test_the_documented_signature_is_accepted() -> None:
 
 @st.composite
 def bit_flips(draw: st.DrawFn) -> tuple[dict[str, str], dict[bytes, bytes]]:
-    """Login data, and the same with one bit of one name or value turned over."""
+    """Draw login data, and the same with one bit of one name or value flipped."""
     names = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=8)
     fields = signed(
         id=draw(st.integers(1, 2**63 - 1)),

@@ -27,7 +27,7 @@ class Variables(Visitor):  # type: ignore[misc]  # fluent.syntax is untyped
 
 
 def texts_of(path: Path) -> dict[str, set[str]]:
-    """Message id → the arguments it takes."""
+    """Return message id → the arguments it takes."""
     found = {}
     for entry in FluentParser().parse(path.read_text(encoding="utf-8")).body:
         assert not isinstance(entry, ast.Junk), entry.content
@@ -198,7 +198,7 @@ def called(node: ast_.Call) -> str:
 
 
 def words_in(node: ast_.AST) -> list[str]:
-    """The words that stand in the code itself."""
+    """Return the strings in the code itself."""
     if isinstance(node, ast_.Call) and called(node) in RENDERED:
         return []
     if isinstance(node, ast_.Constant):

@@ -16,7 +16,7 @@ ANNA, BERT = 1001, 1002
 
 
 class Clock:
-    """Time that passes only when told; counts the timers that are set."""
+    """A timeline that stands still until `advance`, and counts the timers that are set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -53,7 +53,7 @@ async def settle() -> None:
 
 
 class Turns:
-    """Who got a turn, in order and when."""
+    """Asks for turns, and keeps which chat got one and when."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.pace, self.clock = pace, clock

@@ -19,7 +19,7 @@ from tgbot.sandbox.server import Sandbox
 
 
 def shown(sandbox: Sandbox, account: Account) -> Any:
-    """What Telegram shows of the bot."""
+    """Return what Telegram shows of the bot."""
     found = sandbox.world.accounts[account.id].profile
     assert found is not None
     return found
@@ -40,8 +40,8 @@ async def test_the_profile_has_texts_and_commands_in_each_language(
             assert now.descriptions[code] == texts.render(language, "profile-description")
             assert [one.command for one in now.commands["default", code]] == list(COMMANDS)
             assert [one.command for one in now.commands[own, code]] == [*COMMANDS, *ADMIN_COMMANDS]
-        told = {one.command: one.description for one in now.commands["default", "ru"]}
-        assert told["privacy"] == texts.render("ru", "command-privacy")
+        commands = {one.command: one.description for one in now.commands["default", "ru"]}
+        assert commands["privacy"] == texts.render("ru", "command-privacy")
         assert now.names == {}
 
 
@@ -88,10 +88,10 @@ async def test_an_empty_text_leaves_what_the_profile_has(
     own = tmp_path / "own"
     own.mkdir()
     (own / "en.ftl").write_text('profile-about = { "" }\nprofile-description = mine')
-    shown(sandbox, account).abouts[""] = "as BotFather was told"
+    shown(sandbox, account).abouts[""] = "as set at BotFather"
     async with open_bot(configure(texts=str(own))) as bot:
         await Profile(bot.client, bot.texts, ()).show()
-    assert shown(sandbox, account).abouts[""] == "as BotFather was told"
+    assert shown(sandbox, account).abouts[""] == "as set at BotFather"
     assert shown(sandbox, account).descriptions[""] == "mine"
 
 

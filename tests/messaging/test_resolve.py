@@ -40,7 +40,7 @@ def user(user_id: int, *names: str, **fields: Any) -> Any:
 
 
 class Telegram:
-    """Who has which name; every call is kept, what arrives reaches session and registry."""
+    """A Telegram that knows usernames; it keeps every call, and users reach session and registry."""
 
     def __init__(self, session: DurableSession, users: MemoryRegistry) -> None:
         self.session = session

@@ -151,7 +151,7 @@ async def test_the_success_of_a_call_that_does_not_write_is_no_evidence(
 
 
 class Event:
-    """What the gate uses of a message's event."""
+    """A message's event, as far as the sender uses it."""
 
     def __init__(self, client: Telegram, chat: Any, private: bool = True) -> None:
         self.client, self.input_chat, self.is_private = client, chat, private

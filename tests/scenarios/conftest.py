@@ -22,7 +22,7 @@ StartBot = Callable[..., Awaitable[Bot]]
 
 @pytest.fixture
 def account(sandbox: Sandbox) -> Account:
-    """The bot's account at the sandbox: its id, username and token."""
+    """Return the bot's account at the sandbox: its id, username and token."""
     return sandbox.new_bot("the_bot")
 
 
@@ -62,5 +62,5 @@ async def start_bot(configure: Configure) -> AsyncIterator[StartBot]:
 
 @pytest.fixture
 async def bot(start_bot: StartBot) -> Bot:
-    """The bot, without admins or plugins."""
+    """Return a running bot without admins or plugins."""
     return await start_bot()

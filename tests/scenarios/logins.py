@@ -15,7 +15,7 @@ from tgbot.sandbox.widget import Widget
 
 
 def with_login(config: Config, widget: Widget, port: int) -> Config:
-    """The configuration with a login page on a port of this machine, and the sandbox's widget on it."""
+    """Return the configuration with a login page on a local port, and the sandbox's widget on it."""
     login = Login(site=f"http://127.0.0.1:{port}", widget=widget.script)
     return config.model_copy(update={"login": login.model_copy(update={"listen": Server("127.0.0.1", port)})})
 
@@ -28,7 +28,7 @@ def free_port() -> int:
 async def visit(
     config: Config, path: str = "/", data: Mapping[str, Any] | None = None, language: str = "en"
 ) -> tuple[int, str]:
-    """Status and text of a page of the login site; `data` goes into the query as the widget's script does."""
+    """Return status and text of a page of the login site; `data` goes into the query."""
     url = config.login.public + path + (f"?{urlencode(data)}" if data is not None else "")
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,

@@ -75,7 +75,7 @@ class Oddities:
         return "".join(chr(point + self.random.randrange(64)) for point in points)
 
     def message(self) -> dict[str, Any]:
-        """Fields for `World.send_as`: a private message as its sender's app may make it."""
+        """Return fields for `World.send_as`: a private message as an app may make it."""
         random = self.random
         fields: dict[str, Any] = {"text": self.text()}
         if random.random() < 0.25:
@@ -97,7 +97,7 @@ class Oddities:
         return fields
 
     def update(self) -> Any:
-        """Any update at all, of those that a bot's own log can bring."""
+        """Return any update that a bot's own log can bring."""
         while True:
             update = self.value(types.TypeUpdate)
             name = type(update).__name__
@@ -108,7 +108,7 @@ class Oddities:
             return update
 
     def value(self, kind: Any) -> Any:
-        """A value of a TL type that can be sent; made of small numbers where others do not fit."""
+        """Return a value of a TL type that can be sent; of small numbers where others do not fit."""
         while True:
             for large in (0.1, 0.0):
                 try:
@@ -173,7 +173,7 @@ def _parameters(kind: type) -> dict[str, Any]:
 
 @cache
 def _size(kind: Any) -> int:
-    """How much a value of the type needs at least."""
+    """Return how many fields a value of the type needs at least."""
     if not (isinstance(kind, type) and issubclass(kind, TLObject)):
         return 0
     return sum(type(None) not in get_args(one) for one in _parameters(kind).values())

@@ -14,7 +14,7 @@ PATIENCE = 15.0
 
 
 class Talk:
-    """One person and the bot; `chat` is who the person talks to, a username say."""
+    """One person and the bot; `chat` is the username of whom the person talks to."""
 
     def __init__(self, client: Any, chat: Any = "the_bot") -> None:
         self.client = client
@@ -30,43 +30,43 @@ class Talk:
         return int(self.client._self_id)
 
     async def say(self, text: str, **options: Any) -> Any:
-        """Sends a message as it is, and returns it."""
+        """Send a message as it is, and return it."""
         return await self.client.send_message(self.chat, text, parse_mode=None, **options)
 
     async def hears_message(self) -> Any:
-        """The next message of the bot."""
+        """Return the next message of the bot."""
         async with asyncio.timeout(PATIENCE):
             return await self._heard.get()
 
     async def hears(self) -> str:
-        """The next thing the bot says."""
+        """Return the text of the next message of the bot."""
         return str((await self.hears_message()).raw_text)
 
     async def ask(self, text: str, **options: Any) -> str:
-        """Says something and hears what comes next."""
+        """Send a message, and return the text of the next message of the bot."""
         await self.say(text, **options)
         return await self.hears()
 
     async def said_nothing_before(self, text: str = "/help") -> bool:
-        """Whether the answer to a command that is always answered is the next thing to be heard."""
+        """Return whether the next message answers a command that is always answered."""
         answer = await self.ask(text)
         return answer.startswith(("Hello! I am a bot", "Здравствуйте! Я бот"))
 
 
 async def press(talk: Talk, message: Any, label: str) -> Any:
-    """Presses the button with this label, as an app does, and returns the bot's notice."""
+    """Press the button with this label, as an app does, and return the bot's notice."""
     (button,) = [one for row in message.buttons for one in row if one.text.removeprefix("✓ ") == label]
     request = functions.messages.GetBotCallbackAnswerRequest(talk.chat, message.id, data=button.data)
     return await talk.client(request)
 
 
 async def now_reads(talk: Talk, message: Any) -> Any:
-    """The message as it is by now."""
+    """Return the message as it is now."""
     return await talk.client.get_messages(talk.chat, ids=message.id)
 
 
 async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Returns as soon as it is so; fails after `patience`. For what the other side does without a word."""
+    """Return as soon as it is so; fail after `patience` seconds. For what the bot does without a message."""
     async with asyncio.timeout(patience):
         while not so():  # noqa: ASYNC110 - a registry has no event to wait for
             await asyncio.sleep(0.01)

@@ -48,18 +48,18 @@ async def test_a_user_who_wrote_is_resolved_from_the_session_in_every_form(
         "tg://resolve?domain=anna_s",
         anna.id,
     ):
-        told = (await boss.ask(f"/resolve {what}")).split("\n")
-        assert told[:3] == ["👤 Anna Schmidt", f"id: {anna.id}", "usernames: @anna_s"]
-        assert any(line.startswith("may I write: yes, since just now") for line in told)
-        assert any("in my session" in line for line in told)
+        answer = (await boss.ask(f"/resolve {what}")).split("\n")
+        assert answer[:3] == ["👤 Anna Schmidt", f"id: {anna.id}", "usernames: @anna_s"]
+        assert any(line.startswith("may I write: yes, since just now") for line in answer)
+        assert any("in my session" in line for line in answer)
     assert bot.peers.resolves_today() == 0
 
 
 async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, anna: Talk) -> None:
-    told = await boss.ask("/resolve @anna_s")
-    assert f"id: {anna.id}" in told
-    assert "asked Telegram just now" in told
-    assert "may I write: unknown" in told
+    answer = await boss.ask("/resolve @anna_s")
+    assert f"id: {anna.id}" in answer
+    assert "asked Telegram just now" in answer
+    assert "may I write: unknown" in answer
     assert "in my session" in await boss.ask("/resolve @anna_s")
     assert bot.peers.resolves_today() == 1
     user = bot.users.get(anna.id)
@@ -78,9 +78,9 @@ async def test_a_name_older_than_a_day_that_moved_is_the_new_owners(
     assert f"id: {anna.id}" in await boss.ask("/resolve @anna_s")
     late = time.time() + DAY + 60
     monkeypatch.setattr(bot.peers, "_clock", lambda: late)
-    told = await boss.ask("/resolve @anna_s")
-    assert f"id: {bert.id}" in told
-    assert "usernames: @anna_s" in told
+    answer = await boss.ask("/resolve @anna_s")
+    assert f"id: {bert.id}" in answer
+    assert "usernames: @anna_s" in answer
     assert "@anna_s" not in await boss.ask(f"/resolve {anna.id}")
 
 
@@ -92,10 +92,10 @@ async def test_past_the_budget_the_session_answers_with_the_age(
         bot.session.count_resolve()
     late = time.time() + 2 * DAY + 60
     monkeypatch.setattr(bot.peers, "_clock", lambda: late)
-    told = await boss.ask("/resolve @anna_s")
-    assert f"id: {anna.id}" in told
-    assert "2 days ago" in told
-    assert "used up" in told
+    answer = await boss.ask("/resolve @anna_s")
+    assert f"id: {anna.id}" in answer
+    assert "2 days ago" in answer
+    assert "used up" in answer
     assert "used up" in await boss.ask("/resolve @never_seen")
     assert bot.peers.resolves_today() == RESOLVES_A_DAY
 
@@ -107,10 +107,10 @@ async def test_a_plugins_own_resolve_counts_too(bot: Bot, boss: Talk, anna: Talk
 
 async def test_a_name_that_nobody_has_and_an_id_never_met_say_what_was_tried(bot: Bot, boss: Talk) -> None:
     assert "I asked Telegram" in await boss.ask("/resolve @nobody_at_all")
-    told = await boss.ask("/resolve 5999999999")
-    assert "never met 5999999999" in told
-    assert "session" in told
-    assert "access hash" in told
+    answer = await boss.ask("/resolve 5999999999")
+    assert "never met 5999999999" in answer
+    assert "session" in answer
+    assert "access hash" in answer
 
 
 async def test_channels_groups_and_bots_are_answered_as_what_they_are(
@@ -139,13 +139,13 @@ async def test_whois_in_reply_to_a_forward_finds_the_author(
 
 async def test_whois_in_reply_to_a_hidden_forward_says_so(bot: Bot, boss: Talk, sandbox: Sandbox) -> None:
     header = types.MessageFwdHeader(date=int(time.time()), from_name="Shy One")
-    told = await whois_of(sandbox, bot, boss, header)
-    assert "hides" in told
-    assert "“Shy One”" in told
+    answer = await whois_of(sandbox, bot, boss, header)
+    assert "hides" in answer
+    assert "“Shy One”" in answer
 
 
 async def whois_of(sandbox: Sandbox, bot: Bot, boss: Talk, header: Any) -> str:
-    """The admin forwards a message to the bot, and asks in reply to it who wrote it."""
+    """Let the admin forward a message to the bot and ask in reply who wrote it; return the answer."""
     await boss.ask("/start")
     forwarded = sandbox.world.send_as(boss.id, bot.client.me.id, "forwarded", fwd_from=header)
     return await boss.ask("/whois", reply_to=forwarded.id)
@@ -155,10 +155,10 @@ async def test_check_asks_now_and_records_the_answer(bot: Bot, boss: Talk, anna:
     await anna.ask("/start")
     assert "may I write: yes" in await boss.ask("/check @anna_s")
     await anna.client(functions.contacts.BlockRequest(anna.chat))
-    told = await boss.ask(f"/check {anna.id}")
-    assert "may I write: no, they blocked me" in told
-    told = await boss.ask(f"/whois {anna.id}")
-    assert "may I write: no, they blocked me" in told
+    answer = await boss.ask(f"/check {anna.id}")
+    assert "may I write: no, they blocked me" in answer
+    answer = await boss.ask(f"/whois {anna.id}")
+    assert "may I write: no, they blocked me" in answer
 
 
 async def test_blocks_and_checks_within_a_second_end_as_the_last_one_says(
@@ -199,8 +199,8 @@ async def test_stats_count_everybody_by_access(bot: Bot, boss: Talk, anna: Talk)
     await anna.ask("/start")
     await anna.client(functions.contacts.BlockRequest(anna.chat))
     await boss.ask(f"/check {anna.id}")
-    told = (await boss.ask("/stats")).split("\n")
-    assert told[:3] == ["Users: 2", "reachable: 1", "blocked me: 1"]
+    answer = (await boss.ask("/stats")).split("\n")
+    assert answer[:3] == ["Users: 2", "reachable: 1", "blocked me: 1"]
 
 
 async def test_for_everybody_else_the_commands_do_not_exist(bot: Bot, anna: Talk) -> None:

@@ -13,7 +13,7 @@ from tgbot.sandbox.server import Sandbox
 
 
 async def group_with(owner: Any, bot: str) -> Any:
-    """A basic group of a person and the bot."""
+    """Make a basic group of a person and the bot, and return its input peer."""
     robot = await owner.get_input_entity(bot)
     await owner(functions.messages.CreateChatRequest([robot], "Friends"))
     (chat,) = [dialog async for dialog in owner.iter_dialogs() if dialog.is_group]

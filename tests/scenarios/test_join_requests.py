@@ -24,12 +24,12 @@ class Club:
         self.owner, self.chat, self.link = owner, chat, link
 
     async def asked_by(self, client: Any) -> None:
-        """Somebody follows the link."""
+        """Let somebody follow the link."""
         with pytest.raises(Exception, match="requested to join"):
             await client(functions.messages.ImportChatInviteRequest(self.link.rpartition("+")[2]))
 
     async def answers(self, client: Any, *, approved: bool) -> None:
-        """The owner answers the request."""
+        """Let the owner answer the request."""
         waiting = await self.owner(
             functions.messages.GetChatInviteImportersRequest(
                 self.chat, offset_date=None, offset_user=types.InputUserEmpty(), limit=10, requested=True
@@ -39,7 +39,7 @@ class Club:
         await self.owner(functions.messages.HideChatJoinRequestRequest(self.chat, user, approved=approved))
 
     def lets_in(self, sandbox: Sandbox, client: Any) -> bool:
-        """Whether they are a member."""
+        """Return whether the person is a member."""
         return client._self_id in sandbox.world.chats[-(10**12) - self.chat.channel_id].members
 
 

@@ -27,13 +27,13 @@ async def bot(start_bot: StartBot, boss: Talk) -> Bot:
 
 
 async def test_a_link_that_was_made_begins_the_dialog_it_promises(bot: Bot, boss: Talk, person: Any) -> None:
-    told = await boss.ask("/link start spring")
-    assert told.split("\n") == [
+    answer = await boss.ask("/link start spring")
+    assert answer.split("\n") == [
         "In a browser: https://t.me/the_bot?start=spring",
         "In the app: tg://resolve?domain=the_bot&start=spring",
         "If an app loses the payload, type: /start spring",
     ]
-    target = parse(re.findall(r"https\S+", told)[0])
+    target = parse(re.findall(r"https\S+", answer)[0])
     anna = Talk(await person("Anna"))
     robot = await anna.client.get_input_entity(target.username)
     await anna.client(functions.messages.StartBotRequest(robot, robot, target.start))
@@ -44,21 +44,21 @@ async def test_a_link_that_was_made_begins_the_dialog_it_promises(bot: Bot, boss
 
 
 async def test_links_to_groups_and_channels_ask_for_rights(bot: Bot, boss: Talk) -> None:
-    told = await boss.ask("/link group promo delete_messages invite_users")
-    assert "https://t.me/the_bot?startgroup=promo&admin=delete_messages+invite_users" in told
-    assert told.endswith("/start@the_bot promo")
+    answer = await boss.ask("/link group promo delete_messages invite_users")
+    assert "https://t.me/the_bot?startgroup=promo&admin=delete_messages+invite_users" in answer
+    assert answer.endswith("/start@the_bot promo")
     assert "?startgroup=&admin=invite_users" in await boss.ask("/link group - invite_users")
-    told = await boss.ask("/link channel post_messages")
-    assert "https://t.me/the_bot?startchannel&admin=post_messages" in told
-    assert "/start" not in told
+    answer = await boss.ask("/link channel post_messages")
+    assert "https://t.me/the_bot?startchannel&admin=post_messages" in answer
+    assert "/start" not in answer
 
 
 @pytest.mark.parametrize(("typed", "value"), [("7", 7), ("007", "007"), ("anna", "anna")])
 async def test_a_signed_payload_cannot_be_forged(
     bot: Bot, boss: Talk, account: Account, typed: str, value: int | str
 ) -> None:
-    told = await boss.ask(f"/link sign {typed}")
-    (payload,) = re.findall(r"\?start=(\S+)", told)
+    answer = await boss.ask(f"/link sign {typed}")
+    (payload,) = re.findall(r"\?start=(\S+)", answer)
     assert unpack(payload, signing_key(account.token)) == (value,)
 
 

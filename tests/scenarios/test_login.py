@@ -24,7 +24,7 @@ from tgbot.sandbox.widget import Widget
 
 @pytest.fixture
 async def widget(sandbox: Sandbox, account: Account) -> AsyncIterator[Widget]:
-    """Telegram's part, which serves this machine as the bot's site."""
+    """Return Telegram's part, with this machine as the bot's site."""
     async with Widget(sandbox.world) as widget:
         widget.set_domain(account.id, "127.0.0.1")
         yield widget
@@ -32,13 +32,13 @@ async def widget(sandbox: Sandbox, account: Account) -> AsyncIterator[Widget]:
 
 @pytest.fixture
 def site(configure: Configure, widget: Widget) -> Config:
-    """A bot's configuration with a login page."""
+    """Return a bot's configuration with a login page."""
     return with_login(configure(), widget, free_port())
 
 
 @pytest.fixture
 async def bot(site: Config) -> AsyncIterator[Bot]:
-    """The bot with its login page."""
+    """Return a running bot with its login page."""
     async with open_bot(site, serve=True) as bot:
         yield bot
 

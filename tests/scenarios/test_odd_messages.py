@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 
 class Crowd:
-    """Odd people in the sandbox who write to the bot, and odd updates beside what they write."""
+    """Odd people in the sandbox who write to the bot, and odd updates between their messages."""
 
     def __init__(self, sandbox: Sandbox, account: Account, seed: int) -> None:
         self.world = sandbox.world
@@ -55,7 +55,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def caught_up(bot: Bot, crowd: Crowd) -> None:
-    """Waits until the bot has handled all that is in its log."""
+    """Wait until the bot has handled all that is in its log."""
     pts = crowd.world.state(crowd.bot)[0]
 
     def quiet() -> bool:

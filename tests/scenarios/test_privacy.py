@@ -16,7 +16,7 @@ from tgbot.core.access import Access
 
 
 async def forgets(talk: Talk, label: str = "Delete it") -> str:
-    """Says /forget, presses a button, and returns what the message says afterwards."""
+    """Send /forget, press a button, and return the text of the message afterwards."""
     await talk.say("/forget")
     asked = await talk.hears_message()
     await press(talk, asked, label)
@@ -28,9 +28,9 @@ async def test_the_record_is_shown_in_plain_words(bot: Bot, person: Any) -> None
     await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
     await anna.ask("/start spring")
     await anna.client(functions.account.UpdateProfileRequest(first_name="Anne"))
-    told = (await anna.ask("/privacy")).split("\n")
-    assert told[0].startswith("I store what Telegram tells me about you")
-    assert "I do not store the text of messages" in told[0]
+    answer = (await anna.ask("/privacy")).split("\n")
+    assert answer[0].startswith("I store what Telegram tells me about you")
+    assert "I do not store the text of messages" in answer[0]
     for line in (
         "name: Anne Schmidt",
         f"id: {anna.id}",
@@ -40,23 +40,23 @@ async def test_the_record_is_shown_in_plain_words(bot: Bot, person: Any) -> None
         "a number from Telegram that lets me write to you",
         "1 earlier value:",
     ):
-        assert line in told
+        assert line in answer
     for beginning in (
         "first seen: just now",
         "last seen: just now",
         "I have been allowed to write to you since: just now",
     ):
-        assert any(line.startswith(beginning) for line in told), beginning
-    assert any(line.startswith("how I know you: ") and "a message (" in line for line in told)
-    assert any(line.endswith("first name was Anna") for line in told)
-    assert told[-1] == "/forget deletes all of it."
+        assert any(line.startswith(beginning) for line in answer), beginning
+    assert any(line.startswith("how I know you: ") and "a message (" in line for line in answer)
+    assert any(line.endswith("first name was Anna") for line in answer)
+    assert answer[-1] == "/forget deletes all of it."
 
 
 async def test_the_record_is_shown_in_the_users_language(bot: Bot, person: Any) -> None:
     boris = Talk(await person("Борис", lang_code="ru", system_lang_code="ru"))
-    told = await boris.ask("/privacy")
-    assert told.startswith("Я храню то, что Telegram сообщает мне о вас")
-    assert "имя: Борис" in told
+    answer = await boris.ask("/privacy")
+    assert answer.startswith("Я храню то, что Telegram сообщает мне о вас")
+    assert "имя: Борис" in answer
 
 
 async def test_forget_deletes_everything_once_it_is_confirmed(

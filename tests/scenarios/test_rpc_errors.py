@@ -18,7 +18,7 @@ SEND, TYPING = "messages.sendMessage", "messages.setTyping"
 
 
 class Refused(NamedTuple):
-    """An error, and what is to be seen of it."""
+    """An error of Telegram's, and what the bot makes of it."""
 
     code: int
     name: str

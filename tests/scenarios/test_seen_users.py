@@ -1,4 +1,4 @@
-"""How somebody became known and when, told in one place; and whom the bot can still reach for a request."""
+"""How somebody became known and when, in one place; and whom the bot can still reach for a request."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ async def bot(start_bot: StartBot, boss: Talk) -> Bot:
     return await start_bot(admins=[boss.id])
 
 
-def ways(told: str) -> dict[str, str]:
-    """What the line `known since:` of an answer says: way → date."""
-    (line,) = [line for line in told.split("\n") if line.startswith("known since: ")]
+def ways(answer: str) -> dict[str, str]:
+    """Return what the line `known since:` of an answer says: way → date."""
+    (line,) = [line for line in answer.split("\n") if line.startswith("known since: ")]
     return dict(
         re.findall(r"(\w[\w’ ]*?) \((\d{4}-\d\d-\d\d \d\d:\d\d UTC)\)(?:;|$)", line.partition(";")[2])
     )
@@ -84,8 +84,8 @@ async def test_a_min_user_is_never_what_a_name_or_an_id_means(
     await mini.client(functions.account.UpdateUsernameRequest("mini_one"))
     sandbox.world.view.shown_min.add(mini.id)
     for what in ("@mini_one", str(mini.id)):
-        told = await boss.ask(f"/resolve {what}")
-        assert f"id: {mini.id}" not in told
+        answer = await boss.ask(f"/resolve {what}")
+        assert f"id: {mini.id}" not in answer
     assert bot.session.access_hash(mini.id) is None
 
 
@@ -95,9 +95,9 @@ async def test_who_is_known_by_id_alone_is_tried_without_access_hash(
     anna = Talk(await person("Anna"))
     await anna.ask("/start")
     bot.session.forget(anna.id)
-    told = await boss.ask(f"/check {anna.id}")
-    assert "asked Telegram just now" in told
-    assert "may I write: yes" in told
+    answer = await boss.ask(f"/check {anna.id}")
+    assert "asked Telegram just now" in answer
+    assert "may I write: yes" in answer
     assert bot.session.access_hash(anna.id)
 
 

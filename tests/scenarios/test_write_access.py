@@ -60,9 +60,9 @@ async def test_write_access_is_greeted_with_its_reason_and_told_to_admins(
     assert evidence is not None
     assert user.verdict(evidence.at + 10_000).access is Access.REACHABLE
     assert "login" in user.known_by
-    told = await boss.ask(f"/whois {anna.id}")
-    assert "may I write: yes" in told
-    assert words in told
+    answer = await boss.ask(f"/whois {anna.id}")
+    assert "may I write: yes" in answer
+    assert words in answer
 
 
 async def test_a_mini_app_that_asks_for_it_over_the_wire(bot: Bot, person: Any) -> None:
