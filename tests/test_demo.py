@@ -216,7 +216,7 @@ def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) ->
     terminal.type("/forget\n")
     terminal.shows("[Удалить]")
     terminal.type("!press Удалить\n")
-    terminal.shows("(changed) Удалено.")
+    terminal.shows("(changed) Всё удалено.")
     terminal.type("20 + 22\n")
     terminal.shows("20 + 22 = 42")
     terminal.type("\x04")
