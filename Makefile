@@ -2,18 +2,28 @@
 
 VENV := .venv
 BIN  := $(VENV)/bin
-# Touched when what pyproject.toml asks for is installed: to run the bot, and to work on it.
+# Touched after an installation: what the bot needs to run, and what tests and checks need as well.
 RUN  := $(VENV)/.installed
 DEV  := $(VENV)/.installed-dev
-# The first of these that is new enough makes the virtual environment; PYTHON=... says another.
+# The first of these that is new enough makes the virtual environment; PYTHON=... names another.
 PYTHON ?=
 PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+BUILD_REQUIRES = import tomllib; \
+    print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 NPM  := tests/sandbox/npm
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# setuptools, which builds tgbot, is in the locks too: the build downloads nothing.
+LOCKED := $(PIP) --require-hashes --requirement
+TGBOT  := $(PIP) --no-deps --no-build-isolation --editable .
+# What `make lock` makes the locks with, in an environment of its own.
+UV   := uv==0.13.9
+LOCKER := $(VENV)/lock
+COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --custom-compile-command "make lock"
 ARGS ?=
 
-.PHONY: help setup demo run check test npm browser bench crash clean
+.PHONY: help setup demo run check test lock npm browser bench crash clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -56,6 +66,14 @@ bench: $(DEV) ## what it costs: a /start beside other clients', a million users
 crash: $(DEV) ## hundreds of kills under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)
 
+lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--upgrade for the newest)
+	@test -x $(LOCKER)/bin/uv || { $(BIN)/python -m venv $(LOCKER) && \
+	    $(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
+	@$(BIN)/python -c '$(BUILD_REQUIRES)' >$(LOCKER)/build.in
+	$(COMPILE) $(ARGS) --output-file requirements.lock pyproject.toml $(LOCKER)/build.in
+	$(COMPILE) $(ARGS) --output-file requirements-dev.lock --extra dev --constraint requirements.lock \
+	    pyproject.toml $(LOCKER)/build.in
+
 clean: ## removes .venv and caches, never sessions/
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -68,15 +86,17 @@ $(BIN)/python:
 	done; \
 	echo "tgbot: needs Python 3.11 or newer; none of these is: $(PYTHONS) (another one: make PYTHON=/path/to/python)" >&2; exit 1
 
-$(RUN): pyproject.toml | $(BIN)/python
+$(RUN): pyproject.toml requirements.lock | $(BIN)/python
 	@echo "installing into $(VENV), once ..." >&2
-	@$(PIP) --editable .
+	@$(LOCKED) requirements.lock
+	@$(TGBOT)
 	@touch $@
 
-$(DEV): pyproject.toml | $(RUN)
-	@echo "installing what tests and checks need, once ..." >&2
-	@$(PIP) --editable '.[dev]'
-	@touch $@
+$(DEV): pyproject.toml requirements-dev.lock | $(BIN)/python
+	@echo "installing into $(VENV), tests and checks included, once ..." >&2
+	@$(LOCKED) requirements-dev.lock
+	@$(TGBOT)
+	@touch $(RUN) $@
 
 $(NPM)/node_modules/.package-lock.json: $(NPM)/package-lock.json
 	@command -v npm >/dev/null || { echo "tgbot: this needs node and npm" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""What the project stands on: each dependency argued, each used, and the layers complete."""
+"""The dependencies: each argued, each used, each pinned in the lock files. And the layers: complete."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+BUILD: list[str] = PYPROJECT["build-system"]["requires"]
+RUN: list[str] = PROJECT["dependencies"]
+DEV: list[str] = PROJECT["optional-dependencies"]["dev"]
+#: Each lock file, and the requirements that it must satisfy.
+LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV}
 #: Where a package is imported by another name than its own.
 IMPORTED_AS = {"fluent.runtime": "fluent"}
 #: Longer modules than 400 lines, each with its reason.
@@ -20,11 +28,12 @@ LONGER: dict[str, str] = {}
 
 
 def named(requirements: list[str]) -> list[str]:
-    return [re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower() for requirement in requirements]
+    """Return the names of the packages, in order."""
+    return [Requirement(requirement).name for requirement in requirements]
 
 
 def argued() -> dict[str, list[str]]:
-    """Heading → the packages in its table, in order; each with a reason."""
+    """Return heading → the packages in its table, in order; fail if one has no reason."""
     found: dict[str, list[str]] = {}
     heading = ""
     for line in (ROOT / "docs/dependencies.md").read_text().splitlines():
@@ -39,13 +48,13 @@ def argued() -> dict[str, list[str]]:
 
 def test_every_dependency_is_argued_and_nothing_else_is() -> None:
     assert argued() == {
-        "To run the bot": named(PROJECT["dependencies"]),
-        "To work on it": named(PROJECT["optional-dependencies"]["dev"]),
+        "To run the bot": named(RUN),
+        "To work on it": named(DEV),
     }
 
 
 def imported() -> set[str]:
-    """The top-level names that the package imports."""
+    """Return the top-level names that the package imports."""
     names: set[str] = set()
     for file in (ROOT / "tgbot").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -60,21 +69,77 @@ def test_the_package_imports_what_it_depends_on_and_nothing_else() -> None:
     foreign = imported() - set(sys.stdlib_module_names) - {"tgbot"}
     # pydantic_core is pydantic's other half, and pydantic pins it.
     foreign.discard("pydantic_core")
-    declared = {IMPORTED_AS.get(name, name) for name in named(PROJECT["dependencies"])}
+    declared = {IMPORTED_AS.get(name, name) for name in named(RUN)}
     assert foreign == declared
 
 
-@pytest.mark.parametrize("requirement", PROJECT["dependencies"])
+@pytest.mark.parametrize("requirement", BUILD + RUN + DEV)
 def test_every_dependency_has_a_lower_bound(requirement: str) -> None:
     assert re.search(r"(>=|~=)\d", requirement)
 
 
 def test_telethon_is_pinned_to_its_minor_version() -> None:
-    assert any(re.match(r"telethon~=1\.\d+\.\d+$", requirement) for requirement in PROJECT["dependencies"])
+    assert any(re.match(r"telethon~=1\.\d+\.\d+$", requirement) for requirement in RUN)
+
+
+def pins(lock: str) -> dict[str, Requirement]:
+    """Return package → its pin `name==version ; marker`; fail if one has no hash."""
+    found: dict[str, Requirement] = {}
+    # A pin is followed by its hashes, each on a line of its own, and by comments.
+    text = re.sub(r"^ *#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
+    for entry in text.replace("\\\n", "").splitlines():
+        pin, *hashes = re.split(r" +--hash=", entry)
+        assert hashes, f"{pin} has no hash"
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64} *", one) for one in hashes), pin
+        requirement = Requirement(pin)
+        found[canonicalize_name(requirement.name)] = requirement
+    return found
+
+
+def version(pin: Requirement) -> str:
+    (only,) = pin.specifier
+    assert only.operator == "==", pin
+    return only.version
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_pins_every_dependency_within_its_bounds(lock: str) -> None:
+    locked = pins(lock)
+    for requirement in map(Requirement, LOCKS[lock]):
+        pin = locked[canonicalize_name(requirement.name)]
+        assert version(pin) in requirement.specifier, f"{pin} is not {requirement}: run make lock"
+
+
+def test_tests_run_with_the_versions_that_the_bot_runs_with() -> None:
+    run, dev = pins("requirements.lock"), pins("requirements-dev.lock")
+    assert {name: version(pin) for name, pin in run.items()} == {
+        name: version(pin) for name, pin in dev.items() if name in run
+    }
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_holds_on_every_python_that_the_project_supports(lock: str) -> None:
+    pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert len(pythons) >= 3
+    for requirement in map(Requirement, LOCKS[lock]):
+        marker = pins(lock)[canonicalize_name(requirement.name)].marker
+        for python in pythons:
+            for platform in ("linux", "darwin"):
+                where = {"python_version": python, "python_full_version": f"{python}.0"}
+                where |= {"sys_platform": platform, "implementation_name": "cpython"}
+                assert marker is None or marker.evaluate(where), (requirement, where)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_names_no_package_index_and_no_path(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert not re.search(r"^ *-(?!-hash)", text, re.MULTILINE), "an option of pip"
+    assert not re.search(r"(?<![\w.])/\w", text), "an absolute path"
 
 
 def parts() -> set[str]:
-    """The modules and packages right under tgbot."""
+    """Return the names of the modules and packages directly under tgbot."""
     found = {file.stem for file in (ROOT / "tgbot").glob("*.py")} - {"__init__"}
     return found | {file.parent.name for file in (ROOT / "tgbot").glob("*/__init__.py")}
 
@@ -98,7 +163,16 @@ def test_no_module_is_over_400_lines_without_a_reason() -> None:
 
 
 def test_the_project_does_not_name_the_place_it_was_made_in() -> None:
-    listed = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile", ROOT / ".ci/run"]
+    names = [
+        "*.md",
+        "docs/*.md",
+        "*.lock",
+        "Makefile",
+        "pyproject.toml",
+        ".ci/run",
+        ".pre-commit-config.yaml",
+    ]
+    listed = [file for name in names for file in ROOT.glob(name)]
     assert listed
     for file in listed:
         assert "/" + "work/" not in file.read_text(), file

@@ -1,4 +1,4 @@
-"""The two commands of a fresh clone, without installing anything: what make would do, and what it says."""
+"""The commands of a fresh clone, without installing anything: what make would do, and what it prints."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A fresh clone, as far as make looks."""
-    for name in ("Makefile", "pyproject.toml", "README.md"):
+    """Return a directory with the files of a fresh clone that make reads."""
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 
@@ -46,15 +46,24 @@ def test_every_target_makes_the_environment_by_itself(clone: Path, target: str) 
 
 
 def test_the_demo_installs_nothing_that_only_tests_need(clone: Path) -> None:
-    assert "[dev]" not in make(clone, "-n", "demo").stdout
-    assert "[dev]" in make(clone, "-n", "test").stdout
+    assert "requirements-dev.lock" not in make(clone, "-n", "demo").stdout
+    assert "requirements-dev.lock" in make(clone, "-n", "test").stdout
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_only_pinned_packages_with_their_hashes_are_installed(clone: Path, target: str) -> None:
+    installs = [line for line in make(clone, "-n", target).stdout.splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert re.search(r"--require-hashes --requirement requirements(-dev)?\.lock$", installs[0])
+    assert installs[1].endswith("--no-deps --no-build-isolation --editable .")
 
 
 def test_arguments_are_passed_on(clone: Path) -> None:
     assert "tgbot demo --once" in make(clone, "-n", "demo", "ARGS=--once").stdout
 
 
-def installed(clone: Path) -> None:
+def install(clone: Path) -> None:
+    """Make the clone look as if everything were installed."""
     (clone / ".venv/bin").mkdir(parents=True)
     (clone / ".venv/bin/python").symlink_to(sys.executable)
     for stamp in (".installed", ".installed-dev"):
@@ -62,15 +71,24 @@ def installed(clone: Path) -> None:
 
 
 def test_what_is_installed_is_not_installed_again(clone: Path) -> None:
-    installed(clone)
+    install(clone)
     assert "pip" not in make(clone, "-n", "test").stdout
 
 
-def test_a_changed_pyproject_is_installed_again(clone: Path) -> None:
-    installed(clone)
+@pytest.mark.parametrize(
+    ("changed", "target"),
+    [
+        ("pyproject.toml", "demo"),
+        ("pyproject.toml", "test"),
+        ("requirements.lock", "demo"),
+        ("requirements-dev.lock", "test"),
+    ],
+)
+def test_a_change_of_the_dependencies_is_installed(clone: Path, changed: str, target: str) -> None:
+    install(clone)
     stamp = clone / ".venv/.installed"
-    os.utime(clone / "pyproject.toml", (stamp.stat().st_mtime + 10,) * 2)
-    assert "pip install" in make(clone, "-n", "demo").stdout
+    os.utime(clone / changed, (stamp.stat().st_mtime + 10,) * 2)
+    assert "pip install" in make(clone, "-n", target).stdout
 
 
 def test_a_python_that_is_too_old_gets_one_clear_line(clone: Path, tmp_path: Path) -> None:
@@ -79,18 +97,18 @@ def test_a_python_that_is_too_old_gets_one_clear_line(clone: Path, tmp_path: Pat
     old.chmod(0o755)
     done = make(clone, "demo", f"PYTHON={old}")
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("tgbot: ")]
-    assert len(said) == 1
-    assert "Python 3.11 or newer" in said[0]
-    assert str(old) in said[0]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("tgbot: ")]
+    assert len(errors) == 1
+    assert "Python 3.11 or newer" in errors[0]
+    assert str(old) in errors[0]
     assert not (clone / ".venv").exists()
 
 
 def test_help_names_every_target(clone: Path) -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
-    told = {line.split()[0] for line in make(clone).stdout.splitlines()}
-    assert told == set(phony[1].split())
+    listed = {line.split()[0] for line in make(clone).stdout.splitlines()}
+    assert listed == set(phony[1].split())
 
 
 def test_the_check_of_a_commit_is_check_and_then_test() -> None:

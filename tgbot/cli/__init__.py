@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from tgbot import __version__
 from tgbot.cli import backup, link, printed, sandbox, users
 from tgbot.cli.invocation import Json, finish, settings
 from tgbot.core.errors import TgbotError
@@ -45,9 +46,7 @@ def options(
 ) -> None:
     context.obj = config
     if version:
-        from importlib.metadata import version as installed
-
-        printed.line(f"tgbot {installed('tgbot')}")
+        printed.line(f"tgbot {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         context.get_help()  # typer prints it
