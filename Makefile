@@ -37,11 +37,12 @@ demo: $(RUN) ## a bot talking on a server of its own: no token, no network (ARGS
 run: $(RUN) ## the bot, as config.toml and the environment say
 	@exec $(BIN)/tgbot run $(ARGS)
 
-check: $(DEV) ## style, types and layers
+check: $(DEV) ## style, types, layers and dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 test: $(DEV) ## all tests (ARGS="-k name" for some)
 	$(BIN)/pytest -q -n auto $(ARGS)

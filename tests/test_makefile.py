@@ -116,3 +116,9 @@ def test_the_check_of_a_commit_is_check_and_then_test() -> None:
     assert os.access(script, os.X_OK)
     assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == ["check", "test"]
     subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_the_hook_before_a_commit_runs_exactly_what_check_runs() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"^ +entry: (.*)$", hooks, re.MULTILINE) == ["make check"]
+    assert re.findall(r"- repo: (.*)$", hooks, re.MULTILINE) == ["local"]
