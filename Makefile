@@ -1,4 +1,5 @@
-# Two to know: `make demo` and `make test`. All are safe to repeat. ARGS is passed on: make demo ARGS=--once
+# The two commands to know are `make demo` and `make test`. Every target can be repeated safely.
+# ARGS is passed on to the command: make demo ARGS=--once
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -7,6 +8,7 @@ RUN  := $(VENV)/.installed
 DEV  := $(VENV)/.installed-dev
 # The first of these that is new enough makes the virtual environment; PYTHON=... names another.
 PYTHON ?=
+VERSIONS := 3.11 3.12 3.13
 PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 BUILD_REQUIRES = import tomllib; \
@@ -23,34 +25,45 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
     --no-emit-index-url --custom-compile-command "make lock"
 ARGS ?=
 
-.PHONY: help setup demo run check test lock npm browser bench crash clean
+.PHONY: help setup demo run check test versions mutants lock npm browser bench crash clean
 .DEFAULT_GOAL := help
 
-help: ## these lines
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-setup: $(DEV) ## the virtual environment .venv with everything in it
+setup: $(DEV) ## make the virtual environment .venv and install everything into it
 
-demo: $(RUN) ## a bot talking on a server of its own: no token, no network (ARGS=--once ends by itself)
+demo: $(RUN) ## show a bot that talks on a server of its own: no token, no network (ARGS=--once: no prompt at the end)
 	@$(BIN)/tgbot demo $(ARGS)
 
-run: $(RUN) ## the bot, as config.toml and the environment say
+run: $(RUN) ## run the bot with config.toml and the environment
 	@exec $(BIN)/tgbot run $(ARGS)
 
-check: $(DEV) ## style, types, layers and dead code
+check: $(DEV) ## check style, types, layers and dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 
-test: $(DEV) ## all tests (ARGS="-k name" for some)
-	$(BIN)/pytest -q -n auto $(ARGS)
+# A part of the tests cannot reach the floor of coverage, so with ARGS nothing is measured.
+test: $(DEV) ## run all tests, with a floor for the lines that they run (ARGS="-k name" for some tests)
+	$(BIN)/pytest -q -n auto $(if $(ARGS),$(ARGS),--cov --cov-report=term:skip-covered)
 
-npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## tests of the sandbox with clients from npm (needs node)
+versions: ## run all tests with each supported version of Python
+	@for version in $(VERSIONS); do \
+	    echo "Python $$version" >&2; \
+	    $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=python$$version || exit 1; \
+	done
+
+mutants: $(DEV) ## change the code in one place at a time; tests must fail (ARGS="tgbot.core.links*" for some code)
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
+
+npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## test the sandbox with clients from npm (needs node)
 	$(BIN)/pytest -q $(NPM) $(ARGS)
 
-browser: $(DEV) ## tests of the login page in a real browser (installs chromium if root)
+browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
 	    { echo "tgbot: this needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)" >&2; \
@@ -59,12 +72,12 @@ browser: $(DEV) ## tests of the login page in a real browser (installs chromium 
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 	$(BIN)/pytest -q tests/browser $(ARGS)
 
-bench: $(DEV) ## what it costs: a /start beside other clients', a million users
+bench: $(DEV) ## measure what a /start costs beside other clients, and a million users
 	$(BIN)/python -m benchmarks.start $(ARGS)
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python -m benchmarks.usernames
 
-crash: $(DEV) ## hundreds of kills under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
+crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)
 
 lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--upgrade for the newest)
@@ -75,8 +88,9 @@ lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--u
 	$(COMPILE) $(ARGS) --output-file requirements-dev.lock --extra dev --constraint requirements.lock \
 	    pyproject.toml $(LOCKER)/build.in
 
-clean: ## removes .venv and caches, never sessions/
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+clean: ## remove virtual environments and caches, never sessions/
+	rm -rf .venv .venv-* build *.egg-info mutants .coverage .coverage.* \
+	    .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@for python in $(PYTHONS); do \

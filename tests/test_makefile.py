@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def test_only_pinned_packages_with_their_hashes_are_installed(clone: Path, targe
     assert len(installs) == 2
     assert re.search(r"--require-hashes --requirement requirements(-dev)?\.lock$", installs[0])
     assert installs[1].endswith("--no-deps --no-build-isolation --editable .")
+
+
+def test_the_floor_of_coverage_holds_for_all_tests_together(clone: Path) -> None:
+    assert "--cov" in make(clone, "-n", "test").stdout
+    some = make(clone, "-n", "test", "ARGS=-k name").stdout
+    assert "-k name" in some
+    assert "--cov" not in some
 
 
 def test_arguments_are_passed_on(clone: Path) -> None:
@@ -122,3 +130,12 @@ def test_the_hook_before_a_commit_runs_exactly_what_check_runs() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     assert re.findall(r"^ +entry: (.*)$", hooks, re.MULTILINE) == ["make check"]
     assert re.findall(r"- repo: (.*)$", hooks, re.MULTILINE) == ["local"]
+
+
+def test_the_supported_versions_of_python_are_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = re.search(r"^VERSIONS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert versions is not None
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert named == versions[1].split()
+    assert project["requires-python"] == f">={named[0]}"
