@@ -299,3 +299,19 @@ def test_any_other_error_name_is_no_evidence(name: str, at: int) -> None:
 def test_once_everything_has_run_out_there_is_no_until() -> None:
     assert finally_judged(Record([Evidence(Kind.JOIN_REQUEST, 100)])).until is None
     assert judge(Record([Evidence(Kind.JOIN_REQUEST, 100)]), math.inf).access is Access.NOT_ALLOWED
+
+
+def test_the_last_of_several_kinds_is_the_latest_in_time() -> None:
+    stopped, blocked = Evidence(Kind.BOT_STOPPED, 20), Evidence(Kind.USER_IS_BLOCKED, 30)
+    for record in (Record([stopped, blocked]), Record([blocked, stopped])):
+        assert record.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED) == blocked
+        assert record.last(Kind.USER_IS_BLOCKED, Kind.BOT_STOPPED) == blocked
+    earlier = Record([stopped._replace(at=40), blocked])
+    assert earlier.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED) == stopped._replace(at=40)
+
+
+def test_a_record_is_true_once_there_is_evidence_and_shows_it_in_order() -> None:
+    assert not Record()
+    record = Record([message(20), Evidence(Kind.BOT_STOPPED, 10)])
+    assert record
+    assert repr(record) == f"Record([{Evidence(Kind.BOT_STOPPED, 10)!r}, {message(20)!r}])"

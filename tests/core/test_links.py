@@ -20,6 +20,7 @@ from tgbot.core.links import (
     pack,
     parse,
     sign,
+    signing_key,
     unpack,
 )
 
@@ -321,3 +322,40 @@ def test_payloads_say_how_much_they_hold() -> None:
         pack(2**1000)
     with pytest.raises(LinkError, match="Unicode"):
         pack("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"\x01\x80", "it is cut off"),  # a number that goes on
+        (b"\x01\x0eab", "it is cut off"),  # a text of 3 bytes, and there are 2
+        (b"\x01\x0e", "it is cut off"),
+        (b"\x01\x0babc", "it is cut off"),  # neither a number nor a text
+        (b"\x01\x06\xff", "not made by pack"),  # no UTF-8
+    ],
+)
+def test_a_payload_that_was_not_packed_is_refused_with_the_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(LinkError, match=f"^start payload: {reason}.$"):
+        unpack(base64.urlsafe_b64encode(body).rstrip(b"=").decode())
+
+
+def test_an_error_shows_up_to_80_characters_of_what_was_typed() -> None:
+    for typed, shown in (("?" * 80, "?" * 80), ("?" * 81, "?" * 79 + "…")):
+        with pytest.raises(LinkError) as refused:
+            parse(typed)
+        assert str(refused.value).startswith(f"'{shown}': ")
+
+
+def test_a_post_of_a_private_channel_is_linked_in_both_forms() -> None:
+    target = Target(id=-1000001234567, post=17)
+    assert build(target) == "https://t.me/c/1234567/17"
+    assert build(target, app=True) == "tg://privatepost?channel=1234567&post=17"
+
+
+def test_payloads_signed_under_a_token_are_read_under_that_token_alone() -> None:
+    key = signing_key("1:AAA")
+    assert unpack(sign("7", key), signing_key("1:AAA")) == (7,)
+    with pytest.raises(LinkError, match="it is not signed by this bot"):
+        unpack(sign("7", key), signing_key("1:AAB"))
+    # Links that people have printed must go on working: the key of a token never changes.
+    assert key.hex() == "227204bd9380e835ed5912ad39a7fee7e2727c9d47a4c239c828ebc8e8615f5b"
