@@ -52,7 +52,7 @@ def test_each_step_of_the_story_is_told_in_order(told: str) -> None:
         "Boris blocks the bot",
         "Anna → bot    /check @boris_demo",
         "no, they blocked me",
-        "Boris unblocks it",
+        "Boris unblocks the bot",
         "may I write: yes",
         "Boris → bot   /start",
         "bot → Boris   Здравствуйте, Boris!",
@@ -75,7 +75,7 @@ def test_each_step_of_the_story_is_told_in_order(told: str) -> None:
         "Anna → bot    1 + 1",
         "kill -9",
         "Boris → bot   16 + 16",
-        "The bot is started again.",
+        "The bot starts again.",
         "8 questions, 8 answers",
         "The bot is stopped.",
     ]
@@ -108,7 +108,7 @@ def test_a_bot_that_answers_twice_fails_the_demo(tmp_path: Path) -> None:
     twice.write_text(once.replace(line, line * 2))
     played = told_with(f"from tgbot.demo import sums; sums.__file__ = {str(twice)!r}")
     assert played.returncode == 1
-    assert played.stderr.startswith("tgbot: demo: the bot's answer to Anna should have in it: 2 + 3 = 5\n")
+    assert played.stderr.startswith("tgbot: demo: the bot's answer to Anna does not contain: 2 + 3 = 5\n")
 
 
 def test_without_a_terminal_nothing_is_coloured(told: str) -> None:
@@ -136,7 +136,7 @@ def test_a_step_that_does_not_happen_is_told_and_the_status_is_1(tmp_path: Path)
     played = told_with(f"sys.executable = {str(broken)!r}")
     assert played.returncode == 1
     assert played.stderr.splitlines() == [
-        "tgbot: demo: the bot did not come up; it ended with status 5",
+        "tgbot: demo: the bot did not start: it exited with status 5",
         "  the bot's log: no bot today",
     ]
 
@@ -155,9 +155,7 @@ def test_a_full_output_device_is_reported_and_ends_the_demo() -> None:
             timeout=60,
         )
     assert played.returncode == 1
-    assert played.stderr == (
-        "tgbot: demo: nothing can be shown on standard output (No space left on device)\n"
-    )
+    assert played.stderr == ("tgbot: demo: cannot write to standard output (No space left on device)\n")
 
 
 class Terminal:
@@ -200,7 +198,7 @@ def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) ->
     terminal.type("/stats\n")
     terminal.shows("Users: ")
     terminal.type("!boris\n")
-    terminal.shows("You are Boris.")
+    terminal.shows("You write as Boris now.")
     terminal.type("!block\n")
     terminal.shows("Boris has blocked the bot.")
     terminal.type("!unblock\n")
@@ -208,11 +206,11 @@ def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) ->
     terminal.type("/start\n")
     terminal.shows("Welcome back, Boris!")
     terminal.type("!dasha\n")
-    terminal.shows("There is no !dasha: !anna !boris !clara !daria !press")
+    terminal.shows("Unknown command !dasha. Commands: !anna !boris !clara !daria !press")
     terminal.type("!daria\n")
-    terminal.shows("You are Daria.")
+    terminal.shows("You write as Daria now.")
     terminal.type("!press Delete it\n")
-    terminal.shows("Daria sees no button “Delete it”; there is: Добавить меня в группу")
+    terminal.shows("Daria has no button “Delete it”. Buttons: Добавить меня в группу")
     terminal.type("/forget\n")
     terminal.shows("[Удалить]")
     terminal.type("!press Удалить\n")
@@ -242,7 +240,7 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(
 ) -> None:
     bot = bot_of(terminal)
     terminal.process.send_signal(number)
-    terminal.shows("Ended early")
+    terminal.shows("Interrupted.")
     assert terminal.process.wait(20) == demo.INTERRUPTED
     assert not bot.exists()
     assert not list(tmp_path.glob("tgbot-demo-*"))

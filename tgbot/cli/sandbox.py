@@ -1,4 +1,4 @@
-"""`tgbot sandbox`: the server alone, for any MTProto library; faults are typed on standard input."""
+"""`tgbot sandbox`: the server alone, for any MTProto library, with typed commands for faults."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ PHONES = 3
 
 def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on; loopback only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    dc_id: Annotated[int, typer.Option("--dc-id", min=1, max=9, help="The data centre it says it is.")] = 2,
-    bots: Annotated[int, typer.Option(min=0, max=1000, help="How many bot tokens to print.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 selects a free one.")] = 0,
+    dc_id: Annotated[int, typer.Option("--dc-id", min=1, max=9, help="Number of the data centre.")] = 2,
+    bots: Annotated[int, typer.Option(min=0, max=1000, help="Number of bots to add and print.")] = 1,
     directory: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Keep the key here, for the next start, too; else it is thrown away."
+            metavar="DIR", help="Directory for the server's key, to use it again at the next start."
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Makes tokens, ids and hashes the same each time.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for tokens, ids and hashes.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> int:
     """Run a Telegram server on this machine until SIGTERM or Ctrl-C.
 
-    Any MTProto library can log in: bots with a token, users with a phone number. It answers as Telegram does,
-    knows nobody to begin with, keeps everything in memory, and can be made to misbehave: type "help" while it
-    runs.
+    Any MTProto library can log in: bots with a token, users with a phone number. The server answers as
+    Telegram does. It starts without accounts and keeps them in memory. It can also misbehave on purpose: type
+    "help" while it runs.
     """
     from tgbot.cli.invocation import finish
 
@@ -74,7 +74,7 @@ async def _serve(
 
 
 def _key(directory: Path) -> ServerKey:
-    """The key kept in the directory, or a new one that is kept there from now on."""
+    """Read the key from the directory; generate and store it if there is none."""
     from tgbot.sandbox.exchange import ServerKey
 
     file = directory / "server_key.pem"
@@ -87,7 +87,7 @@ def _key(directory: Path) -> ServerKey:
 
 
 def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None:
-    """Print what a client has to know, at once."""
+    """Print the address, the key and the accounts for clients, and flush."""
     new_bots = [server.new_bot() for _ in range(bots)]
     phones = [server.new_phone() for _ in range(PHONES)]
     if json:
@@ -105,12 +105,12 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
         return
     code = str(server.dc_id) * 5
     address = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
-    printed.line(f"A Telegram of your own listens on {address}, data centre {server.dc_id}.")
-    printed.line(f"Its public key  {public_key.resolve()}")
+    printed.line(f"A Telegram server is listening on {address}, data centre {server.dc_id}.")
+    printed.line(f"Public key      {public_key.resolve()}")
     for bot in new_bots:
-        printed.line(f"A bot           @{bot.username}, token {bot.token}")
-    printed.line(f"Phone numbers   {', '.join(phones)}; the code is {code}, any name signs up")
-    printed.line("api_id and api_hash may be anything; any other well-formed token is a new bot.")
+        printed.line(f"Bot             @{bot.username}, token {bot.token}")
+    printed.line(f"Phone numbers   {', '.join(phones)}, login code {code}; sign up with any name")
+    printed.line("api_id and api_hash can be anything. Any other well-formed token adds a new bot.")
     if new_bots:
         kept = public_key.resolve()
         settings = {
@@ -120,17 +120,17 @@ def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None
             "TGBOT_BOT_TOKEN": new_bots[0].token,
             "TGBOT_STORAGE_DIRECTORY": kept.parent / "bot",
         }
-        printed.line("The bot on it:")
+        printed.line("To run tgbot on it:")
         printed.line("  " + " ".join(f"{name}={value}" for name, value in settings.items()) + " tgbot run")
-    printed.line('Type "help" for what can be made to go wrong; Ctrl-C ends it.')
+    printed.line('Type "help" for commands that cause faults. Ctrl-C stops the server.')
     sys.stdout.flush()
 
 
 async def _obey(server: Sandbox) -> None:
-    """Carry out the faults that are typed, until SIGTERM or SIGINT; the end of input ends nothing."""
+    """Carry out typed commands until SIGTERM or SIGINT; the end of input does not end the server."""
     from tgbot.sandbox.stdin import typed_lines
 
-    # A background job that reads its terminal would be stopped; like this it only reads nothing.
+    # Without this a background job that reads from its terminal would be stopped.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,17 +1,16 @@
-"""The story: a server, the bot and four people on this machine, each line printed as it happens.
+"""The demo: a Telegram server, the bot and four people on this machine; all they say is printed.
 
-    play.py     the stage is set, the story told, and all of it taken down again
-    story.py    what happens, scene by scene
-    prompt.py   what somebody types afterwards
-    stage.py    where lines are shown
-    person.py   somebody with an account and a client
-    browser.py  what a person's browser does on the login page
-    process.py  the bot: `tgbot run` as a process of its own
-    sums.py     the plugin of the story; the bot finds it beside its settings
+    play.py     start server, people and bot; play the story; stop them
+    story.py    the scenes
+    prompt.py   the lines that are typed after the story
+    stage.py    the output
+    person.py   a user with a plain Telethon client
+    browser.py  a user's browser on the login page
+    process.py  the bot: `tgbot run` as a separate process
+    sums.py     the plugin of the story, in the bot's working directory
 
-The server runs in this process, and the people are plain Telethon clients on its wire. The bot is a process
-of its own with nothing but environment variables: what is seen here is what runs elsewhere, its start, its
-files, its crash and its stop included.
+The server runs in this process, and the people are plain Telethon clients connected to it. The bot is a
+separate process, configured by environment variables only: it starts, crashes and stops as it does anywhere.
 """
 
 from tgbot.demo.play import INTERRUPTED, play

@@ -1,7 +1,6 @@
-"""What a browser does on the login page: loads it and Telegram's button, and sends what a person enters.
+"""A browser on the login page: load the page and Telegram's button, and submit what a user enters.
 
-No script is run: the few lines of Telegram's are done here by hand, and each address is taken from the page
-before it.
+It runs no scripts: this module does what Telegram's few lines do, with the addresses from the pages.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from tgbot.demo.stage import LIMIT, StoryError
 
 
 class Browser:
-    """Cookies, and one page after the other; `async with open_browser() as browser`."""
+    """A browser with cookies: `async with open_browser() as browser`."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
 
     async def read(self, url: str) -> Page:
-        """The page at an address."""
+        """Load the page at an address."""
         return Page(url, await self._load(url))
 
     async def log_in(self, page: Page, phone: str) -> Page:
-        """Press the page's button, enters a phone number in Telegram's window, and accepts all of it.
+        """Press the page's button, enter a phone number in Telegram's window, and accept everything.
 
-        Returns the page that the site then shows.
+        Return the page that the site shows after the login.
         """
         button = page.button
         site = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
@@ -53,7 +52,7 @@ class Browser:
         self, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> str:
         method = "POST" if form is not None else "GET"
-        # The address without its query: that may be a login.
+        # Errors show the address without its query, which may hold login data.
         address = url.partition("?")[0]
         try:
             async with (
@@ -69,7 +68,7 @@ class Browser:
 
 
 class Page(HTMLParser):
-    """A page as it was read: heading, paragraphs, and the widget's `<script>`."""
+    """A page: heading, paragraphs, and the `<script>` of the Login Widget."""
 
     def __init__(self, url: str, text: str) -> None:
         super().__init__()
@@ -82,7 +81,7 @@ class Page(HTMLParser):
 
     @property
     def button(self) -> dict[str, str]:
-        """What the page says of Telegram's button."""
+        """The attributes of the Login Widget's `<script>`."""
         if "data-auth-url" not in self._script:
             raise StoryError("the login page has no button")
         return self._script
@@ -109,15 +108,15 @@ class Page(HTMLParser):
 def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text, re.DOTALL)
     if match is None:
-        raise StoryError("Telegram's window is not as expected")
+        raise StoryError("Telegram's login window has unexpected content")
     return match[1]
 
 
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
-    """A browser without a history, in English."""
+    """Yield a browser with an empty history, in English."""
     async with aiohttp.ClientSession(
-        cookie_jar=aiohttp.CookieJar(unsafe=True),  # for cookies of 127.0.0.1, as browsers keep them
+        cookie_jar=aiohttp.CookieJar(unsafe=True),  # keep cookies of 127.0.0.1, as browsers do
         headers={"Accept-Language": "en"},
     ) as http:
         yield Browser(http)

@@ -1,4 +1,4 @@
-"""Somebody with an account and a client, who writes to the bot and reads what it answers."""
+"""A user with a Telethon client who writes to the bot and reads its answers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tgbot.demo.stage import LIMIT, Stage, StoryError
 from tgbot.sandbox.server import Sandbox
 
 API_ID, API_HASH = 1, "0" * 32
+_LANGUAGES = {"en": "English", "ru": "Russian"}
 
 
 class Person:
-    """A plain Telethon client with a name; all that it hears is shown."""
+    """A plain Telethon client with a name; its messages from the bot are printed."""
 
     def __init__(self, name: str, client: Any, bot: str, stage: Stage) -> None:
         self.name = name
@@ -35,58 +36,58 @@ class Person:
         client.add_event_handler(self._reread, events.MessageEdited(incoming=True))
 
     async def sign_up(self, phone: str, code: str, username: str) -> None:
-        """Make the account as an app does: phone number, code, name; then takes a username."""
+        """Sign up as an app does, with phone number, code and name; then set a username."""
         sent = await self.client(
             functions.auth.SendCodeRequest(phone, API_ID, API_HASH, types.CodeSettings())
         )
         await self.client(functions.auth.SignInRequest(phone, sent.phone_code_hash, code))
         made = await self.client(functions.auth.SignUpRequest(phone, sent.phone_code_hash, self.name, ""))
         self.id, self.phone = made.user.id, phone
-        await self.client.is_user_authorized()  # Telethon takes updates only once it knows that it may
+        await self.client.is_user_authorized()  # Telethon processes updates only after it has checked this
         await self.rename(username)
 
     async def rename(self, username: str) -> None:
-        """Take another username."""
+        """Change the username."""
         await self.client(functions.account.UpdateUsernameRequest(username))
 
     async def start(self, payload: str) -> None:
-        """Press Start in a chat that a link with a payload opened."""
-        self._stage.says(self.name, "bot", f"/start {payload}")
+        """Press Start in a dialog that a link with a payload has opened."""
+        self._stage.message(self.name, "bot", f"/start {payload}")
         bot = await self._peer()
         await self.client(functions.messages.StartBotRequest(bot, bot, payload))
 
     async def say(self, words: str) -> None:
-        """Write to the bot."""
-        self._stage.says(self.name, "bot", words)
+        """Send a text to the bot."""
+        self._stage.message(self.name, "bot", words)
         await self.client.send_message(self._bot, words, parse_mode=None)
 
     async def press(self, label: str) -> str:
-        """Press a button of the latest menu, and return the notice that the app shows then.
+        """Press a button of the latest message with buttons; return the notification that the app shows.
 
-        Raises LookupError if there is no such button; its text says which there are.
+        Raise LookupError, with the labels of all buttons, if there is none with this label.
         """
         rows = self._menu.buttons if self._menu is not None else []
         buttons = {_plain(one.text): one for row in rows for one in row}
         if label not in buttons:
-            raise LookupError(", ".join(buttons) or "none so far")
+            raise LookupError(", ".join(buttons) or "none")
         request = functions.messages.GetBotCallbackAnswerRequest(
             await self._peer(), self._menu.id, data=buttons[label].data
         )
         notice = str((await self.client(request)).message or "")
         if notice:
-            self._stage.says("bot", self.name, f"({notice})")
+            self._stage.message("bot", self.name, f"({notice})")
         return notice
 
     async def block(self) -> None:
-        """Stop the bot."""
+        """Block the bot."""
         await self.client(functions.contacts.BlockRequest(await self._peer()))
 
     async def unblock(self) -> None:
-        """Lift the block."""
+        """Unblock the bot."""
         await self.client(functions.contacts.UnblockRequest(await self._peer()))
 
-    async def opens_group(self, title: str) -> str:
-        """Make a group that one asks to join, with the bot as admin; return the end of its link."""
+    async def open_group(self, title: str) -> str:
+        """Create a group with join requests and the bot as admin; return the hash of its invite link."""
         made = await self.client(functions.channels.CreateChannelRequest(title, "", megagroup=True))
         group = await self.client.get_input_entity(made.chats[0])
         rights = types.ChatAdminRights(invite_users=True)
@@ -94,22 +95,22 @@ class Person:
         invite = await self.client(functions.messages.ExportChatInviteRequest(group, request_needed=True))
         return str(invite.link).rpartition("+")[2]
 
-    async def asks_to_join(self, invite: str) -> None:
-        """Follow a group's link, and asks to be let in."""
+    async def request_to_join(self, invite: str) -> None:
+        """Request to join a group through its invite link."""
         try:
             await self.client(functions.messages.ImportChatInviteRequest(invite))
         except InviteRequestSentError:
             return
-        raise StoryError(f"{self.name} should have had to ask to join")
+        raise StoryError(f"{self.name} joined the group without a request")
 
-    async def hears(self, words: str) -> str:
-        """Wait for the bot's next message and make sure that it has these words."""
+    async def expect(self, words: str) -> str:
+        """Wait for the bot's next message, check that it contains these words, and return it."""
         try:
             heard = await asyncio.wait_for(self._inbox.get(), LIMIT)
         except TimeoutError:
             raise StoryError(f"{self.name} got no answer within {LIMIT:.0f} s") from None
         if words not in heard:
-            raise StoryError(f"the bot's answer to {self.name} should have in it: {words}")
+            raise StoryError(f"the bot's answer to {self.name} does not contain: {words}")
         return heard
 
     async def _peer(self) -> Any:
@@ -129,19 +130,19 @@ class Person:
         if event.message.buttons:
             self._menu = event.message
             lines += [" ".join(f"[{one.text}]" for one in row) for row in event.message.buttons]
-        self._stage.says("bot", self.name, "\n".join(lines))
+        self._stage.message("bot", self.name, "\n".join(lines))
 
 
 def _plain(label: str) -> str:
-    """A button's label without the mark of the chosen one."""
+    """Return a button's label without the mark of the current choice."""
     return label.removeprefix("✓ ")
 
 
 @asynccontextmanager
-async def arrives(
+async def sign_up_person(
     name: str, server: Sandbox, *, bot: str, stage: Stage, language: str = "en"
 ) -> AsyncIterator[Person]:
-    """Somebody new at the server, whose app is in a language, until the block is left."""
+    """Yield a new user of the server, whose app has this language; disconnect at the end."""
     session = MemorySession()
     session.set_dc(server.dc_id, server.host, server.port)
     client = TelegramClient(session, API_ID, API_HASH, lang_code=language, system_lang_code=language)
@@ -149,9 +150,7 @@ async def arrives(
     try:
         person = Person(name, client, bot, stage)
         await person.sign_up(server.new_phone(), str(server.dc_id) * 5, f"{name.lower()}_demo")
-        stage.tells(
-            f"{name} has signed up as @{name.lower()}_demo, id {person.id}; the app is in {language}."
-        )
+        stage.note(f"{name} signs up as @{name.lower()}_demo, with an app in {_LANGUAGES[language]}.")
         yield person
     finally:
         await client.disconnect()

@@ -1,4 +1,4 @@
-"""The stage is set, the story told, and all of it taken down again."""
+"""Start server, people and bot, play the story, and stop them in reverse order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from telethon.crypto import rsa
 
 from tgbot.demo import sums
-from tgbot.demo.person import Person, arrives
+from tgbot.demo.person import Person, sign_up_person
 from tgbot.demo.process import BotProcess
 from tgbot.demo.prompt import chat
 from tgbot.demo.stage import Stage, StoryError
@@ -26,14 +26,14 @@ from tgbot.demo.story import Story
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget
 
-#: Exit status of a story that somebody ended.
+#: Exit status of an interrupted story.
 INTERRUPTED = 130
 BOT = "storyteller_bot"
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """All who are there when the story begins, and the way for others to arrive."""
+class Cast:
+    """Everything that runs when the story begins."""
 
     server: Sandbox
     anna: Person
@@ -44,66 +44,68 @@ class Company:
 
 
 async def play(*, prompt: bool) -> int:
-    """Play the story, then lets somebody type if `prompt`; 0 if all of it happened, 1 if not."""
+    """Play the story, then read typed lines if `prompt`; return the exit status: 0, 1 or `INTERRUPTED`."""
     stage = Stage()
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # Ctrl-C cancels this task anyway
+    for number in (signal.SIGTERM, signal.SIGHUP):  # asyncio.run cancels this task on Ctrl-C
         loop.add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="tgbot-demo-") as directory:
         log: deque[str] = deque(maxlen=20)
         try:
-            async with _company(stage, Path(directory), log) as company:
-                await _tell(stage, company, prompt=prompt)
+            async with _cast(stage, Path(directory), log) as cast:
+                await _play(stage, cast, prompt=prompt)
         except StoryError as error:
             sys.stderr.write(f"tgbot: demo: {error}\n")
             for line in log:
                 sys.stderr.write(f"  the bot's log: {line}\n")
             return 1
         except asyncio.CancelledError:
-            with contextlib.suppress(StoryError):  # the terminal may be gone
-                stage.tells("\nEnded early; the bot is stopped, and nothing is left of it.")
+            with contextlib.suppress(StoryError):  # the terminal may be closed
+                stage.note("\nInterrupted. The bot is stopped and its files are deleted.")
             return INTERRUPTED
     return 0
 
 
-async def _tell(stage: Stage, company: Company, *, prompt: bool) -> None:
+async def _play(stage: Stage, cast: Cast, *, prompt: bool) -> None:
     story = Story(stage, BOT)
-    anna, boris = company.anna, company.boris
+    anna, boris = cast.anna, cast.boris
     await story.acquaintance(anna, boris)
     await story.languages(boris)
-    stage.tells("")
+    stage.note("")
     async with (
-        arrives("Daria", company.server, bot=BOT, stage=stage, language="ru") as daria,
-        arrives("Clara", company.server, bot=BOT, stage=stage) as clara,
+        sign_up_person("Daria", cast.server, bot=BOT, stage=stage, language="ru") as daria,
+        sign_up_person("Clara", cast.server, bot=BOT, stage=stage) as clara,
     ):
         await story.join_request(anna, daria)
-        await story.login(clara, company.site)
-        await story.crash([anna, boris], company.bot)
+        await story.login(clara, cast.site)
+        await story.crash([anna, boris], cast.bot)
         if prompt:
             await chat(stage, {one.name.lower(): one for one in (anna, boris, clara, daria)})
-        status = await company.bot.stop()
+        status = await cast.bot.stop()
         if status:
-            raise StoryError(f"the bot should have stopped with status 0, not {status}")
-        stage.tells("\nThe bot is stopped. That was all of it: make run for your own.")
+            raise StoryError(f"the bot stopped with status {status} instead of 0")
+        stage.note("\nThe bot is stopped. Start your own with: make run")
 
 
 @asynccontextmanager
-async def _company(stage: Stage, directory: Path, log: deque[str]) -> AsyncIterator[Company]:
-    """Server, people and bot, all there; gone again in reverse."""
+async def _cast(stage: Stage, directory: Path, log: deque[str]) -> AsyncIterator[Cast]:
+    """Yield the server, two people and the bot, all running; stop them in reverse order."""
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(Sandbox())
         widget = await stack.enter_async_context(Widget(server.world))
-        stage.tells(f"A Telegram of our own is listening on {server.host}:{server.port}.")
+        stage.note(f"A Telegram server for this demo listens on {server.host}:{server.port}.")
         key = directory / "public_key.pem"
         key.write_text(server.public_key)
         rsa.add_key(server.public_key, old=False)
         account = server.new_bot(username=BOT, name="Storyteller")
         widget.set_domain(account.id, "127.0.0.1")
 
-        anna = await stack.enter_async_context(arrives("Anna", server, bot=BOT, stage=stage))
-        boris = await stack.enter_async_context(arrives("Boris", server, bot=BOT, stage=stage, language="ru"))
+        anna = await stack.enter_async_context(sign_up_person("Anna", server, bot=BOT, stage=stage))
+        boris = await stack.enter_async_context(
+            sign_up_person("Boris", server, bot=BOT, stage=stage, language="ru")
+        )
         address = f"127.0.0.1:{_free_port()}"
         plugin = Path(sums.__file__)
         shutil.copy(plugin, directory / plugin.name)
@@ -126,8 +128,8 @@ async def _company(stage: Stage, directory: Path, log: deque[str]) -> AsyncItera
         )
         stack.push_async_callback(bot.stop)
         await bot.start()
-        stage.tells(f"The bot @{BOT} runs; Anna is its admin.")
-        yield Company(server, anna, boris, bot, f"http://{address}")
+        stage.note(f"The bot @{BOT} starts. Anna is its admin.")
+        yield Cast(server, anna, boris, bot, f"http://{address}")
 
 
 def _free_port() -> int:

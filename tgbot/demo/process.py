@@ -1,4 +1,4 @@
-"""The bot of the story: `tgbot run` as a process of its own."""
+"""The bot of the story: `tgbot run` as a separate process."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from tgbot.demo.stage import LIMIT, StoryError
 
-#: What a log line of the bot holds once it takes updates.
+#: Part of the log line that the bot writes when it is ready.
 READY = "running as @"
 #: From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 
 
 class BotProcess:
-    """`tgbot run` in a directory of its own, with the settings in its environment and its log read here."""
+    """`tgbot run` in its own directory, with settings in its environment; `log` gets its log lines."""
 
     def __init__(self, directory: Path, settings: dict[str, str], log: deque[str]) -> None:
         self._directory = directory
@@ -33,7 +33,7 @@ class BotProcess:
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
-        """Return once the bot takes updates; after `kill` it may be started again."""
+        """Start the bot and return when it is ready; raise StoryError if it exits first or takes too long."""
         self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -42,7 +42,7 @@ class BotProcess:
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the story, which stops the bot in order
+            start_new_session=True,  # Ctrl-C must reach only the story, which then stops the bot
             preexec_fn=_ends_with_its_parent(),
         )
         self._reading = asyncio.create_task(self._read())
@@ -52,11 +52,11 @@ class BotProcess:
         if self._ready.is_set():
             return
         if self._reading.done():
-            raise StoryError(f"the bot did not come up; it ended with status {await self._process.wait()}")
-        raise StoryError(f"the bot did not come up within {LIMIT:.0f} s")
+            raise StoryError(f"the bot did not start: it exited with status {await self._process.wait()}")
+        raise StoryError(f"the bot did not start within {LIMIT:.0f} s")
 
     async def kill(self) -> None:
-        """End it in the middle of whatever it does, as `kill -9` and a power cut do."""
+        """Kill the bot at once, with SIGKILL."""
         assert self._process is not None
         assert self._reading is not None
         self._process.kill()
@@ -64,7 +64,7 @@ class BotProcess:
         await self._reading
 
     async def stop(self) -> int:
-        """Stop it as a system does, if it runs, and return its exit status."""
+        """Stop the bot with SIGTERM, if it runs, and return its exit status."""
         if self._process is None or self._reading is None:
             return 0
         with contextlib.suppress(ProcessLookupError):
@@ -87,7 +87,7 @@ class BotProcess:
 
 
 def _ends_with_its_parent() -> Callable[[], object] | None:
-    """What a child process calls so that it is told to stop if this one is killed; only Linux has it."""
+    """Return a function for the child process: it gets SIGTERM if this process dies. None except on Linux."""
     if sys.platform != "linux":
         return None
     control = ctypes.CDLL(None).prctl

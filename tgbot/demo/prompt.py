@@ -1,4 +1,4 @@
-"""What somebody types after the story, as one of its people."""
+"""The prompt after the story: typed lines go to the bot as messages of one of the people."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from tgbot.sandbox.stdin import typed_lines
 
 
 async def chat(stage: Stage, people: dict[str, Person]) -> None:
-    """Send what is typed as one of the people, by their names in lower case, until the end of input."""
+    """Send typed lines as one of `people` (by name in lower case) until !quit or the end of input."""
     names = " ".join(f"!{name}" for name in people)
-    stage.scene("Your turn: what you type goes to the bot, as Anna.")
-    stage.tells(f"{names} change who you are, !press English presses a button, !block and !unblock")
-    stage.tells("do that, !quit or Ctrl-D ends. Try /help, /privacy, 20 + 22, and as Anna /stats.")
+    stage.scene("Your turn: type, and the bot gets it as a message from Anna.")
+    stage.note(f"{names}: write as another person. !press LABEL: press a button.")
+    stage.note("!block, !unblock: block the bot or not. !quit or Ctrl-D: end.")
+    stage.note("Try /help, /privacy, 20 + 22, and as Anna /stats.")
     speaker = people["anna"]
     async for line in typed_lines():
         if not line.strip():
@@ -28,23 +29,23 @@ async def chat(stage: Stage, people: dict[str, Person]) -> None:
                 return
             case name if name in people:
                 speaker = people[name]
-                stage.tells(f"You are {speaker.name}.")
+                stage.note(f"You write as {speaker.name} now.")
             case "block":
                 await speaker.block()
-                stage.tells(f"{speaker.name} has blocked the bot.")
+                stage.note(f"{speaker.name} has blocked the bot.")
             case "unblock":
                 await speaker.unblock()
-                stage.tells(f"{speaker.name} has unblocked the bot.")
+                stage.note(f"{speaker.name} has unblocked the bot.")
             case "press":
                 await _press(stage, speaker, rest.strip())
             case _:
-                stage.tells(f"There is no !{word}: {names} !press !block !unblock !quit")
+                stage.note(f"Unknown command !{word}. Commands: {names} !press !block !unblock !quit")
 
 
 async def _press(stage: Stage, speaker: Person, label: str) -> None:
     try:
         await speaker.press(label)
     except LookupError as error:
-        stage.tells(f"{speaker.name} sees no button “{label}”; there is: {error}")
+        stage.note(f"{speaker.name} has no button “{label}”. Buttons: {error}")
     except RPCError as error:
-        stage.tells(f"The button did nothing ({type(error).__name__}).")
+        stage.note(f"Pressing the button failed ({type(error).__name__}).")

@@ -1,11 +1,11 @@
-"""Where the story is shown: who said what to whom, and what happens between."""
+"""The output of the demo: messages, scene titles and notes."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.text import Text
 
-#: How long anything in the story may take, in seconds; each takes a fraction of one.
+#: The most seconds that one step of the story may take; usually it is a fraction of a second.
 LIMIT = 20.0
 COLOURS = {
     "Anna": "cyan",
@@ -18,17 +18,17 @@ COLOURS = {
 
 
 class StoryError(Exception):
-    """Something that should have happened did not."""
+    """A step of the story did not happen as expected."""
 
 
 class Stage:
-    """Print lines as they come, with colours where there is a terminal."""
+    """Print lines at once, in colour on a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
 
-    def says(self, speaker: str, listener: str, words: str) -> None:
-        """A message, as the one who sends or receives it on the wire has it."""
+    def message(self, speaker: str, listener: str, words: str) -> None:
+        """Print a message, as its sender or receiver has it."""
         first, *more = words.splitlines() or [""]
         head = f"{speaker} → {listener}"
         self._show(Text(f"  {head:<13} ", COLOURS[speaker]) + Text(first))
@@ -36,15 +36,15 @@ class Stage:
             self._show(Text(" " * 16 + line if line else ""))
 
     def scene(self, words: str) -> None:
-        """How the next scene begins."""
+        """Print the title of the next scene."""
         self._show(Text(f"\n{words}", "bold"))
 
-    def tells(self, words: str) -> None:
-        """What happens, in the words of nobody on the stage."""
+    def note(self, words: str) -> None:
+        """Print what happens between the messages."""
         self._show(Text(words, "dim"))
 
     def _show(self, line: Text) -> None:
         try:
             self._console.print(line)
         except OSError as error:
-            raise StoryError(f"nothing can be shown on standard output ({error.strerror})") from None
+            raise StoryError(f"cannot write to standard output ({error.strerror})") from None

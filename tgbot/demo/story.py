@@ -1,4 +1,4 @@
-"""What happens, scene by scene: each waits for what it shows."""
+"""The scenes of the story. Each one waits for the messages that it shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tgbot.demo.process import BotProcess
 from tgbot.demo.stage import Stage, StoryError
 from tgbot.locales.texts import Texts
 
-#: What Anna and Boris ask around the crash; the last ones are asked while nobody is there to answer.
+#: The questions of Anna and Boris around the crash; the last ones are asked while the bot is down.
 SUMS = {"Anna": ["1 + 1", "2 + 3", "5 + 8", "13 + 21"], "Boris": ["2 + 2", "4 + 4", "8 + 8", "16 + 16"]}
 
 
@@ -24,99 +24,99 @@ class Story:
         self._texts = Texts.load()
 
     async def acquaintance(self, anna: Person, boris: Person) -> None:
-        """A start by a link, a first message without one, a block, a new name."""
+        """Play a start through a link, another first message, a block, a new username."""
         stage = self._stage
         stage.scene(f"Anna opens t.me/{self._bot}?start=spring and presses Start.")
         await anna.start("spring")
-        await anna.hears("Hello, Anna!")
+        await anna.expect("Hello, Anna!")
 
-        stage.scene(
-            "Boris begins with something else than /start. His app is in Russian, and so is the answer."
-        )
+        stage.scene("Boris writes before any /start. His app is in Russian, so the bot answers in Russian.")
         await boris.say("Привет! Есть здесь кто-нибудь?")
-        await boris.hears("/help")
+        await boris.expect("/help")
 
-        stage.scene("Boris blocks the bot, and Anna asks it to check.")
+        stage.scene("Boris blocks the bot. Anna asks the bot to check.")
         await boris.block()
         await anna.say("/check @boris_demo")
-        await anna.hears(self._said("en", "access-blocked"))
+        await anna.expect(self._text("en", "access-blocked"))
 
-        stage.scene("Boris unblocks it, and Anna asks again.")
+        stage.scene("Boris unblocks the bot. Anna asks again.")
         await boris.unblock()
         await anna.say("/check @boris_demo")
-        await anna.hears(self._said("en", "access-reachable"))
+        await anna.expect(self._text("en", "access-reachable"))
 
-        stage.scene("Boris is @boris_by_the_sea from now on, and says hello.")
+        stage.scene("Boris changes his username to @boris_by_the_sea and writes again.")
         await boris.rename("boris_by_the_sea")
         await boris.say("/start")
-        await boris.hears("Boris")
+        await boris.expect("Boris")
 
-        stage.scene("Anna asks who has the new name, and who the old one.")
+        stage.scene("Anna looks up the new username, then the old one.")
         await anna.say("/resolve @boris_by_the_sea")
-        await anna.hears(str(boris.id))
+        await anna.expect(str(boris.id))
         await anna.say("/resolve @boris_demo")
-        await anna.hears("@boris_demo")
+        await anna.expect("@boris_demo")
 
     async def languages(self, boris: Person) -> None:
-        """Somebody prefers another language than the app's."""
-        self._stage.scene("Boris would rather practise his English.")
+        """Play a change of language."""
+        self._stage.scene("Boris prefers English.")
         await boris.say("/language")
-        await boris.hears(self._said("ru", "language-choose"))
-        self._stage.tells("Boris presses [English].")
-        if await boris.press("English") != self._said("en", "language-chosen"):
-            raise StoryError("the bot should have taken Boris's choice")
+        await boris.expect(self._text("ru", "language-choose"))
+        self._stage.note("Boris presses [English].")
+        if await boris.press("English") != self._text("en", "language-chosen"):
+            raise StoryError("the bot did not accept Boris's choice")
         await boris.say("/start")
-        await boris.hears(self._said("en", "start-welcome-back", name="Boris"))
+        await boris.expect(self._text("en", "start-welcome-back", name="Boris"))
 
     async def join_request(self, anna: Person, daria: Person) -> None:
-        """Somebody whom the bot never met asks to join, is written to, and let in."""
-        self._stage.scene("Anna opens a chess club that one asks to join; the bot looks after the requests.")
-        invite = await anna.opens_group("Chess Club")
-        self._stage.tells(
-            "Daria asks to join. She never wrote to the bot, and for five minutes it may write."
+        """Play a join request of a user who has never written to the bot."""
+        self._stage.scene(
+            "Anna opens a chess club. Members must ask to join, and the bot handles the requests."
         )
-        await daria.asks_to_join(invite)
-        await daria.hears("Chess Club")
+        invite = await anna.open_group("Chess Club")
+        self._stage.note(
+            "Daria asks to join. She has never written to the bot, but for five minutes it may write to her."
+        )
+        await daria.request_to_join(invite)
+        await daria.expect("Chess Club")
         await daria.say("/start")
-        await daria.hears("Daria")
-        await daria.hears(self._said("ru", "join-admitted", chats=1))
+        await daria.expect("Daria")
+        await daria.expect(self._text("ru", "join-admitted", chats=1))
 
     async def login(self, clara: Person, site: str) -> None:
-        """Somebody whom the bot never met logs in on its page, and lets it write."""
+        """Play a login on the bot's page, with write access."""
         stage = self._stage
         stage.scene(f"Clara opens {site}/, the bot's login page.")
         async with open_browser() as browser:
             page = await browser.read(f"{site}/")
-            stage.says("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
-            stage.tells("Clara presses the button, and in Telegram's window lets the bot write to her.")
-            # The page tells whether the bot has written, so the two come together, in either order.
-            page, _ = await asyncio.gather(browser.log_in(page, clara.phone), clara.hears("Hello, Clara!"))
-            stage.says("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
+            stage.message("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
+            stage.note("Clara presses the button and, in Telegram's window, allows the bot to write to her.")
+            # The page says whether the bot has written, so page and message arrive in either order.
+            page, _ = await asyncio.gather(browser.log_in(page, clara.phone), clara.expect("Hello, Clara!"))
+            stage.message("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
 
     async def crash(self, people: list[Person], bot: BotProcess) -> None:
-        """The bot is killed in the middle of a talk, and everybody is answered once."""
+        """Play a crash of the bot: every question is still answered exactly once."""
         stage = self._stage
         stage.scene(
-            "Anna and Boris ask for sums, which a plugin adds. At the first answer the bot is killed."
+            "Anna and Boris ask for sums, and a plugin adds them. After the first answer the bot is killed."
         )
         asking = [asyncio.create_task(_ask(person, SUMS[person.name][:-1])) for person in people]
         first, *_ = people
-        await first.hears(_answer(SUMS[first.name][0]))
+        await first.expect(_answer(SUMS[first.name][0]))
         await bot.kill()
-        stage.tells("kill -9: the bot is gone, without a chance to write anything down.")
+        stage.note("kill -9: the bot had no chance to save anything.")
         await asyncio.gather(*asking)
         for person in people:
             await person.say(SUMS[person.name][-1])
-        stage.tells("The bot is started again.")
+        stage.note("The bot starts again.")
         await bot.start()
         for person in people:
             for question in SUMS[person.name][person is first :]:
-                # What was answered before would come in between if it came twice.
-                await person.hears(_answer(question))
+                # A second answer to an earlier question would arrive here and fail the check.
+                await person.expect(_answer(question))
         number = sum(len(SUMS[person.name]) for person in people)
-        stage.tells(f"{number} questions, {number} answers: none is missing, none came twice.")
+        stage.note(f"{number} questions, {number} answers: no answer is missing, none came twice.")
 
-    def _said(self, language: str, text: str, **values: Any) -> str:
+    def _text(self, language: str, text: str, **values: Any) -> str:
         return self._texts.render(language, text, **values)
 
 

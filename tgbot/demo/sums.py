@@ -8,7 +8,7 @@ from telethon import events
 
 
 def register(client: Any) -> None:
-    """Register the handler; it knows nothing of crashes and keeps nothing."""
+    """Register the handler. It stores nothing and does not deal with crashes."""
 
     async def add(event: Any) -> None:
         one, other = event.pattern_match.groups()
