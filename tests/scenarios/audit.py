@@ -1,4 +1,4 @@
-"""The auditor: what the sandbox saw and what lies on disk, against what was promised."""
+"""The auditor: compares what the sandbox saw and what is on disk with what is promised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tgbot.store.sqlite.userfile import open_readonly
 
 @dataclass
 class Audit:
-    """What came of it: all but the first three numbers have to be 0."""
+    """The result: all but the first three numbers have to be 0."""
 
     messages: int = 0
     answers: int = 0
@@ -58,7 +58,7 @@ class Audit:
 
 
 def audit_answers(site: Site, blocked_at: dict[int, int]) -> Audit:
-    """Compares all dialogs with what the bot should have said in them so far."""
+    """Compare all dialogs with what the bot should have said in them so far."""
     result = Audit()
     for user_id in site.users():
         _audit_dialog(site, user_id, blocked_at.get(user_id, 0), result)
@@ -105,7 +105,7 @@ def _is_answer(text: str, answer: str) -> bool:
 
 
 def audit_files(site: Site, result: Audit) -> None:
-    """Compares what lies on disk with the sandbox's truth; the bot has stopped, nothing waits for it."""
+    """Compare what is on disk with the sandbox; the bot has stopped, and no update waits for it."""
     with contextlib.closing(sqlite3.connect(f"file:{site.session}?mode=ro", uri=True)) as session:
         hashes = dict(session.execute("SELECT id, hash FROM entities").fetchall())
     registry = open_readonly(site.registry)
@@ -130,7 +130,7 @@ def audit_files(site: Site, result: Audit) -> None:
 
 
 def audit_people(site: Site, result: Audit) -> None:
-    """Compares what came over the wire with what the sandbox had for each person."""
+    """Compare what each person received over the wire with what the sandbox has for them."""
     for person in site.people:
         box = site.world.accounts[person.id].box
         copies = (box.get(number) for number in box.history(site.bot.id))
@@ -142,7 +142,7 @@ def audit_people(site: Site, result: Audit) -> None:
 
 
 async def quiet(site: Site, blocked_at: dict[int, int], seconds: float = PATIENCE) -> None:
-    """Returns when everything is answered, or nothing more has been for `seconds`: the audit tells then."""
+    """Return when everything is answered, or when nothing more was answered for `seconds`."""
     clock = asyncio.get_running_loop().time
     size, since = -1, clock()
     while clock() - since < seconds:

@@ -59,12 +59,12 @@ def register(client):
     client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"[^/]"))
 """
 
-#: The longest that anything is waited for, in seconds: a machine may be busy, nothing takes as long.
+#: How long anything is waited for, in seconds; on an idle machine nothing takes as long.
 PATIENCE = 60.0
 
 
 async def until(so: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Returns as soon as it is so; TimeoutError, with `what` was waited for, if that takes too long."""
+    """Return as soon as `so` holds; raise TimeoutError, naming `what` was waited for, after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             while not so():  # noqa: ASYNC110 - a world, a file and a process have no event to wait for
@@ -90,7 +90,7 @@ class Process:
             self.log.append(line.decode(errors="replace").rstrip())
             if "running as" in self.log[-1]:
                 self.ready.set()
-        self.ready.set()  # it ended: nobody need wait
+        self.ready.set()  # it ended: end the wait
 
     @property
     def running(self) -> bool:
@@ -98,11 +98,11 @@ class Process:
 
     @property
     def faults(self) -> list[str]:
-        """The lines that tell of an error."""
+        """The log lines with an error."""
         return [line for line in self.log if "ERROR" in line or "Traceback" in line or "CRITICAL" in line]
 
     async def up(self) -> None:
-        """Returns once it says that it is running; RuntimeError with its last words if it ended before."""
+        """Return once it logs that it runs; raise RuntimeError with its last lines if it ended before."""
         async with asyncio.timeout(PATIENCE):
             await self.ready.wait()
         if not any("running as" in line for line in self.log):
@@ -113,7 +113,7 @@ class Process:
             os.kill(self.pid, number)
 
     async def end(self, number: int) -> int:
-        """Sends a signal, waits for the end and returns the exit status (negative: killed by that signal)."""
+        """Send a signal, wait for the end and return the exit status (negative: killed by that signal)."""
         self.signal(number)
         return await self.ended()
 
@@ -160,7 +160,7 @@ class Site:
         (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
 
     async def spawn(self, *before: str) -> Process:
-        """Starts `tgbot run`, `before` standing before it on the command line (strace, say)."""
+        """Start `tgbot run`, with `before` in front of it on the command line, such as strace."""
         command = Path(sys.executable).with_name("tgbot")
         process = await asyncio.create_subprocess_exec(
             *before,
@@ -177,7 +177,7 @@ class Site:
         return self.process
 
     async def end(self, number: int = signal.SIGTERM) -> int:
-        """Ends the process and returns its status, when the sandbox has done all it had been sent."""
+        """End the process and return its status, once the sandbox has done everything it was sent."""
         assert self.process is not None
         status = await self.process.end(number)
         self.faults += self.process.faults
@@ -187,13 +187,13 @@ class Site:
         return status
 
     async def unplugged(self) -> None:
-        """Returns once the sandbox has read the last byte that the ended process had sent."""
+        """Return once the sandbox has read the last byte that the ended process had sent."""
         await until(lambda: self.sandbox.connections <= len(self.people), "the sandbox sees the bot go")
 
     # ---- what happened -------------------------------------------------------------------------
 
     def said(self, user_id: int, text: str) -> Copy:
-        """Lets a user write to the bot, past the wire; returns the user's copy."""
+        """Let a user write to the bot, past the wire; return the user's copy."""
         return self.world.send_as(user_id, self.bot.id, text)
 
     def dialog(self, user_id: int) -> Iterator[Copy]:
@@ -210,7 +210,7 @@ class Site:
 
 @asynccontextmanager
 async def open_site(directory: Path, seed: int, *, people: int = 0, **settings: Any) -> AsyncIterator[Site]:
-    """Opens a sandbox with a bot that does not run yet, and people who talk to it over the wire."""
+    """Open a sandbox with a bot that does not run yet, and people who talk to it over the wire."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox(seed=seed))
         site = Site(directory, sandbox, seed, settings)

@@ -1,6 +1,6 @@
 """`make crash`: hundreds of kills and other interruptions under load, each way to be interrupted in turn.
 
-Exit status 1 if anything was lost, said twice or remembered wrongly. Ctrl-C prints what was seen so far.
+Exit status 1 if anything was lost, sent twice or recorded wrongly. Ctrl-C prints the result so far.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 
 def show(text: str, *, stays: bool = False) -> None:
-    """Prints a line that the next one replaces, unless it `stays` or nobody is looking."""
+    """Print a line; on a terminal the next one replaces it unless it `stays`."""
     if sys.stdout.isatty():
         print("\r\033[K" + text, end="\n" if stays else "", flush=True)
     elif stays:
@@ -53,7 +53,7 @@ def show(text: str, *, stays: bool = False) -> None:
 
 
 async def rounds_of(name: str, options: argparse.Namespace) -> bool:
-    """Runs one variant and prints what came of it; true if all is well."""
+    """Run one variant and print its result; return whether all is well."""
     count = max(1, round(USUAL[name] * options.rounds))
     began = time.monotonic()
     outcome, load = Outcome(name), None
@@ -83,7 +83,7 @@ async def rounds_of(name: str, options: argparse.Namespace) -> bool:
 
 
 async def power(options: argparse.Namespace) -> bool:
-    """Cuts the power, where strace may be used, and prints what came of it; true if all is well."""
+    """Cut the power, where strace works, and print the result; return whether all is well."""
     if not strace_works():
         show(f"{POWER}: left out, there is no strace that may trace here", stays=True)
         return True

@@ -17,7 +17,7 @@ from tests.scenarios.load import Load
 
 @dataclass
 class Variant:
-    """One way to be interrupted. `between` is done to the site after each kill, before the next start."""
+    """One way to be interrupted; `between` is called with the site after each kill, before the start."""
 
     name: str
     how: str = "kill"
@@ -53,7 +53,7 @@ VARIANTS = {
 
 
 async def misbehave(site: Site) -> str:
-    """Does one of the things that go wrong, drawn by lot; returns its name."""
+    """Make something go wrong, chosen at random; return its name."""
     faults, bot, chance = site.sandbox.faults, site.bot.id, site.random
     send = "messages.sendMessage"
     kinds: dict[str, Callable[[], object]] = {
@@ -92,12 +92,12 @@ async def misbehave(site: Site) -> str:
 
 @dataclass
 class Outcome:
-    """What a run of rounds came to."""
+    """The result of a run of rounds."""
 
     variant: str
     rounds: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    #: What was done, where it was drawn by lot.
+    #: What went wrong, where it was chosen at random.
     kinds: Counter[str] = field(default_factory=Counter)
     slowest_stop: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -130,7 +130,7 @@ async def run_rounds(
     rate: float = 120.0,
     progress: Callable[[Outcome, Load], None] = lambda outcome, load: None,
 ) -> Outcome:
-    """Interrupts the bot that many times under load, lets it catch up, stops it and audits."""
+    """Interrupt the bot `rounds` times under load, let it catch up, stop it and audit."""
     outcome = Outcome(variant.name)
     load = Load(site, rate)
     chance = site.random

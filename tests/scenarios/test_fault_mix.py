@@ -1,4 +1,4 @@
-"""All that can go wrong, at random and at once, for a while: then the same promises hold as for each.
+"""Everything that can go wrong, at random and at once: the same promises hold as for each fault alone.
 
 One fault is left out: a difference that is too long is a loss. TGBOT_MIX_SEED makes it another run,
 TGBOT_MIX_SECONDS a longer one (60, say).
@@ -23,7 +23,7 @@ SECONDS = float(os.environ.get("TGBOT_MIX_SECONDS", "10"))
 
 
 class Mishaps:
-    """Faults drawn by lot, one after another; `done` counts them by name."""
+    """Faults chosen at random, one after another; `done` counts them by name."""
 
     def __init__(self, scene: Scene) -> None:
         self.done: Counter[str] = Counter()
@@ -54,12 +54,12 @@ class Mishaps:
         }
 
     def _and_drop(self, fault: Callable[..., object], *arguments: Any) -> None:
-        """Does what shows only when the bot comes back and asks for the difference."""
+        """Inject a fault that shows only when the bot connects again and requests the difference."""
         fault(*arguments)
         self._scene.faults_of.drop(self._scene.bot.id)
 
     async def happen(self, seconds: float) -> None:
-        """Lets one after another happen, with pauses of up to half a second."""
+        """Inject one fault after another, with pauses of up to half a second."""
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         while clock() < until:

@@ -28,7 +28,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def withstand(scene: Scene, fault: Callable[[Bot], Awaitable[object]]) -> None:
-    """Lets a fault come over the bot while many write to it; all are answered once, in order, and known."""
+    """Inject a fault while many people write: all are answered once, in order, and recorded."""
     load = Load(scene, RATE)
     async with scene.serving() as bot:
         with load.going_on():
@@ -161,7 +161,7 @@ async def test_a_short_flood_wait_is_waited_for_in_its_own_chat_only(
         assert "was cut off" not in caplog.text
 
 
-async def test_a_long_flood_wait_is_told_to_the_handler_and_no_more_is_asked_in_its_chat(
+async def test_a_long_flood_wait_is_raised_in_the_handler_and_its_chat_gets_no_more_requests(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann, bob = scene.meet("Ann"), scene.meet("Bob")
@@ -271,7 +271,7 @@ async def test_differences_that_fail_a_few_times(scene: Scene, code: int, name: 
     await withstand(scene, fail)
 
 
-async def test_a_difference_that_is_refused_for_good_is_told_to_the_admins(
+async def test_admins_are_told_of_a_difference_that_telegram_keeps_refusing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tgbot.telegram.updates.intake._PAUSES", (0.05,))
@@ -357,7 +357,9 @@ async def test_a_banned_bot_ends_in_the_middle_of_its_work_with_one_clear_line_a
     assert not process.faults
 
 
-async def test_telegram_out_of_reach_at_the_start_is_said_once_and_waited_for(scene: Scene) -> None:
+async def test_a_telegram_that_cannot_be_reached_at_the_start_is_one_warning_and_waited_for(
+    scene: Scene,
+) -> None:
     attempts = 0
 
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -417,7 +419,7 @@ async def test_a_stop_while_the_link_is_down_ends_with_status_0(scene: Scene) ->
     assert not scene.faults
 
 
-async def test_who_asks_for_a_stop_while_telegram_is_out_of_reach_gets_it(scene: Scene) -> None:
+async def test_a_stop_while_telegram_cannot_be_reached_at_the_start_ends_with_status_0(scene: Scene) -> None:
     await scene.sandbox.stop()
     process = await scene.spawn()
     await until(lambda: any("no connection to" in line for line in process.log), "it says so")

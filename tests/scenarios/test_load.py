@@ -21,7 +21,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield opened
 
 
-async def test_who_sends_ten_thousand_messages_delays_nobody_else(scene: Scene) -> None:
+async def test_ten_thousand_messages_of_one_person_delay_nobody_else(scene: Scene) -> None:
     flood, others = scene.meet("Flood"), [scene.meet(f"Other{number}") for number in range(20)]
     async with scene.serving() as bot:
         scene.said(flood, "/start")

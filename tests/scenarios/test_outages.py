@@ -41,7 +41,7 @@ async def test_a_message_of_an_outage_is_answered_after_the_reconnection(tmp_pat
         assert answers(site, ann.id) == ["echo say 1", "echo say 2"]
 
 
-async def test_unreachable_at_the_start_it_says_so_once_and_comes_up_when_telegram_does(
+async def test_unreachable_at_the_start_it_warns_once_and_comes_up_when_telegram_does(
     tmp_path: Path,
 ) -> None:
     async with open_site(tmp_path, 2) as site:

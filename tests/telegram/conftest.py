@@ -20,14 +20,14 @@ from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, Server
 from tgbot.telegram.updates.intake import Intake
 
-#: Long enough for a busy machine; nothing waits as long as this unless something is broken.
+#: How long anything is waited for, in seconds; on an idle machine nothing takes as long.
 PATIENCE = 10.0
 
 
 async def until(so: Callable[[], object]) -> None:
-    """Returns as soon as it is so, and fails after `PATIENCE`."""
+    """Return as soon as `so` holds; fail after `PATIENCE`."""
     async with asyncio.timeout(PATIENCE):
-        while not so():  # noqa: ASYNC110 - what the other process would do has no event to wait for
+        while not so():  # noqa: ASYNC110 - the sandbox's world has no event to wait for
             await asyncio.sleep(0.005)
 
 
@@ -52,7 +52,7 @@ class MemoryStore:
 
 
 class Recorder:
-    """Writes down on a stage what a client reports."""
+    """Write down on a stage what a client reports."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -75,7 +75,7 @@ class Recorder:
 
 
 def settled(intake: Intake) -> bool:
-    """Whether nothing is missing and nothing held back: every difference was fetched and taken."""
+    """Return whether every difference was fetched and taken, and no update is held back."""
     box = intake.box
     return not (box.getting_diff_for or box.possible_gaps or box.ahead or intake._held)
 
@@ -99,16 +99,16 @@ class Stage:
     # ---- people --------------------------------------------------------------------------------
 
     def meet(self, name: str = "Ann", *, username: str | None = None) -> int:
-        """Adds a person and returns their id."""
+        """Add a person and return their id."""
         return int(self.world.new_user(name, username=username).id)
 
     def write(self, person: int, text: str, **fields: Any) -> int:
-        """Lets a person write to the bot; returns the id of the bot's copy."""
+        """Let a person write to the bot; return the id of the bot's copy."""
         copy = self.world.send_as(person, self.account.id, text, **fields)
         return int(copy.twin(self.account.id).id)  # type: ignore[union-attr] # the bot blocks nobody
 
     def heard(self, person: int) -> list[str]:
-        """What the bot wrote to a person, in order."""
+        """Return what the bot wrote to a person, in order."""
         box = self.world.accounts[person].box
         dialog = box.dialogs.get(self.account.id)
         copies = [box.get(number) for number in dialog.ids] if dialog else []
@@ -119,7 +119,7 @@ class Stage:
     async def open(
         self, register: Callable[[BotClient], None] | None = None, *, token: str | None = None, **options: Any
     ) -> BotClient:
-        """Logs a client in; with `register` it serves, with the handlers that this adds."""
+        """Log a client in; with `register` it serves, with the handlers that this adds."""
         server = Server(
             self.sandbox.host,
             self.sandbox.port,
@@ -141,7 +141,7 @@ class Stage:
         return client
 
     async def close(self, client: BotClient, grace: float = 5.0) -> bool:
-        """Stops a client as SIGTERM does."""
+        """Stop a client as SIGTERM does."""
         self._open.remove(client)
         try:
             async with asyncio.timeout(PATIENCE):
@@ -150,7 +150,7 @@ class Stage:
             client.session.close()
 
     async def kill(self, client: BotClient) -> None:
-        """Ends a client without a last checkpoint, as a crash does."""
+        """End a client without a last checkpoint, as a crash does."""
         if not client.failed.done():
             client.failed.set_result(RuntimeError("killed"))
         await self.close(client, 0)
@@ -169,7 +169,7 @@ async def stage(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def echo(client: BotClient) -> None:
-    """Answers every message with its own text."""
+    """Answer every message with its own text."""
 
     @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
     async def answer(event: Any) -> None:

@@ -82,7 +82,7 @@ async def test_another_bots_token_is_refused_before_anything_goes_over_the_netwo
     assert sum(stage.sandbox.calls.values()) == calls
 
 
-async def test_a_session_that_was_never_told_whose_it_is_is_found_out_by_asking(stage: Stage) -> None:
+async def test_the_bot_of_a_session_that_does_not_name_it_is_learned_from_telegram(stage: Stage) -> None:
     await stage.close(await stage.open())
     session = DurableSession(stage.path)
     session.forget(0)

@@ -19,14 +19,14 @@ from tgbot.telegram.updates.box import UpdateBox
 
 
 class Deaf(Log):
-    """Says in every difference that there is nothing."""
+    """Say in every difference that there is nothing."""
 
     def difference(self, request: Any) -> Any:
         return types.updates.DifferenceEmpty(THEN, 0)
 
 
 class Refusing(Log):
-    """Raises instead of giving a difference, as long as `error` is set."""
+    """Raise instead of giving a difference, as long as `error` is set."""
 
     def __init__(self, error: Callable[[Any], Exception]) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ CHECKPOINT_SECONDS = 1.0
 
 
 class Checkpoints:
-    """Has the store write everything that changed, with the update state below all unfinished updates.
+    """Have the store write everything that changed, with the update state below all unfinished updates.
 
     `state` returns that update state, None where there is none yet. It is read before the store begins to
     write, so the state on disk is never past an update whose work is not on disk.

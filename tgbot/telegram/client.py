@@ -158,7 +158,7 @@ class BotClient(TelegramClient):
 
     @property
     def losses(self) -> Counter[str]:
-        """What was lost for good, and how often, since the start."""
+        """How often updates were lost since the start, by the reason."""
         return self._losses.counts
 
     # ---- login and lifetime --------------------------------------------------------------------
@@ -206,7 +206,7 @@ class BotClient(TelegramClient):
         finally:
             self._link_state.closed = True
             await self.disconnect()
-            with suppress(Exception):  # why the link had been down does not matter any more
+            with suppress(Exception):  # the reason for a lost link does not matter any more
                 await self.disconnected
         return drained
 

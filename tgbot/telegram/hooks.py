@@ -1,4 +1,4 @@
-"""What the client reports to, and reads from, whoever keeps the users."""
+"""What the client reports about users, updates and requests, and to whom."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telethon.tl import TLRequest, types
 
 
 class Listener(Protocol):
-    """Keeps the users of the bot. No method may block."""
+    """Keep the users of the bot. No method may block."""
 
     def seen(self, users: Sequence[types.User], source: str) -> None:
         """Take in users as Telegram describes them now, never min ones and never the bot itself.
@@ -32,7 +32,7 @@ class Listener(Protocol):
         """
 
     def lost(self, what: str) -> None:
-        """Note that updates are lost for good: "difference_too_long" or "difference_refused"."""
+        """Note that updates are lost; `what` is "difference_too_long" or "difference_refused"."""
 
 
 class ServerTime(Protocol):
@@ -49,14 +49,14 @@ class ServerTime(Protocol):
 
 
 class Losses:
-    """Counts what is lost for good, and reports it to the listener."""
+    """Count losses and report them to the listener."""
 
     def __init__(self, listener: Listener) -> None:
-        #: What was lost, and how often, since the start.
+        #: How often updates were lost since the start, by the reason.
         self.counts: Counter[str] = Counter()
         self._listener = listener
 
     def lost(self, what: str) -> None:
-        """Note that updates are lost for good."""
+        """Note that updates are lost."""
         self.counts[what] += 1
         self._listener.lost(what)

@@ -85,7 +85,7 @@ class Account(Protocol):
 
 
 class LoginFile(Protocol):
-    """Keeps the login. What is set is on disk on return."""
+    """Keep the login; what is set is on disk on return."""
 
     path: Path
 
@@ -132,7 +132,7 @@ class UpdateLog(Protocol):
 
 
 class Login:
-    """Logs in with a bot token, and again where Telegram ended the login or does not know the auth key."""
+    """Log in with a bot token, and again where Telegram ended the login or does not know the auth key."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class Login:
     async def keep_up(self) -> None:
         """Make each connection and login that ends anew, and ask for the difference after it.
 
-        Raise LoginRefusedError once Telegram refuses the login for good.
+        Raise LoginRefusedError once Telegram refuses the login.
         """
         making_login.set(True)
         while True:

@@ -1,4 +1,4 @@
-"""The users and chats that Telegram names, on their way to the session and to whoever keeps the users."""
+"""The users and chats that Telegram names, on their way to the session and the registry."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from telethon.tl import types
 
 
 class PeerFile(Protocol):
-    """Keeps access hashes and usernames."""
+    """Keep access hashes and usernames."""
 
     def remember(self, peers: Iterable[types.TypeUser | types.TypeChat]) -> None:
         """Take in users and chats."""
 
 
 class Users(Protocol):
-    """Keeps the users of the bot."""
+    """Keep the users of the bot."""
 
     def seen(self, users: Sequence[types.User], source: str) -> None:
         """Take in users as Telegram describes them now."""
 
 
 class Writers(Protocol):
-    """Remembers who wrote."""
+    """Remember who wrote."""
 
     def wrote(self, user_id: int) -> None:
         """Note that a user wrote to the bot."""
 
 
 class NamedPeers:
-    """Hands every user and chat to the session, and full users except the bot itself to the listener."""
+    """Hand every user and chat to the session, and full users except the bot itself to the listener."""
 
     def __init__(self, session: PeerFile, listener: Users, writers: Writers) -> None:
         self._session = session

@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class Background:
-    """Runs tasks until `stop`. An error of an essential one is the result of `failed`, others are logged."""
+    """Run tasks until `stop`. An error of an essential one is the result of `failed`, others are logged."""
 
     def __init__(self) -> None:
         #: The error that ends the bot, once there is one.

@@ -17,7 +17,7 @@ from tgbot.telegram.wire.state import LinkState, making_login
 
 
 class Sender:
-    """Gives the answers that it was made with; None is an answer that never comes."""
+    """Give the answers that it was made with, in order; None is an answer that never arrives."""
 
     fresh_session = False
 

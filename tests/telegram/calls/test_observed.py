@@ -15,7 +15,7 @@ from tgbot.telegram.calls.observed import Observed
 
 
 class Notes:
-    """Writes down outcomes and peers."""
+    """Write down outcomes and peers."""
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[str, int, str | None, int]] = []

@@ -23,7 +23,7 @@ class Map:
 
 
 class Pauses:
-    """Stands in for asyncio.sleep; `slept` has the seconds."""
+    """Stand in for asyncio.sleep; `slept` has the seconds."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []

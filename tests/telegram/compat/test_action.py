@@ -142,7 +142,7 @@ def test_an_action_is_given_by_a_name_of_telethons_or_as_it_is(given: Any, actio
 
 
 @pytest.mark.parametrize("given", ["dancing", types.SendMessageTypingAction, types.PeerUser(1), 5])
-def test_what_is_no_action_is_refused(given: Any) -> None:
+def test_anything_else_than_an_action_is_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="action"):
         action_of(given)
 

@@ -11,7 +11,7 @@ from tgbot.telegram import BotClient
 
 
 def asking(client: BotClient) -> None:
-    """Asks everybody who says "ask" for a name; other messages are counted in `client.heard`."""
+    """Ask everybody who says "ask" for a name; other messages are counted in `client.heard`."""
     client.heard = []
 
     @client.on(events.NewMessage(pattern="ask"))  # type: ignore[untyped-decorator] # Telethon is untyped

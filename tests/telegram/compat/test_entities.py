@@ -72,7 +72,7 @@ def test_telethon_fills_nothing_into_it(cache: PeerCache) -> None:
     assert (cache.self_id, cache.self_bot) == (7, True)
 
 
-def test_who_wrote_without_an_access_hash_is_had_with_0_until_there_is_one(
+def test_a_writer_without_an_access_hash_has_0_until_there_is_one(
     session: DurableSession, cache: PeerCache
 ) -> None:
     cache.wrote(BEN)
@@ -81,7 +81,7 @@ def test_who_wrote_without_an_access_hash_is_had_with_0_until_there_is_one(
     assert known(cache, BEN) == types.InputPeerUser(BEN, 5)
 
 
-def test_who_has_an_access_hash_is_not_had_with_0_when_it_is_forgotten(
+def test_a_forgotten_peer_that_had_an_access_hash_does_not_get_0(
     session: DurableSession, cache: PeerCache
 ) -> None:
     cache.wrote(ANN)

@@ -104,7 +104,7 @@ async def test_the_answer_to_a_send_that_comes_before_an_earlier_message_waits_f
     assert taker.mark().pts == log.pts
 
 
-async def test_the_quick_way_takes_nothing_that_it_does_not_know() -> None:
+async def test_the_fast_path_takes_only_one_new_message_that_is_next_in_the_log() -> None:
     log, taker = Log(), box()
     message, second = log.add("message"), log.add("message")
     refused = [
@@ -119,7 +119,7 @@ async def test_the_quick_way_takes_nothing_that_it_does_not_know() -> None:
     assert taker.take_one(log.push(message)) is None  # there is a gap that has to be filled with it
 
 
-async def test_a_qts_that_an_answer_tells_as_0_does_not_set_the_log_back() -> None:
+async def test_a_qts_of_0_in_an_answer_does_not_set_the_log_back() -> None:
     log, taker = Log(tells_qts=False), box()
     first = log.add("stop")
     log.add("message")
@@ -131,7 +131,7 @@ async def test_a_qts_that_an_answer_tells_as_0_does_not_set_the_log_back() -> No
     assert catch_up(taker, log) == []
 
 
-async def test_a_qts_that_is_not_known_is_learned_from_the_first_that_comes() -> None:
+async def test_an_unknown_qts_is_learned_from_the_first_update_that_has_one() -> None:
     log, taker = Log(tells_qts=False), box(UpdateState(10, 0, FIRST.date, 1))
     log.add("message")
     assert catch_up(taker, log) == [1]
@@ -143,14 +143,14 @@ async def test_a_qts_that_is_not_known_is_learned_from_the_first_that_comes() ->
     assert taker.mark().qts == stop.qts
 
 
-async def test_a_qts_that_is_not_known_is_learned_from_a_difference() -> None:
+async def test_an_unknown_qts_is_learned_from_a_difference() -> None:
     log, taker = Log(tells_qts=False), box(UpdateState(10, 0, FIRST.date, 1))
     log.add("stop")
     assert catch_up(taker, log) == [1]
     assert catch_up(taker, log) == []
 
 
-async def test_a_difference_that_is_too_long_is_told_and_gone_on_from() -> None:
+async def test_after_a_difference_that_is_too_long_the_rest_is_requested() -> None:
     log, taker = Log(), box()
     taker.begin_difference()
     taker.apply_difference(types.updates.DifferenceTooLong(50), EntityCache())

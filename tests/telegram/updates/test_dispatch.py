@@ -101,7 +101,7 @@ async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
     assert done.count(1) == 10_000
 
 
-async def test_a_fault_of_ours_is_logged_and_the_update_counts_as_finished(
+async def test_a_defect_of_the_bot_is_logged_and_the_update_counts_as_finished(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def handle(one: Job) -> None:
@@ -149,7 +149,7 @@ async def test_a_handler_over_its_time_is_cut_off_and_counts_as_finished(
     assert "a handler took longer than 0.05 s" in caplog.text
 
 
-async def test_a_handler_that_shrugs_a_cancellation_off_is_cancelled_again(
+async def test_a_handler_that_suppresses_its_cancellation_is_cancelled_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shrugged = 0

@@ -98,7 +98,7 @@ class Taker:
         return answer
 
     async def quiet(self) -> None:
-        """Returns when all differences are fetched and all jobs done."""
+        """Return when all differences are fetched and all jobs done."""
         await until(lambda: settled(self.intake) and not self.dispatcher.waiting)
 
     async def settled(self) -> None:
@@ -195,7 +195,7 @@ async def test_a_difference_that_fails_is_asked_for_again(monkeypatch: pytest.Mo
         assert taker.numbers == [1]
 
 
-async def test_a_login_that_ended_is_for_others_to_mend() -> None:
+async def test_a_login_that_ended_is_raised_for_the_client_to_log_in_again() -> None:
     log = Log()
     taker = Taker(log)
     taker.failures = [errors.AuthKeyUnregisteredError(None)]
@@ -473,7 +473,7 @@ async def test_a_difference_that_fails_several_times_after_a_reconnection_is_ask
     await until(lambda: stage.heard(ann) == ["you said hello"])
 
 
-async def test_what_happened_in_a_downtime_is_told_by_the_difference(stage: Stage) -> None:
+async def test_the_difference_brings_what_happened_in_a_downtime(stage: Stage) -> None:
     ann, bob = stage.meet("Ann"), stage.meet("Bob")
     told: list[str] = []
 
@@ -506,7 +506,7 @@ async def test_what_happened_in_a_downtime_is_told_by_the_difference(stage: Stag
     ]
 
 
-async def test_a_difference_that_is_too_long_is_told_to_whoever_asked_to_know(stage: Stage) -> None:
+async def test_a_difference_that_is_too_long_is_reported_as_a_loss(stage: Stage) -> None:
     client = await stage.open(echo)
     ann = stage.meet()
     stage.faults.differences_too_long(True)
@@ -534,7 +534,7 @@ async def test_faults_of_delivery_are_all_made_good(stage: Stage) -> None:
     assert stage.heard(ann) == [f"you said {text}" for text in texts]
 
 
-async def test_a_difference_that_telegram_refuses_for_good_is_gone_on_without_and_told(
+async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reported_as_a_loss(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(intake, "_PAUSES", (0.001,))
@@ -551,7 +551,7 @@ async def test_a_difference_that_telegram_refuses_for_good_is_gone_on_without_an
     await until(lambda: stage.heard(ann) == ["you said hello"])
 
 
-async def test_a_channel_0_that_a_server_tells_of_does_not_keep_the_rest_from_being_taken() -> None:
+async def test_a_channel_with_the_id_0_does_not_stop_the_other_updates() -> None:
     log = Log()
     first = log.add("message")
     async with taking(log) as taker:

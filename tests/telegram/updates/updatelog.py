@@ -53,7 +53,7 @@ class Log:
         self.tells_qts = tells_qts
 
     def add(self, kind: str, count: int = 1) -> Entry:
-        """Lets something happen that takes `count` of pts, or one qts for a stop."""
+        """Let something happen that takes `count` of pts, or one qts for a stop."""
         if kind == "stop":
             self.qts += 1
             entry = Entry(kind, len(self.entries) + 1, 0, self.qts, 1)
@@ -68,7 +68,7 @@ class Log:
         return types.Updates([entry.update() for entry in entries], [], [], THEN, 0)
 
     def sent(self) -> tuple[Entry, Any]:
-        """Lets the bot send a message; returns the entry and the answer, which moves the pts."""
+        """Let the bot send a message; return the entry and the answer, which moves the pts."""
         entry = self.add("own")
         answer = types.UpdateShortSentMessage(entry.number, entry.pts, 1, THEN, out=True)
         answer._self_outgoing = True

@@ -34,7 +34,7 @@ class Loggers(dict[str, logging.Logger]):
 
 
 class Listener:
-    """A server that knows nothing of MTProto: it accepts, and does with each connection as it was told."""
+    """A server without MTProto: it accepts connections and calls `serve` with each."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -71,7 +71,7 @@ async def listen() -> AsyncIterator[Callable[[Serve], Awaitable[Listener]]]:
 
 
 class Events(LinkState):
-    """Writes down what happens to a link."""
+    """Write down what happens to a link."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Link:
 
 @pytest.fixture
 async def make_link() -> AsyncIterator[Callable[..., Link]]:
-    """Makes links, and disconnects all of them in the end."""
+    """Make links, and disconnect all of them in the end."""
     made: list[Link] = []
 
     def make(**options: Any) -> Link:
@@ -145,11 +145,11 @@ def test_pauses_between_attempts_grow_up_to_ten_seconds_and_no_further() -> None
 
 
 async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Closes as soon as somebody came."""
+    """Close each connection at once."""
 
 
 async def swallows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads until the other side leaves, and never answers."""
+    """Read until the other side disconnects, and never answer."""
     while await reader.read(65536):
         pass
 
@@ -238,7 +238,7 @@ async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
     assert client._sender._failures == 0
 
 
-async def test_a_connection_that_was_cut_once_is_made_again_without_a_word_and_without_a_pause(
+async def test_a_connection_that_was_cut_once_is_made_again_without_a_warning_and_a_pause(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_FIRST_PAUSE", 3600.0)
@@ -365,7 +365,7 @@ def sent_by(client: BotClient) -> list[Any]:
     return sent
 
 
-async def test_after_a_reconnection_the_first_request_tells_who_we_are_and_only_that_one(
+async def test_after_a_reconnection_only_the_first_request_names_our_layer(
     stage: Stage,
 ) -> None:
     client = await stage.open(echo)
@@ -384,7 +384,7 @@ async def test_after_a_reconnection_the_first_request_tells_who_we_are_and_only_
     assert not [request for request in others if isinstance(request, functions.InvokeWithLayerRequest)]
 
 
-async def test_a_request_that_telegram_refuses_for_not_knowing_us_goes_out_with_who_we_are(
+async def test_a_request_refused_with_connection_not_inited_is_sent_again_with_our_layer(
     stage: Stage,
 ) -> None:
     client = await stage.open(echo)

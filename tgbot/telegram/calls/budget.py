@@ -11,7 +11,7 @@ from tgbot.telegram.calls.call import Call, Caller
 
 
 class Budget(Protocol):
-    """Counts the look-ups of the last 24 hours."""
+    """Count the look-ups of the last 24 hours."""
 
     def resolves_again_in(self) -> int:
         """Return after how many seconds one more look-up is allowed, 0 for now."""
@@ -21,7 +21,7 @@ class Budget(Protocol):
 
 
 class LookupBudget:
-    """Counts each `contacts.resolveUsername`, and raises FloodWaitError instead of making one too many."""
+    """Count each `contacts.resolveUsername`, and raise FloodWaitError instead of making one too many."""
 
     def __init__(self, then: Caller, budget: Budget) -> None:
         self._then = then

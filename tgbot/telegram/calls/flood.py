@@ -20,7 +20,7 @@ MAX_FLOOD_WAITS = 1000
 
 
 class FloodWaits:
-    """Holds a flood wait against requests of the same method to the same chat only.
+    """Hold a flood wait against requests of the same method to the same chat only.
 
     A wait of up to `call.flood_threshold` seconds is waited for, and the request made again. A longer one is
     raised, and until it is over the same request is not made but raises FloodWaitError at once.

@@ -25,7 +25,7 @@ class MainSender(RequestSender, Protocol):
 
 
 class UntilAnswered:
-    """Sends a request; if the link or the login ends before the answer, sends it again when both are back.
+    """Send a request; if the link or the login ends before the answer, send it again when both are back.
 
     Requests over other senders, and those that a login makes, are sent once. Time without a link does not
     count as the handler's own.

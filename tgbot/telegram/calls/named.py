@@ -42,7 +42,7 @@ def derive_random_id(bot_id: int, update_key: str, chat_id: int, index: int) -> 
 
 
 class NamedSends:
-    """Gives each send made while an update is handled the random_id derived from that update's key.
+    """Give each send made while an update is handled the random_id derived from that update's key.
 
     When the update is handled again, the send has the same random_id, and Telegram sends nothing and
     returns the earlier messages. A send that Telegram calls a duplicate without ever returning the messages

@@ -18,24 +18,24 @@ _DIFFERENCES = frozenset(
 
 
 class Outcomes(Protocol):
-    """Learns how requests about private users end."""
+    """Learn how requests about private users end."""
 
     def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
         """Take in that a request made at `at` (Telegram's unix time) succeeded, or was refused."""
 
 
 class Peers(Protocol):
-    """Learns the users and chats that Telegram names."""
+    """Learn the users and chats that Telegram names."""
 
     def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
         """Take in users and chats; `source` says what brought them."""
 
 
 class Observed:
-    """Reports the outcome of each request about a private user, and the users and chats of each answer.
+    """Report the outcome of each request about a private user, and the users and chats of each answer.
 
-    Errors after which the same request may yet succeed are no outcome. The users of a difference are left to
-    whoever asked for it.
+    Errors after which the same request may yet succeed are no outcome. The users of a difference are not
+    reported here: the reader of differences reports them.
     """
 
     def __init__(

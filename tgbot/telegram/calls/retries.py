@@ -23,14 +23,14 @@ DUPLICATE_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.0)
 
 
 class DataCenters(Protocol):
-    """Moves the connection."""
+    """Move the connection."""
 
     async def switch_dc(self, dc_id: int) -> None:
-        """Connect to this data center, for good."""
+        """Connect to this data center from now on."""
 
 
 class Retries:
-    """Makes a request again after an error that says nothing about the request.
+    """Make a request again after an error that says nothing about the request.
 
     A fault of Telegram's (500) is asked again with growing pauses, then raised; so is RANDOM_ID_DUPLICATE,
     until Telegram returns the messages of the earlier copy.
@@ -54,7 +54,7 @@ class Retries:
                     raise
             except FAULTS as error:
                 pause = next(faults, None)
-                # Whoever wants a difference asks for it again.
+                # The reader of differences repeats its own requests.
                 if pause is None or type(call.request) is functions.updates.GetDifferenceRequest:
                     raise
                 logger.warning("Telegram has a fault (%s); asking again", error_name(error))

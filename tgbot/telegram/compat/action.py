@@ -48,7 +48,7 @@ def action_of(action: str | types.TypeSendMessageAction) -> types.TypeSendMessag
 
 
 class ChatAction:
-    """Shows an action in a chat while its body runs.
+    """Show an action in a chat while its body runs.
 
     Unlike with Telethon's, the first `messages.setTyping` is sent and awaited on entering, and its error is
     raised there: an empty body is a probe, with exactly one request. With a longer body the action is shown

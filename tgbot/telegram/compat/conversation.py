@@ -23,7 +23,7 @@ _DEFAULTS = {
 
 
 class Jobs(Protocol):
-    """Runs the handlers of updates."""
+    """Run the handlers of updates."""
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
@@ -33,7 +33,7 @@ class Jobs(Protocol):
 
 
 class Tasks(Protocol):
-    """Runs tasks."""
+    """Run tasks."""
 
     def spawn(self, work: Coroutine[object, object, object]) -> None:
         """Run something beside the handlers."""
@@ -70,7 +70,7 @@ class Conversation(TelethonConversation):
 
 
 class Conversations:
-    """Hands each update to the open conversations of a Telethon client, then to the handlers."""
+    """Hand each update to the open conversations of a Telethon client, then to the handlers."""
 
     def __init__(self, client: TelegramClient, jobs: Jobs, tasks: Tasks) -> None:
         self._client = client

@@ -13,7 +13,7 @@ MAX_HASHLESS = 10_000
 
 
 class AccessHashes(Protocol):
-    """Keeps access hashes."""
+    """Keep access hashes."""
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer, None for an unknown one."""
@@ -34,7 +34,7 @@ class KnownPeer:
 
 
 class PeerCache:
-    """Stands in for Telethon's entity cache. Keeps only the bot's own id: the session owns the peers."""
+    """Stand in for Telethon's entity cache. Keep only the bot's own id: the session owns the peers."""
 
     def __init__(self, session: AccessHashes) -> None:
         self.self_id = 0

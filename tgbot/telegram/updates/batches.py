@@ -17,14 +17,14 @@ from tgbot.telegram.updates.keys import dialog_of, marked_entity, message_of, st
 
 
 class Jobs(Protocol):
-    """Runs the handlers of updates."""
+    """Run the handlers of updates."""
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
 
 
 class Memory(Protocol):
-    """Reads what is known of peers into memory."""
+    """Read what is known of peers into memory."""
 
     def loaded(self, ids: Iterable[int]) -> bool:
         """Return whether all of these marked ids can be read from memory now."""
@@ -34,7 +34,7 @@ class Memory(Protocol):
 
 
 class Peers(Protocol):
-    """Learns the users and chats that updates name, and who wrote."""
+    """Learn the users and chats that updates name, and who wrote."""
 
     def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
         """Take in users and chats."""
@@ -44,7 +44,7 @@ class Peers(Protocol):
 
 
 class Finished(Protocol):
-    """Knows which private messages were handled to their end."""
+    """Know which private messages were handled to their end."""
 
     def last_finished(self, chat_id: int) -> int:
         """Return the greatest id of a finished message of a chat, 0 for none."""
@@ -72,7 +72,7 @@ class _Incoming:
 
 
 class Batches:
-    """Makes a job of every update once the store has loaded whom it is about, in the order of arrival.
+    """Make a job of every update once the store has loaded whom it is about, in the order of arrival.
 
     A batch whose dialogs and users are in memory becomes jobs at once. Otherwise it waits for the store;
     batches that arrive meanwhile queue behind it and are loaded together. Each batch is in flight from its

@@ -94,7 +94,7 @@ class UpdateBox(MessageBox):
 
     def begin_difference(self) -> None:
         """Have everything after the state requested."""
-        self.try_begin_get_diff(ENTRY_ACCOUNT, "asked for")
+        self.try_begin_get_diff(ENTRY_ACCOUNT, "requested")
 
     def try_begin_get_diff(self, entry: Any, reason: str) -> None:
         gap = self.possible_gaps.get(entry)

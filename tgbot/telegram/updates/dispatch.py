@@ -123,7 +123,7 @@ def waiting() -> Iterator[None]:
 
 
 class Dispatcher:
-    """Runs `handle` on jobs, and calls `finish` with each that is done or was cut off by the time limit.
+    """Run `handle` on jobs, and call `finish` with each that is done or was cut off by the time limit.
 
     A job that a stop cancels is not finished: Telegram sends its update again after the next start.
     """

@@ -27,7 +27,7 @@ class Account(Protocol):
 
 
 class Handlers:
-    """Calls the handlers that were registered with a Telethon client."""
+    """Call the handlers that were registered with a Telethon client."""
 
     def __init__(self, client: TelegramClient, account: Account) -> None:
         #: How many handlers raised, since the start.

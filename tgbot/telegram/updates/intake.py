@@ -38,35 +38,35 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Ask(Protocol):
-    """Makes requests."""
+    """Make requests."""
 
     async def __call__(self, request: TLRequest) -> TLObject:
         """Return Telegram's answer, or raise its error."""
 
 
 class Backlog(Protocol):
-    """Knows how much there is to do."""
+    """Know how much there is to do."""
 
+    #: How many updates have handlers that are not finished.
     waiting: int
-    """Updates whose handlers have not finished."""
 
 
 class Calendar(Protocol):
-    """Learns Telegram's time."""
+    """Learn Telegram's time."""
 
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave for the present; None is ignored."""
 
 
 class Losses(Protocol):
-    """Learns of losses."""
+    """Learn of losses."""
 
     def lost(self, what: str) -> None:
-        """Note that updates are lost for good."""
+        """Note that updates are lost."""
 
 
 class Intake:
-    """Takes what Telegram sends and hands it to `batches`, with the state before it in flight.
+    """Take what Telegram sends and hand it to `batches`, with the state before it in flight.
 
     Stands in for Telethon's queue of updates: `put_nowait` is called for every container as it is read from
     the socket, and works on it at once. While a difference is fetched, live containers are held and taken

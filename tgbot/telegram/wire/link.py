@@ -72,7 +72,7 @@ class BotConnection(ConnectionTcpFull):
 
 
 class ServerTime(Protocol):
-    """Learns Telegram's time."""
+    """Learn Telegram's time."""
 
     def note_unix(self, seconds: float) -> None:
         """Learn from unix seconds that Telegram gave for the present."""

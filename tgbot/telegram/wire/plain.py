@@ -40,7 +40,7 @@ class PlainClient:
         client.session.auth_key = None
 
     async def switch_dc(self, dc_id: int) -> None:
-        """Connect to another data center, for good."""
+        """Connect to another data center from now on."""
         await self._client._switch_dc(dc_id)
 
     async def ask(self, request: TLRequest) -> TLObject:

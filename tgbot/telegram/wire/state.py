@@ -29,11 +29,11 @@ class LinkState:
         self.up.start()
 
     def link_down(self) -> None:
-        """Note that there is no link; Telethon looks for one, and sends again what is unanswered."""
+        """Note that there is no link; Telethon connects again and repeats the open requests."""
         self.up.stop()
 
     def link_lost(self) -> None:
-        """Note that there is no link, and that nobody looks for one: what is unanswered stays so."""
+        """Note that there is no link, that Telethon gave up, and that open requests stay unanswered."""
         self.up.stop()
         self.ready.clear()
 
