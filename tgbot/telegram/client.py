@@ -113,7 +113,6 @@ class BotClient(TelegramClient):
             self._message_box,
             self._batches,
             ask=self,
-            backlog=self._dispatcher,
             calendar=server_time,
             losses=self._losses,
         )

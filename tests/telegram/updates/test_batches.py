@@ -42,6 +42,10 @@ class Around:
             raise self.error
         self.memory.update(ids)
 
+    @property
+    def waiting(self) -> int:
+        return len(self.jobs)
+
     def put(self, job: Job) -> None:
         self.jobs.append(job)
         self.happened.append(("job", job.dialog, job.message_id))
@@ -103,7 +107,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     batches.accept([new(ANN, 2)], [user(ANN)], [], state(11), live=True)  # in memory, but behind Ben
     batches.accept([new(CEM, 3), new(ANN, 4)], [user(CEM)], [], state(12), live=False)
     assert around.happened == [("load", [BEN])]
-    assert batches.queued == 4
+    assert batches.waiting == 4
     assert not batches.idle.is_set()
     assert mark(batches, 14) == 10
     around.gate.release()
@@ -118,7 +122,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     async with asyncio.timeout(PATIENCE):
         await batches.idle.wait()
     assert [job.message_id for job in around.jobs] == [1, 2, 3, 4]
-    assert batches.queued == 0
+    assert batches.waiting == 4  # as jobs now
     for job in around.jobs[:2]:
         batches.finish(job)
     assert mark(batches, 14) == 12

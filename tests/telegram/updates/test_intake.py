@@ -72,7 +72,6 @@ class Taker:
             box,
             self.batches,
             ask=self._ask,
-            backlog=self.dispatcher,
             calendar=around,
             losses=around,
         )

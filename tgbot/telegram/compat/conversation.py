@@ -25,6 +25,10 @@ _DEFAULTS = {
 class Jobs(Protocol):
     """Run the handlers of updates."""
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not done."""
+
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
 
@@ -80,6 +84,11 @@ class Conversations:
     def open(self, entity: EntityLike, options: dict[str, Any]) -> Conversation:
         """Return a conversation with what `TelegramClient.conversation` takes."""
         return Conversation(self._client, entity, self._jobs, options)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not done."""
+        return self._jobs.waiting
 
     def put(self, job: Job) -> None:
         """Take a job."""

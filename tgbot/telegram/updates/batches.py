@@ -19,6 +19,10 @@ from tgbot.telegram.updates.keys import dialog_of, marked_entity, message_of, st
 class Jobs(Protocol):
     """Run the handlers of updates."""
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs are not done."""
+
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
 
@@ -81,8 +85,6 @@ class Batches:
 
     def __init__(self, jobs: Jobs, memory: Memory, peers: Peers, finished: Finished) -> None:
         self.inflight: InFlight[UpdateState] = InFlight()
-        #: Updates that wait for the store.
-        self.queued = 0
         #: Set while no batch waits for the store.
         self.idle = asyncio.Event()
         self.idle.set()
@@ -91,6 +93,8 @@ class Batches:
         self._peers = peers
         self._finished = finished
         self._queue: deque[_Incoming] = deque()
+        #: How many updates are in the queue.
+        self._queued = 0
         self._wake = asyncio.Event()
 
     def accept(
@@ -115,7 +119,7 @@ class Batches:
             self._dispatch(incoming)
             return
         self._queue.append(incoming)
-        self.queued += len(updates)
+        self._queued += len(updates)
         self.idle.clear()
         self._wake.set()
 
@@ -128,10 +132,15 @@ class Batches:
                 await self._memory.load(set[int]().union(*(incoming.ids for incoming in together)))
                 for incoming in together:
                     self._queue.popleft()
-                    self.queued -= len(incoming.updates)
+                    self._queued -= len(incoming.updates)
                     self._dispatch(incoming)
             self.idle.set()
             await self._wake.wait()
+
+    @property
+    def waiting(self) -> int:
+        """How many updates are not finished."""
+        return self._jobs.waiting + self._queued
 
     def finish(self, job: Job) -> None:
         """Note that a job is done."""

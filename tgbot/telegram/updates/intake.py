@@ -44,13 +44,6 @@ class Ask(Protocol):
         """Return Telegram's answer, or raise its error."""
 
 
-class Backlog(Protocol):
-    """Know how much there is to do."""
-
-    #: How many updates have handlers that are not finished.
-    waiting: int
-
-
 class Calendar(Protocol):
     """Learn Telegram's time."""
 
@@ -79,14 +72,12 @@ class Intake:
         batches: Batches,
         *,
         ask: Ask,
-        backlog: Backlog,
         calendar: Calendar,
         losses: Losses,
     ) -> None:
         self.box = box
         self.batches = batches
         self._ask = ask
-        self._backlog = backlog
         self._calendar = calendar
         self._losses = losses
         self._taking = False
@@ -159,12 +150,12 @@ class Intake:
                 else:
                     self._held.clear()
                     self._overflowing = True
-            elif self._overflowing or self._waiting >= WAITING_LIMIT:
+            elif self._overflowing or self.batches.waiting >= WAITING_LIMIT:
                 if not self._overflowing:
                     self._overflowing = True
                     logger.warning(
                         "%d updates wait; leaving new ones at Telegram until half of them are done",
-                        self._waiting,
+                        self.batches.waiting,
                     )
                     self._wake.set()
             else:
@@ -180,17 +171,13 @@ class Intake:
 
     def job_finished(self) -> None:
         """Note that a job is done."""
-        if self._overflowing and self._waiting <= WAITING_LIMIT // 2:
+        if self._overflowing and self.batches.waiting <= WAITING_LIMIT // 2:
             self._room.set()
 
     def mark(self) -> UpdateState | None:
         """Return the state that may go to disk; None if there is none."""
         box = self.box
         return None if box.is_empty() else self.batches.mark(box.mark(), box.channels())
-
-    @property
-    def _waiting(self) -> int:
-        return self._backlog.waiting + self.batches.queued
 
     def _take(self, container: types.TypeUpdates) -> None:
         box = self.box
@@ -289,8 +276,8 @@ class Intake:
             self.put_nowait(self._held.popleft())
 
     async def _wait_for_room(self) -> None:
-        while self._waiting > WAITING_LIMIT // 2:
-            if self.batches.queued:
+        while self.batches.waiting > WAITING_LIMIT // 2:
+            if not self.batches.idle.is_set():
                 await self.batches.idle.wait()  # what is loaded may turn out to be finished already
                 continue
             self._room.clear()
@@ -321,7 +308,7 @@ class Intake:
             self.box.getting_diff_for.update(due)
 
     async def _fetch_difference(self) -> None:
-        if self._waiting > WAITING_LIMIT // 2:
+        if self.batches.waiting > WAITING_LIMIT // 2:
             self._overflowing = True
             await self._wait_for_room()
             self._overflowing = False
