@@ -77,8 +77,7 @@ def register(parts: Parts) -> None:
 
     def spelled_otherwise(text: str) -> Command | None:
         """Match what START does not: other white space, capitals, and the bot's name as groups need it."""
-        command = is_start(text)
-        return None if command is None or is_handbooks(text) else command
+        return None if is_handbooks(text) else is_start(text)
 
     client.add_event_handler(started, events.NewMessage(incoming=True, pattern=START))
     client.add_event_handler(started_otherwise, events.NewMessage(incoming=True, pattern=spelled_otherwise))
