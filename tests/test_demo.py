@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from docs import picture
 from tgbot import demo
 from tgbot.demo import sums
 from tgbot.demo.story import SUMS
@@ -113,6 +115,30 @@ def test_a_bot_that_answers_twice_fails_the_demo(tmp_path: Path) -> None:
 
 def test_without_a_terminal_nothing_is_coloured(told: str) -> None:
     assert "\x1b" not in told
+
+
+def texts_of(svg: str) -> list[str]:
+    """Return the texts of a picture in order; raise an error if it is not well-formed."""
+    return [each.text or "" for each in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_picture_of_the_demo_has_its_scenes_and_needs_nothing_else(told: str) -> None:
+    svg = picture.draw(told)
+    texts = texts_of(svg)
+    assert "Hello, Anna! I am glad you are here." in texts
+    assert texts[-1].startswith("8 questions, 8 answers")
+    assert len(picture.excerpt(told)) <= 42
+    assert len(svg.encode()) < 60_000
+    assert svg.count("http") == 1  # the name of SVG itself
+    assert all(len(line) <= 98 for line in picture.excerpt(told))
+
+
+def test_the_picture_in_docs_shows_the_scenes_of_today(told: str) -> None:
+    def scenes(svg: str) -> list[str]:
+        return [text for text in texts_of(svg) if text.startswith(tuple(picture.SCENES))]
+
+    assert scenes(picture.PICTURE.read_text()) == scenes(picture.draw(told)), "run: python docs/picture.py"
+    assert len(scenes(picture.PICTURE.read_text())) == len(picture.SCENES)
 
 
 def told_with(change: str) -> subprocess.CompletedProcess[str]:

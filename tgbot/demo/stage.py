@@ -31,7 +31,7 @@ class Stage:
         """Print a message, as its sender or receiver has it."""
         first, *more = words.splitlines() or [""]
         head = f"{speaker} → {listener}"
-        self._show(Text(f"  {head:<13} ", COLOURS[speaker]) + Text(first))
+        self._show(Text.assemble((f"  {head:<13} ", COLOURS[speaker]), first))
         for line in more:
             self._show(Text(" " * 16 + line if line else ""))
 
