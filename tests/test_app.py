@@ -1,4 +1,4 @@
-"""What opens in what order, what closes however it ends, and how `tgbot run` comes to its end."""
+"""What opens in which order, and that all of it closes however it ends."""
 
 from __future__ import annotations
 
@@ -38,51 +38,51 @@ CLOSED = ["client closed", "registry closed", "session closed", "lock freed"]
 
 @pytest.fixture
 def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the parts of the bot came through, in order; each is the real one, and says so in passing."""
-    told: list[str] = []
+    """A list that the real parts of the bot append to as they open and close."""
+    events: list[str] = []
     stopping = False
 
     class Lock(InstanceLock):
         def __enter__(self) -> InstanceLock:
             super().__enter__()
-            told.append("lock")
+            events.append("lock")
             return self
 
         def __exit__(self, *why: Any) -> None:
-            told.append("lock freed")
+            events.append("lock freed")
             super().__exit__(*why)
 
     class Session(DurableSession):
         def __init__(self, path: Path) -> None:
             super().__init__(path)
-            told.append("session")
+            events.append("session")
 
         def close(self) -> None:
             if not stopping:  # Telethon closes its session as well when it disconnects
-                told.append("session closed")
+                events.append("session closed")
             super().close()
 
     class Registry(SqliteRegistry):
         def __init__(self, path: Path, **options: Any) -> None:
             super().__init__(path, **options)
-            told.append("registry")
+            events.append("registry")
 
         def close(self) -> None:
-            told.append("registry closed")
+            events.append("registry closed")
             super().close()
 
     class Client(BotClient):
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            told.append("client")
+            events.append("client")
 
         async def login(self, token: str) -> None:
             await super().login(token)
-            told.append("logged in")
+            events.append("logged in")
 
         async def start_updates(self) -> None:
             assert self.list_event_handlers(), "updates are taken before anybody handles them"
-            told.append("updates")
+            events.append("updates")
             await super().start_updates()
 
         async def stop(self, grace: float) -> bool:
@@ -92,7 +92,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 return await super().stop(grace)
             finally:
                 stopping = False
-                told.append("client closed")
+                events.append("client closed")
 
     for name, kind in (
         ("InstanceLock", Lock),
@@ -101,7 +101,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("BotClient", Client),
     ):
         monkeypatch.setattr(app, name, kind)
-    return told
+    return events
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def texts(sandbox: Sandbox, bot: Account, person: int) -> list[str]:
-    """What a bot said to a person, in order."""
+    """Return what a bot said to a person, in order."""
     box = sandbox.world.accounts[person].box
     copies = [box.get(number) for number in box.history(bot.id)]
     return [copy.post.text for copy in copies if copy is not None and not copy.out]
@@ -143,7 +143,7 @@ async def test_without_serving_no_update_is_taken(configure: Configure, course: 
     assert course[5:] == CLOSED
 
 
-async def test_an_error_of_whoever_uses_the_bot_closes_all_and_is_raised(
+async def test_an_error_inside_the_block_closes_all_and_is_raised(
     configure: Configure, course: list[str]
 ) -> None:
     async def use() -> None:
@@ -187,7 +187,7 @@ async def test_a_plugin_that_refuses_to_register_closes_all_and_no_update_was_ta
     assert course == [*OPENED, "logged in", *CLOSED]
 
 
-async def test_a_plugin_that_cannot_be_imported_is_told_before_anything_is_opened(
+async def test_a_plugin_that_cannot_be_imported_is_refused_before_anything_is_opened(
     configure: Configure, course: list[str]
 ) -> None:
     with pytest.raises(PluginError):
@@ -196,12 +196,12 @@ async def test_a_plugin_that_cannot_be_imported_is_told_before_anything_is_opene
     assert not course
 
 
-async def test_plugins_are_not_even_imported_by_who_does_not_serve(configure: Configure) -> None:
+async def test_plugins_are_not_imported_without_serving(configure: Configure) -> None:
     async with open_bot(configure(plugins=["no_such_module"])) as bot:
         assert bot.client.me is not None
 
 
-async def test_missing_credentials_are_told_before_anything_is_opened(
+async def test_missing_credentials_are_refused_before_anything_is_opened(
     course: list[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "empty.toml"
@@ -229,10 +229,10 @@ async def test_what_was_closed_can_be_opened_again_at_once(configure: Configure)
             assert bot.client.me.username == "the_bot"
 
 
-# ---- who has the session ---------------------------------------------------------------------------
+# ---- one session, one bot ---------------------------------------------------------------------------
 
 
-async def test_a_command_beside_the_running_bot_is_told_to_ask_it_and_a_second_bot_that_it_is_the_second(
+async def test_beside_the_running_bot_a_command_and_a_second_bot_are_refused_each_with_its_advice(
     configure: Configure,
 ) -> None:
     settings = configure()
@@ -246,7 +246,7 @@ async def test_a_command_beside_the_running_bot_is_told_to_ask_it_and_a_second_b
         assert bot.client.is_connected()
 
 
-async def test_updates_are_left_at_telegram_by_who_does_not_serve(
+async def test_without_serving_updates_stay_at_telegram(
     configure: Configure, sandbox: Sandbox, account: Account
 ) -> None:
     settings = configure()
@@ -293,7 +293,7 @@ async def test_plugins_get_the_parts_of_the_running_bot(
 # ---- losses ----------------------------------------------------------------------------------------
 
 
-async def test_a_loss_is_told_to_every_admin_who_is_known_and_can_be_reached(
+async def test_a_loss_is_reported_to_every_admin_who_is_known_and_can_be_reached(
     start_bot: StartBot, sandbox: Sandbox, account: Account
 ) -> None:
     blocking, ann = sandbox.world.new_user("Ben"), sandbox.world.new_user("Ann")

@@ -15,7 +15,7 @@ import pytest
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure
 from tests.scenarios.crash import Process, Site
-from tests.scenarios.crash import until as until_told
+from tests.scenarios.crash import until as wait_until
 from tests.scenarios.talk import until
 from tests.test_app import CLOSED, course, plugin, texts
 from tgbot import run
@@ -120,10 +120,10 @@ async def site(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Site]:
         await made.process.end(signal.SIGKILL)
 
 
-async def told_to_stop(process: Process, number: int) -> None:
+async def stop_begun(process: Process, number: int) -> None:
     """Return when the process has begun to stop."""
     process.signal(number)
-    await until_told(lambda: any("a second signal ends" in line for line in process.log), "it stops")
+    await wait_until(lambda: any("a second signal ends" in line for line in process.log), "it stops")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -134,14 +134,14 @@ async def test_a_second_signal_ends_at_once_with_its_own_status_and_loses_nothin
     await process.up()
     ann = site.world.new_user("Ann")
     site.said(ann.id, "hold 1")
-    await until_told((site.directory / "holding").exists, "the handler holds")
-    await told_to_stop(process, number)
+    await wait_until((site.directory / "holding").exists, "the handler holds")
+    await stop_begun(process, number)
     assert process.running
     assert await process.end(number) == 128 + number
     assert not any("everything is on disk" in line for line in process.log)
     (site.directory / "go").touch()
     await (await site.spawn()).up()
-    await until_told(lambda: any(copy.out for copy in site.dialog(ann.id)), "it is answered after all")
+    await wait_until(lambda: any(copy.out for copy in site.dialog(ann.id)), "it is answered after all")
     assert await site.end() == 0
     assert [copy.post.text for copy in site.dialog(ann.id) if copy.out] == ["echo hold 1"]
 
@@ -152,7 +152,7 @@ async def test_while_telegram_is_unreachable_a_signal_ends_with_status_0(
 ) -> None:
     await site.sandbox.stop()
     process = await site.spawn()
-    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    await wait_until(lambda: any("no connection to" in line for line in process.log), "it says so")
     assert await process.end(number) == 0
     assert not process.faults
 
@@ -163,7 +163,7 @@ async def test_a_link_that_is_lost_while_it_serves_does_not_keep_it_from_ending_
     process = await site.spawn()
     await process.up()
     await site.sandbox.stop()
-    await until_told(lambda: any("no connection to" in line for line in process.log), "it says so")
+    await wait_until(lambda: any("no connection to" in line for line in process.log), "it says so")
     assert await process.end(signal.SIGTERM) == 0
     assert not process.faults
 

@@ -36,7 +36,7 @@ from tgbot.telegram import BotClient, Server
 
 logger = logging.getLogger(__name__)
 
-#: The DC id that a server of one's own is taken to have, unless the configuration names one.
+#: The DC id of a server other than Telegram's, unless the configuration names one.
 USUAL_DC_ID = 2
 
 
@@ -81,7 +81,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         users = SqliteRegistry(config.storage.registry, clock=clock)
         stack.callback(users.close)
         alerts = Alerts(users, texts, config.bot.admins)
-        listener = Listener(users, clock, alerts)
+        listener = BotListener(users, clock, alerts)
         client = BotClient(
             session,
             credentials.api_id,
@@ -101,14 +101,14 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         if serve:
             _register(_parts(bot, config), plugins)
             await client.start_updates()
-            client.spawn(alerts.tell(sender))
+            client.spawn(alerts.send(sender))
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot))
         yield bot
 
 
-class Listener:
+class BotListener:
     """Pass on what the client reports: users and outcomes to the registry, losses to the admins."""
 
     def __init__(self, users: SqliteRegistry, clock: ServerClock, alerts: Alerts) -> None:
@@ -133,7 +133,7 @@ class Listener:
         record_outcome(self._users, request, user_id, error_name, at)
 
     def lost(self, what: str) -> None:
-        """Have the admins told that something is lost for good."""
+        """Report to the admins that something is lost for good."""
         self._alerts.lost(what)
 
 

@@ -121,15 +121,27 @@ def test_dates_cut_to_seconds_leave_it_behind_by_less_than_the_cut_and_the_laten
         assert 0 <= hands.wall - clock() < 1 + 1.2 + 1  # the answer is cut to a second as well
 
 
-def test_after_a_restart_the_next_date_sets_it_alone(clock: ServerClock, hands: Hands) -> None:
+def test_after_the_machine_has_slept_the_first_date_sets_it(clock: ServerClock, hands: Hands) -> None:
     for _ in range(SAMPLES):
         clock.note_unix(hands.wall)
         hands.wait(5)
-    hands.wall += 3600  # a suspend: the monotonic clock stood still
-    clock.restart()
-    assert clock() == int(hands.wall) - 3600
+    hands.wall += 3600  # the monotonic clock stood still
     clock.note_unix(hands.wall)
     assert clock() == int(hands.wall)
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_setting_this_machines_clock_is_not_taken_for_sleep(
+    clock: ServerClock, hands: Hands, step: int
+) -> None:
+    telegram = hands.wall
+    for number in range(2 * SAMPLES):
+        clock.note_unix(telegram)
+        hands.wait(5)
+        telegram += 5
+        if number == SAMPLES:
+            hands.wall += step
+        assert clock() == int(telegram)
 
 
 def test_a_date_an_hour_ahead_does_not_make_a_send_outdate_a_later_block(

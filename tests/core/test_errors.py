@@ -55,6 +55,11 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
         "it is not UTF-8 text",
     ),
     (
+        ConfigSourceError("config.toml", "there is no key x in [bot]; did you mean y?"),
+        ("config.toml", "x in [bot]"),
+        "did you mean y?",
+    ),
+    (
         CredentialsMissingError(["TGBOT_API_ID", "TGBOT_BOT_TOKEN"], "secrets.toml"),
         ("TGBOT_API_ID, TGBOT_BOT_TOKEN", "https://my.telegram.org", "@BotFather"),
         "Set them in the environment, or write them to secrets.toml",
@@ -117,7 +122,7 @@ def test_an_error_says_what_is_wrong_where_and_what_to_do(
     for part in (*facts, advice):
         assert part in text
     assert not re.search(r"\{\w*\}", text), "a fact was not put in"
-    assert not re.search(r"  |: *$|, *$|\.\.$|None", text), "it does not read as a sentence"
+    assert not re.search(r"  |: *$|, *$|[.?][.?]$|None", text), "it does not read as a sentence"
     if not isinstance(error, CredentialsMissingError):
         assert "\n" not in text
 

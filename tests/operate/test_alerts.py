@@ -47,7 +47,7 @@ def texts() -> Texts:
 
 @asynccontextmanager
 async def telling(alerts: Alerts, letters: Letters) -> AsyncIterator[None]:
-    task = asyncio.create_task(alerts.tell(letters))
+    task = asyncio.create_task(alerts.send(letters))
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):

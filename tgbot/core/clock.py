@@ -14,17 +14,19 @@ SAMPLES: Final = 11
 SAMPLE_SECONDS: Final = 1.0
 #: By how much a date may be ahead of the clock and still be believed, in seconds.
 BELIEVED_AHEAD: Final = 5
+#: Seconds by which two clocks may differ and still agree.
+AGREEMENT_SECONDS: Final = 5.0
 
 
 class ServerClock:
     """Telegram's time in unix seconds; this machine's until the first date of Telegram's is noted.
 
     The clock follows Telegram both ways: it is the median of the last `SAMPLES` dates, each compared with
-    `monotonic` when it was noted, so a few wrong dates do not move it and a change of `wall` never does.
-    Dates are whole seconds and need time to arrive: the result is behind by less than a second plus the
-    usual latency, but never behind a date that has arrived and is at most `BELIEVED_AHEAD` seconds ahead:
-    what the bot does in answer to an update is never stamped earlier than the update. The clock can go back
-    when Telegram's dates do.
+    `monotonic` when it was noted, so a few wrong dates do not move it and setting `wall` never does.
+    After the machine has slept, the first date sets it. Dates are whole seconds and need time to arrive: the
+    result is behind by less than a second plus the usual latency, but never behind a date that has arrived
+    and is at most `BELIEVED_AHEAD` seconds ahead: what the bot does in answer to an update is never stamped
+    earlier than the update. The clock can go back when Telegram's dates do.
     """
 
     def __init__(self, *, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -33,7 +35,9 @@ class ServerClock:
         self._monotonic = monotonic
         self._offsets: deque[float] = deque(maxlen=SAMPLES)
         self._offset: float | None = None
+        #: `monotonic` at the last sample, and how far `wall` was ahead of it.
         self._sampled = 0.0
+        self._ahead = 0.0
         #: The latest date that was ahead of the clock and believed.
         self._latest = 0
 
@@ -56,16 +60,15 @@ class ServerClock:
             self._latest = max(int(seconds), self())
         if self._offsets and now - self._sampled < SAMPLE_SECONDS:
             return
-        self._sampled = now
-        self._offsets.append(seconds - now)
+        offset, ahead = seconds - now, self._wall() - now
+        if self._offset is not None:
+            # `monotonic` stands still while the machine sleeps: `wall` and Telegram then agree on how long.
+            slept = ahead - self._ahead
+            if slept > AGREEMENT_SECONDS and abs(offset - self._offset - slept) < AGREEMENT_SECONDS:
+                self._offsets.clear()
+        self._sampled, self._ahead = now, ahead
+        self._offsets.append(offset)
         low, high = statistics.median_low(self._offsets), statistics.median_high(self._offsets)
         # Of an even number, the one nearer to the time so far: the second date alone does not move it.
         so_far = low if self._offset is None else self._offset
         self._offset = low if abs(low - so_far) <= abs(high - so_far) else high
-
-    def restart(self) -> None:
-        """Let the next date set the time alone: `monotonic` may have stood still, such as in a suspend.
-
-        The time goes on as it was until that date.
-        """
-        self._offsets.clear()

@@ -68,10 +68,10 @@ class ConfigError(TgbotError):
 
 
 class ConfigSourceError(ConfigError):
-    """{source}: {problem}."""
+    """{source}: {problem}{end}"""
 
     def __init__(self, source: Path | str, problem: str) -> None:
-        TgbotError.__init__(self, source=source, problem=problem.removesuffix("."))
+        TgbotError.__init__(self, source=source, problem=problem, end="" if problem.endswith("?") else ".")
 
 
 class CredentialsMissingError(TgbotError):

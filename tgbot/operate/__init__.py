@@ -1,1 +1,1 @@
-"""What operators of the bot see and are told: its health, and what it lost."""
+"""What the operators of the bot see: its health, and messages about losses."""

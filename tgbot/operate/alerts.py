@@ -1,4 +1,4 @@
-"""Tell the bot's admins, in the chat, what was lost for good."""
+"""Report to the bot's admins, in the chat, what was lost for good."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Sends(Protocol):
 
 
 class Alerts:
-    """Losses that the admins have not been told yet; in memory.
+    """Reports losses to the admins; losses that are not reported yet are kept in memory.
 
     A kind of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name
-    with hyphens. A kind that happens again before the admins were told is told once.
+    with hyphens. A kind that happens again before it was reported is reported once.
     """
 
     def __init__(self, users: UserRegistry, texts: Texts, admins: Collection[int]) -> None:
@@ -41,10 +41,10 @@ class Alerts:
         self._waiting[what] = None
         self._changed.set()
 
-    async def tell(self, sender: Sends) -> None:
-        """Tell each admin of each loss, in the admin's language, until cancelled.
+    async def send(self, sender: Sends) -> None:
+        """Send each loss to each admin, in the admin's language, until cancelled.
 
-        An admin who never wrote to the bot is passed over. One who cannot be reached holds up nobody.
+        An admin who never wrote to the bot is skipped. One who cannot be reached delays nobody else.
         """
         while True:
             await self._changed.wait()
@@ -53,9 +53,9 @@ class Alerts:
                 what = next(iter(self._waiting))
                 del self._waiting[what]
                 for admin in self._admins:
-                    await self._tell(sender, admin, what)
+                    await self._send(sender, admin, what)
 
-    async def _tell(self, sender: Sends, admin: int, what: str) -> None:
+    async def _send(self, sender: Sends, admin: int, what: str) -> None:
         user = self._users.get(admin)
         if user is None:
             return
