@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,26 @@ async def test_a_forgotten_peer_is_gone_at_once(session: DurableSession, path: P
     assert session.access_hash(5) is None
     assert session.username("anna") is None
     assert on_disk(path, "SELECT * FROM entities") == []
+
+
+@pytest.mark.parametrize("failing", ["entities", "tgbot_usernames"])
+async def test_a_forget_that_fails_leaves_the_file_free_and_the_peer_known(
+    session: DurableSession, path: Path, failing: str
+) -> None:
+    session.remember([user(5, "anna")])
+    await session.checkpoint(None, 0)
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the disk says no'); END"
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(f"CREATE TRIGGER fail BEFORE DELETE ON {failing} {refuse}")
+    with pytest.raises(StorageFailedError, match=r"bot\.session .*the disk says no"):
+        session.forget(5)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("DROP TRIGGER fail")
+    session.remember([user(6)])
+    await session.checkpoint(UpdateState(1, 1, 1, 1), 0)
+    assert session.access_hash(5) == 50
+    session.forget(5)
+    assert on_disk(path, "SELECT id FROM entities") == [(6,)]
 
 
 async def test_a_peer_seen_again_is_written_again_only_after_a_while(

@@ -13,8 +13,9 @@ from telethon.sessions import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.connection import make_private
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.store.sqlite.sessionfile import BY_ID, BY_STOCK_USERNAME, BY_USERNAME, make_private
+from tgbot.store.sqlite.sessionfile import BY_ID, BY_STOCK_USERNAME, BY_USERNAME
 
 VERSION_7 = """
 CREATE TABLE version (version integer primary key);

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tgbot.core.errors import (
-    RegistryDamagedError,
-    RegistryTooNewError,
-    RegistryTooOldError,
-    StorageFailedError,
-    StorageFullError,
-)
+from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
+from tgbot.store.sqlite.connection import beside, connect, connect_durable, put_in_place, transaction
 
 #: The schema this program writes.
 SCHEMA: Final = 1
@@ -33,42 +28,6 @@ _TABLES: Final = (
     "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
-_LEAST_ROOM: Final = 64 * 1024
-
-
-def connect(path: Path, mode: str = "ro") -> sqlite3.Connection:
-    """Open the file with SQLite, which makes none."""
-    # Through SQLite only: to open and close the file otherwise drops the locks that this process has on it.
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
-
-
-def files(path: Path) -> list[Path]:
-    """The file and those that SQLite keeps beside it."""
-    return [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say about the file into this program's errors."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _room(path) < _LEAST_ROOM):
-            raise StorageFullError(path) from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise RegistryDamagedError(path, str(error)) from error
-        raise StorageFailedError(path, str(error)) from error
-    except OSError as error:
-        raise StorageFailedError(path, error.strerror or type(error).__name__) from error
-
-
-def _room(path: Path) -> int:
-    try:
-        disk = os.statvfs(path.parent)
-    except OSError:
-        return _LEAST_ROOM
-    return disk.f_bavail * disk.f_frsize
 
 
 def schema_of(path: Path) -> int:
@@ -82,7 +41,7 @@ def schema_of(path: Path) -> int:
             (expected,) = connection.execute(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             ).fetchone()
-            log = files(path)[1]
+            log = beside(path)[0]
             if path.stat().st_size < expected and not (log.exists() and log.stat().st_size):
                 # SQLite itself minds only whole pages that are missing.
                 raise RegistryDamagedError(path, "its end is missing")
@@ -99,7 +58,7 @@ def schema_of(path: Path) -> int:
 def prepare(path: Path, schema: int, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]) -> None:
     """See to it that the file is there and has this schema."""
     if not path.exists():
-        left = [other for other in files(path) if other.exists()]
+        left = [other for other in (path, *beside(path)) if other.exists()]
         if left:
             # SQLite would take the old log for one of the new file.
             raise RegistryDamagedError(path, f"it is missing, but {left[0].name} is there")
@@ -115,11 +74,11 @@ def _create(path: Path, schema: int) -> None:
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(connect(new, "rw")) as connection, connection:
+    with closing(connect(new, "rw")) as connection, transaction(connection) as cursor:
         for table in _TABLES:
-            connection.execute(table)
-        connection.execute(NOTE, ("schema", str(schema)))
-    _rename(new, path)
+            cursor.execute(table)
+        cursor.execute(NOTE, ("schema", str(schema)))
+    put_in_place(new, path)
 
 
 def _upgrade(
@@ -129,25 +88,13 @@ def _upgrade(
     new = aside.with_name(aside.name + ".new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(connect(path, "rw")) as connection:
+    with closing(connect_durable(path)) as connection:
         with closing(connect(new, "rw")) as copy:
             connection.backup(copy)
-        _rename(new, aside)
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        for version in range(found, schema):
-            if version not in migrations:
-                raise RegistryTooOldError(path, found, schema)
-            migrations[version](connection)
-        connection.execute(NOTE, ("schema", str(schema)))
-        connection.execute("COMMIT")
-
-
-def _rename(new: Path, path: Path) -> None:
-    new.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        put_in_place(new, aside)
+        with transaction(connection) as cursor:
+            for version in range(found, schema):
+                if version not in migrations:
+                    raise RegistryTooOldError(path, found, schema)
+                migrations[version](connection)
+            cursor.execute(NOTE, ("schema", str(schema)))

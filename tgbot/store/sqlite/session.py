@@ -7,7 +7,8 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import types
 
+from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
+from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.sessionfile import (
     BY_ID,
     BY_STOCK_USERNAME,
@@ -25,9 +29,7 @@ from tgbot.store.sqlite.sessionfile import (
     Peer,
     UsernameRow,
     active_names,
-    make_private,
     refuse_what_cannot_be_opened,
-    told,
     write,
 )
 
@@ -65,7 +67,7 @@ class DurableSession(SQLiteSession):
         self._resolved: deque[int] = deque()
         refuse_what_cannot_be_opened(path)
         make_private(path)
-        with told(path, opening=True):
+        with self._errors(opening=True):
             super().__init__(str(path))
             self._cursor().executescript(OUR_TABLES).close()
             rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
@@ -77,23 +79,13 @@ class DurableSession(SQLiteSession):
         if self._conn is None:
             # Autocommit: a transaction is open only between an explicit BEGIN and its COMMIT, never
             # for a minute as in the stock session.
-            self._conn = sqlite3.connect(
-                self.filename, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._conn.execute("PRAGMA journal_mode=WAL")
-            self._conn.execute("PRAGMA synchronous=FULL")
+            self._conn = connect_durable(self.path)
         cursor: sqlite3.Cursor = self._conn.cursor()
         return cursor
 
     def _update_session_table(self) -> None:
-        with self._write_lock, told(self.path):
-            cursor = self._cursor()
-            outer = self._conn.in_transaction
-            if not outer:
-                cursor.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             super()._update_session_table()
-            if not outer:
-                cursor.execute("COMMIT")
 
     def save(self) -> None:
         """Return at once: nothing is ever left uncommitted."""
@@ -245,18 +237,19 @@ class DurableSession(SQLiteSession):
         self._changes.dropped.add(name)
 
     def forget(self, marked_id: int) -> None:
-        """Delete a peer, its access hash and usernames; off the disk when this returns. May wait for it."""
-        with self._write_lock:  # a checkpoint under way reads what is deleted here
+        """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
+
+        Raise a StorageError if they cannot be deleted; the peer stays known then.
+        """
+        with self._write_lock:  # a checkpoint under way writes what is deleted here
+            with self._transaction() as cursor:
+                cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
+                cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
             self._known.pop(marked_id, None)
             for changes in (self._changes, self._writing):
                 peer = changes.peers.pop(marked_id, None)
                 for name in peer.names if peer else ():
                     changes.names.pop(name, None)
-            cursor = self._cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
-            cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
-            cursor.execute("COMMIT")
 
     # ---- resolves of usernames -----------------------------------------------------------------
 
@@ -307,16 +300,14 @@ class DurableSession(SQLiteSession):
 
     def set_value(self, name: str, value: str | int) -> None:
         """Keep a value of our own; on disk when this returns."""
-        with self._write_lock, told(self.path):
-            self._cursor().execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
+        with self._transaction() as cursor:
+            cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
 
     def set_bot_id(self, bot_id: int) -> None:
         """Write down whose session this is, as Telethon does: the peer 0 with the id in place of a hash."""
-        with self._write_lock, told(self.path):
-            self._cursor().execute(
-                "INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)",
-                (bot_id, int(time.time())),
-            )
+        with self._transaction() as cursor:
+            row = (bot_id, int(time.time()))
+            cursor.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)", row)
 
     async def checkpoint(self, state: UpdateState | None, at: int) -> None:
         """Write pending peers, resolve counts, the update state and the server time `at`, in one transaction.
@@ -340,9 +331,19 @@ class DurableSession(SQLiteSession):
         self._write(Changes(), state, at)
 
     def _write(self, changes: Changes, state: UpdateState | None, at: int) -> None:
-        with self._write_lock, told(self.path):
+        with self._transaction() as cursor:
+            write(cursor, changes, state, at)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        """Open the one write transaction of this file; what the block writes is on disk when it ends."""
+        with self._write_lock, self._errors():
             self._cursor().close()
-            write(self._conn, changes, state, at)
+            with transaction(self._conn) as cursor:
+                yield cursor
+
+    def _errors(self, *, opening: bool = False) -> AbstractContextManager[None]:
+        return sqlite_errors(self.path, damaged=SessionDamagedError, opening=opening)
 
     def _release(self, marked_id: int, names: Iterable[str]) -> None:
         """Take usernames from a peer that no longer has them, unless they are somebody else's by now."""
@@ -370,9 +371,7 @@ class DurableSession(SQLiteSession):
     def _read(self) -> sqlite3.Connection:
         if self._reader is None:
             self._cursor().close()  # the file must exist before it can be opened read-only
-            self._reader = sqlite3.connect(
-                f"file:{self.path}?mode=ro", uri=True, timeout=30, isolation_level=None
-            )
+            self._reader = connect(self.path)
         return self._reader
 
     def _read_one(self, query: str, value: Any) -> tuple[Any, ...] | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +12,10 @@ from typing import Any
 
 from telethon.sessions.sqlite import CURRENT_VERSION
 
-from tgbot.core.errors import (
-    SessionDamagedError,
-    SessionTooNewError,
-    StorageError,
-    StorageFailedError,
-    StorageFullError,
-)
+from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.connection import connect, make_private
+from tgbot.store.sqlite.errors import sqlite_errors
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -84,33 +79,23 @@ class Changes:
             newer.resolves = self.resolves
 
 
-def write(connection: sqlite3.Connection, changes: Changes, state: UpdateState | None, at: int) -> None:
-    """Write changes, update state and the server time `at` of the checkpoint, in one transaction."""
-    cursor = connection.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
-        if changes.dropped:
-            gone = [(name,) for name in changes.dropped]
-            cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
-            cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
-        if changes.peers:
-            _write_peers(cursor, changes)
-        if changes.resolves is not None:
-            cursor.execute("DELETE FROM tgbot_resolves")
-            rows = [(resolved_at,) for resolved_at in changes.resolves]
-            cursor.executemany("INSERT INTO tgbot_resolves VALUES (?)", rows)
-        if state is not None:
-            states = [(0, state.pts, state.qts, state.date, state.seq)]
-            states += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
-            cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", states)
-        cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
-        cursor.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            cursor.execute("ROLLBACK")
-        raise
-    finally:
-        cursor.close()
+def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None, at: int) -> None:
+    """Write changes, update state and the server time `at` of the checkpoint, inside a transaction."""
+    if changes.dropped:
+        gone = [(name,) for name in changes.dropped]
+        cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
+        cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
+    if changes.peers:
+        _write_peers(cursor, changes)
+    if changes.resolves is not None:
+        cursor.execute("DELETE FROM tgbot_resolves")
+        rows = [(resolved_at,) for resolved_at in changes.resolves]
+        cursor.executemany("INSERT INTO tgbot_resolves VALUES (?)", rows)
+    if state is not None:
+        states = [(0, state.pts, state.qts, state.date, state.seq)]
+        states += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
+        cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", states)
+    cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
 
 
 def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
@@ -136,47 +121,6 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     )
 
 
-#: What SQLite says of the disk and the system, not of what the file holds.
-_NOT_ITS_FAULT = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
-#: With less room than this a write that failed had none, in bytes; some systems then speak of I/O only.
-_LEAST_ROOM = 64 * 1024
-
-
-@contextmanager
-def told(path: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn what SQLite says about the file into this program's errors; while `opening` it may be damaged."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _failure(path, error, opening) from error
-
-
-def _failure(path: Path, error: sqlite3.Error, opening: bool) -> StorageError:
-    name = getattr(error, "sqlite_errorname", None) or ""
-    system = name.startswith(_NOT_ITS_FAULT)
-    if name == "SQLITE_FULL" or (system and _room(path) < _LEAST_ROOM):
-        return StorageFullError(path)
-    if opening and not system:
-        return SessionDamagedError(path, str(error))
-    return StorageFailedError(path, str(error))
-
-
-def _room(path: Path) -> int:
-    disk = os.statvfs(path.parent)
-    return disk.f_bavail * disk.f_frsize
-
-
-def make_private(path: Path) -> None:
-    """Create the file readable by its owner only, and take an existing one back from all others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(fd).st_mode & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
-
-
 def refuse_what_cannot_be_opened(path: Path) -> None:
     """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
     try:
@@ -195,37 +139,33 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
     if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
         raise SessionDamagedError(path, f"it is cut short at {size} bytes")
     # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
-    mode = "rw" if path.with_name(path.name + "-journal").exists() else "ro"
-    with told(path, opening=True):
-        connection = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=30)
-        try:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if "version" not in tables:
-                if tables:
-                    raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
-                return
-            (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
-            for table in tables & _STOCK_TABLES:
-                connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
-            if size <= _CHECKED_WHOLE and (said := _what_is_wrong(connection)) != "ok":
-                raise SessionDamagedError(path, said)
-            if version > CURRENT_VERSION:
-                raise SessionTooNewError(path, version, CURRENT_VERSION)
-            if version < CURRENT_VERSION:
-                stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-                copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
-        finally:
-            connection.close()
+    hot = path.with_name(path.name + "-journal").exists()
+    with (
+        sqlite_errors(path, damaged=SessionDamagedError, opening=True),
+        closing(connect(path, "rw" if hot else "ro")) as connection,
+    ):
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if "version" not in tables:
+            if tables:
+                raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
+            return
+        (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
+        for table in tables & _STOCK_TABLES:
+            connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
+        if size <= _CHECKED_WHOLE and (said := _what_is_wrong(connection)) != "ok":
+            raise SessionDamagedError(path, said)
+        if version > CURRENT_VERSION:
+            raise SessionTooNewError(path, version, CURRENT_VERSION)
+        if version < CURRENT_VERSION:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+            copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
 
 
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:
     """Copy a whole database, with what lies only in its log, to a file for its owner's eyes."""
     make_private(target)
-    copy = sqlite3.connect(target)
-    try:
+    with closing(connect(target, "rw")) as copy:
         connection.backup(copy)
-    finally:
-        copy.close()
 
 
 def _what_is_wrong(connection: sqlite3.Connection) -> str:

@@ -32,8 +32,10 @@ from tgbot.core.errors import (
 )
 from tgbot.core.users import Counts, User
 from tgbot.store.registry import MemoryRegistry
+from tgbot.store.sqlite.connection import beside, connect
+from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.rows import pack, unpack
-from tgbot.store.sqlite.schema import MIGRATIONS, NOTE, SCHEMA, connect, files, prepare, schema_of, told
+from tgbot.store.sqlite.schema import MIGRATIONS, NOTE, SCHEMA, prepare, schema_of
 
 #: How many users stay in memory beside those not yet saved.
 CACHED_USERS: Final = 20_000
@@ -78,7 +80,7 @@ class SqliteRegistry(MemoryRegistry):
         self._users = self._recent
         self._saving: dict[int, User] = {}
         self._flushing = asyncio.Lock()
-        with told(self.path):
+        with sqlite_errors(self.path, damaged=RegistryDamagedError):
             prepare(self.path, schema, migrations)
             self._store = SqliteDict(
                 str(self.path),
@@ -96,7 +98,7 @@ class SqliteRegistry(MemoryRegistry):
             except BaseException:
                 self._close_store()
                 raise
-            for name in files(self.path):
+            for name in (self.path, *beside(self.path)):
                 with suppress(FileNotFoundError):
                     name.chmod(0o600)
         counts = self._rows.counts()
@@ -191,7 +193,7 @@ class SqliteRegistry(MemoryRegistry):
     def _write(self, texts: list[str], gone: list[str], notes: dict[str, str]) -> None:
         """One transaction, in a worker thread."""
         deadline = time.monotonic() + self._flush_seconds
-        with told(self.path):
+        with sqlite_errors(self.path, damaged=RegistryDamagedError):
             with suppress(sqlite3.Error):
                 self._store.conn.check_raise_error()  # what a flush was told that had stopped waiting
             try:
@@ -258,7 +260,7 @@ class SqliteReader:
     def __init__(self, path: Path | str, *, clock: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
         self._clock = clock
-        with told(self.path):
+        with sqlite_errors(self.path, damaged=RegistryDamagedError):
             if not self.path.exists():
                 raise NeverRunError(self.path)
             found = schema_of(self.path)
@@ -315,7 +317,7 @@ class _Rows:
                 "SELECT value FROM users WHERE key = ?", (str(user_id),)
             ).fetchone()
         except sqlite3.Error:
-            # Once more, for the error in our words: `told` costs as much as the read, on the hot path.
+            # Read again to map the error: entering `sqlite_errors` costs as much as the read itself.
             row = next(iter(self._select(_ONE, str(user_id))), None)
         return row[0] if row is not None else None
 
@@ -373,5 +375,5 @@ class _Rows:
         return note
 
     def _select(self, sql: str, *values: int | str | None) -> list[Any]:
-        with told(self._path):
+        with sqlite_errors(self._path, damaged=RegistryDamagedError):
             return self._connection.execute(sql, values).fetchall()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from tgbot.core.errors import StorageFailedError, StorageFullError
+from tgbot.core.errors import StorageFailedError
+from tgbot.store.sqlite.connection import beside, connect, put_in_place, sync
+from tgbot.store.sqlite.errors import sqlite_errors
 
 #: Pages copied between two reports.
 _PAGES = 4096
@@ -30,46 +31,25 @@ def _copied(source: Path, target: Path, progress: Callable[[Path, float], None])
     if target.exists() and target.samefile(source):
         raise StorageFailedError(target, "it is the file to be copied")
     part = target.with_name(target.name + ".part")
-    with _errors(part):
+    with sqlite_errors(part):
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             with (
-                closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as original,
-                closing(sqlite3.connect(part)) as copy,
+                closing(connect(source)) as original,
+                closing(connect(part, "rw")) as copy,
             ):
                 original.backup(
                     copy,
                     pages=_PAGES,
                     progress=lambda _, left, total: progress(source, 1 - left / total if total else 1.0),
                 )
-            _to_disk(part)
+            sync(part)
             # What lies beside an older copy belongs to that one.
-            for beside in ("-wal", "-shm"):
-                target.with_name(target.name + beside).unlink(missing_ok=True)
-            part.rename(target)
-            _to_disk(target.parent)
+            for other in beside(target):
+                other.unlink(missing_ok=True)
+            put_in_place(part, target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
     return target
-
-
-def _to_disk(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise StorageFullError(path) from error
-        raise StorageFailedError(path, str(error)) from error
-    except OSError as error:
-        raise StorageFailedError(path, error.strerror or str(error)) from error

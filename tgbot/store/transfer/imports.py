@@ -14,8 +14,10 @@ from typing import Final
 from tgbot.core.access import Access, finally_judged, judge
 from tgbot.core.errors import OwnFileError, RegistryDamagedError, WrongBotError
 from tgbot.core.users import User
+from tgbot.store.sqlite.connection import connect, connect_durable, transaction
+from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.rows import pack, unpack
-from tgbot.store.sqlite.schema import MIGRATIONS, NOTE, SCHEMA, connect, prepare, schema_of, told
+from tgbot.store.sqlite.schema import MIGRATIONS, NOTE, SCHEMA, prepare, schema_of
 from tgbot.store.sqlite.sessionfile import Peer
 from tgbot.store.transfer.entries import Entry, joined, newer
 from tgbot.store.transfer.forms import UserFile
@@ -120,17 +122,13 @@ class _Users:
         self._counts: dict[str, int] | None = dict.fromkeys(Access, 0)
         self._passing: dict[str, list[int | str]] = {}
         self._connection: sqlite3.Connection | None = None
-        with told(path):
+        with sqlite_errors(path, damaged=RegistryDamagedError):
             if not dry:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 prepare(path, SCHEMA, MIGRATIONS)
             if path.exists():
                 schema_of(path)
-                self._connection = connect(path, "ro" if dry else "rw")
-                self._connection.isolation_level = None
-                if not dry:
-                    self._connection.execute("PRAGMA journal_mode=WAL")
-                    self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection = connect(path) if dry else connect_durable(path)
                 self._read_notes(self._connection)
 
     def _read_notes(self, connection: sqlite3.Connection) -> None:
@@ -176,7 +174,7 @@ class _Users:
     def _texts(self, ids: set[int]) -> dict[int, str]:
         if self._connection is None:
             return {}
-        with told(self._path):
+        with sqlite_errors(self._path, damaged=RegistryDamagedError):
             rows = self._connection.execute(
                 "SELECT key, value FROM users WHERE key IN (SELECT value FROM json_each(?))",
                 (json.dumps([str(user_id) for user_id in ids]),),
@@ -207,14 +205,10 @@ class _Users:
     def _save(self, texts: list[str]) -> None:
         assert self._connection is not None
         notes = {"passing": self._passing} | ({} if self._counts is None else {"counts": self._counts})
-        with told(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.execute(_SAVE, ("[" + ",".join(texts) + "]",))
-                for name, note in notes.items():
-                    self._connection.execute(NOTE, (name, json.dumps(note)))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with (
+            sqlite_errors(self._path, damaged=RegistryDamagedError),
+            transaction(self._connection) as cursor,
+        ):
+            cursor.execute(_SAVE, ("[" + ",".join(texts) + "]",))
+            for name, note in notes.items():
+                cursor.execute(NOTE, (name, json.dumps(note)))

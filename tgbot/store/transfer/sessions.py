@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from telethon.sessions.sqlite import SQLiteSession
 
-from tgbot.core.errors import SessionDamagedError, StorageFailedError, StorageFullError
+from tgbot.core.errors import SessionDamagedError
+from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
+from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.store.sqlite.sessionfile import OUR_TABLES, Changes, Peer, make_private, write
+from tgbot.store.sqlite.sessionfile import OUR_TABLES, Changes, Peer, write
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
 _PAGE: Final = 5_000
@@ -29,22 +30,24 @@ class Peers:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+        with self._errors():
+            self._connection = connect(path)
         try:
             self._look()
         except BaseException:
             self._connection.close()
             raise
 
+    def _errors(self) -> AbstractContextManager[None]:
+        return sqlite_errors(self.path, damaged=SessionDamagedError, opening=True)
+
     def _look(self) -> None:
-        try:
+        with self._errors():
             rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             tables = {name for (name,) in rows}
             if not {"version", "entities"} <= tables:
                 raise SessionDamagedError(self.path, "it is an SQLite file, but not a Telethon session")
             columns = {row[1] for row in self._connection.execute("PRAGMA table_info(entities)")}
-        except sqlite3.DatabaseError as error:
-            raise SessionDamagedError(self.path, str(error)) from error
         # Old versions have fewer columns.
         self._chosen = ", ".join(name if name in columns else "NULL" for name in _COLUMNS)
         self._has_names = "tgbot_usernames" in tables
@@ -125,10 +128,8 @@ class Peers:
             yield row[0], _peer(row, names.get(row[0], []))
 
     def _select(self, sql: str, *values: Any) -> list[Any]:
-        try:
+        with self._errors():
             return self._connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise SessionDamagedError(self.path, str(error)) from error
 
 
 class PeerWriter:
@@ -146,8 +147,7 @@ class PeerWriter:
         finally:
             session.close()
         self._path = path
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection = connect_durable(path)
 
     def __enter__(self) -> PeerWriter:
         return self
@@ -162,13 +162,12 @@ class PeerWriter:
         owners: dict[str, int] = {}
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
-        try:
+        with (
+            sqlite_errors(self._path, damaged=SessionDamagedError),
+            transaction(self._connection) as cursor,
+        ):
             # The update state stays, and with it the time of the checkpoint it is of.
-            write(self._connection, Changes(peers, owners), None, self._at)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise StorageFullError(self._path) from error
-            raise StorageFailedError(self._path, str(error)) from error
+            write(cursor, Changes(peers, owners), None, self._at)
 
 
 def make_session(path: Path, bot_id: int | None, peers: Iterable[tuple[int, Peer]]) -> int:
@@ -180,7 +179,7 @@ def make_session(path: Path, bot_id: int | None, peers: Iterable[tuple[int, Peer
     stock = SQLiteSession(str(path))
     stock.close()
     count = 0
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path, "rw")) as connection:
         connection.executescript(OUR_TABLES)
         connection.execute("BEGIN")
         connection.execute("DELETE FROM sessions")

@@ -1,0 +1,95 @@
+"""Connections to SQLite files, write transactions, and files that only their owner may read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+#: How long a statement waits for another process's lock on the file, in seconds.
+LOCK_SECONDS: Final = 30.0
+
+
+def connect(
+    path: Path, mode: Literal["ro", "rw"] = "ro", *, lock_seconds: float = LOCK_SECONDS
+) -> sqlite3.Connection:
+    """Open an existing SQLite file; sqlite3.Error if there is none.
+
+    The connection commits each statement by itself, except in a `transaction`. It may be used in any thread,
+    by one thread at a time.
+    """
+    # Only SQLite opens the file: opening and closing it otherwise drops the locks this process has on it.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=lock_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def connect_durable(path: Path, *, lock_seconds: float = LOCK_SECONDS) -> sqlite3.Connection:
+    """Open an existing SQLite file for writing; each commit returns when it is on disk.
+
+    Changes go to a write-ahead log first (journal_mode=WAL), and a commit waits for the disk
+    (synchronous=FULL).
+    """
+    connection = connect(path, "rw", lock_seconds=lock_seconds)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+        connection.execute("PRAGMA synchronous=FULL").close()
+        connection.execute("PRAGMA temp_store=MEMORY").close()  # a large commit needs no second file on disk
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    """Commit what the block writes, or roll it back when the block or the commit raises.
+
+    The file's write lock is taken at the start, and none is left open at the end.
+    """
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            yield cursor
+            cursor.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK").close()
+
+
+def beside(path: Path) -> tuple[Path, Path]:
+    """Return the names of the two files that SQLite keeps beside one: its log and its shared memory."""
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+def make_private(path: Path) -> None:
+    """Create the file, and its directory, if missing; let only the owner read it (mode 0600)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_mode & 0o077:
+            os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Give a finished file its name, and wait until the name is on disk."""
+    new.replace(path)
+    sync(path.parent)
