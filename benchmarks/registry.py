@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 FIRST_ID = 100_000_000
@@ -31,8 +31,8 @@ STRIDE = 4_801  # ids as Telegram's: far apart and of nine or ten digits
 
 
 def fill(path: Path, users: int) -> None:
-    """A registry of that many users, by plain SQL: every tenth of them has blocked the bot."""
-    SqliteRegistry(path).close()
+    """Make a registry of that many users by plain SQL; every tenth of them has blocked the bot."""
+    SqliteRegistry(path, clock=time.time).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             """
@@ -59,7 +59,7 @@ def fill(path: Path, users: int) -> None:
 def measure(path: Path, users: int) -> dict[str, float]:
     before = _rss()
     began = time.perf_counter()
-    registry = SqliteRegistry(path)
+    registry = SqliteRegistry(path, clock=time.time)
     figures = {"startup_s": time.perf_counter() - began, "rss_mib": _rss(), "rss_added_mib": _rss() - before}
     source = random.Random(1)
 
@@ -100,20 +100,22 @@ async def _traffic(registry: SqliteRegistry, user_id: Callable[[], int]) -> dict
     ids = [user_id() for _ in range(5_000)]
     for user in ids:
         registry.get(user)
-    profiles = [registry.seen(Profile(i, "N", "F", (), "en"), 1_700_000_100, "message").profile for i in ids]
+    profiles = [
+        registry.seen(Profile(i, "N", "F", (), "en"), 1_700_000_100, Way.MESSAGE).profile for i in ids
+    ]
     costs = []
     for turn in range(20):
         at = 1_700_000_200 + turn
         began = time.process_time()
         for profile in profiles:
-            registry.seen(profile, at, "message")
+            registry.seen(profile, at, Way.MESSAGE)
             registry.record(profile.id, Evidence(Kind.MESSAGE, at))
             registry.finished(profile.id, at)
         costs.append((time.process_time() - began) / len(profiles))
     walls, cpus, gaps = [], [], []
     for turn in range(5):
         for profile in profiles:
-            registry.seen(profile, 1_700_000_300 + turn, "message")
+            registry.seen(profile, 1_700_000_300 + turn, Way.MESSAGE)
         wall, cpu = time.perf_counter(), time.process_time()
         flush = asyncio.ensure_future(registry.flush())
         worst = 0.0

@@ -28,19 +28,17 @@ from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.rpc import RpcError
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.lock import InstanceLock
-from tgbot.store.sqlite.session import DurableSession
-from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.store import SqliteStore
 from tgbot.telegram import BotClient
 
-OPENED = ["lock", "session", "registry", "client"]
-CLOSED = ["client closed", "registry closed", "session closed", "lock freed"]
+OPENED = ["lock", "store", "client"]
+CLOSED = ["client closed", "store closed", "lock freed"]
 
 
 @pytest.fixture
 def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A list that the real parts of the bot append to as they open and close."""
     events: list[str] = []
-    stopping = False
 
     class Lock(InstanceLock):
         def __enter__(self) -> InstanceLock:
@@ -52,23 +50,13 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             events.append("lock freed")
             super().__exit__(*why)
 
-    class Session(DurableSession):
-        def __init__(self, path: Path) -> None:
-            super().__init__(path)
-            events.append("session")
+    class Store(SqliteStore):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            events.append("store")
 
         def close(self) -> None:
-            if not stopping:  # Telethon closes its session as well when it disconnects
-                events.append("session closed")
-            super().close()
-
-    class Registry(SqliteRegistry):
-        def __init__(self, path: Path, **options: Any) -> None:
-            super().__init__(path, **options)
-            events.append("registry")
-
-        def close(self) -> None:
-            events.append("registry closed")
+            events.append("store closed")
             super().close()
 
     class Client(BotClient):
@@ -86,18 +74,14 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             await super().start_updates()
 
         async def stop(self, grace: float) -> bool:
-            nonlocal stopping
-            stopping = True
             try:
                 return await super().stop(grace)
             finally:
-                stopping = False
                 events.append("client closed")
 
     for name, kind in (
         ("InstanceLock", Lock),
-        ("DurableSession", Session),
-        ("SqliteRegistry", Registry),
+        ("SqliteStore", Store),
         ("BotClient", Client),
     ):
         monkeypatch.setattr(app, name, kind)
@@ -140,7 +124,7 @@ async def test_all_parts_are_opened_in_order_and_closed_in_reverse(
 async def test_without_serving_no_update_is_taken(configure: Configure, course: list[str]) -> None:
     async with open_bot(configure()):
         assert course == [*OPENED, "logged in"]
-    assert course[5:] == CLOSED
+    assert course[4:] == CLOSED
 
 
 async def test_an_error_inside_the_block_closes_all_and_is_raised(

@@ -18,7 +18,7 @@ import pytest
 
 from tgbot import cli
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
@@ -172,14 +172,14 @@ ANNA, BORIS, STRANGER = 5_000_000_001, 5_000_000_002, 5_000_000_003
 async def registry(tmp_path: Path) -> SqliteRegistry:
     """Two users, as a running bot has them on disk; the bot still runs."""
     (tmp_path / "sessions").mkdir()
-    users = SqliteRegistry(tmp_path / "sessions" / "users.sqlite")
+    users = SqliteRegistry(tmp_path / "sessions" / "users.sqlite", clock=time.time)
     now = int(time.time())
     users.seen(
-        Profile(ANNA, "Anna\x1b[31m", "", ("anna", "anna_two"), "ru", premium=True), now - 50, "message"
+        Profile(ANNA, "Anna\x1b[31m", "", ("anna", "anna_two"), "ru", premium=True), now - 50, Way.MESSAGE
     )
     users.record(ANNA, Evidence(Kind.START, now - 50))
     users.payload(ANNA, "spring", now - 50, 7)
-    users.seen(Profile(BORIS, "Boris", "Bear"), now - 90, "message")
+    users.seen(Profile(BORIS, "Boris", "Bear"), now - 90, Way.MESSAGE)
     users.record(BORIS, Evidence(Kind.MESSAGE, now - 90))
     users.record(BORIS, Evidence(Kind.BOT_STOPPED, now - 40, qts=3))
     await users.flush()
@@ -289,7 +289,7 @@ def test_a_registry_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str
 async def crowd(registry: SqliteRegistry) -> None:
     """More users than a pipe holds."""
     for number in range(5_000):
-        registry.seen(Profile(6_000_000_000 + number, "x" * 60), 1, "message")
+        registry.seen(Profile(6_000_000_000 + number, "x" * 60), 1, Way.MESSAGE)
     await registry.flush()
     registry.close()
 

@@ -17,9 +17,9 @@ import pytest
 
 from tgbot import cli
 from tgbot.core.access import Evidence, Kind
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.store.lock import InstanceLock
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.peers import Peer
 from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.transfer.sessions import Peers, make_session
 
@@ -42,9 +42,9 @@ async def registry(tmp_path: Path) -> SqliteRegistry:
     """Two users of a bot that still runs."""
     (tmp_path / "sessions").mkdir()
     make_session(tmp_path / "sessions" / "bot.session", BOT, [(ANNA, Peer(77, ("anna",), None, "Anna", 50))])
-    users = SqliteRegistry(tmp_path / "sessions" / "users.sqlite")
-    users.seen(Profile(ANNA, "Anna", "", ("anna",), "ru"), 50, "message")
-    users.seen(Profile(BORIS, "Boris"), 90, "message")
+    users = SqliteRegistry(tmp_path / "sessions" / "users.sqlite", clock=time.time)
+    users.seen(Profile(ANNA, "Anna", "", ("anna",), "ru"), 50, Way.MESSAGE)
+    users.seen(Profile(BORIS, "Boris"), 90, Way.MESSAGE)
     users.record(BORIS, Evidence(Kind.BOT_STOPPED, 95, 3))
     await users.flush()
     return users
@@ -208,7 +208,7 @@ async def test_a_backup_names_the_copies_and_how_to_put_them_back(
     assert said[0].startswith("kept here/bot.session  ")
     assert said[1].startswith("kept here/users.sqlite  ")
     # What a killed bot leaves behind: SQLite would take this log for the copy's.
-    registry.seen(Profile(7, "Late"), 99, "message")
+    registry.seen(Profile(7, "Late"), 99, Way.MESSAGE)
     await registry.flush()
     log = tmp_path / "sessions" / "users.sqlite-wal"
     left = log.read_bytes()

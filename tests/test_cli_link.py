@@ -12,7 +12,7 @@ import pytest
 
 from tgbot import cli
 from tgbot.core.links import parse, signing_key, unpack
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.peers import Peer
 from tgbot.store.transfer.sessions import make_session
 
 TOKEN = "42:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"

@@ -25,10 +25,10 @@ from tests.messaging.telegram import ANNA, NOW, Telegram, sender_on
 from tgbot.config.settings import Login as LoginSettings
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import ConfigError, StorageFailedError, StorageFullError
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate.health import Health
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
@@ -290,14 +290,14 @@ async def test_a_login_is_recorded_and_greeted(world: World) -> None:
     assert said.startswith("Hello, Anna! You have just logged in on example.com.")
     user = world.users.get(ANNA)
     assert user is not None
-    assert user.record.last(Kind.LOGIN) == Evidence(Kind.LOGIN, NOW - 5, detail="example.com")
+    assert user.last_evidence(Kind.LOGIN) == Evidence(Kind.LOGIN, NOW - 5, detail="example.com")
     assert user.verdict(NOW).access is Access.REACHABLE
     assert (user.first_name, user.usernames, user.known_by) == ("Anna", ("anna_s",), {"login": NOW - 5})
 
 
 async def test_what_is_known_of_a_user_is_not_overwritten_by_less(world: World) -> None:
     known = Profile(ANNA, "Anna", "Schmidt", ("anna_s", "anna"), "ru", premium=True)
-    world.users.seen(known, NOW - 50, "message")
+    world.users.seen(known, NOW - 50, Way.MESSAGE)
     _, text = await world.log_in(signed())
     user = world.users.get(ANNA)
     assert user is not None
@@ -316,7 +316,7 @@ async def test_a_refusal_is_no_error_and_the_page_opens_the_chat(world: World) -
     user = world.users.get(ANNA)
     assert user is not None
     assert user.verdict(NOW).access is Access.BLOCKED
-    assert user.record.last(Kind.LOGIN)
+    assert user.last_evidence(Kind.LOGIN)
 
 
 async def test_who_blocked_the_bot_is_not_written_to(world: World) -> None:

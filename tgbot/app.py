@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -28,10 +27,9 @@ from tgbot.operate.alerts import Alerts
 from tgbot.operate.health import Health
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
-from tgbot.store.base import UpdateState
 from tgbot.store.lock import InstanceLock
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
-from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.store import SqliteStore
 from tgbot.telegram import BotClient, Server
 
 logger = logging.getLogger(__name__)
@@ -45,13 +43,22 @@ class Bot:
     """The parts of an open bot."""
 
     client: BotClient
-    session: DurableSession
-    users: SqliteRegistry
+    store: SqliteStore
     sender: Sender
     peers: Peers
     texts: Texts
     #: Telegram's time in unix seconds.
     clock: ServerClock
+
+    @property
+    def session(self) -> DurableSession:
+        """Return what Telethon keeps: the login, peers and their usernames."""
+        return self.store.session
+
+    @property
+    def users(self) -> UserRegistry:
+        """Return everyone the bot has met."""
+        return self.store.users
 
 
 @asynccontextmanager
@@ -76,10 +83,9 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             if serve:
                 raise
             raise BotRunningError("This", "ask it in the chat, or stop it first") from None
-        session = DurableSession(config.storage.session)
-        stack.callback(session.close)
-        users = SqliteRegistry(config.storage.registry, clock=clock)
-        stack.callback(users.close)
+        store = SqliteStore(config.storage.session, config.storage.registry, clock=clock)
+        stack.callback(store.close)
+        session, users = store.session, store.users
         alerts = Alerts(users, texts, config.bot.admins)
         listener = BotListener(users, clock, alerts)
         client = BotClient(
@@ -87,7 +93,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             credentials.api_id,
             credentials.api_hash,
             server=_server(config),
-            store=_Files(session, users),
+            store=store,
             listener=listener,
             server_time=clock,
             concurrency=config.bot.concurrency,
@@ -97,7 +103,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
         await client.login(credentials.bot_token)
         sender = Sender(client, users, clock=clock)
         peers = Peers(client, session, users, clock=clock, daily_resolves=RESOLVES_A_DAY)
-        bot = Bot(client, session, users, sender, peers, texts, clock)
+        bot = Bot(client, store, sender, peers, texts, clock)
         if serve:
             _register(_parts(bot, config), plugins)
             await client.start_updates()
@@ -111,7 +117,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
 class BotListener:
     """Pass on what the client reports: users and outcomes to the registry, losses to the admins."""
 
-    def __init__(self, users: SqliteRegistry, clock: ServerClock, alerts: Alerts) -> None:
+    def __init__(self, users: UserRegistry, clock: ServerClock, alerts: Alerts) -> None:
         self._users = users
         self._alerts = alerts
         self._seen = evidence.seen_by(users, clock)
@@ -137,39 +143,15 @@ class BotListener:
         self._alerts.lost(what)
 
 
-class _Files:
-    """The registry's and the session's file as one store, the registry's written first."""
-
-    def __init__(self, session: DurableSession, users: SqliteRegistry) -> None:
-        self._session = session
-        self._users = users
-
-    @property
-    def changed(self) -> bool:
-        return self._session.changed or bool(self._users._dirty)
-
-    def loaded(self, ids: Iterable[int]) -> bool:
-        return True
-
-    async def load(self, ids: Iterable[int]) -> None:
-        return None
-
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
-        await self._users.flush()
-        await self._session.checkpoint(state, int(time.time()))
-
-
 @dataclass(frozen=True, slots=True)
 class _Forget:
-    """Delete a user from the registry and the session; done on disk on return."""
+    """Delete a user from the store; done on disk on return."""
 
-    users: UserRegistry
-    session: DurableSession
+    store: SqliteStore
     client: BotClient
 
     async def __call__(self, user_id: int, /) -> None:
-        self.users.forget(user_id)
-        await asyncio.to_thread(self.session.forget, user_id)  # it waits for the disk
+        await self.store.forget(user_id)
         await self.client.checkpoint()
 
 
@@ -183,7 +165,7 @@ def _parts(bot: Bot, config: Config) -> Parts:
         admins=frozenset(config.bot.admins),
         clock=bot.clock,
         checkpoint=bot.client.checkpoint,
-        forget=_Forget(bot.users, bot.session, bot.client),
+        forget=_Forget(bot.store, bot.client),
         approve=Approve(config.join_requests.approve),
         payload_key=signing_key(config.telegram.credentials().bot_token),
         greeted_elsewhere=_login_domain(config),

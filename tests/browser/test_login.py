@@ -87,8 +87,8 @@ async def test_from_the_click_to_the_greeting(browser: Browser, bot: Bot, site: 
     await picture(browser, "done")
     user = bot.users.get(anna.id)
     assert user is not None
-    assert user.record.last(Kind.LOGIN)
-    assert user.record.last(Kind.WRITE_ACCESS)
+    assert user.last_evidence(Kind.LOGIN)
+    assert user.last_evidence(Kind.WRITE_ACCESS)
     assert await browser.complaints() == []
 
     await browser.do(lambda driver: driver.refresh())

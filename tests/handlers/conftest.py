@@ -19,7 +19,7 @@ from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.plugins.parts import Parts
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.session import RESOLVES_A_DAY
 from tgbot.telegram import BotClient
 

@@ -11,7 +11,7 @@ from tests.handlers.conftest import TEXTS, Desk
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.handlers import admin, help
 from tgbot.handlers.wording import ago, dashed
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 
 NOW = 1_700_000_000
 

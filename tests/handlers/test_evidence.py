@@ -70,7 +70,7 @@ async def test_a_message_without_a_date_was_sent_now_and_an_empty_one_never(desk
     assert since is not None
     assert since > 1_700_000_000
     await until(lambda: desk.users.last_finished(bert) == 1)
-    assert not desk.known(bert).record
+    assert not desk.known(bert).evidence
 
 
 async def test_an_own_message_is_no_evidence(desk: Desk) -> None:
@@ -80,7 +80,7 @@ async def test_an_own_message_is_no_evidence(desk: Desk) -> None:
     await desk.says(bert, "hi")
     await until(lambda: desk.users.get(bert))
     user = desk.users.get(anna)
-    assert user is None or not user.record
+    assert user is None or not user.evidence
 
 
 @pytest.mark.parametrize("channel", [False, True])
@@ -108,7 +108,7 @@ async def test_a_block_and_an_unblock_of_one_second_are_told_apart_by_qts(desk: 
     await desk.says(anna, "/start", date=now(desk) - 10)
     desk.world.block(anna, desk.bot_id)
     desk.world.block(anna, desk.bot_id, blocked=False)
-    await until(lambda: desk.known(anna).record.last(Kind.BOT_UNBLOCKED))
+    await until(lambda: desk.known(anna).last_evidence(Kind.BOT_UNBLOCKED))
     assert desk.known(anna).verdict(now(desk)).access is Access.REACHABLE
     desk.world.block(anna, desk.bot_id)
     await until(lambda: desk.known(anna).verdict(now(desk)).access is Access.BLOCKED)
@@ -120,7 +120,7 @@ async def test_a_join_request_lets_the_bot_write_for_five_minutes(desk: Desk) ->
         peer=types.PeerChannel(6), date=at(asked_at), user_id=bert, about="", invite=None, qts=0
     )
     asked.invite = types.ChatInvitePublicJoinRequests()
-    await desk.push(asked, lambda: (user := desk.users.get(bert)) is not None and user.record)
+    await desk.push(asked, lambda: (user := desk.users.get(bert)) is not None and user.evidence)
     verdict = desk.known(bert).verdict(asked_at + 299)
     assert (verdict.access, verdict.until) == (Access.REACHABLE, asked_at + 300)
     assert desk.known(bert).verdict(asked_at + 301).access is Access.NOT_ALLOWED
@@ -149,7 +149,7 @@ def test_every_reason_of_write_access_is_stored_so_that_it_is_understood_again(
 async def test_any_other_service_message_says_nothing_about_access(desk: Desk) -> None:
     anna = desk.meet()
     await desk.says(anna, action=types.MessageActionContactSignUp())
-    assert not desk.known(anna).record
+    assert not desk.known(anna).evidence
 
 
 def test_a_profile_holds_the_usernames_that_are_active_and_the_flags() -> None:

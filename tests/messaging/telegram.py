@@ -10,7 +10,7 @@ from telethon.tl import functions
 
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 from tgbot.telegram import error_name
 
 ANNA, BERT = 1001, 1002

@@ -21,7 +21,7 @@ from tgbot.core.errors import (
 )
 from tgbot.handlers.evidence import seen_by
 from tgbot.messaging.resolve import DAY, Found, PeerKind, Peers
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 
 ANNA, BERT = 1001, 2**40 + 5

@@ -10,10 +10,10 @@ from telethon.tl import functions, types
 
 from tests.messaging.telegram import ANNA, BERT, NOW, Telegram, sender_on
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ async def test_any_other_error_of_an_answer_is_raised(sender: Sender, telegram: 
 
 def test_a_profile_is_not_needed_for_evidence(sender: Sender, users: MemoryRegistry) -> None:
     record_outcome(users, functions.messages.SetTypingRequest(None, None), BERT, None, NOW)
-    users.seen(Profile(BERT, "Bert"), NOW, "message")
+    users.seen(Profile(BERT, "Bert"), NOW, Way.MESSAGE)
     user = users.get(BERT)
     assert user is not None
     assert user.verdict(NOW).access is Access.REACHABLE

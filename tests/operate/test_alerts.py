@@ -10,10 +10,10 @@ import pytest
 from telethon import errors
 
 import tgbot
-from tgbot.core.users import Profile
+from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate.alerts import Alerts
-from tgbot.store.registry import MemoryRegistry
+from tgbot.store.memory import MemoryRegistry
 
 ANN, BEN, EVE = 1, 2, 3
 TOO_LONG = "difference_too_long"
@@ -35,8 +35,8 @@ class Letters:
 @pytest.fixture
 def users() -> MemoryRegistry:
     known = MemoryRegistry(lambda: 1)
-    known.seen(Profile(ANN, "Ann", language="ru"), 1, "message")
-    known.seen(Profile(BEN, "Ben", language="en"), 1, "message")
+    known.seen(Profile(ANN, "Ann", language="ru"), 1, Way.MESSAGE)
+    known.seen(Profile(BEN, "Ben", language="en"), 1, Way.MESSAGE)
     return known
 
 
@@ -89,7 +89,7 @@ async def test_a_loss_that_repeats_before_it_is_told_is_told_once(
 async def test_who_cannot_be_reached_holds_up_nobody(
     users: MemoryRegistry, texts: Texts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    users.seen(Profile(EVE, "Eve"), 1, "message")
+    users.seen(Profile(EVE, "Eve"), 1, Way.MESSAGE)
     letters = Letters({ANN: errors.UserIsBlockedError(None), EVE: OSError("no way")})
     alerts = Alerts(users, texts, (ANN, EVE, BEN))
     async with telling(alerts, letters):

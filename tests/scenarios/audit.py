@@ -124,7 +124,7 @@ def audit_files(site: Site, result: Audit) -> None:
             access = user.verdict(now).access
             if access is not (Access.BLOCKED if blocked else Access.REACHABLE):
                 result.access_wrong += 1
-                result.note(f"user {user_id} is {access}, has it blocked: {blocked}; {user.record!r}")
+                result.note(f"user {user_id} is {access}, has it blocked: {blocked}; {user.evidence}")
     finally:
         registry.close()
 

@@ -108,9 +108,9 @@ class Scene(Site):
             user, truth = bot.users.get(user_id), self._truth(user_id)
             access = user.verdict(now).access if user is not None else Access.UNKNOWN
             if access is not truth:
-                record = user.record if user is not None else None
+                evidence = user.evidence if user is not None else None
                 log = [f"{entry!r}" for entry in self._log_of(user_id)]
-                found.append(f"{user_id} is {access}, not {truth}: {record!r} {log}")
+                found.append(f"{user_id} is {access}, not {truth}: {evidence} {log}")
         return found
 
     def _log_of(self, user_id: int) -> list[tuple[Any, ...]]:

@@ -145,7 +145,7 @@ async def test_of_two_requests_the_one_still_open_keeps_the_window(bot: Bot, per
     await chess.answers(anna.client, approved=True)
     user = bot.users.get(anna.id)
     assert user is not None
-    await until(lambda: len(user.preferences["join_requests"].split()) == 1)
+    await until(lambda: len(user.join_requests) == 1)
     assert access(bot, anna) is Access.REACHABLE
     await go.answers(anna.client, approved=True)
     await until(lambda: access(bot, anna) is Access.NOT_ALLOWED)

@@ -57,12 +57,14 @@ async def test_who_logs_in_and_lets_the_bot_write_is_greeted_by_it(
     assert "has just written to you" in page
     assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
     await until(
-        lambda: (user := bot.users.get(anna.id)) is not None and Kind.WRITE_ACCESS in user.record.spans
+        lambda: (
+            (user := bot.users.get(anna.id)) is not None and user.last_evidence(Kind.WRITE_ACCESS) is not None
+        )
     )
     user = bot.users.get(anna.id)
     assert user is not None
     for kind in (Kind.LOGIN, Kind.WRITE_ACCESS):
-        evidence = user.record.last(kind)
+        evidence = user.last_evidence(kind)
         assert evidence is not None
         assert evidence.detail == "127.0.0.1"
     assert "login" in user.known_by
@@ -80,7 +82,7 @@ async def test_who_lets_the_bot_not_write_is_shown_the_way_to_the_chat(
     assert (await anna.ask("/start login")).startswith("Hello, Anna!")  # and nothing before
     user = bot.users.get(anna.id)
     assert user is not None
-    assert user.record.last(Kind.LOGIN)
+    assert user.last_evidence(Kind.LOGIN)
     assert user.first_payload == "login"
     assert access(bot, anna) is Access.REACHABLE
 
@@ -117,7 +119,7 @@ async def test_a_used_login_is_refused_after_a_restart_and_a_forgotten_user_stay
         data = widget.log_in(account.id, anna.id)
         assert (await visit(site, "/callback", data))[0] == 200
         await anna.hears()
-        await until(lambda: Kind.WRITE_ACCESS in bot.users.get(anna.id).record.spans)  # type: ignore[union-attr]  # recorded above
+        await until(lambda: bot.users.get(anna.id).last_evidence(Kind.WRITE_ACCESS) is not None)  # type: ignore[union-attr]  # recorded above
         bot.users.forget(anna.id)
     async with open_bot(site, serve=True) as bot:
         status, page = await visit(site, "/callback", data)

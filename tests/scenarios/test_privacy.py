@@ -97,7 +97,7 @@ async def test_a_standing_block_outlives_being_forgotten(bot: Bot, person: Any) 
     pressing.cancel()
     user = bot.users.get(anna.id)
     assert user is not None
-    assert (user.first_name, user.history, user.known_by) == ("", [], {})
+    assert (user.first_name, user.history, user.known_by) == ("", (), {})
     assert access(bot, anna) is Access.BLOCKED
 
 

@@ -156,13 +156,13 @@ async def test_after_an_unblock_the_bot_knows_that_old_messages_may_be_gone(
 ) -> None:
     user = bot.users.get(anna.id)
     assert user is not None
-    assert user.record.history_cleared is None
+    assert user.history_cleared is None
     await anna.client(functions.contacts.BlockRequest(anna.chat))
     await until(lambda: user.verdict(bot.client.server_time()).access is Access.BLOCKED)
-    assert user.record.history_cleared is None  # It is told once they are back.
+    assert user.history_cleared is None  # It is told once they are back.
     assert "may not see older messages" not in await boss.ask(f"/whois {anna.id}")
     await anna.client(functions.contacts.UnblockRequest(anna.chat))
-    await until(lambda: user.record.history_cleared is not None)
+    await until(lambda: user.history_cleared is not None)
     assert "apps clear the chat then, so they may not see older messages" in await boss.ask(
         f"/resolve {anna.id}"
     )

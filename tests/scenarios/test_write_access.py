@@ -56,7 +56,7 @@ async def test_write_access_is_greeted_with_its_reason_and_told_to_admins(
     assert greeting in heard
     user = bot.users.get(anna.id)
     assert user is not None
-    evidence = user.record.last(Kind.WRITE_ACCESS)
+    evidence = user.last_evidence(Kind.WRITE_ACCESS)
     assert evidence is not None
     assert user.verdict(evidence.at + 10_000).access is Access.REACHABLE
     assert "login" in user.known_by
@@ -83,7 +83,7 @@ async def test_who_talked_with_the_bot_before_is_not_greeted_for_it(
     assert await anna.said_nothing_before()
     user = bot.users.get(anna.id)
     assert user is not None
-    assert user.record.last(Kind.WRITE_ACCESS) is not None
+    assert user.last_evidence(Kind.WRITE_ACCESS) is not None
 
 
 async def test_it_is_greeted_once_whatever_is_repeated(

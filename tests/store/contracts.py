@@ -1,16 +1,21 @@
-"""What every implementation of a seam must do: one suite each, run against all of them."""
+"""What every store must do: one suite, run against each of them."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
 
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.users import HISTORY_LENGTH, Profile, UserReader, UserRegistry
+from tgbot.core.errors import StorageError
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, User, UserReader, Way
+from tgbot.store.base import Store, UpdateState
+from tgbot.store.registry import Registry
 
 ANN = Profile(1, "Ann", "Lee", ("ann", "annie"), "en", premium=True)
 BOB = Profile(7_000_000_000, "Bob")
@@ -26,22 +31,193 @@ class Clock:
         return self.now
 
 
-class UserRegistryContract:
-    """Subclasses give `registry` and `clock`, and `reopened`: what the next process would find."""
+class OpenStore(Store, Protocol):
+    """A store as a process has it open."""
+
+    @property
+    def users(self) -> Registry: ...
+    def update_state(self) -> UpdateState | None: ...
+    async def forget(self, user_id: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class Home(Protocol):
+    """A place where a store can be opened again after it was closed, as by the next process."""
+
+    def open(self) -> OpenStore: ...
+
+    def broken(self) -> AbstractContextManager[None]:
+        """Let every write of the store fail within the block."""
+
+
+class StoreContract:
+    """Subclasses give `home`: a place for one test's store."""
 
     @pytest.fixture
     def clock(self) -> Clock:
         return Clock()
 
     @pytest.fixture
-    def registry(self, clock: Clock) -> UserRegistry:
+    def home(self, clock: Clock) -> Home:
         raise NotImplementedError
 
-    async def reopened(self, registry: UserRegistry) -> UserRegistry:
-        await registry.flush()
-        return registry
+    @pytest.fixture
+    def store(self, home: Home) -> Iterator[OpenStore]:
+        self._home = home
+        self._open = home.open()
+        yield self._open
+        self._open.close()
 
-    async def test_nobody_is_known_at_first(self, registry: UserRegistry) -> None:
+    @pytest.fixture
+    def registry(self, store: OpenStore) -> Registry:
+        return store.users
+
+    async def restarted(self) -> OpenStore:
+        """Return what the next process finds after a checkpoint of this one."""
+        await self._open.checkpoint(None)
+        return self.crashed()
+
+    def crashed(self) -> OpenStore:
+        """Return what the next process finds if this one makes no checkpoint any more."""
+        self._open.close()
+        self._open = self._home.open()
+        return self._open
+
+    async def reopened(self, registry: Registry) -> Registry:
+        return (await self.restarted()).users
+
+    # ---- checkpoints ---------------------------------------------------------------------------
+
+    async def test_a_checkpoint_brings_users_and_state_to_the_next_process(self, store: OpenStore) -> None:
+        assert store.update_state() is None
+        assert not store.changed
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        assert store.changed
+        await store.checkpoint(UpdateState(1, 2, 3, 4, {9: 8}))
+        assert not store.changed
+        again = self.crashed()
+        assert again.update_state() == UpdateState(1, 2, 3, 4, {9: 8})
+        assert ids_of(again.users) == [1]
+
+    async def test_a_checkpoint_without_a_state_leaves_the_last_one(self, store: OpenStore) -> None:
+        await store.checkpoint(UpdateState(1, 2, 3, 4))
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        again = await self.restarted()
+        assert again.update_state() == UpdateState(1, 2, 3, 4)
+
+    async def test_changes_after_the_last_checkpoint_are_dropped_by_a_crash(self, store: OpenStore) -> None:
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        await store.checkpoint(UpdateState(1, 1, 1, 1))
+        store.users.seen(BOB, 100, Way.MESSAGE)
+        again = self.crashed()
+        assert ids_of(again.users) == [1]
+        assert again.users.count().total == 1
+
+    async def test_a_failed_checkpoint_loses_nothing_and_writes_no_state(
+        self, store: OpenStore, home: Home
+    ) -> None:
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        await store.checkpoint(UpdateState(1, 1, 1, 1))
+        store.users.seen(BOB, 100, Way.MESSAGE)
+        with home.broken():
+            for _ in range(2):
+                with pytest.raises(StorageError):
+                    await store.checkpoint(UpdateState(2, 2, 2, 2))
+        assert store.update_state() == UpdateState(1, 1, 1, 1)
+        assert store.changed
+        assert ids_of(store.users) == [1, BOB.id]
+        await store.checkpoint(UpdateState(3, 3, 3, 3))
+        again = self.crashed()
+        assert again.update_state() == UpdateState(3, 3, 3, 3)
+        assert ids_of(again.users) == [1, BOB.id]
+        assert counted(again.users) == {"unknown": 2}
+
+    async def test_checkpoints_run_one_after_another(self, store: OpenStore) -> None:
+        running = []
+        for number in range(1, 20):
+            store.users.seen(Profile(number), 100, Way.MESSAGE)
+            running.append(asyncio.ensure_future(store.checkpoint(UpdateState(number, 1, 1, 1))))
+        await asyncio.gather(*running)
+        again = self.crashed()
+        assert again.update_state() == UpdateState(19, 1, 1, 1)
+        assert ids_of(again.users) == list(range(1, 20))
+
+    async def test_a_cancelled_checkpoint_loses_nothing(self, store: OpenStore) -> None:
+        for turn in range(1, 20):
+            store.users.seen(Profile(turn), 100, Way.MESSAGE)
+            running = asyncio.ensure_future(store.checkpoint(UpdateState(turn, 1, 1, 1)))
+            for _ in range(turn % 5):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.wait([running])
+        await store.checkpoint(UpdateState(20, 1, 1, 1))
+        again = self.crashed()
+        assert again.update_state() == UpdateState(20, 1, 1, 1)
+        assert ids_of(again.users) == list(range(1, 20))
+        assert counted(again.users) == recounted(again.users, 1_000)
+
+    # ---- loading -------------------------------------------------------------------------------
+
+    async def test_what_was_loaded_is_read_from_memory(self, store: OpenStore) -> None:
+        for user_id in range(1, 1_500):
+            store.users.seen(Profile(user_id, f"n{user_id}"), 100, Way.MESSAGE)
+        store = await self.restarted()
+        wanted = [*range(1, 1_500, 2), 7_777_777, -1_000_000_000_123]
+        assert not store.loaded(wanted)
+        await store.load(wanted)
+        assert store.loaded(wanted)
+        assert not store.loaded([2])
+        user = store.users.get(1_001)
+        assert user is not None
+        assert user.first_name == "n1001"
+        assert store.users.get(7_777_777) is None
+
+    async def test_somebody_known_as_absent_is_there_once_they_are_met(self, store: OpenStore) -> None:
+        await store.load([1])
+        assert store.loaded([1])
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        assert store.loaded([1])
+        store = await self.restarted()
+        assert not store.loaded([1])
+        await store.load([1])
+        assert store.users.get(1) is not None
+
+    async def test_loading_does_not_undo_a_change_that_waits(self, store: OpenStore) -> None:
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        store = await self.restarted()
+        store.users.seen(ANN._replace(first_name="Anna"), 200, Way.MESSAGE)
+        await store.load([1, 2])
+        user = store.users.get(1)
+        assert user is not None
+        assert user.first_name == "Anna"
+
+    async def test_a_forgotten_user_is_off_the_disk_without_a_checkpoint(self, store: OpenStore) -> None:
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        store.users.finished(1, 5)
+        await store.checkpoint(UpdateState(1, 1, 1, 1))
+        await store.forget(1)
+        again = self.crashed()
+        assert again.users.get(1) is None
+        assert again.users.last_finished(1) == 5
+        assert again.update_state() == UpdateState(1, 1, 1, 1)
+
+    # ---- the clock -----------------------------------------------------------------------------
+
+    async def test_counts_and_verdicts_agree_by_telegram_s_clock(
+        self, store: OpenStore, clock: Clock
+    ) -> None:
+        asked = int(clock.now) - 10
+        store.users.record(1, Evidence(Kind.JOIN_REQUEST, asked, until=asked + 300))
+        store = await self.restarted()
+        for now in (asked + 299, asked + 300):
+            clock.now = now
+            user = store.users.get(1)
+            assert user is not None
+            assert counted(store.users) == {str(user.verdict(now).access): 1}
+
+    # ---- users ---------------------------------------------------------------------------------
+
+    async def test_nobody_is_known_at_first(self, registry: Registry) -> None:
         assert registry.get(1) is None
         assert registry.last_finished(1) == 0
         assert registry.get(1) is None
@@ -49,9 +225,9 @@ class UserRegistryContract:
         assert registry.count().total == 0
         assert set(registry.count().by) == set(Access)
 
-    async def test_a_seen_user_is_kept_with_all_of_the_profile(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
-        registry.seen(BOB, 101, "username")
+    async def test_a_seen_user_is_kept_with_all_of_the_profile(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(BOB, 101, Way.USERNAME)
         kept = await self.reopened(registry)
         ann, bob = kept.get(1), kept.get(7_000_000_000)
         assert ann is not None
@@ -62,23 +238,23 @@ class UserRegistryContract:
         assert (ann.first_seen, ann.last_seen, ann.known_by) == (100, 100, {"message": 100})
         assert bob.known_by == {"username": 101}
 
-    async def test_ids_are_64_bit_numbers(self, registry: UserRegistry) -> None:
+    async def test_ids_are_64_bit_numbers(self, registry: Registry) -> None:
         for user_id in (1, 2**31, 2**52, 2**63 - 1):
-            registry.seen(Profile(user_id, "x"), 1, "message")
+            registry.seen(Profile(user_id, "x"), 1, Way.MESSAGE)
         kept = await self.reopened(registry)
         assert [user.id for user in kept.iterate()] == [1, 2**31, 2**52, 2**63 - 1]
 
     @pytest.mark.parametrize("text", ["", "عربى", "👩‍👩‍👧", "a\0b", "\ud800", '"\\\n', "x" * 4096, "[]"])
-    async def test_any_text_comes_back_as_it_was(self, registry: UserRegistry, text: str) -> None:
-        registry.seen(Profile(1, text, text, (text,)), 1, "message")
-        registry.seen(Profile(2, "next"), 1, "message")
+    async def test_any_text_comes_back_as_it_was(self, registry: Registry, text: str) -> None:
+        registry.seen(Profile(1, text, text, (text,)), 1, Way.MESSAGE)
+        registry.seen(Profile(2, "next"), 1, Way.MESSAGE)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert (user.first_name, user.last_name, user.usernames) == (text, text, (text,))
 
-    async def test_changes_of_a_profile_are_kept_with_their_dates(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
-        registry.seen(ANN._replace(first_name="Anna", usernames=("anna",), language="ru"), 200, "message")
+    async def test_changes_of_a_profile_are_kept_with_their_dates(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(ANN._replace(first_name="Anna", usernames=("anna",), language="ru"), 200, Way.MESSAGE)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert user.first_name == "Anna"
@@ -88,48 +264,48 @@ class UserRegistryContract:
             (200, "language", "en"),
         }
 
-    async def test_the_history_is_short(self, registry: UserRegistry) -> None:
+    async def test_the_history_is_short(self, registry: Registry) -> None:
         for at in range(1, 100):
-            registry.seen(Profile(1, f"name {at}"), at, "message")
+            registry.seen(Profile(1, f"name {at}"), at, Way.MESSAGE)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert len(user.history) == HISTORY_LENGTH
         assert user.history[-1] == (99, "first_name", "name 98")
 
-    async def test_an_update_without_language_leaves_the_last_known_one(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
-        registry.seen(ANN._replace(language=None), 200, "message")
-        registry.seen(ANN._replace(language=""), 300, "message")
+    async def test_an_update_without_language_leaves_the_last_known_one(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(ANN._replace(language=None), 200, Way.MESSAGE)
+        registry.seen(ANN._replace(language=""), 300, Way.MESSAGE)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert user.language == "en"
-        assert user.history == []
+        assert user.history == ()
 
-    async def test_a_replayed_update_does_not_undo_a_newer_one(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
-        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, "message")
-        registry.seen(ANN, 100, "message")
+    async def test_a_replayed_update_does_not_undo_a_newer_one(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, Way.MESSAGE)
+        registry.seen(ANN, 100, Way.MESSAGE)
         user = registry.get(1)
         assert user is not None
         assert (user.first_name, user.language, user.last_seen, user.first_seen) == ("Anna", "ru", 200, 100)
 
-    async def test_seeing_the_same_again_makes_a_profile_newer(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
-        registry.seen(ANN, 300, "message")
-        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, "message")
+    async def test_seeing_the_same_again_makes_a_profile_newer(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(ANN, 300, Way.MESSAGE)
+        registry.seen(ANN._replace(first_name="Anna", language="ru"), 200, Way.MESSAGE)
         user = registry.get(1)
         assert user is not None
         assert (user.first_name, user.language, user.last_seen) == ("Ann", "en", 300)
 
-    async def test_each_way_of_becoming_known_keeps_its_first_time(self, registry: UserRegistry) -> None:
-        for at, via in ((300, "message"), (200, "message"), (250, "username"), (400, "message")):
+    async def test_each_way_of_becoming_known_keeps_its_first_time(self, registry: Registry) -> None:
+        for at, via in ((300, Way.MESSAGE), (200, Way.MESSAGE), (250, Way.USERNAME), (400, Way.MESSAGE)):
             registry.seen(ANN, at, via)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert user.known_by == {"message": 200, "username": 250}
         assert (user.first_seen, user.last_seen) == (200, 400)
 
-    async def test_evidence_alone_makes_a_user_known(self, registry: UserRegistry) -> None:
+    async def test_evidence_alone_makes_a_user_known(self, registry: Registry) -> None:
         registry.record(5, Evidence(Kind.JOIN_REQUEST, 900, qts=3, until=1200))
         user = (await self.reopened(registry)).get(5)
         assert user is not None
@@ -138,11 +314,11 @@ class UserRegistryContract:
         assert user.verdict(1_000).until == 1200
         assert user.verdict(1_200).access is Access.NOT_ALLOWED
 
-    async def test_profile_flags_are_evidence(self, registry: UserRegistry) -> None:
+    async def test_profile_flags_are_evidence(self, registry: Registry) -> None:
         registry.record(1, Evidence(Kind.MESSAGE, 50))
-        registry.seen(ANN, 100, "message")
-        registry.seen(ANN._replace(first_name="", deleted=True), 200, "message")
-        registry.seen(Profile(2, "Robot", bot=True), 100, "message")
+        registry.seen(ANN, 100, Way.MESSAGE)
+        registry.seen(ANN._replace(first_name="", deleted=True), 200, Way.MESSAGE)
+        registry.seen(Profile(2, "Robot", bot=True), 100, Way.MESSAGE)
         kept = await self.reopened(registry)
         ann, robot = kept.get(1), kept.get(2)
         assert ann is not None
@@ -152,15 +328,15 @@ class UserRegistryContract:
         assert robot.verdict(300).access is Access.BOT
 
     async def test_a_deleted_account_seen_again_after_a_late_message_is_still_gone(
-        self, registry: UserRegistry
+        self, registry: Registry
     ) -> None:
         gone = Profile(1, deleted=True)
-        registry.seen(gone, 100, "message")
+        registry.seen(gone, 100, Way.MESSAGE)
         registry.record(1, Evidence(Kind.MESSAGE, 150))
-        user = registry.seen(gone, 200, "message")
+        user = registry.seen(gone, 200, Way.MESSAGE)
         assert user.verdict(300).access is Access.DEACTIVATED
 
-    async def test_payloads_are_the_first_and_the_last_by_message(self, registry: UserRegistry) -> None:
+    async def test_payloads_are_the_first_and_the_last_by_message(self, registry: Registry) -> None:
         for message_id, payload in ((20, "b"), (10, ""), (30, ""), (12, "a"), (20, "b")):
             registry.payload(1, payload, 100 + message_id, message_id)
         user = (await self.reopened(registry)).get(1)
@@ -168,8 +344,8 @@ class UserRegistryContract:
         assert (user.first_payload, user.last_payload, user.first_start_id) == ("a", "b", 10)
         assert user.verdict(200).access is Access.REACHABLE
 
-    async def test_a_first_start_is_first_again_when_it_is_replayed(self, registry: UserRegistry) -> None:
-        assert registry.seen(ANN, 100, "message").is_first_start(10)
+    async def test_a_first_start_is_first_again_when_it_is_replayed(self, registry: Registry) -> None:
+        assert registry.seen(ANN, 100, Way.MESSAGE).is_first_start(10)
         registry.payload(1, "", 100, 10)
         registry.finished(1, 10)
         registry.payload(1, "", 200, 20)
@@ -179,8 +355,8 @@ class UserRegistryContract:
         assert user.is_first_start(10)
         assert not user.is_first_start(20)
 
-    async def test_a_first_message_is_first_again_when_it_is_replayed(self, registry: UserRegistry) -> None:
-        assert registry.seen(ANN, 100, "message").is_first_message(10)
+    async def test_a_first_message_is_first_again_when_it_is_replayed(self, registry: Registry) -> None:
+        assert registry.seen(ANN, 100, Way.MESSAGE).is_first_message(10)
         registry.opened(1, 10)
         registry.opened(1, 20)
         user = (await self.reopened(registry)).get(1)
@@ -188,20 +364,13 @@ class UserRegistryContract:
         assert user.is_first_message(10)
         assert not user.is_first_message(20)
 
-    async def test_finished_ids_only_go_up(self, registry: UserRegistry) -> None:
+    async def test_finished_ids_only_go_up(self, registry: Registry) -> None:
         for message_id in (5, 9, 7):
             registry.finished(1, message_id)
         assert registry.last_finished(1) == 9
         assert (await self.reopened(registry)).last_finished(1) == 9
 
-    async def test_the_last_message_of_our_own_only_goes_up_and_is_kept(self, registry: UserRegistry) -> None:
-        assert registry.last_own(1) == 0
-        for message_id, own_id in ((5, 8), (9, 0), (7, 6)):
-            registry.finished(1, message_id, own_id)
-        assert registry.last_own(1) == 8
-        assert (await self.reopened(registry)).last_own(1) == 8
-
-    async def test_a_finished_message_alone_makes_nobody_known(self, registry: UserRegistry) -> None:
+    async def test_a_finished_message_alone_makes_nobody_known(self, registry: Registry) -> None:
         registry.finished(1, 5)
         registry.finished(-1_000_000_000_123, 8)
         kept = await self.reopened(registry)
@@ -211,17 +380,17 @@ class UserRegistryContract:
         assert kept.count().total == 0
         assert kept.last_finished(-1_000_000_000_123) == 8
 
-    async def test_a_chosen_language_is_kept_until_taken_back(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
+    async def test_a_chosen_language_is_kept_until_taken_back(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
         registry.choose_language(1, "ru")
-        registry.seen(ANN, 200, "message")
+        registry.seen(ANN, 200, Way.MESSAGE)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert (user.chosen_language, user.language) == ("ru", "en")
         assert user.preferences == {"language": "ru"}
 
-    async def test_a_language_taken_back_is_gone(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
+    async def test_a_language_taken_back_is_gone(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
         registry.choose_language(1, "ru")
         kept = await self.reopened(registry)
         kept.choose_language(1, None)
@@ -229,8 +398,66 @@ class UserRegistryContract:
         assert user is not None
         assert user.chosen_language is None
 
-    async def test_a_forgotten_user_is_gone_but_for_what_was_answered(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
+    async def test_a_chosen_language_is_spoken_before_the_one_of_the_app(self, registry: Registry) -> None:
+        assert registry.seen(ANN._replace(language=None), 100, Way.MESSAGE).spoken is None
+        assert registry.seen(ANN, 100, Way.MESSAGE).spoken == "en"
+        assert registry.choose_language(1, "ru").spoken == "ru"
+        assert registry.choose_language(1, None).spoken == "en"
+
+    async def test_open_join_requests_are_kept_by_chat_the_oldest_first(self, registry: Registry) -> None:
+        for chat, at in ((-1002, 200), (-1001, 190), (-1001, 180)):
+            registry.record(1, Evidence(Kind.JOIN_REQUEST, at, until=at + 300))
+            registry.join_requested(1, chat, at)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert list(user.join_requests.items()) == [(-1001, 190), (-1002, 200)]
+        assert user.preferences == {}
+
+    async def test_the_last_open_request_to_be_closed_is_evidence(self, registry: Registry) -> None:
+        for chat, at in ((-1001, 990), (-1002, 995)):
+            registry.record(1, Evidence(Kind.JOIN_REQUEST, at, until=at + 300))
+            registry.join_requested(1, chat, at)
+        assert registry.join_request_closed(1, -1001, 998) is not None
+        assert counted(registry) == {"reachable": 1}
+        registry = await self.reopened(registry)
+        user = registry.join_request_closed(1, -1002, 999)
+        assert user is not None
+        assert user.verdict(1_000).access is Access.NOT_ALLOWED
+        registry = await self.reopened(registry)
+        user = registry.get(1)
+        assert user is not None
+        assert (user.join_requests, user.last_evidence(Kind.JOIN_REQUEST_CLOSED)) == (
+            {},
+            Evidence(Kind.JOIN_REQUEST_CLOSED, 999),
+        )
+        assert counted(registry) == {"not_allowed": 1}
+
+    async def test_closing_a_request_that_is_not_open_does_nothing(self, registry: Registry) -> None:
+        assert registry.join_request_closed(1, -1001, 100) is None
+        assert registry.get(1) is None
+        registry.join_requested(1, -1001, 200)
+        assert registry.join_request_closed(1, -1001, 199) is None  # the end of an earlier one
+        assert registry.join_request_closed(1, -1002, 300) is None
+
+    async def test_only_the_latest_join_requests_are_kept(self, registry: Registry) -> None:
+        registry.seen(ANN, 1, Way.MESSAGE)
+        for number in range(100):
+            registry.join_requested(1, -1000 - number, 100 + number)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert len(user.join_requests) == JOIN_REQUESTS_KEPT
+        assert -1099 in user.join_requests
+
+    async def test_the_first_greeted_message_about_access_is_kept(self, registry: Registry) -> None:
+        registry.seen(ANN, 1, Way.MESSAGE)
+        for message_id in (7, 5, 9):
+            registry.access_greeted(1, message_id)
+        user = (await self.reopened(registry)).get(1)
+        assert user is not None
+        assert user.greeted_access_id == 5
+
+    async def test_a_forgotten_user_is_gone_but_for_what_was_answered(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
         registry.payload(1, "secret", 100, 10)
         registry.choose_language(1, "ru")
         registry.finished(1, 10)
@@ -243,13 +470,13 @@ class UserRegistryContract:
         assert kept.count().total == 0
         assert list(kept.iterate()) == []
         assert kept.last_finished(1) == 11
-        again = kept.seen(ANN, 500, "message")
+        again = kept.seen(ANN, 500, Way.MESSAGE)
         assert (again.first_payload, again.chosen_language, again.first_seen) == ("", None, 500)
         assert again.is_first_message(12)
         assert again.is_first_start(12)
 
-    async def test_a_block_is_respected_after_forgetting(self, registry: UserRegistry) -> None:
-        registry.seen(ANN, 100, "message")
+    async def test_a_block_is_respected_after_forgetting(self, registry: Registry) -> None:
+        registry.seen(ANN, 100, Way.MESSAGE)
         registry.record(1, Evidence(Kind.MESSAGE, 100))
         registry.record(1, Evidence(Kind.BOT_STOPPED, 150, qts=2))
         registry.forget(1)
@@ -257,18 +484,18 @@ class UserRegistryContract:
         user = kept.get(1)
         assert user is not None
         assert user.verdict(500).access is Access.BLOCKED
-        assert (user.first_name, user.known_by, user.history) == ("", {}, [])
+        assert (user.first_name, user.known_by, user.history) == ("", {}, ())
         assert kept.count().by[Access.BLOCKED] == 1
 
-    async def test_forgetting_somebody_unknown_does_nothing(self, registry: UserRegistry) -> None:
+    async def test_forgetting_somebody_unknown_does_nothing(self, registry: Registry) -> None:
         registry.forget(1)
         kept = await self.reopened(registry)
         assert kept.get(1) is None
         assert kept.count().total == 0
 
-    async def test_counts_follow_the_evidence(self, registry: UserRegistry) -> None:
+    async def test_counts_follow_the_evidence(self, registry: Registry) -> None:
         for user_id in range(1, 7):
-            registry.seen(Profile(user_id, "x"), 100, "group")
+            registry.seen(Profile(user_id, "x"), 100, Way.GROUP)
         assert registry.count().by[Access.UNKNOWN] == 6
         for user_id in (1, 2, 3):
             registry.record(user_id, Evidence(Kind.MESSAGE, 100))
@@ -282,7 +509,7 @@ class UserRegistryContract:
         assert counted(registry) == {"unknown": 2, "reachable": 2, "deactivated": 1, "not_allowed": 1}
         assert registry.count().total == 6
 
-    async def test_a_window_that_runs_out_is_counted_so(self, registry: UserRegistry, clock: Clock) -> None:
+    async def test_a_window_that_runs_out_is_counted_so(self, registry: Registry, clock: Clock) -> None:
         registry.record(1, Evidence(Kind.JOIN_REQUEST, 900, until=1_200))
         registry.record(2, Evidence(Kind.JOIN_REQUEST, 900, until=1_100))
         assert counted(registry) == {"reachable": 2}
@@ -296,22 +523,22 @@ class UserRegistryContract:
         registry = await self.reopened(registry)
         assert counted(registry) == {"reachable": 1, "not_allowed": 1}
 
-    async def test_users_come_in_order_of_ids_from_anywhere(self, registry: UserRegistry) -> None:
+    async def test_users_come_in_order_of_ids_from_anywhere(self, registry: Registry) -> None:
         ids = [9, 10, 100, 99, 1_000, 2, 555_555, 11]
         for user_id in ids[:4]:
-            registry.seen(Profile(user_id, "x"), 100, "message")
+            registry.seen(Profile(user_id, "x"), 100, Way.MESSAGE)
         registry = await self.reopened(registry)
         for user_id in ids[2:]:  # some are on disk, some in memory, some both
-            registry.seen(Profile(user_id, "y"), 200, "message")
+            registry.seen(Profile(user_id, "y"), 200, Way.MESSAGE)
         assert [user.id for user in registry.iterate()] == sorted(ids)
         assert [user.id for user in registry.iterate(10)] == [11, 99, 100, 1_000, 555_555]
         assert {user.id: user.first_name for user in registry.iterate(10)}[100] == "y"
 
     async def test_users_of_one_access_are_found_as_they_are_now(
-        self, registry: UserRegistry, clock: Clock
+        self, registry: Registry, clock: Clock
     ) -> None:
         for user_id in range(1, 9):
-            registry.seen(Profile(user_id, "x"), 100, "message")
+            registry.seen(Profile(user_id, "x"), 100, Way.MESSAGE)
             registry.record(user_id, Evidence(Kind.MESSAGE, 100))
         registry.record(3, Evidence(Kind.BOT_STOPPED, 110))
         registry.record(9, Evidence(Kind.JOIN_REQUEST, 900, until=1_200))
@@ -323,24 +550,24 @@ class UserRegistryContract:
         assert ids(registry, Access.REACHABLE) == [1, 2, 5, 6, 7, 8]
         assert ids(registry, Access.NOT_ALLOWED) == [9]
 
-    async def test_the_registry_may_change_while_it_is_iterated(self, registry: UserRegistry) -> None:
+    async def test_the_registry_may_change_while_it_is_iterated(self, registry: Registry) -> None:
         for user_id in range(1, 1_000):
-            registry.seen(Profile(user_id, "x"), 100, "message")
+            registry.seen(Profile(user_id, "x"), 100, Way.MESSAGE)
         registry = await self.reopened(registry)
         seen = []
         for user in registry.iterate():
             seen.append(user.id)
-            registry.seen(Profile(user.id, "y"), 200, "message")
+            registry.seen(Profile(user.id, "y"), 200, Way.MESSAGE)
             if user.id < 1_000:
-                registry.seen(Profile(user.id + 5_000, "new"), 200, "message")
+                registry.seen(Profile(user.id + 5_000, "new"), 200, Way.MESSAGE)
             if user.id % 100 == 0:
                 await registry.flush()
         assert [user_id for user_id in seen if user_id < 1_000] == list(range(1, 1_000))
         assert len(seen) == len(set(seen))
 
-    async def test_what_is_told_during_a_flush_is_not_lost(self, registry: UserRegistry) -> None:
+    async def test_what_is_told_during_a_flush_is_not_lost(self, registry: Registry) -> None:
         for user_id in range(1, 2_000):
-            registry.seen(Profile(user_id, "x"), 100, "message")
+            registry.seen(Profile(user_id, "x"), 100, Way.MESSAGE)
         flush = asyncio.ensure_future(registry.flush())
         for user_id in range(1, 2_000, 7):
             await asyncio.sleep(0)
@@ -362,7 +589,7 @@ class UserRegistryContract:
         assert counted(registry) == recounted(registry, 1_000)
 
     async def test_told_in_any_order_a_user_is_the_same(
-        self, registry: UserRegistry, shuffled: Callable[[list[int]], list[int]]
+        self, registry: Registry, shuffled: Callable[[list[int]], list[int]]
     ) -> None:
         def tell(user_id: int, step: int) -> None:
             if step % 3 == 0:
@@ -370,7 +597,7 @@ class UserRegistryContract:
             elif step % 3 == 1:
                 registry.payload(user_id, f"p{step}", step, step)
             else:
-                registry.seen(Profile(user_id, f"n{step}", language=f"l{step}"), step, "message")
+                registry.seen(Profile(user_id, f"n{step}", language=f"l{step}"), step, Way.MESSAGE)
             registry.finished(user_id, step)
 
         for user_id in range(1, 20):
@@ -379,7 +606,8 @@ class UserRegistryContract:
             tell(user_id, 0)
         kept = await self.reopened(registry)
         first, *others = [
-            replace(user, id=0, profile=user.profile._replace(id=0), history=[]) for user in kept.iterate()
+            User(replace(user._fields, id=0, profile=user.profile._replace(id=0), history=[]))
+            for user in kept.iterate()
         ]
         assert all(other == first for other in others)
         assert first.first_payload == "p1"
@@ -405,6 +633,10 @@ def recounted(registry: UserReader, now: float) -> dict[str, int]:
         access = str(user.verdict(now).access)
         found[access] = found.get(access, 0) + 1
     return found
+
+
+def ids_of(registry: UserReader) -> list[int]:
+    return [user.id for user in registry.iterate()]
 
 
 def ids(registry: UserReader, access: Access) -> list[int]:

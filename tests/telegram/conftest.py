@@ -48,7 +48,7 @@ class MemoryStore:
         return None
 
     async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
-        await self._session.checkpoint(state, 0)
+        await self._session.checkpoint(state)
 
 
 class Recorder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import time
@@ -71,15 +72,17 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
     gc.disable()  # entries are in no cycles, and looking for some takes a fifth of the time
     try:
         with progress.shown(path.name, file.size) as done:
-            take_in(
-                file,
-                session=config.storage.session,
-                registry=config.storage.registry,
-                bot_id=bot_id,
-                now=now,
-                summary=summary,
-                dry=dry,
-                progress=done,
+            asyncio.run(
+                take_in(
+                    file,
+                    session=config.storage.session,
+                    registry=config.storage.registry,
+                    bot_id=bot_id,
+                    now=now,
+                    summary=summary,
+                    dry=dry,
+                    progress=done,
+                )
             )
     except KeyboardInterrupt:
         interrupted = True

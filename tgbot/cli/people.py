@@ -50,7 +50,7 @@ async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
             "kind": found.kind.value,
             "name": found.title or None,
             "usernames": list(found.usernames),
-            "language": (known.chosen_language or known.language) if known else None,
+            "language": known.spoken if known else None,
             **printed.verdict(verdict),
             "found": found.found.value,
             "age": found.age,

@@ -82,7 +82,7 @@ def described(user: User, now: float) -> dict[str, Any]:
         "first_name": user.first_name,
         "last_name": user.last_name,
         "usernames": list(user.usernames),
-        "language": user.chosen_language or user.language,
+        "language": user.spoken,
         "premium": user.premium,
         "bot": user.bot,
         "deleted": user.deleted,
@@ -98,7 +98,7 @@ def described(user: User, now: float) -> dict[str, Any]:
 def _row(user: User, now: float) -> str:
     names = " ".join(f"@{name}" for name in user.usernames) or "-"
     name = printed.clean(f"{user.first_name} {user.last_name}".strip()) or "-"
-    language = printed.clean(user.chosen_language or user.language or "-")
+    language = printed.clean(user.spoken or "-")
     return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {printed.clean(names)}  {name}"
 
 

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, judge
 
 #: How many changes of a profile are kept for each user.
 HISTORY_LENGTH: Final = 20
+#: How many open join requests are kept for each user, the latest ones.
+JOIN_REQUESTS_KEPT: Final = 20
 #: The preference that holds the language a user chose.
 LANGUAGE: Final = "language"
+
+
+class Way(StrEnum):
+    """How a user became known; a member's value is how it is stored, so it never changes."""
+
+    #: The user wrote to the bot in private.
+    MESSAGE = "message"
+    #: The bot looked a username up.
+    USERNAME = "username"
+    #: The bot asked Telegram for the user by id.
+    ID = "id"
+    #: The user asked to join a chat that the bot manages.
+    JOIN_REQUEST = "join_request"
+    #: The user logged in on a site, or let the bot write there or in a mini app.
+    LOGIN = "login"
+    #: The profile came with updates that the bot had missed.
+    DIFFERENCE = "difference"
+    #: The user wrote in a group that the bot is in.
+    GROUP = "group"
+    #: The profile came with a live update.
+    UPDATE = "update"
+    #: The profile came in the answer to another request.
+    ANSWER = "answer"
+    #: The user came out of a file that was imported.
+    IMPORT = "import"
+    #: Another way, named by a plugin, a file or another version of this program.
+    OTHER = "other"
 
 
 class Profile(NamedTuple):
@@ -38,10 +69,10 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class User:
-    """All the bot knows of one user; only a registry changes it, and everyone else reads.
+class UserFields:
+    """All that is kept of one user, field by field; a registry holds and changes it, others see a `User`.
 
-    It is the live object: after an await it may say more than before. `repr` shows the id and nothing else.
+    Times are unix seconds of Telegram's clock; 0 and "" stand for what is not known.
     """
 
     id: int
@@ -52,9 +83,9 @@ class User:
     first_seen: int = field(default=0, repr=False)
     #: When a profile came last; `profile` is of that time.
     last_seen: int = field(default=0, repr=False)
-    #: How the user became known (message, username, join_request, login, difference, group …) → first when.
-    known_by: dict[str, int] = field(default_factory=dict, repr=False)
-    record: Record = field(default_factory=Record, repr=False)
+    #: How the user became known → when first.
+    known_by: dict[Way, int] = field(default_factory=dict, repr=False)
+    evidence: Record = field(default_factory=Record, repr=False)
     first_payload: str = field(default="", repr=False)
     first_payload_id: int = field(default=0, repr=False)
     last_payload: str = field(default="", repr=False)
@@ -62,96 +93,206 @@ class User:
     first_start_id: int = field(default=0, repr=False)
     first_message_id: int = field(default=0, repr=False)
     last_finished_id: int = field(default=0, repr=False)
-    #: The greatest id of a message of the bot's own in the dialog, known when one was last finished.
-    last_own_id: int = field(default=0, repr=False)
+    #: The id of the message about write access that the bot greeted.
+    greeted_access_id: int = field(default=0, repr=False)
     history: list[Change] = field(default_factory=list, repr=False)
     preferences: dict[str, str] = field(default_factory=dict, repr=False)
-    #: The registry's own notes: under which access the user is counted, in memory and on disk.
-    counted: Access | None = field(default=None, repr=False, compare=False)
-    saved: Access | None = field(default=None, repr=False, compare=False)
+    #: Marked chat id → when the user asked to join; open requests only, the oldest first.
+    join_requests: dict[int, int] = field(default_factory=dict, repr=False)
+
+
+class User:
+    """What the bot knows of one user, for reading: nothing in it can be assigned or changed.
+
+    It is live: after an await it may say more than before. `repr` shows the id and nothing else.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: UserFields) -> None:
+        self._fields = fields
+
+    @property
+    def id(self) -> int:
+        """Return Telegram's id of the user, a number of up to 64 bits."""
+        return self._fields.id
+
+    @property
+    def profile(self) -> Profile:
+        """Return the profile as last seen."""
+        return self._fields.profile
 
     @property
     def first_name(self) -> str:
-        return self.profile.first_name
+        """Return the first name as last seen; "" for a deleted account."""
+        return self._fields.profile.first_name
 
     @property
     def last_name(self) -> str:
-        return self.profile.last_name
+        """Return the last name as last seen, "" for none."""
+        return self._fields.profile.last_name
 
     @property
     def usernames(self) -> tuple[str, ...]:
-        return self.profile.usernames
+        """Return the active usernames as last seen, without "@"."""
+        return self._fields.profile.usernames
 
     @property
     def premium(self) -> bool:
-        return self.profile.premium
+        """Return whether the profile last seen was a premium account's."""
+        return self._fields.profile.premium
 
     @property
     def bot(self) -> bool:
-        return self.profile.bot
+        """Return whether the profile last seen was a bot's."""
+        return self._fields.profile.bot
 
     @property
     def deleted(self) -> bool:
-        return self.profile.deleted
+        """Return whether the profile last seen was that of a deleted account."""
+        return self._fields.profile.deleted
+
+    @property
+    def language(self) -> str | None:
+        """Return the last language code that an update named for the user, None if none ever did."""
+        return self._fields.language
+
+    @property
+    def language_at(self) -> int:
+        """Return when an update last named the language, in unix seconds; 0 if none ever did."""
+        return self._fields.language_at
 
     @property
     def chosen_language(self) -> str | None:
-        """The language the user asked for, if they did; it goes before `language`."""
-        return self.preferences.get(LANGUAGE)
+        """Return the language code that the user chose in the chat, None if they chose none."""
+        return self._fields.preferences.get(LANGUAGE)
+
+    @property
+    def spoken(self) -> str | None:
+        """Return the language to write to the user in: the chosen one, else the last known, else None."""
+        return self._fields.preferences.get(LANGUAGE) or self._fields.language
+
+    @property
+    def first_seen(self) -> int:
+        """Return when a profile of the user came first, in unix seconds; 0 if none ever did."""
+        return self._fields.first_seen
+
+    @property
+    def last_seen(self) -> int:
+        """Return when a profile of the user came last, in unix seconds; 0 if none ever did."""
+        return self._fields.last_seen
+
+    @property
+    def known_by(self) -> Mapping[Way, int]:
+        """Return how the user became known → when first, in unix seconds."""
+        return MappingProxyType(self._fields.known_by)
+
+    @property
+    def first_payload(self) -> str:
+        """Return the payload of the first /start that had one, "" for none."""
+        return self._fields.first_payload
+
+    @property
+    def first_payload_id(self) -> int:
+        """Return the id of the message that brought `first_payload`, 0 for none."""
+        return self._fields.first_payload_id
+
+    @property
+    def last_payload(self) -> str:
+        """Return the payload of the last /start that had one, "" for none."""
+        return self._fields.last_payload
+
+    @property
+    def last_payload_id(self) -> int:
+        """Return the id of the message that brought `last_payload`, 0 for none."""
+        return self._fields.last_payload_id
+
+    @property
+    def first_start_id(self) -> int:
+        """Return the id of the user's first /start, 0 for none."""
+        return self._fields.first_start_id
+
+    @property
+    def first_message_id(self) -> int:
+        """Return the id of the message that began the dialog, 0 if none came yet."""
+        return self._fields.first_message_id
+
+    @property
+    def last_finished_id(self) -> int:
+        """Return the greatest id of a message of the dialog that was handled to its end, 0 for none."""
+        return self._fields.last_finished_id
+
+    @property
+    def greeted_access_id(self) -> int:
+        """Return the id of the message about write access that the bot greeted, 0 for none."""
+        return self._fields.greeted_access_id
+
+    @property
+    def history(self) -> tuple[Change, ...]:
+        """Return the last changes of the profile, the oldest first, at most `HISTORY_LENGTH`."""
+        return tuple(self._fields.history)
+
+    @property
+    def preferences(self) -> Mapping[str, str]:
+        """Return the preferences set with `UserRegistry.prefer`: name → value."""
+        return MappingProxyType(self._fields.preferences)
+
+    @property
+    def join_requests(self) -> Mapping[int, int]:
+        """Return the open join requests: marked chat id → when the user asked (unix seconds)."""
+        return MappingProxyType(self._fields.join_requests)
 
     @property
     def met(self) -> bool:
-        """False for somebody of whom no more is kept than which of their messages was finished last."""
-        return bool(self.known_by or self.record.spans)
+        """Return False for somebody of whom only the last finished message or a preference is kept."""
+        return bool(self._fields.known_by or self._fields.evidence.spans)
 
     def verdict(self, now: float) -> Verdict:
-        """May the bot write to this user at `now` (Telegram's clock)?"""
-        return judge(self.record, now)
+        """Return whether the bot may write to this user at `now` (unix seconds of Telegram's clock)."""
+        return judge(self._fields.evidence, now)
+
+    def last_evidence(self, *kinds: Kind) -> Evidence | None:
+        """Return the latest evidence of these kinds, None if there is none."""
+        return self._fields.evidence.last(*kinds)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Return all evidence that is kept: of each kind the first and the last."""
+        return tuple(self._fields.evidence)
+
+    @property
+    def last_block(self) -> Evidence | None:
+        """Return the evidence of the latest block, None if the user never blocked the bot."""
+        return self._fields.evidence.last_block
+
+    @property
+    def last_qts(self) -> int:
+        """Return the greatest qts of an update about the user (stop, join request), 0 for none."""
+        return self._fields.evidence.last_qts
+
+    @property
+    def history_cleared(self) -> int | None:
+        """Return when a user who has come back last blocked the bot (unix seconds), else None.
+
+        Apps clear the chat at a block, so the user may not see what was written before.
+        """
+        return self._fields.evidence.history_cleared
 
     def is_first_message(self, message_id: int) -> bool:
-        """Is this the message that began the dialog? The same answer when it is handled once more."""
-        return not self.first_message_id or message_id <= self.first_message_id
+        """Return whether this message began the dialog; the same when it is handled again."""
+        return not self._fields.first_message_id or message_id <= self._fields.first_message_id
 
     def is_first_start(self, message_id: int) -> bool:
-        """Is this the user's first /start? The same answer before and after `payload`, and on a replay."""
-        return not self.first_start_id or message_id <= self.first_start_id
+        """Return whether this is the user's first /start; the same when it is handled again."""
+        return not self._fields.first_start_id or message_id <= self._fields.first_start_id
 
-    def see(self, profile: Profile, at: int, via: str) -> None:
-        """Take a profile in; an older one than the last does not undo it, a language once known stays."""
-        if profile.language == "":
-            profile = profile._replace(language=None)
-        self.known_by[via] = min(self.known_by.get(via, at), at)
-        self.first_seen = min(self.first_seen or at, at)
-        if profile.deleted:
-            self.record.add(Evidence(Kind.DELETED, at))
-        if profile.bot:
-            self.record.add(Evidence(Kind.IS_BOT, at))
-        if profile.language and at >= self.language_at:
-            if self.language and self.language != profile.language:
-                self._changed(at, "language", self.language)
-            self.language, self.language_at = profile.language, at
-        if at < self.last_seen:
-            return
-        if self.last_seen and profile != self.profile:
-            for name in ("first_name", "last_name"):
-                if getattr(profile, name) != getattr(self.profile, name):
-                    self._changed(at, name, getattr(self.profile, name))
-            if profile.usernames != self.profile.usernames:
-                self._changed(at, "usernames", " ".join(self.profile.usernames))
-        self.profile, self.last_seen = profile, at
+    def __eq__(self, other: object) -> bool:
+        return self._fields == other._fields if isinstance(other, User) else NotImplemented
 
-    def started(self, payload: str, message_id: int) -> None:
-        """Take a /start in, in any order and any number of times: message ids tell the first and the last."""
-        self.first_start_id = min(self.first_start_id or message_id, message_id)
-        if payload:
-            if not self.first_payload_id or message_id < self.first_payload_id:
-                self.first_payload, self.first_payload_id = payload, message_id
-            if message_id > self.last_payload_id:
-                self.last_payload, self.last_payload_id = payload, message_id
+    __hash__ = None  # type: ignore[assignment]  # live, and equal by content
 
-    def _changed(self, at: int, name: str, old: str) -> None:
-        self.history.append(Change(at, name, old))
-        del self.history[:-HISTORY_LENGTH]
+    def __repr__(self) -> str:
+        return f"User(id={self._fields.id})"
 
 
 class Counts(NamedTuple):
@@ -162,72 +303,79 @@ class Counts(NamedTuple):
 
 
 class UserReader(Protocol):
-    """What can be asked of a registry, also while a bot is running on it."""
+    """What can be read from a registry, also while a bot is running on it."""
 
     def get(self, user_id: int) -> User | None:
-        """The user, from memory or by one read by primary key; None if never met."""
+        """Return the user, from memory or by one read by primary key; None if the bot never met them."""
 
     def count(self) -> Counts:
-        """All users the bot met, by access at this moment; does not look at each."""
+        """Count the users the bot met, by their access at this moment; O(1) in the number of users."""
 
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
-        """Each user with a greater id, in order of ids, only those of that access if one is given.
+        """Yield each user with a greater id, in order of ids, only those of that access if one is given.
 
-        Streams: memory stays bounded, and the registry may be used and changed meanwhile; a user met after
-        the first step may be left out.
+        Memory stays bounded, and the registry may be used and changed meanwhile; a user met after the first
+        step may be left out.
         """
 
     def close(self) -> None:
-        """Let go of everything; what was not flushed is dropped."""
+        """Close the files; changes that were not flushed are dropped."""
 
 
 class UserRegistry(UserReader, Protocol):
     """Everyone the bot has met, by user id.
 
-    Each change is in effect on return, and safe on disk once a `flush` that began after it has returned; all
-    but `flush` return without waiting for the disk to write. Everything may be told in any order and any
-    number of times. One process, one thread (the event loop's).
+    Each change is in effect on return, and safe on disk once a checkpoint (or a `flush`) that began after it
+    has returned; all methods but `flush` return without waiting for a write. Calls may come in any order and
+    any number of times, with the same result. One process, one thread (the event loop's).
     """
 
-    def seen(self, profile: Profile, at: int, via: str) -> User:
-        """Take in a full profile that Telegram handed out at `at`; `via` says how the user became known.
+    def seen(self, profile: Profile, at: int, via: Way) -> User:
+        """Store a full profile that Telegram handed out at `at`; `via` says how the user became known.
 
-        `at` is when it arrived, not the date of an old message it came with.
+        `at` is when it arrived, not the date of an old message it came with. An older profile than the one
+        stored does not replace it, and a language once known stays.
         """
 
     def record(self, user_id: int, evidence: Evidence) -> User:
-        """Take in one piece of evidence about a user, known or not."""
+        """Store one piece of evidence about a user, known or not."""
 
     def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
-        """Take in a /start with its payload, "" for none."""
+        """Store a /start with its payload, "" for none; message ids tell the first and the last."""
 
     def opened(self, user_id: int, message_id: int) -> None:
-        """A message of the user's came in; the first of them began the dialog. Service messages do not."""
+        """Note an incoming message, which began the dialog if none with a lower id came."""
 
-    def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
-        """This message of the dialog was handled to its end. The id may be a marked chat id, too.
-
-        `own_id` is the greatest id of a message of the bot's own in the dialog that is known by then.
-        """
+    def finished(self, user_id: int, message_id: int) -> None:
+        """Note that this message of the dialog was handled to its end; the id may be a marked chat id."""
 
     def last_finished(self, user_id: int) -> int:
-        """The greatest id ever given to `finished`, 0 for none."""
-
-    def last_own(self, user_id: int) -> int:
-        """The greatest `own_id` ever given to `finished`, 0 for none."""
+        """Return the greatest message id ever given to `finished`, 0 for none."""
 
     def prefer(self, user_id: int, name: str, value: str | None) -> User:
-        """Set one of a user's preferences; None takes it away."""
+        """Set one of a user's preferences; None removes it."""
 
     def choose_language(self, user_id: int, code: str | None) -> User:
-        """The user asked for this language; None goes back to the one their app names."""
+        """Set the language that the user chose; None goes back to the one their app names."""
+
+    def join_requested(self, user_id: int, chat_id: int, at: int) -> User:
+        """Note that the user asked at `at` to join a chat (marked id); the latest 20 requests are kept."""
+
+    def join_request_closed(self, user_id: int, chat_id: int, at: int) -> User | None:
+        """Note that a request was answered or withdrawn at `at`; return None if none was open by then.
+
+        Where no other request lets the bot write at `at`, this is evidence (`Kind.JOIN_REQUEST_CLOSED`).
+        """
+
+    def access_greeted(self, user_id: int, message_id: int) -> User:
+        """Note that the bot greeted the user for this message about write access."""
 
     def forget(self, user_id: int) -> None:
         """Delete all about a user but a block that stands, and which message was finished last."""
 
     async def flush(self) -> None:
-        """Everything told before this call is on disk when it returns.
+        """Write every change made before this call; on disk on return.
 
-        What is told meanwhile may be, and stays to be flushed. StorageFullError or another StorageError if it
-        could not be written: then nothing is lost from memory, and flush may be tried again.
+        Changes made meanwhile may be written, too, and stay to be flushed. Raise a StorageError if it cannot
+        be written: nothing is lost from memory then, and the next flush writes it.
         """

@@ -162,11 +162,11 @@ class Descriptions:
         if verdict.until is not None:
             write = say("peer-until", line=write, until=clock_time(verdict.until))
         lines.append(say("peer-write", access=write))
-        allowed = user.record.last(Kind.WRITE_ACCESS, Kind.LOGIN) if user is not None else None
+        allowed = user.last_evidence(Kind.WRITE_ACCESS, Kind.LOGIN) if user is not None else None
         if allowed is not None and allowed != verdict.evidence:
             when = moment(self._texts, language, allowed.at, now)
             lines.append(say("peer-allowed", when=when, evidence=self._why(language, allowed)))
-        if user is not None and (cleared := user.record.history_cleared) is not None:
+        if user is not None and (cleared := user.history_cleared) is not None:
             lines.append(say("peer-history-cleared", when=moment(self._texts, language, cleared, now)))
         if user is not None and user.known_by:
             since = min(user.known_by.values())

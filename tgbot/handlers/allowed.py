@@ -14,9 +14,6 @@ from tgbot.handlers.wording import dashed, language_of
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import error_name
 
-#: The preference with the id of the service message that was greeted.
-GREETED = "greeted_for_access"
-
 log = logging.getLogger(__name__)
 
 
@@ -42,10 +39,10 @@ def register(parts: Parts) -> None:
         ):
             return
         # A user who wrote before knows the bot. Both answers are the same when this is handled again.
-        greeted = int(user.preferences.get(GREETED) or message.id)
+        greeted = user.greeted_access_id or message.id
         if message.id > greeted or not user.is_first_message(message.id):
             return
-        users.prefer(user.id, GREETED, str(message.id))
+        users.access_greeted(user.id, message.id)
         if user.verdict(parts.clock()).access is not Access.REACHABLE:
             return
         language, name = language_of(user), clean_name(user.first_name)

@@ -14,11 +14,17 @@ from tgbot.core.commands import parse
 from tgbot.core.errors import LinkError
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
-from tgbot.core.users import Profile, User, UserRegistry
+from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.plugins.parts import Clock, Parts
 
-#: Requests whose answers are a way of their own to become known → how the registry calls it.
-_WAYS = {"ResolveUsernameRequest": "username", "GetUsersRequest": "id"}
+#: Where the client says that a profile came from (a kind of updates, or the name of a request) → how that
+#: makes a user known; the answers of all other requests are `Way.ANSWER`.
+_WAYS = {
+    "update": Way.UPDATE,
+    "difference": Way.DIFFERENCE,
+    "ResolveUsernameRequest": Way.USERNAME,
+    "GetUsersRequest": Way.ID,
+}
 
 
 class Permission(StrEnum):
@@ -66,7 +72,7 @@ def register(parts: Parts) -> None:
     """
     client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
 
-    def known_by(user: User, way: str) -> None:
+    def known_by(user: User, way: Way) -> None:
         if way not in user.known_by and user.last_seen:
             users.seen(user.profile, user.last_seen, way)
 
@@ -83,13 +89,13 @@ def register(parts: Parts) -> None:
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
                 detail = Permission.of(said.action).detail(said.action)
-                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=detail)), "login")
+                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=detail)), Way.LOGIN)
             return
         payload = start_payload(said.message or "", client.me)
         if payload is None:
-            known_by(record(user_id, Evidence(Kind.MESSAGE, at)), "message")
+            known_by(record(user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
         else:
-            known_by(users.payload(user_id, payload, at, said.id), "message")
+            known_by(users.payload(user_id, payload, at, said.id), Way.MESSAGE)
         users.opened(user_id, said.id)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
@@ -97,12 +103,12 @@ def register(parts: Parts) -> None:
         if isinstance(author, types.PeerUser):
             user = users.get(author.user_id)
             if user is not None:
-                known_by(user, "group")
+                known_by(user, Way.GROUP)
 
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
             at = seconds(update.date, clock)
-            known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), "message")
+            known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
             users.opened(update.user_id, update.id)
 
     def stopped(update: types.UpdateBotStopped) -> None:
@@ -112,7 +118,7 @@ def register(parts: Parts) -> None:
     def join_request(update: types.UpdateBotChatInviteRequester) -> None:
         at = seconds(update.date, clock)
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
-        known_by(record(update.user_id, asked), "join_request")
+        known_by(record(update.user_id, asked), Way.JOIN_REQUEST)
 
     def renamed(update: types.UpdateUserName) -> None:
         user = users.get(update.user_id)
@@ -121,7 +127,7 @@ def register(parts: Parts) -> None:
         profile = user.profile._replace(
             first_name=update.first_name, last_name=update.last_name, usernames=usernames_of(update)
         )
-        users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by)))
+        users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by), Way.UPDATE))
 
     sources: dict[type, Callable[[TLObject], None]] = {
         types.UpdateNewMessage: message,
@@ -163,7 +169,7 @@ def seen_by(users: UserRegistry, clock: Clock) -> Callable[[Iterable[types.User]
 
     def seen(arrived: Iterable[types.User], source: str) -> None:
         at = int(clock())
-        way = _WAYS.get(source) or ("answer" if source.endswith("Request") else source)
+        way = _WAYS.get(source, Way.ANSWER)
         for user in arrived:
             if not user.is_self:
                 users.seen(profile_of(user), at, way)

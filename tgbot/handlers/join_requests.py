@@ -7,10 +7,10 @@ import logging
 from telethon import errors, events
 from telethon.tl import functions, types
 
-from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind
+from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Kind
 from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.names import clean_name
-from tgbot.core.users import User, UserRegistry
+from tgbot.core.users import User
 from tgbot.handlers.evidence import seconds
 from tgbot.handlers.wording import dashed, language_of
 from tgbot.messaging.resolve import input_peer
@@ -20,45 +20,8 @@ from tgbot.telegram.updates.events import entity_of
 
 log = logging.getLogger(__name__)
 
-#: The preference with a user's open requests: `<marked chat id>:<unix second>`, separated by spaces.
-PENDING = "join_requests"
-#: Open requests kept for each user, the latest ones.
-_KEPT = 20
 #: Errors that say that the request is no longer open.
 _ANSWERED = frozenset({"HIDE_REQUESTER_MISSING", "USER_ALREADY_PARTICIPANT"})
-
-
-class Requests:
-    """The open requests of each user, kept with the user: which chat, and when they asked to join it."""
-
-    def __init__(self, users: UserRegistry) -> None:
-        self._users = users
-
-    def of(self, user_id: int) -> dict[int, int]:
-        """Return marked chat id → when the user asked to join it, the oldest first."""
-        user = self._users.get(user_id)
-        kept = user.preferences.get(PENDING, "") if user is not None else ""
-        return {int(chat): int(at) for chat, at in (one.split(":") for one in kept.split())}
-
-    def opened(self, user_id: int, chat: int, at: int) -> None:
-        """Record that the user asked to join a chat."""
-        found = self.of(user_id)
-        at = max(at, found.pop(chat, 0))
-        self._keep(user_id, dict(sorted((found | {chat: at}).items(), key=lambda one: one[1])[-_KEPT:]))
-
-    def closed(self, user_id: int, chat: int, at: int) -> None:
-        """Record that somebody answered the request: from then on it does not allow the bot to write."""
-        found = self.of(user_id)
-        asked = found.pop(chat, None)
-        if asked is None or asked > at:
-            return  # It is not known, or the user has asked again since.
-        self._keep(user_id, found)
-        if not any(other + JOIN_REQUEST_SECONDS > at for other in found.values()):
-            self._users.record(user_id, Evidence(Kind.JOIN_REQUEST_CLOSED, at))
-
-    def _keep(self, user_id: int, found: dict[int, int]) -> None:
-        kept = " ".join(f"{chat}:{at}" for chat, at in found.items())
-        self._users.prefer(user_id, PENDING, kept or None)
 
 
 def register(parts: Parts) -> None:
@@ -69,19 +32,18 @@ def register(parts: Parts) -> None:
     """
     client, users, sender, texts = parts.client, parts.users, parts.sender, parts.texts
     clock, approve = parts.clock, parts.approve
-    requests = Requests(users)
 
     async def asked(update: types.UpdateBotChatInviteRequester) -> None:
         user_id, chat = update.user_id, marked_id(update.peer)
         # After a crash this may come again, and the request may be answered already: Telegram says so then.
         at = seconds(update.date, clock)
-        requests.opened(user_id, chat, at)
+        users.join_requested(user_id, chat, at)
         user = users.get(user_id)
         if user is None or user.bot:
             return
         title = clean_name(getattr(entity_of(update, chat), "title", ""))
         access = user.verdict(clock()).access
-        started = access is Access.REACHABLE and user.record.last(Kind.MESSAGE, Kind.START) is not None
+        started = access is Access.REACHABLE and user.last_evidence(Kind.MESSAGE, Kind.START) is not None
         way = Approve.ALWAYS if approve is Approve.AFTER_START and started else approve
         if at + JOIN_REQUEST_SECONDS > clock() and access is Access.REACHABLE:
             await greet(user, title, way)
@@ -109,22 +71,24 @@ def register(parts: Parts) -> None:
         except errors.RPCError as error:
             name = error_name(error)
             if name in _ANSWERED:
-                requests.closed(user_id, chat, int(clock()))
+                users.join_request_closed(user_id, chat, int(clock()))
             else:
                 log.warning("the request of user %d to join %d cannot be approved: %s", user_id, chat, name)
             return False
-        requests.closed(user_id, chat, int(clock()))
+        users.join_request_closed(user_id, chat, int(clock()))
         return True
 
     async def changed(update: types.UpdateChannelParticipant | types.UpdateChatParticipant) -> None:
         if update.new_participant is not None:
             in_channel = type(update) is types.UpdateChannelParticipant
             chat = marked_channel(update.channel_id) if in_channel else marked_chat(update.chat_id)
-            requests.closed(update.user_id, chat, seconds(update.date, clock))
+            users.join_request_closed(update.user_id, chat, seconds(update.date, clock))
 
     async def wrote(event: events.NewMessage.Event) -> None:
         user_id = event.message.peer_id.user_id
-        admitted = [chat for chat in requests.of(user_id) if await admit(user_id, chat)]
+        user = users.get(user_id)
+        asked = list(user.join_requests) if user is not None else []
+        admitted = [chat for chat in asked if await admit(user_id, chat)]
         if admitted:
             text = texts.render(language_of(users.get(user_id)), "join-admitted", chats=len(admitted))
             await sender.answer(event, text)
@@ -132,7 +96,7 @@ def register(parts: Parts) -> None:
     def has_asked(event: events.NewMessage.Event) -> bool:
         peer = event.message.peer_id
         user = users.get(peer.user_id) if type(peer) is types.PeerUser else None
-        return user is not None and PENDING in user.preferences
+        return user is not None and bool(user.join_requests)
 
     client.add_event_handler(asked, events.Raw(types.UpdateBotChatInviteRequester))
     client.add_event_handler(

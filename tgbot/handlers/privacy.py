@@ -11,9 +11,8 @@ from telethon import Button, events
 from tgbot.core.access import Access
 from tgbot.core.commands import Command
 from tgbot.core.names import clean_name
-from tgbot.core.users import User, UserRegistry
+from tgbot.core.users import User
 from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
-from tgbot.handlers.join_requests import Requests
 from tgbot.handlers.wording import clock_time, dashed, moment, ways
 from tgbot.locales.texts import Texts
 from tgbot.plugins.parts import Clock, Parts
@@ -26,7 +25,7 @@ _CHANGES = 10
 def register(parts: Parts) -> None:
     """Register both commands and the buttons of the second."""
     texts, answer, forget = parts.texts, parts.sender.answer, parts.forget
-    record = RecordInWords(parts.users, texts, parts.client.session.access_hash, parts.clock)
+    record = RecordInWords(texts, parts.client.session.access_hash, parts.clock)
 
     async def privacy(
         event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
@@ -73,12 +72,10 @@ class RecordInWords:
 
     def __init__(
         self,
-        users: UserRegistry,
         texts: Texts,
         access_hash: Callable[[int], int | None],
         clock: Clock,
     ) -> None:
-        self._requests = Requests(users)
         self._texts = texts
         self._access_hash = access_hash
         self._clock = clock
@@ -119,10 +116,10 @@ class RecordInWords:
             lines.append(
                 say("privacy-write-yes" if allowed else "privacy-write-no", when=when(at=verdict.since))
             )
-        if (block := user.record.last_block) is not None:
+        if (block := user.last_block) is not None:
             lines.append(say("privacy-block", when=when(at=block.at)))
-        if asked := self._requests.of(user.id):
-            lines.append(say("privacy-join-requests", n=len(asked)))
+        if user.join_requests:
+            lines.append(say("privacy-join-requests", n=len(user.join_requests)))
         if user.last_finished_id:
             lines.append(say("privacy-messages", last=str(user.last_finished_id)))
         if self._access_hash(user.id):

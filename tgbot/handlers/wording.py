@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tgbot.core.users import User
+from tgbot.core.users import User, Way
 from tgbot.locales.texts import Texts
-
-#: The ways of becoming known that have a text.
-_WAYS = frozenset(
-    {
-        *("message", "username", "id", "join_request", "login", "difference", "group"),
-        *("update", "answer", "import"),
-    }
-)
 
 
 def language_of(user: User | None) -> str | None:
@@ -21,7 +13,7 @@ def language_of(user: User | None) -> str | None:
 
     None leaves it to the texts.
     """
-    return None if user is None else user.chosen_language or user.language
+    return None if user is None else user.spoken
 
 
 def dashed(*words: str) -> str:
@@ -55,6 +47,6 @@ def ways(texts: Texts, language: str | None, user: User) -> str:
     """Return how the user became known: each way with its first date, the earliest first."""
     found = []
     for way, at in sorted(user.known_by.items(), key=lambda one: one[1]):
-        name = texts.render(language, dashed("known", way if way in _WAYS else "otherwise"))
+        name = texts.render(language, dashed("known", "otherwise" if way is Way.OTHER else way))
         found.append(texts.render(language, "known", way=name, date=clock_time(at)))
     return "; ".join(found)

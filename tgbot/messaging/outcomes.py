@@ -42,11 +42,13 @@ def _in_order(users: UserRegistry, user_id: int, evidence: Evidence) -> Evidence
     user = users.get(user_id)
     if user is None:
         return evidence
-    if qts := user.record.last_qts:
+    if qts := user.last_qts:
         evidence = evidence._replace(qts=qts)
-    if user.counted is Access.REACHABLE or evidence.kind not in _ACCEPTED_KINDS:
+    if evidence.kind not in _ACCEPTED_KINDS:
         return evidence
-    refusal = user.verdict(evidence.at).evidence
+    access, _, _, refusal = user.verdict(evidence.at)
+    if access is Access.REACHABLE:
+        return evidence
     if refusal is not None and refusal.at == evidence.at and refusal.qts == evidence.qts:
         return evidence._replace(detail=AFTER_REFUSAL)
     return evidence

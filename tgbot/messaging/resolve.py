@@ -26,7 +26,7 @@ from tgbot.core.errors import (
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
 from tgbot.core.links import parse
 from tgbot.core.names import usernames_of
-from tgbot.core.users import UserRegistry
+from tgbot.core.users import UserRegistry, Way
 from tgbot.telegram import error_name
 
 #: Seconds for which a name in the session is believed without asking, as long as TDLib does.
@@ -229,7 +229,7 @@ class Peers:
             return
         left = tuple(own for own in user.usernames if own.lower() != name.lower())
         if left != user.usernames:
-            via = next(iter(user.known_by), "username")
+            via = next(iter(user.known_by), Way.USERNAME)
             self._users.seen(user.profile._replace(usernames=left), int(self._clock()), via)
 
     async def _from_session(self, peer_id: int, age: int | None, found: Found) -> Resolved:

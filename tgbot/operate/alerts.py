@@ -61,7 +61,7 @@ class Alerts:
             return
         text_id = f"lost-{what.replace('_', '-')}"
         try:
-            await sender.send(admin, self._texts.render(user.chosen_language or user.language, text_id))
+            await sender.send(admin, self._texts.render(user.spoken, text_id))
         except errors.RPCError as error:
             logger.warning("could not tell admin %d of a loss (%s)", admin, error_name(error))
         except Exception:

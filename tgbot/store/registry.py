@@ -1,178 +1,392 @@
-"""The rules of every registry of users, in memory; one with a disk behind it builds on this."""
+"""The rules of the registry of users; where the users are kept is behind `UserRows`."""
 
 from __future__ import annotations
 
-import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Final
+import asyncio
+import heapq
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final, Protocol
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind, finally_judged, judge
-from tgbot.core.users import LANGUAGE, Counts, Profile, User
+from tgbot.core.access import LASTING, Access, Evidence, Kind
+from tgbot.core.errors import RegistryDamagedError
+from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.store.counts import AccessCounts, StoredCounts
+from tgbot.store.record import UserRecord
+from tgbot.store.user_json import pack, unpack
+
+#: How many users stay in memory beside those not yet saved.
+CACHED_USERS: Final = 20_000
+#: How many ids are remembered as unknown to the store, so that it is not asked for them again.
+ABSENT_IDS: Final = 10_000
+
+_SLICE: Final = 50  # users packed between two turns of the event loop: well under a millisecond
+_PAGE: Final = 500  # users loaded between two turns of the event loop
 
 #: How evidence alone makes a user known, where no profile came with it.
 _KNOWN_BY: Final = {
-    Kind.MESSAGE: "message",
-    Kind.START: "message",
-    Kind.WRITE_ACCESS: "login",
-    Kind.LOGIN: "login",
-    Kind.JOIN_REQUEST: "join_request",
+    Kind.MESSAGE: Way.MESSAGE,
+    Kind.START: Way.MESSAGE,
+    Kind.WRITE_ACCESS: Way.LOGIN,
+    Kind.LOGIN: Way.LOGIN,
+    Kind.JOIN_REQUEST: Way.JOIN_REQUEST,
 }
 
 
-class MemoryRegistry:
-    """A registry that lives as long as the process; the rules of all others are here, too.
+class UserRows(Protocol):
+    """Where a registry keeps its users, as JSON text by id (see `user_json`), and the notes on their counts.
 
-    A registry with a disk behind it overrides `_load`, `_stored` and what has to do with files.
+    Every method raises a StorageError where the rows cannot be read or written.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    @property
+    def place(self) -> str:
+        """Return the name of the place, for errors."""
+
+    def one(self, user_id: int) -> str | None:
+        """Return the text of one user, None if there is none."""
+
+    async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the texts of those of these users that are there, in one read."""
+
+    def after(
+        self, user_id: int, access: Access | None, also: Iterable[int]
+    ) -> Iterator[tuple[int, str | None]]:
+        """Yield ids greater than this in order, a page at a time, so that memory stays bounded.
+
+        With the text where the stored access is the wanted one, or any is, or the id is among `also`.
+        """
+
+    def counts(self) -> StoredCounts:
+        """Return the notes of the last `write`."""
+
+    def recount(self) -> Mapping[str, int]:
+        """Count the users by their stored access, with a look at each."""
+
+    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
+        """Write users and notes, and delete the users `gone`, all or nothing; on disk on return."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class StoredUsers:
+    """The users in some rows, for reading only: what was written last, while a bot may be running on it."""
+
+    def __init__(self, rows: UserRows, clock: Callable[[], float]) -> None:
+        self._rows = rows
         self._clock = clock
-        self._users: MutableMapping[int, User] = {}
-        self._dirty: dict[int, User] = {}
-        #: By access once every window has run out: changes only when evidence comes in.
-        self._finals: dict[Access, int] = dict.fromkeys(Access, 0)
-        #: Users whose permission runs out by itself: until when, the access till then and the one after.
-        self._passing: dict[int, tuple[int, Access, Access]] = {}
 
     def get(self, user_id: int) -> User | None:
-        user = self._users.get(user_id) or self._load(user_id)
+        text = self._rows.one(user_id)
+        user = None if text is None else _record(self._rows, user_id, text).user
         return user if user is not None and user.met else None
 
-    def seen(self, profile: Profile, at: int, via: str) -> User:
-        user = self._users.get(profile.id) or self._obtain(profile.id)
-        # Nearly every call: somebody known, nothing new but the time.
-        if (
-            user.profile == profile
-            and at >= user.last_seen
-            and via in user.known_by
-            and not (profile.bot or profile.deleted)
-        ):
-            user.last_seen = at
-            if profile.language:
-                user.language_at = at
-            self._dirty[user.id] = user
-            return user
-        user.see(profile, at, via)
-        self._judged(user)
-        return user
+    def count(self) -> Counts:
+        return counts_of(self._rows, self._clock).now()
 
-    def record(self, user_id: int, evidence: Evidence) -> User:
-        user = self._users.get(user_id) or self._obtain(user_id)
-        if user.record.add(evidence):
-            # More of what makes reachable leaves a reachable user as they are: no need to judge again.
-            if user.counted is Access.REACHABLE and evidence.kind in LASTING:
-                self._dirty[user_id] = user
-            else:
-                via = _KNOWN_BY.get(evidence.kind)
-                if via is not None and not user.known_by:
-                    user.known_by[via] = evidence.at
-                self._judged(user)
-        return user
+    def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
+        for record in self.records(after_id, access):
+            if access is None or record.user.verdict(self._clock()).access is access:
+                yield record.user
 
-    def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
-        user = self.record(user_id, Evidence(Kind.START, at))
-        user.started(payload, message_id)
-        self._dirty[user_id] = user
-        return user
+    def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
+        """Yield the records of all with a greater id, or at least of those who may have the access now."""
+        for user_id, text in self._rows.after(after_id, access, self._rows.counts().permissions()):
+            if text is not None:
+                record = _record(self._rows, user_id, text)
+                if record.user.met:
+                    yield record
 
-    def opened(self, user_id: int, message_id: int) -> None:
-        user = self._users.get(user_id) or self._obtain(user_id)
-        if not user.first_message_id or message_id < user.first_message_id:
-            user.first_message_id = message_id
-            self._dirty[user_id] = user
+    def close(self) -> None:
+        self._rows.close()
 
-    def finished(self, user_id: int, message_id: int, own_id: int = 0) -> None:
-        user = self._users.get(user_id) or self._obtain(user_id)
-        if message_id > user.last_finished_id or own_id > user.last_own_id:
-            user.last_finished_id = max(message_id, user.last_finished_id)
-            user.last_own_id = max(own_id, user.last_own_id)
-            self._dirty[user_id] = user
+
+class Registry:
+    """A `UserRegistry` on some rows, with the users in use, and those not yet written, in memory.
+
+    `clock` is Telegram's clock, in unix seconds. A flush writes what has changed; users that were used least
+    recently leave memory once they are written, beyond `cached_users`.
+    """
+
+    def __init__(
+        self, rows: UserRows, clock: Callable[[], float], *, cached_users: int = CACHED_USERS
+    ) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._cached_users = cached_users
+        self._records: OrderedDict[int, UserRecord] = OrderedDict()
+        #: Changed since they were written, and being written now; both are among `_records`, too.
+        self._dirty: dict[int, UserRecord] = {}
+        self._saving: dict[int, UserRecord] = {}
+        self._absent: dict[int, None] = {}
+        self._counts = counts_of(rows, clock)
+        self._flushing = asyncio.Lock()
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def get(self, user_id: int) -> User | None:
+        record = self._records.get(user_id) or self._find(user_id)
+        return record.user if record is not None and record.user.met else None
 
     def last_finished(self, user_id: int) -> int:
-        return (self._users.get(user_id) or self._obtain(user_id)).last_finished_id
+        record = self._records.get(user_id) or self._find(user_id)
+        return 0 if record is None else record.fields.last_finished_id
 
-    def last_own(self, user_id: int) -> int:
-        return (self._users.get(user_id) or self._obtain(user_id)).last_own_id
+    def count(self) -> Counts:
+        return self._counts.now()
+
+    def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
+        # What is not written yet is few, so it is sorted; the rest comes from the rows, a page at a time.
+        unsaved = sorted(i for i in {**self._saving, **self._dirty} if i > after_id)
+        stored = self._rows.after(after_id, access, self._counts.passing)
+        before = after_id
+        for user_id, text in heapq.merge(((i, "") for i in unsaved), stored, key=lambda row: row[0]):
+            if user_id == before:
+                continue
+            before = user_id
+            record = self._records.get(user_id)
+            if record is None and text == "":  # written, and gone from memory, since the iteration began
+                text = self._rows.one(user_id)
+            if record is None and text is not None:
+                record = _record(self._rows, user_id, text)
+            if record is None or not record.user.met:
+                continue
+            if access is None or record.user.verdict(self._clock()).access is access:
+                yield record.user
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything waits for a flush."""
+        return bool(self._dirty)
+
+    def loaded(self, user_ids: Iterable[int]) -> bool:
+        """Return whether all of these users, as far as there are any, are in memory."""
+        records, absent = self._records, self._absent
+        return all(user_id in records or user_id in absent for user_id in user_ids)
+
+    async def load(self, user_ids: Iterable[int]) -> None:
+        """Read these users into memory, those that are not there, many in one read."""
+        wanted = iter([i for i in user_ids if i not in self._records and i not in self._absent])
+        while page := list(islice(wanted, _PAGE)):
+            texts = await self._rows.many(page)
+            for user_id in page:
+                text = texts.get(user_id)
+                if user_id in self._records:
+                    continue  # it came in while the rows were read
+                if text is None:
+                    self._note_absent(user_id)
+                else:
+                    self._records[user_id] = _record(self._rows, user_id, text)
+            self._evict(2 * len(page))
+            await asyncio.sleep(0)
+
+    # ---- changing ------------------------------------------------------------------------------
+
+    def seen(self, profile: Profile, at: int, via: Way) -> User:
+        record = self._records.get(profile.id) or self._obtain(profile.id)
+        fields = record.fields
+        # Nearly every call: a known user, and only the time is new.
+        if (
+            fields.profile == profile
+            and at >= fields.last_seen
+            and via in fields.known_by
+            and not (profile.bot or profile.deleted)
+        ):
+            fields.last_seen = at
+            if profile.language:
+                fields.language_at = at
+            self._dirty[profile.id] = record
+            return record.user
+        record.see(profile, at, via)
+        self._judge(record)
+        return record.user
+
+    def record(self, user_id: int, evidence: Evidence) -> User:
+        record = self._records.get(user_id) or self._obtain(user_id)
+        fields = record.fields
+        if fields.evidence.add(evidence):
+            # More evidence of access does not change a user who is counted as reachable.
+            if record.counted is Access.REACHABLE and evidence.kind in LASTING:
+                self._dirty[user_id] = record
+            else:
+                via = _KNOWN_BY.get(evidence.kind)
+                if via is not None and not fields.known_by:
+                    fields.known_by[via] = evidence.at
+                self._judge(record)
+        return record.user
+
+    def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
+        self.record(user_id, Evidence(Kind.START, at))
+        record = self._change(user_id)
+        record.started(payload, message_id)
+        return record.user
+
+    def opened(self, user_id: int, message_id: int) -> None:
+        record = self._records.get(user_id) or self._obtain(user_id)
+        first = record.fields.first_message_id
+        if not first or message_id < first:
+            record.fields.first_message_id = message_id
+            self._dirty[user_id] = record
+
+    def finished(self, user_id: int, message_id: int) -> None:
+        record = self._records.get(user_id) or self._obtain(user_id)
+        if message_id > record.fields.last_finished_id:
+            record.fields.last_finished_id = message_id
+            self._dirty[user_id] = record
 
     def prefer(self, user_id: int, name: str, value: str | None) -> User:
-        user = self._obtain(user_id)
+        record = self._change(user_id)
         if value is None:
-            user.preferences.pop(name, None)
+            record.fields.preferences.pop(name, None)
         else:
-            user.preferences[name] = value
-        self._dirty[user_id] = user
-        return user
+            record.fields.preferences[name] = value
+        return record.user
 
     def choose_language(self, user_id: int, code: str | None) -> User:
         return self.prefer(user_id, LANGUAGE, code)
 
+    def join_requested(self, user_id: int, chat_id: int, at: int) -> User:
+        record = self._change(user_id)
+        record.join_requested(chat_id, at)
+        return record.user
+
+    def join_request_closed(self, user_id: int, chat_id: int, at: int) -> User | None:
+        record = self._records.get(user_id) or self._find(user_id)
+        if record is None or not record.join_request_closed(chat_id, at):
+            return None
+        self._judge(record)
+        return record.user
+
+    def access_greeted(self, user_id: int, message_id: int) -> User:
+        record = self._change(user_id)
+        greeted = record.fields.greeted_access_id
+        record.fields.greeted_access_id = min(greeted or message_id, message_id)
+        return record.user
+
+    def merge(self, other: UserFields, *, partial: bool = False, now: int) -> bool | None:
+        """Add what a file knows of a user (see `UserRecord.merge`); `now` is when, where it does not say.
+
+        Return True if this changed a user, False if it did not, None if the bot had not met the user before.
+        """
+        record = self._records.get(other.id) or self._obtain(other.id)
+        known = record.user.met
+        changed = record.merge(other, partial=partial)
+        if not record.user.met:
+            record.fields.known_by[Way.IMPORT] = now
+            record.fields.first_seen = record.fields.first_seen or now
+            changed = True
+        if changed:
+            self._judge(record)
+        return changed if known else None
+
     def forget(self, user_id: int) -> None:
-        old = self._obtain(user_id)
-        finished, own = old.last_finished_id, old.last_own_id
-        rest = User(user_id, Profile(user_id), last_finished_id=finished, last_own_id=own)
-        if finally_judged(old.record).access is Access.BLOCKED:
-            rest.record = old.record.refusals()
-        rest.counted, rest.saved = old.counted, old.saved
-        self._users[user_id] = rest
-        self._judged(rest)
+        record = self._records.get(user_id) or self._obtain(user_id)
+        record.forget()
+        self._judge(record)
 
-    def count(self) -> Counts:
-        by = dict(self._finals)
-        total = sum(by.values())
-        now = self._clock()
-        for user_id, (until, access, afterwards) in list(self._passing.items()):
-            if until <= now:
-                del self._passing[user_id]
-            else:
-                by[afterwards] -= 1
-                by[access] += 1
-        return Counts(total, by)
-
-    def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
-        ids = sorted(self._users)
-        for user_id in ids[bisect_right(ids, after_id) :]:
-            user = self.get(user_id)
-            if user is not None and (access is None or judge(user.record, self._clock()).access is access):
-                yield user
+    # ---- writing -------------------------------------------------------------------------------
 
     async def flush(self) -> None:
-        self._dirty.clear()
+        # A caller that is cancelled stops waiting; the flush itself runs to its end, because what is noted of
+        # the disk must agree with what the other thread has written by then.
+        flush = asyncio.ensure_future(self._flush())
+        flush.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(flush)
 
     def close(self) -> None:
-        self._dirty.clear()
+        self._rows.close()
 
-    def _load(self, user_id: int) -> User | None:
-        """The user from wherever users are when they are not in memory."""
-        return None
+    async def _flush(self) -> None:
+        async with self._flushing:
+            if not self._dirty:
+                return
+            batch = self._saving = self._dirty
+            self._dirty = {}
+            try:
+                await self._write(batch)
+            except BaseException:
+                self._dirty = {**batch, **self._dirty}
+                raise
+            finally:
+                self._saving = {}
+            for user_id in batch:
+                self._records.move_to_end(user_id)
+            self._evict(len(self._records))
 
-    def _obtain(self, user_id: int) -> User:
-        """The user, or a new one of whom nothing is known yet; in memory from here on."""
-        user = self._users.get(user_id) or self._load(user_id)
-        if user is None:
-            user = self._users[user_id] = User(user_id, Profile(user_id))
-        return user
+    async def _write(self, batch: Mapping[int, UserRecord]) -> None:
+        """Pack users on the event loop in small slices, and let the rows write them all.
 
-    def _judged(self, user: User) -> None:
-        """Count the user where they now belong, and see to it that the change is saved."""
-        self._dirty[user.id] = user
-        counted: Access | None = None
-        passing = False
-        if user.met:
-            spans = user.record.spans
-            if LASTING.issuperset(spans):  # nearly everyone: what `judge` says then is known without it
-                counted = Access.REACHABLE if spans else Access.UNKNOWN
-            else:
-                verdict = judge(user.record, self._clock())
-                counted, passing = verdict.access, verdict.until is not None
-                if verdict.until is not None:
-                    counted = finally_judged(user.record).access
-                    self._passing[user.id] = (verdict.until, verdict.access, counted)
-        if not passing and self._passing:
-            self._passing.pop(user.id, None)
-        if counted is not user.counted:
-            if user.counted is not None:
-                self._finals[user.counted] -= 1
-            if counted is not None:
-                self._finals[counted] += 1
-            user.counted = counted
+        A worker thread would pack no faster, because it is Python and holds the interpreter; and users may
+        change while it packs, whereas none changes within a slice.
+        """
+        texts: dict[int, str] = {}
+        gone: list[int] = []
+        with self._counts.saving() as saving:
+            for number, (user_id, record) in enumerate(batch.items(), 1):
+                fields = record.fields
+                if record.user.met or fields.last_finished_id or fields.preferences:
+                    texts[user_id] = pack(fields, record.counted)
+                else:
+                    gone.append(user_id)
+                saving.add(record)
+                if number % _SLICE == 0:
+                    await asyncio.sleep(0)
+            await self._rows.write(texts, gone, saving.notes())
+
+    # ---- records -------------------------------------------------------------------------------
+
+    def _find(self, user_id: int) -> UserRecord | None:
+        """Return the record from the rows; None if there is none, which is remembered."""
+        if user_id in self._absent:
+            return None
+        text = self._rows.one(user_id)
+        if text is None:
+            self._note_absent(user_id)
+            return None
+        self._evict(8)
+        record = self._records[user_id] = _record(self._rows, user_id, text)
+        return record
+
+    def _obtain(self, user_id: int) -> UserRecord:
+        """Return the record from the rows, or a new one; it is in memory from here on."""
+        record = self._find(user_id)
+        if record is None:
+            self._absent.pop(user_id, None)
+            record = self._records[user_id] = UserRecord(UserFields(user_id, Profile(user_id)))
+        return record
+
+    def _change(self, user_id: int) -> UserRecord:
+        """Return the record, to be written at the next flush."""
+        record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)
+        return record
+
+    def _judge(self, record: UserRecord) -> None:
+        self._dirty[record.fields.id] = record
+        self._counts.update(record)
+
+    def _note_absent(self, user_id: int) -> None:
+        self._absent[user_id] = None
+        if len(self._absent) > ABSENT_IDS:
+            del self._absent[next(iter(self._absent))]
+
+    def _evict(self, at_most: int) -> None:
+        """Drop the users used least recently from memory, as far as they are written."""
+        for _ in range(min(at_most, len(self._records) - self._cached_users)):
+            user_id, record = self._records.popitem(last=False)
+            if user_id in self._dirty or user_id in self._saving:
+                self._records[user_id] = record
+
+
+def counts_of(rows: UserRows, clock: Callable[[], float]) -> AccessCounts:
+    """Return the counts of the users in some rows."""
+    stored = rows.counts()
+    return AccessCounts(clock, stored.by_access(rows.recount), stored.permissions())
+
+
+def _record(rows: UserRows, user_id: int, text: str) -> UserRecord:
+    try:
+        return unpack(text)
+    except ValueError as error:
+        raise RegistryDamagedError(rows.place, f"the record of user {user_id}: {error}") from error

@@ -81,7 +81,7 @@ class Greeter:
         if (await self._sender.can_write(login.id)).access is not Access.REACHABLE:
             return False
         user = self._users.get(login.id)
-        spoken = (user.chosen_language or user.language if user else None) or language
+        spoken = (user.spoken if user else None) or language
         name = clean_name(user.first_name if user else login.first_name)
         text = self._texts.render(
             spoken, "login-hello" if name else "login-hello-nameless", name=name, domain=self._domain

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.errors import ConfigError
-from tgbot.core.users import Profile, UserRegistry
+from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
 from tgbot.web.greeting import Greeter, KnowsAccessHash
@@ -135,11 +135,11 @@ class Pages:
             user = self._users.record(login.id, Evidence(Kind.LOGIN, login.auth_date, detail=self._domain))
             if user.last_seen:
                 # An update says more than the widget does; only how the user became known is new.
-                self._users.seen(user.profile, user.last_seen, "login")
+                self._users.seen(user.profile, user.last_seen, Way.LOGIN)
             else:
                 names = (login.username,) if login.username else ()
                 profile = Profile(login.id, login.first_name, login.last_name, names)
-                self._users.seen(profile, login.auth_date, "login")
+                self._users.seen(profile, login.auth_date, Way.LOGIN)
             await self._users.flush()
             await self._used.add(login.digest, login.auth_date, self._clock())
         finally:

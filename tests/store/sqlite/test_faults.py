@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.contracts import counted, recounted
-from tests.store.registries import meet, told
+from tests.store.registries import meet, now, rows_of, told
 from tgbot.core.access import Access
 from tgbot.core.errors import (
     StorageFailedError,
@@ -28,12 +28,12 @@ def path(tmp_path: Path) -> Path:
 
 
 FULL_DISK = """
-    import asyncio, os, subprocess, sys
+    import asyncio, os, subprocess, sys, time
     from pathlib import Path
     from tgbot.core.access import Evidence, Kind
     from tgbot.core.errors import StorageFullError
     from tgbot.store.sqlite.userfile import SqliteRegistry
-    from tgbot.core.users import Profile
+    from tgbot.core.users import Profile, Way
 
     directory = Path(sys.argv[1])
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", directory], capture_output=True)
@@ -42,8 +42,8 @@ FULL_DISK = """
 
     async def main():
         ballast = directory / "ballast"
-        registry = SqliteRegistry(directory / "users.sqlite")
-        registry.seen(Profile(1, "kept"), 1, "message")
+        registry = SqliteRegistry(directory / "users.sqlite", clock=time.time)
+        registry.seen(Profile(1, "kept"), 1, Way.MESSAGE)
         await registry.flush()
         with ballast.open("wb", buffering=0) as file:
             try:
@@ -52,7 +52,7 @@ FULL_DISK = """
             except OSError:
                 pass
         for user_id in range(2, 3000):
-            registry.seen(Profile(user_id, "x"), 1, "message")
+            registry.seen(Profile(user_id, "x"), 1, Way.MESSAGE)
         for _ in range(3):
             try:
                 await registry.flush()
@@ -62,7 +62,7 @@ FULL_DISK = """
         ballast.unlink()
         await registry.flush()
         registry.close()
-        again = SqliteRegistry(directory / "users.sqlite")
+        again = SqliteRegistry(directory / "users.sqlite", clock=time.time)
         print("users:", again.count().total, sum(1 for _ in again.iterate()))
         again.close()
 
@@ -86,18 +86,19 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 FULL_QUOTA = """
-    import asyncio, resource, sys
+    import asyncio, resource, sys, time
+    from pathlib import Path
     from tgbot.core.errors import StorageError
     from tgbot.store.sqlite.userfile import SqliteRegistry
-    from tgbot.core.users import Profile
+    from tgbot.core.users import Profile, Way
 
     async def main():
-        registry = SqliteRegistry(sys.argv[1])
-        registry.seen(Profile(1, "kept"), 1, "message")
+        registry = SqliteRegistry(Path(sys.argv[1]), clock=time.time)
+        registry.seen(Profile(1, "kept"), 1, Way.MESSAGE)
         await registry.flush()
         resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
         for user_id in range(2, 3000):
-            registry.seen(Profile(user_id, "x"), 1, "message")
+            registry.seen(Profile(user_id, "x"), 1, Way.MESSAGE)
         for _ in range(3):
             try:
                 await registry.flush()
@@ -122,34 +123,38 @@ async def test_a_refused_write_is_told_and_nothing_is_lost(path: Path) -> None:
 
 
 async def test_a_disk_that_does_not_answer_is_not_waited_for(path: Path) -> None:
-    registry = SqliteRegistry(path, flush_seconds=0.2)
+    registry = SqliteRegistry(path, clock=now, write_seconds=0.2)
     meet(registry, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StorageFailedError, match=r"did not answer for 0\.2 s"):
-            await registry.flush()
+        for _ in range(2):  # the second one waits behind the first
+            with pytest.raises(StorageFailedError, match=r"did not answer for 0\.2 s"):
+                await registry.flush()
         other.execute("ROLLBACK")
-    registry._flush_seconds = 30
+    rows_of(registry).worker.seconds = 30
     await registry.flush()
     with closing(open_readonly(path)) as reader:
         assert reader.count().total == 1
     registry.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-async def test_a_dead_writer_is_noticed_at_once(path: Path) -> None:
-    registry = SqliteRegistry(path)
+async def test_another_process_s_lock_is_waited_for_and_then_an_error(path: Path) -> None:
+    registry = SqliteRegistry(path, clock=now, lock_seconds=0.05)
     meet(registry, 1)
-    registry._store.conn.reqs.put(None)  # no request at all: the thread ends on it
-    with pytest.raises(StorageFailedError, match="has ended"):
-        await registry.flush()
-    assert registry.get(1) is not None
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageFailedError, match="locked"):
+            await registry.flush()
+        other.execute("ROLLBACK")
+    await registry.flush()
+    with closing(open_readonly(path)) as reader:
+        assert reader.count().total == 1
     registry.close()
 
 
 async def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageFailedError, match="nowhere"):
-        SqliteRegistry(tmp_path / "nowhere" / "users.sqlite")
+        SqliteRegistry(tmp_path / "nowhere" / "users.sqlite", clock=now)
 
 
 async def test_full_disk_errors_say_what_to_do(path: Path) -> None:
@@ -157,18 +162,19 @@ async def test_full_disk_errors_say_what_to_do(path: Path) -> None:
 
 
 STEADY = """
-    import asyncio, sys
+    import asyncio, sys, time
+    from pathlib import Path
     from tgbot.core.access import Evidence, Kind
     from tgbot.store.sqlite.userfile import SqliteRegistry
-    from tgbot.core.users import Profile
+    from tgbot.core.users import Profile, Way
 
     async def main():
-        registry = SqliteRegistry(sys.argv[1])
+        registry = SqliteRegistry(Path(sys.argv[1]), clock=time.time)
         turn = int(sys.argv[2])
         while True:
             turn += 1
             for user_id in range(turn * 10, turn * 10 + 10):
-                registry.seen(Profile(user_id, "x"), turn, "message")
+                registry.seen(Profile(user_id, "x"), turn, Way.MESSAGE)
                 registry.record(user_id, Evidence(Kind.MESSAGE, turn))
                 registry.finished(user_id, turn)
             registry.record(turn * 10 + 5, Evidence(Kind.BOT_STOPPED, turn))
@@ -192,7 +198,7 @@ async def test_what_was_flushed_survives_a_kill(path: Path) -> None:
                 lines -= 1
                 if lines <= 0:  # what it said before the signal reached it counts, too
                     bot.send_signal(signal.SIGKILL)
-        with closing(SqliteRegistry(path)) as registry:
+        with closing(SqliteRegistry(path, clock=now)) as registry:
             for turn in flushed:
                 for user_id in range(turn * 10, turn * 10 + 10):
                     user = registry.get(user_id)

@@ -17,7 +17,9 @@ from telethon.tl import types
 
 import tgbot.store.sqlite.session
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.sqlite.session import RESOLVES_A_DAY, SEEN_GRAIN, DurableSession, UpdateState, UsernameRow
+from tgbot.store.base import UpdateState
+from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
+from tgbot.store.sqlite.session import SEEN_GRAIN, DurableSession
 
 
 def user(number: int, *names: str, access_hash: int | None = None, **fields: Any) -> Any:
@@ -37,18 +39,30 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "bot.session"
 
 
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def session(path: Path) -> Iterator[DurableSession]:
-    opened = DurableSession(path)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def session(path: Path, clock: Clock) -> Iterator[DurableSession]:
+    opened = DurableSession(path, clock)
     yield opened
     opened.close()
 
 
 async def reopened(session: DurableSession) -> DurableSession:
     """The same file after a checkpoint and a restart."""
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     session.close()
-    return DurableSession(session.path)
+    return DurableSession(session.path, session._clock)
 
 
 def on_disk(path: Path, query: str) -> list[tuple[Any, ...]]:
@@ -76,15 +90,14 @@ async def test_peers_are_found_at_once_and_on_disk_at_the_checkpoint(
     assert session.access_hash(5) == 50
     assert session.changed
     assert on_disk(path, "SELECT id FROM entities") == []
-    await session.checkpoint(UpdateState(1, 2, 3, 4), 77)
+    await session.checkpoint(UpdateState(1, 2, 3, 4))
     assert not session.changed
     assert on_disk(path, "SELECT id, hash, username, name FROM entities") == [(5, 50, "anna", "Anna")]
     assert on_disk(path, "SELECT * FROM update_state") == [(0, 1, 2, 3, 4)]
-    assert session.value("checkpoint_at") == 77
 
 
 async def test_only_the_checkpoint_writes_update_state(session: DurableSession) -> None:
-    await session.checkpoint(UpdateState(1, 2, 3, 4), 0)
+    await session.checkpoint(UpdateState(1, 2, 3, 4))
     session.set_update_state(0, types.updates.State(100, 100, None, 100, 0))
     session.process_entities(types.updates.State(100, 100, None, 100, 0))
     session.save()
@@ -92,14 +105,14 @@ async def test_only_the_checkpoint_writes_update_state(session: DurableSession) 
 
 
 async def test_a_checkpoint_without_a_state_leaves_the_one_on_disk(session: DurableSession) -> None:
-    await session.checkpoint(UpdateState(1, 2, 3, 4, {9: 8}), 0)
-    await session.checkpoint(None, 5)
+    await session.checkpoint(UpdateState(1, 2, 3, 4, {9: 8}))
+    await session.checkpoint(None)
     assert session.update_state() == UpdateState(1, 2, 3, 4, {9: 8})
 
 
 async def test_the_file_is_never_left_locked(session: DurableSession, path: Path) -> None:
     session.remember([user(5)])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     session.set_value("x", 1)
     with sqlite3.connect(path, timeout=0) as other:
         other.execute("INSERT INTO tgbot_values VALUES ('y', 2)")
@@ -115,13 +128,13 @@ async def test_what_a_failed_checkpoint_did_not_write_is_written_by_the_next(
     with sqlite3.connect(path) as other:
         other.execute("ALTER TABLE update_state RENAME TO elsewhere")
     with pytest.raises(StorageFailedError, match=r"bot\.session cannot be read or written"):
-        await session.checkpoint(UpdateState(1, 1, 1, 1), 0)
+        await session.checkpoint(UpdateState(1, 1, 1, 1))
     assert on_disk(path, "SELECT * FROM entities") == []
     session.remember([user(5, "anna_new")])
     with other:
         other.execute("ALTER TABLE elsewhere RENAME TO update_state")
     other.close()
-    await session.checkpoint(UpdateState(2, 2, 2, 2), 0)
+    await session.checkpoint(UpdateState(2, 2, 2, 2))
     rows = on_disk(path, "SELECT id, username FROM entities ORDER BY id")
     assert rows == [(5, "anna_new"), (6, "boris")]
     assert len(on_disk(path, "SELECT * FROM tgbot_resolves")) == 1
@@ -130,18 +143,18 @@ async def test_what_a_failed_checkpoint_did_not_write_is_written_by_the_next(
 
 async def test_a_cancelled_checkpoint_loses_nothing(session: DurableSession, path: Path) -> None:
     session.remember([user(5)])
-    task = asyncio.create_task(session.checkpoint(UpdateState(1, 1, 1, 1), 0))
+    task = asyncio.create_task(session.checkpoint(UpdateState(1, 1, 1, 1)))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await session.checkpoint(UpdateState(2, 2, 2, 2), 0)
+    await session.checkpoint(UpdateState(2, 2, 2, 2))
     assert on_disk(path, "SELECT id FROM entities") == [(5,)]
     assert session.update_state() == UpdateState(2, 2, 2, 2)
 
 
 async def test_file_log_and_shared_memory_are_for_the_owner_only(session: DurableSession, path: Path) -> None:
     session.remember([user(5)])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert modes == dict.fromkeys(("bot.session", "bot.session-wal", "bot.session-shm"), 0o600)
 
@@ -201,7 +214,7 @@ def test_an_inactive_username_finds_nobody(session: DurableSession) -> None:
 async def test_a_username_that_moved_finds_its_new_owner(session: DurableSession, checkpointed: bool) -> None:
     session.remember([user(6), user(5, "anna")])
     if checkpointed:
-        await session.checkpoint(None, 0)
+        await session.checkpoint(None)
     session.remember([user(6, "anna")])
     for opened in (session, again := await reopened(session)):
         assert opened.username("anna").marked_id == 6  # type: ignore[union-attr]
@@ -229,7 +242,7 @@ async def test_a_dropped_username_finds_nobody_and_its_owner_keeps_the_others(
     session: DurableSession,
 ) -> None:
     session.remember([user(5, "anna", "second")])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     session.drop_username("@Anna")
     for opened in (session, again := await reopened(session)):
         assert opened.username("anna") is None
@@ -240,7 +253,7 @@ async def test_a_dropped_username_finds_nobody_and_its_owner_keeps_the_others(
 
 async def test_a_forgotten_peer_is_gone_at_once(session: DurableSession, path: Path) -> None:
     session.remember([user(5, "anna")])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     session.forget(5)
     assert session.access_hash(5) is None
     assert session.username("anna") is None
@@ -252,7 +265,7 @@ async def test_a_forget_that_fails_leaves_the_file_free_and_the_peer_known(
     session: DurableSession, path: Path, failing: str
 ) -> None:
     session.remember([user(5, "anna")])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     refuse = "BEGIN SELECT RAISE(ABORT, 'the disk says no'); END"
     with closing(sqlite3.connect(path)) as other, other:
         other.execute(f"CREATE TRIGGER fail BEFORE DELETE ON {failing} {refuse}")
@@ -261,25 +274,23 @@ async def test_a_forget_that_fails_leaves_the_file_free_and_the_peer_known(
     with closing(sqlite3.connect(path)) as other, other:
         other.execute("DROP TRIGGER fail")
     session.remember([user(6)])
-    await session.checkpoint(UpdateState(1, 1, 1, 1), 0)
+    await session.checkpoint(UpdateState(1, 1, 1, 1))
     assert session.access_hash(5) == 50
     session.forget(5)
     assert on_disk(path, "SELECT id FROM entities") == [(6,)]
 
 
 async def test_a_peer_seen_again_is_written_again_only_after_a_while(
-    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+    session: DurableSession, clock: Clock
 ) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
     session.remember([user(5, "anna")])
-    await session.checkpoint(None, 0)
-    now += SEEN_GRAIN - 1
+    await session.checkpoint(None)
+    clock.now += SEEN_GRAIN - 1
     session.remember([user(5, "anna")])
     assert not session.changed
-    now += 1
+    clock.now += 1
     session.remember([user(5, "anna")])
-    assert session.username("anna") == UsernameRow(5, int(now))
+    assert session.username("anna") == UsernameRow(5, int(clock.now))
     assert session.changed
 
 
@@ -296,11 +307,62 @@ async def test_peers_beyond_those_in_memory_are_read_from_disk(
 ) -> None:
     monkeypatch.setattr(tgbot.store.sqlite.session, "KNOWN_LIMIT", 10)
     session.remember([user(number, f"name_{number}") for number in range(1, 101)])
-    await session.checkpoint(None, 0)
+    await session.checkpoint(None)
     assert len(session._known) == 10
     assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
     session.remember([user(1, "renamed")])
     assert session.username("name_1") is None
+
+
+async def test_loaded_peers_are_read_from_memory(session: DurableSession) -> None:
+    session.remember([user(number, f"name_{number}", "second") for number in range(1, 1_201)])
+    session = await reopened(session)
+    wanted = [*range(1, 1_201), 5_000, -100]
+    assert not session.loaded(wanted)
+    await session.load(wanted)
+    assert session.loaded(wanted)
+    read: list[str] = []
+    session._read().set_trace_callback(read.append)
+    assert [session.access_hash(number) for number in (1, 1_200, 5_000, -100)] == [10, 12_000, None, None]
+    session.remember([user(number, f"name_{number}") for number in (1, 2)])
+    assert session.access_hash(1) == 10
+    assert not [query for query in read if "SELECT hash" in query]
+    session.remember([user(5_000)])
+    assert session.access_hash(5_000) == 50_000
+    session.close()
+
+
+async def test_a_known_peer_that_comes_again_after_a_start_is_not_written_again(
+    session: DurableSession,
+) -> None:
+    session.remember([user(5, "anna")])
+    again = await reopened(session)
+    await again.load([5])
+    again.remember([user(5, "anna")])
+    assert not again.changed
+    again.close()
+
+
+async def test_a_peer_loaded_while_a_name_of_it_has_moved_takes_the_name_back(
+    session: DurableSession,
+) -> None:
+    session.remember([user(5, "anna"), user(6)])
+    again = await reopened(session)
+    again.remember([user(6, "anna")])
+    await again.load([5])
+    again.remember([user(5, "anna"), user(6)])
+    for opened in (again, last := await reopened(again)):
+        row = opened.username("anna")
+        assert row is not None
+        assert row.marked_id == 5
+    last.close()
+
+
+def test_peers_put_from_a_file_are_on_disk_at_once(session: DurableSession, path: Path) -> None:
+    session.put({5: Peer(50, ("anna",), None, "Anna", 100), 6: Peer(60, ("anna", "b"), None, "B", 200)})
+    rows = on_disk(path, "SELECT id, hash, username, name FROM entities ORDER BY id")
+    assert rows == [(5, 50, None, "Anna"), (6, 60, "anna", "B")]
+    assert session.username("anna") == UsernameRow(6, 200)
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -308,6 +370,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("seen"), st.integers(1, 3), st.sets(NAMES)),
         st.tuples(st.just("drop"), NAMES, st.none()),
+        st.tuples(st.just("load"), st.integers(1, 3), st.none()),
         st.tuples(st.just("checkpoint"), st.none(), st.none()),
         st.tuples(st.just("restart"), st.none(), st.none()),
     ),
@@ -330,8 +393,10 @@ def test_a_username_always_belongs_to_whom_telegram_named_last(
         elif step == "drop":
             session.drop_username(what)
             owners.pop(what, None)
+        elif step == "load":
+            session._load([what])
         else:
-            session._write(session._changes, None, 0)
+            session._write(session._changes, None)
             session._changes = type(session._changes)()
             if step == "restart":
                 session.close()
@@ -350,7 +415,7 @@ async def test_plain_telethon_opens_the_file_again_with_login_peers_and_state(
     session.set_dc(2, "127.0.0.1", 444)
     session.auth_key = AuthKey(data=bytes(range(256)))
     session.remember([user(5, "anna", phone="123")])
-    await session.checkpoint(UpdateState(10, 20, 1_000_000, 30, {9: 8}), 0)
+    await session.checkpoint(UpdateState(10, 20, 1_000_000, 30, {9: 8}))
     session.close()
     plain = SQLiteSession(str(path))
     assert plain.auth_key.key == bytes(range(256))
@@ -392,36 +457,30 @@ def test_a_file_of_plain_telethon_opens_with_its_login_peers_and_state(path: Pat
 
 
 async def test_resolves_are_counted_over_a_restart_and_forgotten_after_a_day(
-    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+    session: DurableSession, clock: Clock
 ) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
     session.count_resolve()
-    now += 3600
+    clock.now += 3600
     session.count_resolve()
     assert session.changed
     again = await reopened(session)
     assert again.resolves_today() == 2
-    now += 23 * 3600
+    clock.now += 23 * 3600
     assert again.resolves_today() == 1
-    now += 3600
+    clock.now += 3600
     assert again.resolves_today() == 0
     again.close()
 
 
-def test_a_spent_budget_says_when_it_allows_one_more(
-    session: DurableSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("tgbot.store.sqlite.session.time.time", lambda: now)
+def test_a_spent_budget_says_when_it_allows_one_more(session: DurableSession, clock: Clock) -> None:
     session.count_resolve()
-    now += 100
+    clock.now += 100
     for _ in range(RESOLVES_A_DAY - 2):
         session.count_resolve()
     assert session.resolves_again_in() == 0
     session.count_resolve()
     assert session.resolves_again_in() == 24 * 3600 - 100
-    now += 24 * 3600 - 100
+    clock.now += 24 * 3600 - 100
     assert session.resolves_again_in() == 0
 
 
@@ -434,17 +493,17 @@ def test_values_of_our_own_are_kept(session: DurableSession) -> None:
 
 def test_looking_up_a_name_does_not_open_a_write_transaction(session: DurableSession) -> None:
     session.username("anna")
-    assert not session._conn.in_transaction
+    assert not session._connection().in_transaction
 
 
 async def test_forgetting_while_a_checkpoint_writes_leaves_it_whole(session: DurableSession) -> None:
     people = [types.User(id=number, access_hash=1, username=f"user_{number}") for number in range(1, 4001)]
     session.remember(people)
-    writing = asyncio.create_task(session.checkpoint(None, 1))
+    writing = asyncio.create_task(session.checkpoint(None))
     for number in range(1, 4001, 80):
         await asyncio.to_thread(session.forget, number)
     await writing
-    await session.checkpoint(None, 2)
+    await session.checkpoint(None)
     kept = [number for number in range(1, 4001) if session.access_hash(number) is not None]
     assert len(kept) == 4000 - 50
     assert session.access_hash(81) is None

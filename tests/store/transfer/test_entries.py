@@ -1,4 +1,4 @@
-"""What a file says of a user, and how it joins what is known."""
+"""What a file says of a user, and how it merges with what is known."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgbot.core.access import Access, Evidence, Kind, Record, judge
-from tgbot.core.users import Change, Profile, User
-from tgbot.store.sqlite.rows import pack
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.core.users import Change, Profile, User, UserFields, Way
+from tgbot.store.memory import MemoryRows
+from tgbot.store.peers import Peer, UsernameRow, newer
+from tgbot.store.record import UserRecord
+from tgbot.store.registry import Registry
 from tgbot.store.transfer.entries import (
     COLUMNS,
+    Entry,
     EntryError,
     from_cells,
     from_fields,
     from_id,
     from_peer,
-    joined,
-    newer,
     to_cells,
     to_json,
 )
+from tgbot.store.user_json import pack, unpack
 
 BOT, NOW = 42, 1_000_000
 TEXT = st.text(max_size=6)
@@ -42,60 +44,93 @@ EVIDENCE = st.builds(
 
 
 @st.composite
-def users(draw: st.DrawFn) -> User:
+def users(draw: st.DrawFn) -> UserFields:
     """A user as a registry holds them."""
     at = draw(TIMES)
     names = draw(st.lists(st.from_regex(r"[a-z_]{1,6}", fullmatch=True), max_size=2, unique=True))
     profile = Profile(7, draw(TEXT), draw(TEXT), tuple(names), draw(st.none() | st.just("ru")))
-    user = User(7, profile, first_seen=at, last_seen=at, known_by={draw(TEXT): at})
+    user = UserFields(7, profile, first_seen=at, last_seen=at, known_by={draw(st.sampled_from(Way)): at})
     if draw(st.booleans()):
         user.language, user.language_at = "en", at
         user.preferences = draw(st.dictionaries(TEXT, TEXT, max_size=2))
+        user.join_requests = {-1_000_000_000_001: at}
     if draw(st.booleans()):
         user.history = [Change(at, "first_name", draw(TEXT))]
         user.first_payload, user.first_payload_id = "one", draw(st.integers(1, 9))
         user.last_payload, user.last_payload_id = "two", draw(st.integers(10, 19))
-    user.first_start_id, user.last_finished_id, user.last_own_id = draw(IDS), draw(IDS), draw(IDS)
-    user.record = Record(draw(st.lists(EVIDENCE, max_size=4)))
-    user.counted = judge(user.record, NOW).access
+    user.first_start_id, user.last_finished_id, user.greeted_access_id = draw(IDS), draw(IDS), draw(IDS)
+    user.evidence = Record(draw(st.lists(EVIDENCE, max_size=4)))
     return user
 
 
 PEER = Peer(-(2**62), ("anna", "bella"), None, "Anna B", 900)
 
 
+class Merged(Registry):
+    """A registry in memory, into which entries of user 7 are merged."""
+
+    def __init__(self, mine: UserFields | None = None) -> None:
+        super().__init__(MemoryRows(), lambda: NOW)
+        if mine is not None:
+            self.merge(mine, now=NOW)
+
+    def take(self, entry: Entry, now: int = NOW) -> bool | None:
+        assert entry.user is not None
+        return self.merge(entry.user, partial=entry.partial, now=now)
+
+    @property
+    def user(self) -> User:
+        user = self.get(7)
+        assert user is not None
+        return user
+
+    @property
+    def text(self) -> str:
+        return pack(self._records[7].fields)
+
+
 @given(users())
-def test_a_user_comes_back_from_json_and_from_csv_as_they_were(user: User) -> None:
+def test_a_user_comes_back_from_json_and_from_csv_as_they_were(user: UserFields) -> None:
+    record = UserRecord(user, judge(user.evidence, NOW).access)
     for entry in (
-        from_fields(json.loads(to_json(user, PEER, BOT)), NOW, BOT),
-        from_cells(dict(zip(COLUMNS, to_cells(user, PEER, BOT), strict=True)), NOW, BOT),
+        from_fields(json.loads(to_json(record, PEER, BOT)), NOW, BOT),
+        from_cells(dict(zip(COLUMNS, to_cells(record, PEER, BOT), strict=True)), NOW, BOT),
     ):
         assert entry.peer == PEER
-        back = joined(None, entry, NOW)
-        back.counted = user.counted
-        assert pack(back) == pack(user)
+        users = Merged()
+        assert users.take(entry) is None
+        assert users.text == pack(user)
 
 
 @given(users())
-def test_what_is_known_already_changes_nothing(user: User) -> None:
-    entry = from_fields(json.loads(to_json(user, None, BOT)), NOW, BOT)
-    before = pack(user)
-    assert pack(joined(user, entry, NOW + 5)) == before
+def test_what_is_known_already_changes_nothing(user: UserFields) -> None:
+    users = Merged(user)
+    before = users.text
+    assert (
+        users.take(from_fields(json.loads(to_json(UserRecord(user), None, BOT)), NOW, BOT), NOW + 5) is False
+    )
+    assert users.text == before
 
 
 @given(users(), users())
-def test_once_joined_is_as_good_as_twice(mine: User, theirs: User) -> None:
-    text = to_json(theirs, None, BOT)
-    once = joined(mine, from_fields(json.loads(text), NOW, BOT), NOW)
-    first = pack(once)
-    assert pack(joined(once, from_fields(json.loads(text), NOW, BOT), NOW + 9)) == first
+def test_a_second_merge_of_the_same_changes_nothing(mine: UserFields, theirs: UserFields) -> None:
+    text = to_json(UserRecord(theirs), None, BOT)
+    users = Merged(mine)
+    before = users.text
+    changed = users.take(from_fields(json.loads(text), NOW, BOT))
+    first = users.text
+    assert changed is (first != before)
+    assert users.take(from_fields(json.loads(text), NOW, BOT), NOW + 9) is False
+    assert users.text == first
 
 
-def test_an_id_alone_is_somebody_of_whom_nothing_is_known_but_when_they_were_imported() -> None:
-    user = joined(None, from_id(7), NOW)
-    assert (user.met, user.known_by, user.first_seen) == (True, {"import": NOW}, NOW)
-    assert judge(user.record, NOW).access is Access.UNKNOWN
-    assert joined(user, from_id(7), NOW + 5).known_by == {"import": NOW}
+def test_a_user_with_an_id_only_is_known_since_the_import() -> None:
+    users = Merged()
+    assert users.take(from_id(7)) is None
+    assert (users.user.met, users.user.known_by, users.user.first_seen) == (True, {Way.IMPORT: NOW}, NOW)
+    assert users.user.verdict(NOW).access is Access.UNKNOWN
+    assert users.take(from_id(7), NOW + 5) is False
+    assert users.user.known_by == {Way.IMPORT: NOW}
 
 
 def test_the_later_profile_holds_whichever_comes_first() -> None:
@@ -103,25 +138,34 @@ def test_the_later_profile_holds_whichever_comes_first() -> None:
         return {"id": 7, "first_name": name, "last_seen": at, "known_by": {"message": at}}
 
     for order in ((("Old", 5), ("New", 9)), (("New", 9), ("Old", 5))):
-        user = None
+        users = Merged()
         for name, at in order:
-            user = joined(user, from_fields(met(name, at), NOW, BOT), NOW)
-        assert user is not None
-        assert (user.first_name, user.last_seen, user.known_by) == ("New", 9, {"message": 5})
+            users.take(from_fields(met(name, at), NOW, BOT))
+        user = users.user
+        assert (user.first_name, user.last_seen, user.known_by) == ("New", 9, {Way.MESSAGE: 5})
 
 
 def test_evidence_merges_so_that_an_older_block_undoes_no_newer_message() -> None:
-    user = User(7, Profile(7), record=Record([Evidence(Kind.MESSAGE, 50)]))
-    older = {"id": 7, "evidence": {"bot_stopped": [[40, 3]]}}
-    assert judge(joined(user, from_fields(older, NOW, BOT), NOW).record, NOW).access is Access.REACHABLE
-    later = {"id": 7, "evidence": {"bot_stopped": [[60, 4]]}}
-    assert judge(joined(user, from_fields(later, NOW, BOT), NOW).record, NOW).access is Access.BLOCKED
+    users = Merged(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.MESSAGE, 50)])))
+    users.take(from_fields({"id": 7, "evidence": {"bot_stopped": [[40, 3]]}}, NOW, BOT))
+    assert users.user.verdict(NOW).access is Access.REACHABLE
+    users.take(from_fields({"id": 7, "evidence": {"bot_stopped": [[60, 4]]}}, NOW, BOT))
+    assert users.user.verdict(NOW).access is Access.BLOCKED
 
 
 def test_what_the_user_chose_here_stays() -> None:
-    user = User(7, Profile(7), preferences={"language": "ru"})
-    entry = from_fields({"id": 7, "preferences": {"language": "en", "else": "x"}}, NOW, BOT)
-    assert joined(user, entry, NOW).preferences == {"language": "ru", "else": "x"}
+    users = Merged(UserFields(7, Profile(7), preferences={"language": "ru"}))
+    users.take(from_fields({"id": 7, "preferences": {"language": "en", "else": "x"}}, NOW, BOT))
+    assert users.user.preferences == {"language": "ru", "else": "x"}
+
+
+def test_what_older_versions_kept_among_the_preferences_comes_into_its_place() -> None:
+    users = Merged()
+    old = {"language": "ru", "join_requests": "-1001:190 -1002:200", "greeted_for_access": "6"}
+    users.take(from_fields({"id": 7, "preferences": old, "last_own_id": 8}, NOW, BOT))
+    assert users.user.preferences == {"language": "ru"}
+    assert users.user.join_requests == {-1001: 190, -1002: 200}
+    assert users.user.greeted_access_id == 6
 
 
 def test_the_names_of_other_programs_are_understood() -> None:
@@ -129,23 +173,28 @@ def test_the_names_of_other_programs_are_understood() -> None:
         {"user_id": "7", "username": "@Anna", "language_code": "ru", "is_premium": "yes"}, NOW, BOT
     )
     assert entry.user is not None
-    assert (entry.id, entry.user.usernames, entry.user.language) == (7, ("Anna",), "ru")
-    assert entry.user.premium
+    assert (entry.id, entry.user.profile.usernames, entry.user.language) == (7, ("Anna",), "ru")
+    assert entry.user.profile.premium
 
 
 def test_a_bot_and_a_deleted_account_are_evidence() -> None:
     for flag, access in (("bot", Access.BOT), ("deleted", Access.DEACTIVATED)):
-        user = joined(None, from_fields({"id": 7, flag: True}, NOW, BOT), NOW)
-        assert judge(user.record, NOW).access is access
+        users = Merged()
+        users.take(from_fields({"id": 7, flag: True}, NOW, BOT))
+        assert users.user.verdict(NOW).access is access
 
 
 def test_a_session_s_row_adds_a_user_but_replaces_no_profile() -> None:
     peer = Peer(5, ("anna",), None, "Anna Bell", NOW - 10)
-    new = joined(None, from_peer(7, peer, BOT, NOW), NOW)
-    assert (new.first_name, new.usernames, new.known_by) == ("Anna Bell", ("anna",), {"import": NOW - 10})
-    known = User(7, Profile(7, "Anna", "Bell", ("anna", "annie")), last_seen=50, known_by={"message": 50})
-    before = pack(known)
-    assert pack(joined(known, from_peer(7, peer, BOT, NOW), NOW)) == before
+    users = Merged()
+    users.take(from_peer(7, peer, BOT, NOW))
+    new = users.user
+    assert (new.first_name, new.usernames, new.known_by) == ("Anna Bell", ("anna",), {Way.IMPORT: NOW - 10})
+    profile = Profile(7, "Anna", "Bell", ("anna", "annie"))
+    users = Merged(UserFields(7, profile, last_seen=50, known_by={Way.MESSAGE: 50}))
+    before = users.text
+    assert users.take(from_peer(7, peer, BOT, NOW)) is False
+    assert users.text == before
 
 
 def test_chats_and_the_bot_itself_are_no_users() -> None:
@@ -158,8 +207,8 @@ def test_an_older_access_hash_replaces_none_and_a_name_stays_with_who_had_it_las
     assert newer(mine, Peer(2, (), None, None, 99), 7, {}) is None
     assert newer(mine, Peer(2, (), None, None, 100), 7, {}) is None
     theirs = Peer(2, ("anna", "moved"), None, None, 101)
-    assert newer(mine, theirs, 7, {"moved": (8, 200)}) == Peer(2, ("anna",), "7", "Anna", 101)
-    assert newer(None, theirs, 7, {"moved": (8, 50)}) == theirs
+    assert newer(mine, theirs, 7, {"moved": UsernameRow(8, 200)}) == Peer(2, ("anna",), "7", "Anna", 101)
+    assert newer(None, theirs, 7, {"moved": UsernameRow(8, 50)}) == theirs
 
 
 @pytest.mark.parametrize(
@@ -189,6 +238,10 @@ def test_an_older_access_hash_replaces_none_and_a_name_stays_with_who_had_it_las
         ({"id": 7, "known_by": {"message": "x"}}, "not a whole number"),
         ({"id": 7, "history": [[5, "first_name"]]}, "history is not"),
         ({"id": 7, "preferences": {"language": 5}}, "other than text"),
+        ({"id": 7, "preferences": {"join_requests": "x"}}, "join requests that cannot be read"),
+        ({"id": 7, "join_requests": {"x": 5}}, "a chat id is no number"),
+        ({"id": 7, "join_requests": {"-1001": "x"}}, "not a whole number"),
+        ({"id": 7, "join_requests": {"-1001": NOW + 2 * 86400}}, "in the future"),
     ],
 )
 def test_what_cannot_be_understood_is_told_by_name(fields: dict[str, Any], reason: str | None) -> None:
@@ -212,5 +265,6 @@ def test_whatever_an_object_holds_it_is_an_entry_or_refused_as_one(fields: dict[
         entry = from_fields({"id": 7, **fields}, NOW, BOT)
     except EntryError:
         return
-    pack(joined(None, entry, NOW))
-    judge(entry.user.record, NOW)  # type: ignore[union-attr]  # an object's entry is a user
+    users = Merged()
+    users.take(entry)
+    assert pack(unpack(users.text).fields) == users.text

@@ -15,9 +15,10 @@ from telethon.tl import types
 
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import ExportExistsError, OwnFileError, WrongBotError
-from tgbot.core.users import Profile
-from tgbot.store.sqlite.session import DurableSession, UpdateState
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.core.users import Profile, Way
+from tgbot.store.base import UpdateState
+from tgbot.store.peers import Peer, UsernameRow
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 from tgbot.store.transfer.exports import rows, write_file
 from tgbot.store.transfer.forms import Form, UserFile
@@ -35,11 +36,11 @@ class Place:
         self.session = directory / "bot.session"
         self.registry = directory / "users.sqlite"
 
-    def take(self, path: Path, *, dry: bool = False, now: int | None = None) -> Summary:
+    async def take(self, path: Path, *, dry: bool = False, now: int | None = None) -> Summary:
         now = now or int(time.time())
         summary = Summary()
         file = UserFile(path, BOT, now)
-        take_in(
+        await take_in(
             file,
             session=self.session,
             registry=self.registry,
@@ -91,15 +92,17 @@ async def lived_in(tmp_path: Path) -> Place:
             types.Chat(9, "A group", types.ChatPhotoEmpty(), 2, None, 1),
         ]
     )
-    await session.checkpoint(UpdateState(1, 2, 3, 4), 77)
+    await session.checkpoint(UpdateState(1, 2, 3, 4))
     session.close()
-    users = SqliteRegistry(place.registry)
-    users.seen(Profile(ANNA, 'Anna\ud83d,\n"', "A", ("Anna",), "ru", premium=True), 50, "message")
-    users.seen(Profile(ANNA, "Änna", "A", ("Anna",), "en"), 60, "message")
+    users = SqliteRegistry(place.registry, clock=time.time)
+    users.seen(Profile(ANNA, 'Anna\ud83d,\n"', "A", ("Anna",), "ru", premium=True), 50, Way.MESSAGE)
+    users.seen(Profile(ANNA, "Änna", "A", ("Anna",), "en"), 60, Way.MESSAGE)
     users.payload(ANNA, "spring", 60, 7)
     users.choose_language(ANNA, "ru")
-    users.finished(ANNA, 7, 8)
-    users.seen(Profile(BORIS, "Boris", "", ("boris", "bear")), 90, "message")
+    users.finished(ANNA, 7)
+    users.join_requested(CLARA, -1_000_000_000_077, 95)
+    users.access_greeted(ANNA, 6)
+    users.seen(Profile(BORIS, "Boris", "", ("boris", "bear")), 90, Way.MESSAGE)
     users.record(BORIS, Evidence(Kind.BOT_STOPPED, 95, 3))
     users.record(CLARA, Evidence(Kind.JOIN_REQUEST, 95, 4, int(time.time()) + 300, "a chat"))
     users.finished(-9, 3)
@@ -113,7 +116,7 @@ async def test_export_import_export_gives_the_same_file(
     form: Form, lived_in: Place, place: Place, tmp_path: Path
 ) -> None:
     first = lived_in.export(tmp_path / f"first.{form}")
-    summary = place.take(tmp_path / f"first.{form}")
+    summary = await place.take(tmp_path / f"first.{form}")
     assert (summary.refused, summary.new) == (0, 2 if form is Form.SESSION else 3)
     assert place.export(tmp_path / f"second.{form}") == first
     with Peers(place.session) as peers:
@@ -126,13 +129,12 @@ async def test_export_import_export_gives_the_same_file(
 async def test_what_a_bot_exported_changes_nothing_in_it(form: Form, lived_in: Place, tmp_path: Path) -> None:
     lived_in.export(tmp_path / f"own.{form}")
     before = lived_in.export(tmp_path / "before.json"), lived_in.export(tmp_path / "before.session")
-    summary = lived_in.take(tmp_path / f"own.{form}")
+    summary = await lived_in.take(tmp_path / f"own.{form}")
     assert (summary.new, summary.changed, summary.peers) == (0, 0, 0)
     assert summary.unchanged == summary.read > 0
     assert (lived_in.export(tmp_path / "after.json"), lived_in.export(tmp_path / "after.session")) == before
     session = DurableSession(lived_in.session)
     assert session.update_state() == UpdateState(1, 2, 3, 4)
-    assert session.value("checkpoint_at") == 77
     session.close()
 
 
@@ -140,8 +142,8 @@ async def test_the_registry_that_an_import_made_is_a_registry(
     lived_in: Place, place: Place, tmp_path: Path
 ) -> None:
     lived_in.export(tmp_path / "all.json")
-    place.take(tmp_path / "all.json")
-    with closing(SqliteRegistry(place.registry)) as users:
+    await place.take(tmp_path / "all.json")
+    with closing(SqliteRegistry(place.registry, clock=time.time)) as users:
         assert {a: n for a, n in users.count().by.items() if n} == {
             Access.REACHABLE: 2,  # Clara for as long as her request is open
             Access.BLOCKED: 1,
@@ -150,7 +152,10 @@ async def test_the_registry_that_an_import_made_is_a_registry(
         assert anna is not None
         assert (anna.first_name, anna.chosen_language, anna.first_payload) == ("Änna", "ru", "spring")
         assert users.last_finished(ANNA) == 7
-        assert users.last_own(ANNA) == 8
+        assert anna.greeted_access_id == 6
+        clara = users.get(CLARA)
+        assert clara is not None
+        assert clara.join_requests == {-1_000_000_000_077: 95}
         assert [change.field for change in anna.history] == ["language", "first_name"]
         users.record(BORIS, Evidence(Kind.BOT_UNBLOCKED, 96, 5))
         await users.flush()
@@ -162,22 +167,22 @@ async def test_counts_stay_true_over_several_imports(lived_in: Place, tmp_path: 
     (tmp_path / "more").write_text(
         f'{{"id": 7}}\n{{"id": 7}}\n{{"id": {BORIS}, "evidence": {{"message": [[99]]}}}}'
     )
-    summary = lived_in.take(tmp_path / "more")
+    summary = await lived_in.take(tmp_path / "more")
     assert (summary.read, summary.new, summary.changed) == (3, 1, 1)
     assert lived_in.counts() == {"reachable": before["reachable"] + 1, "unknown": 1}
-    again = lived_in.take(tmp_path / "more", now=int(time.time()) + 100)
+    again = await lived_in.take(tmp_path / "more", now=int(time.time()) + 100)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
 
 
 async def test_somebody_of_whom_only_a_finished_message_was_kept_is_new(
     lived_in: Place, tmp_path: Path
 ) -> None:
-    with closing(SqliteRegistry(lived_in.registry)) as users:
+    with closing(SqliteRegistry(lived_in.registry, clock=time.time)) as users:
         users.forget(ANNA)
         await users.flush()
     (tmp_path / "ids").write_text(str(ANNA))
-    assert lived_in.take(tmp_path / "ids").new == 1
-    with closing(SqliteRegistry(lived_in.registry)) as users:
+    assert (await lived_in.take(tmp_path / "ids")).new == 1
+    with closing(SqliteRegistry(lived_in.registry, clock=time.time)) as users:
         assert users.last_finished(ANNA) == 7
         assert users.count().total == 3
 
@@ -188,20 +193,20 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(
     lived_in.export(tmp_path / "all.json")
     with (tmp_path / "all.json").open("a") as file:
         file.write('{"id": 7}\nnonsense\n')
-    place.take(tmp_path / "all.json", dry=True)
+    await place.take(tmp_path / "all.json", dry=True)
     assert list(place.session.parent.iterdir()) == []
     (tmp_path / "some").write_text(f'{{"id": {ANNA}, "access_hash": 5, "last_seen": 5}}')
-    place.take(tmp_path / "some")
+    await place.take(tmp_path / "some")
     place.session.with_name("users.sqlite-wal").unlink(missing_ok=True)
     files = {path: path.read_bytes() for path in place.session.parent.iterdir()}
-    told = place.take(tmp_path / "all.json", dry=True)
+    told = await place.take(tmp_path / "all.json", dry=True)
     assert {path: path.read_bytes() for path in files} == files
     assert (told.new, told.changed, told.refused, told.peers) == (3, 1, 1, 2)
-    done = place.take(tmp_path / "all.json")
+    done = await place.take(tmp_path / "all.json")
     assert done == told
 
 
-def test_a_telethon_session_of_the_bot_is_taken_with_its_chats(place: Place, tmp_path: Path) -> None:
+async def test_a_telethon_session_of_the_bot_is_taken_with_its_chats(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "old.session"
     stock = SQLiteSession(str(path))
     stock.process_entities(
@@ -215,7 +220,7 @@ def test_a_telethon_session_of_the_bot_is_taken_with_its_chats(place: Place, tmp
     stock.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO entities VALUES (0, ?, NULL, NULL, NULL, 0)", (BOT,))
-    summary = place.take(path)
+    summary = await place.take(path)
     assert (summary.read, summary.new, summary.peers) == (3, 1, 3)
     assert place.counts() == {"unknown": 1}
     session = DurableSession(place.session)
@@ -229,62 +234,67 @@ def test_a_telethon_session_of_the_bot_is_taken_with_its_chats(place: Place, tmp
         session.close()
 
 
-def test_an_older_session_takes_no_name_and_no_hash_from_a_newer_one(place: Place, tmp_path: Path) -> None:
+async def test_an_older_session_takes_no_name_and_no_hash_from_a_newer_one(
+    place: Place, tmp_path: Path
+) -> None:
     make_session(tmp_path / "new.session", BOT, [(ANNA, Peer(1, ("name",), None, "New", 900))])
     make_session(
         tmp_path / "old.session",
         BOT,
         [(ANNA, Peer(2, ("older",), None, "Old", 800)), (BORIS, Peer(3, ("name", "own"), None, "B", 700))],
     )
-    place.take(tmp_path / "new.session")
-    assert place.take(tmp_path / "old.session").peers == 1
+    await place.take(tmp_path / "new.session")
+    assert (await place.take(tmp_path / "old.session")).peers == 1
     with Peers(place.session) as peers:
         assert peers.get([ANNA, BORIS]) == {
             ANNA: Peer(1, ("name",), None, "New", 900),
             BORIS: Peer(3, ("own",), None, "B", 700),
         }
     make_session(tmp_path / "later.session", BOT, [(BORIS, Peer(3, ("name",), None, "B", 950))])
-    place.take(tmp_path / "later.session")
+    await place.take(tmp_path / "later.session")
     with Peers(place.session) as peers:
         assert [peer.names for _, peer in sorted(peers.get([ANNA, BORIS]).items())] == [(), ("name",)]
 
 
-def test_within_one_file_a_name_belongs_to_whom_it_was_seen_with_last(place: Place, tmp_path: Path) -> None:
+async def test_within_one_file_a_name_belongs_to_whom_it_was_seen_with_last(
+    place: Place, tmp_path: Path
+) -> None:
     for later, older in ((ANNA, BORIS), (BORIS, ANNA)):
         place.session.unlink(missing_ok=True)
         (tmp_path / "file").write_text(
             f'{{"id": {later}, "access_hash": 2, "hash_seen": 9, "usernames": ["name"]}}\n'
             f'{{"id": {older}, "access_hash": 1, "hash_seen": 5, "usernames": ["name"]}}\n'
         )
-        place.take(tmp_path / "file")
+        await place.take(tmp_path / "file")
         with Peers(place.session) as peers:
-            assert peers.owners(["name"]) == {"name": (later, 9)}
+            assert peers.owners(["name"]) == {"name": UsernameRow(later, 9)}
 
 
 async def test_peers_that_come_in_leave_the_checkpoint_as_it_was(lived_in: Place, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(f'{{"id": {CLARA}, "access_hash": "7", "hash_seen": 9}}')
-    assert lived_in.take(tmp_path / "file").peers == 1
+    assert (await lived_in.take(tmp_path / "file")).peers == 1
     session = DurableSession(lived_in.session)
     try:
         assert session.update_state() == UpdateState(1, 2, 3, 4)
-        assert session.value("checkpoint_at") == 77
         assert session.access_hash(CLARA) == 7
     finally:
         session.close()
 
 
-def test_another_bot_s_directory_and_the_bot_s_own_files_are_refused(place: Place, tmp_path: Path) -> None:
+async def test_another_bot_s_directory_and_the_bot_s_own_files_are_refused(
+    place: Place, tmp_path: Path
+) -> None:
     (tmp_path / "ids").write_text("7")
-    place.take(tmp_path / "ids")
+    await place.take(tmp_path / "ids")
     with pytest.raises(OwnFileError):
-        place.take(place.session)
+        await place.take(place.session)
     with closing(sqlite3.connect(place.session)) as connection, connection:
         connection.execute("UPDATE entities SET hash = 43 WHERE id = 0")
     with pytest.raises(WrongBotError):
-        place.take(tmp_path / "ids")
+        await place.take(tmp_path / "ids")
 
 
-def test_an_import_that_is_interrupted_keeps_what_it_counted(
+async def test_an_import_that_is_interrupted_keeps_what_it_counted(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tgbot.store.transfer.imports._CHUNK", 10)
@@ -296,7 +306,7 @@ def test_an_import_that_is_interrupted_keeps_what_it_counted(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        take_in(
+        await take_in(
             UserFile(tmp_path / "ids", BOT, now),
             session=place.session,
             registry=place.registry,
@@ -306,11 +316,11 @@ def test_an_import_that_is_interrupted_keeps_what_it_counted(
             progress=interrupt,
         )
     assert place.counts() == {"unknown": summary.new == 30 and 30}
-    rest = place.take(tmp_path / "ids")
+    rest = await place.take(tmp_path / "ids")
     assert (rest.new, rest.unchanged) == (70, 30)
 
 
-def test_many_take_little_memory(place: Place, tmp_path: Path) -> None:
+async def test_many_take_little_memory(place: Place, tmp_path: Path) -> None:
     def lines() -> Iterator[str]:
         for number in range(1, 20_001):
             yield f'{{"id": {number}, "first_name": "Somebody", "access_hash": "{number}"}}\n'
@@ -319,7 +329,7 @@ def test_many_take_little_memory(place: Place, tmp_path: Path) -> None:
         file.writelines(lines())
     tracemalloc.start()
     try:
-        assert place.take(tmp_path / "many").new == 20_000
+        assert (await place.take(tmp_path / "many")).new == 20_000
         assert tracemalloc.get_traced_memory()[1] < 25_000_000
     finally:
         tracemalloc.stop()

@@ -48,7 +48,7 @@ def test_access_hashes_are_the_sessions_and_those_of_channels_are_found_by_their
 
 
 async def test_it_reads_through_to_what_is_only_on_disk(session: DurableSession, tmp_path: Path) -> None:
-    await session.checkpoint(UpdateState(1, 1, 1, 1), 1)
+    await session.checkpoint(UpdateState(1, 1, 1, 1))
     session.close()
     again = DurableSession(tmp_path / "bot.session")
     assert known(PeerCache(again), ANN) == types.InputPeerUser(ANN, -77)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 #: How long a statement waits for another process's lock on the file, in seconds.
-LOCK_SECONDS: Final = 30.0
+LOCK_SECONDS: Final = 10.0
 
 
 def connect(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,70 +20,78 @@ from telethon.tl import types
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
+from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, Resolves, UsernameRow, peer_of
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.sessionfile import (
     BY_ID,
+    BY_IDS,
     BY_STOCK_USERNAME,
     BY_USERNAME,
     OUR_TABLES,
     Changes,
-    Peer,
-    UsernameRow,
-    active_names,
-    refuse_what_cannot_be_opened,
+    check_before_opening,
+    stored_peer,
     write,
 )
+from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UpdateState", "UsernameRow"]
 
 #: A peer seen again within this many seconds is not written again only for its date.
 SEEN_GRAIN = 600
-#: How many peers stay in memory; the others cost one primary-key read.
+#: How many peers stay in memory; each of the others costs one read by primary key.
 KNOWN_LIMIT = 50_000
-#: Telegram lets a bot resolve about this many usernames in any 24 hours (telegram-bot-api issue 521).
-RESOLVES_A_DAY = 200
-
-_DAY = 24 * 60 * 60
+#: How many peers are read between two turns of the event loop.
+_PAGE = 500
+#: How many ids are remembered as unknown to the file, so that it is not read for them again.
+ABSENT_LIMIT = 10_000
 
 
 class DurableSession(SQLiteSession):
     """A Telethon session that keeps what it was given, through a kill or a power cut.
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
-    update state when `checkpoint` returns, all in one transaction. The stock tables keep their columns,
-    so plain Telethon opens the file again. Raises SessionDamagedError or SessionTooNewError for a file
-    that it cannot use, which is left as it is; a file of an older version is copied aside first.
+    update state when `checkpoint` returns, all in one transaction. Telethon's tables keep their columns,
+    so plain Telethon opens the file again. `clock` says when a peer is seen, in unix seconds; a bot gives
+    Telegram's. Raise SessionDamagedError or SessionTooNewError for a file that cannot be used, which is left
+    as it is; a file of an older version is copied aside first.
     """
 
-    _conn: Any
+    _conn: sqlite3.Connection | None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
+        self._clock = clock
+        self._worker = DiskWorker("session")
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
         self._known: OrderedDict[int, Peer] = OrderedDict()
+        self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
         self._changes = Changes()
         self._writing = Changes()
-        self._resolved: deque[int] = deque()
-        refuse_what_cannot_be_opened(path)
+        check_before_opening(path)
         make_private(path)
         with self._errors(opening=True):
             super().__init__(str(path))
             self._cursor().executescript(OUR_TABLES).close()
             rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
-        self._resolved.extend(at for (at,) in rows)
+        self._resolves = Resolves(clock, (at for (at,) in rows))
 
     # ---- what Telethon asks of a session -------------------------------------------------------
 
     def _cursor(self) -> sqlite3.Cursor:
+        return self._connection().cursor()
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection that writes, opened anew after `close`.
+
+        It commits by itself but within `_transaction`, where Telethon's own holds one open for a minute.
+        """
         if self._conn is None:
-            # Autocommit: a transaction is open only between an explicit BEGIN and its COMMIT, never
-            # for a minute as in the stock session.
             self._conn = connect_durable(self.path)
-        cursor: sqlite3.Cursor = self._conn.cursor()
-        return cursor
+        return self._conn
 
     def _update_session_table(self) -> None:
         with self._transaction():
@@ -91,14 +101,13 @@ class DurableSession(SQLiteSession):
         """Return at once: nothing is ever left uncommitted."""
 
     def close(self) -> None:
-        """Close the file. Peers not yet in a checkpoint stay in memory only; the next use opens it again."""
-        with self._write_lock:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
-            if self._conn is not None:
-                self._conn.close()
-                self._conn = None
+        """Close the file; peers not yet in a checkpoint stay in memory. The next use opens it again."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        if self._conn is not None:
+            self._worker.close(self._conn)
+            self._conn, self._worker = None, DiskWorker("session")
 
     def set_update_state(self, entity_id: int, state: Any) -> None:
         """Return at once: only `checkpoint` writes update state."""
@@ -131,59 +140,46 @@ class DurableSession(SQLiteSession):
 
     # ---- peers ---------------------------------------------------------------------------------
 
-    def remember(self, peers: Iterable[Any]) -> None:
-        """Take in users and chats as they arrive; min ones and those without access hash are left out.
+    def remember(self, peers: Iterable[Entity]) -> None:
+        """Store users and chats as they arrive; min ones and those without access hash are left out.
 
         On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
         was seen within the last ten minutes costs one comparison and no write.
         """
-        now = int(time.time())
-        known, changes = self._known, self._changes
-        for peer in peers:
-            kind = type(peer)
-            if kind is types.User:
-                if peer.min or not peer.access_hash:
-                    continue
-                marked, access_hash, title = peer.id, peer.access_hash, peer.first_name
-                if peer.last_name:
-                    title = f"{title} {peer.last_name}" if title else peer.last_name
-                phone = peer.phone
-            elif kind is types.Channel:
-                if peer.min or not peer.access_hash:
-                    continue
-                marked, access_hash = -1_000_000_000_000 - peer.id, peer.access_hash
-                title, phone = peer.title, None
-            elif kind is types.Chat:
-                marked, access_hash, title, phone = -peer.id, 0, peer.title, None
-            else:
-                continue
-            names = active_names(peer)
-            old = known.get(marked)
-            if old is not None:
+        now = int(self._clock())
+        for entity in peers:
+            found = peer_of(entity, now)
+            if found is not None:
+                marked, new = found
+                old = self._known.get(marked)
                 if (
-                    old.access_hash == access_hash
-                    and old.names == names
-                    and old.title == title
-                    and old.phone == phone
-                    and now - old.seen < SEEN_GRAIN
+                    old is None
+                    or old.access_hash != new.access_hash
+                    or old.names != new.names
+                    or old.title != new.title
+                    or old.phone != new.phone
+                    or now - old.seen >= SEEN_GRAIN
                 ):
-                    continue
-                if old.names != names:
-                    self._release(marked, set(old.names).difference(names))
-            elif len(known) >= KNOWN_LIMIT:
-                known.popitem(last=False)
-            for name in names:
-                if old is None or name not in old.names:
-                    self._take_from_others(name, marked)
-                changes.names[name] = marked
-            new = Peer(access_hash, names, phone, title or None, now)
-            known[marked] = changes.peers[marked] = new
+                    self._put(marked, new, old)
+
+    def loaded(self, marked_ids: Iterable[int]) -> bool:
+        """Return whether all of these peers, as far as there are any, are in memory."""
+        return all(marked in self._known or self._knows(marked) for marked in marked_ids)
+
+    async def load(self, marked_ids: Iterable[int]) -> None:
+        """Read these peers into memory, those that are not there, many in one read."""
+        wanted = iter([marked for marked in marked_ids if not self._knows(marked)])
+        while page := list(islice(wanted, _PAGE)):
+            self._load(page)
+            await asyncio.sleep(0)
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
         peer = self._in_memory(marked_id)
         if peer is not None:
             return peer.access_hash
+        if marked_id in self._absent:
+            return None
         row = self._read_one(BY_ID, marked_id)
         return None if row is None else int(row[0])
 
@@ -236,6 +232,19 @@ class DurableSession(SQLiteSession):
         self._changes.names.pop(name, None)
         self._changes.dropped.add(name)
 
+    def put(self, peers: Mapping[int, Peer]) -> None:
+        """Store peers out of a file in the place of those here; on disk on return, which may take a while.
+
+        A username that several of them have belongs to the one that was seen last.
+        """
+        owners: dict[str, int] = {}
+        for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
+            owners.update(dict.fromkeys(peer.names, marked))
+        self._write(Changes(dict(peers), owners), None)
+        for marked in peers:
+            self._known.pop(marked, None)
+            self._absent.pop(marked, None)
+
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
 
@@ -254,22 +263,16 @@ class DurableSession(SQLiteSession):
     # ---- resolves of usernames -----------------------------------------------------------------
 
     def count_resolve(self) -> None:
-        """Count one `contacts.resolveUsername` against the day's budget; on disk at the next checkpoint."""
-        self._resolved.append(int(time.time()))
-        self._changes.resolves = tuple(self._resolved)
+        """Count one `contacts.resolveUsername` against the day's limit; on disk at the next checkpoint."""
+        self._changes.resolves = self._resolves.add()
 
     def resolves_today(self) -> int:
         """Return how many usernames were resolved in the last 24 hours."""
-        yesterday = int(time.time()) - _DAY
-        while self._resolved and self._resolved[0] <= yesterday:
-            self._resolved.popleft()
-        return len(self._resolved)
+        return self._resolves.today()
 
     def resolves_again_in(self) -> int:
-        """Return after how many seconds the budget allows one more resolve, 0 if it does now."""
-        if self.resolves_today() < RESOLVES_A_DAY:
-            return 0
-        return max(1, self._resolved[-RESOLVES_A_DAY] + _DAY - int(time.time()))
+        """Return after how many seconds the limit allows one more resolve, 0 if it does now."""
+        return self._resolves.again_in()
 
     # ---- the checkpoint ------------------------------------------------------------------------
 
@@ -279,7 +282,7 @@ class DurableSession(SQLiteSession):
         return bool(self._changes)
 
     def bot_id(self) -> int | None:
-        """Return whose session this is, or None if it never logged in or was never told."""
+        """Return the id of the bot whose session this is; None if it never logged in."""
         row = self._read_one(BY_ID, 0)
         return None if row is None else int(row[0])
 
@@ -294,31 +297,31 @@ class DurableSession(SQLiteSession):
         return UpdateState(account[1] or 0, account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
 
     def value(self, name: str) -> Any:
-        """Return a value of our own kept beside the session (see `set_value`), or None."""
+        """Return a value stored with `set_value`, None if there is none."""
         row = self._read_one("SELECT value FROM tgbot_values WHERE name = ?", name)
         return None if row is None else row[0]
 
     def set_value(self, name: str, value: str | int) -> None:
-        """Keep a value of our own; on disk when this returns."""
+        """Store a value of this program beside the session; on disk on return."""
         with self._transaction() as cursor:
             cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
 
     def set_bot_id(self, bot_id: int) -> None:
-        """Write down whose session this is, as Telethon does: the peer 0 with the id in place of a hash."""
+        """Store the id of the bot whose session this is, as Telethon does: as the access hash of peer 0."""
         with self._transaction() as cursor:
-            row = (bot_id, int(time.time()))
+            row = (bot_id, int(self._clock()))
             cursor.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)", row)
 
-    async def checkpoint(self, state: UpdateState | None, at: int) -> None:
-        """Write pending peers, resolve counts, the update state and the server time `at`, in one transaction.
+    async def checkpoint(self, state: UpdateState | None) -> None:
+        """Write changed peers, resolves, and the update state if one is given, in one transaction.
 
-        On disk when this returns. Runs in a worker thread. What could not be written stays to be written;
-        StorageFullError or StorageFailedError says why it could not.
+        On disk on return; the write runs in a thread. Raise a StorageError if it cannot be written: it is
+        still in memory then, and the next checkpoint writes it.
         """
         changes = self._writing = self._changes
         self._changes = Changes()
         try:
-            await asyncio.to_thread(self._write, changes, state, at)
+            await self._worker.run(self.path, self._write, changes, state)
         except BaseException:
             # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
             changes.put_under(self._changes)
@@ -326,27 +329,67 @@ class DurableSession(SQLiteSession):
         finally:
             self._writing = Changes()
 
-    def write_state(self, state: UpdateState, at: int) -> None:
-        """Write an update state now, for the first one of a session; on disk when this returns."""
-        self._write(Changes(), state, at)
-
-    def _write(self, changes: Changes, state: UpdateState | None, at: int) -> None:
+    def _write(self, changes: Changes, state: UpdateState | None) -> None:
         with self._transaction() as cursor:
-            write(cursor, changes, state, at)
+            write(cursor, changes, state)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
         """Open the one write transaction of this file; what the block writes is on disk when it ends."""
-        with self._write_lock, self._errors():
-            self._cursor().close()
-            with transaction(self._conn) as cursor:
-                yield cursor
+        with self._write_lock, self._errors(), transaction(self._connection()) as cursor:
+            yield cursor
 
     def _errors(self, *, opening: bool = False) -> AbstractContextManager[None]:
         return sqlite_errors(self.path, damaged=SessionDamagedError, opening=opening)
 
+    def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
+        """Store a peer in the place of the one in memory, and give it its usernames."""
+        if old is not None:
+            if old.names != new.names:
+                self._release(marked, set(old.names).difference(new.names))
+        else:
+            self._absent.pop(marked, None)
+            self._make_room()
+        for name in new.names:
+            if old is None or name not in old.names:
+                self._take_from_others(name, marked)
+            self._changes.names[name] = marked
+        self._known[marked] = self._changes.peers[marked] = new
+
+    def _load(self, marked_ids: Sequence[int]) -> None:
+        """Read into memory those of these peers that are not there."""
+        missing = [marked for marked in marked_ids if not self._knows(marked)]
+        if not missing:
+            return
+        with self._errors():
+            rows = self._read().execute(BY_IDS, (json.dumps(missing),)).fetchall()
+        for marked in missing:
+            self._absent[marked] = None
+            if len(self._absent) > ABSENT_LIMIT:
+                del self._absent[next(iter(self._absent))]
+        for row in rows:
+            self._absent.pop(row[0], None)
+            self._make_room()
+            peer = self._known[row[0]] = stored_peer(row)
+            peer.names = tuple(name for name in peer.names if not self._is_lost(name, row[0]))
+
+    def _is_lost(self, name: str, marked_id: int) -> bool:
+        """Return whether a username went elsewhere since the file was written."""
+        return any(
+            name in changes.dropped or changes.names.get(name, marked_id) != marked_id
+            for changes in (self._changes, self._writing)
+        )
+
+    def _make_room(self) -> None:
+        if len(self._known) >= KNOWN_LIMIT:
+            self._known.popitem(last=False)
+
+    def _knows(self, marked_id: int) -> bool:
+        """Return whether no read is needed for this peer."""
+        return marked_id in self._absent or self._in_memory(marked_id) is not None
+
     def _release(self, marked_id: int, names: Iterable[str]) -> None:
-        """Take usernames from a peer that no longer has them, unless they are somebody else's by now."""
+        """Take usernames from a peer that no longer has them, unless somebody else has them by now."""
         for name in names:
             row = self.username(name)
             if row is None or row.marked_id == marked_id:

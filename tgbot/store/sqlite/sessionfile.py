@@ -1,9 +1,11 @@
-"""What a session file holds on disk: Telethon's tables, ours beside them, and how they are written."""
+"""What a session file holds on disk: Telethon's tables, ours beside them, how they are read and written."""
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
+from tgbot.store.peers import Peer
 from tgbot.store.sqlite.connection import connect, make_private
 from tgbot.store.sqlite.errors import sqlite_errors
 
@@ -28,41 +31,27 @@ CREATE INDEX IF NOT EXISTS tgbot_entities_name ON entities (name) WHERE name IS 
 CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone IS NOT NULL;
 """
 _STOCK_TABLES = frozenset({"sessions", "entities", "sent_files", "update_state"})
-#: A file of up to this many bytes is checked page by page before it is opened; that takes 30 ms or less.
+#: A file of up to this many bytes is checked page by page before it is opened, which takes 30 ms or less.
 _CHECKED_WHOLE = 16 * 1024 * 1024
 
 BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
 BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
 BY_ID = "SELECT hash FROM entities WHERE id = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class UsernameRow:
-    """Who a username belonged to, and when Telegram last said so (unix seconds)."""
-
-    marked_id: int
-    seen: int
-
-
-@dataclass(slots=True)
-class Peer:
-    """What the file holds, or will hold after the next checkpoint, of one peer."""
-
-    access_hash: int
-    names: tuple[str, ...]
-    phone: Any
-    title: str | None
-    seen: int
+#: The peers of a JSON list of marked ids, with all their usernames.
+BY_IDS = """
+    SELECT id, hash, username, phone, name, date,
+        (SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)
+    FROM entities WHERE id IN (SELECT value FROM json_each(?)) AND id <> 0"""
 
 
 @dataclass(slots=True)
 class Changes:
-    """What no checkpoint has written yet."""
+    """Changes of peers, usernames and resolves that no checkpoint has written yet."""
 
     peers: dict[int, Peer] = field(default_factory=dict)
-    #: Whose the usernames of `peers` are.
+    #: Username → marked id of its owner, for the usernames of `peers`.
     names: dict[str, int] = field(default_factory=dict)
-    #: Usernames that belong to nobody the file knows any more.
+    #: Usernames that no known peer has any more.
     dropped: set[str] = field(default_factory=set)
     #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
     resolves: tuple[int, ...] | None = None
@@ -71,7 +60,7 @@ class Changes:
         return bool(self.peers or self.dropped or self.resolves is not None)
 
     def put_under(self, newer: Changes) -> None:
-        """Make these older changes part of newer ones, which go before them."""
+        """Add these older changes to newer ones; where both say something, the newer ones stay."""
         newer.peers = {**self.peers, **newer.peers}
         newer.names = {**self.names, **newer.names}
         newer.dropped |= self.dropped
@@ -79,8 +68,8 @@ class Changes:
             newer.resolves = self.resolves
 
 
-def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None, at: int) -> None:
-    """Write changes, update state and the server time `at` of the checkpoint, inside a transaction."""
+def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None) -> None:
+    """Write changes, and the update state if one is given, inside a transaction."""
     if changes.dropped:
         gone = [(name,) for name in changes.dropped]
         cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
@@ -95,7 +84,6 @@ def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None, a
         states = [(0, state.pts, state.qts, state.date, state.seq)]
         states += [(channel, pts, 0, state.date, 0) for channel, pts in state.channels.items()]
         cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", states)
-    cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES ('checkpoint_at', ?)", (at,))
 
 
 def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
@@ -121,7 +109,14 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     )
 
 
-def refuse_what_cannot_be_opened(path: Path) -> None:
+def stored_peer(row: Sequence[Any]) -> Peer:
+    """Return the peer of a row of `BY_IDS`; its first username is the one in Telethon's table."""
+    _, access_hash, username, phone, title, seen, names = row
+    ordered = dict.fromkeys(([username.lower()] if username else []) + sorted(json.loads(names)))
+    return Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))
+
+
+def check_before_opening(path: Path) -> None:
     """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
     try:
         with path.open("rb") as file:
@@ -162,7 +157,7 @@ def refuse_what_cannot_be_opened(path: Path) -> None:
 
 
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:
-    """Copy a whole database, with what lies only in its log, to a file for its owner's eyes."""
+    """Copy a whole database, its log included, to a file that only its owner may read."""
     make_private(target)
     with closing(connect(target, "rw")) as copy:
         connection.backup(copy)
@@ -170,12 +165,3 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
 
 def _what_is_wrong(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]
-
-
-def active_names(peer: Any) -> tuple[str, ...]:
-    """Return the usernames of a user or channel that lead to it, lower-cased."""
-    several = getattr(peer, "usernames", None)
-    if several:
-        return tuple(name.username.lower() for name in several if name.active)
-    one = getattr(peer, "username", None)
-    return (one.lower(),) if one else ()

@@ -1,4 +1,4 @@
-"""What a file of users says of one of them, and how it joins what is known.
+"""What a file of users says of one of them.
 
 A user is one flat object. `id` is all that is needed; what is not known is left out:
 
@@ -10,10 +10,10 @@ A user is one flat object. `id` is all that is needed; what is not known is left
     known_by first_seen     how the user became known → when
     first_payload …         start payloads, and the ids of messages that the registry keeps
     evidence                kind → one or two of [at, qts, until, detail]: the first and the last
-    history preferences
-    access                  what follows from the evidence; for the reader, an import leaves it aside
+    history preferences join_requests greeted_access_id
+    access                  what follows from the evidence; for the reader, an import ignores it
     access_hash hash_seen hash_usernames hash_name hash_phone
-                            what the session has of them; the hash is a text, since it takes 64 bits
+                            what the session has of the user; the hash is text, since it takes 64 bits
 
 Times are unix seconds.
 """
@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tgbot.core.access import Evidence, Kind, Record
-from tgbot.core.users import HISTORY_LENGTH, Change, Profile, User
-from tgbot.store.sqlite.rows import pack
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, UserFields, Way
+from tgbot.store.peers import Peer
+from tgbot.store.record import UserRecord
+from tgbot.store.user_json import modernise, pack, ways
 
-#: How a user becomes known by an import, where the file does not tell it.
-IMPORT: Final = "import"
-#: How far ahead of this machine's clock a time may lie: evidence of the future would never be outdone.
+#: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
+#: all that comes until then.
 _AHEAD: Final = 24 * 60 * 60
 
 _KINDS: Final = {kind.value: kind for kind in Kind}
@@ -42,17 +42,17 @@ _TEXTS: Final = frozenset({"language", "first_payload", "last_payload"})
 _TIMES: Final = frozenset({"language_at", "first_seen", "last_seen"})
 _MESSAGES: Final = (
     *("first_payload_id", "last_payload_id", "first_start_id", "first_message_id"),
-    *("last_finished_id", "last_own_id"),
+    *("last_finished_id", "greeted_access_id"),
 )
 _IDS: Final = frozenset(_MESSAGES)
 #: The columns of a CSV file, in order.
 COLUMNS: Final = (
     *("id", "bot_id", "access", *_PROFILE_TEXTS, "usernames", "language", "language_at", "profile_language"),
     *(*_FLAGS, "first_seen", "last_seen", "known_by", "first_payload", "last_payload", *_MESSAGES),
-    *("evidence", "history", "preferences"),
+    *("evidence", "history", "preferences", "join_requests"),
     *("access_hash", "hash_seen", "hash_usernames", "hash_name", "hash_phone"),
 )
-_NESTED: Final = frozenset({"known_by", "evidence", "history", "preferences"})
+_NESTED: Final = frozenset({"known_by", "evidence", "history", "preferences", "join_requests"})
 _LISTS: Final = frozenset({"usernames", "hash_usernames"})
 _NUMBERS: Final = frozenset({*_TIMES, *_IDS, "id", "bot_id", "access_hash", "hash_seen"})
 #: Names that other programs use → ours.
@@ -67,19 +67,19 @@ _ALSO: Final = {
 
 
 class EntryError(ValueError):
-    """What is wrong with one entry, in a few words; no value of it is in them."""
+    """An entry cannot be read; the message says why, without any value of the entry."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One user (or, out of a session, one chat), as a file has it."""
+    """What a file has of one user, or a session of one chat."""
 
-    #: Marked as Telethon marks it.
+    #: The marked id.
     id: int
     #: None for a chat, and for the bot itself.
-    user: User | None
+    user: UserFields | None
     peer: Peer | None = None
-    #: The file knows no more of the profile than one name and one username.
+    #: Whether the file has no more of the profile than one name and the usernames.
     partial: bool = False
 
 
@@ -87,9 +87,10 @@ class Entry:
 
 
 def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
-    """The entry that an object's fields tell; fields that are none of ours are left aside.
+    """Return the entry of an object; fields with other names are ignored.
 
-    EntryError for what cannot be understood, what is another bot's than `bot_id`, and times after `now`.
+    Raise EntryError for what cannot be understood, for a user of another bot than `bot_id`, and for times
+    more than a day after `now`.
     """
     if not _ALSO.keys().isdisjoint(fields):
         also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
@@ -106,7 +107,7 @@ def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
         _text(fields, "profile_language") or None,
         *[_flag(fields, name) for name in _FLAGS],
     )
-    user = User(user_id, profile)
+    user = UserFields(user_id, profile)
     for name in fields:
         if name in _TEXTS:
             setattr(user, name, _text(fields, name))
@@ -115,42 +116,41 @@ def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
         elif name in _IDS:
             setattr(user, name, _number(fields, name))
     if "known_by" in fields:
-        user.known_by = {
-            via: _time(at, "known_by", latest) for via, at in _object(fields, "known_by").items()
-        }
-    if "preferences" in fields:
-        preferences = _object(fields, "preferences")
-        if not all(isinstance(value, str) for value in preferences.values()):
-            raise EntryError("preferences holds something other than text")
-        user.preferences = preferences
+        known_by = _object(fields, "known_by")
+        user.known_by = ways({via: _time(at, "known_by", latest) for via, at in known_by.items()})
+    if fields.get("preferences"):
+        _read_preferences(user, fields)
+    if fields.get("join_requests"):
+        user.join_requests = _join_requests(_object(fields, "join_requests"), latest)
     if fields.get("evidence"):
-        user.record = _record(_object(fields, "evidence"), latest)
+        user.evidence = _record(_object(fields, "evidence"), latest)
     if fields.get("history"):
         user.history = _history(fields["history"], latest)
     for flag, kind in (("bot", Kind.IS_BOT), ("deleted", Kind.DELETED)):
-        if getattr(profile, flag) and kind not in user.record.spans:
-            user.record.add(Evidence(kind, user.last_seen))
+        if getattr(profile, flag) and kind not in user.evidence.spans:
+            user.evidence.add(Evidence(kind, user.last_seen))
     return Entry(user_id, user, _peer(fields, profile, latest))
 
 
 def from_id(value: object) -> Entry:
-    """The entry of somebody of whom the file has the id only."""
+    """Return the entry of a user of whom the file has only the id."""
     user_id = checked_id(value)
-    return Entry(user_id, User(user_id, Profile(user_id)))
+    return Entry(user_id, UserFields(user_id, Profile(user_id)))
 
 
 def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
-    """The entry of a session's row: an access hash, one name, usernames and when they were seen."""
+    """Return the entry of a session's row: an access hash, one name, usernames and when they were seen."""
     if marked_id <= 0 or marked_id == bot_id:
         return Entry(marked_id, None, peer)
     seen = min(peer.seen, now)
     profile = Profile(marked_id, peer.title or "", usernames=peer.names)
-    user = User(marked_id, profile, first_seen=seen, last_seen=seen, known_by={IMPORT: seen or now})
+    known_by = {Way.IMPORT: seen or now}
+    user = UserFields(marked_id, profile, first_seen=seen, last_seen=seen, known_by=known_by)
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
 def from_cells(row: Mapping[str, str], now: int, bot_id: int) -> Entry:
-    """The entry of a CSV row, column → text; what is empty is not known."""
+    """Return the entry of a CSV row, column → text; an empty cell says nothing."""
     fields: dict[str, Any] = {}
     for name, cell in row.items():
         if not cell:
@@ -171,7 +171,7 @@ def from_cells(row: Mapping[str, str], now: int, bot_id: int) -> Entry:
 
 
 def checked_id(value: object) -> int:
-    """A user's id, as a number or as text."""
+    """Return a user's id, given as a number or as text."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 25:
         value = int(value)
     if type(value) is not int:
@@ -287,6 +287,27 @@ def _record(spans: dict[str, Any], latest: int) -> Record:
     return record
 
 
+def _read_preferences(user: UserFields, fields: Mapping[str, Any]) -> None:
+    preferences = _object(fields, "preferences")
+    if not all(isinstance(value, str) for value in preferences.values()):
+        raise EntryError("preferences holds something other than text")
+    read: dict[str, Any] = {"preferences": dict(preferences)}
+    try:
+        modernise(read)
+    except ValueError:
+        raise EntryError("preferences holds join requests that cannot be read") from None
+    for name, value in read.items():
+        setattr(user, name, value)
+
+
+def _join_requests(requests: dict[str, Any], latest: int) -> dict[int, int]:
+    try:
+        found = {int(chat): _time(at, "join_requests", latest) for chat, at in requests.items()}
+    except ValueError as error:
+        raise EntryError(str(error) if isinstance(error, EntryError) else "a chat id is no number") from None
+    return dict(sorted(found.items(), key=lambda request: request[1])[-JOIN_REQUESTS_KEPT:])
+
+
 def _history(value: object, latest: int) -> list[Change]:
     changes: list[Any] = value if isinstance(value, list) else [None]
     for one in changes:
@@ -299,19 +320,19 @@ def _history(value: object, latest: int) -> list[Change]:
 # ---- to a file -----------------------------------------------------------------------------------
 
 
-def to_json(user: User, peer: Peer | None, bot_id: int | None) -> str:
-    """The user as one line of JSON, without its end."""
+def to_json(user: UserRecord, peer: Peer | None, bot_id: int | None) -> str:
+    """Return the user as one line of JSON, without its line break."""
     more: dict[str, Any] = {} if bot_id is None else {"bot_id": bot_id}
     if peer is not None:
         more |= {"access_hash": str(peer.access_hash), "hash_seen": peer.seen, "hash_usernames": peer.names}
         more |= {"hash_name": peer.title} if peer.title else {}
         more |= {"hash_phone": str(peer.phone)} if peer.phone else {}
-    text = pack(user)
+    text = pack(user.fields, user.counted)
     return f"{text[:-1]},{json.dumps(more)[1:]}" if more else text
 
 
-def to_cells(user: User, peer: Peer | None, bot_id: int | None) -> list[str]:
-    """The user as a row under `COLUMNS`."""
+def to_cells(user: UserRecord, peer: Peer | None, bot_id: int | None) -> list[str]:
+    """Return the user as a row under `COLUMNS`."""
     fields = json.loads(to_json(user, peer, bot_id))
     return [_cell(name, fields.get(name)) for name in COLUMNS]
 
@@ -324,73 +345,3 @@ def _cell(name: str, value: Any) -> str:
     if name in _LISTS:
         return " ".join(value)
     return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-# ---- joined with what is known -------------------------------------------------------------------
-
-
-def joined(mine: User | None, entry: Entry, now: int) -> User:
-    """The user with what the entry adds; older knowledge undoes nothing, and a second time adds nothing.
-
-    The later profile holds, evidence merges, of payloads the first and the last remain by message id, what
-    the user chose here stays.
-    """
-    theirs = entry.user
-    assert theirs is not None
-    user = theirs if mine is None else _with(mine, theirs, partial=entry.partial)
-    if not user.met:
-        user.known_by[IMPORT] = now
-        user.first_seen = user.first_seen or now
-    return user
-
-
-def _with(user: User, theirs: User, *, partial: bool) -> User:
-    known = bool(user.last_seen or user.profile != Profile(user.id))
-    if not known or (theirs.last_seen > user.last_seen and not partial):
-        user.profile = theirs.profile
-    if not partial or not known:
-        user.last_seen = max(user.last_seen, theirs.last_seen)
-    if theirs.language and (not user.language or theirs.language_at > user.language_at):
-        user.language, user.language_at = theirs.language, theirs.language_at
-    if not (partial and user.met):
-        user.first_seen = _least(user.first_seen, theirs.first_seen)
-        for via, at in theirs.known_by.items():
-            user.known_by[via] = min(user.known_by.get(via, at), at)
-    user.record.merge(theirs.record)
-    if theirs.first_payload and (
-        not user.first_payload or 0 < theirs.first_payload_id < user.first_payload_id
-    ):
-        user.first_payload, user.first_payload_id = theirs.first_payload, theirs.first_payload_id
-    if theirs.last_payload and (not user.last_payload or theirs.last_payload_id > user.last_payload_id):
-        user.last_payload, user.last_payload_id = theirs.last_payload, theirs.last_payload_id
-    user.first_start_id = _least(user.first_start_id, theirs.first_start_id)
-    user.first_message_id = _least(user.first_message_id, theirs.first_message_id)
-    user.last_finished_id = max(user.last_finished_id, theirs.last_finished_id)
-    user.last_own_id = max(user.last_own_id, theirs.last_own_id)
-    if theirs.history and theirs.history != user.history:
-        user.history = sorted({*user.history, *theirs.history})[-HISTORY_LENGTH:]
-    user.preferences = {**theirs.preferences, **user.preferences}
-    return user
-
-
-def newer(
-    mine: Peer | None, theirs: Peer, marked_id: int, owners: Mapping[str, tuple[int, int]]
-) -> Peer | None:
-    """What the session is to keep of a peer instead of what it has; None if it has that or better.
-
-    `owners` has whose the usernames are by now, and since when that is known.
-    """
-    if mine is not None and mine.access_hash and theirs.seen <= mine.seen:
-        return None
-    names = []
-    for name in theirs.names:
-        other = owners.get(name)
-        if other is None or other[0] == marked_id or other[1] < theirs.seen:
-            names.append(name)
-    phone = theirs.phone or (mine.phone if mine is not None else None)
-    title = theirs.title or (mine.title if mine is not None else None)
-    return Peer(theirs.access_hash, tuple(names), phone, title, theirs.seen)
-
-
-def _least(one: int, other: int) -> int:
-    return min(one, other) if one and other else one or other

@@ -1,4 +1,4 @@
-"""The users written to a file that an import takes again; the bot may run meanwhile."""
+"""Export the users to a file that an import takes; the bot may run meanwhile."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from tgbot.core.errors import ExportExistsError
-from tgbot.core.users import User, UserReader
-from tgbot.store.sqlite.sessionfile import Peer
+from tgbot.store.peers import Peer
+from tgbot.store.record import UserRecord
+from tgbot.store.registry import StoredUsers
 from tgbot.store.transfer.entries import COLUMNS, to_cells, to_json
 from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session
 
+Rows: TypeAlias = Iterator[tuple[UserRecord, Peer | None]]
 
-def rows(users: UserReader, peers: Peers | None) -> Iterator[tuple[User, Peer | None]]:
-    """Every user by id, with what the session has of them; neither is held in memory."""
+
+def rows(users: StoredUsers, peers: Peers | None) -> Rows:
+    """Yield every user in order of ids, with what the session has of each; memory stays bounded."""
     stream = iter(()) if peers is None else (row for row in peers.iterate(above=0))
     marked, peer = next(stream, (0, None))
-    for user in users.iterate():
-        while peer is not None and marked < user.id:
+    for user in users.records():
+        while peer is not None and marked < user.fields.id:
             marked, peer = next(stream, (0, None))
-        yield user, peer if marked == user.id and peer is not None and peer.access_hash else None
+        yield user, peer if marked == user.fields.id and peer is not None and peer.access_hash else None
 
 
-def write_text(
-    file: IO[str], form: Form, entries: Iterator[tuple[User, Peer | None]], bot_id: int | None
-) -> int:
-    """Write JSON, a user a line, or CSV to an open file; how many there were."""
+def write_text(file: IO[str], form: Form, entries: Rows, bot_id: int | None) -> int:
+    """Write JSON, one user a line, or CSV to an open file; return how many users there were."""
     count = 0
     if form is Form.CSV:
         table = csv.writer(file, lineterminator="\n")
@@ -45,13 +46,11 @@ def write_text(
     return count
 
 
-def write_file(
-    path: Path, form: Form, entries: Iterator[tuple[User, Peer | None]], bot_id: int | None
-) -> int:
-    """Make the file, for its owner's eyes, and return how many users are in it.
+def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int:
+    """Make the file, which only its owner may read, and return how many users are in it.
 
-    It has its name only when it is whole. A session holds those whose access hash is known, and no login.
-    ExportExistsError if it is there.
+    It gets its name only when it is complete. A session holds the users whose access hash is known, and no
+    login. Raise ExportExistsError if the file exists.
     """
     part = path.with_name(f".{path.name}.part.session" if form is Form.SESSION else f".{path.name}.part")
     part.unlink(missing_ok=True)
@@ -59,7 +58,9 @@ def write_file(
         raise ExportExistsError(path)
     try:
         if form is Form.SESSION:
-            count = make_session(part, bot_id, ((u.id, peer) for u, peer in entries if peer is not None))
+            count = make_session(
+                part, bot_id, ((u.fields.id, peer) for u, peer in entries if peer is not None)
+            )
         else:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:

@@ -1,10 +1,10 @@
-"""Telethon session files as tables of peers: read while the bot runs, taken from, added to, and made."""
+"""Telethon session files as tables of peers: read while the bot runs, and made for an export."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -12,20 +12,28 @@ from typing import Any, Final
 from telethon.sessions.sqlite import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError
-from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
+from tgbot.store.peers import Peer, UsernameRow
+from tgbot.store.sqlite.connection import connect, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
-from tgbot.store.sqlite.session import DurableSession
-from tgbot.store.sqlite.sessionfile import OUR_TABLES, Changes, Peer, write
+from tgbot.store.sqlite.sessionfile import OUR_TABLES, stored_peer
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
+_ALL_NAMES: Final = (
+    "(SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)"
+)
+_NO_NAMES: Final = "'[]'"
+_OWNERS: Final = """
+    SELECT username, id, date FROM entities WHERE username IN (SELECT value FROM json_each(?))"""
+_OWNERS_OF_ALL: Final = """
+    SELECT username, id, seen FROM tgbot_usernames WHERE username IN (SELECT value FROM json_each(?))"""
 _PAGE: Final = 5_000
 
 
 class Peers:
     """The peers of a session file, for reading; nothing in it changes, and a running bot is not disturbed.
 
-    What no checkpoint has written yet is not in it. A context manager. SessionDamagedError for a file that
-    is no session.
+    What no checkpoint has written yet is not in it. A context manager. Raise SessionDamagedError for a file
+    that is not a session.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,9 +56,10 @@ class Peers:
             if not {"version", "entities"} <= tables:
                 raise SessionDamagedError(self.path, "it is an SQLite file, but not a Telethon session")
             columns = {row[1] for row in self._connection.execute("PRAGMA table_info(entities)")}
-        # Old versions have fewer columns.
-        self._chosen = ", ".join(name if name in columns else "NULL" for name in _COLUMNS)
+        # Sessions of older versions have fewer columns, those of plain Telethon one username a peer.
+        chosen = ", ".join(name if name in columns else "NULL" for name in _COLUMNS)
         self._has_names = "tgbot_usernames" in tables
+        self._rows = f"SELECT id, {chosen}, {_ALL_NAMES if self._has_names else _NO_NAMES} FROM entities"
 
     def __enter__(self) -> Peers:
         return self
@@ -61,145 +70,68 @@ class Peers:
         self._connection.close()
 
     def bot_id(self) -> int | None:
-        """Whose session it is; None if it does not say."""
+        """Return the id of the bot whose session it is; None if it does not say."""
         rows = self._select("SELECT hash FROM entities WHERE id = 0")
         return int(rows[0][0]) if rows else None
 
     def count(self) -> int:
-        """How many rows `iterate` gives."""
+        """Return how many peers `iterate` yields."""
         return int(self._select("SELECT count(*) FROM entities WHERE id <> 0")[0][0])
 
     def iterate(self, above: int = -(2**63)) -> Iterator[tuple[int, Peer]]:
-        """Every peer with a greater marked id, in their order, a page at a time."""
+        """Yield every peer with a greater marked id, in order of ids; memory stays bounded."""
         after = above
         while True:
-            rows = self._select(
-                f"SELECT id, {self._chosen} FROM entities WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?",
-                after,
-                _PAGE,
-            )
+            rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", after, _PAGE)
             if not rows:
                 return
-            yield from self._peers(rows, after, rows[-1][0])
+            for row in rows:
+                yield row[0], stored_peer(row)
             after = rows[-1][0]
 
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
-        """The peers of these marked ids, as far as they are known."""
-        wanted = json.dumps(list(ids))
+        """Return the peers of these marked ids, as far as there are any."""
         rows = self._select(
-            f"SELECT id, {self._chosen} FROM entities WHERE id IN (SELECT value FROM json_each(?))", wanted
+            f"{self._rows} WHERE id IN (SELECT value FROM json_each(?))", json.dumps(list(ids))
         )
-        names: dict[int, list[str]] = {}
-        if self._has_names:
-            for marked, name in self._select(
-                "SELECT id, username FROM tgbot_usernames WHERE id IN (SELECT value FROM json_each(?))",
-                wanted,
-            ):
-                names.setdefault(marked, []).append(name)
-        return {row[0]: _peer(row, names.get(row[0], [])) for row in rows}
+        return {row[0]: stored_peer(row) for row in rows}
 
-    def owners(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Whose these usernames are, and since when that is known; those that are nobody's are left out."""
+    def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
+        """Return who has these usernames, as far as that is known."""
         wanted = json.dumps(list(names))
-        found = {
-            name: (marked, seen or 0)
-            for name, marked, seen in self._select(
-                "SELECT username, id, date FROM entities WHERE username IN (SELECT value FROM json_each(?))",
-                wanted,
-            )
-        }
+        found = self._select(_OWNERS, wanted)
         if self._has_names:
-            for name, marked, seen in self._select(
-                "SELECT username, id, seen FROM tgbot_usernames"
-                " WHERE username IN (SELECT value FROM json_each(?))",
-                wanted,
-            ):
-                found[name] = (marked, seen)
-        return found
-
-    def _peers(self, rows: list[Any], above: int, upto: int) -> Iterator[tuple[int, Peer]]:
-        names: dict[int, list[str]] = {}
-        if self._has_names:
-            for marked, name in self._select(
-                "SELECT id, username FROM tgbot_usernames WHERE id > ? AND id <= ?", above, upto
-            ):
-                names.setdefault(marked, []).append(name)
-        for row in rows:
-            yield row[0], _peer(row, names.get(row[0], []))
+            found += self._select(_OWNERS_OF_ALL, wanted)
+        return {name: UsernameRow(marked, seen or 0) for name, marked, seen in found}
 
     def _select(self, sql: str, *values: Any) -> list[Any]:
         with self._errors():
             return self._connection.execute(sql, values).fetchall()
 
 
-class PeerWriter:
-    """Adds peers to the bot's session, which is made if there is none; nothing else may have it open.
-
-    Each `write` is one transaction, on disk when it returns. A context manager.
-    """
-
-    def __init__(self, path: Path, bot_id: int) -> None:
-        session = DurableSession(path)
-        try:
-            if session.bot_id() is None:
-                session.set_bot_id(bot_id)
-            self._at = int(session.value("checkpoint_at") or 0)
-        finally:
-            session.close()
-        self._path = path
-        self._connection = connect_durable(path)
-
-    def __enter__(self) -> PeerWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
-
-    def write(self, peers: dict[int, Peer]) -> None:
-        """Put these peers in the place of those there are."""
-        owners: dict[str, int] = {}
-        for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
-            owners.update(dict.fromkeys(peer.names, marked))
-        with (
-            sqlite_errors(self._path, damaged=SessionDamagedError),
-            transaction(self._connection) as cursor,
-        ):
-            # The update state stays, and with it the time of the checkpoint it is of.
-            write(cursor, Changes(peers, owners), None, self._at)
-
-
 def make_session(path: Path, bot_id: int | None, peers: Iterable[tuple[int, Peer]]) -> int:
-    """Make a Telethon session with these peers in it, and without a login; return how many there were.
+    """Make a Telethon session with these peers and without a login; return how many there were.
 
-    The name has to end in .session; the file is readable by its owner only.
+    The name must end in .session; only the owner may read the file.
     """
     make_private(path)
     stock = SQLiteSession(str(path))
     stock.close()
     count = 0
-    with closing(connect(path, "rw")) as connection:
+    with ExitStack() as files:
+        connection = files.enter_context(closing(connect(path, "rw")))
         connection.executescript(OUR_TABLES)
-        connection.execute("BEGIN")
-        connection.execute("DELETE FROM sessions")
+        cursor = files.enter_context(transaction(connection))
+        cursor.execute("DELETE FROM sessions")
         if bot_id is not None:
-            connection.execute("INSERT INTO entities VALUES (0, ?, NULL, NULL, NULL, 0)", (bot_id,))
+            cursor.execute("INSERT INTO entities VALUES (0, ?, NULL, NULL, NULL, 0)", (bot_id,))
         for marked, peer in peers:
             count += 1
             username = peer.names[0] if peer.names else None
             row = (marked, peer.access_hash, username, peer.phone, peer.title, peer.seen)
-            connection.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
-            connection.executemany(
+            cursor.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
+            cursor.executemany(
                 "INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)",
                 [(name, marked, peer.seen) for name in peer.names],
             )
-        connection.execute("COMMIT")
     return count
-
-
-def _peer(row: tuple[Any, ...], names: list[str]) -> Peer:
-    _, access_hash, username, phone, title, seen = row
-    # The stock column names the first of them.
-    ordered = dict.fromkeys(([username.lower()] if username else []) + sorted(names))
-    return Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))

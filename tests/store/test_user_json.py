@@ -6,25 +6,29 @@ from hypothesis import strategies as st
 
 from tests.strategies import evidence, profiles
 from tgbot.core.access import Access, Evidence, Kind, Record
-from tgbot.core.users import Change, Profile, User
-from tgbot.store.sqlite.rows import pack, unpack
+from tgbot.core.users import Change, Profile, UserFields, Way
+from tgbot.store.record import UserRecord
+from tgbot.store.user_json import pack, unpack
 
 
 @given(st.lists(profiles, max_size=5), st.lists(evidence, max_size=10), st.text(max_size=5))
 def test_a_user_comes_back_from_json(seen: list[Profile], found: list[Evidence], text: str) -> None:
-    user = User(1, Profile(1))
+    record = UserRecord(UserFields(1, Profile(1)))
     for at, profile in enumerate(seen, 1):
-        user.see(profile, at, "message")
-    user.record = Record(found)
-    user.started(text, 3)
+        record.see(profile, at, Way.MESSAGE)
+    user = record.fields
+    user.evidence = Record(found)
+    record.started(text, 3)
+    record.join_requested(-100, 5)
+    user.greeted_access_id = 9
     user.preferences[text] = text
-    user.counted = Access.BLOCKED
-    again = unpack(pack(user))
-    assert again == user
+    again = unpack(pack(user, Access.BLOCKED))
+    assert again.fields == user
     assert (again.counted, again.saved) == (Access.BLOCKED, Access.BLOCKED)
-    assert all(isinstance(one, Evidence) and isinstance(one.kind, Kind) for one in again.record)
-    assert all(isinstance(change, Change) for change in again.history)
-    assert pack(again) == pack(user)
+    assert all(isinstance(one, Evidence) and isinstance(one.kind, Kind) for one in again.fields.evidence)
+    assert all(isinstance(change, Change) for change in again.fields.history)
+    assert all(isinstance(way, Way) for way in again.fields.known_by)
+    assert pack(again.fields) == pack(user)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A registry file as a whole: made, looked at, upgraded, and its errors in this program's words."""
+"""The file of users as a whole: how it is made, checked and upgraded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, Registr
 from tgbot.store.sqlite.connection import beside, connect, connect_durable, put_in_place, transaction
 
 #: The schema this program writes.
-SCHEMA: Final = 1
-#: Steps to it: schema → what makes the next one of it, inside a transaction. A step that changes which access
-#: users are stored under deletes `counts` from meta: they are counted anew then.
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = MappingProxyType({})
+SCHEMA: Final = 2
+
+
+def _rewrite_nothing(_: sqlite3.Cursor) -> None:
+    """Leave the users as they are: `user_json.unpack` reads their older form.
+
+    Schema 2 gives open join requests a field of their own, which a program of schema 1 cannot read.
+    """
+
+
+#: Schema → the step to the next one, run inside a transaction. A step that changes under which access users
+#: are stored deletes `counts` from meta, and they are counted again.
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Cursor], None]]] = MappingProxyType({1: _rewrite_nothing})
 
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
@@ -31,7 +40,7 @@ _TABLES: Final = (
 
 
 def schema_of(path: Path) -> int:
-    """The schema of an existing file, which is not changed by looking."""
+    """Return the schema of an existing file, which is not changed; RegistryDamagedError if it has none."""
     if path.stat().st_size == 0:
         # A new file appears under its name with everything in it, so an empty one was cut off.
         raise RegistryDamagedError(path, "the file is empty")
@@ -55,35 +64,33 @@ def schema_of(path: Path) -> int:
             raise RegistryDamagedError(path, "it names no schema") from error
 
 
-def prepare(path: Path, schema: int, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]) -> None:
-    """See to it that the file is there and has this schema."""
+def prepare(path: Path) -> None:
+    """Make the file if there is none; copy one of an older schema aside and upgrade it."""
     if not path.exists():
         left = [other for other in (path, *beside(path)) if other.exists()]
         if left:
             # SQLite would take the old log for one of the new file.
             raise RegistryDamagedError(path, f"it is missing, but {left[0].name} is there")
-        _create(path, schema)
+        _create(path)
     found = schema_of(path)
-    if found > schema:
-        raise RegistryTooNewError(path, found, schema)
-    if found < schema:
-        _upgrade(path, found, schema, migrations)
+    if found > SCHEMA:
+        raise RegistryTooNewError(path, found, SCHEMA)
+    if found < SCHEMA:
+        _upgrade(path, found)
 
 
-def _create(path: Path, schema: int) -> None:
+def _create(path: Path) -> None:
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(connect(new, "rw")) as connection, transaction(connection) as cursor:
         for table in _TABLES:
             cursor.execute(table)
-        cursor.execute(NOTE, ("schema", str(schema)))
+        cursor.execute(NOTE, ("schema", str(SCHEMA)))
     put_in_place(new, path)
 
 
-def _upgrade(
-    path: Path, found: int, schema: int, migrations: Mapping[int, Callable[[sqlite3.Connection], None]]
-) -> None:
+def _upgrade(path: Path, found: int) -> None:
     aside = path.with_name(f"{path.name}.schema-{found}")
     new = aside.with_name(aside.name + ".new")
     new.unlink(missing_ok=True)
@@ -93,8 +100,8 @@ def _upgrade(
             connection.backup(copy)
         put_in_place(new, aside)
         with transaction(connection) as cursor:
-            for version in range(found, schema):
-                if version not in migrations:
-                    raise RegistryTooOldError(path, found, schema)
-                migrations[version](connection)
-            cursor.execute(NOTE, ("schema", str(schema)))
+            for version in range(found, SCHEMA):
+                if version not in MIGRATIONS:
+                    raise RegistryTooOldError(path, found, SCHEMA)
+                MIGRATIONS[version](cursor)
+            cursor.execute(NOTE, ("schema", str(SCHEMA)))

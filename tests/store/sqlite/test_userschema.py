@@ -8,11 +8,12 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.store.contracts import counted
-from tests.store.registries import filled, meet
+from tests.store.registries import filled, meet, now
 from tgbot.core.errors import (
     RegistryDamagedError,
     RegistryTooNewError,
@@ -20,7 +21,9 @@ from tgbot.core.errors import (
     StorageError,
     StorageFailedError,
 )
-from tgbot.store.sqlite.userfile import SqliteReader, SqliteRegistry, open_readonly
+from tgbot.core.users import Way
+from tgbot.store.sqlite import userschema
+from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 async def test_only_the_owner_may_read_the_files(path: Path) -> None:
     old = os.umask(0)
     try:
-        registry = SqliteRegistry(path)
+        registry = SqliteRegistry(path, clock=now)
         meet(registry, 1)
         await registry.flush()
         names = ("users.sqlite", "users.sqlite-wal", "users.sqlite-shm")
@@ -45,15 +48,19 @@ async def test_only_the_owner_may_read_the_files(path: Path) -> None:
 async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
     await filled(path)
     path.chmod(0o644)
-    SqliteRegistry(path).close()
+    SqliteRegistry(path, clock=now).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 # --- damage
 
 
+def open_for_bot(path: Path) -> SqliteRegistry:
+    return SqliteRegistry(path, clock=now)
+
+
 def refused(path: Path, *, keep: bytes | None) -> None:
-    for opening in (SqliteRegistry, SqliteReader):
+    for opening in (open_for_bot, open_readonly):
         with pytest.raises(RegistryDamagedError) as caught:
             opening(path)
         assert str(path) in str(caught.value)
@@ -75,7 +82,7 @@ async def test_what_is_no_database_is_refused_and_left_as_it_is(path: Path, cont
     path.write_bytes(content)
     refused(path, keep=content)
     with pytest.raises(RegistryDamagedError, match="not a database" if content else "the file is empty"):
-        SqliteRegistry(path)
+        SqliteRegistry(path, clock=now)
 
 
 async def test_another_database_is_refused_and_left_as_it_is(path: Path) -> None:
@@ -93,7 +100,7 @@ async def test_a_registry_without_schema_is_refused(path: Path) -> None:
 
 
 async def test_a_log_without_its_registry_is_refused(path: Path) -> None:
-    registry = SqliteRegistry(path)
+    registry = SqliteRegistry(path, clock=now)
     meet(registry, 1)
     await registry.flush()
     log = path.with_name(path.name + "-wal")
@@ -102,7 +109,7 @@ async def test_a_log_without_its_registry_is_refused(path: Path) -> None:
     path.unlink()
     log.write_bytes(content)
     with pytest.raises(RegistryDamagedError, match=r"users\.sqlite-wal"):
-        SqliteRegistry(path)
+        SqliteRegistry(path, clock=now)
     assert not path.exists()
     assert log.read_bytes() == content
 
@@ -116,7 +123,7 @@ async def test_random_damage_is_noticed_or_harmless(path: Path, seed: int) -> No
     content[start : start + length] = source.randbytes(min(length, len(content) - start))
     path.write_bytes(content)
     try:
-        registry = SqliteRegistry(path)
+        registry = SqliteRegistry(path, clock=now)
     except StorageError as error:
         assert str(path) in str(error)  # noqa: PT017 - either outcome is right, and this is one of them
         assert path.read_bytes() == content
@@ -144,56 +151,99 @@ async def test_a_newer_registry_is_refused_and_left_as_it_is(path: Path) -> None
     await filled(path)
     set_schema(path, 99)
     before = path.read_bytes()
-    for opening in (SqliteRegistry, SqliteReader):
+    for opening in (open_for_bot, open_readonly):
         with pytest.raises(RegistryTooNewError, match="99"):
             opening(path)
     assert path.read_bytes() == before
 
 
-def make_names_loud(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE users SET value = json_set(value, '$.first_name', 'LOUD')")
+def make_names_loud(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("UPDATE users SET value = json_set(value, '$.first_name', 'LOUD')")
 
 
-def block_everyone(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE users SET value = json_set(value, '$.access', 'blocked')")
-    connection.execute("DELETE FROM meta WHERE key = 'counts'")
+def block_everyone(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("UPDATE users SET value = json_set(value, '$.access', 'blocked')")
+    cursor.execute("DELETE FROM meta WHERE key = 'counts'")
 
 
-async def test_an_older_registry_is_copied_aside_and_upgraded(path: Path) -> None:
+async def test_an_older_registry_is_copied_aside_and_upgraded(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = userschema.SCHEMA
     before = await filled(path, 3)
-    steps = {1: make_names_loud, 2: block_everyone}
-    registry = SqliteRegistry(path, schema=3, migrations=steps)
-    user = registry.get(1)
-    assert user is not None
-    assert user.first_name == "LOUD"
-    assert counted(registry) == {"blocked": 3}
-    registry.close()
-    aside = path.with_name("users.sqlite.schema-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(userschema, "SCHEMA", old + 2)
+        patched.setattr(userschema, "MIGRATIONS", {old: make_names_loud, old + 1: block_everyone})
+        with closing(SqliteRegistry(path, clock=now)) as registry:
+            user = registry.get(1)
+            assert user is not None
+            assert user.first_name == "LOUD"
+            assert counted(registry) == {"blocked": 3}
+        SqliteRegistry(path, clock=now).close()
+    aside = path.with_name(f"users.sqlite.schema-{old}")
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
     assert len(aside.read_bytes()) == len(before)
-    with closing(SqliteRegistry(aside)) as old:
-        assert [user.first_name for user in old.iterate()] == ["somebody"] * 3
+    with closing(SqliteRegistry(aside, clock=now)) as copy:
+        assert [user.first_name for user in copy.iterate()] == ["somebody"] * 3
     with pytest.raises(RegistryTooNewError):
-        SqliteRegistry(path)
-    SqliteRegistry(path, schema=3, migrations={}).close()
+        SqliteRegistry(path, clock=now)
 
 
-async def test_a_failed_upgrade_leaves_the_registry_as_it_was(path: Path) -> None:
+async def test_a_failed_upgrade_leaves_the_registry_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await filled(path, 3)
 
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("SELECT * FROM nowhere")
+    def fail(cursor: sqlite3.Cursor) -> None:
+        cursor.execute("SELECT * FROM nowhere")
 
-    with pytest.raises(StorageFailedError, match="nowhere"):
-        SqliteRegistry(path, schema=3, migrations={1: make_names_loud, 2: fail})
-    with closing(SqliteRegistry(path)) as registry:
+    old = userschema.SCHEMA
+    with monkeypatch.context() as patched:
+        patched.setattr(userschema, "SCHEMA", old + 2)
+        patched.setattr(userschema, "MIGRATIONS", {old: make_names_loud, old + 1: fail})
+        with pytest.raises(StorageFailedError, match="nowhere"):
+            SqliteRegistry(path, clock=now)
+    with closing(SqliteRegistry(path, clock=now)) as registry:
         assert [user.first_name for user in registry.iterate()] == ["somebody"] * 3
+
+
+#: Users as schema 1 kept them.
+OLD: Final = (
+    '{"id":1,"access":"reachable","first_name":"Anna","known_by":{"message":5,"SomeRequest":4},"last_seen":5,'
+    '"last_finished_id":7,"last_own_id":8,"preferences":{"language":"ru",'
+    '"join_requests":"-1001:190 -1002:200","greeted_for_access":"6"},"evidence":{"message":[[5]]}}'
+)
+
+
+async def test_a_registry_of_schema_1_is_upgraded_with_all_it_held(path: Path) -> None:
+    await filled(path, 3)
+    set_schema(path, 1)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE users SET value = ? WHERE key = '1'", (OLD,))
+    with pytest.raises(RegistryTooOldError):
+        open_readonly(path)
+    with closing(SqliteRegistry(path, clock=now)) as registry:
+        for turn in range(2):
+            user = registry.get(1)
+            assert user is not None
+            assert (user.first_name, user.last_finished_id, user.chosen_language) == ("Anna", 7, "ru")
+            assert user.preferences == {"language": "ru"}
+            assert user.join_requests == {-1001: 190, -1002: 200}
+            assert user.greeted_access_id == 6
+            assert user.known_by == {Way.MESSAGE: 5, Way.OTHER: 4}
+            registry.opened(1, 3 - turn)
+            await registry.flush()
+        assert counted(registry) == {"reachable": 3}
+    assert path.with_name("users.sqlite.schema-1").exists()
+    with closing(open_readonly(path)) as reader:
+        assert (again := reader.get(1)) is not None
+        assert again == user
 
 
 async def test_a_registry_too_old_for_any_step_is_refused(path: Path) -> None:
     await filled(path)
     set_schema(path, 0)
     with pytest.raises(RegistryTooOldError):
-        SqliteRegistry(path)
+        SqliteRegistry(path, clock=now)
     with pytest.raises(RegistryTooOldError, match="start the bot once"):
         open_readonly(path)

@@ -1,4 +1,4 @@
-"""A user as JSON text, which is how databases keep them."""
+"""A user as JSON text, which is how every store and every exported file keeps them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,39 @@ import re
 from typing import Any, Final
 
 from tgbot.core.access import Access, Evidence, Kind, Record
-from tgbot.core.users import Change, Profile, User
+from tgbot.core.users import Change, Profile, UserFields, Way
+from tgbot.store.record import UserRecord
 
 _FLAGS: Final = ("premium", "bot", "deleted")
 _NUMBERS: Final = (
     *("language_at", "first_seen", "last_seen", "first_payload_id", "last_payload_id"),
-    *("first_start_id", "first_message_id", "last_finished_id", "last_own_id"),
+    *("first_start_id", "first_message_id", "last_finished_id", "greeted_access_id"),
 )
-_OTHERS: Final = ("history", "preferences")
+_OTHERS: Final = ("history", "preferences", "join_requests")
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
+_WAYS: Final = {way.value: way for way in Way}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _quoted: Final = json.encoder.encode_basestring
 
 
-def pack(user: User) -> str:
-    """The user as compact JSON text, an object; what is empty is left out.
+def pack(user: UserFields, access: Access | None = None) -> str:
+    """Return the user as compact JSON text, an object without empty values.
 
-    `access` in it is the verdict after everything that runs out has run out; evidence is kind → one or two of
-    [at, qts, until, detail], short at the end. Lone surrogates are escaped, so that any text can be stored.
+    `access` is the access under which the user is counted, the verdict once every permission that ends by
+    itself has ended. Evidence is kind → one or two of [at, qts, until, detail], without default values at the
+    end. Lone surrogates are escaped, so that any text can be stored.
     """
-    # By hand: json.dumps and a dict for it take four times as long, and whoever wrote since the last
-    # checkpoint is packed at the next.
+    # Written by hand, because json.dumps with a dict takes four times as long, and each checkpoint packs
+    # every user who wrote since the one before.
     profile = user.profile
     parts = [f'{{"id":{user.id}']
-    if user.counted is not None:
-        parts.append(f',"access":"{user.counted}"')
+    if access is not None:
+        parts.append(f',"access":"{access}"')
     if profile.usernames:
         parts.append(f',"usernames":[{",".join(map(_quoted, profile.usernames))}]')
     if user.known_by:
-        times = ",".join([f"{_quoted(via)}:{at}" for via, at in user.known_by.items()])
+        times = ",".join([f'"{via}":{at}' for via, at in user.known_by.items()])
         parts.append(f',"known_by":{{{times}}}')
     for name, text in (
         ("first_name", profile.first_name),
@@ -52,20 +55,20 @@ def pack(user: User) -> str:
     parts += [f',"{name}":{number}' for name in _NUMBERS if (number := getattr(user, name))]
     parts += [f',"{name}":true' for name in _FLAGS if getattr(profile, name)]
     parts += [f',"{name}":{json.dumps(value)}' for name in _OTHERS if (value := getattr(user, name))]
-    if user.record.spans:
+    if user.evidence.spans:
         spans = [
             f'"{kind}":[{_packed(first)}]'
             if first is last
             else f'"{kind}":[{_packed(first)},{_packed(last)}]'
-            for kind, (first, last) in user.record.spans.items()
+            for kind, (first, last) in user.evidence.spans.items()
         ]
         parts.append(f',"evidence":{{{",".join(spans)}}}')
     packed = "".join(parts) + "}"
     return packed if packed.isascii() else _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", packed)
 
 
-def unpack(text: str) -> User:
-    """The user that was packed; ValueError if the text is none."""
+def unpack(text: str) -> UserRecord:
+    """Return the user that was packed, also by an older version; ValueError if the text holds none."""
     try:
         fields: dict[str, Any] = json.loads(text)
         take = fields.pop
@@ -80,16 +83,42 @@ def unpack(text: str) -> User:
         )
         access = take("access", None)
         counted = None if access is None else _ACCESSES[access]
-        record = Record()
+        evidence = Record()
         for name, span in take("evidence", {}).items():
             kind = _KINDS[name]
             first = _unpacked(kind, span[0])
-            record.spans[kind] = (first, first if len(span) == 1 else _unpacked(kind, span[1]))
+            evidence.spans[kind] = (first, first if len(span) == 1 else _unpacked(kind, span[1]))
+        if "known_by" in fields:
+            fields["known_by"] = ways(fields["known_by"])
         if "history" in fields:
             fields["history"] = [Change(*change) for change in fields["history"]]
-        return User(user_id, profile, **fields, record=record, counted=counted, saved=counted)
+        if "join_requests" in fields:
+            fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
+        modernise(fields)
+        return UserRecord(UserFields(user_id, profile, evidence=evidence, **fields), counted)
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"not a user: {type(error).__name__}") from error
+
+
+def ways(known_by: dict[str, int]) -> dict[Way, int]:
+    """Return the stored ways of becoming known as members of `Way`; all unknown ones are `Way.OTHER`."""
+    found: dict[Way, int] = {}
+    for name, at in known_by.items():
+        way = _WAYS.get(name, Way.OTHER)
+        found[way] = min(at, found.get(way, at))
+    return found
+
+
+def modernise(fields: dict[str, Any]) -> None:
+    """Put what older versions stored elsewhere into its field, and drop what nothing needs any more."""
+    fields.pop("last_own_id", None)
+    preferences = fields.get("preferences")
+    if preferences:
+        if requests := preferences.pop("join_requests", None):
+            pairs = (one.split(":") for one in requests.split())
+            fields.setdefault("join_requests", {int(chat): int(at) for chat, at in pairs})
+        if greeted := preferences.pop("greeted_for_access", None):
+            fields.setdefault("greeted_access_id", int(greeted))
 
 
 def _packed(evidence: Evidence) -> str:

@@ -1,0 +1,137 @@
+"""How many users have each access: the one place where they are counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from tgbot.core.access import LASTING, Access, finally_judged, judge
+from tgbot.core.users import Counts
+from tgbot.store.record import UserRecord
+
+#: The names under which a store keeps the two notes of `Saving.notes`.
+COUNTS: Final = "counts"
+PASSING: Final = "passing"
+
+
+class Passing(NamedTuple):
+    """A permission that ends by itself: until when, the access until then, and the one afterwards."""
+
+    until: int
+    now: Access
+    afterwards: Access
+
+
+class StoredCounts(NamedTuple):
+    """What a store has of the counts; `counts` is None where they are lost and have to be taken again."""
+
+    counts: str | None
+    passing: str | None
+
+    def by_access(self, recount: Callable[[], Mapping[str, int]]) -> dict[Access, int]:
+        """Return stored access → number of users on disk."""
+        found = recount() if self.counts is None else json.loads(self.counts)
+        return dict.fromkeys(Access, 0) | {Access(access): int(number) for access, number in found.items()}
+
+    def permissions(self) -> dict[int, Passing]:
+        """Return user id → the permission that ends by itself."""
+        found = json.loads(self.passing or "{}")
+        return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
+
+
+class AccessCounts:
+    """Counts each user under the access they have once every permission that ends by itself has ended.
+
+    Those permissions are listed beside, so that the counts at any moment follow without a look at the users.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], saved: Mapping[Access, int], passing: Mapping[int, Passing]
+    ) -> None:
+        self._clock = clock
+        self._final = dict(saved)
+        self._passing = dict(passing)
+        #: What is on disk.
+        self._saved: dict[Access, int] = dict(saved)
+        self._saved_passing = ""
+
+    @property
+    def passing(self) -> Mapping[int, Passing]:
+        """Return the permissions that end by themselves."""
+        return self._passing
+
+    def update(self, record: UserRecord) -> None:
+        """Count the user under the access that follows from their evidence now."""
+        counted: Access | None = None
+        passing = False
+        if record.user.met:
+            evidence = record.fields.evidence
+            if LASTING.issuperset(evidence.spans):  # nearly everyone: the verdict is known without `judge`
+                counted = Access.REACHABLE if evidence.spans else Access.UNKNOWN
+            else:
+                verdict = judge(evidence, self._clock())
+                counted, passing = verdict.access, verdict.until is not None
+                if verdict.until is not None:
+                    counted = finally_judged(evidence).access
+                    self._passing[record.fields.id] = Passing(verdict.until, verdict.access, counted)
+        if not passing and self._passing:
+            self._passing.pop(record.fields.id, None)
+        _move(self._final, record.counted, counted)
+        record.counted = counted
+
+    def now(self) -> Counts:
+        """Return the counts at this moment."""
+        by = dict(self._final)
+        now = self._clock()
+        for user_id, passing in list(self._passing.items()):
+            if passing.until <= now:
+                del self._passing[user_id]
+            else:
+                by[passing.afterwards] -= 1
+                by[passing.now] += 1
+        return Counts(sum(by.values()), by)
+
+    @contextmanager
+    def saving(self) -> Iterator[Saving]:
+        """Follow one write of users: the counts on disk are the new ones unless the block raises."""
+        self.now()  # drops the permissions that have ended
+        saving = Saving(self._saved, self._passing, self._saved_passing)
+        yield saving
+        self._saved, self._saved_passing = saving.final, saving.passing
+        for record, counted in saving.records:
+            record.saved = counted
+
+
+class Saving:
+    """The counts as they will be on disk once a batch of users is written."""
+
+    def __init__(
+        self, saved: Mapping[Access, int], passing: Mapping[int, Passing], saved_passing: str
+    ) -> None:
+        self.final = dict(saved)
+        self.records: list[tuple[UserRecord, Access | None]] = []
+        self._passing = passing
+        self.passing = self._saved_passing = saved_passing
+
+    def add(self, record: UserRecord) -> None:
+        """Count a user of the batch as they are packed now."""
+        _move(self.final, record.saved, record.counted)
+        self.records.append((record, record.counted))
+
+    def notes(self) -> dict[str, str]:
+        """Return the notes to write together with the users, without those that have not changed."""
+        self.passing = json.dumps(self._passing)
+        notes = {COUNTS: json.dumps(self.final)}
+        if self.passing != self._saved_passing:
+            notes[PASSING] = self.passing
+        return notes
+
+
+def _move(counts: dict[Access, int], before: Access | None, after: Access | None) -> None:
+    if before is not after:
+        if before is not None:
+            counts[before] -= 1
+        if after is not None:
+            counts[after] += 1

@@ -1,0 +1,106 @@
+"""A store that lives as long as the process, for tests and for trying things out."""
+
+from __future__ import annotations
+
+import json
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from tgbot.core.access import Access
+from tgbot.store.base import UpdateState
+from tgbot.store.counts import COUNTS, PASSING, StoredCounts
+from tgbot.store.registry import Registry
+
+
+class MemoryRows:
+    """What a store in memory holds in place of files: the rows of a registry, and the update state.
+
+    A store that is opened on the rows of one that was closed finds what that one wrote at its checkpoints.
+    """
+
+    place = "memory"
+
+    def __init__(self) -> None:
+        self.state: UpdateState | None = None
+        self._users: dict[int, str] = {}
+        self._notes: dict[str, str] = {}
+
+    def one(self, user_id: int) -> str | None:
+        return self._users.get(user_id)
+
+    async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        return {i: self._users[i] for i in user_ids if i in self._users}
+
+    def after(
+        self, user_id: int, access: Access | None, also: Iterable[int]
+    ) -> Iterator[tuple[int, str | None]]:
+        ids, others = sorted(self._users), set(also)
+        for i in ids[bisect_right(ids, user_id) :]:
+            text = self._users.get(i)
+            if text is not None and access is not None and i not in others:
+                text = text if _access(text) == access else None
+            yield i, text
+
+    def counts(self) -> StoredCounts:
+        return StoredCounts(self._notes.get(COUNTS), self._notes.get(PASSING))
+
+    def recount(self) -> Mapping[str, int]:
+        return Counter(access for text in self._users.values() if (access := _access(text)))
+
+    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
+        self._users.update(users)
+        for user_id in gone:
+            self._users.pop(user_id, None)
+        self._notes.update(notes)
+
+    def close(self) -> None:
+        """Return at once; the rows can be used again."""
+
+
+class MemoryStore:
+    """A `Store` in memory: users and update state, without a session."""
+
+    def __init__(self, clock: Callable[[], float], rows: MemoryRows | None = None) -> None:
+        self._rows = MemoryRows() if rows is None else rows
+        self.users = Registry(self._rows, clock)
+
+    @property
+    def changed(self) -> bool:
+        return self.users.changed
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        return self.users.loaded(ids)
+
+    async def load(self, ids: Iterable[int]) -> None:
+        await self.users.load(ids)
+
+    async def forget(self, user_id: int) -> None:
+        """Delete all about a user, but a block that stands and which message was finished last."""
+        self.users.forget(user_id)
+        await self.users.flush()
+
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        await self.users.flush()
+        if state is not None:
+            self._rows.state = state
+
+    def update_state(self) -> UpdateState | None:
+        """Return the update state of the last checkpoint that had one."""
+        return self._rows.state
+
+    def close(self) -> None:
+        self.users.close()
+
+
+class MemoryRegistry(Registry):
+    """A registry in memory."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(MemoryRows(), clock)
+
+
+def _access(text: str) -> str | None:
+    access: str | None = json.loads(text).get("access")
+    return access

@@ -1,0 +1,162 @@
+"""One user as a registry keeps them: the fields, their rules, and where the user is counted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind, finally_judged
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, User, UserFields, Way
+
+#: Fields of which a merge keeps the least number above 0, and the greatest.
+_LEAST: Final = ("first_start_id", "first_message_id", "greeted_access_id")
+_GREATEST: Final = ("last_finished_id",)
+
+
+class UserRecord:
+    """The fields of one user, changed by the rules below and by nothing else.
+
+    Each rule gives the same result in any order of calls and any number of times.
+    """
+
+    __slots__ = ("counted", "fields", "saved", "user")
+
+    def __init__(self, fields: UserFields, counted: Access | None = None) -> None:
+        self.fields = fields
+        #: What everybody but the registry sees.
+        self.user = User(fields)
+        #: Under which access the user is counted now, and in the counts on disk; None for not at all.
+        self.counted = counted
+        self.saved = counted
+
+    def see(self, profile: Profile, at: int, via: Way) -> None:
+        """Store a profile; an older one than the last does not replace it, a language once known stays."""
+        fields = self.fields
+        if profile.language == "":
+            profile = profile._replace(language=None)
+        fields.known_by[via] = min(fields.known_by.get(via, at), at)
+        fields.first_seen = min(fields.first_seen or at, at)
+        if profile.deleted:
+            fields.evidence.add(Evidence(Kind.DELETED, at))
+        if profile.bot:
+            fields.evidence.add(Evidence(Kind.IS_BOT, at))
+        if profile.language and at >= fields.language_at:
+            if fields.language and fields.language != profile.language:
+                self._changed(at, "language", fields.language)
+            fields.language, fields.language_at = profile.language, at
+        if at < fields.last_seen:
+            return
+        old = fields.profile
+        if fields.last_seen and profile != old:
+            if profile.first_name != old.first_name:
+                self._changed(at, "first_name", old.first_name)
+            if profile.last_name != old.last_name:
+                self._changed(at, "last_name", old.last_name)
+            if profile.usernames != old.usernames:
+                self._changed(at, "usernames", " ".join(old.usernames))
+        fields.profile, fields.last_seen = profile, at
+
+    def started(self, payload: str, message_id: int) -> None:
+        """Store a /start: message ids tell which is the first and which the last."""
+        fields = self.fields
+        fields.first_start_id = min(fields.first_start_id or message_id, message_id)
+        if payload:
+            if not fields.first_payload_id or message_id < fields.first_payload_id:
+                fields.first_payload, fields.first_payload_id = payload, message_id
+            if message_id > fields.last_payload_id:
+                fields.last_payload, fields.last_payload_id = payload, message_id
+
+    def join_requested(self, chat_id: int, at: int) -> None:
+        """Store an open join request; of one chat the latest is kept, of all chats the latest 20."""
+        requests = self.fields.join_requests
+        found = {**requests, chat_id: max(at, requests.get(chat_id, 0))}
+        kept = sorted(found.items(), key=lambda request: request[1])[-JOIN_REQUESTS_KEPT:]
+        requests.clear()
+        requests.update(kept)
+
+    def join_request_closed(self, chat_id: int, at: int) -> bool:
+        """Remove the request that was open at `at`, if there is one; return whether there was.
+
+        A request made after `at` stays open.
+        """
+        requests = self.fields.join_requests
+        asked = requests.get(chat_id)
+        if asked is None or asked > at:
+            return False
+        del requests[chat_id]
+        if not any(other + JOIN_REQUEST_SECONDS > at for other in requests.values()):
+            self.fields.evidence.add(Evidence(Kind.JOIN_REQUEST_CLOSED, at))
+        return True
+
+    def forget(self) -> None:
+        """Delete everything but a block that stands and the id of the message finished last."""
+        old = self.fields
+        self.fields = UserFields(old.id, Profile(old.id), last_finished_id=old.last_finished_id)
+        if finally_judged(old.evidence).access is Access.BLOCKED:
+            self.fields.evidence = old.evidence.refusals()
+        self.user = User(self.fields)
+
+    def merge(self, other: UserFields, *, partial: bool = False) -> bool:
+        """Add what an imported record knows; return whether anything changed.
+
+        Older knowledge replaces nothing: the later profile holds, evidence is joined, of payloads the first
+        and the last stay by message id, and preferences set here stay. `partial` says that the other record
+        has only one name and the usernames, so its profile is used where nothing better is known.
+        """
+        mine = self.fields
+        before = (
+            mine.profile, mine.last_seen, mine.language, mine.language_at, mine.first_seen,
+            mine.first_payload_id, mine.first_payload, mine.last_payload_id, mine.last_payload,
+            *(getattr(mine, name) for name in (*_LEAST, *_GREATEST)),
+        )  # fmt: skip
+        new_user = not self.user.met
+        changed = mine.evidence.merge(other.evidence)
+        known = bool(mine.last_seen or mine.profile != Profile(mine.id))
+        if new_user or not partial:
+            mine.first_seen = _least(mine.first_seen, other.first_seen)
+            for via, at in other.known_by.items():
+                if at < mine.known_by.get(via, at + 1):
+                    mine.known_by[via] = at
+                    changed = True
+        if not known or (other.last_seen > mine.last_seen and not partial):
+            mine.profile = other.profile
+        if not partial or not known:
+            mine.last_seen = max(mine.last_seen, other.last_seen)
+        if other.language and (not mine.language or other.language_at > mine.language_at):
+            mine.language, mine.language_at = other.language, other.language_at
+        if other.first_payload and (
+            not mine.first_payload or 0 < other.first_payload_id < mine.first_payload_id
+        ):
+            mine.first_payload, mine.first_payload_id = other.first_payload, other.first_payload_id
+        if other.last_payload and (not mine.last_payload or other.last_payload_id > mine.last_payload_id):
+            mine.last_payload, mine.last_payload_id = other.last_payload, other.last_payload_id
+        for name in _LEAST:
+            setattr(mine, name, _least(getattr(mine, name), getattr(other, name)))
+        for name in _GREATEST:
+            setattr(mine, name, max(getattr(mine, name), getattr(other, name)))
+        if other.history and other.history != mine.history:
+            new = [change for change in other.history if change not in mine.history]
+            joined = sorted([*mine.history, *new], key=lambda change: change.at)[-HISTORY_LENGTH:]
+            changed |= joined != mine.history
+            mine.history = joined
+        for key, value in other.preferences.items():
+            if key not in mine.preferences:
+                mine.preferences[key] = value
+                changed = True
+        for chat_id, at in other.join_requests.items():
+            if chat_id not in mine.join_requests:
+                self.join_requested(chat_id, at)
+                changed |= chat_id in mine.join_requests
+        after = (
+            mine.profile, mine.last_seen, mine.language, mine.language_at, mine.first_seen,
+            mine.first_payload_id, mine.first_payload, mine.last_payload_id, mine.last_payload,
+            *(getattr(mine, name) for name in (*_LEAST, *_GREATEST)),
+        )  # fmt: skip
+        return changed or after != before
+
+    def _changed(self, at: int, name: str, old: str) -> None:
+        self.fields.history.append(Change(at, name, old))
+        del self.fields.history[:-HISTORY_LENGTH]
+
+
+def _least(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other

@@ -1,0 +1,89 @@
+"""The store in SQLite files: the session and the users, written in a fixed order at each checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+
+from tgbot.store.base import UpdateState
+from tgbot.store.registry import CACHED_USERS
+from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.sqlite.userfile import SqliteRegistry
+
+
+class SqliteStore:
+    """A `Store` in two files: Telethon's session, with peers and update state, and the users.
+
+    `session` is what Telethon is given, `users` is the registry; `clock` is Telegram's, in unix seconds. The
+    files are made if there are none (mode 0600). Raise a StorageError for a file that cannot be used; it is
+    left as it is.
+    """
+
+    def __init__(
+        self,
+        session: Path,
+        users: Path,
+        *,
+        clock: Callable[[], float],
+        cached_users: int = CACHED_USERS,
+    ) -> None:
+        self.session = DurableSession(session, clock)
+        try:
+            self.users = SqliteRegistry(users, clock=clock, cached_users=cached_users)
+        except BaseException:
+            self.session.close()
+            raise
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def changed(self) -> bool:
+        return self.users.changed or self.session.changed
+
+    def loaded(self, ids: Iterable[int]) -> bool:
+        wanted = list(ids)
+        return self.users.loaded(wanted) and self.session.loaded(wanted)
+
+    async def load(self, ids: Iterable[int]) -> None:
+        wanted = list(ids)
+        await self.users.load(wanted)
+        await self.session.load(wanted)
+
+    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+        await _to_the_end(self._checkpoint(state))
+
+    async def forget(self, user_id: int) -> None:
+        """Delete all about a user, but a block that stands and which message was finished last.
+
+        Off the disk on return, together with the access hash and usernames. Raise a StorageError if that
+        cannot be done.
+        """
+        self.users.forget(user_id)
+        await _to_the_end(self._forget(user_id))
+
+    def update_state(self) -> UpdateState | None:
+        """Return the update state on disk; None if no checkpoint has written one."""
+        return self.session.update_state()
+
+    def close(self) -> None:
+        """Close both files; what no checkpoint has written is dropped."""
+        self.users.close()
+        self.session.close()
+
+    async def _checkpoint(self, state: UpdateState | None) -> None:
+        async with self._one_at_a_time:
+            # Users that are ahead of the update state are harmless: what comes again changes nothing.
+            await self.users.flush()
+            await self.session.checkpoint(state)
+
+    async def _forget(self, user_id: int) -> None:
+        async with self._one_at_a_time:
+            await asyncio.to_thread(self.session.forget, user_id)  # it waits for the disk
+            await self.users.flush()
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Await work that goes on to its end even if the caller is cancelled."""
+    running = asyncio.ensure_future(work)
+    running.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.shield(running)
