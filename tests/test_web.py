@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import logging
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,17 +23,17 @@ from yarl import URL
 from tests.messaging.telegram import ANNA, NOW, Telegram, sender_on
 from tgbot.config.settings import Login as LoginSettings
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.errors import ConfigError, StorageFailedError, StorageFullError
+from tgbot.core.errors import ConfigError, StorageFullError
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate.health import Health
 from tgbot.store.memory import MemoryRegistry
+from tgbot.store.sqlite.logins import REMEMBERED
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.page import chosen
-from tgbot.web.used import REMEMBERED, UsedLogins
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 OTHER_TOKEN = "110201543:BBHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
@@ -556,48 +555,9 @@ async def test_closing_gives_up_greetings_that_wait() -> None:
     assert client.sent == []
 
 
-# Used logins on disk.
-
-
-async def test_used_logins_outlive_the_process_and_are_forgotten_when_too_old(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "logins.sqlite"
-    used = UsedLogins(path)
-    await used.add(b"one", NOW, NOW)
-    used.close()
-    used = UsedLogins(path)
-    assert await used.has(b"one")
-    assert not await used.has(b"two")
-    await used.add(b"two", NOW + REMEMBERED, NOW + REMEMBERED)
-    assert await used.has(b"one")
-    await used.add(b"three", NOW, NOW + REMEMBERED + 1)
-    assert not await used.has(b"one")
-    assert await used.has(b"two")
-    used.close()
-    assert path.stat().st_mode & 0o077 == 0
-
-
 def test_a_used_login_is_remembered_longer_than_any_is_accepted() -> None:
     (longest,) = (rule.le for rule in LoginSettings.model_fields["max_age"].metadata if hasattr(rule, "le"))
     assert longest + SKEW < REMEMBERED
-
-
-async def test_a_file_that_is_no_database_is_told_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "logins.sqlite"
-    path.write_bytes(b"not a database" * 100)
-    with pytest.raises(StorageFailedError, match=r"logins\.sqlite cannot be read or written"):
-        UsedLogins(path)
-
-
-async def test_a_file_that_is_locked_for_long_is_an_error_of_ours(tmp_path: Path) -> None:
-    path = tmp_path / "logins.sqlite"
-    used = UsedLogins(path)
-    used._rows.execute("PRAGMA busy_timeout=10")
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StorageFailedError, match="locked"):
-        await used.add(b"one", NOW, NOW)
-    other.close()
-    used.close()
 
 
 # Health.

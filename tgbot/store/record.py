@@ -103,6 +103,8 @@ class UserRecord:
         has only one name and the usernames, so its profile is used where nothing better is known.
         """
         mine = self.fields
+        if mine == other:  # nearly always, when an import is repeated
+            return False
         before = (
             mine.profile, mine.last_seen, mine.language, mine.language_at, mine.first_seen,
             mine.first_payload_id, mine.first_payload, mine.last_payload_id, mine.last_payload,

@@ -270,9 +270,13 @@ class Registry:
 
         Return True if this changed a user, False if it did not, None if the bot had not met the user before.
         """
-        record = self._records.get(other.id) or self._obtain(other.id)
-        known = record.user.met
-        changed = record.merge(other, partial=partial)
+        record = self._records.get(other.id) or self._find(other.id)
+        if record is None:
+            known, changed = False, True
+            record = self._add(UserRecord(other))
+        else:
+            known = record.user.met
+            changed = record.merge(other, partial=partial)
         if not record.user.met:
             record.fields.known_by[Way.IMPORT] = now
             record.fields.first_seen = record.fields.first_seen or now
@@ -351,10 +355,12 @@ class Registry:
 
     def _obtain(self, user_id: int) -> UserRecord:
         """Return the record from the rows, or a new one; it is in memory from here on."""
-        record = self._find(user_id)
-        if record is None:
-            self._absent.pop(user_id, None)
-            record = self._records[user_id] = UserRecord(UserFields(user_id, Profile(user_id)))
+        return self._find(user_id) or self._add(UserRecord(UserFields(user_id, Profile(user_id))))
+
+    def _add(self, record: UserRecord) -> UserRecord:
+        """Put a new record into memory."""
+        self._absent.pop(record.fields.id, None)
+        self._records[record.fields.id] = record
         return record
 
     def _change(self, user_id: int) -> UserRecord:

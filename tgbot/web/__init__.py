@@ -1,7 +1,6 @@
 """The bot's pages over HTTP: the login page with Telegram's widget, its callback, and `/healthz`.
 
     login.py     the widget's login data: read and checked; pure
-    used.py      which login data has been used, on disk
     page.py      the page in each of its states (page.html, page.css)
     greeting.py  the bot's message to a user who logged in
     site.py      the HTTP listener

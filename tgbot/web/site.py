@@ -18,10 +18,10 @@ from tgbot.core.errors import ConfigError
 from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
+from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.web.greeting import Greeter, KnowsAccessHash
 from tgbot.web.login import Check, Login, Reason, RefusedLogin
 from tgbot.web.page import Page, chosen
-from tgbot.web.used import UsedLogins
 
 #: How long a stop waits for answers under way, in seconds.
 _GRACE: Final = 2.0

@@ -106,7 +106,7 @@ class DurableSession(SQLiteSession):
             self._reader.close()
             self._reader = None
         if self._conn is not None:
-            self._worker.close(self._conn)
+            self._worker.close(self._conn.close)
             self._conn, self._worker = None, DiskWorker("session")
 
     def set_update_state(self, entity_id: int, state: Any) -> None:

@@ -135,7 +135,7 @@ class SqliteUserRows(ReadOnlyUserRows):
 
     def close(self) -> None:
         super().close()
-        self.worker.close(self._writer)
+        self.worker.close(self._writer.close)
 
     def _write(self, texts: list[str], gone: str, notes: dict[str, str]) -> None:
         with self._errors(), transaction(self._writer) as cursor:

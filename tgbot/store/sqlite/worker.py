@@ -1,13 +1,14 @@
-"""A thread that writes to a disk, and how long its callers wait for it."""
+"""A thread that waits for a disk, and how long its callers wait for it."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Waited
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as WaitedTooLong
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, ParamSpec, TypeVar
 
 from tgbot.core.errors import StorageFailedError
@@ -20,11 +21,17 @@ WRITE_SECONDS: Final = 30.0
 
 
 class DiskWorker:
-    """Runs functions that wait for a disk, one after another, in a thread of its own."""
+    """Runs functions that wait for a disk, one after another, in a thread of its own.
+
+    The thread starts with the first function. A function that never returns does not keep the process from
+    ending, unlike one in the executors of asyncio.
+    """
 
     def __init__(self, name: str, seconds: float = WRITE_SECONDS) -> None:
         self.seconds = seconds
-        self._thread = ThreadPoolExecutor(1, name)
+        self._name = name
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     async def run(self, path: Path, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the function returns, run after those before it.
@@ -32,21 +39,42 @@ class DiskWorker:
         Raise StorageFailedError for `path` if that takes longer than `seconds`. A function that had begun
         then still runs to its end; one that waited for its turn is dropped.
         """
-        running = asyncio.wrap_future(self._thread.submit(function, *args, **kwargs))
+        running = asyncio.wrap_future(self._submit(function, *args, **kwargs))
         try:
             async with asyncio.timeout(self.seconds):
                 return await running
         except TimeoutError:
             raise StorageFailedError(path, f"the disk did not answer for {self.seconds:g} s") from None
 
-    def close(self, connection: sqlite3.Connection) -> None:
-        """Close a connection that the thread used, after the function it runs now, and end the thread.
+    def close(self, close: Callable[[], object]) -> None:
+        """Call `close` after the function that runs now, and end the thread.
 
-        A function that takes longer than `seconds` keeps the connection open until it ends.
+        If that takes longer than `seconds`, it is done when the function ends.
         """
-        closing = self._thread.submit(connection.close)
-        self._thread.shutdown(wait=False)
+        closing = self._submit(close)
+        self._tasks.put(None)
         try:
             closing.result(self.seconds)
-        except Waited:
+        except WaitedTooLong:
             return
+
+    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        self._tasks.put(run)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+        return future
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+            del task

@@ -1,0 +1,108 @@
+"""Which login data has been used: on disk, so that neither a restart nor `/forget` lets it in again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlitedict import SqliteDict
+
+from tgbot.core.errors import StorageFailedError
+from tgbot.store.sqlite.connection import connect_durable, make_private, transaction
+from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.worker import DiskWorker
+
+T = TypeVar("T")
+
+#: How long a used login is remembered, in seconds. Longer than `[login] max_age` may be, so that raising it
+#: does not let old ones in again.
+REMEMBERED: Final = 8 * 24 * 3600
+#: How long the disk may take for one login, in seconds.
+_SECONDS: Final = 10.0
+#: How many of the oldest logins are looked at whenever one is added; more than one, so that they get fewer.
+_LOOKED_AT: Final = 2
+
+_TABLE: Final = "logins"
+#: What a file of an older version has in place of that table.
+_OLD_TABLE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'used'"
+_TAKE_OVER: Final = (
+    f"CREATE TABLE IF NOT EXISTS {_TABLE} (key TEXT PRIMARY KEY, value BLOB)",
+    f"INSERT OR IGNORE INTO {_TABLE} SELECT lower(hex(digest)), CAST(until AS TEXT) FROM used",
+    "DROP TABLE used",
+)
+
+
+class UsedLogins:
+    """A durable map: digest of a used login, in hexadecimal → until when it is remembered (unix seconds).
+
+    Made if there is none (mode 0600). Raise a StorageError where the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with sqlite_errors(path):
+            make_private(path)
+            _take_over(path)
+            # It commits each change by itself: a commit apart that fails would end sqlitedict's thread, and
+            # the caller would wait for ever.
+            self._until = SqliteDict(
+                str(path),
+                _TABLE,
+                autocommit=True,
+                journal_mode="WAL",
+                encode=json.dumps,
+                decode=json.loads,
+                outer_stack=False,
+            )
+            # sqlitedict opens every file with synchronous=OFF.
+            self._until.conn.execute("PRAGMA synchronous=FULL")
+        self._worker = DiskWorker("logins", _SECONDS)
+
+    async def has(self, digest: bytes) -> bool:
+        """Return whether this login was used."""
+        return await self._run(lambda: digest.hex() in self._until)
+
+    async def add(self, digest: bytes, signed: int, now: float) -> None:
+        """Remember that this login, signed at `signed`, was used; on disk on return.
+
+        Logins that are too old to be accepted at `now` are forgotten by and by.
+        """
+
+        def change() -> None:
+            for key, until in list(islice(self._until.items(), _LOOKED_AT)):
+                if until < now:
+                    del self._until[key]
+            self._until[digest.hex()] = signed + REMEMBERED
+
+        await self._run(change)
+
+    def close(self) -> None:
+        """Close the file, once the change under way is written."""
+        self._worker.close(self._close)
+
+    async def _run(self, function: Callable[[], T]) -> T:
+        def run() -> T:
+            # sqlitedict does not notice that its thread has ended, and would wait for its answer for ever.
+            if not self._until.conn.is_alive():
+                raise StorageFailedError(self._path, "the thread that writes it has ended")
+            with sqlite_errors(self._path):
+                return function()
+
+        return await self._worker.run(self._path, run)
+
+    def _close(self) -> None:
+        if self._until.conn is not None and self._until.conn.is_alive():
+            self._until.close(do_log=False)
+
+
+def _take_over(path: Path) -> None:
+    """Bring the logins of an older version into sqlitedict's form."""
+    with closing(connect_durable(path)) as connection:
+        if connection.execute(_OLD_TABLE).fetchone():
+            with transaction(connection) as cursor:
+                for statement in _TAKE_OVER:
+                    cursor.execute(statement)
