@@ -38,6 +38,7 @@ def read(path: Path, content: str | bytes) -> tuple[Form, list[int], list[tuple[
     [
         ("[1, 2,\n3]", Form.JSON, [1, 2, 3]),
         ("[]", Form.JSON, []),
+        ("\ufeff[1, 2]", Form.JSON, [1, 2]),
         (' [{"id": 1}, 2, {"id": "3"}]\n', Form.JSON, [1, 2, 3]),
         ('[\n  {\n    "id": 1\n  },\n  {"id": 2}\n]\n', Form.JSON, [1, 2]),
         ('{"id": 1}\n{"id": 2}\n\n', Form.JSON, [1, 2]),
@@ -60,9 +61,12 @@ def test_each_form_is_recognised_and_read(content: str, form: Form, ids: list[in
         ('{"id": 1}\n{"id": \n{"id": 3}', [1, 3], [(2, "not JSON")]),
         ("1\nx\n0\n4", [1, 4], [(2, "not JSON"), (3, "the id is not that of a user: those are above 0")]),
         ('[1,\n"x",\n3]', [1, 3], [(2, "the id is not a number")]),
-        ("[1,\n2,\n3", [1, 2, 3], [(3, "the list does not end")]),
-        ("[1, 2\n3]", [1, 2], [(2, "not JSON; the rest cannot be read")]),
-        ("[1, 2,\nx, 4]", [1, 2], [(2, "not JSON; the rest cannot be read")]),
+        ("[1,\n2,\n3", [1, 2, 3], [(4, "the list does not end; the rest cannot be read")]),
+        ("[1, 2\n3]", [1, 2], [(3, "not JSON; the rest cannot be read")]),
+        ("[1, 2,\nx, 4]", [1, 2], [(3, "not JSON; the rest cannot be read")]),
+        ("[1, 2] x", [1, 2], [(3, "not JSON; the rest cannot be read")]),
+        (b'[1, "\xff", 3]', [1], [(2, "not JSON; the rest cannot be read")]),
+        ("[1.5, 2]", [2], [(1, "the id is not a number")]),
         ("id\n1\n\nx\n4", [1, 4], [(4, "the id is not a number")]),
         ("id,name\n1,a,b\n2,a", [2], [(2, "more cells than the header names")]),
         ("id,premium\n1,maybe\n2,no", [2], [(2, "premium is neither true nor false")]),
@@ -70,7 +74,7 @@ def test_each_form_is_recognised_and_read(content: str, form: Form, ids: list[in
         (b"1\n\xff\n3", [1, 3], [(2, "not UTF-8")]),
     ],
 )
-def test_what_cannot_be_read_is_told_by_line_and_the_rest_is_read(
+def test_an_unreadable_entry_is_reported_by_its_place_and_skipped(
     content: str | bytes, ids: list[int], refused: list[tuple[int, str]], tmp_path: Path
 ) -> None:
     assert read(tmp_path / "file", content)[1:] == (ids, refused)
@@ -111,6 +115,16 @@ def test_a_line_without_end_is_left_out_and_takes_no_memory(tmp_path: Path) -> N
         tracemalloc.stop()
     assert refused == [(2, "the line is too long")]
     assert file.done == file.size
+
+
+def test_an_entry_of_a_list_without_end_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('[1, "' + "2" * 50_000_000 + '", 3]')
+    refused: list[tuple[int, str]] = []
+    file = UserFile(path, BOT, NOW)
+    assert [e.id for e in file.entries(lambda number, reason: refused.append((number, reason)))] == [1]
+    assert refused == [(2, "the entry is too long; the rest cannot be read")]
+    assert file.done < 5_000_000
 
 
 def test_a_session_of_this_bot_is_taken_and_of_another_refused(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""Files of users in their forms, JSON, CSV and Telethon's sessions, read entry by entry in bounded memory."""
+"""Read files of users, JSON, CSV and Telethon's sessions, entry by entry in bounded memory."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,37 +10,39 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Final
 
+import ijson
+
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.store.transfer.entries import Entry, EntryError, from_cells, from_fields, from_id, from_peer
 from tgbot.store.transfer.sessions import Peers
 
-#: The longest line, and the longest value in an array.
+#: The longest line, and the longest entry of a list, in bytes.
 _LONGEST: Final = 1024 * 1024
 _CHUNK: Final = 256 * 1024
-_BLANK: Final = re.compile(r"\s*")
+_BOM: Final = b"\xef\xbb\xbf"
 _DELIMITERS: Final = ",;\t"
 
 
 class Form(StrEnum):
-    """What a file of users can be."""
+    """The form of a file of users."""
 
     #: One user a line: an object, or an id alone.
     JSON = "json"
-    #: A header, and one user a row.
+    #: A header, then one user a row.
     CSV = "csv"
     #: A Telethon session.
     SESSION = "session"
 
 
-#: Told of an entry that cannot be read: the line (or the row of a session), and why.
+#: Is called for an entry that cannot be read: with the line, or its place in a JSON list, and why.
 Refused = Callable[[int, str], None]
 
 
 class UserFile:
-    """A file of users of the bot `bot_id`: what form it has, and its entries.
+    """A file of users of the bot `bot_id`: its form and its entries.
 
-    UnknownFormError if it has none; NobodysSessionError, WrongBotError or SessionDamagedError for a session
-    that cannot be taken from.
+    Raise UnknownFormError for a file of another form; NobodysSessionError, WrongBotError or
+    SessionDamagedError for a session whose users cannot be imported.
     """
 
     def __init__(self, path: Path, bot_id: int, now: int, *, same_bot: bool = False) -> None:
@@ -49,7 +50,7 @@ class UserFile:
         self._bot_id = bot_id
         self._now = now
         self._start, self._delimiter = "", ","
-        #: How much there is to be read, in the units of `done`.
+        #: How much there is to read, in the same units as `done`: bytes, or rows of a session.
         self.size = path.stat().st_size
         #: How much has been read.
         self.done = 0
@@ -64,7 +65,7 @@ class UserFile:
                 raise WrongBotError(path, int(owner or 0), bot_id)
 
     def entries(self, refused: Refused) -> Iterator[Entry]:
-        """Each entry in the order of the file; what is none is told and left out."""
+        """Yield each entry in the order of the file; unreadable entries are reported and skipped."""
         if self.form is Form.SESSION:
             yield from self._of_session()
         elif self.form is Form.CSV:
@@ -79,7 +80,7 @@ class UserFile:
             head = file.read(_CHUNK)
         if head.startswith(b"SQLite format 3\0"):
             return Form.SESSION
-        text = head.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").lstrip()
+        text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
         self._start = text[:1]
         first = (text.splitlines() or [""])[0].strip()
         if self._start in ("[", "{") or re.fullmatch(r"\"?[0-9]+\"?,?", first):
@@ -155,19 +156,51 @@ class UserFile:
                     refused(number, "the line is too long")
                     continue
                 if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
+                    line = line.removeprefix(_BOM)
                 try:
-                    # Names out of Telegram may hold halves of characters, and CSV has no way to write them.
+                    # Names out of Telegram may hold lone surrogates, which CSV can hold only in this way.
                     yield number, line.decode("utf-8", "surrogatepass")
                 except UnicodeDecodeError:
                     refused(number, "not UTF-8")
 
     def _of_array(self, refused: Refused) -> Iterator[Entry]:
-        with self.path.open("rb") as raw:
-            file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            for number, value in _array(file, refused):
-                self.done = raw.tell()
-                yield from self._of_value(value, number, refused)
+        with self.path.open("rb") as file:
+            part = _Part(file)
+            number = 0
+            try:
+                for number, value in enumerate(ijson.items(part, "item"), 1):
+                    self.done = part.entry_read()
+                    yield from self._of_value(value, number, refused)
+            except _TooLongError:
+                refused(number + 1, "the entry is too long; the rest cannot be read")
+            except (ijson.JSONError, UnicodeDecodeError) as error:
+                why = "the list does not end" if "premature EOF" in str(error) else "not JSON"
+                refused(number + 1, f"{why}; the rest cannot be read")
+
+
+class _TooLongError(Exception):
+    """An entry of a list takes more than `_LONGEST` bytes."""
+
+
+class _Part:
+    """A file of which no entry of a list may take more than `_LONGEST` bytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._read = self._entry_began = len(_BOM) if file.read(len(_BOM)) == _BOM else file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, as ijson asks for them."""
+        if self._read - self._entry_began > _LONGEST:
+            raise _TooLongError
+        data = self._file.read(size)
+        self._read += len(data)
+        return data
+
+    def entry_read(self) -> int:
+        """Note that an entry was read, and return how many bytes are read so far."""
+        self._entry_began = self._read
+        return self._read
 
 
 def _header(line: str, delimiter: str) -> list[str]:
@@ -175,47 +208,3 @@ def _header(line: str, delimiter: str) -> list[str]:
         return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
     except csv.Error:
         return []
-
-
-def _array(file: IO[str], refused: Refused) -> Iterator[tuple[int, Any]]:
-    """The values of a JSON array with their lines; what follows a value that is none cannot be read."""
-    decode = json.JSONDecoder().raw_decode
-    text, at, line, ended = "", 0, 1, False
-    wanted = "["  # what has to come next; "" for a value
-    while True:
-        here = _after_blank(text, at)
-        line += text.count("\n", at, here)
-        at = here
-        if at < len(text) and text[at] == "]" and wanted != "[":
-            return
-        if at < len(text) and wanted:
-            if text[at] not in wanted:
-                refused(line, "not JSON; the rest cannot be read")
-                return
-            at, wanted = at + 1, ""
-            continue
-        if at < len(text):
-            try:
-                value, end = decode(text, at)
-            except (ValueError, RecursionError):
-                if ended or len(text) - at > _LONGEST:
-                    refused(line, "not JSON; the rest cannot be read")
-                    return
-            else:
-                # A number at the edge may go on behind it.
-                if end < len(text) or ended:
-                    yield line, value
-                    line += text.count("\n", at, end)
-                    at, wanted = end, ","
-                    continue
-        if ended:
-            refused(line, "the list does not end")
-            return
-        more = file.read(_CHUNK)
-        ended = not more
-        text, at = text[at:] + more, 0
-
-
-def _after_blank(text: str, at: int) -> int:
-    match = _BLANK.match(text, at)
-    return at if match is None else match.end()
