@@ -15,11 +15,11 @@ from telethon.crypto import AuthKey
 from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
-import tgbot.store.sqlite.session
 from tgbot.core.errors import StorageFailedError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
-from tgbot.store.sqlite.session import SEEN_GRAIN, DurableSession
+from tgbot.store.sqlite.peerbook import SEEN_GRAIN
+from tgbot.store.sqlite.session import DurableSession
 
 
 def user(number: int, *names: str, access_hash: int | None = None, **fields: Any) -> Any:
@@ -305,10 +305,10 @@ def test_a_change_of_hash_name_or_username_is_taken_at_once(session: DurableSess
 async def test_peers_beyond_those_in_memory_are_read_from_disk(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tgbot.store.sqlite.session, "KNOWN_LIMIT", 10)
+    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 10)
     session.remember([user(number, f"name_{number}") for number in range(1, 101)])
     await session.checkpoint(None)
-    assert len(session._known) == 10
+    assert len(session._peers._known) == 10
     assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
     session.remember([user(1, "renamed")])
     assert session.username("name_1") is None
@@ -322,7 +322,8 @@ async def test_loaded_peers_are_read_from_memory(session: DurableSession) -> Non
     await session.load(wanted)
     assert session.loaded(wanted)
     read: list[str] = []
-    session._read().set_trace_callback(read.append)
+    assert session._reader is not None
+    session._reader.set_trace_callback(read.append)
     assert [session.access_hash(number) for number in (1, 1_200, 5_000, -100)] == [10, 12_000, None, None]
     session.remember([user(number, f"name_{number}") for number in (1, 2)])
     assert session.access_hash(1) == 10
@@ -394,10 +395,10 @@ def test_a_username_always_belongs_to_whom_telegram_named_last(
             session.drop_username(what)
             owners.pop(what, None)
         elif step == "load":
-            session._load([what])
+            session._peers.load([what])
         else:
-            session._write(session._changes, None)
-            session._changes = type(session._changes)()
+            with session._peers.writing() as changes:
+                session._write(changes, None)
             if step == "restart":
                 session.close()
                 session = DurableSession(session.path)

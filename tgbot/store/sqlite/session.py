@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -20,32 +18,24 @@ from telethon.tl import types
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
-from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, Resolves, UsernameRow, peer_of
+from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, Resolves, UsernameRow
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.peerbook import PeerBook
 from tgbot.store.sqlite.sessionfile import (
     BY_ID,
-    BY_IDS,
-    BY_STOCK_USERNAME,
-    BY_USERNAME,
     OUR_TABLES,
     Changes,
+    Row,
     check_before_opening,
-    stored_peer,
     write,
 )
 from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UpdateState", "UsernameRow"]
 
-#: A peer seen again within this many seconds is not written again only for its date.
-SEEN_GRAIN = 600
-#: How many peers stay in memory; each of the others costs one read by primary key.
-KNOWN_LIMIT = 50_000
 #: How many peers are read between two turns of the event loop.
 _PAGE = 500
-#: How many ids are remembered as unknown to the file, so that it is not read for them again.
-ABSENT_LIMIT = 10_000
 
 
 class DurableSession(SQLiteSession):
@@ -66,11 +56,7 @@ class DurableSession(SQLiteSession):
         self._worker = DiskWorker("session")
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
-        self._known: OrderedDict[int, Peer] = OrderedDict()
-        self._absent: dict[int, None] = {}
-        #: What no checkpoint has begun to write, and what one is writing now.
-        self._changes = Changes()
-        self._writing = Changes()
+        self._peers = PeerBook(self._read, clock)
         check_before_opening(path)
         make_private(path)
         with self._errors(opening=True):
@@ -146,91 +132,37 @@ class DurableSession(SQLiteSession):
         On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
         was seen within the last ten minutes costs one comparison and no write.
         """
-        now = int(self._clock())
-        for entity in peers:
-            found = peer_of(entity, now)
-            if found is not None:
-                marked, new = found
-                old = self._known.get(marked)
-                if (
-                    old is None
-                    or old.access_hash != new.access_hash
-                    or old.names != new.names
-                    or old.title != new.title
-                    or old.phone != new.phone
-                    or now - old.seen >= SEEN_GRAIN
-                ):
-                    self._put(marked, new, old)
+        self._peers.remember(peers)
 
     def loaded(self, marked_ids: Iterable[int]) -> bool:
         """Return whether all of these peers, as far as there are any, are in memory."""
-        return all(marked in self._known or self._knows(marked) for marked in marked_ids)
+        return all(map(self._peers.knows, marked_ids))
 
     async def load(self, marked_ids: Iterable[int]) -> None:
         """Read these peers into memory, those that are not there, many in one read."""
-        wanted = iter([marked for marked in marked_ids if not self._knows(marked)])
+        wanted = iter([marked for marked in marked_ids if not self._peers.knows(marked)])
         while page := list(islice(wanted, _PAGE)):
-            self._load(page)
+            self._peers.load(page)
             await asyncio.sleep(0)
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
-        peer = self._in_memory(marked_id)
-        if peer is not None:
-            return peer.access_hash
-        if marked_id in self._absent:
-            return None
-        row = self._read_one(BY_ID, marked_id)
-        return None if row is None else int(row[0])
+        return self._peers.access_hash(marked_id)
 
     def username(self, name: str) -> UsernameRow | None:
         """Return whom Telegram last said a username belongs to, and when; None if that is not known.
 
-        Two index look-ups at most, whatever the number of peers.
+        Two reads by index at most, whatever the number of peers.
         """
-        name = name.lower().lstrip("@")
-        for changes in (self._changes, self._writing):
-            marked = changes.names.get(name)
-            if marked is not None:
-                peer = changes.peers.get(marked)
-                if peer is not None and name in peer.names:
-                    return UsernameRow(marked, peer.seen)
-            if name in changes.dropped:
-                return None
-        for query in (BY_USERNAME, BY_STOCK_USERNAME):
-            row = self._read_one(query, name)
-            if row is None:
-                continue
-            peer = self._in_memory(int(row[0]))
-            if peer is None or name in peer.names:  # else they lost it since it was written
-                return UsernameRow(int(row[0]), int(row[1] or 0))
-        return None
+        return self._peers.username(name)
 
     def usernames_of(self, marked_id: int) -> tuple[str, ...]:
         """Return all usernames that a peer was last seen with, lower-cased."""
-        peer = self._in_memory(marked_id)
-        if peer is not None:
-            # A name may have gone to somebody else since this peer was seen.
-            rows = ((name, self.username(name)) for name in peer.names)
-            return tuple(name for name, row in rows if row is not None and row.marked_id == marked_id)
-        names = self._read_all("SELECT username FROM tgbot_usernames WHERE id = ?", marked_id)
-        if not names:
-            names = self._read_all(
-                "SELECT username FROM entities WHERE id = ? AND username IS NOT NULL", marked_id
-            )
-        return tuple(str(name) for (name,) in names)
+        return self._peers.usernames_of(marked_id)
 
     def drop_username(self, name: str) -> None:
-        """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
-        name = name.lower().lstrip("@")
-        row = self.username(name)
-        if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
-            peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
-            self._changes.peers.setdefault(row.marked_id, peer)
-            for other in peer.names:
-                self._changes.names.setdefault(other, row.marked_id)
-        self._changes.names.pop(name, None)
-        self._changes.dropped.add(name)
+        """Forget who has a username: Telegram said that it is free, or somebody else's."""
+        self._peers.drop_username(name)
 
     def put(self, peers: Mapping[int, Peer]) -> None:
         """Store peers out of a file in the place of those here; on disk on return, which may take a while.
@@ -241,9 +173,7 @@ class DurableSession(SQLiteSession):
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
         self._write(Changes(dict(peers), owners), None)
-        for marked in peers:
-            self._known.pop(marked, None)
-            self._absent.pop(marked, None)
+        self._peers.reread(peers)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
@@ -254,17 +184,13 @@ class DurableSession(SQLiteSession):
             with self._transaction() as cursor:
                 cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
                 cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
-            self._known.pop(marked_id, None)
-            for changes in (self._changes, self._writing):
-                peer = changes.peers.pop(marked_id, None)
-                for name in peer.names if peer else ():
-                    changes.names.pop(name, None)
+            self._peers.forget(marked_id)
 
     # ---- resolves of usernames -----------------------------------------------------------------
 
     def count_resolve(self) -> None:
         """Count one `contacts.resolveUsername` against the day's limit; on disk at the next checkpoint."""
-        self._changes.resolves = self._resolves.add()
+        self._peers.changes.resolves = self._resolves.add()
 
     def resolves_today(self) -> int:
         """Return how many usernames were resolved in the last 24 hours."""
@@ -279,12 +205,12 @@ class DurableSession(SQLiteSession):
     @property
     def changed(self) -> bool:
         """Whether there are peers or counts that no checkpoint has written yet."""
-        return bool(self._changes)
+        return bool(self._peers.changes)
 
     def bot_id(self) -> int | None:
         """Return the id of the bot whose session this is; None if it never logged in."""
-        row = self._read_one(BY_ID, 0)
-        return None if row is None else int(row[0])
+        rows = self._read(BY_ID, 0)
+        return rows[0][0] if rows else None
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if this session never had one."""
@@ -296,10 +222,10 @@ class DurableSession(SQLiteSession):
         channels = {row[0]: row[1] for row in rows if row[0] != 0 and row[1]}
         return UpdateState(account[1] or 0, account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
 
-    def value(self, name: str) -> Any:
+    def value(self, name: str) -> str | int | None:
         """Return a value stored with `set_value`, None if there is none."""
-        row = self._read_one("SELECT value FROM tgbot_values WHERE name = ?", name)
-        return None if row is None else row[0]
+        rows = self._read("SELECT value FROM tgbot_values WHERE name = ?", name)
+        return rows[0][0] if rows else None
 
     def set_value(self, name: str, value: str | int) -> None:
         """Store a value of this program beside the session; on disk on return."""
@@ -318,16 +244,8 @@ class DurableSession(SQLiteSession):
         On disk on return; the write runs in a thread. Raise a StorageError if it cannot be written: it is
         still in memory then, and the next checkpoint writes it.
         """
-        changes = self._writing = self._changes
-        self._changes = Changes()
-        try:
+        with self._peers.writing() as changes:
             await self._worker.run(self.path, self._write, changes, state)
-        except BaseException:
-            # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
-            changes.put_under(self._changes)
-            raise
-        finally:
-            self._writing = Changes()
 
     def _write(self, changes: Changes, state: UpdateState | None) -> None:
         with self._transaction() as cursor:
@@ -342,89 +260,19 @@ class DurableSession(SQLiteSession):
     def _errors(self, *, opening: bool = False) -> AbstractContextManager[None]:
         return sqlite_errors(self.path, damaged=SessionDamagedError, opening=opening)
 
-    def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
-        """Store a peer in the place of the one in memory, and give it its usernames."""
-        if old is not None:
-            if old.names != new.names:
-                self._release(marked, set(old.names).difference(new.names))
-        else:
-            self._absent.pop(marked, None)
-            self._make_room()
-        for name in new.names:
-            if old is None or name not in old.names:
-                self._take_from_others(name, marked)
-            self._changes.names[name] = marked
-        self._known[marked] = self._changes.peers[marked] = new
-
-    def _load(self, marked_ids: Sequence[int]) -> None:
-        """Read into memory those of these peers that are not there."""
-        missing = [marked for marked in marked_ids if not self._knows(marked)]
-        if not missing:
-            return
-        with self._errors():
-            rows = self._read().execute(BY_IDS, (json.dumps(missing),)).fetchall()
-        for marked in missing:
-            self._absent[marked] = None
-            if len(self._absent) > ABSENT_LIMIT:
-                del self._absent[next(iter(self._absent))]
-        for row in rows:
-            self._absent.pop(row[0], None)
-            self._make_room()
-            peer = self._known[row[0]] = stored_peer(row)
-            peer.names = tuple(name for name in peer.names if not self._is_lost(name, row[0]))
-
-    def _is_lost(self, name: str, marked_id: int) -> bool:
-        """Return whether a username went elsewhere since the file was written."""
-        return any(
-            name in changes.dropped or changes.names.get(name, marked_id) != marked_id
-            for changes in (self._changes, self._writing)
-        )
-
-    def _make_room(self) -> None:
-        if len(self._known) >= KNOWN_LIMIT:
-            self._known.popitem(last=False)
-
-    def _knows(self, marked_id: int) -> bool:
-        """Return whether no read is needed for this peer."""
-        return marked_id in self._absent or self._in_memory(marked_id) is not None
-
-    def _release(self, marked_id: int, names: Iterable[str]) -> None:
-        """Take usernames from a peer that no longer has them, unless somebody else has them by now."""
-        for name in names:
-            row = self.username(name)
-            if row is None or row.marked_id == marked_id:
-                self._changes.names.pop(name, None)
-                self._changes.dropped.add(name)
-
-    def _take_from_others(self, name: str, marked_id: int) -> None:
-        """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""
-        row = self.username(name)
-        if row is not None and row.marked_id != marked_id and (peer := self._in_memory(row.marked_id)):
-            peer.names = tuple(other for other in peer.names if other != name)
-
-    def _in_memory(self, marked_id: int) -> Peer | None:
-        return (
-            self._known.get(marked_id)
-            or self._changes.peers.get(marked_id)
-            or self._writing.peers.get(marked_id)
-        )
-
     # ---- reading -------------------------------------------------------------------------------
 
-    def _read(self) -> sqlite3.Connection:
+    def _read(self, query: str, value: int | str, /) -> list[Row]:
         if self._reader is None:
-            self._cursor().close()  # the file must exist before it can be opened read-only
             self._reader = connect(self.path)
-        return self._reader
+        try:
+            return self._reader.execute(query, (value,)).fetchall()
+        except sqlite3.Error:
+            # Read again to map the error: entering `sqlite_errors` costs as much as the read itself.
+            with self._errors():
+                return self._reader.execute(query, (value,)).fetchall()
 
-    def _read_one(self, query: str, value: Any) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self._read().execute(query, (value,)).fetchone()
-        return row
-
-    def _read_all(self, query: str, value: Any) -> list[tuple[Any, ...]]:
-        return self._read().execute(query, (value,)).fetchall()
-
-    def _execute_all(self, query: str) -> list[tuple[Any, ...]]:
+    def _execute_all(self, query: str) -> list[Row]:
         cursor = self._cursor()
         try:
             return cursor.execute(query).fetchall()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from telethon.sessions.sqlite import CURRENT_VERSION
 
@@ -33,6 +32,9 @@ CREATE INDEX IF NOT EXISTS tgbot_entities_phone ON entities (phone) WHERE phone 
 _STOCK_TABLES = frozenset({"sessions", "entities", "sent_files", "update_state"})
 #: A file of up to this many bytes is checked page by page before it is opened, which takes 30 ms or less.
 _CHECKED_WHOLE = 16 * 1024 * 1024
+
+#: A row as sqlite3 gives it.
+Row: TypeAlias = tuple[Any, ...]
 
 BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
 BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
@@ -109,11 +111,11 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     )
 
 
-def stored_peer(row: Sequence[Any]) -> Peer:
-    """Return the peer of a row of `BY_IDS`; its first username is the one in Telethon's table."""
-    _, access_hash, username, phone, title, seen, names = row
+def stored_peer(row: Row) -> tuple[int, Peer]:
+    """Return marked id and peer of a row of `BY_IDS`; the first username is the one in Telethon's table."""
+    marked, access_hash, username, phone, title, seen, names = row
     ordered = dict.fromkeys(([username.lower()] if username else []) + sorted(json.loads(names)))
-    return Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))
+    return marked, Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))
 
 
 def check_before_opening(path: Path) -> None:

@@ -85,8 +85,7 @@ class Peers:
             rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", after, _PAGE)
             if not rows:
                 return
-            for row in rows:
-                yield row[0], stored_peer(row)
+            yield from map(stored_peer, rows)
             after = rows[-1][0]
 
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
@@ -94,7 +93,7 @@ class Peers:
         rows = self._select(
             f"{self._rows} WHERE id IN (SELECT value FROM json_each(?))", json.dumps(list(ids))
         )
-        return {row[0]: stored_peer(row) for row in rows}
+        return dict(map(stored_peer, rows))
 
     def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
         """Return who has these usernames, as far as that is known."""

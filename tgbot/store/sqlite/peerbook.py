@@ -1,0 +1,217 @@
+"""The peers of a session file: in memory, on their way to the file, and in it."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from tgbot.store.peers import Entity, Peer, UsernameRow, peer_of
+from tgbot.store.sqlite.sessionfile import (
+    BY_ID,
+    BY_IDS,
+    BY_STOCK_USERNAME,
+    BY_USERNAME,
+    Changes,
+    Row,
+    stored_peer,
+)
+
+#: A peer seen again within this many seconds is not written again only for its date.
+SEEN_GRAIN: Final = 600
+#: How many peers stay in memory; each of the others costs one read by primary key.
+KNOWN_LIMIT: Final = 50_000
+#: How many ids are remembered as unknown to the file, so that it is not read for them again.
+ABSENT_LIMIT: Final = 10_000
+
+
+class Read(Protocol):
+    """Run a query with one value on the file, and return its rows; raise a StorageError if that fails."""
+
+    def __call__(self, query: str, value: int | str, /) -> list[Row]: ...
+
+
+class PeerBook:
+    """Who the peers are and whose the usernames: each answer is what Telegram said last.
+
+    Changes are in effect at once, and wait in `changes` until a `writing` block has written them.
+    """
+
+    def __init__(self, read: Read, clock: Callable[[], float]) -> None:
+        self._read = read
+        self._clock = clock
+        self._known: OrderedDict[int, Peer] = OrderedDict()
+        self._absent: dict[int, None] = {}
+        #: What no checkpoint has begun to write, and what one is writing now.
+        self.changes = Changes()
+        self._writing = Changes()
+
+    def remember(self, peers: Iterable[Entity]) -> None:
+        """Store users and chats as they arrive; min ones and those without access hash are left out.
+
+        On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
+        was seen within the last ten minutes costs one comparison and no write.
+        """
+        now = int(self._clock())
+        for entity in peers:
+            found = peer_of(entity, now)
+            if found is not None:
+                marked, new = found
+                old = self._known.get(marked)
+                if (
+                    old is None
+                    or old.access_hash != new.access_hash
+                    or old.names != new.names
+                    or old.title != new.title
+                    or old.phone != new.phone
+                    or now - old.seen >= SEEN_GRAIN
+                ):
+                    self._put(marked, new, old)
+
+    def knows(self, marked_id: int) -> bool:
+        """Return whether no read is needed for this peer."""
+        return marked_id in self._known or marked_id in self._absent or self._in_memory(marked_id) is not None
+
+    def load(self, marked_ids: Iterable[int]) -> None:
+        """Read those of these peers that are not in memory, all in one read."""
+        missing = [marked for marked in marked_ids if not self.knows(marked)]
+        if not missing:
+            return
+        for marked in missing:
+            self._absent[marked] = None
+            if len(self._absent) > ABSENT_LIMIT:
+                del self._absent[next(iter(self._absent))]
+        for row in self._read(BY_IDS, json.dumps(missing)):
+            marked, peer = stored_peer(row)
+            self._absent.pop(marked, None)
+            self._make_room()
+            # A username may have gone elsewhere since the file was written.
+            peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
+            self._known[marked] = peer
+
+    def access_hash(self, marked_id: int) -> int | None:
+        """Return the access hash of a peer (0 for a basic group), or None for one never met."""
+        peer = self._in_memory(marked_id)
+        if peer is not None:
+            return peer.access_hash
+        if marked_id in self._absent:
+            return None
+        rows = self._read(BY_ID, marked_id)
+        return rows[0][0] if rows else None
+
+    def username(self, name: str) -> UsernameRow | None:
+        """Return whom Telegram last said a username belongs to, and when; None if that is not known.
+
+        Two index look-ups at most, whatever the number of peers.
+        """
+        name = name.lower().lstrip("@")
+        for changes in (self.changes, self._writing):
+            marked = changes.names.get(name)
+            if marked is not None:
+                peer = changes.peers.get(marked)
+                if peer is not None and name in peer.names:
+                    return UsernameRow(marked, peer.seen)
+            if name in changes.dropped:
+                return None
+        for query in (BY_USERNAME, BY_STOCK_USERNAME):
+            for marked, seen in self._read(query, name):
+                peer = self._in_memory(marked)
+                if peer is None or name in peer.names:  # else the peer lost it since it was written
+                    return UsernameRow(marked, int(seen or 0))
+        return None
+
+    def usernames_of(self, marked_id: int) -> tuple[str, ...]:
+        """Return all usernames that a peer was last seen with, lower-cased."""
+        self.load((marked_id,))
+        peer = self._in_memory(marked_id)
+        # A name may have gone to somebody else since this peer was seen.
+        rows = ((name, self.username(name)) for name in (peer.names if peer is not None else ()))
+        return tuple(name for name, row in rows if row is not None and row.marked_id == marked_id)
+
+    def drop_username(self, name: str) -> None:
+        """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
+        name = name.lower().lstrip("@")
+        row = self.username(name)
+        if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
+            peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
+            self.changes.peers.setdefault(row.marked_id, peer)
+            for other in peer.names:
+                self.changes.names.setdefault(other, row.marked_id)
+        self.changes.names.pop(name, None)
+        self.changes.dropped.add(name)
+
+    def forget(self, marked_id: int) -> None:
+        """Drop a peer and its usernames from memory, after they were deleted from the file."""
+        self.reread((marked_id,))
+        for changes in (self.changes, self._writing):
+            peer = changes.peers.pop(marked_id, None)
+            for name in peer.names if peer else ():
+                changes.names.pop(name, None)
+
+    def reread(self, marked_ids: Iterable[int]) -> None:
+        """Drop what was read of these peers, after the file changed."""
+        for marked in marked_ids:
+            self._known.pop(marked, None)
+            self._absent.pop(marked, None)
+
+    @contextmanager
+    def writing(self) -> Iterator[Changes]:
+        """Give the changes to a block that writes them; if it raises, they wait for the next one."""
+        changes = self._writing = self.changes
+        self.changes = Changes()
+        try:
+            yield changes
+        except BaseException:
+            # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
+            changes.put_under(self.changes)
+            raise
+        finally:
+            self._writing = Changes()
+
+    def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
+        """Store a peer in the place of the one in memory, and give it its usernames."""
+        if old is not None:
+            if old.names != new.names:
+                self._release(marked, set(old.names).difference(new.names))
+        else:
+            self._absent.pop(marked, None)
+            self._make_room()
+        for name in new.names:
+            if old is None or name not in old.names:
+                self._take_from_others(name, marked)
+            self.changes.names[name] = marked
+        self._known[marked] = self.changes.peers[marked] = new
+
+    def _is_lost(self, name: str, marked_id: int) -> bool:
+        """Return whether a username went elsewhere since the file was written."""
+        return any(
+            name in changes.dropped or changes.names.get(name, marked_id) != marked_id
+            for changes in (self.changes, self._writing)
+        )
+
+    def _make_room(self) -> None:
+        if len(self._known) >= KNOWN_LIMIT:
+            self._known.popitem(last=False)
+
+    def _release(self, marked_id: int, names: Iterable[str]) -> None:
+        """Take usernames from a peer that no longer has them, unless somebody else has them by now."""
+        for name in names:
+            row = self.username(name)
+            if row is None or row.marked_id == marked_id:
+                self.changes.names.pop(name, None)
+                self.changes.dropped.add(name)
+
+    def _take_from_others(self, name: str, marked_id: int) -> None:
+        """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""
+        row = self.username(name)
+        if row is not None and row.marked_id != marked_id and (peer := self._in_memory(row.marked_id)):
+            peer.names = tuple(other for other in peer.names if other != name)
+
+    def _in_memory(self, marked_id: int) -> Peer | None:
+        return (
+            self._known.get(marked_id)
+            or self.changes.peers.get(marked_id)
+            or self._writing.peers.get(marked_id)
+        )
