@@ -10,7 +10,7 @@ import pytest
 
 TGBOT = Path(__file__).parent.parent / "tgbot"
 #: Packages whose functions name every type; Telethon's TL objects by their classes.
-PACKAGES = ("core", "handlers", "messaging", "plugins", "web")
+PACKAGES = ("core", "handlers", "messaging", "plugins", "store", "web")
 
 
 def signatures_with_any(source: str) -> Iterator[str]:

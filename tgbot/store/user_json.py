@@ -86,8 +86,8 @@ def unpack(text: str) -> UserRecord:
         evidence = Record()
         for name, span in take("evidence", {}).items():
             kind = _KINDS[name]
-            first = _unpacked(kind, span[0])
-            evidence.spans[kind] = (first, first if len(span) == 1 else _unpacked(kind, span[1]))
+            first = _checked(Evidence(kind, *span[0]))
+            evidence.spans[kind] = (first, first if len(span) == 1 else _checked(Evidence(kind, *span[1])))
         if "known_by" in fields:
             fields["known_by"] = ways(fields["known_by"])
         if "history" in fields:
@@ -109,11 +109,11 @@ def ways(known_by: dict[str, int]) -> dict[Way, int]:
     return found
 
 
-def modernise(fields: dict[str, Any]) -> None:
+def modernise(fields: dict[str, object]) -> None:
     """Put what older versions stored elsewhere into its field, and drop what nothing needs any more."""
     fields.pop("last_own_id", None)
     preferences = fields.get("preferences")
-    if preferences:
+    if isinstance(preferences, dict):
         if requests := preferences.pop("join_requests", None):
             pairs = (one.split(":") for one in requests.split())
             fields.setdefault("join_requests", {int(chat): int(at) for chat, at in pairs})
@@ -128,8 +128,7 @@ def _packed(evidence: Evidence) -> str:
     return f"[{at},{qts}]" if qts else f"[{at}]"
 
 
-def _unpacked(kind: Kind, packed: list[Any]) -> Evidence:
-    evidence = Evidence(kind, *packed)
+def _checked(evidence: Evidence) -> Evidence:
     if type(evidence.at) is not int or type(evidence.qts) is not int:
         raise TypeError("evidence without a time")
     return evidence

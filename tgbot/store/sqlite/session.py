@@ -6,15 +6,14 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
@@ -95,10 +94,10 @@ class DurableSession(SQLiteSession):
             self._worker.close(self._conn.close)
             self._conn, self._worker = None, DiskWorker("session")
 
-    def set_update_state(self, entity_id: int, state: Any) -> None:
+    def set_update_state(self, entity_id: int, state: types.updates.State) -> None:
         """Return at once: only `checkpoint` writes update state."""
 
-    def process_entities(self, tlo: Any) -> None:
+    def process_entities(self, tlo: TLObject | Sequence[TLObject]) -> None:
         if isinstance(tlo, (types.User, types.Chat, types.Channel)):
             self.remember((tlo,))
         elif utils.is_list_like(tlo):

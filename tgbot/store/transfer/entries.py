@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from tgbot.core.access import Evidence, Kind, Record
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, UserFields, Way
@@ -86,7 +86,7 @@ class Entry:
 # ---- from a file ---------------------------------------------------------------------------------
 
 
-def from_fields(fields: Mapping[str, Any], now: int, bot_id: int) -> Entry:
+def from_fields(fields: Mapping[str, object], now: int, bot_id: int) -> Entry:
     """Return the entry of an object; fields with other names are ignored.
 
     Raise EntryError for what cannot be understood, for a user of another bot than `bot_id`, and for times
@@ -151,7 +151,7 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
 
 def from_cells(row: Mapping[str, str], now: int, bot_id: int) -> Entry:
     """Return the entry of a CSV row, column → text; an empty cell says nothing."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     for name, cell in row.items():
         if not cell:
             continue
@@ -181,7 +181,7 @@ def checked_id(value: object) -> int:
     return value
 
 
-def _peer(fields: Mapping[str, Any], profile: Profile, latest: int) -> Peer | None:
+def _peer(fields: Mapping[str, object], profile: Profile, latest: int) -> Peer | None:
     if not fields.get("access_hash"):
         return None
     access_hash = _number(fields, "access_hash", lowest=-(2**63))
@@ -192,7 +192,7 @@ def _peer(fields: Mapping[str, Any], profile: Profile, latest: int) -> Peer | No
     return Peer(access_hash, lowered, _text(fields, "hash_phone") or None, title or None, seen)
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
+def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
     if value is None:
         return ""
@@ -201,7 +201,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _names(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _names(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
     value = fields.get(name)
     if not value:
         return ()
@@ -212,7 +212,7 @@ def _names(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(one.removeprefix("@") for one in value)
 
 
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
+def _flag(fields: Mapping[str, object], name: str) -> bool:
     value = fields.get(name)
     if value not in (None, True, False):
         raise EntryError(f"{name} is neither true nor false")
@@ -228,7 +228,7 @@ def _cell_flag(cell: str, name: str) -> bool:
     raise EntryError(f"{name} is neither true nor false")
 
 
-def _number(fields: Mapping[str, Any], name: str, lowest: int = 0) -> int:
+def _number(fields: Mapping[str, object], name: str, lowest: int = 0) -> int:
     value = fields.get(name)
     if type(value) is int and lowest <= value < 2**63:  # nearly always
         return value
@@ -245,7 +245,7 @@ def _number(fields: Mapping[str, Any], name: str, lowest: int = 0) -> int:
     return value
 
 
-def _moment(fields: Mapping[str, Any], name: str, latest: int) -> int:
+def _moment(fields: Mapping[str, object], name: str, latest: int) -> int:
     return _time(_number(fields, name), name, latest)
 
 
@@ -257,14 +257,14 @@ def _time(value: object, name: str, latest: int) -> int:
     return value
 
 
-def _object(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _object(fields: Mapping[str, object], name: str) -> dict[str, object]:
     value = fields[name]
     if not isinstance(value, dict):
         raise EntryError(f"{name} is not an object")
     return value
 
 
-def _record(spans: dict[str, Any], latest: int) -> Record:
+def _record(spans: dict[str, object], latest: int) -> Record:
     record = Record()
     for name, span in spans.items():
         kind = _KINDS.get(name)
@@ -287,11 +287,11 @@ def _record(spans: dict[str, Any], latest: int) -> Record:
     return record
 
 
-def _read_preferences(user: UserFields, fields: Mapping[str, Any]) -> None:
+def _read_preferences(user: UserFields, fields: Mapping[str, object]) -> None:
     preferences = _object(fields, "preferences")
     if not all(isinstance(value, str) for value in preferences.values()):
         raise EntryError("preferences holds something other than text")
-    read: dict[str, Any] = {"preferences": dict(preferences)}
+    read: dict[str, object] = {"preferences": dict(preferences)}
     try:
         modernise(read)
     except ValueError:
@@ -300,7 +300,7 @@ def _read_preferences(user: UserFields, fields: Mapping[str, Any]) -> None:
         setattr(user, name, value)
 
 
-def _join_requests(requests: dict[str, Any], latest: int) -> dict[int, int]:
+def _join_requests(requests: dict[str, object], latest: int) -> dict[int, int]:
     try:
         found = {int(chat): _time(at, "join_requests", latest) for chat, at in requests.items()}
     except ValueError as error:
@@ -309,12 +309,13 @@ def _join_requests(requests: dict[str, Any], latest: int) -> dict[int, int]:
 
 
 def _history(value: object, latest: int) -> list[Change]:
-    changes: list[Any] = value if isinstance(value, list) else [None]
+    read = []
+    changes: list[object] = value if isinstance(value, list) else [None]
     for one in changes:
         if not isinstance(one, list) or len(one) != 3 or not all(isinstance(part, str) for part in one[1:]):
             raise EntryError("history is not a list of [at, field, old]")
-        _time(one[0], "history", latest)
-    return [Change(*one) for one in changes][-HISTORY_LENGTH:]
+        read.append(Change(_time(one[0], "history", latest), *one[1:]))
+    return read[-HISTORY_LENGTH:]
 
 
 # ---- to a file -----------------------------------------------------------------------------------
@@ -322,7 +323,7 @@ def _history(value: object, latest: int) -> list[Change]:
 
 def to_json(user: UserRecord, peer: Peer | None, bot_id: int | None) -> str:
     """Return the user as one line of JSON, without its line break."""
-    more: dict[str, Any] = {} if bot_id is None else {"bot_id": bot_id}
+    more: dict[str, object] = {} if bot_id is None else {"bot_id": bot_id}
     if peer is not None:
         more |= {"access_hash": str(peer.access_hash), "hash_seen": peer.seen, "hash_usernames": peer.names}
         more |= {"hash_name": peer.title} if peer.title else {}
@@ -337,11 +338,11 @@ def to_cells(user: UserRecord, peer: Peer | None, bot_id: int | None) -> list[st
     return [_cell(name, fields.get(name)) for name in COLUMNS]
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
     if name in _NESTED:
         return json.dumps(value)
-    if name in _LISTS:
+    if isinstance(value, list):
         return " ".join(value)
     return str(int(value)) if isinstance(value, bool) else str(value)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import ijson
 
@@ -107,7 +107,7 @@ class UserFile:
                 else:
                     yield from self._of_value(value, number, refused)
 
-    def _of_value(self, value: Any, number: int, refused: Refused) -> Iterator[Entry]:
+    def _of_value(self, value: object, number: int, refused: Refused) -> Iterator[Entry]:
         try:
             yield from_fields(value, self._now, self._bot_id) if isinstance(value, dict) else from_id(value)
         except EntryError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 from telethon.sessions.sqlite import SQLiteSession
 
@@ -15,7 +15,7 @@ from tgbot.core.errors import SessionDamagedError
 from tgbot.store.peers import Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
-from tgbot.store.sqlite.sessionfile import OUR_TABLES, stored_peer
+from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
 _ALL_NAMES: Final = (
@@ -103,7 +103,7 @@ class Peers:
             found += self._select(_OWNERS_OF_ALL, wanted)
         return {name: UsernameRow(marked, seen or 0) for name, marked, seen in found}
 
-    def _select(self, sql: str, *values: Any) -> list[Any]:
+    def _select(self, sql: str, *values: int | str) -> list[Row]:
         with self._errors():
             return self._connection.execute(sql, values).fetchall()
 
