@@ -20,8 +20,8 @@ def backup(
 ) -> int:
     """Copy session, registry and the login page's record to DIR, also while the bot runs.
 
-    Each copy is whole and has its name only then; an older copy in DIR is replaced. Who has the session is
-    the bot: keep the copies as safe as the originals (they are readable by their owner only).
+    A copy gets its name when it is complete; an older copy in DIR is replaced. Whoever has the session can
+    act as the bot: keep the copies as safe as the originals (only their owner may read them).
     """
     from tgbot.cli.invocation import settings
     from tgbot.core.errors import NeverRunError, StorageFailedError
@@ -29,7 +29,7 @@ def backup(
 
     storage = settings(context).storage
     # The session first: a registry ahead of the update state is harmless, one behind it is not. The logins
-    # last, so that none of those in the registry's copy can be used once more.
+    # last, so that no login that is in the registry's copy can be used again.
     files = [file for file in (storage.session, storage.registry, storage.logins) if file.exists()]
     if not files:
         raise NeverRunError(storage.directory)
@@ -48,5 +48,5 @@ def backup(
     printed.line("To restore: stop the bot,")
     printed.line(f"  rm -f {beside}")
     printed.line(f"  cp -p {' '.join(shlex.quote(str(path)) for path in copies)} {home}/")
-    printed.line("and start it: what came since then Telegram hands out again.")
+    printed.line("and start it: Telegram sends again what came since then.")
     return 0

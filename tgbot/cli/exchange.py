@@ -1,4 +1,4 @@
-"""`tgbot users import` and `tgbot users export`: everybody the bot knows, in and out of files."""
+"""`tgbot users import` and `tgbot users export`: all users the bot knows, from and to files."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def import_users(
         ),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+        bool, typer.Option("--dry-run", help="Report what would change, and change nothing.")
     ] = False,
     same_bot: Annotated[
-        bool, typer.Option("--same-bot", help="Take a session that does not say whose it is for this bot's.")
+        bool, typer.Option("--same-bot", help="Import a session that names no bot as this bot's.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> int:
-    """Take in users from a file. The bot must not run meanwhile (for --dry-run it may).
+    """Import users from a file. Stop the bot first; with --dry-run it may run.
 
-    FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, an object or an id a line
-    or one list of them; or CSV with a header that names id. "users export" writes all three, and its --help
-    says what the fields are; only the id is needed, fields of other names are left aside.
+    FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, one object or one id a
+    line, or one list of them; or CSV with a header that names id. "users export" writes all three, and its
+    --help lists the fields. Only the id is required; fields with other names are ignored.
 
-    Nothing is overwritten by older knowledge, and nothing is counted as permission to write but evidence. A
-    file that names no bot is taken for this one's; what is another bot's is refused. Lines that cannot be
-    read are told and left out. It may be interrupted and done again. Exit status 1: nothing could be read.
+    Older knowledge replaces nothing, and only evidence counts as permission to write. A file that names no
+    bot is taken as this bot's; users of another bot are refused. Entries that cannot be read are reported and
+    skipped. An import may be interrupted and repeated. Exit status 1: no entry could be read.
     """
     from tgbot.cli.invocation import settings
     from tgbot.store.lock import InstanceLock
@@ -69,7 +69,7 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
     now, summary = int(time.time()), Summary()
     file = UserFile(path, bot_id, now, same_bot=same_bot)
     interrupted = False
-    gc.disable()  # entries are in no cycles, and looking for some takes a fifth of the time
+    gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
     try:
         with progress.shown(path.name, file.size) as done:
             asyncio.run(
@@ -94,10 +94,10 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
         printed.complain(f"{path}: and {summary.refused - len(summary.refusals):,} more like these")
     _report(summary, dry=dry, json=json)
     if interrupted:
-        printed.complain("interrupted; what is counted here is done, and doing it again does the rest")
+        printed.complain("interrupted; what is counted here is done, the same import again does the rest")
         return 130
     if not summary.read:
-        printed.complain(f"{path}: there is nobody in it that can be read")
+        printed.complain(f"{path}: no entry can be read")
         return 1
     return 0
 
@@ -123,27 +123,27 @@ def _report(summary: Summary, *, dry: bool, json: bool) -> None:
 def export_users(
     context: typer.Context,
     target: Annotated[
-        Path, typer.Argument(metavar="FILE", help='The file to make; "-" is standard output.')
+        Path, typer.Argument(metavar="FILE", help='The file to write; "-" is standard output.')
     ] = Path("-"),
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="json|csv|session",
-            help="Without it as FILE ends, json if it has no ending.",
+            help="By default the ending of FILE, or json.",
         ),
     ] = None,
 ) -> int:
-    """Write everybody the bot has met to a file that "users import" takes; works while the bot runs.
+    """Write all users the bot has met to a file that "users import" reads; works while the bot runs.
 
-    json is an object a line: id, bot_id, the profile (first_name, last_name, usernames, profile_language,
+    json is one object a line: id, bot_id, the profile (first_name, last_name, usernames, profile_language,
     premium, bot, deleted, last_seen), language, known_by, payloads, message ids, evidence (kind → first and
-    last [at, qts, until, detail]), preferences, access_hash and when it was seen (hash_seen). Times are unix
-    seconds. csv has the same in columns, with JSON in the cells of known_by, evidence, history and
-    preferences. session is a Telethon session without a login: ids, access hashes, usernames, names.
+    last [at, qts, until, detail]), preferences, join_requests (chat → when), access_hash and when it was seen
+    (hash_seen). Times are unix seconds. csv has the same in columns, with JSON in the cells of known_by,
+    evidence, history, preferences and join_requests. session is a Telethon session without a login: ids,
+    access hashes, usernames, names.
 
-    All three hold access hashes, so the file is made readable by its owner only. A file that is there is not
-    replaced.
+    All three hold access hashes, so only the owner may read the file. An existing file is not replaced.
     """
     from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
@@ -176,7 +176,7 @@ def export_users(
 
 
 def _bot_id(config: Config) -> int | None:
-    """Whose the files are: what the session says, which has to agree with the token, or else the token."""
+    """Return the bot's id: from the session, which must agree with the token, else from the token."""
     from tgbot.store.transfer.sessions import Peers
 
     wanted, session = config.telegram.bot_id, config.storage.session

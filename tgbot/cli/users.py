@@ -15,13 +15,13 @@ from tgbot.core.access import Access
 if TYPE_CHECKING:
     from tgbot.core.users import User, UserReader
 
-commands = typer.Typer(help="Everybody the bot has met; all but import work while the bot runs.")
+commands = typer.Typer(help="The users the bot has met; all but import work while the bot runs.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
 
 
 def _registry(context: typer.Context) -> UserReader:
-    """The configured registry, open for reading."""
+    """Open the configured registry for reading."""
     from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
 
@@ -76,7 +76,7 @@ def count(context: typer.Context, json: Json = False) -> None:
 
 
 def described(user: User, now: float) -> dict[str, Any]:
-    """What is known of a user, as JSON holds it; times are unix seconds."""
+    """Return what is known of a user, as JSON holds it; times are unix seconds."""
     return {
         "id": user.id,
         "first_name": user.first_name,

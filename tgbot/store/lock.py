@@ -31,7 +31,7 @@ class InstanceLock:
             holder = os.read(fd, 20).decode(errors="replace").strip()
             os.close(fd)
             raise SessionInUseError(self._session, int(holder) if holder.isdigit() else None) from None
-        with suppress(OSError):  # only for whoever is refused; a disk that is full is told by what needs it
+        with suppress(OSError):  # the pid is only for the message of the process that is refused
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd

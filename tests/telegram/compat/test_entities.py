@@ -8,7 +8,8 @@ from telethon import events
 from telethon.tl import types
 
 from tests.telegram.conftest import Stage, until
-from tgbot.store.sqlite.session import DurableSession, UpdateState
+from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient
 from tgbot.telegram.compat import entities as peers
 from tgbot.telegram.compat.entities import PeerCache

@@ -31,7 +31,7 @@ from tgbot.store.sqlite.sessionfile import (
 )
 from tgbot.store.sqlite.worker import DiskWorker
 
-__all__ = ["RESOLVES_A_DAY", "DurableSession", "UpdateState", "UsernameRow"]
+__all__ = ["RESOLVES_A_DAY", "DurableSession", "UsernameRow"]
 
 #: How many peers are read between two turns of the event loop.
 _PAGE = 500

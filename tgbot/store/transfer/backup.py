@@ -1,4 +1,4 @@
-"""A copy of the bot's files, consistent in itself, taken while the bot runs or not."""
+"""Copy the bot's files so that the copies agree with each other, while the bot runs or not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PAGES = 4096
 def backup(files: list[Path], target: Path, progress: Callable[[Path, float], None]) -> list[Path]:
     """Copy SQLite files into a directory, one after another in the order given, and return the copies.
 
-    The session is to be given first: a registry that is ahead of the update state is harmless, the other way
-    round is not. `progress` gets the file and the share of it that is copied. Each copy is of mode 0600 and
-    appears under its name only when it is whole; a file that is there already is replaced by it. A file that
-    does not exist is left out. StorageFailedError or StorageFullError if it cannot be done.
+    Give the session first: a registry ahead of the update state is harmless, one behind it is not. `progress`
+    gets the file and the share of it that is copied. Each copy has mode 0600 and gets its name when it is
+    complete; an existing file is replaced. Files that do not exist are skipped. Raise a StorageError if a
+    copy cannot be made.
     """
     target.mkdir(parents=True, exist_ok=True)
     return [_copied(file, target / file.name, progress) for file in files if file.exists()]
