@@ -25,16 +25,20 @@ from tgbot.telegram.updates.intake import Intake
 
 
 class Everything:
-    """A store that has everything in memory, peers that nobody keeps, and a calendar that nobody reads."""
+    """A store with everything in memory unless `loads`, peers that nobody keeps, a calendar nobody reads."""
 
     def __init__(self) -> None:
         self.last: dict[int, int] = {}
         self.losses: list[str] = []
+        #: Lets one load end; None where nothing has to be loaded.
+        self.loads: asyncio.Semaphore | None = None
 
     def loaded(self, ids: Iterable[int]) -> bool:
-        return True
+        return self.loads is None
 
-    async def load(self, ids: Iterable[int]) -> None: ...
+    async def load(self, ids: Iterable[int]) -> None:
+        if self.loads is not None:
+            await self.loads.acquire()
 
     def remember(self, users: Sequence[Any], chats: Sequence[Any], source: str) -> None: ...
 
@@ -61,7 +65,7 @@ class Taker:
         self.asked: list[Any] = []
         self.failures: list[Exception] = []
         self.taken: list[Job] = []
-        around = Everything()
+        self.around = around = Everything()
         self.lost = around.losses
         self.last = around.last
         self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
@@ -330,6 +334,31 @@ async def test_more_than_can_wait_is_left_at_telegram_and_fetched_when_there_is_
         await taker.quiet()
         assert taker.intake.mark().pts == log.pts  # type: ignore[union-attr]
     assert caplog.text.count("updates wait; leaving new ones at Telegram") >= 1
+
+
+async def test_updates_that_turn_out_to_be_finished_once_they_are_loaded_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "WAITING_LIMIT", 4)
+    log = Log(slice_at=10)
+    for _ in range(20):
+        log.add("message")
+    taker = Taker(log)
+    taker.last.update(dict.fromkeys((1, 2, 3), 20))
+    taker.around.loads = asyncio.Semaphore(0)
+    taker.dispatcher.start()
+    taker.intake.start(replaying=True)
+    tasks = [asyncio.create_task(run()) for run in (taker.intake.run, taker.batches.run)]
+    await until(lambda: taker.batches.waiting == 10)
+    assert len(taker.asked) == 1  # the second slice waits for room
+    taker.around.loads.release()
+    await until(lambda: len(taker.asked) == 2)
+    taker.around.loads.release()
+    await until(lambda: taker.intake.mark().pts == log.pts)  # type: ignore[union-attr]
+    assert taker.numbers == []
+    for task in tasks:
+        task.cancel()
+    await taker.dispatcher.stop()
 
 
 async def test_what_is_pushed_during_a_difference_does_not_pile_up_without_end(
