@@ -199,10 +199,12 @@ async def test_a_token_that_is_revoked_while_the_bot_runs_ends_it_with_the_reaso
     assert isinstance(error, LoginRefusedError)
 
 
-async def test_a_server_that_is_not_there_yet_is_waited_for(stage: Stage) -> None:
+async def test_a_server_that_is_not_there_yet_is_waited_for(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     await stage.sandbox.stop()
     opening = asyncio.create_task(stage.open(echo))
-    await asyncio.sleep(0.3)
+    await until(lambda: "no connection to" in caplog.text)
     assert not opening.done()
     await stage.sandbox.start()
     client = await opening
