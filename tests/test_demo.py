@@ -125,7 +125,7 @@ def texts_of(svg: str) -> list[str]:
 def test_the_picture_of_the_demo_has_its_scenes_and_needs_nothing_else(told: str) -> None:
     svg = picture.draw(told)
     texts = texts_of(svg)
-    assert "Hello, Anna! I am glad you are here." in texts
+    assert any(text.startswith("Hello, Anna!") for text in texts)
     assert texts[-1].startswith("8 questions, 8 answers")
     assert len(picture.excerpt(told)) <= 42
     assert len(svg.encode()) < 60_000

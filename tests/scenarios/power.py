@@ -188,7 +188,7 @@ def _past_the_users(site: Site, directory: Path) -> list[str]:
             if copy.peer not in peers:
                 found.append(f"pts {pts} is past message {copy.id} of {copy.peer}, who is no peer")
         elif entry.qts is not None and entry.qts <= qts:
-            evidence = users.get(entry.content.user_id, {}).get("evidence", {})
+            evidence = users.get(entry.update.user_id, {}).get("evidence", {})
             told = evidence.get("bot_stopped", []) + evidence.get("bot_unblocked", [])
             if not any(len(one) > 1 and one[1] >= entry.qts for one in told):
                 found.append(f"qts {qts} is past {entry.qts}, of which the registry knows nothing")

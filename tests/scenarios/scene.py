@@ -120,8 +120,8 @@ class Scene(Site):
             copy = entry.message
             if copy is not None and copy.peer == user_id:
                 told.append((entry.pts, copy.id, "out" if copy.out else "in", copy.post.date))
-            elif entry.qts is not None and entry.content.user_id == user_id:
-                told.append((f"q{entry.qts}", entry.content.stopped, entry.content.date))
+            elif entry.qts is not None and entry.update.user_id == user_id:
+                told.append((f"q{entry.qts}", entry.update.stopped, entry.update.date))
         return told
 
     def _truth(self, user_id: int) -> Access:

@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
-from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
@@ -86,7 +85,7 @@ class Page(HTMLParser):
             raise StoryError("the login page has no button")
         return self._script
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("h1", "p"):
             self._within = tag
         if tag == "p":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from telethon import TelegramClient, events
 from telethon.errors import InviteRequestSentError
@@ -22,7 +21,7 @@ _LANGUAGES = {"en": "English", "ru": "Russian"}
 class Person:
     """A plain Telethon client with a name; its messages from the bot are printed."""
 
-    def __init__(self, name: str, client: Any, bot: str, stage: Stage) -> None:
+    def __init__(self, name: str, client: TelegramClient, bot: str, stage: Stage) -> None:
         self.name = name
         self.client = client
         self.id = 0
@@ -31,7 +30,7 @@ class Person:
         self._stage = stage
         self._inbox: asyncio.Queue[str] = asyncio.Queue()
         #: The latest message with buttons.
-        self._menu: Any = None
+        self._menu: types.Message | None = None
         client.add_event_handler(self._read, events.NewMessage(incoming=True))
         client.add_event_handler(self._reread, events.MessageEdited(incoming=True))
 
@@ -66,12 +65,13 @@ class Person:
 
         Raise LookupError, with the labels of all buttons, if there is none with this label.
         """
-        rows = self._menu.buttons if self._menu is not None else []
+        menu = self._menu
+        rows = menu.buttons if menu is not None else []
         buttons = {_plain(one.text): one for row in rows for one in row}
-        if label not in buttons:
+        if menu is None or label not in buttons:
             raise LookupError(", ".join(buttons) or "none")
         request = functions.messages.GetBotCallbackAnswerRequest(
-            await self._peer(), self._menu.id, data=buttons[label].data
+            await self._peer(), menu.id, data=buttons[label].data
         )
         notice = str((await self.client(request)).message or "")
         if notice:
@@ -113,19 +113,19 @@ class Person:
             raise StoryError(f"the bot's answer to {self.name} does not contain: {words}")
         return heard
 
-    async def _peer(self) -> Any:
+    async def _peer(self) -> types.InputPeerUser:
         return await self.client.get_input_entity(self._bot)
 
-    async def _read(self, event: Any) -> None:
+    async def _read(self, event: events.NewMessage.Event) -> None:
         if not event.is_private:
             return
         self._show(event, "")
         self._inbox.put_nowait(event.raw_text)
 
-    async def _reread(self, event: Any) -> None:
+    async def _reread(self, event: events.MessageEdited.Event) -> None:
         self._show(event, "(changed) ")
 
-    def _show(self, event: Any, before: str) -> None:
+    def _show(self, event: events.NewMessage.Event, before: str) -> None:
         lines = [before + event.raw_text]
         if event.message.buttons:
             self._menu = event.message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from tgbot.demo.browser import open_browser
 from tgbot.demo.person import Person
@@ -116,7 +115,7 @@ class Story:
         number = sum(len(SUMS[person.name]) for person in people)
         stage.note(f"{number} questions, {number} answers: no answer is missing, none came twice.")
 
-    def _text(self, language: str, text: str, **values: Any) -> str:
+    def _text(self, language: str, text: str, **values: str | int) -> str:
         return self._texts.render(language, text, **values)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from telethon import events
+from telethon import TelegramClient, events
 
 
-def register(client: Any) -> None:
+def register(client: TelegramClient) -> None:
     """Register the handler. It stores nothing and does not deal with crashes."""
 
-    async def add(event: Any) -> None:
+    async def add(event: events.NewMessage.Event) -> None:
         one, other = event.pattern_match.groups()
         await event.respond(f"{one} + {other} = {int(one) + int(other)}")
         raise events.StopPropagation

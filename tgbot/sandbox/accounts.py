@@ -7,7 +7,9 @@ import re
 import string
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
+from typing import Final
+
+from telethon.tl import TLObject, types
 
 from .dialogs import Box
 from .logs import Log
@@ -40,11 +42,11 @@ class Bot:
 class BotProfile:
     """The profile and settings of a bot: command lists by (scope, language), texts by language."""
 
-    commands: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    commands: dict[tuple[str, str], list[types.BotCommand]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     abouts: dict[str, str] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
-    menus: dict[int, Any] = field(default_factory=dict)
+    menus: dict[int, TLObject] = field(default_factory=dict)
     version: int = 1
     #: False: privacy mode, in groups the bot gets only what is addressed to it.
     sees_all: bool = False

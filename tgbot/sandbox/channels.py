@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts
 from .chats import Chat
@@ -15,7 +14,7 @@ from .logs import Entry
 from .privacy import reaches
 
 
-def channel_update(entry: Entry, viewer: int) -> Any:
+def channel_update(entry: Entry, viewer: int) -> TLObject:
     """Build the TL update of an entry in a channel's log, as one member sees it."""
     copy = entry.content
     if not isinstance(copy, Copy):

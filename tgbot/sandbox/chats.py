@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from telethon.tl import types
 
 from .dialogs import CHANNEL_BASE, Box
 from .logs import Log
@@ -47,7 +48,7 @@ class Chat:
     #: Member → the date on which they joined.
     members: dict[int, int] = field(default_factory=dict)
     #: Admin → ChatAdminRights; without the creator.
-    admins: dict[int, Any] = field(default_factory=dict)
+    admins: dict[int, types.ChatAdminRights] = field(default_factory=dict)
     invites: dict[str, Invite] = field(default_factory=dict)
     requests: dict[int, JoinRequest] = field(default_factory=dict)
     version: int = 1

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from telethon.tl import types
 
@@ -242,7 +242,7 @@ class Delivery:
             link.own.clear()
             self._push(link, [types.UpdatesTooLong()])
             return
-        updates: list[Any] = []
+        updates: list[types.Updates | types.UpdatesTooLong] = []
         if pts > link.sent_pts or qts > link.sent_qts:
             entries = self._world.entries(account, link.sent_pts, link.sent_qts, BATCH)
             for entry in entries:
@@ -268,7 +268,7 @@ class Delivery:
         link.own.difference_update(range(entry.pts - entry.pts_count + 1, entry.pts + 1))
         return True
 
-    def _push(self, link: Link, updates: list[Any]) -> None:
+    def _push(self, link: Link, updates: list[types.Updates | types.UpdatesTooLong]) -> None:
         bodies: list[bytes] = []
         for update in updates:
             try:

@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 CHANNEL_BASE = 1_000_000_000_000
 
 
-def peer_of(marked: int) -> Any:
+def peer_of(marked: int) -> types.PeerUser | types.PeerChat | types.PeerChannel:
     """Return the TL peer of a marked id: user id, -group id, or -(10^12 + channel id)."""
     if marked > 0:
         return types.PeerUser(marked)
@@ -44,11 +44,11 @@ class Post:
         date: int,
         text: str,
         *,
-        entities: list[Any] | None = None,
-        media: Any = None,
-        markup: Any = None,
-        forwarded: Any = None,
-        action: Any = None,
+        entities: list[TLObject] | None = None,
+        media: TLObject | None = None,
+        markup: TLObject | None = None,
+        forwarded: types.MessageFwdHeader | None = None,
+        action: TLObject | None = None,
         extras: dict[str, Any] | None = None,
     ) -> None:
         self.sender = sender
@@ -88,7 +88,7 @@ class Copy:
         """Return another account's copy of the same post."""
         return next((copy for copy in self.post.copies if copy.owner == owner and not copy.deleted), None)
 
-    def message(self, viewer: int = 0) -> Any:
+    def message(self, viewer: int = 0) -> types.Message | types.MessageService:
         """Build the TL message as it is now; in a channel, `viewer` is the account that sees it."""
         post = self.post
         out = self.out or post.sender == viewer

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
-from telethon.tl import functions
+from telethon.tl import TLRequest, functions
 
 from . import layers, methods
 from .delivery import Delivery, Link
@@ -30,7 +29,11 @@ class Dispatch:
     """
 
     def __init__(
-        self, world: World, faults: Faults, delivery: Delivery, bind: Callable[[Link, Any], bool]
+        self,
+        world: World,
+        faults: Faults,
+        delivery: Delivery,
+        bind: Callable[[Link, functions.auth.BindTempAuthKeyRequest], bool],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._world = world
@@ -58,7 +61,7 @@ class Dispatch:
             return
         self._call(link, request, call)
 
-    def _call(self, link: Link, request: Request, call: Any) -> None:
+    def _call(self, link: Link, request: Request, call: TLRequest) -> None:
         """Carry out a call, or let it wait for the calls that it names in invokeAfterMsg."""
         inner = call
         while isinstance(inner, methods.WRAPPERS):
@@ -81,7 +84,7 @@ class Dispatch:
         else:
             self._misbehave(link, request, plan, call, inner)
 
-    def _invoke(self, link: Link, call: Any, inner: Any) -> object:
+    def _invoke(self, link: Link, call: TLRequest, inner: TLRequest) -> object:
         answer: object
         try:
             before = self._delivery.before_call(link)
@@ -99,7 +102,7 @@ class Dispatch:
             answer = RpcError(500, "INTERNAL")
         return answer
 
-    def _misbehave(self, link: Link, request: Request, plan: Plan, call: Any, inner: Any) -> None:
+    def _misbehave(self, link: Link, request: Request, plan: Plan, call: TLRequest, inner: TLRequest) -> None:
         answer: object = plan.error
         sent: list[SendKey] = []
         if plan.carried_out:
@@ -143,7 +146,7 @@ class Dispatch:
         for go_on in self._waiting.pop((link, request.msg_id), ()):
             go_on()
 
-    def _wait(self, link: Link, request: Request, call: Any, msg_id: int) -> None:
+    def _wait(self, link: Link, request: Request, call: TLRequest, msg_id: int) -> None:
         waiting = True
 
         def go_on() -> None:

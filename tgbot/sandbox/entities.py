@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 _KINDS: Final = {
     "command": types.MessageEntityBotCommand,
@@ -31,7 +31,7 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def trimmed(text: str, entities: list[Any] | None) -> tuple[str, list[Any]]:
+def trimmed(text: str, entities: list[TLObject] | None) -> tuple[str, list[TLObject]]:
     """Strip a text and return it with its entities, moved and shortened to match."""
     stripped = text.strip()
     if not entities:
@@ -48,7 +48,7 @@ def trimmed(text: str, entities: list[Any] | None) -> tuple[str, list[Any]]:
     return stripped, kept
 
 
-def found(text: str, given: list[Any], *, commands: bool) -> list[Any]:
+def found(text: str, given: list[TLObject], *, commands: bool) -> list[TLObject]:
     """Return the sender's entities and those that the server finds outside them, in order."""
     if not _HINTS.search(text):
         return given

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from telethon.tl import TLObject
 
 from .accounts import Account
 from .dialogs import Copy
@@ -20,7 +21,7 @@ class Feeds:
         self._changed: list[Changed] = []
         self._passing: list[Passing] = []
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"_changed": [], "_passing": []}
 
     def subscribe(self, changed: Changed, passing: Passing | None = None) -> Callable[[], None]:
@@ -41,17 +42,17 @@ class Feeds:
         for callback in self._changed:
             callback(account_id)
 
-    def log(self, account: Account, content: Copy | Any, pts_count: int = 1) -> None:
+    def log(self, account: Account, content: Copy | TLObject, pts_count: int = 1) -> None:
         """Log an update that takes pts, and notify the subscribers."""
         account.log.add(content, pts_count)
         self.notify(account.id)
 
-    def log_bot(self, bot: Account, update: Any) -> None:
+    def log_bot(self, bot: Account, update: TLObject) -> None:
         """Log an update that takes a qts, and notify the subscribers."""
         bot.log.add_bot(update)
         self.notify(bot.id)
 
-    def hand(self, account_id: int, update: Any) -> None:
+    def hand(self, account_id: int, update: TLObject) -> None:
         """Send an update to the account's connected sessions without logging it."""
         for callback in self._passing:
             callback(account_id, Entry(update))

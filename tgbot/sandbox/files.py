@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from telethon.tl import types
 
 from .rpc import RpcError
 
@@ -16,7 +17,7 @@ _KEPT_BYTES = 64 * 1024 * 1024
 class StoredFile:
     """A finished upload: the TL photo or document, and its bytes."""
 
-    value: Any
+    value: types.Photo | types.Document
     content: bytes = field(repr=False)
 
 
@@ -48,7 +49,7 @@ class Files:
         del self._parts[account, file_id]
         return b"".join(saved[part] for part in range(parts))
 
-    def store(self, value: Any, content: bytes) -> None:
+    def store(self, value: types.Photo | types.Document, content: bytes) -> None:
         """Store a photo or document under its id."""
         self._stored[value.id] = StoredFile(value, content)
 

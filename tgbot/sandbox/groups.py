@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts
 from .chats import Chat, Invite, JoinRequest
@@ -68,7 +68,7 @@ class Groups:
             self._say(chat, creator, types.MessageActionChannelCreate(title))
         return chat
 
-    def add(self, chat: Chat, account: Account, *, by: int, action: Any = None) -> bool:
+    def add(self, chat: Chat, account: Account, *, by: int, action: TLObject | None = None) -> bool:
         """Make an account a member, with the service message `action`; return False if it was one already."""
         if account.id in chat.members:
             return False
@@ -95,7 +95,7 @@ class Groups:
         chat.version += 1
         self._log_status(chat, account, before, by=by)
 
-    def promote(self, chat: Chat, account: Account, rights: Any, *, by: int) -> None:
+    def promote(self, chat: Chat, account: Account, rights: types.ChatAdminRights | None, *, by: int) -> None:
         """Set the rights of an admin; None removes them. A bot that is not a member becomes one."""
         before = participant(chat, account.id)
         chat.members.setdefault(account.id, self._date())
@@ -106,7 +106,7 @@ class Groups:
         chat.version += 1
         self._log_status(chat, account, before, by=by)
 
-    def _log_status(self, chat: Chat, account: Account, before: Any, *, by: int) -> None:
+    def _log_status(self, chat: Chat, account: Account, before: TLObject | None, *, by: int) -> None:
         """Log an account's new status in a chat: for itself, if a bot, and for all bots that are admins."""
         after = participant(chat, account.id)
         kind = types.UpdateChannelParticipant if chat.channel else types.UpdateChatParticipant
@@ -187,14 +187,14 @@ class Groups:
             request.invite.usage += 1
             self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())
 
-    def _say(self, chat: Chat, sender: int, action: Any) -> None:
+    def _say(self, chat: Chat, sender: int, action: TLObject) -> None:
         """Post a service message, except about members of broadcast channels."""
         if chat.megagroup or not chat.channel:
             post = Post(sender, self._date(), "", action=action)
             self._posts.add(self._accounts[sender], chat.marked, post)
 
 
-def participant(chat: Chat, number: int) -> Any:
+def participant(chat: Chat, number: int) -> TLObject | None:
     """Build the TL participant of an account in a chat; return None if it is not a member."""
     since = chat.members.get(number)
     if since is None:
@@ -214,7 +214,7 @@ def participant(chat: Chat, number: int) -> Any:
     return kind(number, chat.creator, since)
 
 
-def exported(invite: Invite) -> Any:
+def exported(invite: Invite) -> types.ChatInviteExported:
     """Build the TL form of an invite link."""
     return types.ChatInviteExported(
         f"https://t.me/+{invite.hash}",
@@ -227,7 +227,7 @@ def exported(invite: Invite) -> Any:
     )
 
 
-def pending(chat: Chat) -> Any:
+def pending(chat: Chat) -> types.UpdatePendingJoinRequests:
     """Build the update about open requests for an admin who is not a bot."""
     peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
     recent = list(chat.requests)[-3:]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from .dialogs import Copy
 from .mentions import mentioned, named
@@ -22,7 +21,7 @@ class Entry:
 
     def __init__(
         self,
-        content: Any,
+        content: Copy | TLObject,
         *,
         pts: int | None = None,
         pts_count: int = 0,
@@ -49,7 +48,7 @@ class Entry:
         return mentioned(content) if isinstance(content, Copy) else named(content)
 
     @property
-    def update(self) -> Any:
+    def update(self) -> TLObject:
         """The TL update, with the message as it is now."""
         content = self.content
         if not isinstance(content, Copy):
@@ -69,7 +68,7 @@ class Log:
         self._entries: list[Entry] = []
         self._bot: list[Entry] = []
 
-    def add(self, content: Any, pts_count: int = 1) -> Entry:
+    def add(self, content: Copy | TLObject, pts_count: int = 1) -> Entry:
         """Log a new message, or a TL update, and set its pts, which grows by `pts_count`."""
         self.pts += pts_count
         entry = Entry(content, pts=self.pts, pts_count=pts_count, at=self.pts)
@@ -86,7 +85,7 @@ class Log:
         self._entries.append(entry)
         return entry
 
-    def add_bot(self, update: Any) -> Entry:
+    def add_bot(self, update: TLObject) -> Entry:
         """Log an update and set its qts."""
         self.qts += 1
         update.qts = self.qts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from telethon.tl import TLObject, types
 
@@ -28,7 +28,7 @@ def mentioned(copy: Copy) -> Iterator[int]:
             yield from named(part)
 
 
-def named(value: Any) -> Iterator[int]:
+def named(value: object) -> Iterator[int]:
     """Yield the marked ids in a TL value, at any depth."""
     if isinstance(value, types.PeerUser):
         yield value.user_id

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from telethon.tl import types
 
@@ -29,7 +28,7 @@ class Presses:
         self._random = random
         self._queries: dict[int, _Query] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_queries": {}}
 
     def press(self, user: Account, copy: Copy, data: bytes, expires: float) -> Later:
@@ -53,7 +52,7 @@ class Presses:
         self._feeds.hand(bot.id, update)
         return later
 
-    def answer(self, bot: Account, query_id: int, answer: Any) -> None:
+    def answer(self, bot: Account, query_id: int, answer: types.messages.BotCallbackAnswer) -> None:
         """Answer a query; raise QUERY_ID_INVALID if it is unknown, expired or of another bot."""
         query = self._queries.get(query_id)
         if query is None or query.bot != bot.id:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .dialogs import Copy
 from .rpc import RpcError
@@ -31,7 +31,7 @@ class Sends:
         self._unanswered: set[SendKey] = set()
         self._recording: list[SendKey] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # Calls under way end with the process.
         return {"_copies": self._copies, "_unanswered": set(), "_recording": None}
 

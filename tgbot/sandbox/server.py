@@ -7,7 +7,9 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
+
+from telethon.tl import functions
 
 from . import console
 from .accounts import Bot
@@ -235,7 +237,7 @@ class Sandbox:
             del self._links[other.key]
         link.session.destroyed(session_id, known=known)
 
-    def _bind(self, link: Link, call: Any) -> bool:
+    def _bind(self, link: Link, call: functions.auth.BindTempAuthKeyRequest) -> bool:
         """Answer auth.bindTempAuthKey: give the temporary key the login of the permanent one."""
         # The client's encrypted proof is not checked: on loopback it is not needed.
         permanent = self._keys.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))

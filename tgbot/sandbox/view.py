@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts
 from .chats import Chat
@@ -25,7 +24,7 @@ class View:
         #: Users who are left out of the `users` of updates.
         self.left_out: set[int] = set()
 
-    def user(self, viewer: Account, user: Account) -> Any:
+    def user(self, viewer: Account, user: Account) -> types.User:
         """Build the TL user for a viewer."""
         if user.id in self.shown_min and user is not viewer:
             return types.User(
@@ -75,7 +74,7 @@ class View:
             result.phone = user.phone
         return result
 
-    def chat(self, viewer: Account, chat: Chat) -> Any:
+    def chat(self, viewer: Account, chat: Chat) -> TLObject:
         """Build the TL chat or channel for a viewer: a forbidden one if private and not the viewer's."""
         member = viewer.id in chat.members
         if not chat.channel:
@@ -115,7 +114,7 @@ class View:
 
     def beside(
         self, viewer: Account, marked: Iterable[int], *, complete: bool = False
-    ) -> tuple[list[Any], list[Any]]:
+    ) -> tuple[list[types.User], list[TLObject]]:
         """Return (users, chats) for marked ids; with `complete`, also those in `left_out`."""
         users, chats = [], []
         for number in marked:

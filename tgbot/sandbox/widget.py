@@ -13,7 +13,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from html import escape
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -99,7 +99,7 @@ font: 500 16px sans-serif } input:not([type=checkbox]) { height: 36px; margin-ri
 """
 
 
-def signed(token: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def signed(token: str, fields: Mapping[str, object]) -> dict[str, object]:
     """Return the fields with their hash, as a site receives them (core.telegram.org/widgets/login)."""
     lines = "\n".join(sorted(f"{name}={value}" for name, value in fields.items()))
     key = hashlib.sha256(token.encode()).digest()
@@ -148,7 +148,7 @@ class Widget:
         """Set the only domain of a bot, as BotFather's /setdomain does."""
         self._domains[bot_id] = domain
 
-    def log_in(self, bot_id: int, user_id: int, *, write: bool = True) -> dict[str, Any]:
+    def log_in(self, bot_id: int, user_id: int, *, write: bool = True) -> dict[str, object]:
         """Log a user in to a bot's site: give write access if `write`, and return the signed data."""
         bot, user = self.world.accounts[bot_id], self.world.accounts[user_id]
         if write and not self._may_write(bot, user):

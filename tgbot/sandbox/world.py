@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts, Bot
 from .chats import Chat
@@ -62,7 +62,7 @@ class World:
         #: Names of called methods that the sandbox does not have.
         self.unknown_methods: set[str] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # A clock belongs to the process: a restored world uses time.time.
         return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0}
 
@@ -85,10 +85,10 @@ class World:
         """Return the entries above a state in an account's log, oldest first, at most `limit` of them."""
         return self.accounts[account_id].log.above(pts, qts, limit)
 
-    def render(self, account_id: int, entries: Iterable[Entry]) -> Any:
+    def render(self, account_id: int, entries: Iterable[Entry]) -> types.Updates:
         """Build one Updates object from entries, with their users and chats as this account sees them."""
         viewer = self.accounts[account_id]
-        updates: list[Any] = []
+        updates: list[TLObject] = []
         marked: dict[int, None] = {}
         for entry in entries:
             updates.append(entry.update)
@@ -195,7 +195,9 @@ class World:
         if to.paid_stars:
             raise RpcError(403, f"ALLOW_PAYMENT_REQUIRED_{to.paid_stars}")
 
-    def allow(self, bot_id: int, user_id: int, *, domain: str | None = None, **reason: Any) -> Copy:
+    def allow(
+        self, bot_id: int, user_id: int, *, domain: str | None = None, **reason: bool | TLObject
+    ) -> Copy:
         """Give a bot write access to a user, with the service message and its reason.
 
         The reason is `domain`, `from_request`, `app` or `attach_menu` of messageActionBotAllowed.
@@ -226,7 +228,7 @@ class World:
         peer: int,
         text: str = "",
         *,
-        action: Any = None,
+        action: TLObject | None = None,
         opens: bool = True,
         **fields: Any,
     ) -> Copy:
@@ -248,7 +250,7 @@ class World:
         )
         return self.posts.add(self.accounts[sender_id], peer, post, opens=opens)
 
-    def push_update(self, account_id: int, update: Any) -> None:
+    def push_update(self, account_id: int, update: TLObject) -> None:
         """Send an account any update; set its pts or qts, if it has one, to the next of the account's log."""
         account = self.accounts[account_id]
         if hasattr(update, "pts"):
@@ -258,7 +260,7 @@ class World:
         else:
             self.feeds.hand(account_id, update)
 
-    def typing(self, sender: Account, peer: int, action: Any) -> None:
+    def typing(self, sender: Account, peer: int, action: TLObject) -> None:
         """Send a chat action to the others in a dialog who are connected."""
         if peer > 0:
             to = self.accounts[peer]

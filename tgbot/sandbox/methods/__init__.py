@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import functions
+from telethon.tl import TLRequest, functions
 
 from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
@@ -46,7 +46,7 @@ WRAPPERS: Final = (
 _BEFORE_LAYER: Final = (functions.auth.BindTempAuthKeyRequest,)
 
 
-def invoke(world: World, caller: Caller, request: Any) -> object:
+def invoke(world: World, caller: Caller, request: TLRequest) -> object:
     """Carry out a call, wrapped or not, and return its answer or a `Later`; raise RpcError.
 
     An authorised call sets `caller.updates`, unless it is wrapped in invokeWithoutUpdates.
@@ -101,7 +101,7 @@ def _speaks(world: World, login: Login, language: str) -> None:
     login.language = language
 
 
-def _unknown(world: World, request: Any) -> RpcError:
+def _unknown(world: World, request: TLRequest) -> RpcError:
     """Return the error for a method that the sandbox does not have; log each such method once."""
     name = type(request).__name__
     if name not in world.unknown_methods:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import account
 
 from ..accounts import is_username
@@ -15,11 +15,11 @@ _NAME_LENGTH: Final = 64
 _ABOUT_LENGTH: Final = 70
 
 
-def _me(call: Call) -> Any:
+def _me(call: Call) -> TLObject:
     return call.world.view.user(call.me, call.me)
 
 
-def update_profile(call: Call, request: Any) -> Any:
+def update_profile(call: Call, request: account.UpdateProfileRequest) -> TLObject:
     me = call.me
     if request.about is not None:
         if len(request.about) > _ABOUT_LENGTH:
@@ -41,12 +41,12 @@ def _check_username(call: Call, username: str) -> None:
         raise RpcError(400, "USERNAME_OCCUPIED")
 
 
-def check_username(call: Call, request: Any) -> bool:
+def check_username(call: Call, request: account.CheckUsernameRequest) -> bool:
     _check_username(call, request.username)
     return True
 
 
-def update_username(call: Call, request: Any) -> Any:
+def update_username(call: Call, request: account.UpdateUsernameRequest) -> TLObject:
     me = call.me
     if request.username == (me.usernames[0] if me.usernames else ""):
         raise RpcError(400, "USERNAME_NOT_MODIFIED")
@@ -58,20 +58,20 @@ def update_username(call: Call, request: Any) -> Any:
     return _me(call)
 
 
-def delete_account(call: Call, request: Any) -> bool:
+def delete_account(call: Call, request: account.DeleteAccountRequest) -> bool:
     call.world.delete_account(call.me.id)
     call.login.account = None
     call.caller.updates = False
     return True
 
 
-def get_password(call: Call, request: Any) -> Any:
+def get_password(call: Call, request: account.GetPasswordRequest) -> TLObject:
     return types.account.Password(
         types.PasswordKdfAlgoUnknown(), types.SecurePasswordKdfAlgoUnknown(), call.world.random.randbytes(256)
     )
 
 
-def get_authorizations(call: Call, request: Any) -> Any:
+def get_authorizations(call: Call, request: account.GetAuthorizationsRequest) -> TLObject:
     date = call.world.date()
     here = types.Authorization(
         hash=0,
@@ -91,11 +91,11 @@ def get_authorizations(call: Call, request: Any) -> Any:
     return types.account.Authorizations(180, [here])
 
 
-def get_notify_settings(call: Call, request: Any) -> Any:
+def get_notify_settings(call: Call, request: account.GetNotifySettingsRequest) -> TLObject:
     return types.PeerNotifySettings()
 
 
-def get_privacy(call: Call, request: Any) -> Any:
+def get_privacy(call: Call, request: account.GetPrivacyRequest) -> TLObject:
     return types.account.PrivacyRules([types.PrivacyValueAllowAll()], [], [])
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import auth
 
 from ..accounts import Account
@@ -14,7 +14,7 @@ from .calls import Call, Method, Open, yes
 _NAME_LENGTH: Final = 64
 
 
-def log_in(call: Call, account: Account) -> Any:
+def log_in(call: Call, account: Account) -> TLObject:
     """Log this auth key in to the account and return the authorization."""
     account.check()
     login = call.login
@@ -26,7 +26,7 @@ def log_in(call: Call, account: Account) -> Any:
     return types.auth.Authorization(call.world.view.user(account, account))
 
 
-def _sent_code(call: Call, phone: str) -> Any:
+def _sent_code(call: Call, phone: str) -> TLObject:
     login = call.login
     login.phone = phone
     login.code_hash = f"{call.world.random.getrandbits(72):018x}"
@@ -35,22 +35,22 @@ def _sent_code(call: Call, phone: str) -> Any:
     return types.auth.SentCode(types.auth.SentCodeTypeApp(length), login.code_hash)
 
 
-def send_code(call: Call, request: Any) -> Any:
+def send_code(call: Call, request: auth.SendCodeRequest) -> TLObject:
     _check_api(request.api_id)
     return _sent_code(call, call.world.accounts.phone(request.phone_number))
 
 
-def resend_code(call: Call, request: Any) -> Any:
+def resend_code(call: Call, request: auth.ResendCodeRequest) -> TLObject:
     return _sent_code(call, _expected(call, request))
 
 
-def cancel_code(call: Call, request: Any) -> bool:
+def cancel_code(call: Call, request: auth.CancelCodeRequest) -> bool:
     _expected(call, request)
     call.login.code_hash = ""
     return True
 
 
-def sign_in(call: Call, request: Any) -> Any:
+def sign_in(call: Call, request: auth.SignInRequest) -> TLObject:
     phone = _expected(call, request)
     if not request.phone_code:
         raise RpcError(400, "PHONE_CODE_EMPTY")
@@ -64,7 +64,7 @@ def sign_in(call: Call, request: Any) -> Any:
     return log_in(call, account)
 
 
-def sign_up(call: Call, request: Any) -> Any:
+def sign_up(call: Call, request: auth.SignUpRequest) -> TLObject:
     phone = _expected(call, request)
     if call.world.accounts.by_phone(phone) is not None:
         raise RpcError(400, "PHONE_NUMBER_OCCUPIED")
@@ -78,7 +78,7 @@ def sign_up(call: Call, request: Any) -> Any:
     return log_in(call, call.world.accounts.new_user(first_name, request.last_name.strip(), phone=phone))
 
 
-def _expected(call: Call, request: Any) -> str:
+def _expected(call: Call, request: TLRequest) -> str:
     """Return the phone number; raise an error unless it and the hash belong to the code that was sent."""
     phone = call.world.accounts.phone(request.phone_number)
     if not request.phone_code_hash:
@@ -88,7 +88,7 @@ def _expected(call: Call, request: Any) -> str:
     return phone
 
 
-def import_bot_authorization(call: Call, request: Any) -> Any:
+def import_bot_authorization(call: Call, request: auth.ImportBotAuthorizationRequest) -> TLObject:
     _check_api(request.api_id)
     return log_in(call, call.world.accounts.by_token(request.bot_auth_token))
 
@@ -98,27 +98,29 @@ def _check_api(api_id: int) -> None:
         raise RpcError(400, "API_ID_INVALID")
 
 
-def log_out(call: Call, request: Any) -> Any:
+def log_out(call: Call, request: auth.LogOutRequest) -> TLObject:
     call.login.account = None
     call.caller.updates = False
     return types.auth.LoggedOut()
 
 
-def no_other_dc(call: Call, request: Any) -> Any:
+def no_other_dc(
+    call: Call, request: auth.ExportAuthorizationRequest | auth.ImportAuthorizationRequest
+) -> TLObject:
     raise RpcError(400, "DC_ID_INVALID")
 
 
-def no_password(call: Call, request: Any) -> Any:
+def no_password(call: Call, request: auth.CheckPasswordRequest) -> TLObject:
     raise RpcError(400, "PASSWORD_HASH_INVALID")
 
 
-def reset_authorizations(call: Call, request: Any) -> bool:
+def reset_authorizations(call: Call, request: auth.ResetAuthorizationsRequest) -> bool:
     call.me.generation += 1
     call.login.generation = call.me.generation
     return True
 
 
-def export_login_token(call: Call, request: Any) -> Any:
+def export_login_token(call: Call, request: auth.ExportLoginTokenRequest) -> TLObject:
     expires = call.world.date() + 30
     return types.auth.LoginToken(expires, call.world.random.randbytes(32))
 

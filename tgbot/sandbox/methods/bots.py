@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import bots
 
 from ..accounts import Account, BotProfile
@@ -34,7 +34,7 @@ def _profile(call: Call) -> BotProfile:
     return profile
 
 
-def _key(call: Call, request: Any) -> tuple[str, str]:
+def _key(call: Call, request: TLRequest) -> tuple[str, str]:
     """Return the key of a command list: scope and language."""
     scope = request.scope
     name = _SCOPES.get(type(scope))
@@ -51,7 +51,7 @@ def _language(code: str) -> str:
     return code
 
 
-def set_bot_commands(call: Call, request: Any) -> bool:
+def set_bot_commands(call: Call, request: bots.SetBotCommandsRequest) -> bool:
     profile = _profile(call)
     key = _key(call, request)
     if len(request.commands) > _COMMANDS:
@@ -66,25 +66,25 @@ def set_bot_commands(call: Call, request: Any) -> bool:
     return True
 
 
-def get_bot_commands(call: Call, request: Any) -> list[Any]:
+def get_bot_commands(call: Call, request: bots.GetBotCommandsRequest) -> list[TLObject]:
     return _profile(call).commands.get(_key(call, request), [])
 
 
-def reset_bot_commands(call: Call, request: Any) -> bool:
+def reset_bot_commands(call: Call, request: bots.ResetBotCommandsRequest) -> bool:
     profile = _profile(call)
     if profile.commands.pop(_key(call, request), None) is not None:
         profile.version += 1
     return True
 
 
-def _own(call: Call, request: Any) -> tuple[Account, BotProfile]:
+def _own(call: Call, request: TLRequest) -> tuple[Account, BotProfile]:
     """Return the caller and its profile; raise an error if the request names another bot."""
     if call.me.is_bot and (request.bot is None or call.user(request.bot, "BOT_INVALID") is call.me):
         return call.me, _profile(call)
     raise RpcError(400, "USER_BOT_REQUIRED" if request.bot is None else "BOT_INVALID")
 
 
-def set_bot_info(call: Call, request: Any) -> bool:
+def set_bot_info(call: Call, request: bots.SetBotInfoRequest) -> bool:
     bot, profile = _own(call, request)
     language = _language(request.lang_code)
     given = (
@@ -107,7 +107,7 @@ def set_bot_info(call: Call, request: Any) -> bool:
     return True
 
 
-def get_bot_info(call: Call, request: Any) -> Any:
+def get_bot_info(call: Call, request: bots.GetBotInfoRequest) -> TLObject:
     bot, profile = _own(call, request)
     language = _language(request.lang_code)
     texts = (profile.names, profile.abouts, profile.descriptions)
@@ -115,33 +115,33 @@ def get_bot_info(call: Call, request: Any) -> Any:
     return types.bots.BotInfo(name or bot.first_name, about, description)
 
 
-def set_menu_button(call: Call, request: Any) -> bool:
+def set_menu_button(call: Call, request: bots.SetBotMenuButtonRequest) -> bool:
     _profile(call).menus[_menu_of(call, request)] = request.button
     return True
 
 
-def get_menu_button(call: Call, request: Any) -> Any:
+def get_menu_button(call: Call, request: bots.GetBotMenuButtonRequest) -> TLObject:
     menus = _profile(call).menus
     return menus.get(_menu_of(call, request)) or menus.get(0) or types.BotMenuButtonDefault()
 
 
-def _menu_of(call: Call, request: Any) -> int:
+def _menu_of(call: Call, request: TLRequest) -> int:
     return 0 if isinstance(request.user_id, types.InputUserEmpty) else call.user(request.user_id).id
 
 
-def can_send_message(call: Call, request: Any) -> bool:
+def can_send_message(call: Call, request: bots.CanSendMessageRequest) -> bool:
     bot = _bot(call, request)
     return call.me.id in bot.started or call.me.id in bot.allowed
 
 
-def allow_send_message(call: Call, request: Any) -> Any:
+def allow_send_message(call: Call, request: bots.AllowSendMessageRequest) -> TLObject:
     bot = _bot(call, request)
     if not can_send_message(call, request):
         call.world.allow(bot.id, call.me.id, from_request=True)
     return call.happened([], [bot.id])
 
 
-def _bot(call: Call, request: Any) -> Account:
+def _bot(call: Call, request: TLRequest) -> Account:
     bot = call.user(request.bot, "BOT_INVALID")
     if not bot.is_bot:
         raise RpcError(400, "BOT_INVALID")

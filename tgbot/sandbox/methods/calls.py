@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 
 from ..accounts import Account
 from ..chats import Chat
@@ -53,7 +53,7 @@ class Call:
 
     # -- peers
 
-    def user(self, given: Any, error: str = "USER_ID_INVALID") -> Account:
+    def user(self, given: TLObject, error: str = "USER_ID_INVALID") -> Account:
         """Return the user of an InputUser or InputPeer; raise 400 `error` if id or access hash is wrong."""
         me = self.me
         if isinstance(given, types.InputUserSelf | types.InputPeerSelf):
@@ -77,7 +77,7 @@ class Call:
         # The hash 0 is valid for a bot to its users, and for a person to their contacts.
         return access_hash == 0 and (user is me or user.id in (me.started if me.is_bot else me.contacts))
 
-    def chat(self, given: Any, error: str = "PEER_ID_INVALID") -> Chat:
+    def chat(self, given: TLObject, error: str = "PEER_ID_INVALID") -> Chat:
         """Return the group or channel of an InputPeer or InputChannel; raise `error` or CHANNEL_INVALID."""
         world = self.world
         if isinstance(given, types.InputPeerChat):
@@ -94,7 +94,7 @@ class Call:
             raise RpcError(400, "CHANNEL_INVALID")
         raise RpcError(400, error)
 
-    def peer(self, given: Any) -> Account | Chat:
+    def peer(self, given: TLObject) -> Account | Chat:
         """Return the account or chat of an InputPeer; raise PEER_ID_INVALID."""
         if isinstance(given, types.InputPeerChat | types.InputPeerChannel):
             return self.chat(given)
@@ -106,26 +106,26 @@ class Call:
 
     # -- answers
 
-    def happened(self, updates: list[Any] | None = None, marked: list[int] | None = None) -> Any:
+    def happened(self, updates: list[TLObject] | None = None, marked: list[int] | None = None) -> TLObject:
         """Wrap `updates` and all that this call has added to the caller's log."""
         entries = self.world.entries(self.me.id, self.pts, self.me.log.qts)
         named_ids = [number for entry in entries for number in entry.named()]
         return self.updates((updates or []) + [entry.update for entry in entries], (marked or []) + named_ids)
 
-    def updates(self, updates: list[Any], marked: list[int]) -> Any:
+    def updates(self, updates: list[TLObject], marked: list[int]) -> TLObject:
         """Wrap updates with users and chats, given by marked ids."""
         users, chats = self.world.view.beside(self.me, dict.fromkeys(marked), complete=True)
         return types.Updates(updates, users, chats, self.world.date(), 0)
 
 
-def seconds(date: Any) -> int:
+def seconds(date: datetime | int | None) -> int:
     """Return the unix time of a date (a datetime or a number); 0 for None."""
     if date is None:
         return 0
     return int(date.timestamp() if isinstance(date, datetime) else date)
 
 
-def yes(call: Call, request: Any) -> bool:
+def yes(call: Call, request: TLRequest) -> bool:
     """Return True, the answer of methods that change nothing in the sandbox."""
     return True
 
@@ -133,5 +133,5 @@ def yes(call: Call, request: Any) -> bool:
 class Method(NamedTuple):
     """A method: the function that carries it out, and who may call it."""
 
-    answer: Callable[[Call, Any], object]
+    answer: Callable[[Call, TLRequest], object]
     open: Open = Open.BOTH

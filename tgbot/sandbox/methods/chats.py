@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import Account, is_username
@@ -35,7 +35,7 @@ def _title(title: str) -> str:
     return title
 
 
-def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> Any:
+def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> TLObject:
     """Wrap the chat and what was added to the caller's log, or to the channel's log above `since`."""
     if not chat.channel:
         return call.happened([], [chat.marked])
@@ -44,7 +44,7 @@ def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> Any:
     return call.happened(updates, [chat.marked, *(number for entry in entries for number in entry.named())])
 
 
-def create_chat(call: Call, request: Any) -> Any:
+def create_chat(call: Call, request: messages.CreateChatRequest) -> TLObject:
     users = [call.user(given) for given in request.users]
     if not users:
         raise RpcError(400, "USERS_TOO_FEW")
@@ -54,7 +54,7 @@ def create_chat(call: Call, request: Any) -> Any:
     return types.messages.InvitedUsers(changed(call, chat), [])
 
 
-def create_channel(call: Call, request: Any) -> Any:
+def create_channel(call: Call, request: channels.CreateChannelRequest) -> TLObject:
     title = _title(request.title)
     chat = call.world.groups.new_channel(title, megagroup=bool(request.megagroup), creator=call.me.id)
     chat.about = request.about
@@ -68,14 +68,14 @@ def administered(call: Call, chat: Chat) -> Chat:
     return chat
 
 
-def add_chat_user(call: Call, request: Any) -> Any:
+def add_chat_user(call: Call, request: messages.AddChatUserRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     if not call.world.groups.add(chat, call.user(request.user_id), by=call.me.id):
         raise RpcError(400, "USER_ALREADY_PARTICIPANT")
     return types.messages.InvitedUsers(changed(call, chat), [])
 
 
-def invite_to_channel(call: Call, request: Any) -> Any:
+def invite_to_channel(call: Call, request: channels.InviteToChannelRequest) -> TLObject:
     chat = administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
     since = chat.log.pts
     for user in [call.user(given) for given in request.users]:
@@ -85,7 +85,7 @@ def invite_to_channel(call: Call, request: Any) -> Any:
     return types.messages.InvitedUsers(changed(call, chat, since), [])
 
 
-def delete_chat_user(call: Call, request: Any) -> Any:
+def delete_chat_user(call: Call, request: messages.DeleteChatUserRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     user = call.user(request.user_id)
     if user is not call.me and call.me.id != chat.creator and call.me.id not in chat.admins:
@@ -94,28 +94,28 @@ def delete_chat_user(call: Call, request: Any) -> Any:
     return changed(call, chat)
 
 
-def leave_channel(call: Call, request: Any) -> Any:
+def leave_channel(call: Call, request: channels.LeaveChannelRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     since = chat.log.pts
     call.world.groups.remove(chat, call.me, by=call.me.id)
     return changed(call, chat, since)
 
 
-def edit_chat_admin(call: Call, request: Any) -> bool:
+def edit_chat_admin(call: Call, request: messages.EditChatAdminRequest) -> bool:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     rights = types.ChatAdminRights(**dict.fromkeys(_GROUP_ADMIN, True)) if request.is_admin else None
     _promote(call, chat, call.user(request.user_id), rights)
     return True
 
 
-def edit_admin(call: Call, request: Any) -> Any:
+def edit_admin(call: Call, request: channels.EditAdminRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     given = {name: value for name, value in vars(request.admin_rights).items() if value}
     _promote(call, chat, call.user(request.user_id), request.admin_rights if given else None)
     return changed(call, chat, chat.log.pts)
 
 
-def _promote(call: Call, chat: Chat, user: Account, rights: Any) -> None:
+def _promote(call: Call, chat: Chat, user: Account, rights: TLObject) -> None:
     if call.me.id != chat.creator:
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     if user is call.me:
@@ -125,17 +125,17 @@ def _promote(call: Call, chat: Chat, user: Account, rights: Any) -> None:
     call.world.groups.promote(chat, user, rights, by=call.me.id)
 
 
-def get_chats(call: Call, request: Any) -> Any:
+def get_chats(call: Call, request: messages.GetChatsRequest) -> TLObject:
     found = [call.chat(types.InputPeerChat(number)) for number in request.id]
     return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
 
 
-def get_channels(call: Call, request: Any) -> Any:
+def get_channels(call: Call, request: channels.GetChannelsRequest) -> TLObject:
     found = [call.chat(given, "CHANNEL_INVALID") for given in request.id]
     return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
 
 
-def get_full_chat(call: Call, request: Any) -> Any:
+def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     members = types.ChatParticipants(
         chat.id, [participant(chat, each) for each in chat.members], chat.version
@@ -147,7 +147,7 @@ def get_full_chat(call: Call, request: Any) -> Any:
     return types.messages.ChatFull(full, chats, users)
 
 
-def get_full_channel(call: Call, request: Any) -> Any:
+def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     full = types.ChannelFull(
         id=chat.id,
@@ -166,7 +166,7 @@ def get_full_channel(call: Call, request: Any) -> Any:
     return types.messages.ChatFull(full, chats, users)
 
 
-def get_participant(call: Call, request: Any) -> Any:
+def get_participant(call: Call, request: channels.GetParticipantRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     user = call.user(request.participant, "PARTICIPANT_ID_INVALID")
     if user.id not in chat.members:
@@ -175,7 +175,7 @@ def get_participant(call: Call, request: Any) -> Any:
     return types.channels.ChannelParticipant(participant(chat, user.id), chats, users)
 
 
-def update_username(call: Call, request: Any) -> bool:
+def update_username(call: Call, request: channels.UpdateUsernameRequest) -> bool:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     if call.me.id != chat.creator:
         raise RpcError(400, "CHAT_ADMIN_REQUIRED")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import contacts
 
 from ..accounts import Account
@@ -12,7 +12,7 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 
-def resolve_username(call: Call, request: Any) -> Any:
+def resolve_username(call: Call, request: contacts.ResolveUsernameRequest) -> TLObject:
     world = call.world
     found = world.accounts.resolve(request.username)
     users, chats = world.view.beside(call.me, [found], complete=True)
@@ -20,31 +20,31 @@ def resolve_username(call: Call, request: Any) -> Any:
     return types.contacts.ResolvedPeer(peer, chats, users)
 
 
-def resolve_phone(call: Call, request: Any) -> Any:
+def resolve_phone(call: Call, request: contacts.ResolvePhoneRequest) -> TLObject:
     user = call.world.accounts.by_phone(request.phone.lstrip("+"))
     if user is None:
         raise RpcError(400, "PHONE_NOT_OCCUPIED")
     return types.contacts.ResolvedPeer(types.PeerUser(user.id), [], [call.world.view.user(call.me, user)])
 
 
-def _blockable(call: Call, given: Any) -> Account:
+def _blockable(call: Call, given: TLObject) -> Account:
     user = call.user(given, "PEER_ID_INVALID")
     if user is call.me:
         raise RpcError(400, "CONTACT_ID_INVALID")
     return user
 
 
-def block(call: Call, request: Any) -> bool:
+def block(call: Call, request: contacts.BlockRequest) -> bool:
     call.world.block(call.me.id, _blockable(call, request.id).id)
     return True
 
 
-def unblock(call: Call, request: Any) -> bool:
+def unblock(call: Call, request: contacts.UnblockRequest) -> bool:
     call.world.block(call.me.id, _blockable(call, request.id).id, blocked=False)
     return True
 
 
-def get_blocked(call: Call, request: Any) -> Any:
+def get_blocked(call: Call, request: contacts.GetBlockedRequest) -> TLObject:
     ids = sorted(call.me.blocked)
     date = call.world.date()
     users, _ = call.world.view.beside(call.me, ids, complete=True)
@@ -53,7 +53,7 @@ def get_blocked(call: Call, request: Any) -> Any:
     )
 
 
-def get_contacts(call: Call, request: Any) -> Any:
+def get_contacts(call: Call, request: contacts.GetContactsRequest) -> TLObject:
     me = call.me
     ids = sorted(me.contacts)
     users, _ = call.world.view.beside(me, ids, complete=True)
@@ -62,7 +62,7 @@ def get_contacts(call: Call, request: Any) -> Any:
     return types.contacts.Contacts(listed, 0, users)
 
 
-def add_contact(call: Call, request: Any) -> Any:
+def add_contact(call: Call, request: contacts.AddContactRequest) -> TLObject:
     user = call.user(request.id, "CONTACT_ID_INVALID")
     if not request.first_name:
         raise RpcError(400, "CONTACT_NAME_EMPTY")
@@ -70,7 +70,7 @@ def add_contact(call: Call, request: Any) -> Any:
     return call.updates([types.UpdatePeerSettings(types.PeerUser(user.id), types.PeerSettings())], [user.id])
 
 
-def import_contacts(call: Call, request: Any) -> Any:
+def import_contacts(call: Call, request: contacts.ImportContactsRequest) -> TLObject:
     imported, users = [], []
     for given in request.contacts:
         user = call.world.accounts.by_phone(given.phone.lstrip("+"))
@@ -81,7 +81,7 @@ def import_contacts(call: Call, request: Any) -> Any:
     return types.contacts.ImportedContacts(imported, [], [], users)
 
 
-def delete_contacts(call: Call, request: Any) -> Any:
+def delete_contacts(call: Call, request: contacts.DeleteContactsRequest) -> TLObject:
     users = [call.user(given) for given in request.id]
     call.me.contacts.difference_update(user.id for user in users)
     return call.updates([], [user.id for user in users])

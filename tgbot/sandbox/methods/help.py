@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import help, langpack
 
 from .calls import Call, Method, Open, yes
@@ -12,7 +12,7 @@ from .calls import Call, Method, Open, yes
 _HOUR: Final = 3600
 
 
-def get_config(call: Call, request: Any) -> Any:
+def get_config(call: Call, request: help.GetConfigRequest) -> TLObject:
     world = call.world
     host, port = world.address
     date = world.date()
@@ -53,26 +53,28 @@ def get_config(call: Call, request: Any) -> Any:
     )
 
 
-def get_nearest_dc(call: Call, request: Any) -> Any:
+def get_nearest_dc(call: Call, request: help.GetNearestDcRequest) -> TLObject:
     return types.NearestDc("DE", call.world.dc_id, call.world.dc_id)
 
 
-def get_app_config(call: Call, request: Any) -> Any:
+def get_app_config(call: Call, request: help.GetAppConfigRequest) -> TLObject:
     if request.hash == 1:
         return types.help.AppConfigNotModified()
     return types.help.AppConfig(1, types.JsonObject([]))
 
 
-def get_lang_pack(call: Call, request: Any) -> Any:
+def get_lang_pack(
+    call: Call, request: langpack.GetLangPackRequest | langpack.GetDifferenceRequest
+) -> TLObject:
     return types.LangPackDifference(request.lang_code, 0, 1, [])
 
 
-def get_countries(call: Call, request: Any) -> Any:
+def get_countries(call: Call, request: help.GetCountriesListRequest) -> TLObject:
     germany = types.help.Country("DE", "Germany", [types.help.CountryCode("49")])
     return types.help.CountriesList([germany], 1)
 
 
-def get_promo(call: Call, request: Any) -> Any:
+def get_promo(call: Call, request: help.GetPromoDataRequest) -> TLObject:
     return types.help.PromoDataEmpty(call.world.date() + _HOUR)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
@@ -19,7 +19,7 @@ _PAGE: Final = 100
 _DIALOGS_PAGE: Final = 500
 
 
-def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[Any], list[Any]]:
+def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[TLObject], list[TLObject]]:
     """Return (chats, users) for messages and further marked ids, in the order of TL answers."""
     marked = dict.fromkeys([number for copy in copies for number in mentioned(copy)])
     marked.update(dict.fromkeys(more))
@@ -27,7 +27,7 @@ def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[Any], list
     return chats, users
 
 
-def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> Any:
+def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> TLObject:
     chats, users = _beside(call, copies, peer.marked)
     found = [copy.message(call.me.id) for copy in copies]
     if isinstance(peer, Chat) and peer.channel:
@@ -37,14 +37,14 @@ def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> A
     return types.messages.Messages(found, [], chats, users)
 
 
-def get_history(call: Call, request: Any) -> Any:
+def get_history(call: Call, request: messages.GetHistoryRequest) -> TLObject:
     peer = call.peer(request.peer)
     box = call.box(peer)
     ids = box.history(peer.marked)
     return _page(call, _window(box, ids, request), len(ids), peer)
 
 
-def _window(box: Box, ids: list[int], request: Any) -> list[Copy]:
+def _window(box: Box, ids: list[int], request: TLRequest) -> list[Copy]:
     """Return the copies selected by the offsets, newest first."""
     if request.offset_id:
         end = bisect_left(ids, request.offset_id)
@@ -66,7 +66,7 @@ def _date(box: Box, number: int) -> int:
     return copy.post.date if copy is not None else 0
 
 
-def search(call: Call, request: Any) -> Any:
+def search(call: Call, request: messages.SearchRequest) -> TLObject:
     if isinstance(request.peer, types.InputPeerEmpty):
         raise RpcError(400, "PEER_ID_INVALID")
     peer = call.peer(request.peer)
@@ -80,10 +80,10 @@ def search(call: Call, request: Any) -> Any:
     return _page(call, _window(box, ids, request), len(ids), peer)
 
 
-def _wanted(box: Box, wanted: list[Any], viewer: int) -> tuple[list[Any], list[Copy]]:
+def _wanted(box: Box, wanted: list[TLObject], viewer: int) -> tuple[list[TLObject], list[Copy]]:
     """Return the requested messages, messageEmpty for missing ones, and the copies that exist."""
     copies: list[Copy] = []
-    result: list[Any] = []
+    result: list[TLObject] = []
     for each in wanted[:_PAGE]:
         number = getattr(each, "id", 0)
         copy = box.get(number)
@@ -97,24 +97,24 @@ def _wanted(box: Box, wanted: list[Any], viewer: int) -> tuple[list[Any], list[C
     return result, copies
 
 
-def get_messages(call: Call, request: Any) -> Any:
+def get_messages(call: Call, request: messages.GetMessagesRequest) -> TLObject:
     result, copies = _wanted(call.me.box, request.id, call.me.id)
     return types.messages.Messages(result, [], *_beside(call, copies))
 
 
-def get_channel_messages(call: Call, request: Any) -> Any:
+def get_channel_messages(call: Call, request: channels.GetMessagesRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     result, copies = _wanted(chat.box, request.id, call.me.id)
     beside = _beside(call, copies, chat.marked)
     return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *beside)
 
 
-def read_channel(call: Call, request: Any) -> bool:
+def read_channel(call: Call, request: channels.ReadHistoryRequest) -> bool:
     call.chat(request.channel, "CHANNEL_INVALID")
     return True
 
 
-def read_history(call: Call, request: Any) -> Any:
+def read_history(call: Call, request: messages.ReadHistoryRequest) -> TLObject:
     me = call.me
     count = call.world.posts.read(me, call.peer(request.peer).marked, request.max_id)
     return types.messages.AffectedMessages(me.log.pts, count)
@@ -123,7 +123,7 @@ def read_history(call: Call, request: Any) -> Any:
 # -- dialogs
 
 
-def _dialog(me: Account, peer: int) -> Any:
+def _dialog(me: Account, peer: int) -> TLObject:
     dialog = me.box.dialogs[peer]
     return types.Dialog(
         peer=peer_of(peer),
@@ -138,7 +138,7 @@ def _dialog(me: Account, peer: int) -> Any:
     )
 
 
-def get_dialogs(call: Call, request: Any) -> Any:
+def get_dialogs(call: Call, request: messages.GetDialogsRequest) -> TLObject:
     me = call.me
     tops = sorted(
         ((dialog.ids[-1], peer) for peer, dialog in me.box.dialogs.items() if dialog.ids), reverse=True
@@ -158,11 +158,11 @@ def get_dialogs(call: Call, request: Any) -> Any:
     return types.messages.Dialogs(*parts)
 
 
-def get_pinned_dialogs(call: Call, request: Any) -> Any:
+def get_pinned_dialogs(call: Call, request: messages.GetPinnedDialogsRequest) -> TLObject:
     return types.messages.PeerDialogs([], [], [], [], _state(call))
 
 
-def get_peer_dialogs(call: Call, request: Any) -> Any:
+def get_peer_dialogs(call: Call, request: messages.GetPeerDialogsRequest) -> TLObject:
     me = call.me
     peers = [call.peer(each.peer).marked for each in request.peers if isinstance(each, types.InputDialogPeer)]
     known = [peer for peer in peers if me.box.history(peer)]
@@ -174,11 +174,11 @@ def get_peer_dialogs(call: Call, request: Any) -> Any:
     )
 
 
-def _state(call: Call) -> Any:
+def _state(call: Call) -> TLObject:
     return types.updates.State(*call.world.state(call.me.id), 0)
 
 
-def get_peer_settings(call: Call, request: Any) -> Any:
+def get_peer_settings(call: Call, request: messages.GetPeerSettingsRequest) -> TLObject:
     peer = call.peer(request.peer)
     return types.messages.PeerSettings(types.PeerSettings(), *_beside(call, [], peer.marked))
 

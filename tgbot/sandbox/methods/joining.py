@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
@@ -18,21 +18,21 @@ from .chats import administered, changed
 _JOIN_RESULT_LAYER: Final = 227
 
 
-def _joined(call: Call, chat: Chat, since: int) -> Any:
+def _joined(call: Call, chat: Chat, since: int) -> TLObject:
     updates = changed(call, chat, since)
     return (
         updates if call.login.layer < _JOIN_RESULT_LAYER else types.messages.ChatInviteJoinResultOk(updates)
     )
 
 
-def _administered(call: Call, given: Any) -> Chat:
+def _administered(call: Call, given: TLObject) -> Chat:
     chat = call.peer(given)
     if isinstance(chat, Account):
         raise RpcError(400, "PEER_ID_INVALID")
     return administered(call, chat)
 
 
-def export_invite(call: Call, request: Any) -> Any:
+def export_invite(call: Call, request: messages.ExportChatInviteRequest) -> TLObject:
     chat = _administered(call, request.peer)
     if request.request_needed and request.usage_limit:
         raise RpcError(400, "USAGE_LIMIT_INVALID")
@@ -40,7 +40,7 @@ def export_invite(call: Call, request: Any) -> Any:
     return exported(call.world.groups.invite(chat, call.me.id, request_needed=needed, title=title))
 
 
-def check_invite(call: Call, request: Any) -> Any:
+def check_invite(call: Call, request: messages.CheckChatInviteRequest) -> TLObject:
     chat, invite = call.world.groups.invited(request.hash)
     if call.me.id in chat.members:
         return types.ChatInviteAlready(call.world.view.chat(call.me, chat))
@@ -57,14 +57,14 @@ def check_invite(call: Call, request: Any) -> Any:
     )
 
 
-def import_invite(call: Call, request: Any) -> Any:
+def import_invite(call: Call, request: messages.ImportChatInviteRequest) -> TLObject:
     chat, invite = call.world.groups.invited(request.hash)
     since = chat.log.pts
     call.world.groups.follow(call.me, chat, invite, call.me.about)
     return _joined(call, chat, since)
 
 
-def join_channel(call: Call, request: Any) -> Any:
+def join_channel(call: Call, request: channels.JoinChannelRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     if not chat.usernames and call.me.id not in chat.members:
         raise RpcError(400, "CHANNEL_PRIVATE")
@@ -73,14 +73,14 @@ def join_channel(call: Call, request: Any) -> Any:
     return _joined(call, chat, since)
 
 
-def hide_request(call: Call, request: Any) -> Any:
+def hide_request(call: Call, request: messages.HideChatJoinRequestRequest) -> TLObject:
     chat = _administered(call, request.peer)
     user = call.user(request.user_id)
     call.world.groups.decide(chat, user, approved=bool(request.approved))
     return changed(call, chat, chat.log.pts)
 
 
-def hide_all_requests(call: Call, request: Any) -> Any:
+def hide_all_requests(call: Call, request: messages.HideAllChatJoinRequestsRequest) -> TLObject:
     chat = _administered(call, request.peer)
     for number in list(chat.requests):
         user = call.world.accounts[number]
@@ -88,7 +88,7 @@ def hide_all_requests(call: Call, request: Any) -> Any:
     return changed(call, chat, chat.log.pts)
 
 
-def get_importers(call: Call, request: Any) -> Any:
+def get_importers(call: Call, request: messages.GetChatInviteImportersRequest) -> TLObject:
     chat = _administered(call, request.peer)
     if not request.requested:
         return types.messages.ChatInviteImporters(0, [], [])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import messages, upload
 
 from ..rpc import RpcError
@@ -14,7 +14,7 @@ _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64
 _REFERENCE: Final = b"\x01sandbox"
 
 
-def as_message_media(call: Call, given: Any) -> Any:
+def as_message_media(call: Call, given: TLObject) -> TLObject:
     """Return the MessageMedia of an InputMedia; raise MEDIA_INVALID for types that the sandbox lacks."""
     if isinstance(given, types.InputMediaContact):
         account = call.world.accounts.by_phone(given.phone_number.removeprefix("+"))
@@ -46,7 +46,7 @@ def as_message_media(call: Call, given: Any) -> Any:
     raise RpcError(400, "MEDIA_INVALID")
 
 
-def _geo(call: Call, point: Any) -> Any:
+def _geo(call: Call, point: TLObject) -> TLObject:
     if not isinstance(point, types.InputGeoPoint):
         raise RpcError(400, "GEO_POINT_INVALID")
     return types.GeoPoint(point.long, point.lat, _number(call), point.accuracy_radius)
@@ -56,13 +56,13 @@ def _number(call: Call) -> int:
     return call.world.random.getrandbits(62) or 1
 
 
-def _upload(call: Call, file: Any) -> bytes:
+def _upload(call: Call, file: TLObject) -> bytes:
     if not isinstance(file, types.InputFile | types.InputFileBig):
         raise RpcError(400, "MEDIA_INVALID")
     return call.world.files.finish(call.me.id, file.id, file.parts)
 
 
-def _new_photo(call: Call, file: Any) -> Any:
+def _new_photo(call: Call, file: TLObject) -> TLObject:
     content = _upload(call, file)
     sizes = [types.PhotoSize("x", 800, 600, len(content))]
     world = call.world
@@ -71,7 +71,7 @@ def _new_photo(call: Call, file: Any) -> Any:
     return photo
 
 
-def _new_document(call: Call, given: Any) -> Any:
+def _new_document(call: Call, given: TLObject) -> TLObject:
     content = _upload(call, given.file)
     world = call.world
     attributes = list(given.attributes)
@@ -91,16 +91,16 @@ def _new_document(call: Call, given: Any) -> Any:
     return document
 
 
-def upload_media(call: Call, request: Any) -> Any:
+def upload_media(call: Call, request: messages.UploadMediaRequest) -> TLObject:
     return as_message_media(call, request.media)
 
 
-def save_part(call: Call, request: Any) -> bool:
+def save_part(call: Call, request: upload.SaveFilePartRequest | upload.SaveBigFilePartRequest) -> bool:
     call.world.files.save_part(call.me.id, request.file_id, request.file_part, request.bytes)
     return True
 
 
-def get_file(call: Call, request: Any) -> Any:
+def get_file(call: Call, request: upload.GetFileRequest) -> TLObject:
     location = request.location
     if not isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
         raise RpcError(400, "LOCATION_INVALID")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
@@ -30,7 +31,7 @@ _PRESS_TEXT_LENGTH: Final = 200
 # -- sending
 
 
-def send_message(call: Call, request: Any) -> Any:
+def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
     if earlier := _earlier(call, request.peer, [request.random_id]):
         return _wrap_sends(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
@@ -43,7 +44,7 @@ def send_message(call: Call, request: Any) -> Any:
     return _sent(call, _post(call, to, post, request), short=True)
 
 
-def send_media(call: Call, request: Any) -> Any:
+def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     if earlier := _earlier(call, request.peer, [request.random_id]):
         return _wrap_sends(call, earlier)
     to = _writable(call, request.peer, request.schedule_date)
@@ -52,13 +53,13 @@ def send_media(call: Call, request: Any) -> Any:
     return _sent(call, _post(call, to, post, request))
 
 
-def _media_post(call: Call, to: Account | Chat, media: Any, given: Any) -> Post:
+def _media_post(call: Call, to: Account | Chat, media: TLObject, given: TLObject) -> Post:
     shown = as_message_media(call, media)
     text, entities = _text(call, to, given.message, given.entities, _CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG")
     return Post(call.me.id, call.world.date(), text, entities=entities, media=shown)
 
 
-def send_multi_media(call: Call, request: Any) -> Any:
+def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLObject:
     if not 2 <= len(request.multi_media) <= _ALBUM:
         raise RpcError(400, "MULTI_MEDIA_TOO_LONG" if request.multi_media else "MEDIA_EMPTY")
     random_ids = [single.random_id for single in request.multi_media]
@@ -79,7 +80,7 @@ def send_multi_media(call: Call, request: Any) -> Any:
     return _wrap_sends(call, earlier, sent)
 
 
-def start_bot(call: Call, request: Any) -> Any:
+def start_bot(call: Call, request: messages.StartBotRequest) -> TLObject:
     bot = call.user(request.bot, "BOT_INVALID")
     if not bot.is_bot:
         raise RpcError(400, "BOT_INVALID")
@@ -111,7 +112,7 @@ def start_bot(call: Call, request: Any) -> Any:
     return _sent(call, sent)
 
 
-def forward_messages(call: Call, request: Any) -> Any:
+def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TLObject:
     me = call.me
     source = call.peer(request.from_peer)
     if not request.id:
@@ -143,7 +144,7 @@ def forward_messages(call: Call, request: Any) -> Any:
     return _wrap_sends(call, earlier, sent)
 
 
-def _forwarded(call: Call, copy: Copy) -> Any:
+def _forwarded(call: Call, copy: Copy) -> TLObject:
     post = copy.post
     if copy.owner < 0 and not call.world.chats[copy.owner].megagroup:
         return types.MessageFwdHeader(post.date, from_id=peer_of(copy.owner), channel_post=copy.id)
@@ -153,7 +154,7 @@ def _forwarded(call: Call, copy: Copy) -> Any:
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
 
 
-def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
+def _earlier(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Copy]:
     """Return the earlier messages of the caller to a peer, by those of `random_ids` that were used.
 
     The rest of a repeated call is not checked: the earlier messages are its answer even if the caller may no
@@ -167,7 +168,7 @@ def _earlier(call: Call, given: Any, random_ids: list[int]) -> dict[int, Copy]:
     return {number: copy for number, copy in found.items() if copy is not None}
 
 
-def _writable(call: Call, given: Any, schedule: Any = None) -> Account | Chat:
+def _writable(call: Call, given: TLObject, schedule: datetime | None = None) -> Account | Chat:
     """Return the peer of a send; raise an RPC error if the caller may not write there, or schedules."""
     if seconds(schedule) > 0:
         raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED" if call.me.is_bot else "SCHEDULE_TOO_MUCH")
@@ -184,10 +185,10 @@ def _text(
     call: Call,
     to: Account | Chat,
     text: str,
-    given: list[Any] | None,
+    given: list[TLObject] | None,
     limit: int,
     error: str = "MESSAGE_TOO_LONG",
-) -> tuple[str, list[Any] | None]:
+) -> tuple[str, list[TLObject] | None]:
     """Return the stripped text and its entities, including those that the server finds."""
     text, entities = trimmed(text, given)
     if len(text) > limit:
@@ -200,7 +201,9 @@ def _text(
     return text, found(text, entities, commands=commands) or None
 
 
-def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: int | None = None) -> Copy:
+def _post(
+    call: Call, to: Account | Chat, post: Post, request: TLRequest, random_id: int | None = None
+) -> Copy:
     extras = {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
     if extras:
         post.extras = (post.extras or {}) | extras
@@ -214,14 +217,14 @@ def _post(call: Call, to: Account | Chat, post: Post, request: Any, random_id: i
     return call.world.posts.add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to)
 
 
-def _sent(call: Call, copy: Copy, *, short: bool = False) -> Any:
+def _sent(call: Call, copy: Copy, *, short: bool = False) -> TLObject:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
     return _wrap_sends(call, {}, {copy.random_id or 0: copy})
 
 
-def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> Any:
+def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> TLObject:
     """Wrap the messages of this call (`sent`) and those of earlier calls in one Updates object.
 
     The ids come first, then the messages. An earlier message keeps its pts, with a pts_count of 0. An earlier
@@ -229,7 +232,7 @@ def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | No
     back, and its id tells the client that nothing needs to be sent.
     """
     sent = sent or {}
-    updates: list[Any] = [
+    updates: list[TLObject] = [
         types.UpdateMessageID(copy.id, random_id) for random_id, copy in (earlier | sent).items() if random_id
     ]
     left = [copy for copy in earlier.values() if not copy.deleted]
@@ -240,7 +243,7 @@ def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | No
     return call.happened(updates, [number for copy in [*left, *in_channel] for number in mentioned(copy)])
 
 
-def _new_message(call: Call, copy: Copy, pts_count: int) -> Any:
+def _new_message(call: Call, copy: Copy, pts_count: int) -> TLObject:
     kind = types.UpdateNewChannelMessage if copy.owner < 0 else types.UpdateNewMessage
     return kind(copy.message(call.me.id), copy.pts, pts_count)
 
@@ -248,7 +251,7 @@ def _new_message(call: Call, copy: Copy, pts_count: int) -> Any:
 # -- keyboards
 
 
-def _markup(call: Call, markup: Any) -> Any:
+def _markup(call: Call, markup: TLObject) -> TLObject:
     """Return a bot's keyboard as users see it; None for a user, who cannot send one."""
     if markup is None or not call.me.is_bot:
         return None
@@ -270,7 +273,7 @@ def _markup(call: Call, markup: Any) -> Any:
     return markup
 
 
-def get_bot_callback_answer(call: Call, request: Any) -> Later:
+def get_bot_callback_answer(call: Call, request: messages.GetBotCallbackAnswerRequest) -> Later:
     copy = _existing(call, request.msg_id, call.peer(request.peer))
     if request.data is None:
         raise RpcError(400, "DATA_INVALID")
@@ -280,7 +283,7 @@ def get_bot_callback_answer(call: Call, request: Any) -> Later:
     return call.world.presses.press(call.me, copy, request.data, call.world.now() + BOT_ANSWER_SECONDS)
 
 
-def set_bot_callback_answer(call: Call, request: Any) -> bool:
+def set_bot_callback_answer(call: Call, request: messages.SetBotCallbackAnswerRequest) -> bool:
     if request.message is not None and len(request.message) > _PRESS_TEXT_LENGTH:
         raise RpcError(400, "MESSAGE_TOO_LONG")
     answer = types.messages.BotCallbackAnswer(
@@ -297,7 +300,7 @@ def set_bot_callback_answer(call: Call, request: Any) -> bool:
 # -- changing and deleting
 
 
-def edit_message(call: Call, request: Any) -> Any:
+def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     me = call.me
     to = call.peer(request.peer)
     copy = _existing(call, request.id, to)
@@ -328,7 +331,7 @@ def edit_message(call: Call, request: Any) -> Any:
     return call.happened([update], list(mentioned(copy)))
 
 
-def delete_messages(call: Call, request: Any) -> Any:
+def delete_messages(call: Call, request: messages.DeleteMessagesRequest) -> TLObject:
     me = call.me
     copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
     revoke = bool(request.revoke) or me.is_bot
@@ -342,7 +345,7 @@ def delete_messages(call: Call, request: Any) -> Any:
     return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
 
 
-def delete_channel_messages(call: Call, request: Any) -> Any:
+def delete_channel_messages(call: Call, request: channels.DeleteMessagesRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     copies = [copy for number in request.id if (copy := chat.box.get(number)) is not None]
     if any(copy.post.sender != call.me.id for copy in copies) and not chat.may_delete(call.me.id):
@@ -351,7 +354,7 @@ def delete_channel_messages(call: Call, request: Any) -> Any:
     return types.messages.AffectedMessages(chat.log.pts, count)
 
 
-def delete_history(call: Call, request: Any) -> Any:
+def delete_history(call: Call, request: messages.DeleteHistoryRequest) -> TLObject:
     me = call.me
     numbers = list(me.box.history(call.peer(request.peer).marked))
     copies = [me.box.get(number) for number in numbers if not request.max_id or number <= request.max_id]
@@ -359,7 +362,7 @@ def delete_history(call: Call, request: Any) -> Any:
     return types.messages.AffectedHistory(me.log.pts, lost.get(me.id, 0), 0)
 
 
-def set_typing(call: Call, request: Any) -> bool:
+def set_typing(call: Call, request: messages.SetTypingRequest) -> bool:
     to = call.peer(request.peer)
     if isinstance(to, Chat):
         if not to.may_post(call.me.id):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import updates
 
 from ..channels import channel_update
@@ -21,13 +21,13 @@ CHANNEL_LIMIT: Final = 100
 TOTAL_LIMIT: Final = 4_000_000
 
 
-def get_state(call: Call, request: Any) -> Any:
+def get_state(call: Call, request: updates.GetStateRequest) -> TLObject:
     pts, qts, date, seq = call.world.state(call.me.id)
     unread = 0 if call.me.is_bot else sum(dialog.unread for dialog in call.me.box.dialogs.values())
     return types.updates.State(pts, qts, date, seq, unread)
 
 
-def get_difference(call: Call, request: Any) -> Any:
+def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObject:
     world, me = call.world, call.me
     pts, qts, date, seq = world.state(me.id)
     if request.pts <= 0:
@@ -58,10 +58,10 @@ def get_difference(call: Call, request: Any) -> Any:
     return types.updates.DifferenceSlice(messages, [], others, chats, users, state)
 
 
-def _contents(call: Call, entries: list[Entry]) -> tuple[list[Any], list[Any], dict[int, None]]:
+def _contents(call: Call, entries: list[Entry]) -> tuple[list[TLObject], list[TLObject], dict[int, None]]:
     """Return new messages, other updates and the marked ids in them, without deleted messages."""
-    messages: list[Any] = []
-    others: list[Any] = []
+    messages: list[TLObject] = []
+    others: list[TLObject] = []
     marked: dict[int, None] = {}
     for entry in entries:
         content = entry.content
@@ -93,7 +93,7 @@ def _changed_channels(call: Call, since: int) -> list[Chat]:
     ]
 
 
-def get_channel_difference(call: Call, request: Any) -> Any:
+def get_channel_difference(call: Call, request: updates.GetChannelDifferenceRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     if call.me.id not in chat.members:
         raise RpcError(400, "CHANNEL_PRIVATE")
@@ -108,8 +108,8 @@ def get_channel_difference(call: Call, request: Any) -> Any:
     entries = chat.log.above(request.pts, FIRST_QTS, limit + 1)
     final, entries = len(entries) <= limit, entries[:limit]
     reached = pts if final else entries[-1].pts
-    messages: list[Any] = []
-    others: list[Any] = []
+    messages: list[TLObject] = []
+    others: list[TLObject] = []
     marked = {chat.marked: None}
     for entry in call.world.posts.seen(chat, call.me, entries):
         copy = entry.content

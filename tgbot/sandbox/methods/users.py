@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import users
 
 from ..accounts import Account
@@ -12,7 +12,7 @@ from ..rpc import RpcError
 from .calls import Call, Method
 
 
-def get_users(call: Call, request: Any) -> list[Any]:
+def get_users(call: Call, request: users.GetUsersRequest) -> list[TLObject]:
     result = []
     for given in request.id:
         try:
@@ -27,7 +27,7 @@ def get_users(call: Call, request: Any) -> list[Any]:
     return result
 
 
-def get_full_user(call: Call, request: Any) -> Any:
+def get_full_user(call: Call, request: users.GetFullUserRequest) -> TLObject:
     me = call.me
     user = call.user(request.id)
     full = types.UserFull(
@@ -42,7 +42,7 @@ def get_full_user(call: Call, request: Any) -> Any:
     return types.users.UserFull(full, [], [call.world.view.user(me, user)])
 
 
-def bot_info(user: Account, language: str) -> Any:
+def bot_info(user: Account, language: str) -> TLObject:
     """Build the BotInfo that a user sees in a private dialog; return None for a person."""
     profile = user.profile
     if profile is None:
