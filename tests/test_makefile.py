@@ -59,13 +59,6 @@ def test_only_pinned_packages_with_their_hashes_are_installed(clone: Path, targe
     assert installs[1].endswith("--no-deps --no-build-isolation --editable .")
 
 
-def test_the_floor_of_coverage_holds_for_all_tests_together(clone: Path) -> None:
-    assert "--cov" in make(clone, "-n", "test").stdout
-    some = make(clone, "-n", "test", "ARGS=-k name").stdout
-    assert "-k name" in some
-    assert "--cov" not in some
-
-
 def test_arguments_are_passed_on(clone: Path) -> None:
     assert "tgbot demo --once" in make(clone, "-n", "demo", "ARGS=--once").stdout
 
