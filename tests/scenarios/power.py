@@ -147,10 +147,6 @@ class Disk:
         if (file := self.files.get(step.path.removesuffix(".new"))) is not None:
             file.do(step)
 
-    @property
-    def uncovered(self) -> int:
-        return sum(len(file.pending) for file in self.files.values())
-
     def cut(self, target: Path, chance: random.Random) -> None:
         """Writes what is left after a power cut now."""
         target.mkdir(exist_ok=True)
