@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ ANN, BEN, GROUP = 5_000_000_001, 5_000_000_002, 1_500_000_000
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> DurableSession:
+def session(tmp_path: Path) -> Iterator[DurableSession]:
     opened = DurableSession(tmp_path / "bot.session")
     opened.remember(
         [
@@ -26,7 +27,8 @@ def session(tmp_path: Path) -> DurableSession:
             types.Channel(GROUP, "Group", types.ChatPhotoEmpty(), None, access_hash=88),
         ]
     )
-    return opened
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
