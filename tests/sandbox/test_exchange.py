@@ -315,7 +315,7 @@ def test_steps_out_of_order_are_refused() -> None:
         exchange.step(wrap(request))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=100), st.booleans())
 def test_no_bytes_make_the_exchange_fail_otherwise_than_by_its_own_error(data: bytes, framed: bool) -> None:
     exchange, _ = begun()

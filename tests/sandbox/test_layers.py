@@ -400,7 +400,7 @@ WORDS = st.one_of(IDS.map(lambda number: struct.pack("<I", number)), st.binary(m
 WRAPPED = st.lists(WORDS, max_size=40).map(b"".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.one_of(st.binary(max_size=300), WRAPPED, WRAPPED.map(gzipped)), cut=st.integers(0, 3))
 def test_any_bytes_are_a_request_or_a_decode_error(data: bytes, cut: int) -> None:
     try:
@@ -418,7 +418,7 @@ SEED_REQUESTS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     seed=st.sampled_from(SEED_REQUESTS), at=st.integers(0), put=st.binary(max_size=8), cut=st.integers(0, 8)
 )

@@ -508,7 +508,7 @@ def test_a_length_that_cannot_be_ends_the_connection(length: int) -> None:
         Talk().session.receive(plain, NOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_message_makes_a_session_fail_otherwise_than_by_its_own_error(data: st.DataObject) -> None:
     talk = Talk()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tgbot.sandbox.transport import MAX_PAYLOAD, Framer, Transport, TransportError
@@ -83,7 +83,6 @@ def test_payloads_come_out_whole_when_the_bytes_come_one_by_one(transport: Trans
 
 
 @pytest.mark.parametrize("transport", Transport)
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(1, 700), min_size=1, max_size=6), cuts=st.lists(st.integers(1, 999)))
 def test_any_cutting_of_the_stream_gives_the_same_payloads(
     transport: Transport, sizes: list[int], cuts: list[int]
@@ -154,7 +153,6 @@ def test_bad_bytes_are_refused_with_the_reason(data: bytes, reason: str) -> None
         Framer().feed(data)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_make_the_framer_fail_otherwise_than_by_its_own_error(data: bytes) -> None:
     framer = Framer()

@@ -61,7 +61,7 @@ OPERATIONS = st.lists(st.sampled_from(["send", "answer", "edit", "delete", "bloc
 
 
 @given(OPERATIONS, st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_log_has_no_gaps_and_slices_of_any_size_make_up_all_of_it(
     operations: list[str], limit: int
 ) -> None:
@@ -325,7 +325,6 @@ def test_commands_are_not_found_inside_code_nor_between_people() -> None:
     assert found("/start", [], commands=False) == []
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(-5, 70), st.integers(-5, 70))
 def test_entities_stay_within_the_text(text: str, offset: int, length: int) -> None:
     stripped, kept = trimmed(text, [types.MessageEntityBold(offset, length)])

@@ -379,7 +379,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=STEPS)
 def test_a_username_always_belongs_to_whom_telegram_named_last(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any, Any]]

@@ -214,7 +214,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=STEPS, slice_at=st.integers(1, 4), tells_qts=st.booleans(), together=st.integers(1, 3))
 def test_whatever_is_lost_repeated_or_late_every_update_is_taken_exactly_once(
     steps: list[tuple[str, int, str]], slice_at: int, tells_qts: bool, together: int

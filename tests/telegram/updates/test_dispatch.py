@@ -329,7 +329,7 @@ async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhe
     assert seen == [mine, None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(dialogs=st.lists(st.integers(0, 4), max_size=40), workers=st.integers(1, 4))
 def test_whatever_comes_everything_is_finished_once_and_each_dialog_in_order(
     dialogs: list[int], workers: int

@@ -430,7 +430,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=STEPS, slice_at=st.integers(1, 4), limit=st.sampled_from([3, 10_000]), wait=st.booleans())
 def test_whatever_happens_every_update_is_handled_exactly_once_and_each_dialog_in_order(
     steps: list[tuple[str, str]], slice_at: int, limit: int, wait: bool
