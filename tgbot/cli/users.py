@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgbot.cli import exchange, printed
+from tgbot.cli.invocation import NO, Json, settings
 from tgbot.core.access import Access
 
 if TYPE_CHECKING:
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(help="The users the bot has met; all but import work while the bot runs.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
-
 
 def _registry(context: typer.Context) -> UserReader:
     """Open the configured registry for reading."""
-    from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
 
     return open_readonly(settings(context).storage.registry)
@@ -57,7 +55,7 @@ def show(
         user = users.get(user_id)
         if user is None or not user.met:
             printed.complain(f"the bot never met {user_id}")
-            return 3
+            return NO
         (printed.as_json if json else printed.card)(described(user, time.time()))
     return 0
 
