@@ -234,6 +234,16 @@ async def test_many_users_are_loaded_in_one_read(path: Path) -> None:
     registry.close()
 
 
+async def test_a_user_who_was_absent_is_found_after_leaving_memory(path: Path) -> None:
+    registry = SqliteRegistry(path, clock=now, cached_users=0)
+    await registry.load([1])
+    meet(registry, 1)
+    await registry.flush()
+    assert 1 not in registry._records
+    assert registry.get(1) is not None
+    registry.close()
+
+
 async def test_the_ids_known_as_absent_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tgbot.store.registry.ABSENT_IDS", 10)
     registry = SqliteRegistry(path, clock=now)
