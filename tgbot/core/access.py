@@ -1,4 +1,4 @@
-"""From evidence to the answer: may the bot write to this user, since when, and how do we know? Pure."""
+"""Judge evidence: may the bot write to this user, since when, and how is that known? Pure."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ _REFUSALS: Final = {
     Kind.ALLOW_PAYMENT_REQUIRED: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
     Kind.YOU_BLOCKED_USER: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
 }
-#: Of two refusals in one second the graver one is told.
+#: Of two refusals in one second the graver one is the verdict.
 _GRAVITY: Final = {Access.BOT: 3, Access.DEACTIVATED: 2, Access.BLOCKED: 1, Access.NOT_ALLOWED: 0}
 
 
@@ -153,7 +153,7 @@ class Record:
             self.add(one)
 
     def add(self, evidence: Evidence) -> bool:
-        """Take one piece of evidence in; true if it told anything new."""
+        """Add one piece of evidence; return whether it was new."""
         span = self.spans.get(evidence.kind)
         if span is None:
             self.spans[evidence.kind] = (evidence, evidence)
@@ -172,23 +172,23 @@ class Record:
         return True
 
     def merge(self, other: Record) -> bool:
-        """Take in all that another record knows; true if any of it was new."""
+        """Add all evidence of another record; return whether any of it was new."""
         new = [self.add(evidence) for evidence in other]
         return any(new)
 
     def last(self, *kinds: Kind) -> Evidence | None:
-        """The latest evidence of these kinds."""
+        """Return the latest evidence of these kinds, None if there is none."""
         found = [self.spans[kind][1] for kind in kinds if kind in self.spans]
         return max(found, key=_total) if found else None
 
     @property
     def last_block(self) -> Evidence | None:
-        """The latest block: apps clear the history then, so older messages may be gone for the user."""
+        """Return the latest block; apps clear the history then, so the user may not see older messages."""
         return self.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 
     @property
     def last_qts(self) -> int:
-        """The greatest number of what Telegram numbered about the user, 0 for none."""
+        """Return the greatest qts of an update about the user, 0 for none."""
         spans = self.spans
         found = 0
         for kind in _NUMBERED:
@@ -199,7 +199,7 @@ class Record:
 
     @property
     def history_cleared(self) -> int | None:
-        """When a user who has come back last blocked the bot; None if they never did, or still do.
+        """Return when a user who has come back last blocked the bot; None if they never did, or still do.
 
         Apps clear the chat at a block: the user may see nothing of what was written before.
         """
@@ -208,7 +208,7 @@ class Record:
         return block.at if block is not None and back else None
 
     def refusals(self) -> Record:
-        """A copy with nothing in it but refusals of the user's own doing: their blocks."""
+        """Return a copy with only the blocks in it, which are the user's own refusals."""
         copy = Record()
         copy.spans = {k: s for k, s in self.spans.items() if k in (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)}
         return copy
@@ -232,7 +232,7 @@ class Record:
 
 
 def judge(record: Record, now: float) -> Verdict:
-    """Whether the bot may write at `now`: the latest evidence decides, and what runs out has run out.
+    """Return whether the bot may write at `now`: the latest evidence decides, permissions end at their time.
 
     Within one second qts decides where both sides have one or are calls; else the refusal wins. `since` is
     the earliest known moment from which it has been so without contradiction.
@@ -286,7 +286,7 @@ def judge(record: Record, now: float) -> Verdict:
 
 
 def finally_judged(record: Record) -> Verdict:
-    """The verdict once everything that runs out by itself has run out."""
+    """Return the verdict once every permission that ends by itself has ended."""
     return judge(record, math.inf)
 
 
@@ -305,7 +305,7 @@ _ERRORS: Final = {
 
 
 def from_rpc_error(name: str, at: int) -> Evidence | None:
-    """What an RPC error says about the user whom the call was about; None if nothing.
+    """Return what an RPC error says about the user whom the call was about; None if nothing.
 
     By name, because several have no class and wrong codes in Telethon; ALLOW_PAYMENT_REQUIRED_n carries its
     number as detail.
