@@ -6,10 +6,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import Enum
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,31 +19,18 @@ logger = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Stage(Enum):
-    """How far the bot has come; it decides what a request to stop does."""
-
-    #: Opening files and logging in, which takes for as long as Telegram cannot be reached: abandoned at once.
-    STARTING = "starting"
-    #: Handling updates: those in flight are finished first.
-    SERVING = "serving"
-
-
 @contextmanager
 def ending_at_a_signal() -> Iterator[None]:
     """Let SIGTERM and SIGINT end this process with status 0 wherever `run` does not handle them.
 
     For the time before anything is opened, while modules are imported and settings are read.
     """
-    before = {number: signal.signal(number, _end) for number in SIGNALS}
+    before = {number: signal.signal(number, lambda *_: os._exit(0)) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    os._exit(0)
 
 
 async def run(config: Config) -> int:
@@ -55,57 +40,36 @@ async def run(config: Config) -> int:
     status 128 + its number, which is as safe as a crash. Raise what `open_bot` raises, the error that ended
     the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
     """
-    from tgbot.app import (
-        open_bot,  # imported late, so that `ending_at_a_signal` comes before the long imports
-    )
+    from tgbot.app import open_bot  # late: `ending_at_a_signal` comes before the long imports
 
-    stage = Stage.STARTING
-    stopping = asyncio.Event()
-    task = asyncio.current_task()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+    stopping = loop.create_future()
+    serving = False
 
-    def stop() -> None:
-        stopping.set()
-        if stage is Stage.STARTING:
-            task.cancel()
+    def on_signal(number: int) -> None:
+        if stopping.done():
+            os._exit(128 + number)  # as if killed: nothing is lost by that
+        logger.info("stopping (%s); a second signal ends the process at once", signal.Signals(number).name)
+        stopping.set_result(None)
+        if not serving:
+            task.cancel()  # opening files and logging in takes for as long as Telegram cannot be reached
 
-    with _handling_signals(stop):
+    with ExitStack() as stack:
+        for number in SIGNALS:
+            loop.add_signal_handler(number, on_signal, number)
+            stack.callback(loop.remove_signal_handler, number)
         try:
             async with open_bot(config, serve=True) as bot:
-                stage = Stage.SERVING
-                me = bot.client.me
+                serving = True
+                me, failed = bot.client.me, bot.client.failed
                 logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
-                stop_wanted = asyncio.create_task(stopping.wait())
-                await asyncio.wait((stop_wanted, bot.client.failed), return_when=asyncio.FIRST_COMPLETED)
-                stop_wanted.cancel()
-                if bot.client.failed.done():
-                    raise bot.client.failed.result()
+                await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    raise failed.result()
         except asyncio.CancelledError:
-            if not stopping.is_set():
+            if not stopping.done():
                 raise
             task.uncancel()
     logger.info("stopped; everything is on disk")
     return 0
-
-
-@contextmanager
-def _handling_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at the first signal; end the process at the second."""
-    loop = asyncio.get_running_loop()
-    stopping = False
-
-    def on_signal(number: int) -> None:
-        nonlocal stopping
-        if stopping:
-            os._exit(128 + number)  # as if killed: nothing is lost by that
-        stopping = True
-        logger.info("stopping (%s); a second signal ends the process at once", signal.Signals(number).name)
-        stop()
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
