@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from itertools import chain
@@ -32,7 +33,7 @@ class Texts:
         """Read .ftl files; a text in a later file of the same language replaces the earlier one."""
         self._bundles: dict[str, Any] = {}
         #: Language → message id → pattern, as parsed.
-        self._patterns: dict[str, dict[str, Any]] = {}
+        self._patterns: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         #: Texts made of strings and arguments only: their strings, and the names of the arguments between
         #: them; None for other texts. Joining takes 1 µs for a greeting, Fluent's resolver 14 µs.
         self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
@@ -134,16 +135,13 @@ class Texts:
                 line = entry.content.strip().partition("\n")[0]
                 raise TextError(str(source), f"not Fluent: {line!r}")
             if type(entry).__name__ == "Message" and entry.value is not None:
-                self._patterns.setdefault(language, {})[entry.id.name] = entry.value
-        bundle = self._bundles.get(language)
-        if bundle is None:
+                self._patterns[language][entry.id.name] = entry.value
+        if language not in self._bundles:
             try:
-                bundle = FluentBundle([language], use_isolating=False)
+                self._bundles[language] = FluentBundle([language], use_isolating=False)
             except ValueError as error:
                 raise TextError(str(source), f"{language!r} is not a language") from error
-            self._bundles[language] = bundle
-            self._patterns.setdefault(language, {})
-        bundle.add_resource(resource, allow_overrides=True)
+        self._bundles[language].add_resource(resource, allow_overrides=True)
 
 
 def _ftl(directory: Path | Traversable) -> Iterator[Path | Traversable]:

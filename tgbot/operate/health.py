@@ -13,8 +13,6 @@ from tgbot.core.errors import StorageError
 
 #: Seconds that a checkpoint counts as a proof that one can be made.
 PROVEN_SECONDS: Final = 10.0
-#: Seconds that a checkpoint may take.
-CHECKPOINT_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +41,7 @@ class Health:
         checkpoint: Callable[[], Awaitable[None]],
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        checkpoint_seconds: float = 5.0,
     ) -> None:
         self._connected = connected
         self._checkpoint = checkpoint

@@ -14,8 +14,6 @@ from tgbot.plugins.parts import Parts
 
 #: Names of the parts that a plugin can ask for; the client is its first argument.
 NAMES: Final = tuple(field.name for field in fields(Parts) if field.name != "client")
-#: Made from the bot's token: given to a plugin that names it, never as one of `**parts`.
-_BY_NAME_ONLY: Final = frozenset({"payload_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,8 @@ class Plugin:
     def add_to(self, parts: Parts) -> None:
         """Call the plugin's `register` with the client and the parts that it names.
 
-        `**parts` in its signature takes all of them, but for the key that is made from the bot's token. Raise
-        PluginError where it asks for a part that does not exist, and where it raises.
+        `**parts` in its signature takes all of them but `payload_key`, which is made from the bot's token.
+        Raise PluginError where it asks for a part that does not exist, and where it raises.
         """
         given = {name: getattr(parts, name) for name in self._wanted()}
         try:
@@ -42,11 +40,14 @@ class Plugin:
         wanted: list[str] = []
         for parameter in list(inspect.signature(self.register).parameters.values())[1:]:
             if parameter.kind is parameter.VAR_KEYWORD:
-                wanted += [name for name in NAMES if name not in _BY_NAME_ONLY and name not in wanted]
+                wanted += [name for name in NAMES if name != "payload_key" and name not in wanted]
             elif parameter.name in NAMES:
                 wanted.append(parameter.name)
             elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
-                raise PluginError(self.module, _unknown(parameter.name))
+                near = difflib.get_close_matches(parameter.name, NAMES, 1)
+                meant = f" (did you mean {near[0]}?)" if near else ""
+                asks = f"its register asks for '{parameter.name}'{meant}"
+                raise PluginError(self.module, f"{asks}, and the parts are {', '.join(NAMES)}")
         return wanted
 
 
@@ -63,9 +64,3 @@ def load(module: str) -> Plugin:
     if inspect.iscoroutinefunction(register):
         raise PluginError(module, "its register is a coroutine function; it must be a plain one")
     return Plugin(module, register)
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, NAMES, 1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    return f"its register asks for '{name}'{meant}, and the parts are {', '.join(NAMES)}"
