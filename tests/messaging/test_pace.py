@@ -31,7 +31,7 @@ class Clock:
         self._count += 1
         number = self._count
         heapq.heappush(self.timers, (when, number, callback))
-        return SimpleNamespace(cancel=lambda: self.cancelled.add(number))
+        return SimpleNamespace(cancel=lambda: self.cancelled.add(number), when=lambda: when)
 
     def live(self) -> int:
         return sum(number not in self.cancelled for _, number, _ in self.timers)

@@ -18,8 +18,6 @@ _ACCEPTED: Final = {
     functions.messages.ForwardMessagesRequest: Kind.SENT,
 }
 
-_ACCEPTED_KINDS: Final = frozenset(_ACCEPTED.values())
-
 
 def record_outcome(users: UserRegistry, request: TLRequest, user_id: int, error: str | None, at: int) -> None:
     """Record what a finished call about a private user says about access; `error` is Telegram's name or None.
@@ -44,11 +42,10 @@ def _in_order(users: UserRegistry, user_id: int, evidence: Evidence) -> Evidence
         return evidence
     if qts := user.last_qts:
         evidence = evidence._replace(qts=qts)
-    if evidence.kind not in _ACCEPTED_KINDS:
+    if evidence.kind not in (Kind.ACTION_ACCEPTED, Kind.SENT):
         return evidence
     access, _, _, refusal = user.verdict(evidence.at)
-    if access is Access.REACHABLE:
-        return evidence
-    if refusal is not None and refusal.at == evidence.at and refusal.qts == evidence.qts:
+    at_once = refusal is not None and (refusal.at, refusal.qts) == (evidence.at, evidence.qts)
+    if access is not Access.REACHABLE and at_once:
         return evidence._replace(detail=AFTER_REFUSAL)
     return evidence

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 #: Seconds by which the timer of an event loop may fire early.
@@ -13,20 +15,13 @@ _EARLY: Final = 0.002
 _CHATS_KEPT: Final = 1024
 
 
-class Timer(Protocol):
-    """A call that is due later."""
-
-    def cancel(self) -> None:
-        """Do not make the call."""
-
-
 class Timeline(Protocol):
     """A clock with timers, as an event loop is one."""
 
     def time(self) -> float:
         """Return the seconds since any fixed moment."""
 
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+    def call_at(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle:
         """Call back once when `time` has reached this moment, or a little earlier."""
 
 
@@ -54,13 +49,12 @@ class Pace:
         self._chats: dict[int, float] = {}
         self._sweep_above = _CHATS_KEPT
         self._waiting: list[tuple[float, int, bool, asyncio.Future[None]]] = []
-        self._count = 0
-        self._timer: Timer | None = None
-        self._timer_at = 0.0
+        self._numbers = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def turn(self, chat: int) -> None:
         """Return when a call about `chat`, a marked id, may go out."""
-        timeline = self._timeline = self._timeline or asyncio.get_running_loop()
+        timeline = self._timeline or asyncio.get_running_loop()
         now = timeline.time()
         due, final = self._chat_due(chat, now), False
         if due <= now:
@@ -68,16 +62,14 @@ class Pace:
             if due <= now:
                 return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._count += 1
-        heapq.heappush(self._waiting, (due, self._count, final, turn))
+        heapq.heappush(self._waiting, (due, next(self._numbers), final, turn))
         self._arm(timeline)
         await turn
 
     def _chat_due(self, chat: int, now: float) -> float:
         chats = self._chats
         if len(chats) > self._sweep_above:
-            for idle in [known for known, at in chats.items() if at <= now]:
-                del chats[idle]
+            chats = self._chats = {known: at for known, at in chats.items() if at > now}
             self._sweep_above = max(_CHATS_KEPT, 2 * len(chats))
         at = max(chats.get(chat, now), now)
         chats[chat] = at + self._chat_gap
@@ -91,17 +83,14 @@ class Pace:
     def _arm(self, timeline: Timeline) -> None:
         due = self._waiting[0][0]
         if self._timer is not None:
-            if self._timer_at <= due:
+            if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer_at = due
-        self._timer = timeline.call_at(due, self._wake)
+        self._timer = timeline.call_at(due, partial(self._wake, timeline))
 
-    def _wake(self) -> None:
+    def _wake(self, timeline: Timeline) -> None:
         self._timer = None
-        timeline, waiting = self._timeline, self._waiting
-        if timeline is None:
-            return
+        waiting = self._waiting
         now = timeline.time() + _EARLY
         while waiting and waiting[0][0] <= now:
             _, count, final, turn = heapq.heappop(waiting)
