@@ -239,11 +239,11 @@ async def test_without_serving_updates_stay_at_telegram(
     ann = sandbox.world.new_user("Ann").id
     sandbox.world.send_as(ann, account.id, "/help")
     async with open_bot(settings) as bot:
-        before = bot.session.update_state()
+        before = bot.client.session.update_state()
         sandbox.world.send_as(ann, account.id, "/help")
         await bot.client.get_me()  # its answer comes after what was pushed before
         await bot.client.checkpoint()
-        assert bot.session.update_state() == before
+        assert bot.client.session.update_state() == before
     assert not texts(sandbox, account, ann)
     async with open_bot(settings, serve=True):
         await until(lambda: len(texts(sandbox, account, ann)) == 2)

@@ -20,7 +20,6 @@ from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.plugins.parts import Parts
 from tgbot.store.memory import MemoryRegistry
-from tgbot.store.sqlite.session import RESOLVES_A_DAY
 from tgbot.telegram import BotClient
 
 TEXTS = Texts.load()
@@ -65,7 +64,7 @@ class Desk:
             client=client,
             users=self.users,
             sender=Sender(client, self.users, clock=clock),
-            peers=Peers(client, client.session, self.users, clock=clock, daily_resolves=RESOLVES_A_DAY),
+            peers=Peers(client, self.users, clock=clock),
             texts=TEXTS,
             admins=frozenset(),
             clock=clock,
@@ -79,7 +78,7 @@ class Desk:
 
     def seen(self, users: Sequence[types.User], source: str) -> None:
         if self._opened:
-            evidence.seen_by(self.users, self.parts.clock)(users, source)
+            evidence.record_seen(self.users, users, source, int(self.parts.clock()))
 
     def finished(self, chat_id: int, message_id: int) -> None:
         self.users.finished(chat_id, message_id)

@@ -10,7 +10,7 @@ from telethon.tl import types
 from tests.handlers.conftest import TEXTS, Desk
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.handlers import admin, help
-from tgbot.handlers.wording import ago, dashed
+from tgbot.handlers.wording import Words, dashed
 from tgbot.store.memory import MemoryRegistry
 
 NOW = 1_700_000_000
@@ -46,12 +46,11 @@ async def test_whois_tells_name_names_language_access_and_how_it_is_known(desk: 
 
 def test_every_kind_of_evidence_and_access_has_words() -> None:
     users = MemoryRegistry(clock=lambda: NOW)
-    described = admin.Descriptions(users, TEXTS, lambda: NOW, 200)
     for number, kind in enumerate(Kind, start=5000):
         users.record(number, Evidence(kind, NOW - 10, until=NOW + 100 if kind is Kind.JOIN_REQUEST else None))
     for language in TEXTS.languages:
         for number, _ in enumerate(Kind, start=5000):
-            lines = described._person(language, users.get(number))
+            lines = admin.person(Words(TEXTS, language), users.get(number), NOW)
             assert not any("{" in line or "()" in line or "1970" in line for line in lines)
         for access in Access:
             assert TEXTS.render(language, dashed("access", access))
@@ -155,9 +154,9 @@ async def test_a_command_for_another_bot_is_left_alone(desk: Desk, boss: int) ->
     ],
 )
 def test_ages_are_given_in_their_largest_whole_unit(seconds: int, words: str) -> None:
-    assert ago(TEXTS, "en", seconds) == words
+    assert Words(TEXTS, "en").ago(seconds) == words
 
 
 def test_russian_ages_have_their_plurals() -> None:
-    ages = [ago(TEXTS, "ru", 86_400 * n) for n in (1, 3, 5, 21)]
+    ages = [Words(TEXTS, "ru").ago(86_400 * n) for n in (1, 3, 5, 21)]
     assert ages == ["1 день назад", "3 дня назад", "5 дней назад", "21 день назад"]

@@ -11,7 +11,7 @@ from telethon.tl import types
 from tests.handlers.conftest import Desk
 from tests.telegram.conftest import until
 from tgbot.core.access import Access, Kind
-from tgbot.handlers.evidence import Permission, profile_of
+from tgbot.handlers.evidence import Permission, permission_detail, profile_of
 
 
 @pytest.fixture
@@ -141,9 +141,8 @@ def test_every_reason_of_write_access_is_stored_so_that_it_is_understood_again(
     fields: dict[str, Any], permission: Permission, detail: str
 ) -> None:
     action = types.MessageActionBotAllowed(**fields)
-    assert Permission.of(action) is permission
-    assert permission.detail(action) == detail
-    assert Permission.stored(detail) is permission
+    assert permission_detail(action) == detail
+    assert Permission.of(detail) is permission
 
 
 async def test_any_other_service_message_says_nothing_about_access(desk: Desk) -> None:

@@ -190,7 +190,7 @@ def test_strangers_cannot_fill_memory_with_language_codes() -> None:
 #: Calls whose words somebody reads, and those that take words from the files.
 SPOKEN = {"answer", "send", "respond", "reply", "send_message", "edit_message", "acknowledge", "show_instead"}
 SPOKEN |= {"inline", "url"}
-RENDERED = {"render", "say", "greeting"}
+RENDERED = {"render", "say", "greeting", "self"}
 
 
 def called(node: ast_.Call) -> str:
@@ -216,7 +216,7 @@ def test_every_word_that_a_handler_says_is_in_the_files(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
 def test_every_text_that_a_handler_names_is_there(path: Path) -> None:
     for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast_.Call) and called(node) in ("render", "say"):
+        if isinstance(node, ast_.Call) and called(node) in RENDERED:
             for given in node.args[:2]:
                 if isinstance(given, ast_.Constant) and isinstance(given.value, str):
                     assert given.value in texts_of(OWN / "en.ftl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from telethon.errors import RPCError
 from telethon.tl import functions
@@ -11,7 +11,7 @@ from telethon.tl import functions
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
 from tgbot.store.memory import MemoryRegistry
-from tgbot.telegram import error_name
+from tgbot.telegram import BotClient, error_name
 
 ANNA, BERT = 1001, 1002
 NOW = 1_700_000_000
@@ -56,4 +56,4 @@ class Telegram:
 def sender_on(telegram: Telegram, users: MemoryRegistry) -> Sender:
     """Return a Sender on this Telegram, whose outcomes are recorded."""
     telegram.observe = lambda request, user_id, error: record_outcome(users, request, user_id, error, NOW)
-    return Sender(telegram, users, clock=lambda: NOW)
+    return Sender(cast(BotClient, telegram), users, clock=lambda: NOW)

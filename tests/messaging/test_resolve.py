@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from telethon import errors, utils
@@ -19,10 +19,11 @@ from tgbot.core.errors import (
     NameNotFoundError,
     NeverMetError,
 )
-from tgbot.handlers.evidence import seen_by
+from tgbot.handlers.evidence import record_seen
 from tgbot.messaging.resolve import DAY, Found, PeerKind, Peers
 from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
+from tgbot.telegram import BotClient
 
 ANNA, BERT = 1001, 2**40 + 5
 
@@ -44,7 +45,7 @@ class Telegram:
 
     def __init__(self, session: DurableSession, users: MemoryRegistry) -> None:
         self.session = session
-        self.seen = seen_by(users, lambda: 1_700_000_000)
+        self.users = users
         self.names: dict[str, Any] = {}
         self.wrote: dict[int, Any] = {}
         self.calls: list[Any] = []
@@ -82,7 +83,7 @@ class Telegram:
     def arrive(self, people: list[Any], chats: list[Any], source: str) -> None:
         full = [one for one in people if not one.min]
         self.session.remember([*people, *chats])
-        self.seen(full, source)
+        record_seen(self.users, full, source, 1_700_000_000)
 
     def asked(self, kind: type) -> int:
         return sum(isinstance(call, kind) for call in self.calls)
@@ -121,8 +122,8 @@ def now() -> Now:
 
 
 @pytest.fixture
-def peers(telegram: Telegram, session: DurableSession, users: MemoryRegistry, now: Now) -> Peers:
-    return Peers(telegram, session, users, clock=now, daily_resolves=RESOLVES_A_DAY)
+def peers(telegram: Telegram, users: MemoryRegistry, now: Now) -> Peers:
+    return Peers(cast(BotClient, telegram), users, clock=now)
 
 
 NAMES = ["@anna", "anna_s", "t.me/anna", "https://t.me/anna", "tg://resolve?domain=anna", "@ANNA"]
@@ -215,7 +216,7 @@ async def test_past_the_budget_an_old_name_is_answered_with_its_age(
     with pytest.raises(BudgetSpentError):
         await peers.resolve("@nobody_knows")
     assert telegram.calls == []
-    assert peers.resolves_today() == RESOLVES_A_DAY
+    assert telegram.session.resolves_today() == RESOLVES_A_DAY
 
 
 async def test_a_flood_wait_is_a_spent_budget(peers: Peers, telegram: Telegram, now: Now) -> None:

@@ -52,7 +52,7 @@ async def test_a_user_who_wrote_is_resolved_from_the_session_in_every_form(
         assert answer[:3] == ["👤 Anna Schmidt", f"id: {anna.id}", "usernames: @anna_s"]
         assert any(line.startswith("may I write: yes, since just now") for line in answer)
         assert any("in my session" in line for line in answer)
-    assert bot.peers.resolves_today() == 0
+    assert bot.client.session.resolves_today() == 0
 
 
 async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, anna: Talk) -> None:
@@ -61,7 +61,7 @@ async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, 
     assert "asked Telegram just now" in answer
     assert "may I write: unknown" in answer
     assert "in my session" in await boss.ask("/resolve @anna_s")
-    assert bot.peers.resolves_today() == 1
+    assert bot.client.session.resolves_today() == 1
     user = bot.users.get(anna.id)
     assert user is not None
     assert "username" in user.known_by
@@ -89,7 +89,7 @@ async def test_past_the_budget_the_session_answers_with_the_age(
 ) -> None:
     await anna.ask("/start")
     for _ in range(RESOLVES_A_DAY):
-        bot.session.count_resolve()
+        bot.client.session.count_resolve()
     late = time.time() + 2 * DAY + 60
     monkeypatch.setattr(bot.peers, "_clock", lambda: late)
     answer = await boss.ask("/resolve @anna_s")
@@ -97,7 +97,7 @@ async def test_past_the_budget_the_session_answers_with_the_age(
     assert "2 days ago" in answer
     assert "used up" in answer
     assert "used up" in await boss.ask("/resolve @never_seen")
-    assert bot.peers.resolves_today() == RESOLVES_A_DAY
+    assert bot.client.session.resolves_today() == RESOLVES_A_DAY
 
 
 async def test_a_plugins_own_resolve_counts_too(bot: Bot, boss: Talk, anna: Talk) -> None:

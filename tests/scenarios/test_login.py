@@ -69,7 +69,7 @@ async def test_who_logs_in_and_lets_the_bot_write_is_greeted_by_it(
         assert evidence.detail == "127.0.0.1"
     assert "login" in user.known_by
     assert access(bot, anna) is Access.REACHABLE
-    assert bot.session.access_hash(anna.id)
+    assert bot.client.session.access_hash(anna.id)
 
 
 async def test_who_lets_the_bot_not_write_is_shown_the_way_to_the_chat(

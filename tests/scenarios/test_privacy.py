@@ -70,8 +70,8 @@ async def test_forget_deletes_everything_once_it_is_confirmed(
         assert bot.users.get(anna.id) is not None
         assert (await forgets(anna)).startswith("Everything is deleted.")
         await until(lambda: bot.users.get(anna.id) is None)
-        await until(lambda: bot.session.access_hash(anna.id) is None)
-        assert bot.session.username("anna_s") is None
+        await until(lambda: bot.client.session.access_hash(anna.id) is None)
+        assert bot.client.session.username("anna_s") is None
     for file in ("bot.session", "users.sqlite"):
         texts = everything_in(tmp_path / "sessions" / file)
         assert "Anna" not in texts

@@ -86,7 +86,7 @@ async def test_a_min_user_is_never_what_a_name_or_an_id_means(
     for what in ("@mini_one", str(mini.id)):
         answer = await boss.ask(f"/resolve {what}")
         assert f"id: {mini.id}" not in answer
-    assert bot.session.access_hash(mini.id) is None
+    assert bot.client.session.access_hash(mini.id) is None
 
 
 async def test_who_is_known_by_id_alone_is_tried_without_access_hash(
@@ -94,11 +94,11 @@ async def test_who_is_known_by_id_alone_is_tried_without_access_hash(
 ) -> None:
     anna = Talk(await person("Anna"))
     await anna.ask("/start")
-    bot.session.forget(anna.id)
+    bot.client.session.forget(anna.id)
     answer = await boss.ask(f"/check {anna.id}")
     assert "asked Telegram just now" in answer
     assert "may I write: yes" in answer
-    assert bot.session.access_hash(anna.id)
+    assert bot.client.session.access_hash(anna.id)
 
 
 async def test_new_names_are_noticed_at_once_and_a_moved_username_leaves_its_old_owner(

@@ -46,7 +46,7 @@ async def test_the_user_is_known_with_names_and_access_hash(bot: Bot, person: An
     assert user is not None
     assert (user.first_name, user.last_name, user.usernames) == ("Anna", "Schmidt", ("anna_s",))
     assert "message" in user.known_by
-    assert bot.session.access_hash(anna.id)
+    assert bot.client.session.access_hash(anna.id)
 
 
 async def test_a_changed_name_is_noticed_with_the_next_message(bot: Bot, person: Any) -> None:
@@ -109,7 +109,7 @@ async def test_a_min_user_is_answered_and_overwrites_nothing(bot: Bot, person: A
     anna = Talk(await person("Anna", "Schmidt"))
     await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
     await anna.ask("/start")
-    known = bot.session.access_hash(anna.id)
+    known = bot.client.session.access_hash(anna.id)
     sandbox.world.announces_names = False
     sandbox.world.set_name(anna.id, "Mini", "")
     sandbox.world.view.shown_min.add(anna.id)
@@ -117,7 +117,7 @@ async def test_a_min_user_is_answered_and_overwrites_nothing(bot: Bot, person: A
     user = bot.users.get(anna.id)
     assert user is not None
     assert (user.first_name, user.last_name, user.usernames) == ("Anna", "Schmidt", ("anna_s",))
-    assert bot.session.access_hash(anna.id) == known
+    assert bot.client.session.access_hash(anna.id) == known
 
 
 async def test_who_comes_as_min_or_not_at_all_from_the_first_is_answered(

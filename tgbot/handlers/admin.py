@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from telethon import errors, events
 from telethon.tl import types
@@ -16,168 +15,129 @@ from tgbot.core.errors import (
     LinkError,
     NameNotFoundError,
     NeverMetError,
+    ResolveError,
 )
 from tgbot.core.ids import marked_id
 from tgbot.core.names import clean_name
-from tgbot.core.users import User, UserRegistry
+from tgbot.core.users import User
 from tgbot.handlers.commands import on_command
 from tgbot.handlers.evidence import Permission
-from tgbot.handlers.wording import ago, clock_time, dashed, language_of, moment, ways
-from tgbot.locales.texts import Texts
+from tgbot.handlers.wording import Words, clock_time, dashed
 from tgbot.messaging.resolve import Found, PeerKind, Resolved
-from tgbot.plugins.parts import Clock, Parts
+from tgbot.plugins.parts import Parts
+from tgbot.store.peers import RESOLVES_A_DAY
 from tgbot.telegram import error_name
 
 COMMANDS: Final = ("resolve", "whois", "check", "stats")
 
-
-class _Asked(NamedTuple):
-    """Whom a command asks for: what an admin typed, or the author of the message it replies to."""
-
-    label: str
-    text: str = ""
-    forward: types.MessageFwdHeader | None = None
-    id: int = 0
+#: Why nobody was found → the text that says so.
+_NOT_FOUND: Final = {
+    LinkError: "admin-unreadable",
+    HiddenForwardError: "admin-hidden-forward",
+    NameNotFoundError: "admin-no-such-name",
+    NeverMetError: "admin-never-met",
+    BudgetSpentError: "admin-budget-spent",
+}
 
 
 def register(parts: Parts) -> None:
     """Register the admin commands in private chats; for anybody but `parts.admins` they do not exist."""
-    client, users, sender, peers, texts = parts.client, parts.users, parts.sender, parts.peers, parts.texts
-    descriptions = Descriptions(users, texts, parts.clock, peers.daily_resolves)
+    client, users, sender, peers = parts.client, parts.users, parts.sender, parts.peers
 
-    async def reply(
-        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
-    ) -> None:
-        if command.name == "stats":
-            text = stats(language)
-        else:
-            text = await description(language, command, event.message)
+    async def reply(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
+        text = stats(say) if command.name == "stats" else await description(say, command, event.message)
         await sender.answer(event, text, link_preview=False)
 
-    async def description(language: str | None, command: Command, message: types.Message) -> str:
+    async def description(say: Words, command: Command, message: types.Message) -> str:
         header = message.reply_to
         if command.args:
-            asked = _Asked(clean_name(command.args), command.args)
+            label, search = clean_name(command.args), peers.resolve(command.args)
         elif isinstance(header, types.MessageReplyHeader) and (header.reply_from or header.reply_to_msg_id):
-            author = await author_of(header)
+            # The first is there if the message is in another chat.
+            author = header.reply_from or await author_of(header.reply_to_msg_id)
             if author is None:
-                return texts.render(language, "admin-no-message")
-            asked = author
+                return say("admin-no-message")
+            if isinstance(author, int):
+                label, search = str(author), peers.by_id(author)
+            else:
+                label = str(marked_id(author.from_id)) if author.from_id else clean_name(author.from_name)
+                search = peers.by_forward(author)
         else:
-            return texts.render(language, "admin-usage", command=f"/{command.name}")
+            return say("admin-usage", command=f"/{command.name}")
         try:
-            found = await find(asked)
+            found = await search
             if command.name == "check" and found.kind is PeerKind.USER:
                 await sender.probe(found)
-            return descriptions.of(language, found)
-        except LinkError:
-            return texts.render(language, "admin-unreadable", what=asked.label)
-        except HiddenForwardError:
-            return texts.render(language, "admin-hidden-forward", name=asked.label)
-        except NameNotFoundError:
-            return texts.render(language, "admin-no-such-name", what=asked.label)
-        except NeverMetError:
-            return texts.render(language, "admin-never-met", what=asked.label)
-        except BudgetSpentError:
-            return texts.render(language, "admin-budget-spent", what=asked.label, limit=peers.daily_resolves)
+        except (ResolveError, LinkError) as error:
+            return say(_NOT_FOUND[type(error)], what=label, name=label, limit=RESOLVES_A_DAY)
         except errors.FloodWaitError as error:
-            return texts.render(language, "admin-wait", seconds=error.seconds)
+            return say("admin-wait", seconds=error.seconds)
         except errors.RPCError as error:
-            return texts.render(language, "admin-refused", error=error_name(error))
+            return say("admin-refused", error=error_name(error))
+        return "\n".join(describe(say, found, users.get(found.id), parts.clock()))
 
-    async def find(asked: _Asked) -> Resolved:
-        if asked.text:
-            return await peers.resolve(asked.text)
-        if asked.forward is not None:
-            return await peers.by_forward(asked.forward)
-        return await peers.by_id(asked.id)
+    async def author_of(message_id: int) -> types.MessageFwdHeader | int | None:
+        """Return the id of who wrote a message, or the header of a forward; None if the message is gone."""
+        message = await client.get_messages(None, ids=message_id)
+        if message is None:
+            return None
+        if message.fwd_from is not None:
+            return message.fwd_from
+        contact = message.media if isinstance(message.media, types.MessageMediaContact) else None
+        return (contact and contact.user_id) or message.sender_id or 0
 
-    async def author_of(reply: types.MessageReplyHeader) -> _Asked | None:
-        """Return who wrote the message that was replied to; None if Telegram no longer shows it."""
-        header = reply.reply_from  # present if that message is in another chat
-        if header is None:
-            message = await client.get_messages(None, ids=reply.reply_to_msg_id)
-            if message is None:
-                return None
-            header = message.fwd_from
-            if header is None:
-                contact = message.media if isinstance(message.media, types.MessageMediaContact) else None
-                user_id = (contact and contact.user_id) or message.sender_id or 0
-                return _Asked(str(user_id), id=user_id)
-        if header.from_id is None:
-            return _Asked(clean_name(header.from_name), forward=header)
-        return _Asked(str(marked_id(header.from_id)), forward=header)
-
-    def stats(language: str | None) -> str:
+    def stats(say: Words) -> str:
         counts = users.count()
         numbers = {access.value: counts.by.get(access, 0) for access in Access}
-        spent = peers.resolves_today()
-        return texts.render(
-            language, "stats", total=counts.total, resolves=spent, limit=peers.daily_resolves, **numbers
-        )
+        spent = client.session.resolves_today()
+        return say("stats", total=counts.total, resolves=spent, limit=RESOLVES_A_DAY, **numbers)
 
     if parts.admins:
         on_command(parts, COMMANDS, reply, only=parts.admins)
 
 
-class Descriptions:
-    """What the bot knows about a peer, in words."""
+def describe(say: Words, found: Resolved, user: User | None, now: float) -> list[str]:
+    """Return lines that say who a peer is, how they were found, and what is known about access."""
+    lines = [
+        say(dashed("peer", found.kind), name=clean_name(found.title) or say("peer-nameless")),
+        say("peer-id", id=str(found.id)),
+        say.usernames(found.usernames),
+    ]
+    if found.kind is PeerKind.USER:
+        lines += person(say, user, now)
+    elif found.kind is PeerKind.BOT:
+        lines.append(say("peer-write", access=say("access-bot")))
+    age = "" if found.age is None else say.ago(found.age)
+    way = "session-name" if found.found is Found.SESSION and age else found.found.value
+    return [*lines, say(dashed("peer-found", way), age=age, limit=RESOLVES_A_DAY)]
 
-    def __init__(self, users: UserRegistry, texts: Texts, clock: Clock, daily_resolves: int) -> None:
-        self._users = users
-        self._texts = texts
-        self._clock = clock
-        self._daily_resolves = daily_resolves
 
-    def of(self, language: str | None, found: Resolved) -> str:
-        """Return a few lines: who it is, how they were found, and what is known about access."""
-        say = partial(self._texts.render, language)
-        lines = [
-            say(dashed("peer", found.kind), name=clean_name(found.title) or say("peer-nameless")),
-            say("peer-id", id=str(found.id)),
-            say("peer-usernames", names=" ".join(f"@{name}" for name in found.usernames))
-            if found.usernames
-            else say("peer-no-usernames"),
-        ]
-        if found.kind is PeerKind.USER:
-            lines += self._person(language, self._users.get(found.id))
-        elif found.kind is PeerKind.BOT:
-            lines.append(say("peer-write", access=say("access-bot")))
-        age = "" if found.age is None else ago(self._texts, language, found.age)
-        way = "session-name" if found.found is Found.SESSION and age else found.found.value
-        lines.append(say(dashed("peer-found", way), age=age, limit=self._daily_resolves))
-        return "\n".join(lines)
-
-    def _person(self, language: str | None, user: User | None) -> list[str]:
-        say = partial(self._texts.render, language)
-        now = self._clock()
-        speaks = clean_name(language_of(user))
-        lines = [say("peer-language", spoken=speaks) if speaks else say("peer-language-unknown")]
-        verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
-        write = say(dashed("access", verdict.access))
-        if verdict.since is not None and verdict.evidence is not None:
-            why = self._why(language, verdict.evidence)
-            when = moment(self._texts, language, verdict.since, now)
-            write = say("peer-since", access=write, when=when, evidence=why)
-        if verdict.until is not None:
-            write = say("peer-until", line=write, until=clock_time(verdict.until))
-        lines.append(say("peer-write", access=write))
-        allowed = user.last_evidence(Kind.WRITE_ACCESS, Kind.LOGIN) if user is not None else None
-        if allowed is not None and allowed != verdict.evidence:
-            when = moment(self._texts, language, allowed.at, now)
-            lines.append(say("peer-allowed", when=when, evidence=self._why(language, allowed)))
-        if user is not None and (cleared := user.history_cleared) is not None:
-            lines.append(say("peer-history-cleared", when=moment(self._texts, language, cleared, now)))
-        if user is not None and user.known_by:
-            since = min(user.known_by.values())
-            how = ways(self._texts, language, user)
-            lines.append(say("peer-known", when=moment(self._texts, language, since, now), ways=how))
+def person(say: Words, user: User | None, now: float) -> list[str]:
+    """Return lines about a user's language, about access to them, and how they became known."""
+    speaks = clean_name(user.spoken) if user else ""
+    lines = [say("peer-language", spoken=speaks) if speaks else say("peer-language-unknown")]
+    verdict = user.verdict(now) if user else Verdict(Access.UNKNOWN)
+    write = say(dashed("access", verdict.access))
+    if verdict.since is not None and verdict.evidence is not None:
+        when = say.moment(verdict.since, now)
+        write = say("peer-since", access=write, when=when, evidence=_why(say, verdict.evidence))
+    if verdict.until is not None:
+        write = say("peer-until", line=write, until=clock_time(verdict.until))
+    lines.append(say("peer-write", access=write))
+    if user is None:
         return lines
+    allowed = user.last_evidence(Kind.WRITE_ACCESS, Kind.LOGIN)
+    if allowed is not None and allowed != verdict.evidence:
+        lines.append(say("peer-allowed", when=say.moment(allowed.at, now), evidence=_why(say, allowed)))
+    if user.history_cleared is not None:
+        lines.append(say("peer-history-cleared", when=say.moment(user.history_cleared, now)))
+    if user.known_by:
+        since = say.moment(min(user.known_by.values()), now)
+        lines.append(say("peer-known", when=since, ways=say.ways(user)))
+    return lines
 
-    def _why(self, language: str | None, evidence: Evidence) -> str:
-        """Return a piece of evidence in words."""
-        kind, detail = evidence.kind, evidence.detail
-        permission = Permission.stored(detail) if kind is Kind.WRITE_ACCESS else ""
-        return self._texts.render(
-            language, dashed("evidence", kind, permission), detail=clean_name(detail) or "–"
-        )
+
+def _why(say: Words, evidence: Evidence) -> str:
+    """Return a piece of evidence in words."""
+    permission = Permission.of(evidence.detail) if evidence.kind is Kind.WRITE_ACCESS else ""
+    return say(dashed("evidence", evidence.kind, permission), detail=clean_name(evidence.detail) or "–")

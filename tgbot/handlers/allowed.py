@@ -9,8 +9,8 @@ from telethon.tl import types
 
 from tgbot.core.access import Access
 from tgbot.core.names import clean_name
-from tgbot.handlers.evidence import Permission
-from tgbot.handlers.wording import dashed, language_of
+from tgbot.handlers.evidence import Permission, permission_detail
+from tgbot.handlers.wording import Words, dashed
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import error_name
 
@@ -22,21 +22,15 @@ def register(parts: Parts) -> None:
 
     Logins on the domain `parts.greeted_elsewhere` are greeted by the login page.
     """
-    users, texts = parts.users, parts.texts
+    users = parts.users
 
     async def allowed(update: types.UpdateNewMessage) -> None:
         message = update.message
         said = type(message) is types.MessageService and type(message.action) is types.MessageActionBotAllowed
         if not said or message.out or type(message.peer_id) is not types.PeerUser:
             return
-        user = users.get(message.peer_id.user_id)
-        permission = Permission.of(message.action)
-        detail = permission.detail(message.action)
-        if (
-            user is None
-            or user.bot
-            or (permission is Permission.DOMAIN and detail == parts.greeted_elsewhere)
-        ):
+        user, domain = users.get(message.peer_id.user_id), message.action.domain
+        if user is None or user.bot or (domain and domain == parts.greeted_elsewhere):
             return
         # A user who wrote before knows the bot. Both answers are the same when this is handled again.
         greeted = user.greeted_access_id or message.id
@@ -45,11 +39,9 @@ def register(parts: Parts) -> None:
         users.access_greeted(user.id, message.id)
         if user.verdict(parts.clock()).access is not Access.REACHABLE:
             return
-        language, name = language_of(user), clean_name(user.first_name)
-        because = texts.render(language, dashed("allowed-why", permission), detail=clean_name(detail))
-        text = texts.render(
-            language, "allowed-hello" if name else "allowed-hello-nameless", name=name, why=because
-        )
+        say, detail = Words.to(parts.texts, user), permission_detail(message.action)
+        why = say(dashed("allowed-why", Permission.of(detail)), detail=clean_name(detail))
+        text = say.greeting("allowed-hello", user.first_name, why=why)
         try:
             await parts.sender.send(user.id, text)
         except errors.RPCError as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
-from typing import Protocol
+from typing import TypeAlias
 
 from telethon import errors, events
 from telethon.tl import types
@@ -13,30 +13,14 @@ from telethon.tl import types
 from tgbot.core.commands import Command, parse
 from tgbot.core.names import usernames_of
 from tgbot.core.users import User
-from tgbot.handlers.wording import language_of
+from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 
-
-class OnCommand(Protocol):
-    """Handles a command; `user` is None if nothing is known of them, `language` is that of the answer."""
-
-    async def __call__(
-        self, event: events.NewMessage.Event, command: Command, user: User | None, language: str | None, /
-    ) -> None: ...
-
-
-class OnPress(Protocol):
-    """Handles the press of a button; `match` is that of the button's bytes."""
-
-    async def __call__(
-        self,
-        event: events.CallbackQuery.Event,
-        match: re.Match[bytes],
-        user: User | None,
-        language: str | None,
-        /,
-    ) -> None: ...
+#: Handles a command; the user is None if nothing is known of them, the words are those for the answer.
+OnCommand: TypeAlias = Callable[[events.NewMessage.Event, Command, User | None, Words], Awaitable[None]]
+#: Handles the press of a button; the string is the first group of the pattern of its bytes.
+OnPress: TypeAlias = Callable[[events.CallbackQuery.Event, str, User | None, Words], Awaitable[None]]
 
 
 def matching(client: BotClient, *names: str) -> Callable[[str], Command | None]:
@@ -70,7 +54,7 @@ def on_command(
     async def command(event: events.NewMessage.Event) -> None:
         user = users.get(event.sender_id)
         if user is None or not user.bot:
-            await handle(event, event.pattern_match, user, language_of(user))
+            await handle(event, event.pattern_match, user, Words.to(parts.texts, user))
 
     def is_for(event: events.NewMessage.Event) -> bool:
         return bool(event.is_private) and (only is None or event.sender_id in only)
@@ -85,14 +69,13 @@ def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
     users, match = parts.users, re.compile(pattern).match
 
     async def pressed(event: events.CallbackQuery.Event) -> None:
-        found = match(event.query.data)
-        if found is not None:
-            user = users.get(event.sender_id)
-            await handle(event, found, user, language_of(user))
+        user = users.get(event.sender_id)
+        await handle(event, event.pattern_match[1].decode(), user, Words.to(parts.texts, user))
 
     def is_for(event: events.CallbackQuery.Event) -> bool:
         # Telethon's own `pattern` fails at a button without bytes, such as that of a game.
-        return bool(event.is_private) and event.query.data is not None and match(event.query.data) is not None
+        event.pattern_match = match(event.query.data or b"")
+        return bool(event.is_private) and event.pattern_match is not None
 
     parts.client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
 

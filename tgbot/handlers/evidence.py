@@ -15,10 +15,9 @@ from tgbot.core.errors import LinkError
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
-from tgbot.plugins.parts import Clock, Parts
+from tgbot.plugins.parts import Parts
 
-#: Where the client says that a profile came from (a kind of updates, or the name of a request) → how that
-#: makes a user known; the answers of all other requests are `Way.ANSWER`.
+#: Where a profile came from (see the client's `Listener`) → how that makes a user known.
 _WAYS = {
     "update": Way.UPDATE,
     "difference": Way.DIFFERENCE,
@@ -28,10 +27,7 @@ _WAYS = {
 
 
 class Permission(StrEnum):
-    """How a user allowed the bot to write; a member's value is how the evidence stores it.
-
-    Of a login on a site the evidence stores the domain instead.
-    """
+    """How a user allowed the bot to write."""
 
     #: They logged in on a site.
     DOMAIN = "domain"
@@ -45,24 +41,20 @@ class Permission(StrEnum):
     UNSAID = ""
 
     @classmethod
-    def of(cls, action: types.MessageActionBotAllowed) -> Permission:
-        """Return how Telegram says that the user allowed it."""
-        if action.domain:
-            return cls.DOMAIN
-        if action.app is not None:
-            return cls.APP
-        if action.attach_menu:
-            return cls.ATTACH
-        return cls.REQUEST if action.from_request else cls.UNSAID
-
-    @classmethod
-    def stored(cls, detail: str) -> Permission:
+    def of(cls, detail: str) -> Permission:
         """Return what the detail of evidence of write access means."""
-        return cls(detail) if detail in ("", cls.APP, cls.ATTACH, cls.REQUEST) else cls.DOMAIN
+        return cls(detail) if detail in set(cls) else cls.DOMAIN
 
-    def detail(self, action: types.MessageActionBotAllowed) -> str:
-        """Return what the evidence stores: the domain of a login, else this member's value."""
-        return str(action.domain) if self is Permission.DOMAIN else self.value
+
+def permission_detail(action: types.MessageActionBotAllowed) -> str:
+    """Return what evidence stores of a permission: the domain of a login, else the value of a Permission."""
+    if action.domain:
+        return str(action.domain)
+    if action.app is not None:
+        return Permission.APP.value
+    if action.attach_menu:
+        return Permission.ATTACH.value
+    return (Permission.REQUEST if action.from_request else Permission.UNSAID).value
 
 
 def register(parts: Parts) -> None:
@@ -88,8 +80,8 @@ def register(parts: Parts) -> None:
         user_id, at = said.peer_id.user_id, seconds(said.date, clock)
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
-                detail = Permission.of(said.action).detail(said.action)
-                known_by(record(user_id, Evidence(Kind.WRITE_ACCESS, at, detail=detail)), Way.LOGIN)
+                allowed = Evidence(Kind.WRITE_ACCESS, at, detail=permission_detail(said.action))
+                known_by(record(user_id, allowed), Way.LOGIN)
             return
         payload = start_payload(said.message or "", client.me)
         if payload is None:
@@ -100,10 +92,9 @@ def register(parts: Parts) -> None:
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         author = getattr(update.message, "from_id", None)
-        if isinstance(author, types.PeerUser):
-            user = users.get(author.user_id)
-            if user is not None:
-                known_by(user, Way.GROUP)
+        user = users.get(author.user_id) if isinstance(author, types.PeerUser) else None
+        if user is not None:
+            known_by(user, Way.GROUP)
 
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
@@ -144,7 +135,7 @@ def register(parts: Parts) -> None:
     client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
 
-def seconds(date: datetime | None, clock: Clock) -> int:
+def seconds(date: datetime | None, clock: Callable[[], float]) -> int:
     """Return a TL date in unix seconds; the present for a date of 0, which is none."""
     return (0 if date is None else int(date.timestamp())) or int(clock())
 
@@ -164,17 +155,12 @@ def start_payload(text: str, me: types.User) -> str | None:
         return ""  # No link can carry it, so somebody typed it.
 
 
-def seen_by(users: UserRegistry, clock: Clock) -> Callable[[Iterable[types.User], str], None]:
-    """Return what the client calls with the full users that arrive, and the name of their source."""
-
-    def seen(arrived: Iterable[types.User], source: str) -> None:
-        at = int(clock())
-        way = _WAYS.get(source, Way.ANSWER)
-        for user in arrived:
-            if not user.is_self:
-                users.seen(profile_of(user), at, way)
-
-    return seen
+def record_seen(users: UserRegistry, arrived: Iterable[types.User], source: str, at: int) -> None:
+    """Store the profiles of full users that arrived; `source` is as in the client's `Listener`."""
+    way = _WAYS.get(source, Way.ANSWER)
+    for user in arrived:
+        if not user.is_self:
+            users.seen(profile_of(user), at, way)
 
 
 def profile_of(user: types.User) -> Profile:

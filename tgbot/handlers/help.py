@@ -9,7 +9,7 @@ from telethon.tl import types
 
 from tgbot.core.commands import parse
 from tgbot.core.names import usernames_of
-from tgbot.handlers.wording import language_of
+from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 
 
@@ -19,7 +19,7 @@ def register(parts: Parts) -> None:
     A command is handled if a `pattern` of another handler matches it; anything is handled if a handler
     raised `events.StopPropagation`. Later messages that are not commands are left to the plugins.
     """
-    client, users, texts = parts.client, parts.users, parts.texts
+    client, users = parts.client, parts.users
 
     async def unhandled(event: events.NewMessage.Event) -> None:
         message = event.message
@@ -37,10 +37,10 @@ def register(parts: Parts) -> None:
         if command is not None:
             wanted = (wanted or command.for_us) and not await handled(event)
         if wanted:
-            language = language_of(user)
-            text = texts.render(language, "help")
+            say = Words.to(parts.texts, user)
+            text = say("help")
             if user_id in parts.admins:
-                text += "\n\n" + texts.render(language, "help-admin")
+                text += "\n\n" + say("help-admin")
             await parts.sender.answer(event, text)
 
     async def handled(event: events.NewMessage.Event) -> bool:

@@ -12,7 +12,7 @@ from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.names import clean_name
 from tgbot.core.users import User
 from tgbot.handlers.evidence import seconds
-from tgbot.handlers.wording import dashed, language_of
+from tgbot.handlers.wording import Words, dashed
 from tgbot.messaging.resolve import input_peer
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.telegram import error_name
@@ -30,8 +30,7 @@ def register(parts: Parts) -> None:
     A request is greeted while the bot may write because of it: for five minutes, and until somebody answers
     it. It is greeted before it is approved, because the approval ends the permission.
     """
-    client, users, sender, texts = parts.client, parts.users, parts.sender, parts.texts
-    clock, approve = parts.clock, parts.approve
+    client, users, clock, approve = parts.client, parts.users, parts.clock, parts.approve
 
     async def asked(update: types.UpdateBotChatInviteRequester) -> None:
         user_id, chat = update.user_id, marked_id(update.peer)
@@ -51,14 +50,11 @@ def register(parts: Parts) -> None:
             await admit(user_id, chat)
 
     async def greet(user: User, title: str, way: Approve) -> None:
-        language, name = language_of(user), clean_name(user.first_name)
-        chat = texts.render(language, "join-chat" if title else "join-a-chat", title=title)
-        lines = (
-            texts.render(language, "join-hello" if name else "join-hello-nameless", name=name, chat=chat),
-            texts.render(language, dashed("join-next", way)),
-        )
+        say = Words.to(parts.texts, user)
+        chat = say("join-chat" if title else "join-a-chat", title=title)
+        text = f"{say.greeting('join-hello', user.first_name, chat=chat)}\n\n{say(dashed('join-next', way))}"
         try:
-            await sender.send(user.id, "\n\n".join(lines))
+            await parts.sender.send(user.id, text)
         except errors.RPCError as error:
             log.info("user %d asked to join but takes no message: %s", user.id, error_name(error))
 
@@ -68,15 +64,14 @@ def register(parts: Parts) -> None:
         user = types.InputUser(user_id, client.session.access_hash(user_id) or 0)
         try:
             await client(functions.messages.HideChatJoinRequestRequest(peer, user, approved=True))
+            admitted = True
         except errors.RPCError as error:
-            name = error_name(error)
-            if name in _ANSWERED:
-                users.join_request_closed(user_id, chat, int(clock()))
-            else:
+            admitted, name = False, error_name(error)
+            if name not in _ANSWERED:
                 log.warning("the request of user %d to join %d cannot be approved: %s", user_id, chat, name)
-            return False
+                return False
         users.join_request_closed(user_id, chat, int(clock()))
-        return True
+        return admitted
 
     async def changed(update: types.UpdateChannelParticipant | types.UpdateChatParticipant) -> None:
         if update.new_participant is not None:
@@ -90,8 +85,8 @@ def register(parts: Parts) -> None:
         asked = list(user.join_requests) if user is not None else []
         admitted = [chat for chat in asked if await admit(user_id, chat)]
         if admitted:
-            text = texts.render(language_of(users.get(user_id)), "join-admitted", chats=len(admitted))
-            await sender.answer(event, text)
+            say = Words.to(parts.texts, users.get(user_id))
+            await parts.sender.answer(event, say("join-admitted", chats=len(admitted)))
 
     def has_asked(event: events.NewMessage.Event) -> bool:
         peer = event.message.peer_id

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from telethon import Button, events
 from telethon.tl import types
 
 from tgbot.core.commands import Command
 from tgbot.core.users import User
 from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
-from tgbot.handlers.wording import language_of
+from tgbot.handlers.wording import Words
 from tgbot.locales.texts import FALLBACK, Texts
 from tgbot.plugins.parts import Parts
 
@@ -22,33 +20,28 @@ def register(parts: Parts) -> None:
     """Register the command and its buttons; a choice is on disk before the bot confirms it."""
     texts = parts.texts
 
-    def menu(user: User | None, language: str | None) -> tuple[str, list[list[types.TypeKeyboardButton]]]:
+    def menu(user: User | None, say: Words) -> tuple[str, list[list[types.TypeKeyboardButton]]]:
         chosen = user.chosen_language if user is not None else None
         # The mark is at the language that the choice leads to now, which may be another one than was chosen.
         marked = texts.choose(chosen) if chosen else ""
         rows = [[_button(name_of(texts, code), code, code == marked)] for code in texts.languages]
-        rows.append([_button(texts.render(language, "language-app"), "", not chosen)])
-        return texts.render(language, "language-choose"), rows
+        rows.append([_button(say("language-app"), "", not chosen)])
+        return say("language-choose"), rows
 
-    async def ask(
-        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
-    ) -> None:
-        text, buttons = menu(user, language)
+    async def ask(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
+        text, buttons = menu(user, say)
         await parts.sender.answer(event, text, buttons=buttons)
 
-    async def choose(
-        event: events.CallbackQuery.Event, match: re.Match[bytes], user: User | None, language: str | None
-    ) -> None:
-        code = match[1].decode()
+    async def choose(event: events.CallbackQuery.Event, code: str, user: User | None, say: Words) -> None:
         if code and code not in texts.languages:
-            await acknowledge(event, texts.render(language, "language-gone"))
+            await acknowledge(event, say("language-gone"))
             return
         user = parts.users.choose_language(event.sender_id, code or None)
         await parts.checkpoint()
-        language = language_of(user)
-        text, buttons = menu(user, language)
+        say = Words.to(texts, user)
+        text, buttons = menu(user, say)
         await show_instead(event, await event.get_input_chat(), text, buttons=buttons)
-        await acknowledge(event, texts.render(language, "language-chosen"))
+        await acknowledge(event, say("language-chosen"))
 
     on_command(parts, ("language",), ask)
     on_press(parts, rb"^" + _DATA + rb"([A-Za-z0-9-]*)$", choose)

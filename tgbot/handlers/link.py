@@ -14,44 +14,38 @@ from tgbot.core.links import BotLink, LinkKind, bot_link, sign
 from tgbot.core.names import usernames_of
 from tgbot.core.users import User
 from tgbot.handlers.commands import on_command
+from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 
-#: Typed in place of a payload where rights follow.
-_NO_PAYLOAD: Final = "-"
-
 _KINDS: Final = {
-    "start": LinkKind.START,
+    **{kind.value: kind for kind in LinkKind},
     "group": LinkKind.GROUP,
-    "startgroup": LinkKind.GROUP,
     "channel": LinkKind.CHANNEL,
-    "startchannel": LinkKind.CHANNEL,
 }
 
 
 def register(parts: Parts) -> None:
     """Register the command, for `parts.admins`."""
-    client, answer, texts = parts.client, parts.sender.answer, parts.texts
+    answer = parts.sender.answer
 
-    async def make(
-        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
-    ) -> None:
+    async def make(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
         words = command.args.split()
         if not words:
-            await answer(event, texts.render(language, "link-usage"))
+            await answer(event, say("link-usage"))
             return
-        names = usernames_of(client.me)
+        names = usernames_of(parts.client.me)
         if not names:
-            await answer(event, texts.render(language, "link-no-name"))
+            await answer(event, say("link-no-name"))
             return
         picture = words[0].lower() == "qr"
         try:
             link = _link(names[0], words[picture:], parts.payload_key)
         except LinkError as error:
-            await answer(event, texts.render(language, "link-unreadable", reason=str(error)))
+            await answer(event, say("link-unreadable", reason=str(error)))
             return
-        text = texts.render(language, "link-made", web=link.web, app=link.app)
+        text = say("link-made", web=link.web, app=link.app)
         if link.typed is not None:
-            text += "\n" + texts.render(language, "link-typed", typed=link.typed)
+            text += "\n" + say("link-typed", typed=link.typed)
         if picture:
             await answer(event, text, file=await asyncio.to_thread(_picture, link.web))
         else:
@@ -74,7 +68,7 @@ def _link(bot: str, words: list[str], key: bytes) -> BotLink:
         )
     if kind is LinkKind.CHANNEL:
         return bot_link(kind, bot, rights=tuple(rest))
-    payload = "" if not rest or rest[0] == _NO_PAYLOAD else rest[0]
+    payload = "" if not rest or rest[0] == "-" else rest[0]  # A hyphen stands for none if rights follow.
     return bot_link(kind, bot, payload, tuple(rest[1:]))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 
 from telethon import Button, events
@@ -13,126 +12,86 @@ from tgbot.core.commands import Command
 from tgbot.core.names import clean_name
 from tgbot.core.users import User
 from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
-from tgbot.handlers.wording import clock_time, dashed, moment, ways
-from tgbot.locales.texts import Texts
-from tgbot.plugins.parts import Clock, Parts
-
-_YES, _NO = b"forget:yes", b"forget:no"
-#: Changes of a profile shown, the latest ones.
-_CHANGES = 10
+from tgbot.handlers.wording import Words, clock_time, dashed
+from tgbot.plugins.parts import Parts
 
 
 def register(parts: Parts) -> None:
     """Register both commands and the buttons of the second."""
-    texts, answer, forget = parts.texts, parts.sender.answer, parts.forget
-    record = RecordInWords(texts, parts.client.session.access_hash, parts.clock)
+    answer, forget = parts.sender.answer, parts.forget
 
-    async def privacy(
-        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
-    ) -> None:
-        lines = [texts.render(language, "privacy-kept"), ""]
-        lines += (
-            record.of(language, user) if user is not None else [texts.render(language, "privacy-nothing")]
-        )
-        lines += ["", texts.render(language, "privacy-forget")]
+    async def show(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
+        lines = [say("privacy-kept"), ""]
+        if user is None:
+            lines.append(say("privacy-nothing"))
+        else:
+            hash_kept = bool(parts.client.session.access_hash(user.id))
+            lines += record(say, user, now=parts.clock(), hash_kept=hash_kept)
+        lines += ["", say("privacy-forget")]
         await answer(event, "\n".join(lines), link_preview=False)
 
-    async def ask(
-        event: events.NewMessage.Event, command: Command, user: User | None, language: str | None
-    ) -> None:
+    async def ask(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
         rows = [
-            [Button.inline(texts.render(language, "forget-yes"), _YES)],
-            [Button.inline(texts.render(language, "forget-no"), _NO)],
+            [Button.inline(say("forget-yes"), b"forget:yes")],
+            [Button.inline(say("forget-no"), b"forget:no")],
         ]
-        await answer(event, texts.render(language, "forget-sure"), buttons=rows)
+        await answer(event, say("forget-sure"), buttons=rows)
 
-    async def decided(
-        event: events.CallbackQuery.Event, match: re.Match[bytes], user: User | None, language: str | None
-    ) -> None:
+    async def decided(event: events.CallbackQuery.Event, choice: str, user: User | None, say: Words) -> None:
         peer = await event.get_input_chat()
-        if match[0] == _NO:
-            await show_instead(event, peer, texts.render(language, "forget-kept"))
+        if choice == "no":
+            await show_instead(event, peer, say("forget-kept"))
             await acknowledge(event)
             return
         user_id = event.sender_id
         await forget(user_id)
         try:
-            await show_instead(event, peer, texts.render(language, "forget-done"))
+            await show_instead(event, peer, say("forget-done"))
             await acknowledge(event)
         finally:
             await forget(user_id)  # Telegram's answers to these two calls brought the user again.
 
-    on_command(parts, ("privacy",), privacy)
+    on_command(parts, ("privacy",), show)
     on_command(parts, ("forget",), ask)
     on_press(parts, rb"^forget:(yes|no)$", decided)
 
 
-class RecordInWords:
-    """All that is kept about a user, as the user reads it."""
-
-    def __init__(
-        self,
-        texts: Texts,
-        access_hash: Callable[[int], int | None],
-        clock: Clock,
-    ) -> None:
-        self._texts = texts
-        self._access_hash = access_hash
-        self._clock = clock
-
-    def of(self, language: str | None, user: User) -> list[str]:
-        """Return one line for each thing kept."""
-        say = partial(self._texts.render, language)
-        now = self._clock()
-        when = partial(moment, self._texts, language, now=now)
-        name = clean_name(f"{user.first_name} {user.last_name}") or say("peer-nameless")
-        lines = [say("privacy-name", name=name), say("peer-id", id=str(user.id))]
-        if user.usernames:
-            lines.append(
-                say("peer-usernames", names=" ".join(f"@{clean_name(one)}" for one in user.usernames))
-            )
-        else:
-            lines.append(say("peer-no-usernames"))
-        if user.premium:
-            lines.append(say("privacy-premium"))
-        lines.append(
-            say("privacy-language", spoken=clean_name(user.language))
-            if user.language
-            else say("peer-language-unknown")
-        )
-        if user.chosen_language:
-            lines.append(say("privacy-language-chosen", spoken=clean_name(user.chosen_language)))
-        if user.first_seen:
-            lines.append(say("privacy-first-seen", when=when(at=user.first_seen)))
-        if user.last_seen:
-            lines.append(say("privacy-last-seen", when=when(at=user.last_seen)))
-        if user.known_by:
-            lines.append(say("privacy-known", ways=ways(self._texts, language, user)))
-        if user.first_payload:
-            lines.append(say("privacy-payload", first=user.first_payload, last=user.last_payload))
-        verdict = user.verdict(now)
+def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[str]:
+    """Yield one line for each thing kept about a user; with `hash_kept` also their access hash."""
+    when = partial(say.moment, now=now)
+    yield say("privacy-name", name=clean_name(f"{user.first_name} {user.last_name}") or say("peer-nameless"))
+    yield say("peer-id", id=str(user.id))
+    yield say.usernames(user.usernames)
+    if user.premium:
+        yield say("privacy-premium")
+    if user.language:
+        yield say("privacy-language", spoken=clean_name(user.language))
+    else:
+        yield say("peer-language-unknown")
+    if user.chosen_language:
+        yield say("privacy-language-chosen", spoken=clean_name(user.chosen_language))
+    if user.first_seen:
+        yield say("privacy-first-seen", when=when(user.first_seen))
+    if user.last_seen:
+        yield say("privacy-last-seen", when=when(user.last_seen))
+    if user.known_by:
+        yield say("privacy-known", ways=say.ways(user))
+    if user.first_payload:
+        yield say("privacy-payload", first=user.first_payload, last=user.last_payload)
+    verdict = user.verdict(now)
+    if verdict.since is not None:
         allowed = verdict.access is Access.REACHABLE
-        if verdict.since is not None:
-            lines.append(
-                say("privacy-write-yes" if allowed else "privacy-write-no", when=when(at=verdict.since))
-            )
-        if (block := user.last_block) is not None:
-            lines.append(say("privacy-block", when=when(at=block.at)))
-        if user.join_requests:
-            lines.append(say("privacy-join-requests", n=len(user.join_requests)))
-        if user.last_finished_id:
-            lines.append(say("privacy-messages", last=str(user.last_finished_id)))
-        if self._access_hash(user.id):
-            lines.append(say("privacy-access-hash"))
-        if user.history:
-            lines.append(say("privacy-changes", n=len(user.history)))
-            lines += [
-                say(
-                    "privacy-change",
-                    date=clock_time(one.at),
-                    what=say(dashed("field", one.field)),
-                    old=clean_name(one.old) or "–",
-                )
-                for one in user.history[-_CHANGES:]
-            ]
-        return lines
+        yield say("privacy-write-yes" if allowed else "privacy-write-no", when=when(verdict.since))
+    if user.last_block is not None:
+        yield say("privacy-block", when=when(user.last_block.at))
+    if user.join_requests:
+        yield say("privacy-join-requests", n=len(user.join_requests))
+    if user.last_finished_id:
+        yield say("privacy-messages", last=str(user.last_finished_id))
+    if hash_kept:
+        yield say("privacy-access-hash")
+    if user.history:
+        yield say("privacy-changes", n=len(user.history))
+    for at, name, old in user.history[-10:]:  # the latest ones
+        changed = say(dashed("field", name))
+        yield say("privacy-change", date=clock_time(at), what=changed, old=clean_name(old) or "–")

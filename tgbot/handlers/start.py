@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from telethon import Button, events
@@ -12,18 +11,15 @@ from tgbot.core.commands import Command
 from tgbot.core.links import LinkKind, bot_link
 from tgbot.core.names import clean_name, usernames_of
 from tgbot.handlers.commands import matching
-from tgbot.handlers.wording import language_of
+from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
-
-#: The handbook's pattern; after `/start` comes the payload of a deep link.
-START = r"^/start( .+)?$"
 
 #: Stands for the name in a greeting that is rendered once for everybody.
 _NAME = "\0"
 
 
 def register(parts: Parts) -> None:
-    """Register the handlers of `/start` in private chats, and of a `/start` meant for this bot in groups."""
+    """Register the handler of `/start` in private chats, and of a `/start` meant for this bot in groups."""
     client, users, sender, texts = parts.client, parts.users, parts.sender, parts.texts
 
     @lru_cache(maxsize=256)
@@ -47,37 +43,22 @@ def register(parts: Parts) -> None:
             return  # Two bots that greet each other never stop.
         first = user is None or user.is_first_start(message.id)
         text = "start-hello" if first else "start-welcome-back"
-        name, language = clean_name(user.first_name) if user else "", language_of(user)
+        name, language = (clean_name(user.first_name), user.spoken) if user else ("", None)
         if name:
             words = greeting(language, text).replace(_NAME, name)
         else:
             words = greeting(language, text + "-nameless")
         await sender.answer(event, words, buttons=invitation(language))
 
-    async def point_to_private_chat(event: events.NewMessage.Event) -> None:
-        author = users.get(event.sender_id) if event.sender_id else None
-        if author is None or not author.bot:
-            await sender.answer(event, texts.render(language_of(author), "start-group"))
-
     async def started(event: events.NewMessage.Event) -> None:
-        if type(event.message.peer_id) is types.PeerUser:
-            await greet(event)
-        elif event.pattern_match[1]:
-            # The link that adds the bot to a group sends this; a bare /start may be for any bot.
-            await point_to_private_chat(event)
-
-    async def started_otherwise(event: events.NewMessage.Event) -> None:
         command: Command = event.pattern_match
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
         elif command.mention or command.args:
-            await point_to_private_chat(event)
+            # The link that adds the bot to a group sends this; a bare /start may be for any bot.
+            author = users.get(event.sender_id) if event.sender_id else None
+            if author is None or not author.bot:
+                say = Words.to(texts, author)
+                await sender.answer(event, say("start-group"))
 
-    is_start, is_handbooks = matching(client, "start"), re.compile(START).match
-
-    def spelled_otherwise(text: str) -> Command | None:
-        """Match what START does not: other white space, capitals, and the bot's name as groups need it."""
-        return None if is_handbooks(text) else is_start(text)
-
-    client.add_event_handler(started, events.NewMessage(incoming=True, pattern=START))
-    client.add_event_handler(started_otherwise, events.NewMessage(incoming=True, pattern=spelled_otherwise))
+    client.add_event_handler(started, events.NewMessage(incoming=True, pattern=matching(client, "start")))

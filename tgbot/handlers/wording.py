@@ -1,19 +1,62 @@
-"""Parts of the bot's own sentences: the language to speak, times in words, how a user became known."""
+"""Words for users: the texts in one language, and sentences made of several of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from tgbot.core.names import clean_name
 from tgbot.core.users import User, Way
 from tgbot.locales.texts import Texts
 
 
-def language_of(user: User | None) -> str | None:
-    """Return the language to speak to a user: their choice, else the last one known.
+class Words:
+    """The texts in one language (None: the default one), called with the name of a text and its arguments."""
 
-    None leaves it to the texts.
-    """
-    return None if user is None else user.spoken
+    def __init__(self, texts: Texts, language: str | None) -> None:
+        self._texts = texts
+        self._language = language
+
+    @classmethod
+    def to(cls, texts: Texts, user: User | None) -> Words:
+        """Return the texts in the language to write to a user in."""
+        return cls(texts, None if user is None else user.spoken)
+
+    def __call__(self, text: str, **args: str | int | float) -> str:
+        return self._texts.render(self._language, text, **args)
+
+    def greeting(self, text: str, first_name: str, **args: str) -> str:
+        """Return a text with a stranger's name in it; the text `…-nameless` if nothing of that is visible."""
+        name = clean_name(first_name)
+        return self(text if name else text + "-nameless", name=name, **args)
+
+    def usernames(self, names: Iterable[str]) -> str:
+        """Return a line with the usernames of a peer."""
+        shown = " ".join(f"@{clean_name(name)}" for name in names)
+        return self("peer-usernames", names=shown) if shown else self("peer-no-usernames")
+
+    def ago(self, seconds: float) -> str:
+        """Return an age in words, in its largest whole unit."""
+        minutes = int(seconds) // 60
+        if minutes < 1:
+            return self("ago-now")
+        if minutes < 60:
+            return self("ago-minutes", n=minutes)
+        if minutes < 60 * 24:
+            return self("ago-hours", n=minutes // 60)
+        return self("ago-days", n=minutes // (60 * 24))
+
+    def moment(self, at: int, now: float) -> str:
+        """Return a time in words and as a date."""
+        return self("moment", ago=self.ago(now - at), date=clock_time(at))
+
+    def ways(self, user: User) -> str:
+        """Return how the user became known: each way with its first date, the earliest first."""
+        found = []
+        for way, at in sorted(user.known_by.items(), key=lambda one: one[1]):
+            name = self(dashed("known", "otherwise" if way is Way.OTHER else way))
+            found.append(self("known", way=name, date=clock_time(at)))
+        return "; ".join(found)
 
 
 def dashed(*words: str) -> str:
@@ -21,32 +64,6 @@ def dashed(*words: str) -> str:
     return "-".join(word.replace("_", "-") for word in words if word)
 
 
-def ago(texts: Texts, language: str | None, seconds: float) -> str:
-    """Return an age in words, in its largest whole unit."""
-    minutes = int(seconds) // 60
-    if minutes < 1:
-        return texts.render(language, "ago-now")
-    if minutes < 60:
-        return texts.render(language, "ago-minutes", n=minutes)
-    if minutes < 60 * 24:
-        return texts.render(language, "ago-hours", n=minutes // 60)
-    return texts.render(language, "ago-days", n=minutes // (60 * 24))
-
-
 def clock_time(at: int) -> str:
     """Return a time in unix seconds as a date in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def moment(texts: Texts, language: str | None, at: int, now: float) -> str:
-    """Return a time in words and as a date."""
-    return texts.render(language, "moment", ago=ago(texts, language, now - at), date=clock_time(at))
-
-
-def ways(texts: Texts, language: str | None, user: User) -> str:
-    """Return how the user became known: each way with its first date, the earliest first."""
-    found = []
-    for way, at in sorted(user.known_by.items(), key=lambda one: one[1]):
-        name = texts.render(language, dashed("known", "otherwise" if way is Way.OTHER else way))
-        found.append(texts.render(language, "known", way=name, date=clock_time(at)))
-    return "; ".join(found)

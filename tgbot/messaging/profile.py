@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Coroutine, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from telethon import errors
-from telethon.tl import TLObject, TLRequest, functions, types
+from telethon.tl import functions, types
 
 from tgbot.locales.texts import FALLBACK, Texts
-from tgbot.telegram import error_name
+from tgbot.telegram import BotClient, error_name
 
 log = logging.getLogger(__name__)
 
@@ -21,25 +21,6 @@ ADMIN_COMMANDS: Final = ("resolve", "whois", "check", "stats", "link")
 #: Telegram's limits, in characters.
 ABOUT_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 512
-#: Languages that a profile can have texts in, as Telegram names them.
-_CODE: Final = re.compile(r"[a-z]{2,3}")
-
-
-class AccessHashes(Protocol):
-    """The session, as far as the profile needs it."""
-
-    def access_hash(self, marked_id: int, /) -> int | None:
-        """Return a peer's access hash, None if it is not known."""
-
-
-class Client(Protocol):
-    """The bot's client, as far as the profile needs it."""
-
-    @property
-    def session(self) -> AccessHashes: ...
-
-    async def __call__(self, request: TLRequest, /) -> TLObject:
-        """Make a request and return the result, or raise Telegram's error."""
 
 
 class Profile:
@@ -49,7 +30,7 @@ class Profile:
     profile has. The bot's name is never changed: it is set at BotFather.
     """
 
-    def __init__(self, client: Client, texts: Texts, admins: Iterable[int]) -> None:
+    def __init__(self, client: BotClient, texts: Texts, admins: Iterable[int]) -> None:
         self._client = client
         self._texts = texts
         self._admins = tuple(admins)
@@ -60,24 +41,21 @@ class Profile:
         A second run sets nothing. An admin gets a list of commands of their own once they have written to
         the bot.
         """
+        lists: list[tuple[types.TypeBotCommandScope, tuple[str, ...], str]]
+        lists = [(types.BotCommandScopeDefault(), COMMANDS, "commands")]
+        for admin in self._admins:
+            access_hash = self._client.session.access_hash(admin)
+            if access_hash is not None:
+                scope = types.BotCommandScopePeer(types.InputPeerUser(admin, access_hash))
+                lists.append((scope, COMMANDS + ADMIN_COMMANDS, f"commands of admin {admin}"))
         failures = 0
         for language in self._texts.languages:
             code = "" if language == FALLBACK else language
-            if code and not _CODE.fullmatch(code):
+            if code and not re.fullmatch("[a-z]{2,3}", code):
                 continue  # a dialect: Telegram shows the texts of its language
             failures += await self._tried(self._set_texts(language, code), "about and description")
-            failures += await self._tried(
-                self._set_commands(types.BotCommandScopeDefault(), language, code, COMMANDS), "commands"
-            )
-            for admin in self._admins:
-                access_hash = self._client.session.access_hash(admin)
-                if access_hash is None:
-                    continue
-                peer = types.InputPeerUser(admin, access_hash)
-                commands = self._set_commands(
-                    types.BotCommandScopePeer(peer), language, code, COMMANDS + ADMIN_COMMANDS
-                )
-                failures += await self._tried(commands, f"commands of admin {admin}")
+            for scope, names, what in lists:
+                failures += await self._tried(self._set_commands(scope, language, code, names), what)
         return failures
 
     async def _tried(self, work: Coroutine[object, object, None], what: str) -> bool:
@@ -90,13 +68,11 @@ class Profile:
 
     async def _set_texts(self, language: str, code: str) -> None:
         shown = await self._client(functions.bots.GetBotInfoRequest(lang_code=code))
-        about = self._texts.render(language, "profile-about")[:ABOUT_LENGTH]
-        description = self._texts.render(language, "profile-description")[:DESCRIPTION_LENGTH]
-        changed: dict[str, str] = {}
-        if about and about != shown.about:
-            changed["about"] = about
-        if description and description != shown.description:
-            changed["description"] = description
+        wanted = {
+            "about": self._texts.render(language, "profile-about")[:ABOUT_LENGTH],
+            "description": self._texts.render(language, "profile-description")[:DESCRIPTION_LENGTH],
+        }
+        changed = {name: text for name, text in wanted.items() if text and text != getattr(shown, name)}
         if changed:
             await self._client(functions.bots.SetBotInfoRequest(lang_code=code, **changed))
             log.info("the bot's profile has a new %s (%s)", " and ".join(changed), language)
@@ -106,10 +82,6 @@ class Profile:
     ) -> None:
         wanted = [types.BotCommand(name, self._texts.render(language, f"command-{name}")) for name in names]
         shown = await self._client(functions.bots.GetBotCommandsRequest(scope, code))
-        if _pairs(shown) != _pairs(wanted):
+        if list(shown) != wanted:
             await self._client(functions.bots.SetBotCommandsRequest(scope, code, wanted))
             log.info("the bot's profile has a new command list (%s)", language)
-
-
-def _pairs(commands: Iterable[types.BotCommand]) -> list[tuple[str, str]]:
-    return [(command.command, command.description) for command in commands]

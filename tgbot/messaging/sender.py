@@ -7,19 +7,18 @@ turn.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from telethon import errors, events, utils
-from telethon.tl import TLObject, TLRequest, functions, types
+from telethon.tl import TLObject, functions, types
 
 from tgbot.core.access import Access, Verdict, from_rpc_error
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
-from tgbot.telegram import error_name
+from tgbot.telegram import BotClient, error_name
 
 log = logging.getLogger(__name__)
 
@@ -44,26 +43,6 @@ _CLOSED_CHAT: Final = frozenset(
 )
 
 
-class AccessHashes(Protocol):
-    """The session, as far as the sender needs it."""
-
-    def access_hash(self, marked_id: int, /) -> int | None:
-        """Return a peer's access hash, None if it is not known."""
-
-
-class Client(Protocol):
-    """The bot's client, as far as the sender needs it."""
-
-    @property
-    def session(self) -> AccessHashes: ...
-
-    async def __call__(self, request: TLRequest, /) -> TLObject:
-        """Make a request and return the result, or raise Telegram's error."""
-
-    async def send_message(self, entity: TLObject, message: str, **options: object) -> types.Message:
-        """Send a message as Telethon's method of this name does."""
-
-
 class Sender:
     """Sends and probes at Telegram's pace.
 
@@ -73,16 +52,15 @@ class Sender:
 
     def __init__(
         self,
-        client: Client,
+        client: BotClient,
         users: UserRegistry,
         *,
-        clock: Callable[[], float] = time.time,
-        pace: Pace | None = None,
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._users = users
         self._clock = clock
-        self._pace = pace or Pace()
+        self._pace = Pace()
 
     async def send(self, user: Recipient, text: str, **options: object) -> types.Message:
         """Send a message to a user in its turn and return it; raise Telegram's error.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
@@ -22,24 +22,6 @@ class Approve(StrEnum):
     ALWAYS = "always"
     #: Once the user has written to the bot.
     AFTER_START = "after_start"
-
-
-class Clock(Protocol):
-    """Tells the time in unix seconds of Telegram's clock."""
-
-    def __call__(self) -> float: ...
-
-
-class Checkpoint(Protocol):
-    """Puts everything that is finished on disk; it is safe there on return."""
-
-    async def __call__(self) -> None: ...
-
-
-class Forget(Protocol):
-    """Deletes a user from everything the bot keeps, but for a block that stands; done on disk on return."""
-
-    async def __call__(self, user_id: int, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +45,11 @@ class Parts:
     #: User ids of the bot's admins.
     admins: frozenset[int]
     #: Telegram's time in unix seconds.
-    clock: Clock
-    #: Puts everything that is finished on disk.
-    checkpoint: Checkpoint
-    #: Deletes a user from everything the bot keeps.
-    forget: Forget
+    clock: Callable[[], float]
+    #: Puts everything that is finished on disk; it is safe there on return.
+    checkpoint: Callable[[], Awaitable[None]]
+    #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
+    forget: Callable[[int], Awaitable[None]]
     #: When requests to join a chat are approved.
     approve: Approve = Approve.NEVER
     #: Signs start payloads (`links.pack` and `links.unpack`); made from the bot's token.
