@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, judge
+
+T = TypeVar("T")
 
 #: How many changes of a profile are kept for each user.
 HISTORY_LENGTH: Final = 20
@@ -101,6 +103,11 @@ class UserFields:
     join_requests: dict[int, int] = field(default_factory=dict, repr=False)
 
 
+def _live(read: Callable[[User], T]) -> T:
+    """Return an attribute that is read anew each time and cannot be assigned."""
+    return property(read)  # type: ignore[return-value]  # what an instance shows
+
+
 class User:
     """What the bot knows of one user, for reading: nothing in it can be assigned or changed.
 
@@ -109,143 +116,76 @@ class User:
 
     __slots__ = ("_fields",)
 
+    _fields: UserFields
+
+    #: Telegram's id of the user, a number of up to 64 bits.
+    id: Final[int] = _live(lambda user: user._fields.id)
+    #: The profile as last seen.
+    profile: Final[Profile] = _live(lambda user: user._fields.profile)
+    #: The first name as last seen; "" for a deleted account.
+    first_name: Final[str] = _live(lambda user: user._fields.profile.first_name)
+    #: The last name as last seen, "" for none.
+    last_name: Final[str] = _live(lambda user: user._fields.profile.last_name)
+    #: The active usernames as last seen, without "@".
+    usernames: Final[tuple[str, ...]] = _live(lambda user: user._fields.profile.usernames)
+    #: Whether the profile last seen was a premium account's.
+    premium: Final[bool] = _live(lambda user: user._fields.profile.premium)
+    #: Whether the profile last seen was a bot's.
+    bot: Final[bool] = _live(lambda user: user._fields.profile.bot)
+    #: Whether the profile last seen was that of a deleted account.
+    deleted: Final[bool] = _live(lambda user: user._fields.profile.deleted)
+    #: The last language code that an update named for the user, None if none ever did.
+    language: Final[str | None] = _live(lambda user: user._fields.language)
+    #: When an update last named the language, in unix seconds; 0 if none ever did.
+    language_at: Final[int] = _live(lambda user: user._fields.language_at)
+    #: The language code that the user chose in the chat, None if they chose none.
+    chosen_language: Final[str | None] = _live(lambda user: user._fields.preferences.get(LANGUAGE))
+    #: The language to write to the user in: the chosen one, else the last known, else None.
+    spoken: Final[str | None] = _live(
+        lambda user: user._fields.preferences.get(LANGUAGE) or user._fields.language
+    )
+    #: When a profile of the user came first, in unix seconds; 0 if none ever did.
+    first_seen: Final[int] = _live(lambda user: user._fields.first_seen)
+    #: When a profile of the user came last, in unix seconds; 0 if none ever did.
+    last_seen: Final[int] = _live(lambda user: user._fields.last_seen)
+    #: How the user became known → when first, in unix seconds.
+    known_by: Final[Mapping[Way, int]] = _live(lambda user: MappingProxyType(user._fields.known_by))
+    #: The payload of the first /start that had one, "" for none.
+    first_payload: Final[str] = _live(lambda user: user._fields.first_payload)
+    #: The id of the message that brought `first_payload`, 0 for none.
+    first_payload_id: Final[int] = _live(lambda user: user._fields.first_payload_id)
+    #: The payload of the last /start that had one, "" for none.
+    last_payload: Final[str] = _live(lambda user: user._fields.last_payload)
+    #: The id of the message that brought `last_payload`, 0 for none.
+    last_payload_id: Final[int] = _live(lambda user: user._fields.last_payload_id)
+    #: The id of the user's first /start, 0 for none.
+    first_start_id: Final[int] = _live(lambda user: user._fields.first_start_id)
+    #: The id of the message that began the dialog, 0 if none came yet.
+    first_message_id: Final[int] = _live(lambda user: user._fields.first_message_id)
+    #: The greatest id of a message of the dialog that was handled to its end, 0 for none.
+    last_finished_id: Final[int] = _live(lambda user: user._fields.last_finished_id)
+    #: The id of the message about write access that the bot greeted, 0 for none.
+    greeted_access_id: Final[int] = _live(lambda user: user._fields.greeted_access_id)
+    #: The last changes of the profile, the oldest first, at most `HISTORY_LENGTH`.
+    history: Final[tuple[Change, ...]] = _live(lambda user: tuple(user._fields.history))
+    #: The preferences set with `UserRegistry.prefer`: name → value.
+    preferences: Final[Mapping[str, str]] = _live(lambda user: MappingProxyType(user._fields.preferences))
+    #: The open join requests: marked chat id → when the user asked (unix seconds).
+    join_requests: Final[Mapping[int, int]] = _live(lambda user: MappingProxyType(user._fields.join_requests))
+    #: False for somebody of whom only the last finished message or a preference is kept.
+    met: Final[bool] = _live(lambda user: bool(user._fields.known_by or user._fields.evidence.spans))
+    #: All evidence that is kept: of each kind the first and the last.
+    evidence: Final[tuple[Evidence, ...]] = _live(lambda user: tuple(user._fields.evidence))
+    #: The evidence of the latest block, None if the user never blocked the bot.
+    last_block: Final[Evidence | None] = _live(lambda user: user._fields.evidence.last_block)
+    #: The greatest qts of an update about the user (stop, join request), 0 for none.
+    last_qts: Final[int] = _live(lambda user: user._fields.evidence.last_qts)
+    #: When a user who has come back last blocked the bot (unix seconds), else None. Apps clear the chat at a
+    #: block, so the user may not see what was written before.
+    history_cleared: Final[int | None] = _live(lambda user: user._fields.evidence.history_cleared)
+
     def __init__(self, fields: UserFields) -> None:
         self._fields = fields
-
-    @property
-    def id(self) -> int:
-        """Return Telegram's id of the user, a number of up to 64 bits."""
-        return self._fields.id
-
-    @property
-    def profile(self) -> Profile:
-        """Return the profile as last seen."""
-        return self._fields.profile
-
-    @property
-    def first_name(self) -> str:
-        """Return the first name as last seen; "" for a deleted account."""
-        return self._fields.profile.first_name
-
-    @property
-    def last_name(self) -> str:
-        """Return the last name as last seen, "" for none."""
-        return self._fields.profile.last_name
-
-    @property
-    def usernames(self) -> tuple[str, ...]:
-        """Return the active usernames as last seen, without "@"."""
-        return self._fields.profile.usernames
-
-    @property
-    def premium(self) -> bool:
-        """Return whether the profile last seen was a premium account's."""
-        return self._fields.profile.premium
-
-    @property
-    def bot(self) -> bool:
-        """Return whether the profile last seen was a bot's."""
-        return self._fields.profile.bot
-
-    @property
-    def deleted(self) -> bool:
-        """Return whether the profile last seen was that of a deleted account."""
-        return self._fields.profile.deleted
-
-    @property
-    def language(self) -> str | None:
-        """Return the last language code that an update named for the user, None if none ever did."""
-        return self._fields.language
-
-    @property
-    def language_at(self) -> int:
-        """Return when an update last named the language, in unix seconds; 0 if none ever did."""
-        return self._fields.language_at
-
-    @property
-    def chosen_language(self) -> str | None:
-        """Return the language code that the user chose in the chat, None if they chose none."""
-        return self._fields.preferences.get(LANGUAGE)
-
-    @property
-    def spoken(self) -> str | None:
-        """Return the language to write to the user in: the chosen one, else the last known, else None."""
-        return self._fields.preferences.get(LANGUAGE) or self._fields.language
-
-    @property
-    def first_seen(self) -> int:
-        """Return when a profile of the user came first, in unix seconds; 0 if none ever did."""
-        return self._fields.first_seen
-
-    @property
-    def last_seen(self) -> int:
-        """Return when a profile of the user came last, in unix seconds; 0 if none ever did."""
-        return self._fields.last_seen
-
-    @property
-    def known_by(self) -> Mapping[Way, int]:
-        """Return how the user became known → when first, in unix seconds."""
-        return MappingProxyType(self._fields.known_by)
-
-    @property
-    def first_payload(self) -> str:
-        """Return the payload of the first /start that had one, "" for none."""
-        return self._fields.first_payload
-
-    @property
-    def first_payload_id(self) -> int:
-        """Return the id of the message that brought `first_payload`, 0 for none."""
-        return self._fields.first_payload_id
-
-    @property
-    def last_payload(self) -> str:
-        """Return the payload of the last /start that had one, "" for none."""
-        return self._fields.last_payload
-
-    @property
-    def last_payload_id(self) -> int:
-        """Return the id of the message that brought `last_payload`, 0 for none."""
-        return self._fields.last_payload_id
-
-    @property
-    def first_start_id(self) -> int:
-        """Return the id of the user's first /start, 0 for none."""
-        return self._fields.first_start_id
-
-    @property
-    def first_message_id(self) -> int:
-        """Return the id of the message that began the dialog, 0 if none came yet."""
-        return self._fields.first_message_id
-
-    @property
-    def last_finished_id(self) -> int:
-        """Return the greatest id of a message of the dialog that was handled to its end, 0 for none."""
-        return self._fields.last_finished_id
-
-    @property
-    def greeted_access_id(self) -> int:
-        """Return the id of the message about write access that the bot greeted, 0 for none."""
-        return self._fields.greeted_access_id
-
-    @property
-    def history(self) -> tuple[Change, ...]:
-        """Return the last changes of the profile, the oldest first, at most `HISTORY_LENGTH`."""
-        return tuple(self._fields.history)
-
-    @property
-    def preferences(self) -> Mapping[str, str]:
-        """Return the preferences set with `UserRegistry.prefer`: name → value."""
-        return MappingProxyType(self._fields.preferences)
-
-    @property
-    def join_requests(self) -> Mapping[int, int]:
-        """Return the open join requests: marked chat id → when the user asked (unix seconds)."""
-        return MappingProxyType(self._fields.join_requests)
-
-    @property
-    def met(self) -> bool:
-        """Return False for somebody of whom only the last finished message or a preference is kept."""
-        return bool(self._fields.known_by or self._fields.evidence.spans)
 
     def verdict(self, now: float) -> Verdict:
         """Return whether the bot may write to this user at `now` (unix seconds of Telegram's clock)."""
@@ -254,29 +194,6 @@ class User:
     def last_evidence(self, *kinds: Kind) -> Evidence | None:
         """Return the latest evidence of these kinds, None if there is none."""
         return self._fields.evidence.last(*kinds)
-
-    @property
-    def evidence(self) -> tuple[Evidence, ...]:
-        """Return all evidence that is kept: of each kind the first and the last."""
-        return tuple(self._fields.evidence)
-
-    @property
-    def last_block(self) -> Evidence | None:
-        """Return the evidence of the latest block, None if the user never blocked the bot."""
-        return self._fields.evidence.last_block
-
-    @property
-    def last_qts(self) -> int:
-        """Return the greatest qts of an update about the user (stop, join request), 0 for none."""
-        return self._fields.evidence.last_qts
-
-    @property
-    def history_cleared(self) -> int | None:
-        """Return when a user who has come back last blocked the bot (unix seconds), else None.
-
-        Apps clear the chat at a block, so the user may not see what was written before.
-        """
-        return self._fields.evidence.history_cleared
 
     def is_first_message(self, message_id: int) -> bool:
         """Return whether this message began the dialog; the same when it is handled again."""
