@@ -54,7 +54,7 @@ def import_users(
     config = settings(context)
     bot_id = _bot_id(config)
     if bot_id is None:
-        raise CredentialsMissingError(["TGBOT_BOT_TOKEN"])
+        raise CredentialsMissingError("TGBOT_BOT_TOKEN")
     try:
         with nullcontext() if dry_run else InstanceLock(config.storage.session):
             return _take_in(config, path, bot_id, dry=dry_run, same_bot=same_bot, json=json)

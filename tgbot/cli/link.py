@@ -96,7 +96,7 @@ def link(
 
 def _signed(payload: str, config: Config) -> str:
     if config.telegram.bot_token is None:
-        raise CredentialsMissingError(["TGBOT_BOT_TOKEN"])
+        raise CredentialsMissingError("TGBOT_BOT_TOKEN")
     return sign(payload, signing_key(config.telegram.bot_token.get_secret_value()))
 
 

@@ -186,7 +186,7 @@ class Telegram(_Section):
             if value is None
         ]
         if api_id is None or api_hash is None or self.bot_token is None:
-            raise CredentialsMissingError(missing)
+            raise CredentialsMissingError(*missing)
         return Credentials(api_id, api_hash.get_secret_value(), self.bot_token.get_secret_value())
 
 

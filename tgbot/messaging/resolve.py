@@ -116,10 +116,10 @@ class Peers:
         if self._session.access_hash(peer_id) is not None:
             return await self._from_session(peer_id, None, Found.SESSION)
         if not is_user(peer_id):
-            raise NeverMetError(peer_id, ("the session",))
+            raise NeverMetError(peer_id, "the session")
         user = await self._ask_entity(peer_id, types.InputPeerUser(peer_id, 0))
         if user is None:
-            raise NeverMetError(peer_id, ("the session", "asking Telegram without an access hash"))
+            raise NeverMetError(peer_id, "the session, asking Telegram without an access hash")
         return self._from_entity(user, None)
 
     async def by_forward(self, header: types.MessageFwdHeader) -> Resolved:
@@ -159,7 +159,7 @@ class Peers:
         except (errors.UsernameNotOccupiedError, errors.UsernameInvalidError):
             self._session.drop_username(name)
             self._take_away(before, name)
-            raise NameNotFoundError(name) from None
+            raise NameNotFoundError(name, "Telegram was asked") from None
         peer_id = marked_id(answer.peer)
         known = self._session.username(name)
         if known is not None and known.marked_id != peer_id:
@@ -184,7 +184,7 @@ class Peers:
     async def _from_session(self, peer_id: int, age: int | None, found: Found) -> Resolved:
         access_hash = self._session.access_hash(peer_id)
         if access_hash is None:
-            raise NeverMetError(peer_id, ("the session",))
+            raise NeverMetError(peer_id, "the session")
         peer = input_peer(peer_id, access_hash)
         usernames = self._session.usernames_of(peer_id)
         known = self._users.get(peer_id) if is_user(peer_id) else None
