@@ -325,17 +325,17 @@ def test_payloads_say_how_much_they_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    "body",
     [
-        (b"\x01\x80", "it is cut off"),  # a number that goes on
-        (b"\x01\x0eab", "it is cut off"),  # a text of 3 bytes, and there are 2
-        (b"\x01\x0e", "it is cut off"),
-        (b"\x01\x0babc", "it is cut off"),  # neither a number nor a text
-        (b"\x01\x06\xff", "not made by pack"),  # no UTF-8
+        b"\x01\x80",  # a number that goes on
+        b"\x01\x0eab",  # a text of 3 bytes, and there are 2
+        b"\x01\x0e",
+        b"\x01\x0babc",  # neither a number nor a text
+        b"\x01\x06\xff",  # no UTF-8
     ],
 )
-def test_a_payload_that_was_not_packed_is_refused_with_the_reason(body: bytes, reason: str) -> None:
-    with pytest.raises(LinkError, match=f"^start payload: {reason}.$"):
+def test_a_payload_that_was_not_packed_is_refused_with_the_reason(body: bytes) -> None:
+    with pytest.raises(LinkError, match=r"^start payload: not made by pack, or cut off\.$"):
         unpack(base64.urlsafe_b64encode(body).rstrip(b"=").decode())
 
 

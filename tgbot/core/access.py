@@ -102,13 +102,8 @@ _ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
 #: More of these never turns a reachable user into anything else.
 LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
 
+_BLOCKS: Final = (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 _NUMBERED: Final = (Kind.BOT_STOPPED, Kind.BOT_UNBLOCKED, Kind.JOIN_REQUEST)
-#: Evidence that comes from calls.
-_CALLS: Final = _ACCEPTED | {
-    *(Kind.USER_IS_BLOCKED, Kind.INPUT_USER_DEACTIVATED, Kind.USER_IS_BOT, Kind.PEER_ID_INVALID),
-    *(Kind.CHAT_WRITE_FORBIDDEN, Kind.PRIVACY_PREMIUM_REQUIRED, Kind.ALLOW_PAYMENT_REQUIRED),
-    Kind.YOU_BLOCKED_USER,
-}
 
 #: kind → what it says, and what undoes it when it is later. A chat action is accepted where a message would
 #: be refused for want of premium or payment, so it undoes those no more than it undoes being a bot.
@@ -125,6 +120,13 @@ _REFUSALS: Final = {
     Kind.ALLOW_PAYMENT_REQUIRED: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
     Kind.YOU_BLOCKED_USER: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
 }
+#: RPC error name → what it says about the user of the call; these kinds have the names of their errors.
+_ERRORS: Final = {
+    kind.name: kind for kind in _REFUSALS.keys() - {Kind.IS_BOT, Kind.DELETED, Kind.BOT_STOPPED}
+}
+_ERRORS["USER_BOT_TO_BOT_DISABLED"] = Kind.USER_IS_BOT
+#: Evidence that comes from calls.
+_CALLS: Final = _ACCEPTED.union(_ERRORS.values())
 #: Of two refusals in one second the graver one is the verdict.
 _GRAVITY: Final = {Access.BOT: 3, Access.DEACTIVATED: 2, Access.BLOCKED: 1, Access.NOT_ALLOWED: 0}
 
@@ -184,18 +186,13 @@ class Record:
     @property
     def last_block(self) -> Evidence | None:
         """Return the latest block; apps clear the history then, so the user may not see older messages."""
-        return self.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
+        return self.last(*_BLOCKS)
 
     @property
     def last_qts(self) -> int:
         """Return the greatest qts of an update about the user, 0 for none."""
         spans = self.spans
-        found = 0
-        for kind in _NUMBERED:
-            span = spans.get(kind)
-            if span is not None and span[1].qts > found:
-                found = span[1].qts
-        return found
+        return max([spans[kind][1].qts for kind in _NUMBERED if kind in spans], default=0)
 
     @property
     def history_cleared(self) -> int | None:
@@ -204,13 +201,12 @@ class Record:
         Apps clear the chat at a block: the user may see nothing of what was written before.
         """
         block = self.last_block
-        back = block is not None and finally_judged(self).access is not Access.BLOCKED
-        return block.at if block is not None and back else None
+        return block.at if block and finally_judged(self).access is not Access.BLOCKED else None
 
     def refusals(self) -> Record:
         """Return a copy with only the blocks in it, which are the user's own refusals."""
         copy = Record()
-        copy.spans = {k: s for k, s in self.spans.items() if k in (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)}
+        copy.spans = {kind: self.spans[kind] for kind in _BLOCKS if kind in self.spans}
         return copy
 
     def __iter__(self) -> Iterator[Evidence]:
@@ -250,7 +246,8 @@ def judge(record: Record, now: float) -> Verdict:
     for kind in spans.keys() & _REFUSALS.keys():
         access, lifters = _REFUSALS[kind]
         span = spans[kind]
-        answer = _latest(spans, lifters, passing if access is Access.NOT_ALLOWED else None)
+        answers = _kept(spans, lifters, passing if access is Access.NOT_ALLOWED else None)
+        answer = max(answers, key=_total, default=None)
         # The flag in a profile is no event: a bot has been one all along. Only Telegram's acceptance counts.
         said = span[1] if kind is not Kind.IS_BOT else span[1]._replace(at=-1)
         if answer is not None and _after(answer, said):
@@ -258,17 +255,10 @@ def judge(record: Record, now: float) -> Verdict:
         else:
             refusals.append((access, span, answer))
 
-    grave = [refusal for refusal in refusals if refusal[0] is not Access.NOT_ALLOWED]
-    if grave:
+    if grave := [refusal for refusal in refusals if refusal[0] is not Access.NOT_ALLOWED]:
         return _refused(grave)
     if not refusals:
-        standing = [
-            evidence
-            for kind, span in spans.items()
-            if kind in LASTING
-            for evidence in span
-            if passing is None or kind not in _ACCEPTED or not passing(evidence)
-        ]
+        standing = _kept(spans, LASTING, passing)
         if standing:
             since = [e.at for e in standing if lifted is None or _after(e, lifted)]
             latest = max(standing, key=_total)
@@ -280,28 +270,12 @@ def judge(record: Record, now: float) -> Verdict:
             return Verdict(Access.REACHABLE, request.at, end, request)
         if not refusals:
             return Verdict(Access.NOT_ALLOWED, end, None, request)
-    if refusals:
-        return _refused(refusals)
-    return Verdict(Access.UNKNOWN)
+    return _refused(refusals) if refusals else Verdict(Access.UNKNOWN)
 
 
 def finally_judged(record: Record) -> Verdict:
     """Return the verdict once every permission that ends by itself has ended."""
     return judge(record, math.inf)
-
-
-#: RPC error name → what it says about the user it was raised for.
-_ERRORS: Final = {
-    "USER_IS_BLOCKED": Kind.USER_IS_BLOCKED,
-    "INPUT_USER_DEACTIVATED": Kind.INPUT_USER_DEACTIVATED,
-    "PEER_ID_INVALID": Kind.PEER_ID_INVALID,
-    "USER_IS_BOT": Kind.USER_IS_BOT,
-    "USER_BOT_TO_BOT_DISABLED": Kind.USER_IS_BOT,
-    "CHAT_WRITE_FORBIDDEN": Kind.CHAT_WRITE_FORBIDDEN,
-    "PRIVACY_PREMIUM_REQUIRED": Kind.PRIVACY_PREMIUM_REQUIRED,
-    "ALLOW_PAYMENT_REQUIRED": Kind.ALLOW_PAYMENT_REQUIRED,
-    "YOU_BLOCKED_USER": Kind.YOU_BLOCKED_USER,
-}
 
 
 def from_rpc_error(name: str, at: int) -> Evidence | None:
@@ -311,10 +285,10 @@ def from_rpc_error(name: str, at: int) -> Evidence | None:
     number as detail.
     """
     stem, _, number = name.rpartition("_")
-    if not (stem in _ERRORS and (number.isdecimal() or number == "X")):
-        stem, number = name, ""
-    kind = _ERRORS.get(stem)
-    return None if kind is None else Evidence(kind, at, detail=number if number.isdecimal() else "")
+    if stem in _ERRORS and number.isdecimal():
+        return Evidence(_ERRORS[stem], at, detail=number)
+    kind = _ERRORS.get(name.removesuffix("_X"))
+    return None if kind is None else Evidence(kind, at)
 
 
 def _total(evidence: Evidence) -> tuple[int, int, int, str]:
@@ -352,17 +326,16 @@ def _window(asked: Span | None) -> Callable[[Evidence], bool] | None:
     return lambda evidence: start <= evidence.at <= end
 
 
-def _latest(
+def _kept(
     spans: dict[Kind, Span], kinds: frozenset[Kind], passing: Callable[[Evidence], bool] | None
-) -> Evidence | None:
-    latest: Evidence | None = None
-    for kind in kinds:
-        for evidence in spans.get(kind, ()):
-            if passing is not None and kind in _ACCEPTED and passing(evidence):
-                continue
-            if latest is None or _total(evidence) > _total(latest):
-                latest = evidence
-    return latest
+) -> list[Evidence]:
+    """Return the evidence of these kinds, without the accepted calls for which `passing` is true."""
+    return [
+        evidence
+        for kind in kinds
+        for evidence in spans.get(kind, ())
+        if passing is None or kind not in _ACCEPTED or not passing(evidence)
+    ]
 
 
 def _refused(refusals: list[tuple[Access, Span, Evidence | None]]) -> Verdict:

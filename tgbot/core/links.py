@@ -6,10 +6,11 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from tgbot.core.errors import LinkError
 from tgbot.core.ids import bare_id, is_channel, marked_channel
@@ -27,7 +28,8 @@ ADMIN_RIGHTS: Final = frozenset(
 
 _USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_INVITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: Digits alone are a phone number.
+_INVITE: Final = re.compile(r"(?![0-9]*$)[A-Za-z0-9_-]{1,64}")
 _ID: Final = re.compile(r"-?[0-9]{1,19}")
 _WEB: Final = re.compile(
     r"(?:https?://)?((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog))(?=[/?#]|$)", re.I
@@ -40,6 +42,8 @@ _RESERVED: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
+#: A number in a packed payload: seven bits a byte, the low ones first; the last byte has no high bit.
+_VARINT: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
 _SIGNATURE_BYTES: Final = 8
 _PLAIN: Final = b"\x01"
 _SIGNED: Final = b"\x02"
@@ -93,9 +97,10 @@ def parse(text: str) -> Target:
     if _ID.fullmatch(what):
         return Target(id=_int(what, text))
     if web := _WEB.match(what):
-        return _parse_web(web[1].lower(), what[web.end() :], text)
+        return _target(*_as_in_app(web[1].lower(), what[web.end() :]), text)
     if app := _APP.match(what):
-        return _parse_app(what[app.end() :], text)
+        action, query = _split(what[app.end() :])
+        return _target(action.strip("/").lower(), query, text)
     name = what.removeprefix("@")
     if _USERNAME.fullmatch(name):
         return Target(username=name)
@@ -104,26 +109,24 @@ def parse(text: str) -> Target:
 
 def build(target: Target, *, app: bool = False) -> str:
     """Return the link to what `parse` returned: for a browser, or for the app (tg://) directly."""
-    path, query = "", []
-    if target.username is not None:
-        path = check_username(target.username)
+    name, post = target.username, target.post
+    if name is not None and post is not None:
+        in_app, on_web = f"resolve?domain={check_username(name)}&post={post}", f"{name}/{post}"
+    elif name is not None:
         query = _start_query(target)
-        if target.post is not None:
-            return _post(f"domain={path}", path, target.post, app)
+        in_app = "&".join([f"resolve?domain={check_username(name)}", *query])
+        on_web = f"{name}?{'&'.join(query)}" if query else name
     elif target.invite is not None:
-        if not _INVITE.fullmatch(target.invite) or target.invite.isdigit():
-            raise LinkError(_shown(target.invite), "not an invitation")
-        return f"tg://join?invite={target.invite}" if app else f"https://t.me/+{target.invite}"
+        _check_invite(target.invite, target.invite)
+        in_app, on_web = f"join?invite={target.invite}", f"+{target.invite}"
     elif target.id is not None and target.id > 0:
         return f"tg://user?id={target.id}"
-    elif target.id is not None and is_channel(target.id) and target.post is not None:
+    elif target.id is not None and is_channel(target.id) and post is not None:
         channel = bare_id(target.id)
-        return _post(f"channel={channel}", f"c/{channel}", target.post, app, private=True)
+        in_app, on_web = f"privatepost?channel={channel}&post={post}", f"c/{channel}/{post}"
     else:
         raise LinkError("this target", "a link needs a username, an invitation or a user id")
-    if app:
-        return "tg://resolve?" + "&".join([f"domain={path}", *query])
-    return f"https://t.me/{path}" + ("?" + "&".join(query) if query else "")
+    return f"tg://{in_app}" if app else f"https://t.me/{on_web}"
 
 
 def bot_link(kind: LinkKind, bot: str, payload: str = "", rights: tuple[str, ...] = ()) -> BotLink:
@@ -200,14 +203,10 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
         body = whole
         if not body.startswith(_PLAIN):
             raise LinkError("start payload", "not made by pack, or signed")
-    values: list[int | str] = []
-    at = 1
-    while at < len(body):
-        value, at = _unpacked(body, at)
-        values.append(value)
+    values = tuple(_values(body))
     if pack(*values, key=key) != payload:  # one spelling only, in base64 and in the values
-        raise LinkError("start payload", "not made by pack")
-    return tuple(values)
+        raise LinkError("start payload", "not made by pack, or cut off")
+    return values
 
 
 def signing_key(bot_token: str) -> bytes:
@@ -219,54 +218,46 @@ def signing_key(bot_token: str) -> bytes:
     return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
 
 
-def _parse_web(host: str, rest: str, text: str) -> Target:
-    path, query = _split(rest)
+def _as_in_app(host: str, path: str) -> tuple[str, dict[str, str]]:
+    """Return the action and query of the tg:// link that a web link stands for, "" for one without."""
+    path, query = _split(path)
     parts = [unquote(part) for part in path.split("/") if part]
     if host.endswith(".t.me") and host != "www.t.me":
         parts.insert(0, host.removesuffix(".t.me"))
     elif parts[:1] == ["s"]:
         del parts[0]
-    if not parts:
-        raise LinkError(_shown(text), "the link leads nowhere")
-    first, *more = parts
-    if first.startswith("@"):
-        first = first[1:]
-    if first.startswith("+") or first.lower() == "joinchat":
-        invite = first[1:] if first.startswith("+") else "".join(more[:1])
-        return _invite(invite, text)
-    if first == "c" and len(more) >= 2 and more[0].isascii() and more[0].isdigit() and len(more[0]) <= 15:
-        return Target(id=marked_channel(int(more[0])), post=_number(more[-1], text))
-    if _RESERVED.fullmatch(first) or not _USERNAME.fullmatch(first):
-        raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
+    first, *more = parts or [""]
+    if first.startswith("+"):
+        return "join", {"invite": first[1:]}
+    if first.lower() == "joinchat":
+        return "join", {"invite": "".join(more[:1])}
+    if first == "c" and len(more) >= 2:
+        return "privatepost", {"channel": more[0], "post": more[-1]}
+    if _RESERVED.fullmatch(name := first.removeprefix("@")):
+        return "", {}
     if more and more[-1].isascii() and more[-1].isdigit():
-        return Target(username=first, post=_number(more[-1], text))
-    return _with_start(Target(username=first), query, text)
+        return "resolve", {"domain": name, "post": more[-1]}
+    return "resolve", {key: value for key, value in query.items() if key != "post"} | {"domain": name}
 
 
-def _parse_app(rest: str, text: str) -> Target:
-    action, query = _split(rest)
-    action = action.strip("/").lower()
-    if action == "resolve" and "domain" in query:
-        name = query["domain"]
-        if not _USERNAME.fullmatch(name):
-            raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
-        if "post" in query:
-            return Target(username=name, post=_number(query["post"], text))
-        return _with_start(Target(username=name), query, text)
-    if action == "privatepost" and len(query.get("channel", "")) <= 15:
+def _target(action: str, query: dict[str, str], text: str) -> Target:
+    if action == "resolve" and _USERNAME.fullmatch(query.get("domain", "")):
+        return _with_start(query["domain"], query, text)
+    if action == "privatepost":
         channel = _number(query.get("channel", ""), text)
         return Target(id=marked_channel(channel), post=_number(query.get("post", ""), text))
     if action == "join":
-        return _invite(query.get("invite", ""), text)
+        return Target(invite=_check_invite(query.get("invite", ""), text))
     for form, key in (("user", "id"), ("openmessage", "user_id")):
         if action == form and _ID.fullmatch(query.get(key, "")):
             return Target(id=_int(query[key], text))
     raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
 
 
-def _with_start(target: Target, query: dict[str, str], text: str) -> Target:
+def _with_start(name: str, query: dict[str, str], text: str) -> Target:
     admin = tuple(right for right in query.get("admin", "").split("+") if right)
-    name = target.username
+    if "post" in query:
+        return Target(username=name, post=_number(query["post"], text))
     if "start" in query:
         return Target(username=name, start=query["start"] and check_payload(query["start"]))
     if "startgroup" in query:
@@ -274,7 +265,7 @@ def _with_start(target: Target, query: dict[str, str], text: str) -> Target:
         return Target(username=name, group=payload and check_payload(payload), admin=_rights(admin))
     if "startchannel" in query:
         return Target(username=name, channel=True, admin=_rights(admin))
-    return target
+    return Target(username=name)
 
 
 def _start_query(target: Target) -> list[str]:
@@ -286,30 +277,22 @@ def _start_query(target: Target) -> list[str]:
     elif target.channel:
         query.append("startchannel")
     if query and target.admin:
-        query.append("admin=" + quote("+".join(_rights(target.admin)), safe="+"))
+        query.append("admin=" + "+".join(_rights(target.admin)))
     return query
 
 
 def _rights(rights: tuple[str, ...]) -> tuple[str, ...]:
     for right in rights:
         if right not in ADMIN_RIGHTS:
-            raise LinkError(
-                _shown(right),
-                "not a right of an administrator; the rights are " + " ".join(sorted(ADMIN_RIGHTS)),
-            )
+            known = " ".join(sorted(ADMIN_RIGHTS))
+            raise LinkError(_shown(right), f"not a right of an administrator; the rights are {known}")
     return rights
 
 
-def _post(query: str, path: str, post: int, app: bool, *, private: bool = False) -> str:
-    if app:
-        return f"tg://{'privatepost' if private else 'resolve'}?{query}&post={post}"
-    return f"https://t.me/{path}/{post}"
-
-
-def _invite(invite: str, text: str) -> Target:
-    if not _INVITE.fullmatch(invite) or invite.isdigit():
+def _check_invite(invite: str, text: str) -> str:
+    if not _INVITE.fullmatch(invite):
         raise LinkError(_shown(text), "not an invitation (links with phone numbers are not looked up)")
-    return Target(invite=invite)
+    return invite
 
 
 def _split(rest: str) -> tuple[str, dict[str, str]]:
@@ -359,24 +342,14 @@ def _varint(number: int) -> bytes:
     return bytes(parts)
 
 
-def _unpacked(body: bytes, at: int) -> tuple[int | str, int]:
-    number = shift = 0
-    while True:
-        if at >= len(body):
-            raise LinkError("start payload", "it is cut off")
-        byte = body[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            break
-    tag, number = number & 3, number >> 2
-    if tag == 0:
-        return number, at
-    if tag == 1:
-        return -number - 1, at
-    try:
-        if tag == 2 and at + number <= len(body):
-            return body[at : at + number].decode(), at + number
-    except UnicodeDecodeError as error:
-        raise LinkError("start payload", "not made by pack") from error
-    raise LinkError("start payload", "it is cut off")
+def _values(body: bytes) -> Iterator[int | str]:
+    """Yield the values of a payload; what is malformed gives values that are packed differently."""
+    at = 1
+    while match := _VARINT.match(body, at):
+        number = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(match[0]))
+        tag, number, at = number & 3, number >> 2, match.end()
+        if tag < 2:
+            yield -number - 1 if tag else number
+        else:
+            yield body[at : at + number].decode(errors="replace")
+            at += number
