@@ -122,7 +122,7 @@ def _explained(error: ValidationError, origins: list[Origin]) -> ConfigError:
     section, key = str(first["loc"][0]), str(first["loc"][1])
     origin = next(origin for origin in reversed(origins) if key in origin.sections.get(section, {}))
     expected = str(_fields(section)[key].description)
-    if reason := first.get("ctx", {}).get("reason"):
+    if reason := str(first.get("ctx", {}).get("error", "")):
         expected += f" ({reason})"
     value = HIDDEN if (section, key) in secret_keys() else origin.sections[section][key]
     if value is not HIDDEN and len(repr(value)) > SHOWN:

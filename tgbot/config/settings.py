@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
 
 from tgbot.config.origins import variable
 from tgbot.core.errors import CredentialsMissingError
@@ -37,72 +37,58 @@ class Credentials(NamedTuple):
         return "Credentials(…)"
 
 
-def _refuse(reason: str = "") -> PydanticCustomError:
-    return PydanticCustomError("refused", "{reason}", {"reason": reason})
-
-
 def _or_none(value: object) -> object:
     """Return None for empty text and 0, which stand for "not set" in TOML."""
     return None if value in ("", 0) and value is not False else value
 
 
+def _text(value: object, pattern: str) -> re.Match[str]:
+    """Return the match of the whole text, raise ValueError for other text and for what is not text."""
+    match = re.fullmatch(pattern, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError
+    return match
+
+
 def _token(value: object) -> object:
-    if isinstance(value, str) and value and not re.fullmatch(r"[1-9][0-9]{0,18}:[A-Za-z0-9_-]+", value):
-        raise _refuse()
-    return _or_none(value)
+    return _or_none(value) and _text(value, r"[1-9][0-9]{0,18}:[A-Za-z0-9_-]+")[0]
 
 
 def _api_hash(value: object) -> object:
-    if isinstance(value, str) and value and not re.fullmatch(r"[!-~]+", value):
-        raise _refuse()
-    return _or_none(value)
+    return _or_none(value) and _text(value, r"[!-~]+")[0]
 
 
 def _server(value: object) -> object:
-    if not isinstance(value, str):
-        raise _refuse()
-    if not value:
+    if value == "":
         return None
-    match = re.fullmatch(
-        r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\s:/\[\]@]+)):(?P<port>[0-9]{1,5})", value
-    )
-    if match is None or not 0 < int(match["port"]) < 65536:
-        raise _refuse()
-    return Server(match["six"] or match["host"], int(match["port"]))
+    match = _text(value, r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/\[\]@]+)):([0-9]{1,5})")
+    if not 0 < int(match[3]) < 65536:
+        raise ValueError
+    return Server(match[1] or match[2], int(match[3]))
 
 
 def _site(value: object) -> object:
-    if not isinstance(value, str):
-        raise _refuse()
-    match = re.fullmatch(r"(https?)://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?", value.rstrip("/"))
-    if value and match is None:
-        raise _refuse()
-    if match is not None and match[1] == "http" and match[2] not in LOOPBACK:
-        raise _refuse("http is allowed on this machine only: anybody on the way could read a login")
-    return value.rstrip("/").lower()
+    if value == "":
+        return value
+    match = _text(value, r"((https?)://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)/*")
+    if match[2] == "http" and match[3] not in LOOPBACK:
+        raise ValueError("http is allowed on this machine only: anybody on the way could read a login")
+    return match[1].lower()
 
 
 def _script(value: object) -> object:
     # It becomes part of the header Content-Security-Policy: it must not end a directive there.
-    if not isinstance(value, str) or not re.fullmatch(
-        r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*", value
-    ):
-        raise _refuse()
-    return value
+    return _text(value, r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*")[0]
 
 
 def _public_key(value: object) -> object:
-    if not isinstance(value, str):
-        raise _refuse()
-    if not value:
+    if value == "":
         return None
-    path = Path(value)
+    path = Path(_text(value, r"(?s:.+)")[0])
     try:
         _pkcs1(path)
     except OSError as error:
-        raise _refuse(f"it cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise _refuse("the file has no such key") from None
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
     return path
 
 
@@ -113,23 +99,12 @@ def _pkcs1(path: Path) -> str:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-    try:
+    key = None
+    with suppress(ValueError, UnsupportedAlgorithm):
         key = load_pem_public_key(path.read_bytes())
-    except UnsupportedAlgorithm as error:
-        raise ValueError(str(error)) from error
     if not isinstance(key, RSAPublicKey):
-        raise ValueError("not an RSA key")  # noqa: TRY004 - the file's content is wrong, not the caller's type
+        raise ValueError("the file has no such key")  # noqa: TRY004 - the file's content is wrong
     return key.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
-
-
-def _directory(value: object) -> object:
-    if not isinstance(value, str) or not value:
-        raise _refuse()
-    return Path(value)
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
 
 
 _MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
@@ -177,17 +152,13 @@ class Telegram(_Section):
 
         Raise CredentialsMissingError with the names of the environment variables that would set the rest.
         """
-        api_id, api_hash = self.api_id, self.api_hash
+        api_id, api_hash, token = self.api_id, self.api_hash, self.bot_token
         if self.server is not None:
             api_id, api_hash = api_id or 1, api_hash or SecretStr("0" * 32)
-        missing = [
-            variable("telegram", key)
-            for key, value in (("api_id", api_id), ("api_hash", api_hash), ("bot_token", self.bot_token))
-            if value is None
-        ]
-        if api_id is None or api_hash is None or self.bot_token is None:
-            raise CredentialsMissingError(*missing)
-        return Credentials(api_id, api_hash.get_secret_value(), self.bot_token.get_secret_value())
+        if api_id and api_hash and token:
+            return Credentials(api_id, api_hash.get_secret_value(), token.get_secret_value())
+        needed = {"api_id": api_id, "api_hash": api_hash, "bot_token": token}
+        raise CredentialsMissingError(*(variable("telegram", key) for key in needed if not needed[key]))
 
 
 class Bot(_Section):
@@ -199,19 +170,15 @@ class Bot(_Section):
     plugins: Annotated[tuple[Annotated[str, Field(pattern=_MODULE)], ...], Field(strict=False)] = Field(
         default=(), description='a list of names of Python modules, such as ["examples.echo"]'
     )
-    texts: Annotated[
-        Path | None, BeforeValidator(lambda value: None if value == "" else _directory(value))
-    ] = Field(default=None, description='the path of a directory, or "" for the bot\'s own texts alone')
+    texts: Annotated[Path | None, Field(strict=False), BeforeValidator(_or_none)] = Field(
+        default=None, description='the path of a directory, or "" for the bot\'s own texts alone'
+    )
     concurrency: int = Field(default=64, ge=1, le=10_000, description="a whole number from 1 to 10000")
     handler_seconds: float = Field(
-        default=30.0,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
-        description="a number of seconds above 0, at most 3600",
+        default=30.0, gt=0, le=3600, description="a number of seconds above 0, at most 3600"
     )
     grace_seconds: float = Field(
-        default=10.0, ge=0, le=3600, allow_inf_nan=False, description="a number of seconds from 0 to 3600"
+        default=10.0, ge=0, le=3600, description="a number of seconds from 0 to 3600"
     )
 
 
@@ -226,7 +193,7 @@ class JoinRequests(_Section):
 class Storage(_Section):
     """Where the bot keeps its files."""
 
-    directory: Annotated[Path, BeforeValidator(_directory)] = Field(
+    directory: Annotated[Path, Field(strict=False), BeforeValidator(_or_none)] = Field(
         default=Path("sessions"), description="the path of a directory"
     )
 
@@ -250,8 +217,7 @@ class Login(_Section):
     """The login page with Telegram's widget, and `/healthz`; both are off while `listen` is empty."""
 
     listen: Annotated[Server | None, BeforeValidator(_server)] = Field(
-        default=None,
-        description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page',
+        default=None, description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page'
     )
     site: Annotated[str, BeforeValidator(_site)] = Field(
         default="", description='the page\'s public address without a path, such as "https://example.com"'
@@ -272,9 +238,9 @@ class Login(_Section):
 class Log(_Section):
     """What the bot logs on standard error."""
 
-    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = Field(
-        default="INFO", description='one of "DEBUG", "INFO", "WARNING", "ERROR"'
-    )
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
+    ] = Field(default="INFO", description='one of "DEBUG", "INFO", "WARNING", "ERROR"')
 
 
 class Config(_Section):
