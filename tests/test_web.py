@@ -31,7 +31,7 @@ from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.logins import REMEMBERED
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
-from tgbot.web.login import SKEW, Check, Reason, RefusedLogin, read
+from tgbot.web.login import SKEW, Reason, RefusedLogin, check, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.page import chosen
 
@@ -52,7 +52,7 @@ def signed(token: str = TOKEN, **fields: Any) -> dict[str, str]:
 
 def refusal(query: str, now: float = NOW, max_age: int = MAX_AGE) -> tuple[Reason, str] | None:
     try:
-        Check(TOKEN, max_age=max_age)(query, now)
+        check(query, now, token=TOKEN, max_age=max_age)
     except RefusedLogin as refused:
         return refused.reason, refused.field
     return None
@@ -65,7 +65,7 @@ def test_the_documented_signature_is_accepted() -> None:
     # By openssl: dgst -sha256 of the token is the key, dgst -sha256 -mac HMAC -macopt hexkey:… of the lines.
     fields = signed(last_name="Müller + Söhne")
     assert fields["hash"] == "bcf3e3302c7b351fe5181eaab6ca3ec1874aff662e7931f15b87a2c2fe4ff0ac"
-    login = Check(TOKEN, max_age=MAX_AGE)(urlencode(fields), NOW)
+    login = check(urlencode(fields), NOW, token=TOKEN, max_age=MAX_AGE)
     assert (login.id, login.first_name, login.last_name) == (ANNA, "Anna", "Müller + Söhne")
     assert (login.username, login.auth_date) == ("anna_s", NOW)
     assert repr(login) == f"Login(id={ANNA})"
@@ -214,7 +214,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
         ) -> World:
             users = MemoryRegistry(lambda: NOW) if users is None else users
             client = Telegram()
-            site = await stack.enter_async_context(
+            url = await stack.enter_async_context(
                 open_site(
                     Settings(
                         host="127.0.0.1",
@@ -231,11 +231,11 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                     sender=sender_on(client, users),
                     texts=TEXTS,
                     knows=knows,
-                    health=Health(connected, checkpoint or users.flush),
+                    trouble=Health(connected, checkpoint or users.flush).trouble,
                     clock=lambda: NOW,
                 )
             )
-            return World(users, client, http, site.url)
+            return World(users, client, http, url)
 
         yield opened
 

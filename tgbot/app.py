@@ -161,7 +161,7 @@ def _login_page(config: Config, bot: Bot) -> AbstractAsyncContextManager[object]
         texts=bot.texts,
         knows=lambda user_id: bot.client.session.access_hash(user_id) is not None,
         # Telethon's is_connected stays true while it tries to connect again.
-        health=Health(lambda: bot.client.connected, bot.client.checkpoint),
+        trouble=Health(lambda: bot.client.connected, bot.client.checkpoint).trouble,
         clock=bot.clock,
     )
 

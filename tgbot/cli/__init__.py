@@ -39,8 +39,7 @@ commands = typer.Typer(
 def options(
     context: typer.Context,
     config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Settings file [default: ./config.toml if it exists]."),
+        Path | None, typer.Option(metavar="FILE", help="Settings file [default: ./config.toml if it exists].")
     ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
@@ -72,9 +71,7 @@ def run_bot(context: typer.Context) -> int:
 
 @commands.command()
 def demo(
-    once: Annotated[
-        bool, typer.Option("--once", help="End after the story instead of asking for input.")
-    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="End after the story, without a prompt.")] = False,
 ) -> int:
     """Show the bot talking with people, on a Telegram server of its own: needs no token and no network."""
     from tgbot import demo
@@ -90,7 +87,7 @@ def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     """
     from tgbot.cli import people
 
-    return finish(people.resolve(settings(context), text, json))
+    return finish(people.answer(settings(context), text, json, probe=False))
 
 
 @commands.command()
@@ -101,7 +98,7 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
     """
     from tgbot.cli import people
 
-    return finish(people.check(settings(context), text, json))
+    return finish(people.answer(settings(context), text, json, probe=True))
 
 
 commands.command("backup")(backup.backup)

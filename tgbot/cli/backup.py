@@ -9,22 +9,20 @@ from typing import Annotated
 import typer
 
 from tgbot.cli import printed, progress
+from tgbot.cli.invocation import Json, settings
+from tgbot.core.errors import NeverRunError, StorageFailedError
 
 
 def backup(
     context: typer.Context,
-    target: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to put the copies; made if it is not there.")
-    ],
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the copies; made if missing.")],
+    json: Json = False,
 ) -> int:
     """Copy session, registry and the login page's record to DIR, also while the bot runs.
 
     A copy gets its name when it is complete; an older copy in DIR is replaced. Whoever has the session can
     act as the bot: keep the copies as safe as the originals (only their owner may read them).
     """
-    from tgbot.cli.invocation import settings
-    from tgbot.core.errors import NeverRunError, StorageFailedError
     from tgbot.store.transfer.backup import backup as copy
 
     storage = settings(context).storage

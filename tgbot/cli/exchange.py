@@ -13,22 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed, progress
+from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
-    from tgbot.store.transfer.imports import Summary
-
-FORMS = ("json", "csv", "session")
 
 
 def import_users(
     context: typer.Context,
     path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", exists=True, dir_okay=False, readable=True, help="Users of this same bot."
-        ),
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Users of this same bot.")
     ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report what would change, and change nothing.")
@@ -36,7 +31,7 @@ def import_users(
     same_bot: Annotated[
         bool, typer.Option("--same-bot", help="Import a session that names no bot as this bot's.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> int:
     """Import users from a file. Stop the bot first; with --dry-run it may run.
 
@@ -48,13 +43,10 @@ def import_users(
     bot is taken as this bot's; users of another bot are refused. Entries that cannot be read are reported and
     skipped. An import may be interrupted and repeated. Exit status 1: no entry could be read.
     """
-    from tgbot.cli.invocation import settings
     from tgbot.store.lock import InstanceLock
 
     config = settings(context)
     bot_id = _bot_id(config)
-    if bot_id is None:
-        raise CredentialsMissingError("TGBOT_BOT_TOKEN")
     try:
         with nullcontext() if dry_run else InstanceLock(config.storage.session):
             return _take_in(config, path, bot_id, dry=dry_run, same_bot=same_bot, json=json)
@@ -68,22 +60,13 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
 
     now, summary = int(time.time()), Summary()
     file = UserFile(path, bot_id, now, same_bot=same_bot)
+    files = {"session": config.storage.session, "registry": config.storage.registry}
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
     try:
         with progress.shown(path.name, file.size) as done:
-            asyncio.run(
-                take_in(
-                    file,
-                    session=config.storage.session,
-                    registry=config.storage.registry,
-                    bot_id=bot_id,
-                    now=now,
-                    summary=summary,
-                    dry=dry,
-                    progress=done,
-                )
-            )
+            work = take_in(file, **files, bot_id=bot_id, now=now, summary=summary, dry=dry, progress=done)
+            asyncio.run(work)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -92,17 +75,6 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
         printed.complain(f"{path}:{line}: {reason}")
     if summary.refused > len(summary.refusals):
         printed.complain(f"{path}: and {summary.refused - len(summary.refusals):,} more like these")
-    _report(summary, dry=dry, json=json)
-    if interrupted:
-        printed.complain("interrupted; what is counted here is done, the same import again does the rest")
-        return 130
-    if not summary.read:
-        printed.complain(f"{path}: no entry can be read")
-        return 1
-    return 0
-
-
-def _report(summary: Summary, *, dry: bool, json: bool) -> None:
     counts = {
         "read": summary.read,
         "new": summary.new,
@@ -113,11 +85,18 @@ def _report(summary: Summary, *, dry: bool, json: bool) -> None:
     }
     if json:
         printed.as_json({**counts, "dry_run": dry})
-        return
-    if dry:
-        printed.line("Nothing was changed. It would be:")
-    for name, number in counts.items():
-        printed.line(f"{name.replace('_', ' '):<13} {number:>9,}")
+    else:
+        if dry:
+            printed.line("Nothing was changed. It would be:")
+        for name, number in counts.items():
+            printed.line(f"{name.replace('_', ' '):<13} {number:>9,}")
+    if interrupted:
+        printed.complain("interrupted; what is counted here is done, the same import again does the rest")
+        return 130
+    if not summary.read:
+        printed.complain(f"{path}: no entry can be read")
+        return 1
+    return 0
 
 
 def export_users(
@@ -126,13 +105,9 @@ def export_users(
         Path, typer.Argument(metavar="FILE", help='The file to write; "-" is standard output.')
     ] = Path("-"),
     form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="json|csv|session",
-            help="By default the ending of FILE, or json.",
-        ),
-    ] = None,
+        str,
+        typer.Option("--format", metavar="json|csv|session", help="By default the ending of FILE, or json."),
+    ] = "",
 ) -> int:
     """Write all users the bot has met to a file that "users import" reads; works while the bot runs.
 
@@ -145,14 +120,13 @@ def export_users(
 
     All three hold access hashes, so only the owner may read the file. An existing file is not replaced.
     """
-    from tgbot.cli.invocation import settings
     from tgbot.store.sqlite.userfile import open_readonly
     from tgbot.store.transfer.exports import rows, write_file, write_text
     from tgbot.store.transfer.forms import Form
     from tgbot.store.transfer.sessions import Peers
 
     chosen = form or target.suffix[1:] or "json"
-    if chosen not in FORMS:
+    if chosen not in list(Form):
         raise typer.BadParameter(f"{chosen!r} is not one of json, csv, session", param_hint="'--format'")
     if target == Path("-") and chosen == "session":
         raise typer.BadParameter("a session needs a FILE", param_hint="'FILE'")
@@ -162,28 +136,29 @@ def export_users(
         session = config.storage.session
         peers = stack.enter_context(Peers(session)) if session.exists() else None
         bot_id = (peers.bot_id() if peers is not None else None) or config.telegram.bot_id
-        total = users.count().total
         entries = rows(users, peers)
         if target == Path("-"):
             sys.stdout.reconfigure(errors="surrogatepass")  # type: ignore[union-attr]  # it is a real stream
             write_text(sys.stdout, Form(chosen), entries, bot_id)
             return 0
-        with progress.shown(target.name, total) as done:
+        with progress.shown(target.name, users.count().total) as done:
             counted = (row for number, row in enumerate(entries, 1) if done(number) is None)
             count = write_file(target, Form(chosen), counted, bot_id)
     printed.line(f"{target}  {count:,} users")
     return 0
 
 
-def _bot_id(config: Config) -> int | None:
+def _bot_id(config: Config) -> int:
     """Return the bot's id: from the session, which must agree with the token, else from the token."""
     from tgbot.store.transfer.sessions import Peers
 
     wanted, session = config.telegram.bot_id, config.storage.session
-    if not session.exists():
-        return wanted
-    with Peers(session) as peers:
-        found = peers.bot_id()
-    if found is not None and wanted is not None and found != wanted:
+    found = None
+    if session.exists():
+        with Peers(session) as peers:
+            found = peers.bot_id()
+    if found and wanted and found != wanted:
         raise WrongBotError(session, found, wanted)
-    return found or wanted
+    if bot_id := found or wanted:
+        return bot_id
+    raise CredentialsMissingError("TGBOT_BOT_TOKEN")

@@ -10,40 +10,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import BotUnknownError, CredentialsMissingError
-from tgbot.core.links import LinkKind, bot_link, sign, signing_key
+from tgbot.core.links import LinkKind, bot_link, signing_key
+from tgbot.core.links import sign as signed
 
 if TYPE_CHECKING:
     import segno
 
     from tgbot.config.settings import Config
 
-#: Endings of the pictures that a QR code can be written as.
-_PICTURES = (".svg", ".png")
-
 
 def link(
     context: typer.Context,
     kind: Annotated[
         LinkKind,
-        typer.Argument(
-            metavar="KIND",
-            help="start begins a dialog; startgroup, startchannel: add the bot to one.",
-        ),
+        typer.Argument(metavar="KIND", help="start begins a dialog; the others add the bot to a chat."),
     ],
     payload: Annotated[
-        str | None,
+        str,
         typer.Argument(
             metavar="PAYLOAD", help="What /start carries: 1 to 64 of A-Z a-z 0-9 _ - (see --sign)."
         ),
-    ] = None,
-    bot: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The bot's username; default: that of the session's bot."),
-    ] = None,
-    rights: Annotated[
-        str, typer.Option(metavar="A,B", help="Rights of an administrator that the link asks for.")
     ] = "",
+    bot: Annotated[
+        str, typer.Option(metavar="NAME", help="The bot's username; default: the session's.")
+    ] = "",
+    rights: Annotated[str, typer.Option(metavar="A,B", help="Rights of an administrator to ask for.")] = "",
     sign: Annotated[
         bool,
         typer.Option("--sign", help="Sign PAYLOAD, a number or a text, so that nobody else can make one."),
@@ -52,7 +45,7 @@ def link(
     qr_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the QR code to FILE.svg or FILE.png.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> int:
     """Print a link for browsers, one for the app, and the line to type where an app drops the payload.
 
@@ -60,44 +53,32 @@ def link(
     payload; after a new token it refuses those signed before. A link to a channel carries no payload; there
     the bot can only be an administrator.
     """
-    from tgbot.cli.invocation import settings
-
-    if qr_file is not None and qr_file.suffix.lower() not in _PICTURES:
+    if qr_file is not None and qr_file.suffix.lower() not in (".svg", ".png"):
         raise typer.BadParameter(f"'{qr_file}' ends neither in .svg nor in .png", param_hint="'--qr-file'")
-    if sign and payload is None:
+    if sign and not payload:
         raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="'--sign'")
     config = settings(context)
     name = (bot or _own_name(config)).removeprefix("@")
-    carried = _signed(payload, config) if sign and payload is not None else payload or ""
-    made = bot_link(kind, name, carried, tuple(filter(None, re.split("[,+ ]+", rights))))
-    result = {
-        "kind": kind.value,
-        "bot": name,
-        "payload": carried or None,
-        "link": made.web,
-        "app": made.app,
-        "type": made.typed,
-    }
+    if sign:
+        if config.telegram.bot_token is None:
+            raise CredentialsMissingError("TGBOT_BOT_TOKEN")
+        payload = signed(payload, signing_key(config.telegram.bot_token.get_secret_value()))
+    made = bot_link(kind, name, payload, tuple(filter(None, re.split("[,+ ]+", rights))))
+    result = {"kind": kind, "bot": name, "payload": payload or None}
+    lines = {"link": made.web, "app": made.app, "type": made.typed}
     if qr_file is not None:
         _code(made.web).save(str(qr_file), scale=8, border=4)
+        lines["qr"] = str(qr_file)
     if json:
-        printed.as_json(result | ({} if qr_file is None else {"qr": str(qr_file)}))
+        printed.as_json(result | lines)
         return 0
-    for field in ("link", "app", "type"):
-        if result[field]:
-            printed.line(f"{field:<5} {result[field]}")
-    if qr_file is not None:
-        printed.line(f"qr    {qr_file}")
+    for field, text in lines.items():
+        if text is not None:
+            printed.line(f"{field:<5} {text}")
     if qr:
         sys.stdout.flush()
         _code(made.web).terminal(out=sys.stdout, compact=True, border=2)
     return 0
-
-
-def _signed(payload: str, config: Config) -> str:
-    if config.telegram.bot_token is None:
-        raise CredentialsMissingError("TGBOT_BOT_TOKEN")
-    return sign(payload, signing_key(config.telegram.bot_token.get_secret_value()))
 
 
 def _own_name(config: Config) -> str:

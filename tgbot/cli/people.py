@@ -19,41 +19,31 @@ if TYPE_CHECKING:
     from tgbot.config.settings import Config
 
 
-async def resolve(config: Config, text: str, json: bool) -> int:
-    """Print whom the text means; raise a ResolveError if nobody is found."""
-    return await _answer(config, text, json, probe=False)
+async def answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
+    """Print whom the text means; with `probe`, ask Telegram whether the bot may write, and return 3 if not.
 
-
-async def check(config: Config, text: str, json: bool) -> int:
-    """Ask Telegram whether the bot may write to whom the text means; return status 3 if not."""
-    return await _answer(config, text, json, probe=True)
-
-
-async def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
+    Raise a ResolveError if nobody is found, TelegramRefusedError for any other refusal.
+    """
     printed.log_to_stderr("WARNING")
     parse(text)  # text that leads nowhere is refused without a login
     try:
-        return await _asked(config, text, json, probe=probe)
+        async with open_bot(config) as bot:
+            found = await bot.peers.resolve(text)
+            verdict = Verdict(Access.BOT if found.kind is PeerKind.BOT else Access.UNKNOWN)
+            if found.kind is PeerKind.USER:
+                verdict = await bot.sender.can_write(found, probe=probe)
+            known = bot.users.get(found.id)
     except RPCError as error:
         raise TelegramRefusedError(error_name(error)) from error
-
-
-async def _asked(config: Config, text: str, json: bool, *, probe: bool) -> int:
-    async with open_bot(config) as bot:
-        found = await bot.peers.resolve(text)
-        verdict = Verdict(Access.BOT if found.kind is PeerKind.BOT else Access.UNKNOWN)
-        if found.kind is PeerKind.USER:
-            verdict = await bot.sender.can_write(found, probe=probe)
-        known = bot.users.get(found.id)
-        result = {
-            "id": found.id,
-            "kind": found.kind.value,
-            "name": found.title or None,
-            "usernames": list(found.usernames),
-            "language": known.spoken if known else None,
-            **printed.verdict(verdict),
-            "found": found.found.value,
-            "age": found.age,
-        }
-    (printed.as_json if json else printed.card)(result)
+    result = {
+        "id": found.id,
+        "kind": found.kind.value,
+        "name": found.title or None,
+        "usernames": list(found.usernames),
+        "language": known.spoken if known else None,
+        **printed.verdict(verdict),
+        "found": found.found.value,
+        "age": found.age,
+    }
+    printed.result(result, json)
     return NO if probe and verdict.access is not Access.REACHABLE else 0

@@ -8,16 +8,12 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tgbot.core.names import clean_name
 
 if TYPE_CHECKING:
     from tgbot.core.access import Verdict
-
-
-#: Visible characters of a value on one line; longer ones are cut.
-_LONGEST: Final = 1000
 
 
 def line(text: str) -> None:
@@ -36,24 +32,24 @@ def complain(text: str) -> None:
 
 
 def clean(text: str) -> str:
-    """Return a stranger's text on one line, without anything that a terminal would obey."""
-    return clean_name(text, _LONGEST)
+    """Return a stranger's text on one line of at most 1,000 visible characters, safe for a terminal."""
+    return clean_name(text, 1000)
 
 
 def moment(at: int) -> str:
     """Return unix seconds as people read them: 2026-01-31 09:30:00 UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S UTC}"
 
 
-#: The names of values that are times.
-_MOMENTS = ("since", "until", "evidence_at", "first_seen", "last_seen")
-
-
-def card(values: Mapping[str, object]) -> None:
-    """Print each name with its value on a line; values that are not known have no line."""
-    known = {name: value for name, value in values.items() if value not in (None, "", [])}
-    for name, value in known.items():
-        if name in _MOMENTS and isinstance(value, int):
+def result(values: Mapping[str, object], as_one_line: bool) -> None:
+    """Print a result as JSON, or each name with its value on a line, without values that are not known."""
+    if as_one_line:
+        as_json(values)
+        return
+    for name, value in values.items():
+        if value in (None, "", []):
+            continue
+        if name in ("since", "until", "evidence_at", "first_seen", "last_seen") and isinstance(value, int):
             value = moment(value)
         elif isinstance(value, bool):
             value = "yes" if value else "no"
@@ -64,14 +60,14 @@ def card(values: Mapping[str, object]) -> None:
 
 def verdict(found: Verdict) -> dict[str, str | int | None]:
     """Return a verdict as JSON holds it; times are unix seconds of Telegram's clock."""
-    evidence = found.evidence
+    kind, at, *_, detail = found.evidence or (None, None, None)
     return {
         "access": found.access.value,
         "since": found.since,
         "until": found.until,
-        "evidence": evidence.kind.value if evidence else None,
-        "evidence_at": evidence.at if evidence else None,
-        "evidence_detail": (evidence.detail or None) if evidence else None,
+        "evidence": kind,
+        "evidence_at": at,
+        "evidence_detail": detail or None,
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import sys
 import tempfile
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.invocation import Json, finish
 
 if TYPE_CHECKING:
     from tgbot.sandbox.exchange import ServerKey
     from tgbot.sandbox.server import Sandbox
-
-PHONES = 3
 
 
 def sandbox(
@@ -28,13 +26,10 @@ def sandbox(
     dc_id: Annotated[int, typer.Option("--dc-id", min=1, max=9, help="Number of the data centre.")] = 2,
     bots: Annotated[int, typer.Option(min=0, max=1000, help="Number of bots to add and print.")] = 1,
     directory: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Directory for the server's key, to use it again at the next start."
-        ),
+        Path | None, typer.Option(metavar="DIR", help="Directory for the server's key, to use it again.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed for tokens, ids and hashes.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> int:
     """Run a Telegram server on this machine until SIGTERM or Ctrl-C.
 
@@ -42,35 +37,28 @@ def sandbox(
     Telegram does. It starts without accounts and keeps them in memory. It can also misbehave on purpose: type
     "help" while it runs.
     """
-    from tgbot.cli.invocation import finish
-
-    return finish(_serve(host, port, dc_id, bots, directory, seed, json))
-
-
-async def _serve(
-    host: str, port: int, dc_id: int, bots: int, directory: Path | None, seed: int | None, json: bool
-) -> int:
     from tgbot.sandbox.server import Sandbox, SandboxError
 
     printed.log_to_stderr("INFO")
-    kept = directory or Path(tempfile.mkdtemp(prefix="tgbot-sandbox-"))
     try:
-        kept.mkdir(parents=True, exist_ok=True)
-        server = Sandbox(host=host, port=port, dc_id=dc_id, key=_key(kept), seed=seed)
-        async with server:
-            (kept / "public_key.pem").write_text(server.public_key)
-            _introduce(server, kept / "public_key.pem", bots, json)
-            await _obey(server)
+        with tempfile.TemporaryDirectory(prefix="tgbot-sandbox-") as temporary:
+            kept = directory or Path(temporary)
+            kept.mkdir(parents=True, exist_ok=True)
+            server = Sandbox(host=host, port=port, dc_id=dc_id, key=_key(kept), seed=seed)
+            finish(_serve(server, kept, bots, json))
     except SandboxError as error:
         printed.complain(str(error))
         return 2
     except OSError as error:
         printed.complain(f"sandbox: {error}")
         return 1
-    finally:
-        if directory is None:
-            shutil.rmtree(kept, ignore_errors=True)
     return 0
+
+
+async def _serve(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
+    async with server:
+        _introduce(server, directory, bots, json)
+        await _obey(server)
 
 
 def _key(directory: Path) -> ServerKey:
@@ -86,43 +74,42 @@ def _key(directory: Path) -> ServerKey:
     return key
 
 
-def _introduce(server: Sandbox, public_key: Path, bots: int, json: bool) -> None:
-    """Print the address, the key and the accounts for clients, and flush."""
+def _introduce(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
+    """Store the public key, print the address, the key and the accounts for clients, and flush."""
+    from tgbot.config.settings import Server
+
+    public_key = directory.resolve() / "public_key.pem"
+    public_key.write_text(server.public_key)
     new_bots = [server.new_bot() for _ in range(bots)]
-    phones = [server.new_phone() for _ in range(PHONES)]
+    phones = [server.new_phone() for _ in range(3)]
     if json:
         printed.as_json(
             {
                 "host": server.host,
                 "port": server.port,
                 "dc_id": server.dc_id,
-                "public_key": str(public_key.resolve()),
+                "public_key": str(public_key),
                 "bots": [{"token": bot.token, "username": bot.username} for bot in new_bots],
                 "phones": phones,
             }
         )
-        sys.stdout.flush()
-        return
-    code = str(server.dc_id) * 5
-    address = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
-    printed.line(f"A Telegram server is listening on {address}, data centre {server.dc_id}.")
-    printed.line(f"Public key      {public_key.resolve()}")
-    for bot in new_bots:
-        printed.line(f"Bot             @{bot.username}, token {bot.token}")
-    printed.line(f"Phone numbers   {', '.join(phones)}, login code {code}; sign up with any name")
-    printed.line("api_id and api_hash can be anything. Any other well-formed token adds a new bot.")
-    if new_bots:
-        kept = public_key.resolve()
-        settings = {
-            "TGBOT_SERVER": address,
-            "TGBOT_DC_ID": server.dc_id,
-            "TGBOT_PUBLIC_KEY": kept,
-            "TGBOT_BOT_TOKEN": new_bots[0].token,
-            "TGBOT_STORAGE_DIRECTORY": kept.parent / "bot",
-        }
-        printed.line("To run tgbot on it:")
-        printed.line("  " + " ".join(f"{name}={value}" for name, value in settings.items()) + " tgbot run")
-    printed.line('Type "help" for commands that cause faults. Ctrl-C stops the server.')
+    else:
+        address = Server(server.host, server.port)
+        printed.line(f"A Telegram server is listening on {address}, data centre {server.dc_id}.")
+        printed.line(f"Public key      {public_key}")
+        for bot in new_bots:
+            printed.line(f"Bot             @{bot.username}, token {bot.token}")
+        code = str(server.dc_id) * 5
+        printed.line(f"Phone numbers   {', '.join(phones)}, login code {code}; sign up with any name")
+        printed.line("api_id and api_hash can be anything. Any other well-formed token adds a new bot.")
+        if new_bots:
+            printed.line("To run tgbot on it:")
+            printed.line(
+                f"  TGBOT_SERVER={address} TGBOT_DC_ID={server.dc_id} TGBOT_PUBLIC_KEY={public_key}"
+                f" TGBOT_BOT_TOKEN={new_bots[0].token} TGBOT_STORAGE_DIRECTORY={public_key.parent / 'bot'}"
+                " tgbot run"
+            )
+        printed.line('Type "help" for commands that cause faults. Ctrl-C stops the server.')
     sys.stdout.flush()
 
 
@@ -132,18 +119,15 @@ async def _obey(server: Sandbox) -> None:
 
     # Without this a background job that reads from its terminal would be stopped.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
 
     async def listen() -> None:
         async for line in typed_lines():
             if line.strip():
                 sys.stderr.write(await server.command(line) + "\n")
+        await asyncio.Event().wait()
 
     listening = asyncio.create_task(listen())
-    await stop.wait()
-    listening.cancel()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, listening.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await listening

@@ -38,10 +38,7 @@ def list_users(
     with closing(_registry(context)) as users:
         now = time.time()
         for user in itertools.islice(users.iterate(after_id=after, access=access), limit):
-            if json:
-                printed.as_json(described(user, now))
-            else:
-                printed.line(_row(user, now))
+            printed.as_json(described(user, now)) if json else printed.line(_row(user, now))
 
 
 @commands.command()
@@ -56,7 +53,7 @@ def show(
         if user is None or not user.met:
             printed.complain(f"the bot never met {user_id}")
             return NO
-        (printed.as_json if json else printed.card)(described(user, time.time()))
+        printed.result(described(user, time.time()), json)
     return 0
 
 

@@ -31,8 +31,8 @@ class Person:
         self._inbox: asyncio.Queue[str] = asyncio.Queue()
         #: The latest message with buttons.
         self._menu: types.Message | None = None
-        client.add_event_handler(self._read, events.NewMessage(incoming=True))
-        client.add_event_handler(self._reread, events.MessageEdited(incoming=True))
+        client.add_event_handler(self._hear, events.NewMessage(incoming=True))
+        client.add_event_handler(self._hear, events.MessageEdited(incoming=True))
 
     async def sign_up(self, phone: str, code: str, username: str) -> None:
         """Sign up as an app does, with phone number, code and name; then set a username."""
@@ -67,7 +67,8 @@ class Person:
         """
         menu = self._menu
         rows = menu.buttons if menu is not None else []
-        buttons = {_plain(one.text): one for row in rows for one in row}
+        # "✓" marks the current choice.
+        buttons = {one.text.removeprefix("✓ "): one for row in rows for one in row}
         if menu is None or label not in buttons:
             raise LookupError(", ".join(buttons) or "none")
         request = functions.messages.GetBotCallbackAnswerRequest(
@@ -116,26 +117,18 @@ class Person:
     async def _peer(self) -> types.InputPeerUser:
         return await self.client.get_input_entity(self._bot)
 
-    async def _read(self, event: events.NewMessage.Event) -> None:
+    async def _hear(self, event: events.NewMessage.Event) -> None:
         if not event.is_private:
             return
-        self._show(event, "")
-        self._inbox.put_nowait(event.raw_text)
-
-    async def _reread(self, event: events.MessageEdited.Event) -> None:
-        self._show(event, "(changed) ")
-
-    def _show(self, event: events.NewMessage.Event, before: str) -> None:
-        lines = [before + event.raw_text]
+        lines = [event.raw_text]
+        if isinstance(event, events.MessageEdited.Event):
+            lines = [f"(changed) {event.raw_text}"]
+        else:
+            self._inbox.put_nowait(event.raw_text)
         if event.message.buttons:
             self._menu = event.message
             lines += [" ".join(f"[{one.text}]" for one in row) for row in event.message.buttons]
         self._stage.message("bot", self.name, "\n".join(lines))
-
-
-def _plain(label: str) -> str:
-    """Return a button's label without the mark of the current choice."""
-    return label.removeprefix("✓ ")
 
 
 @asynccontextmanager

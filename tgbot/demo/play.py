@@ -10,9 +10,6 @@ import socket
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from telethon.crypto import rsa
@@ -31,18 +28,6 @@ INTERRUPTED = 130
 BOT = "storyteller_bot"
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """Everything that runs when the story begins."""
-
-    server: Sandbox
-    anna: Person
-    boris: Person
-    bot: BotProcess
-    #: The address of the bot's login page.
-    site: str
-
-
 async def play(*, prompt: bool) -> int:
     """Play the story, then read typed lines if `prompt`; return the exit status: 0, 1 or `INTERRUPTED`."""
     stage = Stage()
@@ -54,8 +39,7 @@ async def play(*, prompt: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="tgbot-demo-") as directory:
         log: deque[str] = deque(maxlen=20)
         try:
-            async with _cast(stage, Path(directory), log) as cast:
-                await _play(stage, cast, prompt=prompt)
+            await _play(stage, Path(directory), log, prompt=prompt)
         except StoryError as error:
             sys.stderr.write(f"tgbot: demo: {error}\n")
             for line in log:
@@ -68,44 +52,25 @@ async def play(*, prompt: bool) -> int:
     return 0
 
 
-async def _play(stage: Stage, cast: Cast, *, prompt: bool) -> None:
-    story = Story(stage, BOT)
-    anna, boris = cast.anna, cast.boris
-    await story.acquaintance(anna, boris)
-    await story.languages(boris)
-    stage.note("")
-    async with (
-        sign_up_person("Daria", cast.server, bot=BOT, stage=stage, language="ru") as daria,
-        sign_up_person("Clara", cast.server, bot=BOT, stage=stage) as clara,
-    ):
-        await story.join_request(anna, daria)
-        await story.login(clara, cast.site)
-        await story.crash([anna, boris], cast.bot)
-        if prompt:
-            await chat(stage, {one.name.lower(): one for one in (anna, boris, clara, daria)})
-        status = await cast.bot.stop()
-        if status:
-            raise StoryError(f"the bot stopped with status {status} instead of 0")
-        stage.note("\nThe bot is stopped. Start your own with: make run")
-
-
-@asynccontextmanager
-async def _cast(stage: Stage, directory: Path, log: deque[str]) -> AsyncIterator[Cast]:
-    """Yield the server, two people and the bot, all running; stop them in reverse order."""
+async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool) -> None:
+    """Start the server, the people and the bot, play the scenes, and stop all in reverse order."""
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(Sandbox())
         widget = await stack.enter_async_context(Widget(server.world))
         stage.note(f"A Telegram server for this demo listens on {server.host}:{server.port}.")
+
+        async def person(name: str, language: str = "en") -> Person:
+            return await stack.enter_async_context(
+                sign_up_person(name, server, bot=BOT, stage=stage, language=language)
+            )
+
         key = directory / "public_key.pem"
         key.write_text(server.public_key)
         rsa.add_key(server.public_key, old=False)
         account = server.new_bot(username=BOT, name="Storyteller")
         widget.set_domain(account.id, "127.0.0.1")
 
-        anna = await stack.enter_async_context(sign_up_person("Anna", server, bot=BOT, stage=stage))
-        boris = await stack.enter_async_context(
-            sign_up_person("Boris", server, bot=BOT, stage=stage, language="ru")
-        )
+        anna, boris = await person("Anna"), await person("Boris", "ru")
         address = f"127.0.0.1:{_free_port()}"
         plugin = Path(sums.__file__)
         shutil.copy(plugin, directory / plugin.name)
@@ -129,7 +94,21 @@ async def _cast(stage: Stage, directory: Path, log: deque[str]) -> AsyncIterator
         stack.push_async_callback(bot.stop)
         await bot.start()
         stage.note(f"The bot @{BOT} starts. Anna is its admin.")
-        yield Cast(server, anna, boris, bot, f"http://{address}")
+
+        story = Story(stage, BOT)
+        await story.acquaintance(anna, boris)
+        await story.languages(boris)
+        stage.note("")
+        daria, clara = await person("Daria", "ru"), await person("Clara")
+        await story.join_request(anna, daria)
+        await story.login(clara, f"http://{address}")
+        await story.crash([anna, boris], bot)
+        if prompt:
+            await chat(stage, {one.name.lower(): one for one in (anna, boris, clara, daria)})
+        status = await bot.stop()
+        if status:
+            raise StoryError(f"the bot stopped with status {status} instead of 0")
+        stage.note("\nThe bot is stopped. Start your own with: make run")
 
 
 def _free_port() -> int:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from tgbot.demo.stage import LIMIT, StoryError
 
-#: Part of the log line that the bot writes when it is ready.
-READY = "running as @"
 #: From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 
@@ -29,12 +27,10 @@ class BotProcess:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
         self._environment = own | settings
         self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._reading: asyncio.Task[bool] | None = None
 
     async def start(self) -> None:
         """Start the bot and return when it is ready; raise StoryError if it exits first or takes too long."""
-        self._ready.clear()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tgbot.cli", "run"),
@@ -45,27 +41,24 @@ class BotProcess:
             start_new_session=True,  # Ctrl-C must reach only the story, which then stops the bot
             preexec_fn=_ends_with_its_parent(),
         )
-        self._reading = asyncio.create_task(self._read())
-        ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait((ready, self._reading), timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if self._ready.is_set():
-            return
-        if self._reading.done():
+        self._reading = None
+        try:
+            ready = await asyncio.wait_for(self._read(self._process), LIMIT)
+        except TimeoutError:
+            raise StoryError(f"the bot did not start within {LIMIT:.0f} s") from None
+        if not ready:
             raise StoryError(f"the bot did not start: it exited with status {await self._process.wait()}")
-        raise StoryError(f"the bot did not start within {LIMIT:.0f} s")
+        self._reading = asyncio.create_task(self._read(self._process))
 
     async def kill(self) -> None:
         """Kill the bot at once, with SIGKILL."""
         assert self._process is not None
-        assert self._reading is not None
         self._process.kill()
-        await self._process.wait()
-        await self._reading
+        await self.stop()
 
     async def stop(self) -> int:
         """Stop the bot with SIGTERM, if it runs, and return its exit status."""
-        if self._process is None or self._reading is None:
+        if self._process is None:
             return 0
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
@@ -73,17 +66,18 @@ class BotProcess:
             await asyncio.wait_for(self._process.wait(), LIMIT)
         except TimeoutError:
             self._process.kill()
-        status = await self._process.wait()
-        await self._reading
-        return status
+        if self._reading is not None:
+            await self._reading
+        return await self._process.wait()
 
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        async for line in self._process.stderr:
+    async def _read(self, process: asyncio.subprocess.Process) -> bool:
+        """Read log lines until the bot says that it is ready; return False if it ends before."""
+        assert process.stderr is not None
+        async for line in process.stderr:
             self._log.append(line.decode(errors="replace").rstrip())
-            if READY in self._log[-1]:
-                self._ready.set()
+            if "running as @" in self._log[-1]:
+                return True
+        return False
 
 
 def _ends_with_its_parent() -> Callable[[], object] | None:

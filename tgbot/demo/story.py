@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tgbot.demo.browser import open_browser
+from tgbot.demo.browser import log_in, open_browser, read
 from tgbot.demo.person import Person
 from tgbot.demo.process import BotProcess
 from tgbot.demo.stage import Stage, StoryError
@@ -85,12 +85,12 @@ class Story:
         stage = self._stage
         stage.scene(f"Clara opens {site}/, the bot's login page.")
         async with open_browser() as browser:
-            page = await browser.read(f"{site}/")
-            stage.message("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
+            page = await read(browser, f"{site}/")
+            stage.message("page", "Clara", f"{page.heading}\n{page.paragraph}")
             stage.note("Clara presses the button and, in Telegram's window, allows the bot to write to her.")
             # The page says whether the bot has written, so page and message arrive in either order.
-            page, _ = await asyncio.gather(browser.log_in(page, clara.phone), clara.expect("Hello, Clara!"))
-            stage.message("page", "Clara", f"{page.heading}\n{page.paragraphs[0]}")
+            page, _ = await asyncio.gather(log_in(browser, page, clara.phone), clara.expect("Hello, Clara!"))
+            stage.message("page", "Clara", f"{page.heading}\n{page.paragraph}")
 
     async def crash(self, people: list[Person], bot: BotProcess) -> None:
         """Play a crash of the bot: every question is still answered exactly once."""

@@ -9,6 +9,6 @@ Telegram's newer login (OpenID Connect) would be one more module beside login.py
 in site.py: what follows a login, from the evidence on, is the same.
 """
 
-from tgbot.web.site import Settings, Site, open_site
+from tgbot.web.site import Settings, open_site
 
-__all__ = ["Settings", "Site", "open_site"]
+__all__ = ["Settings", "open_site"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from telethon import errors
 
@@ -16,21 +17,10 @@ from tgbot.messaging.sender import Sender
 from tgbot.telegram import error_name
 from tgbot.web.login import Login
 
-#: Seconds that the page waits for the greeting, and that the greeting waits for the user's access hash.
-PATIENCE: Final = 2.0
-LONGEST_WAIT: Final = 30.0
-#: The first and the longest pause between two looks for the access hash, in seconds.
-_PAUSES: Final = (0.02, 1.0)
-
 log = logging.getLogger(__name__)
 
 
-class KnowsAccessHash(Protocol):
-    """Says whether the session has a user's access hash."""
-
-    def __call__(self, user_id: int, /) -> bool: ...
-
-
+@dataclass(slots=True, eq=False)
 class Greeter:
     """Greets users who logged in, if Telegram allows it; a refusal is not an error.
 
@@ -39,25 +29,17 @@ class Greeter:
     be recorded. If it does not come in time, the message is sent with access hash 0.
     """
 
-    def __init__(
-        self,
-        users: UserRegistry,
-        sender: Sender,
-        texts: Texts,
-        *,
-        domain: str,
-        knows: KnowsAccessHash,
-        patience: float = PATIENCE,
-        longest_wait: float = LONGEST_WAIT,
-    ) -> None:
-        self._users = users
-        self._sender = sender
-        self._texts = texts
-        self._domain = domain
-        self._knows = knows
-        self._patience = patience
-        self._longest_wait = longest_wait
-        self._greetings: set[asyncio.Task[bool]] = set()
+    users: UserRegistry
+    sender: Sender
+    texts: Texts
+    domain: str
+    #: Says whether the session has a user's access hash.
+    knows: Callable[[int], bool]
+    #: Seconds that the page waits for the greeting.
+    patience: float = 2.0
+    #: Seconds that the greeting waits for the access hash.
+    longest_wait: float = 30.0
+    greetings: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def greet(self, login: Login, language: str) -> bool:
         """Return whether the greeting was sent within `patience`; it may follow until `longest_wait` is over.
@@ -65,29 +47,29 @@ class Greeter:
         Its language is the one that the user chose or their app names, else `language`.
         """
         greeting = asyncio.create_task(self._greet(login, language))
-        self._greetings.add(greeting)
+        self.greetings.add(greeting)
         greeting.add_done_callback(self._ended)
-        await asyncio.wait((greeting,), timeout=self._patience)
+        await asyncio.wait((greeting,), timeout=self.patience)
         return greeting.done() and not greeting.cancelled() and not greeting.exception() and greeting.result()
 
     async def close(self) -> None:
         """Cancel the greetings that still wait."""
-        for greeting in self._greetings:
+        for greeting in self.greetings:
             greeting.cancel()
-        await asyncio.gather(*self._greetings, return_exceptions=True)
+        await asyncio.gather(*self.greetings, return_exceptions=True)
 
     async def _greet(self, login: Login, language: str) -> bool:
         await self._becomes_known(login.id)
-        if (await self._sender.can_write(login.id)).access is not Access.REACHABLE:
+        if (await self.sender.can_write(login.id)).access is not Access.REACHABLE:
             return False
-        user = self._users.get(login.id)
+        user = self.users.get(login.id)
         spoken = (user.spoken if user else None) or language
         name = clean_name(user.first_name if user else login.first_name)
-        text = self._texts.render(
-            spoken, "login-hello" if name else "login-hello-nameless", name=name, domain=self._domain
+        text = self.texts.render(
+            spoken, "login-hello" if name else "login-hello-nameless", name=name, domain=self.domain
         )
         try:
-            await self._sender.send(login.id, text)
+            await self.sender.send(login.id, text)
         except errors.RPCError as error:
             log.info("user %d logged in but takes no message: %s", login.id, error_name(error))
             return False
@@ -99,13 +81,13 @@ class Greeter:
     async def _becomes_known(self, user_id: int) -> None:
         """Return when the session has the access hash, or `longest_wait` is over."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._longest_wait
-        pause, longest = _PAUSES
-        while not self._knows(user_id) and loop.time() < end:
+        end = loop.time() + self.longest_wait
+        pause = 0.02
+        while not self.knows(user_id) and loop.time() < end:
             await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
+            pause = min(2 * pause, 1.0)
 
     def _ended(self, greeting: asyncio.Task[bool]) -> None:
-        self._greetings.discard(greeting)
+        self.greetings.discard(greeting)
         if not greeting.cancelled() and (error := greeting.exception()) is not None:
             log.error("a greeting after a login failed", exc_info=error)

@@ -71,41 +71,37 @@ class Login(NamedTuple):
         return f"Login(id={self.id})"
 
 
-class Check:
-    """Checks login data for one bot: signed by Telegram, at most `max_age` seconds ago."""
+def check(query: str, now: float, *, token: str, max_age: int) -> Login:
+    """Return the login in a raw query string, for the bot with this token.
 
-    def __init__(self, token: str, *, max_age: int) -> None:
-        self._key = hashlib.sha256(token.encode()).digest()
-        self._max_age = max_age
-
-    def __call__(self, query: str, now: float) -> Login:
-        """Return the login in a raw query string; raise RefusedLogin if it is not accepted."""
-        fields = read(query)
-        for name in REQUIRED:
-            if name not in fields:
-                raise RefusedLogin(Reason.MISSING, name)
-        for name, value in fields.items():
-            form = _FORMS.get(name)
-            if (form is not None and not form.fullmatch(value)) or not _is_plain(value):
-                raise RefusedLogin(Reason.MALFORMED, name)
-        if int(fields["id"]) >= 2**63:
-            raise RefusedLogin(Reason.MALFORMED, "id")
-        # The signature comes first: without a valid one, nothing about the dates is revealed.
-        if not hmac.compare_digest(signature(self._key, fields), fields["hash"]):
-            raise RefusedLogin(Reason.FORGED)
-        signed = int(fields["auth_date"])
-        if signed > now + SKEW:
-            raise RefusedLogin(Reason.FUTURE)
-        if signed < now - self._max_age:
-            raise RefusedLogin(Reason.OLD)
-        return Login(
-            int(fields["id"]),
-            fields["first_name"],
-            fields.get("last_name", ""),
-            fields.get("username", ""),
-            signed,
-            hashlib.sha256(fields["hash"].encode()).digest(),
-        )
+    Raise RefusedLogin if Telegram did not sign it for that bot at most `max_age` seconds ago.
+    """
+    fields = read(query)
+    for name in REQUIRED:
+        if name not in fields:
+            raise RefusedLogin(Reason.MISSING, name)
+    for name, value in fields.items():
+        form = _FORMS.get(name)
+        if (form is not None and not form.fullmatch(value)) or not _is_plain(value):
+            raise RefusedLogin(Reason.MALFORMED, name)
+    if int(fields["id"]) >= 2**63:
+        raise RefusedLogin(Reason.MALFORMED, "id")
+    # The signature comes first: without a valid one, nothing about the dates is revealed.
+    if not hmac.compare_digest(signature(hashlib.sha256(token.encode()).digest(), fields), fields["hash"]):
+        raise RefusedLogin(Reason.FORGED)
+    signed = int(fields["auth_date"])
+    if signed > now + SKEW:
+        raise RefusedLogin(Reason.FUTURE)
+    if signed < now - max_age:
+        raise RefusedLogin(Reason.OLD)
+    return Login(
+        int(fields["id"]),
+        fields["first_name"],
+        fields.get("last_name", ""),
+        fields.get("username", ""),
+        signed,
+        hashlib.sha256(fields["hash"].encode()).digest(),
+    )
 
 
 def signature(key: bytes, fields: Mapping[str, str]) -> str:

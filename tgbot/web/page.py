@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -39,24 +40,15 @@ class Page:
 
     def start(self, language: str) -> str:
         """Return the page with the button."""
-        script = _tag(
-            "script",
-            {
-                "async": "",
-                "src": self._widget,
-                "data-telegram-login": self._username,
-                "data-size": "large",
-                "data-radius": "12",
-                "data-userpic": "false",
-                "data-request-access": "write",
-                "data-lang": language,
-                "data-auth-url": self._callback,
-            },
+        script = (
+            f'<script async src="{escape(self._widget)}" data-telegram-login="{self._username}"'
+            ' data-size="large" data-radius="12" data-userpic="false" data-request-access="write"'
+            f' data-lang="{escape(language)}" data-auth-url="{escape(self._callback)}"></script>'
         )
         say = self._phrases(language)
         body = (
             f"<p>{say('login-why')}</p>"
-            f'<div class="widget">{script}</script><noscript>{say("login-no-script")}</noscript></div>'
+            f'<div class="widget">{script}<noscript>{say("login-no-script")}</noscript></div>'
             f"<ul><li>{say('login-gives-name')}</li><li>{say('login-gives-writing')}</li>"
             f"<li>{say('login-gives-no-more')}</li></ul>"
             f'<p class="soft">{say("login-instead")} <a href="{self._chat}">@{escape(self._username)}</a></p>'
@@ -69,71 +61,48 @@ class Page:
         say = self._phrases(language, name=name)
         words = "login-done-greeted" if greeted else "login-done-open"
         link = self._chat if greeted else bot_link(LinkKind.START, self._username, "login").web
-        body = f'<p>{say(words)}</p><a class="button" href="{link}">{say("login-open-chat")}</a>'
+        body = f"<p>{say(words)}</p>{_button(link, say('login-open-chat'))}"
         return self._page(language, "done", "✓", say("login-done" if name else "login-done-nameless"), body)
 
     def refused(self, language: str, reason: str, field: str = "") -> str:
         """Return the page that says why a login was not accepted."""
-        say = self._phrases(language, field=clean_name(field))
-        body = f'<p>{say(f"login-refused-{reason}")}</p><a class="button" href="/">{say("login-again")}</a>'
-        return self._page(language, "refused", "!", say("login-refused"), body)
+        return self._stopped(language, f"login-refused-{reason}", field=clean_name(field))
 
     def trouble(self, language: str) -> str:
         """Return the page for an error of ours."""
-        say = self._phrases(language)
-        body = f'<p>{say("login-trouble")}</p><a class="button" href="/">{say("login-again")}</a>'
-        return self._page(language, "refused", "!", say("login-refused"), body)
+        return self._stopped(language, "login-trouble")
 
     def absent(self, language: str) -> str:
         """Return the page for an address that does not exist."""
         say = self._phrases(language)
-        body = f'<a class="button" href="/">{say("login-to-start")}</a>'
-        return self._page(language, "refused", "?", say("login-absent"), body)
+        return self._page(language, "refused", "?", say("login-absent"), _button("/", say("login-to-start")))
 
-    def _phrases(self, language: str, **args: str) -> Phrases:
-        return Phrases(self._texts, language, args | {"bot": self._name, "domain": self._domain})
+    def _stopped(self, language: str, words: str, **args: str) -> str:
+        say = self._phrases(language, **args)
+        body = f"<p>{say(words)}</p>{_button('/', say('login-again'))}"
+        return self._page(language, "refused", "!", say("login-refused"), body)
+
+    def _phrases(self, language: str, **args: str) -> Callable[[str], str]:
+        """Return what renders texts of a language as HTML: each is escaped as a whole, with its arguments."""
+        values = args | {"bot": self._name, "domain": self._domain}
+        return lambda message_id: escape(self._texts.render(language, message_id, **values))
 
     def _page(self, language: str, state: str, badge: str, heading: str, body: str) -> str:
-        footer = self._phrases(language)("login-footer")
+        values = {"language": language, "state": state, "heading": heading, "body": body}
         title = f"{heading} · {escape(self._domain)}"
+        footer = self._phrases(language)("login-footer")
         return self._template.substitute(
-            language=language,
-            title=title,
-            style=self._style,
-            state=state,
-            badge=escape(badge),
-            heading=heading,
-            body=body,
-            footer=footer,
+            values, title=title, style=self._style, badge=escape(badge), footer=footer
         )
 
     def _policy(self) -> str:
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         script = urlsplit(self._widget)
         origin = f"{script.scheme}://{script.netloc}"
-        return "; ".join(
-            (
-                "default-src 'none'",
-                f"script-src {origin}{script.path}",
-                f"frame-src {_TELEGRAM.get(origin, origin)}",
-                f"style-src 'sha256-{digest}'",
-                "base-uri 'none'",
-                "form-action 'none'",
-                "frame-ancestors 'none'",
-            )
+        return (
+            f"default-src 'none'; script-src {origin}{script.path}; frame-src {_TELEGRAM.get(origin, origin)}"
+            f"; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-
-
-class Phrases:
-    """Renders texts of one language as HTML: each is escaped as a whole, with its arguments."""
-
-    def __init__(self, texts: Texts, language: str, args: dict[str, str]) -> None:
-        self._texts = texts
-        self._language = language
-        self._args = args
-
-    def __call__(self, message_id: str) -> str:
-        return escape(self._texts.render(self._language, message_id, **self._args))
 
 
 def chosen(texts: Texts, accepted: str) -> str:
@@ -155,6 +124,5 @@ def chosen(texts: Texts, accepted: str) -> str:
     return texts.choose(None)
 
 
-def _tag(name: str, attributes: dict[str, str]) -> str:
-    pairs = (f'{key}="{escape(value)}"' if value else key for key, value in attributes.items())
-    return f"<{name} {' '.join(pairs)}>"
+def _button(link: str, words: str) -> str:
+    return f'<a class="button" href="{link}">{words}</a>'

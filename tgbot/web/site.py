@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,21 +18,11 @@ from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
 from tgbot.store.sqlite.logins import UsedLogins
-from tgbot.web.greeting import Greeter, KnowsAccessHash
-from tgbot.web.login import Check, Login, Reason, RefusedLogin
+from tgbot.web.greeting import Greeter
+from tgbot.web.login import Login, Reason, RefusedLogin, check
 from tgbot.web.page import Page, chosen
 
-#: How long a stop waits for answers under way, in seconds.
-_GRACE: Final = 2.0
-
 log = logging.getLogger(__name__)
-
-
-class HealthCheck(Protocol):
-    """Answers `/healthz`."""
-
-    async def trouble(self) -> str | None:
-        """Return what is wrong in a few words, None if the bot is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,46 +42,23 @@ class Settings:
     used: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An open listener."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
     """Answers requests: 404 for all but three addresses, 405 for all methods but GET and HEAD."""
 
-    def __init__(
-        self,
-        *,
-        check: Check,
-        page: Page,
-        used: UsedLogins,
-        users: UserRegistry,
-        greeter: Greeter,
-        health: HealthCheck,
-        texts: Texts,
-        clock: Callable[[], float],
-        domain: str,
-    ) -> None:
-        self._check = check
-        self._page = page
-        self._used = used
-        self._users = users
-        self._greeter = greeter
-        self._health = health
-        self._texts = texts
-        self._clock = clock
-        self._domain = domain
-        #: Digests of the logins that are being recorded.
-        self._under_way: set[bytes] = set()
+    #: Returns the login in a query string at a time; raises RefusedLogin.
+    check: Callable[[str, float], Login]
+    page: Page
+    used: UsedLogins
+    users: UserRegistry
+    greeter: Greeter
+    #: Returns what is wrong in a few words, None if the bot is well.
+    trouble: Callable[[], Awaitable[str | None]]
+    texts: Texts
+    clock: Callable[[], float]
+    domain: str
+    #: Digests of the logins that are being recorded.
+    under_way: set[bytes] = field(default_factory=set)
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -104,21 +70,21 @@ class Pages:
         return application
 
     async def _start(self, request: web.Request) -> web.Response:
-        return _html(self._page.start(self._language(request)))
+        return _html(self.page.start(self._language(request)))
 
     async def _callback(self, request: web.Request) -> web.Response:
         language = self._language(request)
         try:
-            login = self._check(request.raw_path.partition("?")[2], self._clock())
+            login = self.check(request.raw_path.partition("?")[2], self.clock())
             if request.method == "HEAD":  # must change nothing
                 return _html("")
             await self._accept(login)
         except RefusedLogin as refused:
             log.info("a login was refused: %s", refused.reason.value)
-            return _html(self._page.refused(language, refused.reason.value, refused.field), 400)
-        greeted = await self._greeter.greet(login, language)
-        log.info("user %d logged in on %s (greeted: %s)", login.id, self._domain, greeted)
-        return _html(self._page.done(language, login.first_name, greeted=greeted))
+            return _html(self.page.refused(language, refused.reason.value, refused.field), 400)
+        greeted = await self.greeter.greet(login, language)
+        log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
+        return _html(self.page.done(language, login.first_name, greeted=greeted))
 
     async def _accept(self, login: Login) -> None:
         """Record a login; it is on disk when this returns. Raise RefusedLogin or a StorageError.
@@ -126,31 +92,31 @@ class Pages:
         The login counts as used only once its evidence is on disk: after a kill between the two it can be
         sent again, which records the same evidence.
         """
-        if login.digest in self._under_way:
+        if login.digest in self.under_way:
             raise RefusedLogin(Reason.USED)
-        self._under_way.add(login.digest)
+        self.under_way.add(login.digest)
         try:
-            if await self._used.has(login.digest):
+            if await self.used.has(login.digest):
                 raise RefusedLogin(Reason.USED)
-            user = self._users.record(login.id, Evidence(Kind.LOGIN, login.auth_date, detail=self._domain))
+            user = self.users.record(login.id, Evidence(Kind.LOGIN, login.auth_date, detail=self.domain))
             if user.last_seen:
                 # An update says more than the widget does; only how the user became known is new.
-                self._users.seen(user.profile, user.last_seen, Way.LOGIN)
+                self.users.seen(user.profile, user.last_seen, Way.LOGIN)
             else:
                 names = (login.username,) if login.username else ()
                 profile = Profile(login.id, login.first_name, login.last_name, names)
-                self._users.seen(profile, login.auth_date, Way.LOGIN)
-            await self._users.flush()
-            await self._used.add(login.digest, login.auth_date, self._clock())
+                self.users.seen(profile, login.auth_date, Way.LOGIN)
+            await self.users.flush()
+            await self.used.add(login.digest, login.auth_date, self.clock())
         finally:
-            self._under_way.discard(login.digest)
+            self.under_way.discard(login.digest)
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        trouble = await self._health.trouble()
+        trouble = await self.trouble()
         return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
 
     def _language(self, request: web.Request) -> str:
-        return chosen(self._texts, request.headers.get("Accept-Language", ""))
+        return chosen(self.texts, request.headers.get("Accept-Language", ""))
 
     @web.middleware
     async def _guard(
@@ -163,11 +129,11 @@ class Pages:
             allow = {"Allow": refused.headers["Allow"]}
             return web.Response(text="GET or HEAD\n", status=405, headers=allow)
         except web.HTTPException:
-            return _html(self._page.absent(language), 404)
+            return _html(self.page.absent(language), 404)
         except Exception:
             # Other visitors are not concerned. Only the path is logged: the query holds the hash.
             log.exception("%s cannot be answered", request.path)
-            return _html(self._page.trouble(language), 500)
+            return _html(self.page.trouble(language), 500)
 
     async def _harden(self, request: web.Request, response: web.StreamResponse) -> None:
         # Telegram may read the site's domain from the Referer of the page with the button. The address of
@@ -175,7 +141,7 @@ class Pages:
         referrer = "strict-origin" if request.path == "/" else "no-referrer"
         response.headers.update(
             {
-                "Content-Security-Policy": self._page.policy,
+                "Content-Security-Policy": self.page.policy,
                 "Referrer-Policy": referrer,
                 "X-Content-Type-Options": "nosniff",
                 "Cache-Control": "no-store",
@@ -195,28 +161,30 @@ async def open_site(
     users: UserRegistry,
     sender: Sender,
     texts: Texts,
-    knows: KnowsAccessHash,
-    health: HealthCheck,
-    clock: Callable[[], float] = time.time,
-) -> AsyncIterator[Site]:
-    """Listen until the block is left; answers under way are finished first.
+    knows: Callable[[int], bool],
+    trouble: Callable[[], Awaitable[str | None]],
+    clock: Callable[[], float],
+) -> AsyncIterator[str]:
+    """Listen until the block is left, and yield the URL; answers under way are finished first.
 
-    `name` and `username` are the bot's. Raise ConfigError if the address cannot be listened on, and a
-    StorageError if the file of used logins cannot be opened.
+    `name` and `username` are the bot's, `knows` says whether the session has a user's access hash, and
+    `trouble` what is wrong with the bot (None if nothing is). Raise ConfigError if the address cannot be
+    listened on, and a StorageError if the file of used logins cannot be opened.
     """
     domain = urlsplit(settings.public).hostname or ""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     async with AsyncExitStack() as stack:
         logins = UsedLogins(settings.used)
         stack.callback(logins.close)
         greeter = Greeter(users, sender, texts, domain=domain, knows=knows)
         stack.push_async_callback(greeter.close)
         pages = Pages(
-            check=Check(token, max_age=settings.max_age),
+            check=partial(check, token=token, max_age=settings.max_age),
             page=Page(texts, name=name, username=username, site=settings.public, widget=settings.widget),
             used=logins,
             users=users,
             greeter=greeter,
-            health=health,
+            trouble=trouble,
             texts=texts,
             clock=clock,
             domain=domain,
@@ -225,18 +193,17 @@ async def open_site(
         # logs the bytes with the traceback, so only the message is kept.
         wire = logging.getLogger(f"{__name__}.wire")
         wire.addFilter(_without_traceback)
-        runner = web.AppRunner(pages.application(), access_log=None, logger=wire, shutdown_timeout=_GRACE)
+        runner = web.AppRunner(pages.application(), access_log=None, logger=wire, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
             await web.TCPSite(runner, settings.host, settings.port).start()
         except OSError as error:
-            host = f"[{settings.host}]" if ":" in settings.host else settings.host
             expected = f"an address of this machine that is free ({error.strerror or error})"
             raise ConfigError("[login] listen", expected, value=f"{host}:{settings.port}") from error
-        site = Site(settings.host, runner.addresses[0][1])
-        log.info("login page of %s on %s", domain, site.url)
-        yield site
+        url = f"http://{host}:{runner.addresses[0][1]}"
+        log.info("login page of %s on %s", domain, url)
+        yield url
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
