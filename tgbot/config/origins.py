@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from tgbot.core.errors import ConfigError, ConfigSourceError
 
+#: The file for secrets, beside config.toml; never in git.
+SECRETS_FILE: Final = "secrets.toml"
 #: What the names of our environment variables begin with.
 PREFIX: Final = "TGBOT_"
-#: Sections whose name is left out of the names of their variables.
-BARE_SECTIONS: Final = ("telegram", "bot")
 
 
 def variable(section: str, key: str) -> str:
     """Return the name of the environment variable that sets a key: TGBOT_ADMINS, TGBOT_LOG_LEVEL."""
-    return PREFIX + (key if section in BARE_SECTIONS else f"{section}_{key}").upper()
+    return PREFIX + (key if section in ("telegram", "bot") else f"{section}_{key}").upper()
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,9 @@ def refuse_unknown_names(origin: Origin, known: Mapping[str, Collection[str]]) -
                 raise ConfigSourceError(origin.name, f"{section} belongs in section [{homes[section]}]")
             raise ConfigSourceError(origin.name, _unknown(f"section [{section}]", section, known, "[{}]"))
         if not isinstance(values, dict):
-            raise ConfigSourceError(
-                origin.name, f"{section} is a section: write [{section}] on a line of its own"
-            )
-        for key in values:
-            if key in known[section]:
-                continue
+            problem = f"{section} is a section: write [{section}] on a line of its own"
+            raise ConfigSourceError(origin.name, problem)
+        for key in (key for key in values if key not in known[section]):
             if key in homes:
                 raise ConfigSourceError(origin.name, f"{key} belongs in section [{homes[key]}]")
             # The value is not shown: it may be a secret under a misspelt name.
@@ -98,7 +95,7 @@ def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> 
     return f"there is no {what}, only {', '.join(form.format(known) for known in names)}"
 
 
-def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]], instead: str) -> None:
+def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]]) -> None:
     """Raise ConfigError if git tracks a file that holds a secret: the next push would publish it."""
     held = sorted((section, key) for section, key in secrets if origin.sections.get(section, {}).get(key))
     if origin.directory is None or not held:
@@ -110,8 +107,7 @@ def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]], 
         listed = subprocess.run(
             ["git", "-C", str(file.parent), "ls-files", "--error-unmatch", "--", file.name],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            capture_output=True,
             check=False,
             timeout=10,
         )
@@ -121,6 +117,6 @@ def refuse_secrets_in_git(origin: Origin, secrets: Collection[tuple[str, str]], 
         section, key = held[0]
         raise ConfigSourceError(
             origin.name,
-            f"[{section}] {key} is a secret, and git tracks this file: move it to {instead} beside this file"
-            " or to the environment",
+            f"[{section}] {key} is a secret, and git tracks this file: move it to {SECRETS_FILE} beside this"
+            " file or to the environment",
         )

@@ -1,40 +1,7 @@
 """Every error that a person can meet: what is wrong, where, and what to do.
 
-    TgbotError                      1
-    ├── ConfigError                 2
-    │   └── ConfigSourceError
-    ├── CredentialsMissingError     2
-    ├── PluginError                 2
-    ├── WrongBotError               2
-    ├── LoginRefusedError           1
-    ├── BotRunningError             1
-    ├── StorageError                1
-    │   ├── SessionDamagedError
-    │   ├── SessionTooNewError
-    │   ├── SessionInUseError
-    │   ├── RegistryDamagedError
-    │   ├── RegistryTooNewError
-    │   ├── RegistryTooOldError
-    │   ├── NeverRunError
-    │   ├── StorageFullError
-    │   └── StorageFailedError
-    ├── UnknownFormError            1
-    ├── NobodysSessionError         1
-    ├── OwnFileError                1
-    ├── ExportExistsError           1
-    ├── TelegramRefusedError        1
-    ├── BotUnknownError             2
-    ├── LinkError (ValueError)      2
-    ├── TextError                   2
-    └── ResolveError                1
-        ├── NameNotFoundError       3
-        ├── NeverMetError           3
-        ├── HiddenForwardError
-        └── BudgetSpentError
-
-The number is the exit status of the command line. The docstring of a class is its message; the constructor
-takes the facts in the order in which the message names them. No fact may be a secret: `HIDDEN` stands for a
-value that may be one.
+The docstring of a class is its message; the constructor takes the facts in the order in which the message
+names them. No fact may be a secret: `HIDDEN` stands for a value that may be one.
 """
 
 from __future__ import annotations
@@ -51,6 +18,7 @@ HIDDEN: Final = "(not shown)"
 class TgbotError(Exception):
     """Something went wrong."""
 
+    #: Exit status of the command line.
     exit_status = 1
 
     def __init__(self, *facts: object) -> None:
@@ -60,10 +28,14 @@ class TgbotError(Exception):
         super().__init__(message.format(**dict(zip(names, facts, strict=True))))
 
 
-class ConfigError(TgbotError):
-    """{source}: {key} = {value}: expected {expected}."""
+class WrongUsageError(TgbotError):
+    """Wrong usage or configuration."""
 
     exit_status = 2
+
+
+class ConfigError(WrongUsageError):
+    """{source}: {key} = {value}: expected {expected}."""
 
     def __init__(self, key: str, expected: str, *, value: object = HIDDEN, source: object = "config") -> None:
         shown = value if value is HIDDEN else repr(value)
@@ -77,12 +49,10 @@ class ConfigSourceError(ConfigError):
         TgbotError.__init__(self, source, problem, "" if problem.endswith("?") else ".")
 
 
-class CredentialsMissingError(TgbotError):
+class CredentialsMissingError(WrongUsageError):
     """Missing: {missing}.
     {sources}. Set them in the environment, or write them to secrets.toml.
     To see the bot work without any of them: tgbot demo"""
-
-    exit_status = 2
 
     def __init__(self, *missing: str) -> None:
         sources = []
@@ -93,18 +63,14 @@ class CredentialsMissingError(TgbotError):
         super().__init__(", ".join(missing), ", ".join(sources))
 
 
-class PluginError(TgbotError):
+class PluginError(WrongUsageError):
     """The plugin {module} cannot be used: {reason}. A plugin is a Python module with a function \
 register(client, *, users, sender, ...); correct it, or remove it from [bot] plugins."""
 
-    exit_status = 2
 
-
-class WrongBotError(TgbotError):
+class WrongBotError(WrongUsageError):
     """The session {path} belongs to bot {session_bot_id}, the token to bot {token_bot_id}: \
 give each bot its own directory ([storage] directory), or set the token of bot {session_bot_id}."""
-
-    exit_status = 2
 
 
 class LoginRefusedError(TgbotError):
@@ -195,22 +161,16 @@ class TelegramRefusedError(TgbotError):
 https://core.telegram.org/api/errors"""
 
 
-class BotUnknownError(TgbotError):
+class BotUnknownError(WrongUsageError):
     """The bot's username is not known, because it has not logged in here yet: give it with --bot NAME."""
 
-    exit_status = 2
 
-
-class LinkError(TgbotError, ValueError):
+class LinkError(WrongUsageError, ValueError):
     """{what}: {why}."""
 
-    exit_status = 2
 
-
-class TextError(TgbotError):
+class TextError(WrongUsageError):
     """The texts in {where} cannot be used: {reason}. Correct them, or change [bot] texts."""
-
-    exit_status = 2
 
 
 class ResolveError(TgbotError):
