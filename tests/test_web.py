@@ -21,13 +21,13 @@ from telethon.errors import UserIsBlockedError
 from yarl import URL
 
 from tests.messaging.telegram import ANNA, NOW, Telegram, sender_on
+from tests.store.memory import MemoryRegistry
 from tgbot.config.settings import Login as LoginSettings
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import ConfigError, StorageFullError
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate.health import Health
-from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.logins import REMEMBERED
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter

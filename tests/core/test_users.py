@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.contracts import ANN, Clock, counted, recounted
+from tests.store.memory import MemoryRegistry
 from tests.strategies import evidence, profiles
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.users import Profile, User, UserFields, Way
-from tgbot.store.memory import MemoryRegistry
 
 
 @given(st.lists(st.tuples(profiles, st.sampled_from([Way.MESSAGE, Way.GROUP])), max_size=6), st.randoms())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from telethon.tl import types
 
+from tests.store.memory import MemoryRegistry
 from tests.telegram.conftest import *  # noqa: F403 - the fixtures of the stage
 from tests.telegram.conftest import Stage, until
 from tgbot.core.users import User
@@ -19,7 +20,6 @@ from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.plugins.parts import Parts
-from tgbot.store.memory import MemoryRegistry
 from tgbot.telegram import BotClient
 
 TEXTS = Texts.load()

@@ -8,10 +8,10 @@ import pytest
 from telethon.tl import types
 
 from tests.handlers.conftest import TEXTS, Desk
+from tests.store.memory import MemoryRegistry
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.handlers import admin, help
 from tgbot.handlers.wording import Words, dashed
-from tgbot.store.memory import MemoryRegistry
 
 NOW = 1_700_000_000
 

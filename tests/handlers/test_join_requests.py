@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.store.memory import MemoryRegistry
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.store.memory import MemoryRegistry
 
 ANNA, NOW = 1001, 1_700_000_000
 CHESS, GO = -1001, -1002

@@ -8,9 +8,9 @@ from typing import Any, cast
 from telethon.errors import RPCError
 from telethon.tl import functions
 
+from tests.store.memory import MemoryRegistry
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
-from tgbot.store.memory import MemoryRegistry
 from tgbot.telegram import BotClient, error_name
 
 ANNA, BERT = 1001, 1002

@@ -12,6 +12,7 @@ import pytest
 from telethon import errors, utils
 from telethon.tl import functions, types
 
+from tests.store.memory import MemoryRegistry
 from tgbot.core.errors import (
     BudgetSpentError,
     HiddenForwardError,
@@ -21,7 +22,6 @@ from tgbot.core.errors import (
 )
 from tgbot.handlers.evidence import record_seen
 from tgbot.messaging.resolve import DAY, Found, PeerKind, Peers
-from tgbot.store.memory import MemoryRegistry
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.telegram import BotClient
 

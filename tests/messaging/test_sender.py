@@ -9,11 +9,11 @@ from telethon import errors
 from telethon.tl import functions, types
 
 from tests.messaging.telegram import ANNA, BERT, NOW, Telegram, sender_on
+from tests.store.memory import MemoryRegistry
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.users import Profile, Way
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
-from tgbot.store.memory import MemoryRegistry
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from telethon import errors
 
 import tgbot
+from tests.store.memory import MemoryRegistry
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate.alerts import Alerts
-from tgbot.store.memory import MemoryRegistry
 
 ANN, BEN, EVE = 1, 2, 3
 TOO_LONG = "difference_too_long"

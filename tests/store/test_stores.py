@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
+from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.memory import MemoryRows, MemoryStore
 from tgbot.store.sqlite.store import SqliteStore
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ from tgbot.core.access import LASTING, Access, finally_judged, judge
 from tgbot.core.users import Counts
 from tgbot.store.record import UserRecord
 
-#: The names under which a store keeps the two notes of `Saving.notes`.
+#: The names under which a store keeps the two notes of `AccessCounts.saving`.
 COUNTS: Final = "counts"
 PASSING: Final = "passing"
 
@@ -94,39 +94,23 @@ class AccessCounts:
         return Counts(sum(by.values()), by)
 
     @contextmanager
-    def saving(self) -> Iterator[Saving]:
-        """Follow one write of users: the counts on disk are the new ones unless the block raises."""
+    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[dict[str, str]]:
+        """Give the notes to write together with these users, each with the access they are packed under.
+
+        The counts on disk are the new ones unless the block raises.
+        """
         self.now()  # drops the permissions that have ended
-        saving = Saving(self._saved, self._passing, self._saved_passing)
-        yield saving
-        self._saved, self._saved_passing = saving.final, saving.passing
-        for record, counted in saving.records:
+        final = dict(self._saved)
+        for record, counted in packed:
+            _move(final, record.saved, counted)
+        passing = json.dumps(self._passing)
+        notes = {COUNTS: json.dumps(final)}
+        if passing != self._saved_passing:
+            notes[PASSING] = passing
+        yield notes
+        self._saved, self._saved_passing = final, passing
+        for record, counted in packed:
             record.saved = counted
-
-
-class Saving:
-    """The counts as they will be on disk once a batch of users is written."""
-
-    def __init__(
-        self, saved: Mapping[Access, int], passing: Mapping[int, Passing], saved_passing: str
-    ) -> None:
-        self.final = dict(saved)
-        self.records: list[tuple[UserRecord, Access | None]] = []
-        self._passing = passing
-        self.passing = self._saved_passing = saved_passing
-
-    def add(self, record: UserRecord) -> None:
-        """Count a user of the batch as they are packed now."""
-        _move(self.final, record.saved, record.counted)
-        self.records.append((record, record.counted))
-
-    def notes(self) -> dict[str, str]:
-        """Return the notes to write together with the users, without those that have not changed."""
-        self.passing = json.dumps(self._passing)
-        notes = {COUNTS: json.dumps(self.final)}
-        if self.passing != self._saved_passing:
-            notes[PASSING] = self.passing
-        return notes
 
 
 def _move(counts: dict[Access, int], before: Access | None, after: Access | None) -> None:

@@ -327,17 +327,18 @@ class Registry:
         """
         texts: dict[int, str] = {}
         gone: list[int] = []
-        with self._counts.saving() as saving:
-            for number, (user_id, record) in enumerate(batch.items(), 1):
-                fields = record.fields
-                if record.user.met or fields.last_finished_id or fields.preferences:
-                    texts[user_id] = pack(fields, record.counted)
-                else:
-                    gone.append(user_id)
-                saving.add(record)
-                if number % _SLICE == 0:
-                    await asyncio.sleep(0)
-            await self._rows.write(texts, gone, saving.notes())
+        packed: list[tuple[UserRecord, Access | None]] = []
+        for number, (user_id, record) in enumerate(batch.items(), 1):
+            fields = record.fields
+            if record.user.met or fields.last_finished_id or fields.preferences:
+                texts[user_id] = pack(fields, record.counted)
+            else:
+                gone.append(user_id)
+            packed.append((record, record.counted))
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        with self._counts.saving(packed) as notes:
+            await self._rows.write(texts, gone, notes)
 
     # ---- records -------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.store.memory import MemoryRows
 from tgbot.core.access import Access, Evidence, Kind, Record, judge
 from tgbot.core.users import Change, Profile, User, UserFields, Way
-from tgbot.store.memory import MemoryRows
 from tgbot.store.peers import Peer, UsernameRow, newer
 from tgbot.store.record import UserRecord
 from tgbot.store.registry import Registry

@@ -7,17 +7,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tgbot.core.errors import OwnFileError, WrongBotError
-from tgbot.store.memory import MemoryRows
 from tgbot.store.peers import Peer, newer
 from tgbot.store.registry import Registry, UserRows
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
+from tgbot.store.sqlite.userschema import prepare
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.forms import UserFile
-from tgbot.store.transfer.sessions import Peers
+from tgbot.store.transfer.sessions import Peers, make_session
 
 #: Entries merged in one transaction.
 _CHUNK: Final = 5_000
@@ -68,19 +69,39 @@ async def take_in(
     """
     _check(file, session, registry, bot_id)
     with ExitStack() as stack:
-        target: _DryRun | _Files
         if dry:
-            target = _DryRun(session, registry, now, stack)
+            rows, peers = _readable(session, registry, stack)
         else:
-            target = _Files(session, registry, bot_id, now, stack)
+            store = SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK)
+            stack.callback(store.close)
+            if store.session.bot_id() is None:
+                store.session.set_bot_id(bot_id)
+            peers = stack.enter_context(Peers(session))
         entries = file.entries(summary.refuse)
         while chunk := list(islice(entries, _CHUNK)):
-            changed = _newer(target.peers, chunk)
-            await _merge(target.users(), chunk, now, summary)
-            await target.write(changed)
+            # Nothing leaves the memory of a dry run's registry, so each chunk gets its own.
+            users = Registry(rows, lambda: now) if dry else store.users
+            changed = _newer(peers, chunk)
+            await _merge(users, chunk, now, summary)
+            if not dry:
+                if changed:
+                    store.session.put(changed)
+                await users.flush()
             summary.peers += len(changed)
             summary.read += len(chunk)
             progress(file.done)
+
+
+def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows, Peers]:
+    """Open both files for reading only; empty ones elsewhere stand for those that do not exist."""
+    elsewhere = Path(stack.enter_context(TemporaryDirectory()))
+    if not registry.exists():
+        registry = elsewhere / "users.sqlite"
+        prepare(registry)
+    if not session.exists():
+        session = elsewhere / "bot.session"
+        make_session(session, None, ())
+    return stack.enter_context(closing(ReadOnlyUserRows(registry))), stack.enter_context(Peers(session))
 
 
 def _check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
@@ -93,42 +114,6 @@ def _check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
             owner = peers.bot_id()
         if owner not in (None, bot_id):
             raise WrongBotError(session, int(owner or 0), bot_id)
-
-
-class _Files:
-    """The bot's own files, made if there are none."""
-
-    def __init__(self, session: Path, registry: Path, bot_id: int, now: int, stack: ExitStack) -> None:
-        self._store = SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK)
-        stack.callback(self._store.close)
-        if self._store.session.bot_id() is None:
-            self._store.session.set_bot_id(bot_id)
-        self.peers: Peers | None = stack.enter_context(Peers(session))
-
-    def users(self) -> Registry:
-        return self._store.users
-
-    async def write(self, changed: dict[int, Peer]) -> None:
-        if changed:
-            self._store.session.put(changed)
-        await self._store.users.flush()
-
-
-class _DryRun:
-    """The bot's files as far as there are any, open for reading only; a chunk changes memory only."""
-
-    def __init__(self, session: Path, registry: Path, now: int, stack: ExitStack) -> None:
-        self.peers = stack.enter_context(Peers(session)) if session.exists() else None
-        self._rows: UserRows = MemoryRows()
-        if registry.exists():
-            self._rows = stack.enter_context(closing(ReadOnlyUserRows(registry)))
-        self._now = now
-
-    def users(self) -> Registry:
-        return Registry(self._rows, lambda: self._now)
-
-    async def write(self, changed: dict[int, Peer]) -> None:
-        """Drop the changes."""
 
 
 async def _merge(users: Registry, chunk: list[Entry], now: int, summary: Summary) -> None:
@@ -146,12 +131,11 @@ async def _merge(users: Registry, chunk: list[Entry], now: int, summary: Summary
     summary.unchanged += found.count(False)
 
 
-def _newer(known: Peers | None, chunk: list[Entry]) -> dict[int, Peer]:
+def _newer(known: Peers, chunk: list[Entry]) -> dict[int, Peer]:
     """Return the peers of the chunk that the session does not have, or has from an earlier time."""
     peers = [(entry.id, entry.peer) for entry in chunk if entry.peer is not None]
-    names = [name for _, peer in peers for name in peer.names]
-    had: dict[int, Peer] = {} if known is None else known.get([marked for marked, _ in peers])
-    owners = {} if known is None or not names else known.owners(names)
+    had = known.get([marked for marked, _ in peers])
+    owners = known.owners([name for _, peer in peers for name in peer.names])
     changed: dict[int, Peer] = {}
     for marked, theirs in peers:
         peer = newer(had.get(marked), theirs, marked, owners)
