@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from copy import copy
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind, finally_judged
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, User, UserFields, Way
-
-#: Fields of which a merge keeps the least number above 0, and the greatest.
-_LEAST: Final = ("first_start_id", "first_message_id", "greeted_access_id")
-_GREATEST: Final = ("last_finished_id",)
 
 
 class UserRecord:
@@ -70,8 +66,7 @@ class UserRecord:
         requests = self.fields.join_requests
         found = {**requests, chat_id: max(at, requests.get(chat_id, 0))}
         kept = sorted(found.items(), key=lambda request: request[1])[-JOIN_REQUESTS_KEPT:]
-        requests.clear()
-        requests.update(kept)
+        self.fields.join_requests = dict(kept)
 
     def join_request_closed(self, chat_id: int, at: int) -> bool:
         """Remove the request that was open at `at`, if there is one; return whether there was.
@@ -105,20 +100,14 @@ class UserRecord:
         mine = self.fields
         if mine == other:  # nearly always, when an import is repeated
             return False
-        before = (
-            mine.profile, mine.last_seen, mine.language, mine.language_at, mine.first_seen,
-            mine.first_payload_id, mine.first_payload, mine.last_payload_id, mine.last_payload,
-            *(getattr(mine, name) for name in (*_LEAST, *_GREATEST)),
-        )  # fmt: skip
+        before = copy(mine)  # what it shares with `mine` is replaced below, not changed, but the evidence
         new_user = not self.user.met
         changed = mine.evidence.merge(other.evidence)
         known = bool(mine.last_seen or mine.profile != Profile(mine.id))
         if new_user or not partial:
             mine.first_seen = _least(mine.first_seen, other.first_seen)
-            for via, at in other.known_by.items():
-                if at < mine.known_by.get(via, at + 1):
-                    mine.known_by[via] = at
-                    changed = True
+            times = {via: min(at, mine.known_by.get(via, at)) for via, at in other.known_by.items()}
+            mine.known_by = mine.known_by | times
         if not known or (other.last_seen > mine.last_seen and not partial):
             mine.profile = other.profile
         if not partial or not known:
@@ -131,29 +120,19 @@ class UserRecord:
             mine.first_payload, mine.first_payload_id = other.first_payload, other.first_payload_id
         if other.last_payload and (not mine.last_payload or other.last_payload_id > mine.last_payload_id):
             mine.last_payload, mine.last_payload_id = other.last_payload, other.last_payload_id
-        for name in _LEAST:
+        for name in ("first_start_id", "first_message_id", "greeted_access_id"):
             setattr(mine, name, _least(getattr(mine, name), getattr(other, name)))
-        for name in _GREATEST:
-            setattr(mine, name, max(getattr(mine, name), getattr(other, name)))
-        if other.history and other.history != mine.history:
-            new = [change for change in other.history if change not in mine.history]
-            joined = sorted([*mine.history, *new], key=lambda change: change.at)[-HISTORY_LENGTH:]
-            changed |= joined != mine.history
-            mine.history = joined
-        for key, value in other.preferences.items():
-            if key not in mine.preferences:
-                mine.preferences[key] = value
-                changed = True
+        mine.last_finished_id = max(mine.last_finished_id, other.last_finished_id)
+        new = [change for change in other.history if change not in mine.history]
+        if new:
+            mine.history = sorted([*mine.history, *new], key=lambda change: change.at)[-HISTORY_LENGTH:]
+        mine.preferences = mine.preferences | {
+            key: value for key, value in other.preferences.items() if key not in mine.preferences
+        }
         for chat_id, at in other.join_requests.items():
             if chat_id not in mine.join_requests:
                 self.join_requested(chat_id, at)
-                changed |= chat_id in mine.join_requests
-        after = (
-            mine.profile, mine.last_seen, mine.language, mine.language_at, mine.first_seen,
-            mine.first_payload_id, mine.first_payload, mine.last_payload_id, mine.last_payload,
-            *(getattr(mine, name) for name in (*_LEAST, *_GREATEST)),
-        )  # fmt: skip
-        return changed or after != before
+        return changed or mine != before
 
     def _changed(self, at: int, name: str, old: str) -> None:
         self.fields.history.append(Change(at, name, old))
