@@ -71,45 +71,42 @@ def unpack(text: str) -> UserRecord:
     """Return the user that was packed, also by an older version; ValueError if the text holds none."""
     try:
         fields: dict[str, Any] = json.loads(text)
-        take = fields.pop
-        user_id = take("id")
-        profile = Profile(
-            user_id,
-            take("first_name", ""),
-            take("last_name", ""),
-            tuple(take("usernames", ())),
-            take("profile_language", None),
-            *[take(name, False) for name in _FLAGS],
-        )
-        access = take("access", None)
-        counted = None if access is None else _ACCESSES[access]
-        evidence = Record()
-        for name, span in take("evidence", {}).items():
-            kind = _KINDS[name]
-            first = _checked(Evidence(kind, *span[0]))
-            evidence.spans[kind] = (first, first if len(span) == 1 else _checked(Evidence(kind, *span[1])))
-        if "known_by" in fields:
-            fields["known_by"] = ways(fields["known_by"])
-        if "history" in fields:
-            fields["history"] = [Change(*change) for change in fields["history"]]
-        if "join_requests" in fields:
-            fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
-        modernise(fields)
-        return UserRecord(UserFields(user_id, profile, evidence=evidence, **fields), counted)
+        access = fields.pop("access", None)
+        return UserRecord(user_of(fields), None if access is None else _ACCESSES[access])
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"not a user: {type(error).__name__}") from error
 
 
-def ways(known_by: dict[str, int]) -> dict[Way, int]:
-    """Return the stored ways of becoming known as members of `Way`; all unknown ones are `Way.OTHER`."""
-    found: dict[Way, int] = {}
-    for name, at in known_by.items():
+def user_of(fields: dict[str, Any]) -> UserFields:
+    """Return the user of an unpacked object without `access`, which is used up."""
+    take = fields.pop
+    user_id = take("id")
+    profile = Profile(
+        user_id,
+        take("first_name", ""),
+        take("last_name", ""),
+        tuple(take("usernames", ())),
+        take("profile_language", None),
+        *[take(name, False) for name in _FLAGS],
+    )
+    evidence = Record()
+    for name, span in take("evidence", {}).items():
+        kind = _KINDS[name]
+        first = _checked(Evidence(kind, *span[0]))
+        evidence.spans[kind] = (first, first if len(span) == 1 else _checked(Evidence(kind, *span[1])))
+    known_by: dict[Way, int] = {}
+    for name, at in take("known_by", {}).items():
         way = _WAYS.get(name, Way.OTHER)
-        found[way] = min(at, found.get(way, at))
-    return found
+        known_by[way] = min(at, known_by.get(way, at))
+    if "history" in fields:
+        fields["history"] = [Change(*change) for change in fields["history"]]
+    if "join_requests" in fields:
+        fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
+    _modernise(fields)
+    return UserFields(user_id, profile, evidence=evidence, known_by=known_by, **fields)
 
 
-def modernise(fields: dict[str, object]) -> None:
+def _modernise(fields: dict[str, object]) -> None:
     """Put what older versions stored elsewhere into its field, and drop what nothing needs any more."""
     fields.pop("last_own_id", None)
     preferences = fields.get("preferences")

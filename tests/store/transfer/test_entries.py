@@ -19,7 +19,6 @@ from tgbot.store.transfer.entries import (
     COLUMNS,
     Entry,
     EntryError,
-    from_cells,
     from_fields,
     from_id,
     from_peer,
@@ -94,7 +93,7 @@ def test_a_user_comes_back_from_json_and_from_csv_as_they_were(user: UserFields)
     record = UserRecord(user, judge(user.evidence, NOW).access)
     for entry in (
         from_fields(json.loads(to_json(record, PEER, BOT)), NOW, BOT),
-        from_cells(dict(zip(COLUMNS, to_cells(record, PEER, BOT), strict=True)), NOW, BOT),
+        from_fields(dict(zip(COLUMNS, to_cells(record, PEER, BOT), strict=True)), NOW, BOT),
     ):
         assert entry.peer == PEER
         users = Merged()
@@ -169,7 +168,7 @@ def test_what_older_versions_kept_among_the_preferences_comes_into_its_place() -
 
 
 def test_the_names_of_other_programs_are_understood() -> None:
-    entry = from_cells(
+    entry = from_fields(
         {"user_id": "7", "username": "@Anna", "language_code": "ru", "is_premium": "yes"}, NOW, BOT
     )
     assert entry.user is not None
@@ -239,7 +238,7 @@ def test_an_older_access_hash_replaces_none_and_a_name_stays_with_who_had_it_las
         ({"id": 7, "history": [[5, "first_name"]]}, "history is not"),
         ({"id": 7, "preferences": {"language": 5}}, "other than text"),
         ({"id": 7, "preferences": {"join_requests": "x"}}, "join requests that cannot be read"),
-        ({"id": 7, "join_requests": {"x": 5}}, "a chat id is no number"),
+        ({"id": 7, "join_requests": {"x": 5}}, "a chat id that is not a number"),
         ({"id": 7, "join_requests": {"-1001": "x"}}, "not a whole number"),
         ({"id": 7, "join_requests": {"-1001": NOW + 2 * 86400}}, "in the future"),
     ],

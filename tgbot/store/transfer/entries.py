@@ -1,60 +1,32 @@
-"""What a file of users says of one of them.
-
-A user is one flat object. `id` is all that is needed; what is not known is left out:
-
-    id                      the user's id
-    bot_id                  whose user: ids of messages and access hashes are worthless to another bot
-    first_name last_name usernames profile_language premium bot deleted last_seen
-                            the profile, and when it was seen
-    language language_at    the last language an update named
-    known_by first_seen     how the user became known → when
-    first_payload …         start payloads, and the ids of messages that the registry keeps
-    evidence                kind → one or two of [at, qts, until, detail]: the first and the last
-    history preferences join_requests greeted_access_id
-    access                  what follows from the evidence; for the reader, an import ignores it
-    access_hash hash_seen hash_usernames hash_name hash_phone
-                            what the session has of the user; the hash is text, since it takes 64 bits
-
-Times are unix seconds.
-"""
+"""What a file of users says of one of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tgbot.core.access import Evidence, Kind, Record
-from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, UserFields, Way
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, UserFields, Way
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
-from tgbot.store.user_json import modernise, pack, ways
+from tgbot.store.user_json import pack, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
 _AHEAD: Final = 24 * 60 * 60
-
-_KINDS: Final = {kind.value: kind for kind in Kind}
-_PROFILE_TEXTS: Final = ("first_name", "last_name")
-_FLAGS: Final = ("premium", "bot", "deleted")
-_TEXTS: Final = frozenset({"language", "first_payload", "last_payload"})
-_TIMES: Final = frozenset({"language_at", "first_seen", "last_seen"})
-_MESSAGES: Final = (
-    *("first_payload_id", "last_payload_id", "first_start_id", "first_message_id"),
-    *("last_finished_id", "greeted_access_id"),
-)
-_IDS: Final = frozenset(_MESSAGES)
-#: The columns of a CSV file, in order.
-COLUMNS: Final = (
-    *("id", "bot_id", "access", *_PROFILE_TEXTS, "usernames", "language", "language_at", "profile_language"),
-    *(*_FLAGS, "first_seen", "last_seen", "known_by", "first_payload", "last_payload", *_MESSAGES),
-    *("evidence", "history", "preferences", "join_requests"),
-    *("access_hash", "hash_seen", "hash_usernames", "hash_name", "hash_phone"),
-)
-_NESTED: Final = frozenset({"known_by", "evidence", "history", "preferences", "join_requests"})
-_LISTS: Final = frozenset({"usernames", "hash_usernames"})
-_NUMBERS: Final = frozenset({*_TIMES, *_IDS, "id", "bot_id", "access_hash", "hash_seen"})
 #: Names that other programs use → ours.
 _ALSO: Final = {
     "user_id": "id",
@@ -83,53 +55,179 @@ class Entry:
     partial: bool = False
 
 
+# ---- what an object may hold ---------------------------------------------------------------------
+
+
+def checked_id(value: object) -> int:
+    """Return a user's id, given as a number or as text."""
+    value = _digits(value)
+    if type(value) is not int:
+        raise EntryError("the id is not a number")
+    if not 0 < value < 2**63:
+        raise EntryError("the id is not that of a user: those are above 0")
+    return value
+
+
+def _digits(value: object) -> object:
+    """Return the number that a text is; anything else as it is."""
+    if isinstance(value, str) and len(value) < 25:
+        digits = value.strip().removeprefix("-")
+        return int(value) if digits.isascii() and digits.isdigit() else value
+    return value
+
+
+def _not_ahead(value: int, info: ValidationInfo[int]) -> int:
+    if value > info.context:
+        raise PydanticCustomError("future", "has a time in the future")
+    return value
+
+
+def _loaded(value: object) -> object:
+    """Return what the JSON text in a cell of a table holds; anything else as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        raise PydanticCustomError("json", "is not JSON") from None
+
+
+_Number = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=0, lt=2**63)]
+_Time = Annotated[_Number, AfterValidator(_not_ahead)]
+_SignedNumber = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=-(2**63), lt=2**63)]
+_Flag = Annotated[bool, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
+_Names = Annotated[
+    list[Annotated[str, AfterValidator(lambda name: name.removeprefix("@"))]],
+    BeforeValidator(lambda value: value.split() if isinstance(value, str) else value),
+]
+_Json = BeforeValidator(_loaded)
+
+
+class _Seen(NamedTuple):
+    at: _Time
+    qts: _Number = 0
+    until: _Number | None = None
+    detail: str = ""
+
+
+class _Fields(BaseModel):
+    """One user; times are unix seconds. The names, in this order, are the columns of a CSV file."""
+
+    id: Annotated[int, BeforeValidator(checked_id)]
+    #: Whose user: ids of messages and access hashes are worthless to another bot.
+    bot_id: _Number = 0
+    #: What follows from the evidence; for the reader, an import ignores it.
+    access: object = None
+    first_name: str = ""
+    last_name: str = ""
+    usernames: _Names = []
+    #: The last language an update named, and when.
+    language: str = ""
+    language_at: _Time = 0
+    profile_language: str = ""
+    premium: _Flag = False
+    bot: _Flag = False
+    deleted: _Flag = False
+    first_seen: _Time = 0
+    #: When the profile was seen.
+    last_seen: _Time = 0
+    #: How the user became known → when.
+    known_by: Annotated[dict[str, _Time], _Json] = {}
+    first_payload: str = ""
+    last_payload: str = ""
+    first_payload_id: _Number = 0
+    last_payload_id: _Number = 0
+    first_start_id: _Number = 0
+    first_message_id: _Number = 0
+    last_finished_id: _Number = 0
+    greeted_access_id: _Number = 0
+    #: Kind → one or two of [at, qts, until, detail]: the first and the last.
+    evidence: Annotated[dict[Kind, Annotated[list[_Seen], Field(min_length=1, max_length=2)]], _Json] = {}
+    #: [at, field, old] each.
+    history: Annotated[list[tuple[_Time, str, str]], _Json] = []
+    preferences: Annotated[dict[str, str], _Json] = {}
+    #: Marked chat id → when.
+    join_requests: Annotated[dict[_SignedNumber, _Time], _Json] = {}
+    #: What the session has of the user; the hash is text, since it takes 64 bits.
+    access_hash: _SignedNumber = 0
+    hash_seen: _Time = 0
+    hash_usernames: _Names = []
+    hash_name: str = ""
+    hash_phone: str = ""
+
+
+#: The columns of a CSV file, in order.
+COLUMNS: Final = tuple(_Fields.model_fields)
+
+#: Type of a pydantic error → what is wrong with a field.
+_WRONG: Final = {
+    "string_type": "is not text",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "int_type": "is not a whole number",
+    "greater_than_equal": "is out of range",
+    "less_than": "is out of range",
+    "dict_type": "is not an object",
+}
+#: Field → what is wrong with it, wherever in it the error is.
+_SHAPES: Final = {
+    "usernames": "is not a list of texts",
+    "hash_usernames": "is not a list of texts",
+    "evidence": "is not one or two of [at, qts, until, detail]",
+    "history": "is not a list of [at, field, old]",
+    "preferences": "holds something other than text",
+}
+_KEYS: Final = {
+    "evidence": "has a kind that is not known",
+    "join_requests": "has a chat id that is not a number",
+}
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Return what is wrong with which field."""
+    kind, (field, *inner) = error["type"], error["loc"]
+    name = str(field)
+    if name == "id":
+        return str(error["ctx"]["error"]) if "ctx" in error else "no id"
+    if kind in ("future", "json"):
+        return f"{name} {error['msg']}"
+    if "[key]" in inner and name in _KEYS:
+        return f"{name} {_KEYS[name]}"
+    if name in _SHAPES and (inner or kind != "dict_type"):
+        return f"{name} {_SHAPES[name]}"
+    return f"{name} {'has a time that ' if inner else ''}{_WRONG.get(kind, 'cannot be understood')}"
+
+
 # ---- from a file ---------------------------------------------------------------------------------
 
 
 def from_fields(fields: Mapping[str, object], now: int, bot_id: int) -> Entry:
-    """Return the entry of an object; fields with other names are ignored.
+    """Return the entry of an object, or of a row of a table: column → text.
 
-    Raise EntryError for what cannot be understood, for a user of another bot than `bot_id`, and for times
-    more than a day after `now`.
+    An empty value says nothing, and fields with other names are ignored. Raise EntryError for what cannot be
+    understood, for a user of another bot than `bot_id`, and for times more than a day after `now`.
     """
-    if not _ALSO.keys().isdisjoint(fields):
-        also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
-        fields = {**also, **fields}
-    user_id = checked_id(fields.get("id"))
-    if fields.get("bot_id") is not None and _number(fields, "bot_id") != bot_id:
+    also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
+    given = {name: value for name, value in {**also, **fields}.items() if value or isinstance(value, int)}
+    try:
+        valid = _Fields.model_validate(given, context=now + _AHEAD)
+    except ValidationError as error:
+        raise EntryError(_sentence(error.errors(include_url=False)[0])) from None
+    read = {name: getattr(valid, name) for name in valid.model_fields_set}
+    if read.pop("bot_id", bot_id) != bot_id:
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
-    latest = now + _AHEAD
-    profile = Profile(
-        user_id,
-        _text(fields, "first_name"),
-        _text(fields, "last_name"),
-        _names(fields, "usernames"),
-        _text(fields, "profile_language") or None,
-        *[_flag(fields, name) for name in _FLAGS],
-    )
-    user = UserFields(user_id, profile)
-    for name in fields:
-        if name in _TEXTS:
-            setattr(user, name, _text(fields, name))
-        elif name in _TIMES:
-            setattr(user, name, _moment(fields, name, latest))
-        elif name in _IDS:
-            setattr(user, name, _number(fields, name))
-    if "known_by" in fields:
-        known_by = _object(fields, "known_by")
-        user.known_by = ways({via: _time(at, "known_by", latest) for via, at in known_by.items()})
-    if fields.get("preferences"):
-        _read_preferences(user, fields)
-    if fields.get("join_requests"):
-        user.join_requests = _join_requests(_object(fields, "join_requests"), latest)
-    if fields.get("evidence"):
-        user.evidence = _record(_object(fields, "evidence"), latest)
-    if fields.get("history"):
-        user.history = _history(fields["history"], latest)
-    for flag, kind in (("bot", Kind.IS_BOT), ("deleted", Kind.DELETED)):
-        if getattr(profile, flag) and kind not in user.evidence.spans:
+    read.pop("access", None)
+    hashed = {name: read.pop(name) for name in COLUMNS[-5:] if name in read}
+    try:
+        user = user_of(read)
+    except ValueError:
+        raise EntryError("preferences holds join requests that cannot be read") from None
+    user.evidence = Record(user.evidence)
+    del user.history[:-HISTORY_LENGTH]
+    requests = sorted(user.join_requests.items(), key=lambda request: request[1])
+    user.join_requests = dict(requests[-JOIN_REQUESTS_KEPT:])
+    for flag, kind in ((user.profile.bot, Kind.IS_BOT), (user.profile.deleted, Kind.DELETED)):
+        if flag and kind not in user.evidence.spans:
             user.evidence.add(Evidence(kind, user.last_seen))
-    return Entry(user_id, user, _peer(fields, profile, latest))
+    return Entry(user.id, user, _peer(fields, hashed, user))
 
 
 def from_id(value: object) -> Entry:
@@ -149,173 +247,18 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
-def from_cells(row: Mapping[str, str], now: int, bot_id: int) -> Entry:
-    """Return the entry of a CSV row, column → text; an empty cell says nothing."""
-    fields: dict[str, object] = {}
-    for name, cell in row.items():
-        if not cell:
-            continue
-        ours = _ALSO.get(name, name)
-        if ours in _FLAGS:
-            fields[ours] = _cell_flag(cell, name)
-        elif ours in _LISTS:
-            fields[ours] = cell.split()
-        elif ours in _NESTED:
-            try:
-                fields[ours] = json.loads(cell)
-            except ValueError:
-                raise EntryError(f"{name} is not JSON") from None
-        else:
-            fields[ours] = cell
-    return from_fields(fields, now, bot_id)
-
-
-def checked_id(value: object) -> int:
-    """Return a user's id, given as a number or as text."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 25:
-        value = int(value)
-    if type(value) is not int:
-        raise EntryError("no id" if value in (None, "") else "the id is not a number")
-    if not 0 < value < 2**63:
-        raise EntryError("the id is not that of a user: those are above 0")
-    return value
-
-
-def _peer(fields: Mapping[str, object], profile: Profile, latest: int) -> Peer | None:
-    if not fields.get("access_hash"):
+def _peer(given: Mapping[str, object], hashed: dict[str, Any], user: UserFields) -> Peer | None:
+    if not hashed.get("access_hash"):
         return None
-    access_hash = _number(fields, "access_hash", lowest=-(2**63))
-    names = _names(fields, "hash_usernames") if "hash_usernames" in fields else profile.usernames
-    title = _text(fields, "hash_name") or f"{profile.first_name} {profile.last_name}".strip()
-    seen = _moment(fields, "hash_seen" if "hash_seen" in fields else "last_seen", latest)
-    lowered = tuple(name.lower() for name in names)
-    return Peer(access_hash, lowered, _text(fields, "hash_phone") or None, title or None, seen)
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise EntryError(f"{name} is not text")
-    return value
-
-
-def _names(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = fields.get(name)
-    if not value:
-        return ()
-    if isinstance(value, str):
-        value = value.split()
-    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
-        raise EntryError(f"{name} is not a list of texts")
-    return tuple(one.removeprefix("@") for one in value)
-
-
-def _flag(fields: Mapping[str, object], name: str) -> bool:
-    value = fields.get(name)
-    if value not in (None, True, False):
-        raise EntryError(f"{name} is neither true nor false")
-    return bool(value)
-
-
-def _cell_flag(cell: str, name: str) -> bool:
-    said = cell.strip().lower()
-    if said in ("1", "true", "yes"):
-        return True
-    if said in ("0", "false", "no"):
-        return False
-    raise EntryError(f"{name} is neither true nor false")
-
-
-def _number(fields: Mapping[str, object], name: str, lowest: int = 0) -> int:
-    value = fields.get(name)
-    if type(value) is int and lowest <= value < 2**63:  # nearly always
-        return value
-    if value is None:
-        return 0
-    if isinstance(value, str) and len(value) < 25:
-        digits = value.strip().removeprefix("-")
-        if digits.isascii() and digits.isdigit():
-            value = int(value)
-    if type(value) is not int:
-        raise EntryError(f"{name} is not a whole number")
-    if not lowest <= value < 2**63:
-        raise EntryError(f"{name} is out of range")
-    return value
-
-
-def _moment(fields: Mapping[str, object], name: str, latest: int) -> int:
-    return _time(_number(fields, name), name, latest)
-
-
-def _time(value: object, name: str, latest: int) -> int:
-    if type(value) is not int:
-        raise EntryError(f"{name} has a time that is not a whole number")
-    if not 0 <= value <= latest:
-        raise EntryError(f"{name} has a time in the future")
-    return value
-
-
-def _object(fields: Mapping[str, object], name: str) -> dict[str, object]:
-    value = fields[name]
-    if not isinstance(value, dict):
-        raise EntryError(f"{name} is not an object")
-    return value
-
-
-def _record(spans: dict[str, object], latest: int) -> Record:
-    record = Record()
-    for name, span in spans.items():
-        kind = _KINDS.get(name)
-        if kind is None:
-            raise EntryError("evidence has a kind that is not known")
-        if not isinstance(span, list) or not 1 <= len(span) <= 2:
-            raise EntryError("evidence is not one or two of [at, qts, until, detail]")
-        for one in span:
-            if not isinstance(one, list) or not 1 <= len(one) <= 4:
-                raise EntryError("evidence is not one or two of [at, qts, until, detail]")
-            evidence = Evidence(kind, *one)
-            _time(evidence.at, "evidence", latest)
-            if len(one) > 1 and (
-                type(evidence.qts) is not int
-                or type(evidence.until) not in (int, type(None))
-                or not isinstance(evidence.detail, str)
-            ):
-                raise EntryError("evidence is not one or two of [at, qts, until, detail]")
-            record.add(evidence)
-    return record
-
-
-def _read_preferences(user: UserFields, fields: Mapping[str, object]) -> None:
-    preferences = _object(fields, "preferences")
-    if not all(isinstance(value, str) for value in preferences.values()):
-        raise EntryError("preferences holds something other than text")
-    read: dict[str, object] = {"preferences": dict(preferences)}
-    try:
-        modernise(read)
-    except ValueError:
-        raise EntryError("preferences holds join requests that cannot be read") from None
-    for name, value in read.items():
-        setattr(user, name, value)
-
-
-def _join_requests(requests: dict[str, object], latest: int) -> dict[int, int]:
-    try:
-        found = {int(chat): _time(at, "join_requests", latest) for chat, at in requests.items()}
-    except ValueError as error:
-        raise EntryError(str(error) if isinstance(error, EntryError) else "a chat id is no number") from None
-    return dict(sorted(found.items(), key=lambda request: request[1])[-JOIN_REQUESTS_KEPT:])
-
-
-def _history(value: object, latest: int) -> list[Change]:
-    read = []
-    changes: list[object] = value if isinstance(value, list) else [None]
-    for one in changes:
-        if not isinstance(one, list) or len(one) != 3 or not all(isinstance(part, str) for part in one[1:]):
-            raise EntryError("history is not a list of [at, field, old]")
-        read.append(Change(_time(one[0], "history", latest), *one[1:]))
-    return read[-HISTORY_LENGTH:]
+    names = hashed.get("hash_usernames", () if "hash_usernames" in given else user.profile.usernames)
+    title = hashed.get("hash_name") or f"{user.profile.first_name} {user.profile.last_name}".strip()
+    return Peer(
+        hashed["access_hash"],
+        tuple(name.lower() for name in names),
+        hashed.get("hash_phone"),
+        title or None,
+        hashed.get("hash_seen", 0 if "hash_seen" in given else user.last_seen),
+    )
 
 
 # ---- to a file -----------------------------------------------------------------------------------
@@ -341,7 +284,7 @@ def to_cells(user: UserRecord, peer: Peer | None, bot_id: int | None) -> list[st
 def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
-    if name in _NESTED:
+    if isinstance(value, dict) or name == "history":
         return json.dumps(value)
     if isinstance(value, list):
         return " ".join(value)

@@ -13,7 +13,7 @@ from typing import IO, Final
 import ijson
 
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
-from tgbot.store.transfer.entries import Entry, EntryError, from_cells, from_fields, from_id, from_peer
+from tgbot.store.transfer.entries import Entry, EntryError, from_fields, from_id, from_peer
 from tgbot.store.transfer.sessions import Peers
 
 #: The longest line, and the longest entry of a list, in bytes.
@@ -139,7 +139,7 @@ class UserFile:
                     refused(at, "more cells than the header names")
                     continue
                 try:
-                    yield from_cells(dict(zip(names, row, strict=False)), self._now, self._bot_id)
+                    yield from_fields(dict(zip(names, row, strict=False)), self._now, self._bot_id)
                 except EntryError as error:
                     refused(at, str(error))
 
