@@ -308,7 +308,7 @@ async def test_peers_beyond_those_in_memory_are_read_from_disk(
     monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 10)
     session.remember([user(number, f"name_{number}") for number in range(1, 101)])
     await session.checkpoint(None)
-    assert len(session._peers._known) == 10
+    assert len(session._known) == 10
     assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
     session.remember([user(1, "renamed")])
     assert session.username("name_1") is None
@@ -395,9 +395,9 @@ def test_a_username_always_belongs_to_whom_telegram_named_last(
             session.drop_username(what)
             owners.pop(what, None)
         elif step == "load":
-            session._peers.load([what])
+            session._load([what])
         else:
-            with session._peers.writing() as changes:
+            with session._saving() as changes:
                 session._write(changes, None)
             if step == "restart":
                 session.close()

@@ -80,16 +80,33 @@ def make_private(path: Path) -> None:
         os.close(fd)
 
 
-def sync(path: Path) -> None:
+@contextmanager
+def new_file(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection to a new file, which only its owner may read, and which replaces an existing one.
+
+    It gets its name when the block has ended and everything is on disk; if the block raises, it is deleted.
+    """
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(connect(part, "rw")) as connection:
+            yield connection
+        _sync(part)
+        # What lies beside an older file of that name belongs to that one.
+        for other in beside(path):
+            other.unlink(missing_ok=True)
+        part.replace(path)
+        _sync(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
     """Wait until a file, or the names in a directory, are on disk."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def put_in_place(new: Path, path: Path) -> None:
-    """Give a finished file its name, and wait until the name is on disk."""
-    new.replace(path)
-    sync(path.parent)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections import OrderedDict
+from abc import abstractmethod
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from itertools import islice
+from typing import Final
 
-from tgbot.store.peers import Entity, Peer, UsernameRow, peer_of
+from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, peer_of
 from tgbot.store.sqlite.sessionfile import (
     BY_ID,
     BY_IDS,
@@ -25,28 +28,30 @@ SEEN_GRAIN: Final = 600
 KNOWN_LIMIT: Final = 50_000
 #: How many ids are remembered as unknown to the file, so that it is not read for them again.
 ABSENT_LIMIT: Final = 10_000
-
-
-class Read(Protocol):
-    """Run a query with one value on the file, and return its rows; raise a StorageError if that fails."""
-
-    def __call__(self, query: str, value: int | str, /) -> list[Row]: ...
+#: How many peers are read between two turns of the event loop.
+_PAGE: Final = 500
+_DAY: Final = 24 * 60 * 60
 
 
 class PeerBook:
-    """Who the peers are and whose the usernames: each answer is what Telegram said last.
+    """Who the peers of a session file are and whose the usernames: each answer is what Telegram said last.
 
-    Changes are in effect at once, and wait in `changes` until a `writing` block has written them.
+    Changes are in effect at once, and wait in `_changes` until a `_saving` block has written them.
     """
 
-    def __init__(self, read: Read, clock: Callable[[], float]) -> None:
-        self._read = read
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._known: OrderedDict[int, Peer] = OrderedDict()
         self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
-        self.changes = Changes()
+        self._changes = Changes()
         self._writing = Changes()
+        #: When usernames were resolved in the last 24 hours.
+        self._resolves: deque[int] = deque()
+
+    @abstractmethod
+    def _read(self, query: str, value: int | str, /) -> list[Row]:
+        """Run a query with one value on the file, and return its rows; raise a StorageError if that fails."""
 
     def remember(self, peers: Iterable[Entity]) -> None:
         """Store users and chats as they arrive; min ones and those without access hash are left out.
@@ -70,13 +75,22 @@ class PeerBook:
                 ):
                     self._put(marked, new, old)
 
-    def knows(self, marked_id: int) -> bool:
-        """Return whether no read is needed for this peer."""
+    def loaded(self, marked_ids: Iterable[int]) -> bool:
+        """Return whether all of these peers, as far as there are any, are in memory."""
+        return all(map(self._knows, marked_ids))
+
+    async def load(self, marked_ids: Iterable[int]) -> None:
+        """Read these peers into memory, those that are not there, many in one read."""
+        wanted = iter(marked_ids)
+        while page := list(islice(wanted, _PAGE)):
+            self._load(page)
+            await asyncio.sleep(0)
+
+    def _knows(self, marked_id: int) -> bool:
         return marked_id in self._known or marked_id in self._absent or self._in_memory(marked_id) is not None
 
-    def load(self, marked_ids: Iterable[int]) -> None:
-        """Read those of these peers that are not in memory, all in one read."""
-        missing = [marked for marked in marked_ids if not self.knows(marked)]
+    def _load(self, marked_ids: Iterable[int]) -> None:
+        missing = [marked for marked in marked_ids if not self._knows(marked)]
         if not missing:
             return
         for marked in missing:
@@ -107,7 +121,7 @@ class PeerBook:
         Two index look-ups at most, whatever the number of peers.
         """
         name = name.lower().lstrip("@")
-        for changes in (self.changes, self._writing):
+        for changes in (self._changes, self._writing):
             marked = changes.names.get(name)
             if marked is not None:
                 peer = changes.peers.get(marked)
@@ -124,7 +138,7 @@ class PeerBook:
 
     def usernames_of(self, marked_id: int) -> tuple[str, ...]:
         """Return all usernames that a peer was last seen with, lower-cased."""
-        self.load((marked_id,))
+        self._load((marked_id,))
         peer = self._in_memory(marked_id)
         # A name may have gone to somebody else since this peer was seen.
         rows = ((name, self.username(name)) for name in (peer.names if peer is not None else ()))
@@ -136,36 +150,59 @@ class PeerBook:
         row = self.username(name)
         if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
             peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
-            self.changes.peers.setdefault(row.marked_id, peer)
+            self._changes.peers.setdefault(row.marked_id, peer)
             for other in peer.names:
-                self.changes.names.setdefault(other, row.marked_id)
-        self.changes.names.pop(name, None)
-        self.changes.dropped.add(name)
+                self._changes.names.setdefault(other, row.marked_id)
+        self._changes.names.pop(name, None)
+        self._changes.dropped.add(name)
 
-    def forget(self, marked_id: int) -> None:
+    def count_resolve(self) -> None:
+        """Count one `contacts.resolveUsername` against the day's limit; on disk at the next checkpoint."""
+        self._resolves.append(int(self._clock()))
+        self._changes.resolves = tuple(self._resolves)
+
+    def resolves_today(self) -> int:
+        """Return how many usernames were resolved in the last 24 hours."""
+        yesterday = int(self._clock()) - _DAY
+        while self._resolves and self._resolves[0] <= yesterday:
+            self._resolves.popleft()
+        return len(self._resolves)
+
+    def resolves_again_in(self) -> int:
+        """Return after how many seconds the limit allows one more resolve, 0 if it does now."""
+        if self.resolves_today() < RESOLVES_A_DAY:
+            return 0
+        return max(1, self._resolves[-RESOLVES_A_DAY] + _DAY - int(self._clock()))
+
+    @property
+    def changed(self) -> bool:
+        """Whether there are peers or counts that no checkpoint has written yet."""
+        return bool(self._changes)
+
+    def _drop(self, marked_id: int) -> None:
         """Drop a peer and its usernames from memory, after they were deleted from the file."""
-        self.reread((marked_id,))
-        for changes in (self.changes, self._writing):
+        self._reread((marked_id,))
+        for changes in (self._changes, self._writing):
             peer = changes.peers.pop(marked_id, None)
             for name in peer.names if peer else ():
                 changes.names.pop(name, None)
 
-    def reread(self, marked_ids: Iterable[int]) -> None:
+    def _reread(self, marked_ids: Iterable[int]) -> None:
         """Drop what was read of these peers, after the file changed."""
         for marked in marked_ids:
             self._known.pop(marked, None)
             self._absent.pop(marked, None)
 
     @contextmanager
-    def writing(self) -> Iterator[Changes]:
+    def _saving(self) -> Iterator[Changes]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
-        changes = self._writing = self.changes
-        self.changes = Changes()
+        changes = self._writing = self._changes
+        self._changes = Changes()
         try:
             yield changes
         except BaseException:
             # A cancelled wait does not stop the thread: the rows may be written twice, which is harmless.
-            changes.put_under(self.changes)
+            changes.put_under(self._changes)
             raise
         finally:
             self._writing = Changes()
@@ -181,14 +218,14 @@ class PeerBook:
         for name in new.names:
             if old is None or name not in old.names:
                 self._take_from_others(name, marked)
-            self.changes.names[name] = marked
-        self._known[marked] = self.changes.peers[marked] = new
+            self._changes.names[name] = marked
+        self._known[marked] = self._changes.peers[marked] = new
 
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
         return any(
             name in changes.dropped or changes.names.get(name, marked_id) != marked_id
-            for changes in (self.changes, self._writing)
+            for changes in (self._changes, self._writing)
         )
 
     def _make_room(self) -> None:
@@ -200,8 +237,8 @@ class PeerBook:
         for name in names:
             row = self.username(name)
             if row is None or row.marked_id == marked_id:
-                self.changes.names.pop(name, None)
-                self.changes.dropped.add(name)
+                self._changes.names.pop(name, None)
+                self._changes.dropped.add(name)
 
     def _take_from_others(self, name: str, marked_id: int) -> None:
         """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""
@@ -212,6 +249,6 @@ class PeerBook:
     def _in_memory(self, marked_id: int) -> Peer | None:
         return (
             self._known.get(marked_id)
-            or self.changes.peers.get(marked_id)
+            or self._changes.peers.get(marked_id)
             or self._writing.peers.get(marked_id)
         )

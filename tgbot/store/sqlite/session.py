@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
 from pathlib import Path
 
 from telethon import utils
@@ -17,7 +15,7 @@ from telethon.tl import TLObject, types
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
-from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, Resolves, UsernameRow
+from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.peerbook import PeerBook
@@ -33,11 +31,8 @@ from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UsernameRow"]
 
-#: How many peers are read between two turns of the event loop.
-_PAGE = 500
 
-
-class DurableSession(SQLiteSession):
+class DurableSession(PeerBook, SQLiteSession):
     """A Telethon session that keeps what it was given, through a kill or a power cut.
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
@@ -50,19 +45,18 @@ class DurableSession(SQLiteSession):
     _conn: sqlite3.Connection | None
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        PeerBook.__init__(self, clock)
         self.path = path
-        self._clock = clock
         self._worker = DiskWorker("session")
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
-        self._peers = PeerBook(self._read, clock)
         check_before_opening(path)
         make_private(path)
         with self._errors(opening=True):
-            super().__init__(str(path))
+            SQLiteSession.__init__(self, str(path))
             self._cursor().executescript(OUR_TABLES).close()
             rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
-        self._resolves = Resolves(clock, (at for (at,) in rows))
+        self._resolves.extend(at for (at,) in rows)
 
     # ---- what Telethon asks of a session -------------------------------------------------------
 
@@ -106,11 +100,7 @@ class DurableSession(SQLiteSession):
             self.remember((*(getattr(tlo, "users", None) or ()), *(getattr(tlo, "chats", None) or ())))
 
     def get_entity_rows_by_id(self, id: int, exact: bool = True) -> tuple[int, int] | None:
-        if exact:
-            access_hash = self.access_hash(id)
-            return None if access_hash is None else (id, access_hash)
-        for peer in (types.PeerUser(id), types.PeerChat(id), types.PeerChannel(id)):
-            marked = utils.get_peer_id(peer)
+        for marked in (id,) if exact else (id, -id, utils.get_peer_id(types.PeerChannel(id))):
             access_hash = self.access_hash(marked)
             if access_hash is not None:
                 return marked, access_hash
@@ -118,50 +108,9 @@ class DurableSession(SQLiteSession):
 
     def get_entity_rows_by_username(self, username: str) -> tuple[int, int] | None:
         row = self.username(username)
-        if row is None:
-            return None
-        access_hash = self.access_hash(row.marked_id)
-        return None if access_hash is None else (row.marked_id, access_hash)
+        return None if row is None else self.get_entity_rows_by_id(row.marked_id)
 
     # ---- peers ---------------------------------------------------------------------------------
-
-    def remember(self, peers: Iterable[Entity]) -> None:
-        """Store users and chats as they arrive; min ones and those without access hash are left out.
-
-        On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
-        was seen within the last ten minutes costs one comparison and no write.
-        """
-        self._peers.remember(peers)
-
-    def loaded(self, marked_ids: Iterable[int]) -> bool:
-        """Return whether all of these peers, as far as there are any, are in memory."""
-        return all(map(self._peers.knows, marked_ids))
-
-    async def load(self, marked_ids: Iterable[int]) -> None:
-        """Read these peers into memory, those that are not there, many in one read."""
-        wanted = iter([marked for marked in marked_ids if not self._peers.knows(marked)])
-        while page := list(islice(wanted, _PAGE)):
-            self._peers.load(page)
-            await asyncio.sleep(0)
-
-    def access_hash(self, marked_id: int) -> int | None:
-        """Return the access hash of a peer (0 for a basic group), or None for one never met."""
-        return self._peers.access_hash(marked_id)
-
-    def username(self, name: str) -> UsernameRow | None:
-        """Return whom Telegram last said a username belongs to, and when; None if that is not known.
-
-        Two reads by index at most, whatever the number of peers.
-        """
-        return self._peers.username(name)
-
-    def usernames_of(self, marked_id: int) -> tuple[str, ...]:
-        """Return all usernames that a peer was last seen with, lower-cased."""
-        return self._peers.usernames_of(marked_id)
-
-    def drop_username(self, name: str) -> None:
-        """Forget who has a username: Telegram said that it is free, or somebody else's."""
-        self._peers.drop_username(name)
 
     def put(self, peers: Mapping[int, Peer]) -> None:
         """Store peers out of a file in the place of those here; on disk on return, which may take a while.
@@ -172,7 +121,7 @@ class DurableSession(SQLiteSession):
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
         self._write(Changes(dict(peers), owners), None)
-        self._peers.reread(peers)
+        self._reread(peers)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
@@ -183,28 +132,9 @@ class DurableSession(SQLiteSession):
             with self._transaction() as cursor:
                 cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
                 cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
-            self._peers.forget(marked_id)
-
-    # ---- resolves of usernames -----------------------------------------------------------------
-
-    def count_resolve(self) -> None:
-        """Count one `contacts.resolveUsername` against the day's limit; on disk at the next checkpoint."""
-        self._peers.changes.resolves = self._resolves.add()
-
-    def resolves_today(self) -> int:
-        """Return how many usernames were resolved in the last 24 hours."""
-        return self._resolves.today()
-
-    def resolves_again_in(self) -> int:
-        """Return after how many seconds the limit allows one more resolve, 0 if it does now."""
-        return self._resolves.again_in()
+            self._drop(marked_id)
 
     # ---- the checkpoint ------------------------------------------------------------------------
-
-    @property
-    def changed(self) -> bool:
-        """Whether there are peers or counts that no checkpoint has written yet."""
-        return bool(self._peers.changes)
 
     def bot_id(self) -> int | None:
         """Return the id of the bot whose session this is; None if it never logged in."""
@@ -243,7 +173,7 @@ class DurableSession(SQLiteSession):
         On disk on return; the write runs in a thread. Raise a StorageError if it cannot be written: it is
         still in memory then, and the next checkpoint writes it.
         """
-        with self._peers.writing() as changes:
+        with self._saving() as changes:
             await self._worker.run(self.path, self._write, changes, state)
 
     def _write(self, changes: Changes, state: UpdateState | None) -> None:

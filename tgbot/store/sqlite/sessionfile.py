@@ -16,7 +16,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer
-from tgbot.store.sqlite.connection import connect, make_private
+from tgbot.store.sqlite.connection import connect, new_file
 from tgbot.store.sqlite.errors import sqlite_errors
 
 OUR_TABLES = """
@@ -155,14 +155,8 @@ def check_before_opening(path: Path) -> None:
             raise SessionTooNewError(path, version, CURRENT_VERSION)
         if version < CURRENT_VERSION:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            copy_to(connection, path.with_name(f"{path.name}.v{version}.{stamp}"))
-
-
-def copy_to(connection: sqlite3.Connection, target: Path) -> None:
-    """Copy a whole database, its log included, to a file that only its owner may read."""
-    make_private(target)
-    with closing(connect(target, "rw")) as copy:
-        connection.backup(copy)
+            with new_file(path.with_name(f"{path.name}.v{version}.{stamp}")) as copy:
+                connection.backup(copy)
 
 
 def _what_is_wrong(connection: sqlite3.Connection) -> str:

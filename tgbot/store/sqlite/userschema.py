@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
-from tgbot.store.sqlite.connection import beside, connect, connect_durable, put_in_place, transaction
+from tgbot.store.sqlite.connection import beside, connect, connect_durable, new_file, transaction
 
 #: The schema this program writes.
 SCHEMA: Final = 2
@@ -80,25 +79,16 @@ def prepare(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(connect(new, "rw")) as connection, transaction(connection) as cursor:
+    with new_file(path) as connection, transaction(connection) as cursor:
         for table in _TABLES:
             cursor.execute(table)
         cursor.execute(NOTE, ("schema", str(SCHEMA)))
-    put_in_place(new, path)
 
 
 def _upgrade(path: Path, found: int) -> None:
-    aside = path.with_name(f"{path.name}.schema-{found}")
-    new = aside.with_name(aside.name + ".new")
-    new.unlink(missing_ok=True)
-    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(connect_durable(path)) as connection:
-        with closing(connect(new, "rw")) as copy:
+        with new_file(path.with_name(f"{path.name}.schema-{found}")) as copy:
             connection.backup(copy)
-        put_in_place(new, aside)
         with transaction(connection) as cursor:
             for version in range(found, SCHEMA):
                 if version not in MIGRATIONS:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.sqlite.connection import beside, connect, put_in_place, sync
+from tgbot.store.sqlite.connection import connect, new_file
 from tgbot.store.sqlite.errors import sqlite_errors
 
 #: Pages copied between two reports.
@@ -30,26 +29,10 @@ def backup(files: list[Path], target: Path, progress: Callable[[Path, float], No
 def _copied(source: Path, target: Path, progress: Callable[[Path, float], None]) -> Path:
     if target.exists() and target.samefile(source):
         raise StorageFailedError(target, "it is the file to be copied")
-    part = target.with_name(target.name + ".part")
-    with sqlite_errors(part):
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        try:
-            with (
-                closing(connect(source)) as original,
-                closing(connect(part, "rw")) as copy,
-            ):
-                original.backup(
-                    copy,
-                    pages=_PAGES,
-                    progress=lambda _, left, total: progress(source, 1 - left / total if total else 1.0),
-                )
-            sync(part)
-            # What lies beside an older copy belongs to that one.
-            for other in beside(target):
-                other.unlink(missing_ok=True)
-            put_in_place(part, target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    with sqlite_errors(target), new_file(target) as copy, closing(connect(source)) as original:
+        original.backup(
+            copy,
+            pages=_PAGES,
+            progress=lambda _, left, total: progress(source, 1 - left / total if total else 1.0),
+        )
     return target
