@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from tgbot.core.access import Access
 from tgbot.store.base import UpdateState
-from tgbot.store.counts import COUNTS, PASSING, StoredCounts
 from tgbot.store.registry import Registry
 
 
@@ -43,8 +42,8 @@ class MemoryRows:
                 text = text if _access(text) == access else None
             yield i, text
 
-    def counts(self) -> StoredCounts:
-        return StoredCounts(self._notes.get(COUNTS), self._notes.get(PASSING))
+    def notes(self) -> Mapping[str, str]:
+        return self._notes
 
     def recount(self) -> Mapping[str, int]:
         return Counter(access for text in self._users.values() if (access := _access(text)))

@@ -24,43 +24,30 @@ class Passing(NamedTuple):
     afterwards: Access
 
 
-class StoredCounts(NamedTuple):
-    """What a store has of the counts; `counts` is None where they are lost and have to be taken again."""
-
-    counts: str | None
-    passing: str | None
-
-    def by_access(self, recount: Callable[[], Mapping[str, int]]) -> dict[Access, int]:
-        """Return stored access → number of users on disk."""
-        found = recount() if self.counts is None else json.loads(self.counts)
-        return dict.fromkeys(Access, 0) | {Access(access): int(number) for access, number in found.items()}
-
-    def permissions(self) -> dict[int, Passing]:
-        """Return user id → the permission that ends by itself."""
-        found = json.loads(self.passing or "{}")
-        return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
+def passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
+    """Return user id → the permission that ends by itself, as written last."""
+    found = json.loads(notes.get(PASSING, "{}"))
+    return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
 
 
 class AccessCounts:
     """Counts each user under the access they have once every permission that ends by itself has ended.
 
     Those permissions are listed beside, so that the counts at any moment follow without a look at the users.
+    `notes` are those written last; where the counts are missing in them, `recount` counts the stored users.
     """
 
     def __init__(
-        self, clock: Callable[[], float], saved: Mapping[Access, int], passing: Mapping[int, Passing]
+        self, clock: Callable[[], float], notes: Mapping[str, str], recount: Callable[[], Mapping[str, int]]
     ) -> None:
+        found = json.loads(notes[COUNTS]) if COUNTS in notes else recount()
         self._clock = clock
-        self._final = dict(saved)
-        self._passing = dict(passing)
         #: What is on disk.
-        self._saved: dict[Access, int] = dict(saved)
+        self._saved = dict.fromkeys(Access, 0) | {Access(name): int(number) for name, number in found.items()}
         self._saved_passing = ""
-
-    @property
-    def passing(self) -> Mapping[int, Passing]:
-        """Return the permissions that end by themselves."""
-        return self._passing
+        self._final = dict(self._saved)
+        #: User id → the permission that ends by itself.
+        self.passing = passing_in(notes)
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
@@ -75,9 +62,9 @@ class AccessCounts:
                 counted, passing = verdict.access, verdict.until is not None
                 if verdict.until is not None:
                     counted = finally_judged(evidence).access
-                    self._passing[record.fields.id] = Passing(verdict.until, verdict.access, counted)
-        if not passing and self._passing:
-            self._passing.pop(record.fields.id, None)
+                    self.passing[record.fields.id] = Passing(verdict.until, verdict.access, counted)
+        if not passing and self.passing:
+            self.passing.pop(record.fields.id, None)
         _move(self._final, record.counted, counted)
         record.counted = counted
 
@@ -85,9 +72,9 @@ class AccessCounts:
         """Return the counts at this moment."""
         by = dict(self._final)
         now = self._clock()
-        for user_id, passing in list(self._passing.items()):
+        for user_id, passing in list(self.passing.items()):
             if passing.until <= now:
-                del self._passing[user_id]
+                del self.passing[user_id]
             else:
                 by[passing.afterwards] -= 1
                 by[passing.now] += 1
@@ -103,7 +90,7 @@ class AccessCounts:
         final = dict(self._saved)
         for record, counted in packed:
             _move(final, record.saved, counted)
-        passing = json.dumps(self._passing)
+        passing = json.dumps(self.passing)
         notes = {COUNTS: json.dumps(final)}
         if passing != self._saved_passing:
             notes[PASSING] = passing

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, Protocol
 
 from tgbot.core.access import LASTING, Access, Evidence, Kind
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
-from tgbot.store.counts import AccessCounts, StoredCounts
+from tgbot.store.counts import AccessCounts, passing_in
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import pack, unpack
 
@@ -58,7 +58,7 @@ class UserRows(Protocol):
         With the text where the stored access is the wanted one, or any is, or the id is among `also`.
         """
 
-    def counts(self) -> StoredCounts:
+    def notes(self) -> Mapping[str, str]:
         """Return the notes of the last `write`."""
 
     def recount(self) -> Mapping[str, int]:
@@ -80,11 +80,11 @@ class StoredUsers:
 
     def get(self, user_id: int) -> User | None:
         text = self._rows.one(user_id)
-        user = None if text is None else _record(self._rows, user_id, text).user
+        user = None if text is None else self._unpacked(user_id, text).user
         return user if user is not None and user.met else None
 
     def count(self) -> Counts:
-        return counts_of(self._rows, self._clock).now()
+        return AccessCounts(self._clock, self._rows.notes(), self._rows.recount).now()
 
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
         for record in self.records(after_id, access):
@@ -93,17 +93,21 @@ class StoredUsers:
 
     def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
         """Yield the records of all with a greater id, or at least of those who may have the access now."""
-        for user_id, text in self._rows.after(after_id, access, self._rows.counts().permissions()):
-            if text is not None:
-                record = _record(self._rows, user_id, text)
-                if record.user.met:
-                    yield record
+        for user_id, text in self._rows.after(after_id, access, passing_in(self._rows.notes())):
+            if text is not None and (record := self._unpacked(user_id, text)).user.met:
+                yield record
 
     def close(self) -> None:
         self._rows.close()
 
+    def _unpacked(self, user_id: int, text: str) -> UserRecord:
+        try:
+            return unpack(text)
+        except ValueError as error:
+            raise RegistryDamagedError(self._rows.place, f"the record of user {user_id}: {error}") from error
 
-class Registry:
+
+class Registry(StoredUsers):
     """A `UserRegistry` on some rows, with the users in use, and those not yet written, in memory.
 
     `clock` is Telegram's clock, in unix seconds. A flush writes what has changed; users that were used least
@@ -113,15 +117,14 @@ class Registry:
     def __init__(
         self, rows: UserRows, clock: Callable[[], float], *, cached_users: int = CACHED_USERS
     ) -> None:
-        self._rows = rows
-        self._clock = clock
+        super().__init__(rows, clock)
         self._cached_users = cached_users
         self._records: OrderedDict[int, UserRecord] = OrderedDict()
         #: Changed since they were written, and being written now; both are among `_records`, too.
         self._dirty: dict[int, UserRecord] = {}
         self._saving: dict[int, UserRecord] = {}
         self._absent: dict[int, None] = {}
-        self._counts = counts_of(rows, clock)
+        self._counts = AccessCounts(clock, rows.notes(), rows.recount)
         self._flushing = asyncio.Lock()
 
     # ---- reading -------------------------------------------------------------------------------
@@ -150,7 +153,7 @@ class Registry:
             if record is None and text == "":  # written, and gone from memory, since the iteration began
                 text = self._rows.one(user_id)
             if record is None and text is not None:
-                record = _record(self._rows, user_id, text)
+                record = self._unpacked(user_id, text)
             if record is None or not record.user.met:
                 continue
             if access is None or record.user.verdict(self._clock()).access is access:
@@ -178,7 +181,7 @@ class Registry:
                 if text is None:
                     self._note_absent(user_id)
                 else:
-                    self._records[user_id] = _record(self._rows, user_id, text)
+                    self._records[user_id] = self._unpacked(user_id, text)
             self._evict(2 * len(page))
             await asyncio.sleep(0)
 
@@ -293,14 +296,8 @@ class Registry:
     # ---- writing -------------------------------------------------------------------------------
 
     async def flush(self) -> None:
-        # A caller that is cancelled stops waiting; the flush itself runs to its end, because what is noted of
-        # the disk must agree with what the other thread has written by then.
-        flush = asyncio.ensure_future(self._flush())
-        flush.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(flush)
-
-    def close(self) -> None:
-        self._rows.close()
+        # What is noted of the disk must agree with what the other thread has written.
+        await to_the_end(self._flush())
 
     async def _flush(self) -> None:
         async with self._flushing:
@@ -351,7 +348,7 @@ class Registry:
             self._note_absent(user_id)
             return None
         self._evict(8)
-        record = self._records[user_id] = _record(self._rows, user_id, text)
+        record = self._records[user_id] = self._unpacked(user_id, text)
         return record
 
     def _obtain(self, user_id: int) -> UserRecord:
@@ -386,14 +383,8 @@ class Registry:
                 self._records[user_id] = record
 
 
-def counts_of(rows: UserRows, clock: Callable[[], float]) -> AccessCounts:
-    """Return the counts of the users in some rows."""
-    stored = rows.counts()
-    return AccessCounts(clock, stored.by_access(rows.recount), stored.permissions())
-
-
-def _record(rows: UserRows, user_id: int, text: str) -> UserRecord:
-    try:
-        return unpack(text)
-    except ValueError as error:
-        raise RegistryDamagedError(rows.place, f"the record of user {user_id}: {error}") from error
+async def to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Await work that goes on to its end even if the caller is cancelled."""
+    running = asyncio.ensure_future(work)
+    running.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.shield(running)

@@ -60,7 +60,7 @@ class UsedLogins:
             )
             # sqlitedict opens every file with synchronous=OFF.
             self._until.conn.execute("PRAGMA synchronous=FULL")
-        self._worker = DiskWorker("logins", _SECONDS)
+        self._worker = DiskWorker(path, _SECONDS)
 
     async def has(self, digest: bytes) -> bool:
         """Return whether this login was used."""
@@ -92,7 +92,7 @@ class UsedLogins:
             with sqlite_errors(self._path):
                 return function()
 
-        return await self._worker.run(self._path, run)
+        return await self._worker.run(run)
 
     def _close(self) -> None:
         if self._until.conn is not None and self._until.conn.is_alive():

@@ -50,8 +50,8 @@ class PeerBook:
         self._resolves: deque[int] = deque()
 
     @abstractmethod
-    def _read(self, query: str, value: int | str, /) -> list[Row]:
-        """Run a query with one value on the file, and return its rows; raise a StorageError if that fails."""
+    def _read(self, query: str, *values: int | str) -> list[Row]:
+        """Run a query on the file, and return its rows; raise a StorageError if that fails."""
 
     def remember(self, peers: Iterable[Entity]) -> None:
         """Store users and chats as they arrive; min ones and those without access hash are left out.

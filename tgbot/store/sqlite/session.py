@@ -47,7 +47,7 @@ class DurableSession(PeerBook, SQLiteSession):
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         PeerBook.__init__(self, clock)
         self.path = path
-        self._worker = DiskWorker("session")
+        self._worker = DiskWorker(self.path)
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
         check_before_opening(path)
@@ -55,7 +55,7 @@ class DurableSession(PeerBook, SQLiteSession):
         with self._errors(opening=True):
             SQLiteSession.__init__(self, str(path))
             self._cursor().executescript(OUR_TABLES).close()
-            rows = self._execute_all("SELECT at FROM tgbot_resolves ORDER BY at")
+            rows = self._read("SELECT at FROM tgbot_resolves ORDER BY at")
         self._resolves.extend(at for (at,) in rows)
 
     # ---- what Telethon asks of a session -------------------------------------------------------
@@ -86,7 +86,7 @@ class DurableSession(PeerBook, SQLiteSession):
             self._reader = None
         if self._conn is not None:
             self._worker.close(self._conn.close)
-            self._conn, self._worker = None, DiskWorker("session")
+            self._conn, self._worker = None, DiskWorker(self.path)
 
     def set_update_state(self, entity_id: int, state: types.updates.State) -> None:
         """Return at once: only `checkpoint` writes update state."""
@@ -143,7 +143,7 @@ class DurableSession(PeerBook, SQLiteSession):
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if this session never had one."""
-        rows = self._execute_all("SELECT id, pts, qts, date, seq FROM update_state")
+        rows = self._read("SELECT id, pts, qts, date, seq FROM update_state")
         account = next((row for row in rows if row[0] == 0), None)
         # A log may begin at pts 0; plain Telethon writes 0 with no date to speak of where it knows nothing.
         if account is None or not (account[1] or int(account[3] or 0) > 1):
@@ -174,7 +174,7 @@ class DurableSession(PeerBook, SQLiteSession):
         still in memory then, and the next checkpoint writes it.
         """
         with self._saving() as changes:
-            await self._worker.run(self.path, self._write, changes, state)
+            await self._worker.run(lambda: self._write(changes, state))
 
     def _write(self, changes: Changes, state: UpdateState | None) -> None:
         with self._transaction() as cursor:
@@ -191,19 +191,12 @@ class DurableSession(PeerBook, SQLiteSession):
 
     # ---- reading -------------------------------------------------------------------------------
 
-    def _read(self, query: str, value: int | str, /) -> list[Row]:
+    def _read(self, query: str, *values: int | str) -> list[Row]:
         if self._reader is None:
             self._reader = connect(self.path)
         try:
-            return self._reader.execute(query, (value,)).fetchall()
+            return self._reader.execute(query, values).fetchall()
         except sqlite3.Error:
             # Read again to map the error: entering `sqlite_errors` costs as much as the read itself.
             with self._errors():
-                return self._reader.execute(query, (value,)).fetchall()
-
-    def _execute_all(self, query: str) -> list[Row]:
-        cursor = self._cursor()
-        try:
-            return cursor.execute(query).fetchall()
-        finally:
-            cursor.close()
+                return self._reader.execute(query, values).fetchall()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tgbot.store.base import UpdateState
-from tgbot.store.registry import CACHED_USERS
+from tgbot.store.registry import CACHED_USERS, to_the_end
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
@@ -50,7 +50,7 @@ class SqliteStore:
         await self.session.load(wanted)
 
     async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
-        await _to_the_end(self._checkpoint(state))
+        await to_the_end(self._checkpoint(state))
 
     async def forget(self, user_id: int) -> None:
         """Delete all about a user, but a block that stands and which message was finished last.
@@ -59,7 +59,7 @@ class SqliteStore:
         cannot be done.
         """
         self.users.forget(user_id)
-        await _to_the_end(self._forget(user_id))
+        await to_the_end(self._forget(user_id))
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if no checkpoint has written one."""
@@ -80,10 +80,3 @@ class SqliteStore:
         async with self._one_at_a_time:
             await asyncio.to_thread(self.session.forget, user_id)  # it waits for the disk
             await self.users.flush()
-
-
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Await work that goes on to its end even if the caller is cancelled."""
-    running = asyncio.ensure_future(work)
-    running.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.shield(running)

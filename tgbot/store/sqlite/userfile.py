@@ -22,7 +22,6 @@ from tgbot.core.errors import (
     RegistryTooNewError,
     RegistryTooOldError,
 )
-from tgbot.store.counts import COUNTS, PASSING, StoredCounts
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import LOCK_SECONDS, beside, connect, connect_durable, transaction
@@ -36,9 +35,9 @@ _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _AFTER: Final = """
     SELECT CAST(key AS INTEGER),
-        CASE WHEN ?2 IS NULL OR json_extract(value, '$.access') = ?2
-            OR key IN (SELECT value FROM json_each(?3)) THEN value END
-    FROM users WHERE CAST(key AS INTEGER) > ?1 ORDER BY CAST(key AS INTEGER) LIMIT ?4"""
+        CASE WHEN :access IS NULL OR json_extract(value, '$.access') = :access
+            OR key IN (SELECT value FROM json_each(:also)) THEN value END
+    FROM users WHERE CAST(key AS INTEGER) > :above ORDER BY CAST(key AS INTEGER) LIMIT :page"""
 _RECOUNT: Final = """
     SELECT json_extract(value, '$.access') AS access, count(*) FROM users
     WHERE access IS NOT NULL GROUP BY access"""
@@ -78,19 +77,18 @@ class ReadOnlyUserRows:
             return dict(self._reader.execute(_MANY, (_keys(user_ids),)).fetchall())
 
     def after(self, user_id: int, access: Access | None, also: Iterable[int]) -> Iterator[_Row]:
-        others = _keys(also)
+        wanted = {"above": user_id, "access": access, "also": _keys(also), "page": _PAGE}
         while True:
             with self._errors():
-                page = self._reader.execute(_AFTER, (user_id, access, others, _PAGE)).fetchall()
+                page = self._reader.execute(_AFTER, wanted).fetchall()
             yield from page
             if len(page) < _PAGE:
                 return
-            user_id = page[-1][0]
+            wanted["above"] = page[-1][0]
 
-    def counts(self) -> StoredCounts:
+    def notes(self) -> Mapping[str, str]:
         with self._errors():
-            notes = dict(self._reader.execute("SELECT key, value FROM meta").fetchall())
-        return StoredCounts(notes.get(COUNTS), notes.get(PASSING))
+            return dict(self._reader.execute("SELECT key, value FROM meta").fetchall())
 
     def recount(self) -> Mapping[str, int]:
         with self._errors():
@@ -128,16 +126,16 @@ class SqliteUserRows(ReadOnlyUserRows):
         except BaseException:
             self._writer.close()
             raise
-        self.worker = DiskWorker("users", write_seconds)
+        self.worker = DiskWorker(path, write_seconds)
 
     async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
-        await self.worker.run(self.path, self._write, list(users.values()), _keys(gone), dict(notes))
+        await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes))
 
     def close(self) -> None:
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(self, texts: list[str], gone: str, notes: dict[str, str]) -> None:
+    def _write(self, texts: list[str], gone: str, notes: Mapping[str, str]) -> None:
         with self._errors(), transaction(self._writer) as cursor:
             for start in range(0, len(texts), _STATEMENT):
                 cursor.execute(_SAVE, ("[" + ",".join(texts[start : start + _STATEMENT]) + "]",))

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as WaitedTooLong
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, TypeVar
 
 from tgbot.core.errors import StorageFailedError
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: How long a write may take before the disk counts as failed, in seconds.
@@ -21,30 +21,30 @@ WRITE_SECONDS: Final = 30.0
 
 
 class DiskWorker:
-    """Runs functions that wait for a disk, one after another, in a thread of its own.
+    """Runs functions that wait for the disk of one file, one after another, in a thread of its own.
 
     The thread starts with the first function. A function that never returns does not keep the process from
     ending, unlike one in the executors of asyncio.
     """
 
-    def __init__(self, name: str, seconds: float = WRITE_SECONDS) -> None:
+    def __init__(self, path: Path, seconds: float = WRITE_SECONDS) -> None:
         self.seconds = seconds
-        self._name = name
+        self._path = path
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    async def run(self, path: Path, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, function: Callable[[], T]) -> T:
         """Return what the function returns, run after those before it.
 
-        Raise StorageFailedError for `path` if that takes longer than `seconds`. A function that had begun
+        Raise StorageFailedError if that takes longer than `seconds`. A function that had begun
         then still runs to its end; one that waited for its turn is dropped.
         """
-        running = asyncio.wrap_future(self._submit(function, *args, **kwargs))
+        running = asyncio.wrap_future(self._submit(function))
         try:
             async with asyncio.timeout(self.seconds):
                 return await running
         except TimeoutError:
-            raise StorageFailedError(path, f"the disk did not answer for {self.seconds:g} s") from None
+            raise StorageFailedError(self._path, f"the disk did not answer for {self.seconds:g} s") from None
 
     def close(self, close: Callable[[], object]) -> None:
         """Call `close` after the function that runs now, and end the thread.
@@ -53,24 +53,22 @@ class DiskWorker:
         """
         closing = self._submit(close)
         self._tasks.put(None)
-        try:
+        with suppress(WaitedTooLong):
             closing.result(self.seconds)
-        except WaitedTooLong:
-            return
 
-    def _submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def _submit(self, function: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
 
         def run() -> None:
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(function(*args, **kwargs))
+                    future.set_result(function())
                 except BaseException as error:
                     future.set_exception(error)
 
         self._tasks.put(run)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread = threading.Thread(target=self._work, name=self._path.name, daemon=True)
             self._thread.start()
         return future
 
