@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from tgbot.core.errors import (
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.rpc import RpcError
 from tgbot.sandbox.server import Sandbox
-from tgbot.store.lock import InstanceLock
+from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.telegram import BotClient
 
@@ -40,15 +42,14 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A list that the real parts of the bot append to as they open and close."""
     events: list[str] = []
 
-    class Lock(InstanceLock):
-        def __enter__(self) -> InstanceLock:
-            super().__enter__()
+    @contextmanager
+    def lock(session: Path) -> Iterator[Path]:
+        with instance_lock(session) as path:
             events.append("lock")
-            return self
-
-        def __exit__(self, *why: Any) -> None:
-            events.append("lock freed")
-            super().__exit__(*why)
+            try:
+                yield path
+            finally:
+                events.append("lock freed")
 
     class Store(SqliteStore):
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -80,7 +81,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 events.append("client closed")
 
     for name, kind in (
-        ("InstanceLock", Lock),
+        ("instance_lock", lock),
         ("SqliteStore", Store),
         ("BotClient", Client),
     ):

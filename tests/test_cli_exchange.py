@@ -18,7 +18,7 @@ import pytest
 from tgbot import cli
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.users import Profile, Way
-from tgbot.store.lock import InstanceLock
+from tgbot.store.lock import instance_lock
 from tgbot.store.peers import Peer
 from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.transfer.sessions import Peers, make_session
@@ -143,7 +143,7 @@ def test_while_the_bot_runs_an_import_is_refused_and_a_dry_run_is_not(
     registry: SqliteRegistry, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "ids").write_text("7")
-    with InstanceLock(tmp_path / "sessions" / "bot.session"):
+    with instance_lock(tmp_path / "sessions" / "bot.session"):
         assert cli.status(["users", "import", "ids"]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line == "tgbot: An import needs the session, and the running bot has it: stop it first."

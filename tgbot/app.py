@@ -28,7 +28,7 @@ from tgbot.operate.alerts import Alerts
 from tgbot.operate.health import Health
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
-from tgbot.store.lock import InstanceLock
+from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.telegram import BotClient, Server
 
@@ -55,7 +55,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         try:
-            stack.enter_context(InstanceLock(config.storage.session))
+            stack.enter_context(instance_lock(config.storage.session))
         except SessionInUseError:
             if serve:
                 raise

@@ -43,12 +43,12 @@ def import_users(
     bot is taken as this bot's; users of another bot are refused. Entries that cannot be read are reported and
     skipped. An import may be interrupted and repeated. Exit status 1: no entry could be read.
     """
-    from tgbot.store.lock import InstanceLock
+    from tgbot.store.lock import instance_lock
 
     config = settings(context)
     bot_id = _bot_id(config)
     try:
-        with nullcontext() if dry_run else InstanceLock(config.storage.session):
+        with nullcontext() if dry_run else instance_lock(config.storage.session):
             return _take_in(config, path, bot_id, dry=dry_run, same_bot=same_bot, json=json)
     except SessionInUseError:
         raise BotRunningError("An import", "stop it first") from None

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from tgbot.core.errors import SessionInUseError
 
 
-class InstanceLock:
-    """One process a session: holds a lock beside the session file from entering to leaving.
+@contextmanager
+def instance_lock(session: Path) -> Iterator[Path]:
+    """Hold a lock beside the session file; the kernel frees it when the process ends, however it ends.
 
-    The kernel frees it when the process ends, however it ends. Raises SessionInUseError on entering.
+    Give the name of the lock file. Raise SessionInUseError if another process has it.
     """
-
-    def __init__(self, session: Path) -> None:
-        self.path = session.with_suffix(".lock")
-        self._session = session
-        self._fd: int | None = None
-
-    def __enter__(self) -> InstanceLock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = session.with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(fd, 20).decode(errors="replace").strip()
-            os.close(fd)
-            raise SessionInUseError(self._session, int(holder) if holder.isdigit() else None) from None
+            raise SessionInUseError(session, int(holder) if holder.isdigit() else None) from None
         with suppress(OSError):  # the pid is only for the message of the process that is refused
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        self._fd = fd
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        yield path
+    finally:
+        os.close(fd)

@@ -43,10 +43,9 @@ class UserRecord:
             return
         old = fields.profile
         if fields.last_seen and profile != old:
-            if profile.first_name != old.first_name:
-                self._changed(at, "first_name", old.first_name)
-            if profile.last_name != old.last_name:
-                self._changed(at, "last_name", old.last_name)
+            for name in ("first_name", "last_name"):
+                if getattr(profile, name) != getattr(old, name):
+                    self._changed(at, name, getattr(old, name))
             if profile.usernames != old.usernames:
                 self._changed(at, "usernames", " ".join(old.usernames))
         fields.profile, fields.last_seen = profile, at

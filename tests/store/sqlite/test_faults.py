@@ -123,7 +123,8 @@ async def test_a_refused_write_is_told_and_nothing_is_lost(path: Path) -> None:
 
 
 async def test_a_disk_that_does_not_answer_is_not_waited_for(path: Path) -> None:
-    registry = SqliteRegistry(path, clock=now, write_seconds=0.2)
+    registry = SqliteRegistry(path, clock=now)
+    rows_of(registry).worker.seconds = 0.2
     meet(registry, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -139,7 +140,8 @@ async def test_a_disk_that_does_not_answer_is_not_waited_for(path: Path) -> None
 
 
 async def test_another_process_s_lock_is_waited_for_and_then_an_error(path: Path) -> None:
-    registry = SqliteRegistry(path, clock=now, lock_seconds=0.05)
+    registry = SqliteRegistry(path, clock=now)
+    rows_of(registry)._writer.execute("PRAGMA busy_timeout=50")
     meet(registry, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

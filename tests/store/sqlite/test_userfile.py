@@ -179,7 +179,8 @@ async def test_a_cancelled_flush_is_waited_for_by_the_next(path: Path) -> None:
 
 
 async def test_what_is_told_during_a_failed_flush_goes_before_what_failed(path: Path) -> None:
-    registry = SqliteRegistry(path, clock=now, write_seconds=0.2)
+    registry = SqliteRegistry(path, clock=now)
+    rows_of(registry).worker.seconds = 0.2
     meet(registry, 1, 2)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -200,7 +201,8 @@ async def test_what_is_told_during_a_failed_flush_goes_before_what_failed(path: 
 
 
 async def test_a_write_that_ends_after_its_time_leaves_the_counts_true(path: Path) -> None:
-    registry = SqliteRegistry(path, clock=now, write_seconds=0.2)
+    registry = SqliteRegistry(path, clock=now)
+    rows_of(registry).worker.seconds = 0.2
     meet(registry, 1, 2)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

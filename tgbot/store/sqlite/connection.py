@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 #: How long a statement waits for another process's lock on the file, in seconds.
-LOCK_SECONDS: Final = 10.0
+_LOCK_SECONDS: Final = 10.0
 
 
-def connect(
-    path: Path, mode: Literal["ro", "rw"] = "ro", *, lock_seconds: float = LOCK_SECONDS
-) -> sqlite3.Connection:
+def connect(path: Path, mode: Literal["ro", "rw"] = "ro") -> sqlite3.Connection:
     """Open an existing SQLite file; sqlite3.Error if there is none.
 
     The connection commits each statement by itself, except in a `transaction`. It may be used in any thread,
@@ -25,19 +23,19 @@ def connect(
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
-        timeout=lock_seconds,
+        timeout=_LOCK_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
 
 
-def connect_durable(path: Path, *, lock_seconds: float = LOCK_SECONDS) -> sqlite3.Connection:
+def connect_durable(path: Path) -> sqlite3.Connection:
     """Open an existing SQLite file for writing; each commit returns when it is on disk.
 
     Changes go to a write-ahead log first (journal_mode=WAL), and a commit waits for the disk
     (synchronous=FULL).
     """
-    connection = connect(path, "rw", lock_seconds=lock_seconds)
+    connection = connect(path, "rw")
     try:
         connection.execute("PRAGMA journal_mode=WAL").close()
         connection.execute("PRAGMA synchronous=FULL").close()
@@ -67,6 +65,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
 def beside(path: Path) -> tuple[Path, Path]:
     """Return the names of the two files that SQLite keeps beside one: its log and its shared memory."""
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+def is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the end of the file is missing; SQLite itself notices only missing pages."""
+    sizes = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    log = beside(path)[0]  # in which the end may still lie
+    return path.stat().st_size < sizes.fetchone()[0] and not (log.exists() and log.stat().st_size)
 
 
 def make_private(path: Path) -> None:

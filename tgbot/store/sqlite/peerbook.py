@@ -122,13 +122,13 @@ class PeerBook:
         """
         name = name.lower().lstrip("@")
         for changes in (self._changes, self._writing):
-            marked = changes.names.get(name)
-            if marked is not None:
+            if name in changes.names:
+                marked = changes.names[name]
+                if marked is None:
+                    return None
                 peer = changes.peers.get(marked)
                 if peer is not None and name in peer.names:
                     return UsernameRow(marked, peer.seen)
-            if name in changes.dropped:
-                return None
         for query in (BY_USERNAME, BY_STOCK_USERNAME):
             for marked, seen in self._read(query, name):
                 peer = self._in_memory(marked)
@@ -153,8 +153,7 @@ class PeerBook:
             self._changes.peers.setdefault(row.marked_id, peer)
             for other in peer.names:
                 self._changes.names.setdefault(other, row.marked_id)
-        self._changes.names.pop(name, None)
-        self._changes.dropped.add(name)
+        self._changes.names[name] = None
 
     def count_resolve(self) -> None:
         """Count one `contacts.resolveUsername` against the day's limit; on disk at the next checkpoint."""
@@ -224,8 +223,7 @@ class PeerBook:
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
         return any(
-            name in changes.dropped or changes.names.get(name, marked_id) != marked_id
-            for changes in (self._changes, self._writing)
+            changes.names.get(name, marked_id) != marked_id for changes in (self._changes, self._writing)
         )
 
     def _make_room(self) -> None:
@@ -237,8 +235,7 @@ class PeerBook:
         for name in names:
             row = self.username(name)
             if row is None or row.marked_id == marked_id:
-                self._changes.names.pop(name, None)
-                self._changes.dropped.add(name)
+                self._changes.names[name] = None
 
     def _take_from_others(self, name: str, marked_id: int) -> None:
         """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""

@@ -117,7 +117,7 @@ class DurableSession(PeerBook, SQLiteSession):
 
         A username that several of them have belongs to the one that was seen last.
         """
-        owners: dict[str, int] = {}
+        owners: dict[str, int | None] = {}
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
         self._write(Changes(dict(peers), owners), None)

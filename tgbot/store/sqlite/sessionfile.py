@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer
-from tgbot.store.sqlite.connection import connect, new_file
+from tgbot.store.sqlite.connection import connect, is_cut_short, new_file
 from tgbot.store.sqlite.errors import sqlite_errors
 
 OUR_TABLES = """
@@ -51,29 +50,26 @@ class Changes:
     """Changes of peers, usernames and resolves that no checkpoint has written yet."""
 
     peers: dict[int, Peer] = field(default_factory=dict)
-    #: Username → marked id of its owner, for the usernames of `peers`.
-    names: dict[str, int] = field(default_factory=dict)
-    #: Usernames that no known peer has any more.
-    dropped: set[str] = field(default_factory=set)
+    #: Username → marked id of its owner among `peers`; None where no known peer has it any more.
+    names: dict[str, int | None] = field(default_factory=dict)
     #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
     resolves: tuple[int, ...] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.peers or self.dropped or self.resolves is not None)
+        return bool(self.peers or self.names or self.resolves is not None)
 
     def put_under(self, newer: Changes) -> None:
         """Add these older changes to newer ones; where both say something, the newer ones stay."""
         newer.peers = {**self.peers, **newer.peers}
         newer.names = {**self.names, **newer.names}
-        newer.dropped |= self.dropped
         if newer.resolves is None:
             newer.resolves = self.resolves
 
 
 def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None) -> None:
     """Write changes, and the update state if one is given, inside a transaction."""
-    if changes.dropped:
-        gone = [(name,) for name in changes.dropped]
+    gone = [(name,) for name, owner in changes.names.items() if owner is None]
+    if gone:
         cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
         cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
     if changes.peers:
@@ -120,21 +116,8 @@ def stored_peer(row: Row) -> tuple[int, Peer]:
 
 def check_before_opening(path: Path) -> None:
     """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
+    if not path.exists() or not (size := path.stat().st_size):
         return
-    if not size:
-        return
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise SessionDamagedError(path, "it is not an SQLite file")
-    page = int.from_bytes(header[16:18], "big")
-    pages = int.from_bytes(header[28:32], "big")
-    # In WAL mode pages may still lie in the log; only a file cut short without one is surely damaged.
-    if size < pages * (65536 if page == 1 else page) and not path.with_name(path.name + "-wal").exists():
-        raise SessionDamagedError(path, f"it is cut short at {size} bytes")
     # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
     hot = path.with_name(path.name + "-journal").exists()
     with (
@@ -146,6 +129,8 @@ def check_before_opening(path: Path) -> None:
             if tables:
                 raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
             return
+        if is_cut_short(connection, path):
+            raise SessionDamagedError(path, "its end is missing")
         (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
         for table in tables & _STOCK_TABLES:
             connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()

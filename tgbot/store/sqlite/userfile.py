@@ -16,17 +16,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
-from tgbot.core.errors import (
-    NeverRunError,
-    RegistryDamagedError,
-    RegistryTooNewError,
-    RegistryTooOldError,
-)
+from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
-from tgbot.store.sqlite.connection import LOCK_SECONDS, beside, connect, connect_durable, transaction
+from tgbot.store.sqlite.connection import beside, connect, connect_durable, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
-from tgbot.store.sqlite.worker import WRITE_SECONDS, DiskWorker
+from tgbot.store.sqlite.worker import DiskWorker
 
 _STATEMENT: Final = 1_000  # users in one statement
 _PAGE: Final = 200  # users read at once by `after`
@@ -55,13 +50,9 @@ class ReadOnlyUserRows:
     """The rows of an existing file, for reading (see `UserRows`); one connection, used on the event loop."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.place = path, str(path)
         with self._errors():
             self._reader = connect(path)
-
-    @property
-    def place(self) -> str:
-        return str(self.path)
 
     def one(self, user_id: int) -> str | None:
         try:
@@ -108,16 +99,14 @@ class SqliteUserRows(ReadOnlyUserRows):
     """The rows of a file, which is made if there is none (mode 0600); writes run in a thread of their own.
 
     A file of an older schema is copied aside and upgraded, a newer or damaged one is refused and left as it
-    is. A write waits `lock_seconds` for another process's lock, and at most `write_seconds` in all.
+    is.
     """
 
-    def __init__(
-        self, path: Path, *, lock_seconds: float = LOCK_SECONDS, write_seconds: float = WRITE_SECONDS
-    ) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         with self._errors():
             userschema.prepare(path)
-            self._writer = connect_durable(path, lock_seconds=lock_seconds)
+            self._writer = connect_durable(path)
         try:
             super().__init__(path)
             for name in (path, *beside(path)):
@@ -126,7 +115,7 @@ class SqliteUserRows(ReadOnlyUserRows):
         except BaseException:
             self._writer.close()
             raise
-        self.worker = DiskWorker(path, write_seconds)
+        self.worker = DiskWorker(path)
 
     async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
         await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes))
@@ -152,10 +141,8 @@ class SqliteRegistry(Registry):
         *,
         clock: Callable[[], float],
         cached_users: int = CACHED_USERS,
-        lock_seconds: float = LOCK_SECONDS,
-        write_seconds: float = WRITE_SECONDS,
     ) -> None:
-        rows = SqliteUserRows(path, lock_seconds=lock_seconds, write_seconds=write_seconds)
+        rows = SqliteUserRows(path)
         try:
             super().__init__(rows, clock, cached_users=cached_users)
         except BaseException:
@@ -176,8 +163,6 @@ def open_readonly(path: Path, *, clock: Callable[[], float] = time.time) -> Stor
         found = userschema.schema_of(path)
     if found < userschema.SCHEMA:
         raise RegistryTooOldError(path, found, userschema.SCHEMA)
-    if found > userschema.SCHEMA:
-        raise RegistryTooNewError(path, found, userschema.SCHEMA)
     return StoredUsers(ReadOnlyUserRows(path), clock)
 
 

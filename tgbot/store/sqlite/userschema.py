@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
-from tgbot.store.sqlite.connection import beside, connect, connect_durable, new_file, transaction
+from tgbot.store.sqlite.connection import (
+    beside,
+    connect,
+    connect_durable,
+    is_cut_short,
+    new_file,
+    transaction,
+)
 
 #: The schema this program writes.
 SCHEMA: Final = 2
@@ -39,28 +46,29 @@ _TABLES: Final = (
 
 
 def schema_of(path: Path) -> int:
-    """Return the schema of an existing file, which is not changed; RegistryDamagedError if it has none."""
+    """Return the schema of an existing file, which is not changed.
+
+    Raise RegistryDamagedError if it has none, RegistryTooNewError for one that this program does not know.
+    """
     if path.stat().st_size == 0:
         # A new file appears under its name with everything in it, so an empty one was cut off.
         raise RegistryDamagedError(path, "the file is empty")
     with closing(connect(path)) as connection:
         try:
             connection.execute("SELECT key, value FROM users LIMIT 1").fetchone()
-            (expected,) = connection.execute(
-                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-            ).fetchone()
-            log = beside(path)[0]
-            if path.stat().st_size < expected and not (log.exists() and log.stat().st_size):
-                # SQLite itself minds only whole pages that are missing.
+            if is_cut_short(connection, path):
                 raise RegistryDamagedError(path, "its end is missing")
-            (schema,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-            return int(schema)
+            (value,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+            schema = int(value)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname == "SQLITE_ERROR":  # no such table
                 raise RegistryDamagedError(path, "it is not a registry of users") from error
             raise
         except (TypeError, ValueError) as error:
             raise RegistryDamagedError(path, "it names no schema") from error
+    if schema > SCHEMA:
+        raise RegistryTooNewError(path, schema, SCHEMA)
+    return schema
 
 
 def prepare(path: Path) -> None:
@@ -72,8 +80,6 @@ def prepare(path: Path) -> None:
             raise RegistryDamagedError(path, f"it is missing, but {left[0].name} is there")
         _create(path)
     found = schema_of(path)
-    if found > SCHEMA:
-        raise RegistryTooNewError(path, found, SCHEMA)
     if found < SCHEMA:
         _upgrade(path, found)
 

@@ -10,24 +10,21 @@ from concurrent.futures import TimeoutError as WaitedTooLong
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from tgbot.core.errors import StorageFailedError
 
 T = TypeVar("T")
-
-#: How long a write may take before the disk counts as failed, in seconds.
-WRITE_SECONDS: Final = 30.0
 
 
 class DiskWorker:
     """Runs functions that wait for the disk of one file, one after another, in a thread of its own.
 
     The thread starts with the first function. A function that never returns does not keep the process from
-    ending, unlike one in the executors of asyncio.
+    ending, unlike one in the executors of asyncio. After `seconds` the disk counts as failed.
     """
 
-    def __init__(self, path: Path, seconds: float = WRITE_SECONDS) -> None:
+    def __init__(self, path: Path, seconds: float = 30.0) -> None:
         self.seconds = seconds
         self._path = path
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
