@@ -157,13 +157,11 @@ async def test_a_newer_registry_is_refused_and_left_as_it_is(path: Path) -> None
     assert path.read_bytes() == before
 
 
-def make_names_loud(cursor: sqlite3.Cursor) -> None:
-    cursor.execute("UPDATE users SET value = json_set(value, '$.first_name', 'LOUD')")
-
-
-def block_everyone(cursor: sqlite3.Cursor) -> None:
-    cursor.execute("UPDATE users SET value = json_set(value, '$.access', 'blocked')")
-    cursor.execute("DELETE FROM meta WHERE key = 'counts'")
+MAKE_NAMES_LOUD: Final = ("UPDATE users SET value = json_set(value, '$.first_name', 'LOUD')",)
+BLOCK_EVERYONE: Final = (
+    "UPDATE users SET value = json_set(value, '$.access', 'blocked')",
+    "DELETE FROM meta WHERE key = 'counts'",
+)
 
 
 async def test_an_older_registry_is_copied_aside_and_upgraded(
@@ -173,7 +171,7 @@ async def test_an_older_registry_is_copied_aside_and_upgraded(
     before = await filled(path, 3)
     with monkeypatch.context() as patched:
         patched.setattr(userschema, "SCHEMA", old + 2)
-        patched.setattr(userschema, "MIGRATIONS", {old: make_names_loud, old + 1: block_everyone})
+        patched.setattr(userschema, "MIGRATIONS", {old: MAKE_NAMES_LOUD, old + 1: BLOCK_EVERYONE})
         with closing(SqliteRegistry(path, clock=now)) as registry:
             user = registry.get(1)
             assert user is not None
@@ -194,13 +192,10 @@ async def test_a_failed_upgrade_leaves_the_registry_as_it_was(
 ) -> None:
     await filled(path, 3)
 
-    def fail(cursor: sqlite3.Cursor) -> None:
-        cursor.execute("SELECT * FROM nowhere")
-
     old = userschema.SCHEMA
     with monkeypatch.context() as patched:
         patched.setattr(userschema, "SCHEMA", old + 2)
-        patched.setattr(userschema, "MIGRATIONS", {old: make_names_loud, old + 1: fail})
+        patched.setattr(userschema, "MIGRATIONS", {old: MAKE_NAMES_LOUD, old + 1: ("SELECT * FROM nowhere",)})
         with pytest.raises(StorageFailedError, match="nowhere"):
             SqliteRegistry(path, clock=now)
     with closing(SqliteRegistry(path, clock=now)) as registry:

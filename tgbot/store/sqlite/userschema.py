@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
@@ -23,16 +22,12 @@ from tgbot.store.sqlite.connection import (
 SCHEMA: Final = 2
 
 
-def _rewrite_nothing(_: sqlite3.Cursor) -> None:
-    """Leave the users as they are: `user_json.unpack` reads their older form.
-
-    Schema 2 gives open join requests a field of their own, which a program of schema 1 cannot read.
-    """
-
-
-#: Schema → the step to the next one, run inside a transaction. A step that changes under which access users
-#: are stored deletes `counts` from meta, and they are counted again.
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Cursor], None]]] = MappingProxyType({1: _rewrite_nothing})
+#: Schema → the statements that lead to the next one. Those that change under which access users are stored
+#: delete `counts` from meta, and they are counted again.
+MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
+    # Schema 2 gives open join requests a field of their own; `user_json.unpack` reads the older form.
+    1: (),
+}
 
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
@@ -99,5 +94,6 @@ def _upgrade(path: Path, found: int) -> None:
             for version in range(found, SCHEMA):
                 if version not in MIGRATIONS:
                     raise RegistryTooOldError(path, found, SCHEMA)
-                MIGRATIONS[version](cursor)
+                for statement in MIGRATIONS[version]:
+                    cursor.execute(statement)
             cursor.execute(NOTE, ("schema", str(SCHEMA)))

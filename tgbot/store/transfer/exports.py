@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -22,7 +21,7 @@ Rows: TypeAlias = Iterator[tuple[UserRecord, Peer | None]]
 
 def rows(users: StoredUsers, peers: Peers | None) -> Rows:
     """Yield every user in order of ids, with what the session has of each; memory stays bounded."""
-    stream = iter(()) if peers is None else (row for row in peers.iterate(above=0))
+    stream = iter(()) if peers is None else peers.iterate(above=0)
     marked, peer = next(stream, (0, None))
     for user in users.records():
         while peer is not None and marked < user.fields.id:
@@ -32,17 +31,16 @@ def rows(users: StoredUsers, peers: Peers | None) -> Rows:
 
 def write_text(file: IO[str], form: Form, entries: Rows, bot_id: int | None) -> int:
     """Write JSON, one user a line, or CSV to an open file; return how many users there were."""
-    count = 0
+    table = csv.writer(file, lineterminator="\n")
     if form is Form.CSV:
-        table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for user, peer in entries:
+    count = 0
+    for user, peer in entries:
+        count += 1
+        if form is Form.CSV:
             table.writerow(to_cells(user, peer, bot_id))
-            count += 1
-    else:
-        for user, peer in entries:
+        else:
             file.write(to_json(user, peer, bot_id) + "\n")
-            count += 1
     return count
 
 
@@ -58,9 +56,8 @@ def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int
         raise ExportExistsError(path)
     try:
         if form is Form.SESSION:
-            count = make_session(
-                part, bot_id, ((u.fields.id, peer) for u, peer in entries if peer is not None)
-            )
+            known = ((user.fields.id, peer) for user, peer in entries if peer is not None)
+            count = make_session(part, bot_id, known)
         else:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
@@ -69,6 +66,5 @@ def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int
                 os.fsync(file.fileno())
         part.rename(path)
     finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+        part.unlink(missing_ok=True)
     return count

@@ -6,9 +6,11 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import ijson
 
@@ -20,7 +22,6 @@ from tgbot.store.transfer.sessions import Peers
 _LONGEST: Final = 1024 * 1024
 _CHUNK: Final = 256 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
-_DELIMITERS: Final = ",;\t"
 
 
 class Form(StrEnum):
@@ -49,12 +50,11 @@ class UserFile:
         self.path = path
         self._bot_id = bot_id
         self._now = now
-        self._start, self._delimiter = "", ","
         #: How much there is to read, in the same units as `done`: bytes, or rows of a session.
         self.size = path.stat().st_size
         #: How much has been read.
         self.done = 0
-        self.form = self._form()
+        self.form, self._read = self._recognised()
         if self.form is Form.SESSION:
             with Peers(path) as peers:
                 owner = peers.bot_id()
@@ -66,32 +66,27 @@ class UserFile:
 
     def entries(self, refused: Refused) -> Iterator[Entry]:
         """Yield each entry in the order of the file; unreadable entries are reported and skipped."""
-        if self.form is Form.SESSION:
-            yield from self._of_session()
-        elif self.form is Form.CSV:
-            yield from self._of_csv(refused)
-        elif self._start == "[":
-            yield from self._of_array(refused)
-        else:
-            yield from self._of_lines(refused)
+        return self._read(refused)
 
-    def _form(self) -> Form:
+    def _recognised(self) -> tuple[Form, Callable[[Refused], Iterator[Entry]]]:
         with self.path.open("rb") as file:
             head = file.read(_CHUNK)
         if head.startswith(b"SQLite format 3\0"):
-            return Form.SESSION
+            return Form.SESSION, self._of_session
         text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
-        self._start = text[:1]
         first = (text.splitlines() or [""])[0].strip()
-        if self._start in ("[", "{") or re.fullmatch(r"\"?[0-9]+\"?,?", first):
-            return Form.JSON
-        for delimiter in _DELIMITERS:
-            if {"id", "user_id"} & set(_header(first, delimiter)):
-                self._delimiter = delimiter
-                return Form.CSV
+        if text.startswith("["):
+            return Form.JSON, self._of_list
+        if text.startswith("{") or re.fullmatch(r"\"?[0-9]+\"?,?", first):
+            return Form.JSON, self._of_lines
+        for delimiter in ",;\t":
+            with suppress(csv.Error):
+                names = next(csv.reader([first], delimiter=delimiter), [])
+                if {"id", "user_id"} & {name.strip().lower() for name in names}:
+                    return Form.CSV, partial(self._of_table, delimiter)
         raise UnknownFormError(self.path)
 
-    def _of_session(self) -> Iterator[Entry]:
+    def _of_session(self, refused: Refused) -> Iterator[Entry]:
         with Peers(self.path) as peers:
             for self.done, (marked, peer) in enumerate(peers.iterate(), 1):
                 yield from_peer(marked, peer, self._bot_id, self._now)
@@ -113,17 +108,16 @@ class UserFile:
         except EntryError as error:
             refused(number, str(error))
 
-    def _of_csv(self, refused: Refused) -> Iterator[Entry]:
+    def _of_table(self, delimiter: str, refused: Refused) -> Iterator[Entry]:
         at = 0
 
         def lines() -> Iterator[str]:
             nonlocal at
-            for number, line in self._lines(refused):
-                at = number
+            for at, line in self._lines(refused):  # noqa: B007 - `at` is of the function around
                 yield line
 
-        rows = csv.reader(lines(), delimiter=self._delimiter)
-        names: list[str] | None = None
+        rows = csv.reader(lines(), delimiter=delimiter)
+        names: list[str] = []
         while True:
             try:
                 row = next(rows)
@@ -132,16 +126,12 @@ class UserFile:
             except csv.Error as error:
                 refused(at, str(error))
                 continue
-            if names is None:
-                names = [name.strip().lower() for name in row] if any(row) else None
+            if not names:
+                names = [name.strip().lower() for name in row] if any(row) else []
+            elif len(row) > len(names):
+                refused(at, "more cells than the header names")
             elif any(row):
-                if len(row) > len(names):
-                    refused(at, "more cells than the header names")
-                    continue
-                try:
-                    yield from_fields(dict(zip(names, row, strict=False)), self._now, self._bot_id)
-                except EntryError as error:
-                    refused(at, str(error))
+                yield from self._of_value(dict(zip(names, row, strict=False)), at, refused)
 
     def _lines(self, refused: Refused) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as file:
@@ -163,48 +153,28 @@ class UserFile:
                 except UnicodeDecodeError:
                     refused(number, "not UTF-8")
 
-    def _of_array(self, refused: Refused) -> Iterator[Entry]:
+    def _of_list(self, refused: Refused) -> Iterator[Entry]:
+        values = ijson.sendable_list()
+        parser = ijson.items_coro(values, "item")
+        number = unfinished = 0  # entries, and bytes since the last of them
+        why = ""
         with self.path.open("rb") as file:
-            part = _Part(file)
-            number = 0
-            try:
-                for number, value in enumerate(ijson.items(part, "item"), 1):
-                    self.done = part.entry_read()
+            file.seek(len(_BOM) if file.read(len(_BOM)) == _BOM else 0)
+            while not why:
+                data = file.read(_CHUNK)
+                self.done += len(data)
+                unfinished += len(data)
+                try:
+                    parser.send(data) if data else parser.close()
+                except (ijson.JSONError, UnicodeDecodeError) as error:
+                    why = "the list does not end" if "premature EOF" in str(error) else "not JSON"
+                for value in values:
+                    number, unfinished = number + 1, 0
                     yield from self._of_value(value, number, refused)
-            except _TooLongError:
-                refused(number + 1, "the entry is too long; the rest cannot be read")
-            except (ijson.JSONError, UnicodeDecodeError) as error:
-                why = "the list does not end" if "premature EOF" in str(error) else "not JSON"
-                refused(number + 1, f"{why}; the rest cannot be read")
-
-
-class _TooLongError(Exception):
-    """An entry of a list takes more than `_LONGEST` bytes."""
-
-
-class _Part:
-    """A file of which no entry of a list may take more than `_LONGEST` bytes."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._read = self._entry_began = len(_BOM) if file.read(len(_BOM)) == _BOM else file.seek(0)
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, as ijson asks for them."""
-        if self._read - self._entry_began > _LONGEST:
-            raise _TooLongError
-        data = self._file.read(size)
-        self._read += len(data)
-        return data
-
-    def entry_read(self) -> int:
-        """Note that an entry was read, and return how many bytes are read so far."""
-        self._entry_began = self._read
-        return self._read
-
-
-def _header(line: str, delimiter: str) -> list[str]:
-    try:
-        return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
+                values.clear()
+                if unfinished > _LONGEST:
+                    why = "the entry is too long"
+                elif not data:
+                    break
+        if why:
+            refused(number + 1, f"{why}; the rest cannot be read")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from telethon.sessions.sqlite import SQLiteSession
@@ -18,14 +17,11 @@ from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
-_ALL_NAMES: Final = (
-    "(SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)"
-)
-_NO_NAMES: Final = "'[]'"
+_NAMES: Final = "(SELECT json_group_array(username) FROM tgbot_usernames n WHERE n.id = entities.id)"
 _OWNERS: Final = """
-    SELECT username, id, date FROM entities WHERE username IN (SELECT value FROM json_each(?))"""
-_OWNERS_OF_ALL: Final = """
-    SELECT username, id, seen FROM tgbot_usernames WHERE username IN (SELECT value FROM json_each(?))"""
+    SELECT username, id, date FROM entities WHERE username IN (SELECT value FROM json_each(:names))
+    UNION ALL
+    SELECT username, id, seen FROM tgbot_usernames WHERE username IN (SELECT value FROM json_each(:names))"""
 _PAGE: Final = 5_000
 
 
@@ -38,35 +34,24 @@ class Peers:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._errors():
-            self._connection = connect(path)
-        try:
-            self._look()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return sqlite_errors(self.path, damaged=SessionDamagedError, opening=True)
-
-    def _look(self) -> None:
-        with self._errors():
-            rows = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            tables = {name for (name,) in rows}
+        with ExitStack() as on_error:
+            on_error.enter_context(sqlite_errors(path, damaged=SessionDamagedError, opening=True))
+            self._connection = on_error.enter_context(closing(connect(path)))
+            tables = {row[0] for row in self._select("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not {"version", "entities"} <= tables:
-                raise SessionDamagedError(self.path, "it is an SQLite file, but not a Telethon session")
-            columns = {row[1] for row in self._connection.execute("PRAGMA table_info(entities)")}
-        # Sessions of older versions have fewer columns, those of plain Telethon one username a peer.
+                raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
+            if "tgbot_usernames" not in tables:  # plain Telethon keeps one username of a peer, in `entities`
+                self._select("CREATE TEMP TABLE tgbot_usernames (username, id, seen)")
+            columns = {row[1] for row in self._select("PRAGMA table_info(entities)")}
+            on_error.pop_all()
+        # Sessions of older versions have fewer columns.
         chosen = ", ".join(name if name in columns else "NULL" for name in _COLUMNS)
-        self._has_names = "tgbot_usernames" in tables
-        self._rows = f"SELECT id, {chosen}, {_ALL_NAMES if self._has_names else _NO_NAMES} FROM entities"
+        self._rows = f"SELECT id, {chosen}, {_NAMES} FROM entities"
 
     def __enter__(self) -> Peers:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *why: object) -> None:
         self._connection.close()
 
     def bot_id(self) -> int | None:
@@ -82,7 +67,7 @@ class Peers:
         """Yield every peer with a greater marked id, in order of ids; memory stays bounded."""
         after = above
         while True:
-            rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", after, _PAGE)
+            rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", (after, _PAGE))
             if not rows:
                 return
             yield from map(stored_peer, rows)
@@ -90,21 +75,16 @@ class Peers:
 
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
         """Return the peers of these marked ids, as far as there are any."""
-        rows = self._select(
-            f"{self._rows} WHERE id IN (SELECT value FROM json_each(?))", json.dumps(list(ids))
-        )
-        return dict(map(stored_peer, rows))
+        query = f"{self._rows} WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(map(stored_peer, self._select(query, (json.dumps(list(ids)),))))
 
     def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
         """Return who has these usernames, as far as that is known."""
-        wanted = json.dumps(list(names))
-        found = self._select(_OWNERS, wanted)
-        if self._has_names:
-            found += self._select(_OWNERS_OF_ALL, wanted)
+        found = self._select(_OWNERS, {"names": json.dumps(list(names))})
         return {name: UsernameRow(marked, seen or 0) for name, marked, seen in found}
 
-    def _select(self, sql: str, *values: int | str) -> list[Row]:
-        with self._errors():
+    def _select(self, sql: str, values: Sequence[int | str] | Mapping[str, str] = ()) -> list[Row]:
+        with sqlite_errors(self.path, damaged=SessionDamagedError, opening=True):
             return self._connection.execute(sql, values).fetchall()
 
 
@@ -114,23 +94,19 @@ def make_session(path: Path, bot_id: int | None, peers: Iterable[tuple[int, Peer
     The name must end in .session; only the owner may read the file.
     """
     make_private(path)
-    stock = SQLiteSession(str(path))
-    stock.close()
+    SQLiteSession(str(path)).close()
     count = 0
-    with ExitStack() as files:
-        connection = files.enter_context(closing(connect(path, "rw")))
+    with closing(connect(path, "rw")) as connection:
         connection.executescript(OUR_TABLES)
-        cursor = files.enter_context(transaction(connection))
-        cursor.execute("DELETE FROM sessions")
-        if bot_id is not None:
-            cursor.execute("INSERT INTO entities VALUES (0, ?, NULL, NULL, NULL, 0)", (bot_id,))
-        for marked, peer in peers:
-            count += 1
-            username = peer.names[0] if peer.names else None
-            row = (marked, peer.access_hash, username, peer.phone, peer.title, peer.seen)
-            cursor.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
-            cursor.executemany(
-                "INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)",
-                [(name, marked, peer.seen) for name in peer.names],
-            )
+        with transaction(connection) as cursor:
+            cursor.execute("DELETE FROM sessions")
+            if bot_id is not None:
+                cursor.execute("INSERT INTO entities VALUES (0, ?, NULL, NULL, NULL, 0)", (bot_id,))
+            for marked, peer in peers:
+                count += 1
+                username = peer.names[0] if peer.names else None
+                row = (marked, peer.access_hash, username, peer.phone, peer.title, peer.seen)
+                cursor.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?)", row)
+                names = [(name, marked, peer.seen) for name in peer.names]
+                cursor.executemany("INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)", names)
     return count
