@@ -40,9 +40,8 @@ class UserRows(Protocol):
     Every method raises a StorageError where the rows cannot be read or written.
     """
 
-    @property
-    def place(self) -> str:
-        """Return the name of the place, for errors."""
+    #: The name of the place, for errors.
+    place: str
 
     def one(self, user_id: int) -> str | None:
         """Return the text of one user, None if there is none."""
@@ -53,9 +52,9 @@ class UserRows(Protocol):
     def after(
         self, user_id: int, access: Access | None, also: Iterable[int]
     ) -> Iterator[tuple[int, str | None]]:
-        """Yield ids greater than this in order, a page at a time, so that memory stays bounded.
+        """Yield greater ids in order, in bounded memory; without text where the stored access is not wanted.
 
-        With the text where the stored access is the wanted one, or any is, or the id is among `also`.
+        The ids among `also` come with their text whatever their stored access.
         """
 
     def notes(self) -> Mapping[str, str]:
@@ -67,8 +66,7 @@ class UserRows(Protocol):
     async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
         """Write users and notes, and delete the users `gone`, all or nothing; on disk on return."""
 
-    def close(self) -> None:
-        """Close what is open."""
+    def close(self) -> None: ...
 
 
 class StoredUsers:
@@ -88,7 +86,7 @@ class StoredUsers:
 
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
         for record in self.records(after_id, access):
-            if access is None or record.user.verdict(self._clock()).access is access:
+            if self._has(record.user, access):
                 yield record.user
 
     def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
@@ -99,6 +97,9 @@ class StoredUsers:
 
     def close(self) -> None:
         self._rows.close()
+
+    def _has(self, user: User, access: Access | None) -> bool:
+        return access is None or user.verdict(self._clock()).access is access
 
     def _unpacked(self, user_id: int, text: str) -> UserRecord:
         try:
@@ -154,9 +155,7 @@ class Registry(StoredUsers):
                 text = self._rows.one(user_id)
             if record is None and text is not None:
                 record = self._unpacked(user_id, text)
-            if record is None or not record.user.met:
-                continue
-            if access is None or record.user.verdict(self._clock()).access is access:
+            if record is not None and record.user.met and self._has(record.user, access):
                 yield record.user
 
     @property
@@ -175,13 +174,12 @@ class Registry(StoredUsers):
         while page := list(islice(wanted, _PAGE)):
             texts = await self._rows.many(page)
             for user_id in page:
-                text = texts.get(user_id)
                 if user_id in self._records:
                     continue  # it came in while the rows were read
-                if text is None:
-                    self._note_absent(user_id)
+                if user_id in texts:
+                    self._records[user_id] = self._unpacked(user_id, texts[user_id])
                 else:
-                    self._records[user_id] = self._unpacked(user_id, text)
+                    self._note_absent(user_id)
             self._evict(2 * len(page))
             await asyncio.sleep(0)
 
@@ -228,8 +226,7 @@ class Registry(StoredUsers):
 
     def opened(self, user_id: int, message_id: int) -> None:
         record = self._records.get(user_id) or self._obtain(user_id)
-        first = record.fields.first_message_id
-        if not first or message_id < first:
+        if not 0 < record.fields.first_message_id <= message_id:
             record.fields.first_message_id = message_id
             self._dirty[user_id] = record
 
@@ -264,8 +261,7 @@ class Registry(StoredUsers):
 
     def access_greeted(self, user_id: int, message_id: int) -> User:
         record = self._change(user_id)
-        greeted = record.fields.greeted_access_id
-        record.fields.greeted_access_id = min(greeted or message_id, message_id)
+        record.fields.greeted_access_id = min(record.fields.greeted_access_id or message_id, message_id)
         return record.user
 
     def merge(self, other: UserFields, *, partial: bool = False, now: int) -> bool | None:
@@ -274,11 +270,10 @@ class Registry(StoredUsers):
         Return True if this changed a user, False if it did not, None if the bot had not met the user before.
         """
         record = self._records.get(other.id) or self._find(other.id)
+        known = record is not None and record.user.met
         if record is None:
-            known, changed = False, True
-            record = self._add(UserRecord(other))
+            record, changed = self._add(UserRecord(other)), True
         else:
-            known = record.user.met
             changed = record.merge(other, partial=partial)
         if not record.user.met:
             record.fields.known_by[Way.IMPORT] = now
@@ -317,11 +312,8 @@ class Registry(StoredUsers):
             self._evict(len(self._records))
 
     async def _write(self, batch: Mapping[int, UserRecord]) -> None:
-        """Pack users on the event loop in small slices, and let the rows write them all.
-
-        A worker thread would pack no faster, because it is Python and holds the interpreter; and users may
-        change while it packs, whereas none changes within a slice.
-        """
+        # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
+        # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}
         gone: list[int] = []
         packed: list[tuple[UserRecord, Access | None]] = []
@@ -356,7 +348,6 @@ class Registry(StoredUsers):
         return self._find(user_id) or self._add(UserRecord(UserFields(user_id, Profile(user_id))))
 
     def _add(self, record: UserRecord) -> UserRecord:
-        """Put a new record into memory."""
         self._absent.pop(record.fields.id, None)
         self._records[record.fields.id] = record
         return record

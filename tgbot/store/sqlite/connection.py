@@ -16,8 +16,7 @@ _LOCK_SECONDS: Final = 10.0
 def connect(path: Path, mode: Literal["ro", "rw"] = "ro") -> sqlite3.Connection:
     """Open an existing SQLite file; sqlite3.Error if there is none.
 
-    The connection commits each statement by itself, except in a `transaction`. It may be used in any thread,
-    by one thread at a time.
+    Each statement commits by itself, except in a `transaction`. Any one thread at a time may use it.
     """
     # Only SQLite opens the file: opening and closing it otherwise drops the locks this process has on it.
     return sqlite3.connect(
@@ -30,11 +29,7 @@ def connect(path: Path, mode: Literal["ro", "rw"] = "ro") -> sqlite3.Connection:
 
 
 def connect_durable(path: Path) -> sqlite3.Connection:
-    """Open an existing SQLite file for writing; each commit returns when it is on disk.
-
-    Changes go to a write-ahead log first (journal_mode=WAL), and a commit waits for the disk
-    (synchronous=FULL).
-    """
+    """Open an existing SQLite file for writing, with a write-ahead log; each commit waits for the disk."""
     connection = connect(path, "rw")
     try:
         connection.execute("PRAGMA journal_mode=WAL").close()
@@ -48,10 +43,7 @@ def connect_durable(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    """Commit what the block writes, or roll it back when the block or the commit raises.
-
-    The file's write lock is taken at the start, and none is left open at the end.
-    """
+    """Take the write lock, and commit what the block writes; roll it back if that or the block fails."""
     with closing(connection.cursor()) as cursor:
         cursor.execute("BEGIN IMMEDIATE")
         try:

@@ -12,15 +12,8 @@ from itertools import islice
 from typing import Final
 
 from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, peer_of
-from tgbot.store.sqlite.sessionfile import (
-    BY_ID,
-    BY_IDS,
-    BY_STOCK_USERNAME,
-    BY_USERNAME,
-    Changes,
-    Row,
-    stored_peer,
-)
+from tgbot.store.sqlite import sessionfile as sql
+from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
 
 #: A peer seen again within this many seconds is not written again only for its date.
 SEEN_GRAIN: Final = 600
@@ -67,11 +60,9 @@ class PeerBook:
                 old = self._known.get(marked)
                 if (
                     old is None
-                    or old.access_hash != new.access_hash
-                    or old.names != new.names
-                    or old.title != new.title
-                    or old.phone != new.phone
                     or now - old.seen >= SEEN_GRAIN
+                    or (old.access_hash, old.names, old.title, old.phone)
+                    != (new.access_hash, new.names, new.title, new.phone)
                 ):
                     self._put(marked, new, old)
 
@@ -97,7 +88,7 @@ class PeerBook:
             self._absent[marked] = None
             if len(self._absent) > ABSENT_LIMIT:
                 del self._absent[next(iter(self._absent))]
-        for row in self._read(BY_IDS, json.dumps(missing)):
+        for row in self._read(sql.BY_IDS, json.dumps(missing)):
             marked, peer = stored_peer(row)
             self._absent.pop(marked, None)
             self._make_room()
@@ -112,7 +103,7 @@ class PeerBook:
             return peer.access_hash
         if marked_id in self._absent:
             return None
-        rows = self._read(BY_ID, marked_id)
+        rows = self._read(sql.BY_ID, marked_id)
         return rows[0][0] if rows else None
 
     def username(self, name: str) -> UsernameRow | None:
@@ -129,7 +120,7 @@ class PeerBook:
                 peer = changes.peers.get(marked)
                 if peer is not None and name in peer.names:
                     return UsernameRow(marked, peer.seen)
-        for query in (BY_USERNAME, BY_STOCK_USERNAME):
+        for query in (sql.BY_USERNAME, sql.BY_STOCK_USERNAME):
             for marked, seen in self._read(query, name):
                 peer = self._in_memory(marked)
                 if peer is None or name in peer.names:  # else the peer lost it since it was written
@@ -209,8 +200,7 @@ class PeerBook:
     def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
         """Store a peer in the place of the one in memory, and give it its usernames."""
         if old is not None:
-            if old.names != new.names:
-                self._release(marked, set(old.names).difference(new.names))
+            self._release(marked, set(old.names).difference(new.names))
         else:
             self._absent.pop(marked, None)
             self._make_room()

@@ -19,14 +19,7 @@ from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
 from tgbot.store.sqlite.errors import sqlite_errors
 from tgbot.store.sqlite.peerbook import PeerBook
-from tgbot.store.sqlite.sessionfile import (
-    BY_ID,
-    OUR_TABLES,
-    Changes,
-    Row,
-    check_before_opening,
-    write,
-)
+from tgbot.store.sqlite.sessionfile import BY_ID, OUR_TABLES, Changes, Row, check_before_opening, write
 from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UsernameRow"]
@@ -36,10 +29,9 @@ class DurableSession(PeerBook, SQLiteSession):
     """A Telethon session that keeps what it was given, through a kill or a power cut.
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
-    update state when `checkpoint` returns, all in one transaction. Telethon's tables keep their columns,
-    so plain Telethon opens the file again. `clock` says when a peer is seen, in unix seconds; a bot gives
-    Telegram's. Raise SessionDamagedError or SessionTooNewError for a file that cannot be used, which is left
-    as it is; a file of an older version is copied aside first.
+    update state when `checkpoint` returns. Plain Telethon can open the file again. `clock` says when a peer
+    is seen, in unix seconds; a bot gives Telegram's. Raise SessionDamagedError or SessionTooNewError for a
+    file that cannot be used, which is left as it is; a file of an older version is copied aside first.
     """
 
     _conn: sqlite3.Connection | None
@@ -182,7 +174,6 @@ class DurableSession(PeerBook, SQLiteSession):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        """Open the one write transaction of this file; what the block writes is on disk when it ends."""
         with self._write_lock, self._errors(), transaction(self._connection()) as cursor:
             yield cursor
 
