@@ -15,18 +15,12 @@ from tgbot.store.sqlite.userfile import SqliteRegistry
 class SqliteStore:
     """A `Store` in two files: Telethon's session, with peers and update state, and the users.
 
-    `session` is what Telethon is given, `users` is the registry; `clock` is Telegram's, in unix seconds. The
-    files are made if there are none (mode 0600). Raise a StorageError for a file that cannot be used; it is
-    left as it is.
+    The files are made if there are none (mode 0600). Raise a StorageError for a file that cannot be used; it
+    is left as it is.
     """
 
     def __init__(
-        self,
-        session: Path,
-        users: Path,
-        *,
-        clock: Callable[[], float],
-        cached_users: int = CACHED_USERS,
+        self, session: Path, users: Path, *, clock: Callable[[], float], cached_users: int = CACHED_USERS
     ) -> None:
         self.session = DurableSession(session, clock)
         try:

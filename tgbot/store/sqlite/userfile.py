@@ -25,7 +25,6 @@ from tgbot.store.sqlite.worker import DiskWorker
 
 _STATEMENT: Final = 1_000  # users in one statement
 _PAGE: Final = 200  # users read at once by `after`
-
 _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _AFTER: Final = """
@@ -135,20 +134,13 @@ class SqliteUserRows(ReadOnlyUserRows):
 class SqliteRegistry(Registry):
     """A registry of users in the SQLite file `path` (see `SqliteUserRows`); `clock` is Telegram's."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        clock: Callable[[], float],
-        cached_users: int = CACHED_USERS,
-    ) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float], cached_users: int = CACHED_USERS) -> None:
         rows = SqliteUserRows(path)
         try:
             super().__init__(rows, clock, cached_users=cached_users)
         except BaseException:
             rows.close()
             raise
-        self.path = path
 
 
 def open_readonly(path: Path, *, clock: Callable[[], float] = time.time) -> StoredUsers:

@@ -95,7 +95,7 @@ _Time = Annotated[_Number, AfterValidator(_not_ahead)]
 _SignedNumber = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=-(2**63), lt=2**63)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
 _Names = Annotated[
-    list[Annotated[str, AfterValidator(lambda name: name.removeprefix("@"))]],
+    tuple[Annotated[str, AfterValidator(lambda name: name.removeprefix("@"))], ...],
     BeforeValidator(lambda value: value.split() if isinstance(value, str) else value),
 ]
 _Json = BeforeValidator(_loaded)
@@ -108,6 +108,9 @@ class _Seen(NamedTuple):
     detail: str = ""
 
 
+_Span = Annotated[list[_Seen], Field(min_length=1, max_length=2)]
+
+
 class _Fields(BaseModel):
     """One user; times are unix seconds. The names, in this order, are the columns of a CSV file."""
 
@@ -118,7 +121,7 @@ class _Fields(BaseModel):
     access: object = None
     first_name: str = ""
     last_name: str = ""
-    usernames: _Names = []
+    usernames: _Names = ()
     #: The last language an update named, and when.
     language: str = ""
     language_at: _Time = 0
@@ -130,7 +133,7 @@ class _Fields(BaseModel):
     #: When the profile was seen.
     last_seen: _Time = 0
     #: How the user became known → when.
-    known_by: Annotated[dict[str, _Time], _Json] = {}
+    known_by: Annotated[dict[str, _Time] | None, _Json] = None
     first_payload: str = ""
     last_payload: str = ""
     first_payload_id: _Number = 0
@@ -140,16 +143,16 @@ class _Fields(BaseModel):
     last_finished_id: _Number = 0
     greeted_access_id: _Number = 0
     #: Kind → one or two of [at, qts, until, detail]: the first and the last.
-    evidence: Annotated[dict[Kind, Annotated[list[_Seen], Field(min_length=1, max_length=2)]], _Json] = {}
+    evidence: Annotated[dict[Kind, _Span] | None, _Json] = None
     #: [at, field, old] each.
-    history: Annotated[list[tuple[_Time, str, str]], _Json] = []
-    preferences: Annotated[dict[str, str], _Json] = {}
+    history: Annotated[tuple[tuple[_Time, str, str], ...], _Json] = ()
+    preferences: Annotated[dict[str, str] | None, _Json] = None
     #: Marked chat id → when.
-    join_requests: Annotated[dict[_SignedNumber, _Time], _Json] = {}
+    join_requests: Annotated[dict[_SignedNumber, _Time] | None, _Json] = None
     #: What the session has of the user; the hash is text, since it takes 64 bits.
     access_hash: _SignedNumber = 0
     hash_seen: _Time = 0
-    hash_usernames: _Names = []
+    hash_usernames: _Names = ()
     hash_name: str = ""
     hash_phone: str = ""
 
