@@ -35,6 +35,7 @@ def test_marked_ids_are_those_of_telethon(bare: int) -> None:
         (types.InputPeerSelf(), 0),
         (types.InputPeerEmpty(), 0),
         (None, 0),
+        ("what a plugin may have put there", 0),
     ],
 )
 def test_every_form_of_a_peer_has_its_marked_id(peer: Any, marked: int) -> None:

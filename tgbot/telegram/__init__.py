@@ -2,7 +2,7 @@
 
 from tgbot.telegram.calls.names import error_name
 from tgbot.telegram.client import BotClient
-from tgbot.telegram.hooks import Listener, ServerTime
+from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Server
 
-__all__ = ["BotClient", "Listener", "Server", "ServerTime", "error_name"]
+__all__ = ["BotClient", "Listener", "Server", "error_name"]

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,14 @@ from telethon import TelegramClient, errors, utils
 from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
-from telethon.tl import TLObject, functions, types
+from telethon.network.mtprotosender import MTProtoSender
+from telethon.tl import TLObject, types
 
+from tgbot.core.clock import ServerClock
 from tgbot.store.base import Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.budget import LookupBudget
-from tgbot.telegram.calls.call import Caller, RequestSender, call_of
+from tgbot.telegram.calls.call import Caller, call_of
 from tgbot.telegram.calls.flood import FloodWaits
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
@@ -28,12 +31,11 @@ from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.calls.together import call_all
 from tgbot.telegram.checkpoints import Checkpoints
-from tgbot.telegram.compat.action import ChatAction, action_of
-from tgbot.telegram.compat.conversation import Conversation, Conversations
-from tgbot.telegram.compat.entities import PeerCache
-from tgbot.telegram.hooks import Listener, Losses, ServerTime
-from tgbot.telegram.login import Application, Login, Server, use_server
-from tgbot.telegram.peers import NamedPeers
+from tgbot.telegram.compat.action import ChatAction
+from tgbot.telegram.compat.conversation import Conversation, feed
+from tgbot.telegram.hooks import Listener
+from tgbot.telegram.login import Login, Server, use_server
+from tgbot.telegram.peers import Peers
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.box import UpdateBox
@@ -68,7 +70,7 @@ class BotClient(TelegramClient):
         *,
         store: Store,
         listener: Listener,
-        server_time: ServerTime,
+        server_time: ServerClock,
         server: Server | None = None,
         concurrency: int = 100,
         handler_seconds: float = 60.0,
@@ -91,14 +93,9 @@ class BotClient(TelegramClient):
         self._server = server
         self._link_state = LinkState()
         self._tasks = Background()
-        self._losses = Losses(listener)
-        self._taking = asyncio.Event()
-        #: Whether the update state is one of an earlier run.
-        self._replaying = False
 
-        self._mb_entity_cache = PeerCache(session)
-        self._handlers = Handlers(self, self._mb_entity_cache)
-        peers = NamedPeers(session, listener, self._mb_entity_cache)
+        self._mb_entity_cache = peers = Peers(session, listener)
+        self._handlers = Handlers(self, peers)
         self._dispatcher = Dispatcher(
             self._handlers.handle,
             self._finish,
@@ -106,15 +103,10 @@ class BotClient(TelegramClient):
             limit=handler_seconds,
             clock=self._link_state.up,
         )
-        self._talks = Conversations(self, self._dispatcher, self._tasks)
-        self._batches = Batches(self._talks, store, peers, listener)
-        self._message_box = UpdateBox(self._mb_entity_cache)
+        self._batches = Batches(self._put, store, peers, listener)
+        self._message_box = UpdateBox(peers)
         self.intake = Intake(
-            self._message_box,
-            self._batches,
-            ask=self,
-            calendar=server_time,
-            losses=self._losses,
+            self._message_box, self._batches, ask=self, server_time=server_time, listener=listener
         )
         self._updates_queue = self.intake
         self._checkpoints = Checkpoints(store, self.intake.mark)
@@ -129,16 +121,13 @@ class BotClient(TelegramClient):
             state=self._link_state,
             server_time=server_time,
         )
-        plain = PlainClient(self)
         calls: Caller = UntilAnswered(self._sender, self._link_state, self._init_request)
         calls = Observed(calls, listener, peers, server_time)
-        calls = Retries(calls, plain)
+        calls = Retries(calls, self._switch_dc)
         calls = FloodWaits(calls)
         calls = LookupBudget(calls, session)
-        self._calls = NamedSends(calls, self._mb_entity_cache)
-        self._login = Login(
-            Application(api_id, api_hash), plain, plain, session, self.intake, self._link_state
-        )
+        self._calls = NamedSends(calls, peers)
+        self._login = Login(api_id, api_hash, PlainClient(self), session, self.intake, self._link_state)
 
     @property
     def connected(self) -> bool:
@@ -158,7 +147,7 @@ class BotClient(TelegramClient):
     @property
     def losses(self) -> Counter[str]:
         """How often updates were lost since the start, by the reason."""
-        return self._losses.counts
+        return self.intake.losses
 
     # ---- login and lifetime --------------------------------------------------------------------
 
@@ -171,7 +160,7 @@ class BotClient(TelegramClient):
         state = self.session.update_state()
         if state is not None:
             self._message_box.load_state(state)
-            self._replaying = True
+            self.intake.replaying = True
         use_server(self.session, self._server)
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
@@ -180,8 +169,7 @@ class BotClient(TelegramClient):
         """Begin to handle updates, first all since the state on disk."""
         self._dispatcher.start()
         self._tasks.spawn_essential(self._batches.run)
-        self.intake.start(replaying=self._replaying)
-        self._taking.set()
+        self.intake.start()
         self._tasks.spawn_essential(self._checkpoints.keep)
 
     async def checkpoint(self) -> None:
@@ -240,7 +228,6 @@ class BotClient(TelegramClient):
         await self._tasks.run_essential(self._take_updates)
 
     async def _take_updates(self) -> None:
-        await self._taking.wait()
         while True:
             try:
                 await self.intake.run()
@@ -264,17 +251,22 @@ class BotClient(TelegramClient):
     async def _save_states_and_entities(self) -> None:
         """Write nothing: only the checkpoint writes update state."""
 
+    def _put(self, job: Job) -> None:
+        if self._conversations:
+            feed(self, job, self._tasks.spawn)
+        self._dispatcher.put(job)
+
     def _finish(self, job: Job) -> None:
         if job.message_id:
             self._listener.finished(job.dialog, job.message_id)
-        self._batches.finish(job)
+        self._batches.finish(job.batch)
         self.intake.job_finished()
 
     # ---- calls ---------------------------------------------------------------------------------
 
     async def _call(
         self,
-        sender: RequestSender,
+        sender: MTProtoSender,
         request: Any,  # Any: a TLRequest, or several
         ordered: bool = False,
         flood_sleep_threshold: float | None = None,
@@ -305,11 +297,12 @@ class BotClient(TelegramClient):
         auto_cancel: bool = True,
     ) -> Any:  # Any: a ChatAction, or a coroutine for "cancel", as Telethon has it
         """Return a chat action that asks Telegram on entering and raises its error there; see ChatAction."""
-        made = action_of(action)
-        if type(made) is types.SendMessageCancelAction:
-            return self(functions.messages.SetTypingRequest(entity, made))
-        return ChatAction(self, entity, made, delay=delay, auto_cancel=auto_cancel)
+        made = super().action(entity, action)
+        if asyncio.iscoroutine(made):
+            return made
+        # Telethon hands one object to every chat, with the progress of an upload in it.
+        return ChatAction(self, entity, copy(made._action), delay=delay, auto_cancel=auto_cancel)
 
     def conversation(self, entity: EntityLike, **options: Any) -> Conversation:  # Any: as Telethon has it
         """Open a conversation as Telethon does; its chat is not held up by the handler meanwhile."""
-        return self._talks.open(entity, options)
+        return Conversation(self, entity, self._dispatcher, options)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
 
 from telethon.tl import TLRequest, types
@@ -33,30 +31,3 @@ class Listener(Protocol):
 
     def lost(self, what: str) -> None:
         """Note that updates are lost; `what` is "difference_too_long" or "difference_refused"."""
-
-
-class ServerTime(Protocol):
-    """Telegram's clock, learned from what Telegram sends."""
-
-    def __call__(self) -> int:
-        """Return Telegram's time in unix seconds."""
-
-    def note(self, date: datetime | None) -> None:
-        """Learn from a date that Telegram gave for the present; None is ignored."""
-
-    def note_unix(self, seconds: float) -> None:
-        """Learn from unix seconds that Telegram gave for the present."""
-
-
-class Losses:
-    """Count losses and report them to the listener."""
-
-    def __init__(self, listener: Listener) -> None:
-        #: How often updates were lost since the start, by the reason.
-        self.counts: Counter[str] = Counter()
-        self._listener = listener
-
-    def lost(self, what: str) -> None:
-        """Note that updates are lost."""
-        self.counts[what] += 1
-        self._listener.lost(what)

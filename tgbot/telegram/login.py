@@ -7,18 +7,19 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, Protocol
 
 from telethon import errors, functions
 from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
-from telethon.tl import TLObject, TLRequest, types
+from telethon.tl import types
 
 from tgbot.core.errors import LoginRefusedError, WrongBotError
 from tgbot.store.base import UpdateState
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.answers import LOGIN_ENDED
 from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.wire.plain import PlainClient
 from tgbot.telegram.wire.state import LinkState, making_login
 
 logger = logging.getLogger(__name__)
@@ -46,108 +47,23 @@ class Server:
     public_key: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
-    """The program that logs in, as Telegram knows it."""
-
-    api_id: int
-    api_hash: str
-
-
-class Connection(Protocol):
-    """The connection to the bot's data center."""
-
-    @property
-    def gone(self) -> asyncio.Future[None]:
-        """Done once the connection is given up, with the error that ended it."""
-
-    async def connect(self) -> None:
-        """Connect, however long that takes; raise AuthKeyNotFound for a key that the server does not know."""
-
-    async def drop(self) -> None:
-        """Disconnect, to connect again."""
-
-    async def forget_key(self) -> None:
-        """Disconnect and forget the auth key: the next connection makes a new one."""
-
-
-class Account(Protocol):
-    """What a login asks of Telegram, and whom it logs in."""
-
-    async def ask(self, request: TLRequest) -> TLObject:
-        """Return Telegram's answer, or raise its error."""
-
-    async def me(self) -> types.User | None:
-        """Return the bot's own user, None if it is not logged in."""
-
-    async def accept(self, me: types.User) -> None:
-        """Go on as this user."""
-
-
-class LoginFile(Protocol):
-    """Keep the login; what is set is on disk on return."""
-
-    path: Path
-
-    @property
-    def dc_id(self) -> int:
-        """The data center."""
-
-    @property
-    def server_address(self) -> str | None:
-        """The data center's address."""
-
-    @property
-    def port(self) -> int | None:
-        """The data center's port."""
-
-    def set_dc(self, dc_id: int, server_address: str, port: int) -> None:
-        """Set the data center."""
-
-    def bot_id(self) -> int | None:
-        """Return the id of the bot that this login is one of, None if that is not known."""
-
-    def set_bot_id(self, bot_id: int) -> None:
-        """Set the id of the bot."""
-
-    def value(self, name: str) -> Any:  # Any: what set_value was given
-        """Return a value, None if there is none."""
-
-    def set_value(self, name: str, value: str | int) -> None:
-        """Set a value."""
-
-
-class UpdateLog(Protocol):
-    """How far Telegram's updates were taken."""
-
-    @property
-    def pts(self) -> int:
-        """The account's pts as taken, 0 for none."""
-
-    def start_over(self, state: types.updates.State) -> None:
-        """Go on from this state of another log than ours was."""
-
-    def begin_difference(self) -> None:
-        """Ask Telegram for everything since the state as taken."""
-
-
 class Login:
     """Log in with a bot token, and again where Telegram ended the login or does not know the auth key."""
 
     def __init__(
         self,
-        application: Application,
-        connection: Connection,
-        account: Account,
-        file: LoginFile,
-        log: UpdateLog,
+        api_id: int,
+        api_hash: str,
+        client: PlainClient,
+        session: DurableSession,
+        intake: Intake,
         state: LinkState,
     ) -> None:
-        self._application = application
-        self._connection = connection
-        self._account = account
-        self._file = file
-        self._log = log
+        self._api_id = api_id
+        self._api_hash = api_hash
+        self._client = client
+        self._session = session
+        self._intake = intake
         self._state = state
         self._token = ""
 
@@ -160,7 +76,7 @@ class Login:
         """
         self._token = token
         wanted = int(token.partition(":")[0])
-        self._refuse_another_bot(self._file.bot_id(), wanted)
+        self._refuse_another_bot(self._session.bot_id(), wanted)
         before = making_login.set(True)
         try:
             me = await self._log_in(wanted)
@@ -173,12 +89,12 @@ class Login:
 
     async def first_state(self) -> UpdateState:
         """Return the update state that a new login starts from."""
-        state = await self._account.ask(functions.updates.GetStateRequest())
+        state = await self._client.ask(functions.updates.GetStateRequest())
         # Its qts may be old; the difference from it has the right one, where the server gives one.
         request = functions.updates.GetDifferenceRequest(pts=state.pts, date=state.date, qts=state.qts)
         try:
             async with asyncio.timeout(_FIRST_DIFFERENCE_SECONDS):
-                state = getattr(await self._account.ask(request), "state", None) or state
+                state = getattr(await self._client.ask(request), "state", None) or state
         except LOGIN_ENDED:
             raise
         except (errors.RPCError, TimeoutError) as error:
@@ -194,62 +110,62 @@ class Login:
         while True:
             if await self._connection_ended():
                 await self._connect()
-                if await self._account.me() is None:
+                if await self._client.me() is None:
                     await self._send_token()
             else:
                 await self._send_token()
             self._state.logged_in()
-            self._log.begin_difference()
+            self._intake.begin_difference()
 
     async def _log_in(self, wanted: int) -> types.User:
         await self._connect()
         fingerprint = sha256(f"tgbot:{self._token}".encode()).hexdigest()
-        me = await self._account.me()
+        me = await self._client.me()
         if me is not None:
             self._refuse_another_bot(me.id, wanted)
-        if me is None or self._file.value("token") not in (None, fingerprint):
+        if me is None or self._session.value("token") not in (None, fingerprint):
             await self._send_token()
-            me = await self._account.me()
+            me = await self._client.me()
             if me is None:  # the login did not last
                 await self._send_token()
-                me = await self._account.me()
+                me = await self._client.me()
             if me is None:
                 raise LoginRefusedError("AUTH_KEY_UNREGISTERED")
             self._refuse_another_bot(me.id, wanted)
-        await self._account.accept(me)
-        self._file.set_bot_id(me.id)
-        self._file.set_value("token", fingerprint)
+        await self._client.accept(me)
+        self._session.set_bot_id(me.id)
+        self._session.set_value("token", fingerprint)
         return me
 
     async def _send_token(self) -> None:
         request = functions.auth.ImportBotAuthorizationRequest(
             flags=0,
-            api_id=self._application.api_id,
-            api_hash=self._application.api_hash,
+            api_id=self._api_id,
+            api_hash=self._api_hash,
             bot_auth_token=self._token,
         )
         try:
             try:
-                await self._account.ask(request)
+                await self._client.ask(request)
             except errors.AuthKeyError as error:
                 logger.warning("Telegram refuses the auth key (%s)", error_name(error))
                 await self._forget_key()
                 await self._connect()
-                await self._account.ask(request)
+                await self._client.ask(request)
         except _REFUSED as error:
             raise LoginRefusedError(error_name(error)) from None
-        known = self._log.pts
+        known = self._intake.box.mark().pts
         if known:
             with suppress(errors.RPCError):
-                state = await self._account.ask(functions.updates.GetStateRequest())
+                state = await self._client.ask(functions.updates.GetStateRequest())
                 if state.pts < known:
                     # A log never goes back: this server lost the one that our pts counts.
                     logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
-                    self._log.start_over(state)
+                    self._intake.box.start_over(state)
 
     async def _connection_ended(self) -> bool:
         """Return True when the connection is gone, False when it stands but the login was ended."""
-        gone = self._connection.gone
+        gone = self._client.gone
         ended = asyncio.ensure_future(self._state.login_ended.wait())
         try:
             await asyncio.wait((gone, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -263,13 +179,13 @@ class Login:
         elif error is not None:
             logger.warning("disconnected (%s); connecting again", type(error).__name__)
             await asyncio.sleep(1)
-            await self._connection.drop()
+            await self._client.drop()
         return True
 
     async def _connect(self) -> None:
         while True:
             try:
-                await self._connection.connect()
+                await self._client.connect()
             except AuthKeyNotFound:
                 await self._forget_key()
             else:
@@ -277,23 +193,23 @@ class Login:
 
     async def _forget_key(self) -> None:
         logger.warning("the server does not accept our auth key; making a new one and logging in again")
-        await self._connection.forget_key()
+        await self._client.forget_key()
 
     def _refuse_another_bot(self, bot_id: int | None, wanted: int) -> None:
         if bot_id is not None and bot_id != wanted:
-            raise WrongBotError(self._file.path, bot_id, wanted)
+            raise WrongBotError(self._session.path, bot_id, wanted)
 
 
-def use_server(file: LoginFile, server: Server | None) -> None:
+def use_server(session: DurableSession, server: Server | None) -> None:
     """Have the session connect to a server, None for Telegram's own."""
     if server is None:
-        if file.value("server"):
+        if session.value("server"):
             # The session was on another server than Telegram's until now.
-            file.set_dc(0, "", 0)  # without an address, Telethon connects to Telegram
-            file.set_value("server", 0)
+            session.set_dc(0, "", 0)  # without an address, Telethon connects to Telegram
+            session.set_value("server", 0)
         return
-    file.set_value("server", 1)
+    session.set_value("server", 1)
     if server.public_key is not None:
         rsa.add_key(server.public_key, old=False)
-    if (file.dc_id, file.server_address, file.port) != (server.dc_id, server.host, server.port):
-        file.set_dc(server.dc_id, server.host, server.port)
+    if (session.dc_id, session.server_address, session.port) != (server.dc_id, server.host, server.port):
+        session.set_dc(server.dc_id, server.host, server.port)

@@ -1,47 +1,63 @@
-"""The users and chats that Telegram names, on their way to the session and the registry."""
+"""The users and chats that Telegram names: kept by the session and the listener, found again for Telethon."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
+from telethon._updates.session import Entity, EntityType
 from telethon.tl import types
 
+from tgbot.core.ids import marked_channel
+from tgbot.store.sqlite.session import DurableSession
+from tgbot.telegram.hooks import Listener
 
-class PeerFile(Protocol):
-    """Keep access hashes and usernames."""
-
-    def remember(self, peers: Iterable[types.TypeUser | types.TypeChat]) -> None:
-        """Take in users and chats."""
-
-
-class Users(Protocol):
-    """Keep the users of the bot."""
-
-    def seen(self, users: Sequence[types.User], source: str) -> None:
-        """Take in users as Telegram describes them now."""
+#: How many users without a known access hash are remembered as having written to the bot.
+MAX_HASHLESS = 10_000
 
 
-class Writers(Protocol):
-    """Remember who wrote."""
+class Peers:
+    """Stand in for Telethon's entity cache. Keep only the bot's own id: the session owns the peers."""
 
-    def wrote(self, user_id: int) -> None:
-        """Note that a user wrote to the bot."""
-
-
-class NamedPeers:
-    """Hand every user and chat to the session, and full users except the bot itself to the listener."""
-
-    def __init__(self, session: PeerFile, listener: Users, writers: Writers) -> None:
+    def __init__(self, session: DurableSession, listener: Listener) -> None:
+        self.self_id = 0
+        self.self_bot: bool | None = None
         self._session = session
         self._listener = listener
-        self.wrote = writers.wrote
+        self._hashless: dict[int, None] = {}
+
+    def set_self_user(self, id: int, bot: bool | None, hash: int | None) -> None:
+        """Note whose account this is."""
+        self.self_id = id
+        self.self_bot = bot
 
     def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
-        """Take in users and chats; `source` says what brought them."""
+        """Hand users and chats to the session, and full users except the bot itself to the listener.
+
+        `source` says what brought them.
+        """
         self._session.remember(users)
         if chats:
             self._session.remember(chats)
         full = [user for user in users if type(user) is types.User and not user.min and not user.is_self]
         if full:
             self._listener.seen(full, source)
+
+    def wrote(self, user_id: int) -> None:
+        """Note that a user wrote to the bot: an access hash of 0 is valid for them while none is known."""
+        if self._session.access_hash(user_id) is None:
+            self._hashless[user_id] = None
+            if len(self._hashless) > MAX_HASHLESS:
+                del self._hashless[next(iter(self._hashless))]
+
+    def get(self, id: int) -> Entity | None:
+        """Return the user with this id, else the channel with this bare id, None for an unknown one."""
+        access_hash = self._session.access_hash(id)
+        if access_hash is None and id in self._hashless:
+            access_hash = 0
+        if access_hash is not None:
+            return Entity(EntityType.USER, id, access_hash)
+        access_hash = self._session.access_hash(marked_channel(id))
+        return None if access_hash is None else Entity(EntityType.CHANNEL, id, access_hash)
+
+    def extend(self, users: object, chats: object) -> None:
+        """Return at once, where Telethon adds to its cache: `remember` is given every user and chat."""

@@ -6,13 +6,13 @@ from telethon.tl import functions
 
 from tests.telegram.calls.conftest import NoSender, Script, typing
 from tests.telegram.conftest import Stage
-from tgbot.store.sqlite.session import RESOLVES_A_DAY
+from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls.budget import LookupBudget
 from tgbot.telegram.calls.call import Call, call_of
 
 
-class Purse:
+class Purse(DurableSession):
     """A budget with a number of look-ups left."""
 
     def __init__(self, left: int) -> None:

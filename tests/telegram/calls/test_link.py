@@ -19,8 +19,6 @@ from tgbot.telegram.wire.state import LinkState, making_login
 class Sender:
     """Give the answers that it was made with, in order; None is an answer that never arrives."""
 
-    fresh_session = False
-
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.sent: list[Any] = []
@@ -44,7 +42,7 @@ STATE = functions.updates.GetStateRequest
 
 def link(sender: Sender) -> tuple[UntilAnswered, LinkState]:
     state = LinkState()
-    state.link_up()
+    state.up.start()
     state.logged_in()
     return UntilAnswered(sender, state, INTRODUCTION), state
 
@@ -129,8 +127,8 @@ async def test_the_login_itself_and_other_data_centers_are_not_asked_twice() -> 
 
 async def test_the_first_request_of_a_session_names_our_layer_and_so_does_one_that_telegram_asks_to() -> None:
     sender = Sender("state", "state", errors.ConnectionNotInitedError(None), "state")
-    chain, _ = link(sender)
-    sender.fresh_session = True
+    chain, state = link(sender)
+    state.fresh_session = True
     for _ in range(3):
         assert await answer(chain, sender) == "state"
     names = [type(request).__name__ for request in sender.sent]

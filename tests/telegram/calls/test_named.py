@@ -16,14 +16,16 @@ from tgbot.telegram import BotClient
 from tgbot.telegram.calls import retries
 from tgbot.telegram.calls.call import call_of
 from tgbot.telegram.calls.named import NamedSends, derive_random_id
+from tgbot.telegram.peers import Peers
 
 BOT = 77
 
 
-class Self:
+class Self(Peers):
     """The account that sends."""
 
-    self_id = BOT
+    def __init__(self) -> None:
+        self.self_id = BOT
 
 
 @given(

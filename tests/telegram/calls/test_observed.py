@@ -28,7 +28,7 @@ class Notes:
         self.peers.append(([user.id for user in users], [chat.id for chat in chats], source))
 
 
-def observed(notes: Notes, *answers: Any) -> Observed:
+def observed(notes: Any, *answers: Any) -> Observed:
     return Observed(Script(*answers), notes, notes, lambda: 1000)
 
 

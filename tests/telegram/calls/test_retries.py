@@ -49,21 +49,21 @@ def duplicate() -> errors.RandomIdDuplicateError:
 
 async def test_a_fault_is_asked_again_with_growing_pauses(pauses: Pauses) -> None:
     script = Script(fault(), errors.TimedOutError(None, "TIMEOUT", 503), fault())
-    assert await Retries(script, Map()).call(typing()) is True
+    assert await Retries(script, Map().switch_dc).call(typing()) is True
     assert pauses.slept == list(FAULT_PAUSES[:3])
 
 
 async def test_a_fault_that_does_not_end_is_raised(pauses: Pauses) -> None:
     script = Script(*(fault() for _ in range(100)))
     with pytest.raises(errors.ServerError):
-        await Retries(script, Map()).call(typing())
+        await Retries(script, Map().switch_dc).call(typing())
     assert pauses.slept == list(FAULT_PAUSES)
 
 
 async def test_a_duplicate_is_asked_again_for_ten_seconds_then_raised(pauses: Pauses) -> None:
     script = Script(*(duplicate() for _ in range(100)))
     with pytest.raises(errors.RandomIdDuplicateError):
-        await Retries(script, Map()).call(message())
+        await Retries(script, Map().switch_dc).call(message())
     assert sum(pauses.slept) == pytest.approx(10, abs=0.5)
     assert pauses.slept == sorted(pauses.slept)
 
@@ -71,7 +71,7 @@ async def test_a_duplicate_is_asked_again_for_ten_seconds_then_raised(pauses: Pa
 async def test_a_duplicate_whose_earlier_copy_is_done_returns_its_messages(pauses: Pauses) -> None:
     script = Script(duplicate(), duplicate(), "the messages")
     call = message()
-    assert await Retries(script, Map()).call(call) == "the messages"
+    assert await Retries(script, Map().switch_dc).call(call) == "the messages"
     assert pauses.slept == list(DUPLICATE_PAUSES[:2])
     assert script.requests == [call.request] * 3
 
@@ -79,20 +79,20 @@ async def test_a_duplicate_whose_earlier_copy_is_done_returns_its_messages(pause
 async def test_a_difference_is_left_to_whoever_wants_it(pauses: Pauses) -> None:
     request = functions.updates.GetDifferenceRequest(pts=1, date=None, qts=1)
     with pytest.raises(errors.ServerError):
-        await Retries(Script(fault()), Map()).call(call_of(NoSender(), request, 60))
+        await Retries(Script(fault()), Map().switch_dc).call(call_of(NoSender(), request, 60))
     assert pauses.slept == []
 
 
 async def test_a_request_follows_its_data_center(pauses: Pauses) -> None:
     script, dcs = Script(errors.UserMigrateError(None, 4)), Map()
-    assert await Retries(script, dcs).call(typing()) is True
+    assert await Retries(script, dcs.switch_dc).call(typing()) is True
     assert dcs.moves == [4]
 
 
 async def test_a_refusal_is_raised_at_once(pauses: Pauses) -> None:
     script = Script(errors.UserIsBlockedError(None))
     with pytest.raises(errors.UserIsBlockedError):
-        await Retries(script, Map()).call(typing())
+        await Retries(script, Map().switch_dc).call(typing())
     assert len(script.requests) == 1
 
 

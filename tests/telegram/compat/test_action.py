@@ -10,7 +10,7 @@ from telethon.tl import types
 
 from tests.telegram.conftest import Stage, until
 from tgbot.telegram import BotClient
-from tgbot.telegram.compat.action import ChatAction, action_of
+from tgbot.telegram.compat.action import ChatAction
 
 SET_TYPING = "messages.setTyping"
 
@@ -138,26 +138,22 @@ async def test_the_handbooks_probe_works_in_a_handler(stage: Stage, client: BotC
         (types.SendMessageUploadPhotoAction(7), types.SendMessageUploadPhotoAction(7)),
     ],
 )
-def test_an_action_is_given_by_a_name_of_telethons_or_as_it_is(given: Any, action: Any) -> None:
-    assert action_of(given) == action
+async def test_an_action_is_given_by_a_name_of_telethons_or_as_it_is(
+    client: BotClient, given: Any, action: Any
+) -> None:
+    assert client.action(5, given)._action == action
 
 
 @pytest.mark.parametrize("given", ["dancing", types.SendMessageTypingAction, types.PeerUser(1), 5])
-def test_anything_else_than_an_action_is_refused(given: Any) -> None:
-    with pytest.raises(ValueError, match="action"):
-        action_of(given)
-
-
-def test_every_name_that_telethon_takes_is_taken() -> None:
-    from telethon.client import chats
-
-    for name, action in chats._ChatAction._str_mapping.items():
-        assert action_of(name) == action
+async def test_anything_else_than_an_action_is_refused(client: BotClient, given: Any) -> None:
+    with pytest.raises(ValueError, match=r"action|instance"):
+        client.action(5, given)
 
 
 async def test_the_progress_of_an_upload_is_shown_in_percent(client: BotClient, ann: int) -> None:
     async with client.action(ann, "document") as action:
         action.progress(1, 3)
         assert action._action.progress == 33
+        assert client.action(ann, "document")._action.progress == 1
     async with client.action(ann, "typing") as action:
         action.progress(1, 3)  # as with Telethon, nothing to show it in

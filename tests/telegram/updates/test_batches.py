@@ -42,10 +42,6 @@ class Around:
             raise self.error
         self.memory.update(ids)
 
-    @property
-    def waiting(self) -> int:
-        return len(self.jobs)
-
     def put(self, job: Job) -> None:
         self.jobs.append(job)
         self.happened.append(("job", job.dialog, job.message_id))
@@ -66,7 +62,8 @@ def around() -> Around:
 
 @pytest.fixture
 def batches(around: Around) -> Batches:
-    return Batches(around, around, around, around)
+    everything: Any = around
+    return Batches(around.put, everything, everything, everything)
 
 
 def new(user_id: int, number: int, **fields: Any) -> Any:
@@ -84,7 +81,7 @@ def state(pts: int) -> UpdateState:
 
 def mark(batches: Batches, pts: int) -> int:
     """The pts that may go to disk when this one is taken."""
-    return batches.mark(state(pts), {}).pts
+    return batches.mark(state(pts)).pts
 
 
 def test_what_is_in_memory_is_dispatched_at_once(around: Around, batches: Batches) -> None:
@@ -93,7 +90,7 @@ def test_what_is_in_memory_is_dispatched_at_once(around: Around, batches: Batche
     assert around.happened == [("remember", [ANN], "update"), ("job", ANN, 1)]
     assert batches.idle.is_set()
     assert mark(batches, 11) == 10
-    batches.finish(around.jobs[0])
+    batches.finish(around.jobs[0].batch)
     assert mark(batches, 11) == 11
 
 
@@ -124,7 +121,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     assert [job.message_id for job in around.jobs] == [1, 2, 3, 4]
     assert batches.waiting == 4  # as jobs now
     for job in around.jobs[:2]:
-        batches.finish(job)
+        batches.finish(job.batch)
     assert mark(batches, 14) == 12
     running.cancel()
 
@@ -205,7 +202,7 @@ async def test_a_slow_store_delays_updates_but_never_the_reading_of_the_socket(s
     for text in texts[1:]:
         stage.write(ann if text.startswith("ann") else ben, text)
     # All of them were read and the log was followed, although none could be dispatched.
-    await until(lambda: client.intake.pts == stage.world.state(stage.account.id)[0])
+    await until(lambda: client.intake.box.mark().pts == stage.world.state(stage.account.id)[0])
     async with asyncio.timeout(PATIENCE):
         assert (await client.get_me()).id == stage.account.id
     assert order == []
@@ -218,7 +215,7 @@ async def test_a_slow_store_delays_updates_but_never_the_reading_of_the_socket(s
     assert [text for text in order if "ben" not in text] == [text for text in texts if "ben" not in text]
     assert [text for text in order if "ben" in text] == [text for text in texts if "ben" in text]
     assert len(loads) < 5  # what queued was loaded together
-    assert client.intake.pts >= FIRST.pts
+    assert client.intake.box.mark().pts >= FIRST.pts
 
 
 async def test_a_stop_waits_for_what_the_store_is_loading(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from telethon.tl import types
 
 from tests.telegram.updates.updatelog import FIRST, THEN, Entry, Log, number_of
 from tgbot.store.base import UpdateState
-from tgbot.telegram.updates.box import UpdateBox
+from tgbot.telegram.updates.box import UpdateBox, channels_of
 
 
 def box(state: UpdateState = FIRST) -> UpdateBox:
@@ -174,9 +174,9 @@ async def test_the_state_of_channels_is_kept_beside_the_accounts() -> None:
     taker = box(UpdateState(10, 5, FIRST.date, 1, {7: 100}))
     message = types.Message(id=1, peer_id=types.PeerChannel(7), date=THEN, message="x")
     update = types.UpdateNewChannelMessage(message, 101, 1)
-    assert taker.channels_before([update]) == {7: 100}
+    assert taker.mark(channels_of([update])).channels == {7: 100}
     assert take(taker, types.Updates([update], [], [], THEN, 0)) == [1]
-    assert taker.channels() == {7: 101}
+    assert taker.mark(taker.channels()).channels == {7: 101}
     assert taker.mark() == FIRST
 
 
@@ -192,7 +192,7 @@ async def test_channel_messages_in_the_accounts_difference_are_held_against_the_
     difference = types.updates.Difference([], [], [post(0), post(1)], [], [], state)
     updates, _, _ = taker.apply_difference(difference, EntityCache())
     assert [number_of(update) for update in updates] == [1]
-    assert taker.channels() == {7: 101}
+    assert taker.mark(taker.channels()).channels == {7: 101}
 
 
 async def test_no_update_is_traced_into_a_log(caplog: pytest.LogCaptureFixture) -> None:

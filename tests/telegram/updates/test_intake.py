@@ -65,19 +65,20 @@ class Taker:
         self.asked: list[Any] = []
         self.failures: list[Exception] = []
         self.taken: list[Job] = []
-        self.around = around = Everything()
+        around: Any = Everything()
+        self.around: Everything = around
         self.lost = around.losses
         self.last = around.last
         self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
         box = UpdateBox(EntityCache())
         box.load_state(FIRST)
-        self.batches = Batches(self.dispatcher, around, around, around)
+        self.batches = Batches(self.dispatcher.put, around, around, around)
         self.intake = Intake(
             box,
             self.batches,
             ask=self._ask,
-            calendar=around,
-            losses=around,
+            server_time=around,
+            listener=around,
         )
 
     @property
@@ -89,7 +90,7 @@ class Taker:
         self.taken.append(job)
 
     def _finish(self, job: Job) -> None:
-        self.batches.finish(job)
+        self.batches.finish(job.batch)
         self.intake.job_finished()
 
     async def _ask(self, request: Any) -> Any:
@@ -112,7 +113,8 @@ class Taker:
 async def taking(log: Log, *, replaying: bool = False) -> AsyncIterator[Taker]:
     taker = Taker(log)
     taker.dispatcher.start()
-    taker.intake.start(replaying=replaying)
+    taker.intake.replaying = replaying
+    taker.intake.start()
     task = asyncio.create_task(taker.intake.run())
     try:
         async with asyncio.timeout(PATIENCE):
@@ -202,7 +204,7 @@ async def test_a_login_that_ended_is_raised_for_the_client_to_log_in_again() -> 
     log = Log()
     taker = Taker(log)
     taker.failures = [errors.AuthKeyUnregisteredError(None)]
-    taker.intake.start(replaying=False)
+    taker.intake.start()
     with pytest.raises(errors.AuthKeyUnregisteredError):
         await taker.intake.run()
 
@@ -250,7 +252,7 @@ async def test_a_message_at_or_below_the_last_finished_of_its_dialog_is_not_take
     taker = Taker(log)
     taker.last.update({1: 3, 2: 4})  # dialog 1 has 3 and 6, dialog 2 has 1 and 4
     taker.dispatcher.start()
-    taker.intake.start(replaying=False)
+    taker.intake.start()
     task = asyncio.create_task(taker.intake.run())
     await taker.quiet()
     assert sorted(taker.numbers) == [2, 5, 6, 7]
@@ -347,7 +349,8 @@ async def test_updates_that_turn_out_to_be_finished_once_they_are_loaded_make_ro
     taker.last.update(dict.fromkeys((1, 2, 3), 20))
     taker.around.loads = asyncio.Semaphore(0)
     taker.dispatcher.start()
-    taker.intake.start(replaying=True)
+    taker.intake.replaying = True
+    taker.intake.start()
     tasks = [asyncio.create_task(run()) for run in (taker.intake.run, taker.batches.run)]
     await until(lambda: taker.batches.waiting == 10)
     assert len(taker.asked) == 1  # the second slice waits for room
@@ -385,7 +388,7 @@ async def test_nothing_is_taken_before_the_start_and_after_the_stop() -> None:
     taker.intake.put_nowait(log.push(log.add("message")))
     assert taker.dispatcher.waiting == 0
     assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
-    taker.intake.start(replaying=False)
+    taker.intake.start()
     taker.intake.stop()
     taker.intake.put_nowait(log.push(log.add("message")))
     assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]

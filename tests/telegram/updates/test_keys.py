@@ -9,8 +9,6 @@ from telethon.tl import types
 from tgbot.telegram.updates.keys import (
     channel_of,
     dialog_of,
-    marked,
-    marked_input,
     message_of,
     stable_key,
 )
@@ -43,13 +41,6 @@ SHORT = types.UpdateShortMessage(5, 2**40, "x", 7, 1, THEN)
 SHORT_CHAT = types.UpdateShortChatMessage(5, 2**40, 8, "x", 7, 1, THEN)
 DELETED = types.UpdateDeleteMessages([5], 9, 1)
 DELETED_IN_CHANNEL = types.UpdateDeleteChannelMessages(9, [5], 9, 1)
-
-
-@pytest.mark.parametrize(
-    ("peer", "number"), [(ANN, 2**40), (GROUP, -8), (CHANNEL, MARKED_CHANNEL), (None, 0)]
-)
-def test_a_marked_id_tells_users_groups_and_channels_apart(peer: Any, number: int) -> None:
-    assert marked(peer) == number
 
 
 @pytest.mark.parametrize(
@@ -124,22 +115,6 @@ def test_no_two_updates_share_a_key() -> None:
         types.UpdateBotStopped(2**40, THEN, False, 9),
     ]
     assert len({stable_key(update) for update in updates}) == len(updates)
-
-
-@pytest.mark.parametrize(
-    ("peer", "number"),
-    [
-        (types.InputPeerUser(5, 6), 5),
-        (types.InputPeerChat(8), -8),
-        (types.InputPeerChannel(9, 1), MARKED_CHANNEL),
-        (types.InputPeerSelf(), 0),
-        (types.InputPeerEmpty(), 0),
-        (None, 0),
-        ("what a plugin may have put there", 0),
-    ],
-)
-def test_the_marked_id_of_an_input_peer(peer: Any, number: int) -> None:
-    assert marked_input(peer) == number
 
 
 def test_only_new_messages_bring_a_message() -> None:

@@ -20,7 +20,7 @@ from tgbot.telegram import BotClient
 from tgbot.telegram import client as bot
 from tgbot.telegram.wire import link as connection
 from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender
-from tgbot.telegram.wire.state import LinkState
+from tgbot.telegram.wire.state import LinkState, UpClock
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -69,23 +69,33 @@ async def listen() -> AsyncIterator[Callable[[Serve], Awaitable[Listener]]]:
         await server.wait_closed()
 
 
+class Noted(UpClock):
+    """Write down when it is started and stopped."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def start(self) -> None:
+        super().start()
+        self._seen.append("up")
+
+    def stop(self) -> None:
+        super().stop()
+        self._seen.append("down")
+
+
 class Events(LinkState):
     """Write down what happens to a link."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[str] = []
-
-    def link_up(self) -> None:
-        super().link_up()
-        self.seen.append("up")
-
-    def link_down(self) -> None:
-        super().link_down()
-        self.seen.append("down")
+        self.up = Noted(self.seen)
 
     def link_lost(self) -> None:
         super().link_lost()
+        assert self.seen.pop() == "down"
         self.seen.append("lost")
 
 

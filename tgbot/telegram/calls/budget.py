@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from telethon import errors
 from telethon.tl import TLObject, functions
 
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller
-
-
-class Budget(Protocol):
-    """Count the look-ups of the last 24 hours."""
-
-    def resolves_again_in(self) -> int:
-        """Return after how many seconds one more look-up is allowed, 0 for now."""
-
-    def count_resolve(self) -> None:
-        """Count one look-up."""
 
 
 class LookupBudget:
     """Count each `contacts.resolveUsername`, and raise FloodWaitError instead of making one too many."""
 
-    def __init__(self, then: Caller, budget: Budget) -> None:
+    def __init__(self, then: Caller, session: DurableSession) -> None:
         self._then = then
-        self._budget = budget
+        self._session = session
 
     async def call(self, call: Call) -> TLObject:
         if type(call.request) is functions.contacts.ResolveUsernameRequest:
-            wait = self._budget.resolves_again_in()
-            if wait:
+            if wait := self._session.resolves_again_in():
                 raise errors.FloodWaitError(request=call.request, capture=wait)
-            self._budget.count_resolve()
+            self._session.count_resolve()
         return await self._then.call(call)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from asyncio import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
-from tgbot.telegram.updates.keys import marked_input
-
-
-class RequestSender(Protocol):
-    """A connection to a data center that requests are sent over."""
-
-    def send(self, request: TLRequest) -> Future[Any]:  # Any: a TL object, or a list of them
-        """Send a request; the future holds Telegram's answer, or its error."""
+from tgbot.core.ids import marked_id
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request, and what the links of the chain have to know about it."""
 
-    sender: RequestSender
+    sender: MTProtoSender
     request: TLRequest
     #: Marked id of the chat that the request is about; 0 for none.
     chat_id: int
@@ -37,8 +30,8 @@ class Caller(Protocol):
         """Return Telegram's answer to a request; raise Telegram's error where it refuses."""
 
 
-def call_of(sender: RequestSender, request: TLRequest, flood_threshold: float) -> Call:
+def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -> Call:
     """Return the call for a request whose peers are resolved."""
     forwards = type(request) is functions.messages.ForwardMessagesRequest
     peer = request.to_peer if forwards else getattr(request, "peer", None)
-    return Call(sender, request, marked_input(peer), flood_threshold)
+    return Call(sender, request, marked_id(peer), flood_threshold)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
-from typing import Protocol
 
 from telethon import errors
 from telethon.errors import AuthKeyNotFound
+from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 from telethon.tl.alltlobjects import LAYER
 
 from tgbot.telegram.calls.answers import LOGIN_ENDED
-from tgbot.telegram.calls.call import Call, RequestSender
+from tgbot.telegram.calls.call import Call
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.wire.state import LinkState, making_login
-
-
-class MainSender(RequestSender, Protocol):
-    """The sender of the bot's own data center."""
-
-    #: Whether the MTProto session is one in which no request has named our layer yet.
-    fresh_session: bool
 
 
 class UntilAnswered:
@@ -32,7 +25,7 @@ class UntilAnswered:
     """
 
     def __init__(
-        self, main: MainSender, state: LinkState, introduction: functions.InitConnectionRequest
+        self, main: MTProtoSender, state: LinkState, introduction: functions.InitConnectionRequest
     ) -> None:
         self._main = main
         self._state = state
@@ -42,13 +35,13 @@ class UntilAnswered:
         try:
             return await self._answer(call.sender, call.request)
         except errors.ConnectionNotInitedError:
-            self._main.fresh_session = True
+            self._state.fresh_session = True
             return await self._answer(call.sender, call.request)
 
-    async def _answer(self, sender: RequestSender, request: TLRequest) -> TLObject:
+    async def _answer(self, sender: MTProtoSender, request: TLRequest) -> TLObject:
         main, state = self._main, self._state
-        if sender is main and main.fresh_session:
-            main.fresh_session = False
+        if sender is main and state.fresh_session:
+            state.fresh_session = False
             request = introduced(self._introduction, request)
         if sender is not main or making_login.get():
             return await sender.send(request)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from hashlib import blake2b
-from typing import Protocol
 
 from telethon import errors, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import current_job
 
 logger = logging.getLogger(__name__)
@@ -24,12 +24,6 @@ _SENDS = frozenset(
         functions.messages.SendMultiMediaRequest,
     }
 )
-
-
-class Account(Protocol):
-    """The account that sends."""
-
-    self_id: int
 
 
 def derive_random_id(bot_id: int, update_key: str, chat_id: int, index: int) -> int:
@@ -49,9 +43,9 @@ class NamedSends:
     counts as sent: the message returned then has id 0, and one that was deleted since has only its text.
     """
 
-    def __init__(self, then: Caller, account: Account) -> None:
+    def __init__(self, then: Caller, peers: Peers) -> None:
         self._then = then
-        self._account = account
+        self._peers = peers
 
     async def call(self, call: Call) -> TLObject:
         if type(call.request) not in _SENDS:
@@ -80,7 +74,7 @@ class NamedSends:
             return result
         peer = getattr(request, "to_peer", None) or request.peer
         own = type(peer) is types.InputPeerSelf
-        peer = types.PeerUser(self._account.self_id) if own else utils.get_peer(peer)
+        peer = types.PeerUser(self._peers.self_id) if own else utils.get_peer(peer)
         text = getattr(request, "message", "") or ""
         messages = (types.Message(number, peer, message=text, date=None, out=True) for number in missing)
         added = [types.UpdateNewMessage(message, 0, 0) for message in messages]
@@ -90,7 +84,7 @@ class NamedSends:
         job = current_job.get()
         if job is None or job.key is None or job.done:
             return
-        bot_id, key = self._account.self_id, job.key
+        bot_id, key = self._peers.self_id, job.key
         ids = [
             derive_random_id(bot_id, key, chat_id, job.next_send(chat_id))
             for _ in range(len(_random_ids(request)))

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from telethon import errors
-from telethon.tl import TLObject, TLRequest, functions, types
+from telethon.tl import TLObject, functions
 
 from tgbot.telegram.calls.answers import LATER
 from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.hooks import Listener
+from tgbot.telegram.peers import Peers
 
 _DIFFERENCES = frozenset(
     {functions.updates.GetDifferenceRequest, functions.updates.GetChannelDifferenceRequest}
 )
-
-
-class Outcomes(Protocol):
-    """Learn how requests about private users end."""
-
-    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
-        """Take in that a request made at `at` (Telegram's unix time) succeeded, or was refused."""
-
-
-class Peers(Protocol):
-    """Learn the users and chats that Telegram names."""
-
-    def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
-        """Take in users and chats; `source` says what brought them."""
 
 
 class Observed:
@@ -39,10 +26,10 @@ class Observed:
     """
 
     def __init__(
-        self, then: Caller, outcomes: Outcomes, peers: Peers, server_time: Callable[[], int]
+        self, then: Caller, listener: Listener, peers: Peers, server_time: Callable[[], int]
     ) -> None:
         self._then = then
-        self._outcomes = outcomes
+        self._listener = listener
         self._peers = peers
         self._server_time = server_time
 
@@ -55,10 +42,10 @@ class Observed:
             raise
         except errors.RPCError as error:
             if user_id > 0:
-                self._outcomes.outcome(request, user_id, error_name(error), sent_at)
+                self._listener.outcome(request, user_id, error_name(error), sent_at)
             raise
         if user_id > 0:
-            self._outcomes.outcome(request, user_id, None, sent_at)
+            self._listener.outcome(request, user_id, None, sent_at)
         kind = type(request)
         if kind not in _DIFFERENCES:
             users, chats = getattr(result, "users", None), getattr(result, "chats", None)

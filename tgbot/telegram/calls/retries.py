@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from telethon import errors
 from telethon.tl import TLObject, functions
@@ -22,23 +22,17 @@ FAULT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 DUPLICATE_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.0)
 
 
-class DataCenters(Protocol):
-    """Move the connection."""
-
-    async def switch_dc(self, dc_id: int) -> None:
-        """Connect to this data center from now on."""
-
-
 class Retries:
     """Make a request again after an error that says nothing about the request.
 
     A fault of Telegram's (500) is asked again with growing pauses, then raised; so is RANDOM_ID_DUPLICATE,
-    until Telegram returns the messages of the earlier copy.
+    until Telegram returns the messages of the earlier copy. `switch_dc` moves the connection to another data
+    center, by its id.
     """
 
-    def __init__(self, then: Caller, data_centers: DataCenters) -> None:
+    def __init__(self, then: Caller, switch_dc: Callable[[int], Awaitable[None]]) -> None:
         self._then = then
-        self._data_centers = data_centers
+        self._switch_dc = switch_dc
 
     async def call(self, call: Call) -> TLObject:
         faults, duplicates = iter(FAULT_PAUSES), iter(DUPLICATE_PAUSES)
@@ -46,7 +40,7 @@ class Retries:
             try:
                 return await self._then.call(call)
             except MIGRATIONS as error:
-                await self._data_centers.switch_dc(error.new_dc)
+                await self._switch_dc(error.new_dc)
                 continue
             except errors.RandomIdDuplicateError:
                 pause = next(duplicates, None)

@@ -3,48 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from telethon import TelegramClient, errors
 from telethon.hints import EntityLike
-from telethon.tl import TLObject, functions, types
-
-#: The names that Telethon documents for chat actions. Uploads begin at 1 percent.
-_ACTIONS: dict[str, Callable[[], types.TypeSendMessageAction]] = {
-    "typing": types.SendMessageTypingAction,
-    "contact": types.SendMessageChooseContactAction,
-    "game": types.SendMessageGamePlayAction,
-    "location": types.SendMessageGeoLocationAction,
-    "sticker": types.SendMessageChooseStickerAction,
-    "record-audio": types.SendMessageRecordAudioAction,
-    "record-voice": types.SendMessageRecordAudioAction,
-    "record-round": types.SendMessageRecordRoundAction,
-    "record-video": types.SendMessageRecordVideoAction,
-    "audio": partial(types.SendMessageUploadAudioAction, 1),
-    "voice": partial(types.SendMessageUploadAudioAction, 1),
-    "song": partial(types.SendMessageUploadAudioAction, 1),
-    "round": partial(types.SendMessageUploadRoundAction, 1),
-    "video": partial(types.SendMessageUploadVideoAction, 1),
-    "photo": partial(types.SendMessageUploadPhotoAction, 1),
-    "document": partial(types.SendMessageUploadDocumentAction, 1),
-    "file": partial(types.SendMessageUploadDocumentAction, 1),
-    "cancel": types.SendMessageCancelAction,
-}
-_IS_AN_ACTION = types.SendMessageTypingAction.SUBCLASS_OF_ID
-
-
-def action_of(action: str | types.TypeSendMessageAction) -> types.TypeSendMessageAction:
-    """Return the TL action for a name or an action; raise ValueError for anything else."""
-    if isinstance(action, str):
-        make = _ACTIONS.get(action.lower())
-        if make is None:
-            raise ValueError(f'No such action "{action}"')
-        return make()
-    if not isinstance(action, TLObject) or action.SUBCLASS_OF_ID != _IS_AN_ACTION:
-        raise ValueError(f"Cannot use {action} as action")
-    return action
+from telethon.tl import functions, types
 
 
 class ChatAction:

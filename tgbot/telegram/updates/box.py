@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
+from telethon._updates.entitycache import EntityCache
 from telethon._updates.messagebox import (
     ENTRY_ACCOUNT,
     ENTRY_SECRET,
@@ -21,18 +22,6 @@ from telethon.tl import types
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.keys import channel_of
 
-_NO_CHANNELS: Mapping[int, int] = {}
-
-
-class ChatHashes(Protocol):
-    """Where Telethon's methods look access hashes up."""
-
-    def get(self, id: int) -> object:
-        """Return a peer with its access hash, None for an unknown one."""
-
-    def extend(self, users: object, chats: object) -> None:
-        """Take in users and chats."""
-
 
 class UpdateBox(MessageBox):
     """How far Telegram's log of updates was taken, and which differences have to be requested.
@@ -45,7 +34,7 @@ class UpdateBox(MessageBox):
 
     __slots__ = ("ahead", "chat_hashes", "too_long")
 
-    def __init__(self, chat_hashes: ChatHashes) -> None:
+    def __init__(self, chat_hashes: EntityCache) -> None:
         super().__init__(logging.getLogger("telethon"))
         #: Where Telethon's methods look access hashes up.
         self.chat_hashes = chat_hashes
@@ -67,25 +56,20 @@ class UpdateBox(MessageBox):
             # Telethon reads a pts of 0 as unknown. Telegram begins at 1, other servers may begin at 0.
             self.map[ENTRY_ACCOUNT] = State(NO_SEQ, next_updates_deadline())
 
-    def mark(self) -> UpdateState:
-        """Return the account's state as taken, without the channels (see `channels`)."""
+    def mark(self, channels: Iterable[int] = ()) -> UpdateState:
+        """Return the account's state as taken, with the pts of those of the channels that are known."""
         account, qts = self.map.get(ENTRY_ACCOUNT), self.map.get(ENTRY_SECRET)
         return UpdateState(
             account.pts if account is not None else 0,
             qts.pts if qts is not None else 0,
             int(self.date.timestamp()),
             self.seq,
-            _NO_CHANNELS,
+            {channel: self.map[channel].pts for channel in channels if channel in self.map},
         )
 
-    def channels(self) -> dict[int, int]:
-        """Return the pts of each channel as taken, by bare channel id."""
-        return {entry: state.pts for entry, state in self.map.items() if isinstance(entry, int)}
-
-    def channels_before(self, updates: Sequence[types.TypeUpdate]) -> Mapping[int, int]:
-        """Return the present pts of the channels that these updates move."""
-        touched = {channel for update in updates if (channel := channel_of(update)) is not None}
-        return {channel: self.map[channel].pts for channel in touched if channel in self.map}
+    def channels(self) -> list[int]:
+        """Return the bare ids of the channels whose pts is known."""
+        return [entry for entry in self.map if isinstance(entry, int)]
 
     @property
     def account_difference_due(self) -> bool:
@@ -157,32 +141,27 @@ class UpdateBox(MessageBox):
 
         Does what `process_updates` would do, at a tenth of the cost.
         """
-        if container.seq or self.possible_gaps or self.getting_diff_for or len(container.updates) != 1:
+        if container.seq or len(container.updates) != 1:
             return None
         update = container.updates[0]
-        if type(update) is not types.UpdateNewMessage:
+        if type(update) is not types.UpdateNewMessage or not self._take_next(update, container.date):
             return None
-        state = self.map.get(ENTRY_ACCOUNT)
-        if state is None or state.pts + update.pts_count != update.pts:
-            return None
-        state.pts = update.pts
-        state.deadline = next_updates_deadline()
-        self._now(container.date)
+        self.map[ENTRY_ACCOUNT].deadline = next_updates_deadline()
         return update
 
     def take_own(self, sent: types.UpdateShortSentMessage) -> bool:
         """Take the answer to a send that is next in the log; return False if it is not."""
-        if self.possible_gaps or self.getting_diff_for:
-            return False
-        state = self.map.get(ENTRY_ACCOUNT)
-        if state is None or state.pts + sent.pts_count != sent.pts:
-            return False
-        state.pts = sent.pts
-        self._now(sent.date)
-        return True
+        return self._take_next(sent, sent.date)
 
-    def _now(self, date: Any) -> None:
+    def _take_next(self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: Any) -> bool:
+        state = self.map.get(ENTRY_ACCOUNT)
+        if self.possible_gaps or self.getting_diff_for or state is None:
+            return False
+        if state.pts + moved.pts_count != moved.pts:
+            return False
+        state.pts = moved.pts
         self.date = date  # type: ignore[misc] # a slot of Telethon's class, which mypy does not see
+        return True
 
     def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
         if isinstance(diff, types.updates.DifferenceTooLong):
@@ -203,7 +182,8 @@ class UpdateBox(MessageBox):
         state = getattr(diff, "intermediate_state", None) or diff.state
         self.set_state(state, reset=False)
         # Answers with a qts of 0 have been seen; the log itself never goes back.
-        brought = (info.pts for info in map(PtsInfo.from_update, diff.other_updates) if _is_secret(info))
+        infos = [PtsInfo.from_update(update) for update in diff.other_updates]
+        brought = (info.pts for info in infos if info is not None and info.entry == ENTRY_SECRET)
         qts = max(state.qts, before.get(ENTRY_SECRET, NO_SEQ), *brought, NO_SEQ)
         self.map[ENTRY_SECRET].pts = qts
         if not qts:
@@ -212,31 +192,20 @@ class UpdateBox(MessageBox):
             self.getting_diff_for.discard(ENTRY_SECRET)
             self.next_deadline = ENTRY_ACCOUNT  # type: ignore[misc] # a slot of Telethon's class
         updates: list[types.TypeUpdate] = [
-            types.UpdateNewMessage(message, NO_SEQ, NO_SEQ) for message in diff.new_messages
+            *(types.UpdateNewMessage(message, NO_SEQ, NO_SEQ) for message in diff.new_messages),
+            *(types.UpdateNewEncryptedMessage(message, NO_SEQ) for message in diff.new_encrypted_messages),
         ]
-        updates.extend(
-            types.UpdateNewEncryptedMessage(message, NO_SEQ) for message in diff.new_encrypted_messages
-        )
-        for update in diff.other_updates:
+        for update, info in zip(diff.other_updates, infos, strict=True):
             if isinstance(update, types.UpdateChannelTooLong):
                 self.try_begin_get_diff(update.channel_id, "the difference says so")
-                continue
-            info = PtsInfo.from_update(update)
-            if info is None or (
-                not isinstance(info.entry, int) and info.pts > before.get(info.entry, NO_SEQ)
-            ):
+            elif info is not None and isinstance(info.entry, int):
+                if self.apply_pts_info(update, reset_deadlines=None) is not None:
+                    updates.append(update)
+            elif info is None or info.pts > before.get(info.entry, NO_SEQ):
                 updates.append(update)
-            elif isinstance(info.entry, int):
-                taken = self.apply_pts_info(update, reset_deadlines=None)
-                if taken is not None:
-                    updates.append(taken)
         for update in updates:
             update._self_outgoing = False
         return updates, diff.users, diff.chats
-
-
-def _is_secret(info: Any) -> bool:
-    return info is not None and info.entry == ENTRY_SECRET
 
 
 def pts_before(updates: Iterable[types.TypeUpdate]) -> int | None:
@@ -249,3 +218,8 @@ def pts_before(updates: Iterable[types.TypeUpdate]) -> int | None:
 def updates_in(container: types.TypeUpdates) -> list[types.TypeUpdate]:
     """Return the updates in a container of any kind."""
     return getattr(container, "updates", None) or [getattr(container, "update", container)]
+
+
+def channels_of(updates: Iterable[types.TypeUpdate]) -> set[int]:
+    """Return the bare ids of the channels whose pts these updates move."""
+    return {channel for update in updates if (channel := channel_of(update)) is not None}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from telethon.tl import types
 
@@ -23,89 +25,55 @@ _STUBBORN_SECONDS = 3.0
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
 
+@dataclass(slots=True, eq=False)
 class Job:
     """One update on its way through the handlers."""
 
-    __slots__ = (
-        "_paused_at",
-        "_pauses",
-        "_spent_paused",
-        "batch",
-        "clock",
-        "cut",
-        "detached",
-        "dialog",
-        "done",
-        "entities",
-        "key",
-        "message_id",
-        "replayed",
-        "sends",
-        "started",
-        "task",
-        "update",
-    )
-
-    def __init__(
-        self,
-        update: types.TypeUpdate,
-        entities: dict[int, types.TypeUser | types.TypeChat],
-        batch: Batch[UpdateState],
-        dialog: int,
-        key: str | None,
-        message_id: int,
-        replayed: bool,
-    ) -> None:
-        self.update = update
-        self.entities = entities
-        self.batch = batch
-        self.dialog = dialog
-        #: The update's key, None for one that Telegram does not keep.
-        self.key = key
-        #: Id of the new private message that this update brings, 0 for other updates.
-        self.message_id = message_id
-        #: Whether an earlier run may have handled this update.
-        self.replayed = replayed
-        #: How many sends went to each chat while this update was handled.
-        self.sends: dict[int, int] | None = None
-        self.done = False
-        #: Whether the time limit cut the handlers off.
-        self.cut = False
-        #: Whether its dialog goes on without waiting for it.
-        self.detached = False
-        self.task: asyncio.Task[None] | None = None
-        self.clock: Callable[[], float] | None = None
-        self.started = 0.0
-        self._pauses = 0
-        self._paused_at = 0.0
-        self._spent_paused = 0.0
+    update: types.TypeUpdate
+    entities: dict[int, types.TypeUser | types.TypeChat]
+    batch: Batch[UpdateState]
+    dialog: int
+    #: The update's key, None for one that Telegram does not keep.
+    key: str | None
+    #: Id of the new private message that this update brings, 0 for other updates.
+    message_id: int
+    #: Whether an earlier run may have handled this update.
+    replayed: bool
+    done: bool = False
+    #: Whether the time limit cut the handlers off.
+    cut: bool = False
+    #: Whether its dialog goes on without waiting for it.
+    detached: bool = False
+    #: Counts the handlers' time, in seconds.
+    clock: Callable[[], float] = time.monotonic
+    #: By that clock, and later by all the time that was not the handlers' own.
+    started: float = 0.0
+    _pauses: int = 0
+    _paused_at: float = 0.0
+    #: How many sends went to each chat while this update was handled.
+    _sends: dict[int, int] = field(default_factory=dict)
 
     def next_send(self, chat_id: int) -> int:
         """Return the zero-based index of this send within its chat, and count it."""
-        if self.sends is None:
-            self.sends = {}
-        nth = self.sends.get(chat_id, 0)
-        self.sends[chat_id] = nth + 1
+        nth = self._sends.get(chat_id, 0)
+        self._sends[chat_id] = nth + 1
         return nth
 
     def pause(self) -> None:
         """Stop counting the handlers' own time; calls nest."""
         self._pauses += 1
-        if self._pauses == 1 and self.clock is not None:
+        if self._pauses == 1:
             self._paused_at = self.clock()
 
     def resume(self) -> None:
         """Count the handlers' own time again."""
         self._pauses -= 1
-        if not self._pauses and self.clock is not None:
-            self._spent_paused += self.clock() - self._paused_at
+        if not self._pauses:
+            self.started += self.clock() - self._paused_at
 
     def own_time(self) -> float:
         """Return the handlers' own time so far, in seconds."""
-        if self.clock is None:
-            return 0.0
-        now = self._paused_at if self._pauses else self.clock()
-        return now - self.started - self._spent_paused
+        return (self._paused_at if self._pauses else self.clock()) - self.started
 
 
 @contextmanager
@@ -142,13 +110,12 @@ class Dispatcher:
         self._count = workers
         self._limit = limit
         self._clock = clock
-        self._ready: deque[Job] = deque()
+        self._ready: asyncio.Queue[Job] = asyncio.Queue()
         #: Dialogs with a job that is ready or running → the jobs behind it.
         self._dialogs: dict[int, deque[Job] | None] = {}
-        self._idle: list[asyncio.Future[None]] = []
+        #: The workers and the sweeper.
         self._tasks: set[asyncio.Task[None]] = set()
-        self._running: set[Job] = set()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._running: dict[Job, asyncio.Task[None]] = {}
         #: Set while every job put so far is done.
         self.idle = asyncio.Event()
         self.idle.set()
@@ -159,23 +126,20 @@ class Dispatcher:
     def start(self) -> None:
         """Start the workers."""
         for _ in range(self._count):
-            self._add_worker()
-        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+            self._spawn(self._work())
+        self._spawn(self._sweep())
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
         self.waiting += 1
         self.idle.clear()
-        dialog = job.dialog
-        if dialog:
-            if dialog in self._dialogs:
-                behind = self._dialogs[dialog]
-                if behind is None:
-                    behind = self._dialogs[dialog] = deque()
-                behind.append(job)
-                return
-            self._dialogs[dialog] = None
-        self._make_ready(job)
+        if job.dialog in self._dialogs:
+            behind = self._dialogs[job.dialog] = self._dialogs[job.dialog] or deque()
+            behind.append(job)
+            return
+        if job.dialog:
+            self._dialogs[job.dialog] = None
+        self._ready.put_nowait(job)
 
     def release(self, job: Job) -> None:
         """Count a running job as finished and let its dialog go on.
@@ -187,49 +151,33 @@ class Dispatcher:
             return
         job.detached = True
         self._conclude(job)
-        self._add_worker()
+        self._spawn(self._work())
 
     async def stop(self) -> None:
         """Cancel the running jobs; they do not count as finished."""
         self._stopping = True
-        tasks = [*self._tasks, *([self._sweeper] if self._sweeper else [])]
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
             if stubborn:
                 logger.error("%d handlers suppress their cancellation", len(stubborn))
-        self._ready.clear()
-        self._dialogs.clear()
 
-    def _make_ready(self, job: Job) -> None:
-        self._ready.append(job)
-        while self._idle:
-            waiter = self._idle.pop()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
-
-    def _add_worker(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._work())
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
         while True:
-            while not self._ready:
-                waiter = loop.create_future()
-                self._idle.append(waiter)
-                await waiter
-            job = self._ready.popleft()
+            job = await self._ready.get()
             current_job.set(job)
-            job.task = task
             job.clock = self._clock
             job.started = self._clock()
-            self._running.add(job)
+            self._running[job] = task
             try:
                 await self._handle(job)
             except asyncio.CancelledError:
@@ -244,8 +192,7 @@ class Dispatcher:
                 # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
                 logger.exception("an update could not be handled")
             finally:
-                self._running.discard(job)
-                job.task = None
+                del self._running[job]
                 current_job.set(None)
             if job.detached or self._stopping:
                 return  # a new worker took the place of this one, or the dispatcher stops
@@ -254,14 +201,13 @@ class Dispatcher:
     def _conclude(self, job: Job) -> None:
         job.done = True
         self.waiting -= 1
-        dialog = job.dialog
-        if dialog:
-            behind = self._dialogs[dialog]
+        if job.dialog:
+            behind = self._dialogs[job.dialog]
             if behind:
                 # Behind all that is ready: one busy dialog does not delay the others.
-                self._make_ready(behind.popleft())
+                self._ready.put_nowait(behind.popleft())
             else:
-                del self._dialogs[dialog]
+                del self._dialogs[job.dialog]
         self._finish(job)
         if not self.waiting:
             self.idle.set()
@@ -269,8 +215,8 @@ class Dispatcher:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(1.0, self._limit / 4))
-            for job in tuple(self._running):
-                if job.own_time() <= self._limit or job.task is None:
+            for job, task in tuple(self._running.items()):
+                if job.own_time() <= self._limit:
                     continue
                 if not job.cut:
                     job.cut = True
@@ -279,4 +225,4 @@ class Dispatcher:
                         self._limit,
                         type(job.update).__name__,
                     )
-                job.task.cancel()  # again at the next sweep if the handler suppresses it
+                task.cancel()  # again at the next sweep if the handler suppresses it

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import Any, Protocol
+from typing import Any
 
 from telethon import TelegramClient, errors, events
 from telethon.events.common import EventCommon
 from telethon.tl import types
 
+from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
 
 logger = logging.getLogger(__name__)
@@ -20,20 +21,14 @@ def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | type
     return update._entities.get(marked_id)
 
 
-class Account(Protocol):
-    """The account that updates arrive for."""
-
-    self_id: int
-
-
 class Handlers:
     """Call the handlers that were registered with a Telethon client."""
 
-    def __init__(self, client: TelegramClient, account: Account) -> None:
+    def __init__(self, client: TelegramClient, peers: Peers) -> None:
         #: How many handlers raised, since the start.
         self.errors = 0
         self._client = client
-        self._account = account
+        self._peers = peers
 
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
@@ -47,10 +42,9 @@ class Handlers:
         for builder, callback in tuple(client._event_builders):
             kind = type(builder)
             try:
-                if kind in built:
-                    event = built[kind]
-                else:
-                    event = built[kind] = self._build(kind, builder, job)
+                if kind not in built:
+                    built[kind] = self._build(kind, builder, job)
+                event = built[kind]
                 if not event:
                     continue
                 if not builder.resolved:
@@ -73,7 +67,7 @@ class Handlers:
         update, client = job.update, self._client
         if kind is events.Raw:
             return update
-        event = builder.build(update, None, self._account.self_id)
+        event = builder.build(update, None, self._peers.self_id)
         if isinstance(event, EventCommon):
             # Before the client is set: afterwards a NewMessage hands attributes on to its message.
             event.__dict__["replayed"] = job.replayed

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 State = TypeVar("State")
 
 
+@dataclass(slots=True, eq=False)
 class Batch(Generic[State]):
     """Updates taken together, and the state before them: from it Telegram sends all of them again."""
 
-    __slots__ = ("before", "unfinished")
-
-    def __init__(self, before: State, unfinished: int) -> None:
-        self.before = before
-        self.unfinished = unfinished
+    before: State
+    unfinished: int
 
 
 class InFlight(Generic[State]):

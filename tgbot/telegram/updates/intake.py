@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from datetime import datetime
-from typing import Protocol
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 
 from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
 from telethon.tl import TLObject, TLRequest, types
 
+from tgbot.core.clock import ServerClock
 from tgbot.store.base import UpdateState
+from tgbot.telegram.hooks import Listener
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.box import UpdateBox, pts_before, updates_in
+from tgbot.telegram.updates.box import UpdateBox, channels_of, pts_before, updates_in
 
 logger = logging.getLogger(__name__)
 
@@ -33,29 +34,12 @@ _NO_DIFFERENCES = (
     errors.InputMethodInvalidError,
     errors.PersistentTimestampEmptyError,
 )
+#: The login is over: the client makes it anew, and the difference is requested again then.
+_LOGIN_ENDED = (errors.UnauthorizedError, errors.AuthKeyError)
+#: Anything else that a request may end with.
+_FAILURES = (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError)
 #: Pauses before a difference that failed is requested again, in seconds.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-class Ask(Protocol):
-    """Make requests."""
-
-    async def __call__(self, request: TLRequest) -> TLObject:
-        """Return Telegram's answer, or raise its error."""
-
-
-class Calendar(Protocol):
-    """Learn Telegram's time."""
-
-    def note(self, date: datetime | None) -> None:
-        """Learn from a date that Telegram gave for the present; None is ignored."""
-
-
-class Losses(Protocol):
-    """Learn of losses."""
-
-    def lost(self, what: str) -> None:
-        """Note that updates are lost."""
 
 
 class Intake:
@@ -71,19 +55,22 @@ class Intake:
         box: UpdateBox,
         batches: Batches,
         *,
-        ask: Ask,
-        calendar: Calendar,
-        losses: Losses,
+        ask: Callable[[TLRequest], Awaitable[TLObject]],
+        server_time: ServerClock,
+        listener: Listener,
     ) -> None:
         self.box = box
         self.batches = batches
+        #: Whether an earlier run may have handled what differences bring now; set for the first ones.
+        self.replaying = False
+        #: How often updates were lost since the start, by the reason.
+        self.losses: Counter[str] = Counter()
         self._ask = ask
-        self._calendar = calendar
-        self._losses = losses
+        self._server_time = server_time
+        self._listener = listener
         self._taking = False
-        self._started = False
         self._overflowing = False
-        #: Containers that arrived while a difference was fetched, or before the start.
+        #: Containers that arrived while a difference was fetched, before the start, or after the stop.
         self._held: deque[types.TypeUpdates] = deque()
         #: The container whose seq was too high when it arrived.
         self._too_early: types.TypeUpdates | None = None
@@ -91,8 +78,6 @@ class Intake:
         self._bridging = False
         #: Whether the difference failed and is requested again after a pause.
         self._pausing = False
-        #: Whether an earlier run may have handled what differences bring now.
-        self._replaying = False
         #: How many differences in a row were empty while updates waited for a gap to be filled.
         self._empty = 0
         self._wake = asyncio.Event()
@@ -105,24 +90,11 @@ class Intake:
         """Return the account's pts before everything that arrived since the login, None if nothing did."""
         return pts_before([update for container in self._held for update in updates_in(container)])
 
-    def start(self, *, replaying: bool) -> None:
-        """Take updates from now on, first all since the state in the box.
-
-        `replaying` says whether that state is from an earlier run, which may have handled updates of the
-        first difference.
-        """
-        self._taking = self._started = True
-        self._replaying = replaying
+    def start(self) -> None:
+        """Take updates from now on, first all since the state in the box."""
+        self._taking = True
+        self._wake.set()
         self.begin_difference()
-
-    @property
-    def pts(self) -> int:
-        """The account's pts as taken, 0 for none."""
-        return self.box.mark().pts
-
-    def start_over(self, state: types.updates.State) -> None:
-        """Go on from this state of another log than ours was."""
-        self.box.start_over(state)
 
     def stop(self) -> None:
         """Take nothing more. What Telegram sends from now on is fetched after the next start."""
@@ -138,7 +110,7 @@ class Intake:
     def put_nowait(self, container: types.TypeUpdates) -> None:
         """Take a container as it is read from the wire. Never raises."""
         if not self._taking:
-            if not self._started and len(self._held) < HELD_LIMIT:
+            if len(self._held) < HELD_LIMIT:
                 self._held.append(container)
             return
         try:
@@ -177,33 +149,29 @@ class Intake:
     def mark(self) -> UpdateState | None:
         """Return the state that may go to disk; None if there is none."""
         box = self.box
-        return None if box.is_empty() else self.batches.mark(box.mark(), box.channels())
+        return None if box.is_empty() else self.batches.mark(box.mark(box.channels()))
 
     def _take(self, container: types.TypeUpdates) -> None:
         box = self.box
         own = getattr(container, "_self_outgoing", False)
         kind = type(container)
         if kind is types.Updates:
-            self._calendar.note(container.date)
+            self._server_time.note(container.date)
             before = box.mark()
             update = None if own else box.take_one(container)
             if update is not None:
                 self.batches.accept([update], container.users, container.chats, before, live=True)
                 return
         elif own and kind is types.UpdateShortSentMessage and box.take_own(container):
-            self._calendar.note(container.date)
+            self._server_time.note(container.date)
             return
-        else:
-            before = box.mark()
+        inner = updates_in(container)
+        before = box.mark(channels_of(inner))
         if self._bridging:
-            box.bridge(updates_in(container))
+            box.bridge(inner)
         if self._bridging or container is self._too_early:  # no difference fills this gap
             self._too_early = None
             box.bridge_seq(getattr(container, "seq_start", getattr(container, "seq", 0)) - 1)
-        inner = getattr(container, "updates", None)
-        channels = box.channels_before(inner) if inner else {}
-        if channels:
-            before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
         taken: list[types.TypeUpdate] = []
         try:
             users, chats = box.process_updates(container, box.chat_hashes, taken)
@@ -220,10 +188,11 @@ class Intake:
     # ---- differences ---------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Fetch differences when they are due, until cancelled; none after `stop`."""
+        """Fetch differences when they are due, from `start` to `stop`; run until cancelled."""
         while True:
-            if not self._taking:
-                await asyncio.Event().wait()
+            while not self._taking:
+                self._wake.clear()
+                await self._wake.wait()
             if self._overflowing and not self.box.getting_diff_for:
                 await self._wait_for_room()
                 self._overflowing = False
@@ -238,7 +207,7 @@ class Intake:
             self._take_held()
             if self.box.getting_diff_for or self._overflowing:
                 continue
-            self._replaying = False
+            self.replaying = False
             self._wake.clear()
             deadline = self.box.check_deadlines()
             if self.box.getting_diff_for:
@@ -315,9 +284,9 @@ class Intake:
         request = self.box.get_difference()
         try:
             difference = await self._ask(request)
-        except (errors.UnauthorizedError, errors.AuthKeyError):
+        except _LOGIN_ENDED:
             raise
-        except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
+        except _FAILURES as error:
             if isinstance(error, _NO_DIFFERENCES) or getattr(error, "code", 0) == 501:
                 await self._go_on_without()
                 return
@@ -333,12 +302,12 @@ class Intake:
 
     async def _go_on_without(self) -> None:
         """Give the difference up and go on from Telegram's present state."""
-        state: types.updates.State | None = None
+        state = None
         try:
             state = await self._ask(functions.updates.GetStateRequest())
-        except (errors.UnauthorizedError, errors.AuthKeyError):
+        except _LOGIN_ENDED:
             raise
-        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+        except _FAILURES as error:
             logger.info("the state could not be fetched (%s)", type(error).__name__)
             if not isinstance(error, errors.RPCError):
                 return
@@ -347,26 +316,26 @@ class Intake:
         self._take_all_held(state)
         if state is not None and state.pts > self.box.mark().pts:
             self.box.set_state(state)
-        self._losses.lost("difference_refused")
+        self._note_loss("difference_refused")
 
     def _take_difference(self, difference: types.updates.TypeDifference) -> None:
         box = self.box
-        before = box.mark()
-        other = getattr(difference, "other_updates", ())
-        channels = box.channels_before(list(other))
-        if channels:
-            before = UpdateState(before.pts, before.qts, before.date, before.seq, channels)
+        before = box.mark(channels_of(getattr(difference, "other_updates", ())))
         updates, users, chats = box.apply_difference(difference, box.chat_hashes)
         self._empty = self._empty + 1 if isinstance(difference, types.updates.DifferenceEmpty) else 0
         if box.too_long:
             box.too_long = False
             logger.error("Telegram no longer has all updates since the last state: some are lost for good")
-            self._losses.lost("difference_too_long")
+            self._note_loss("difference_too_long")
             return
-        self.batches.accept(updates, users, chats, before, live=False, replayed=self._replaying)
+        self.batches.accept(updates, users, chats, before, live=False, replayed=self.replaying)
         # The intermediate state of a slice has a date of the past.
         state = getattr(difference, "state", None)
-        self._calendar.note(getattr(difference, "date", None) if state is None else state.date)
+        self._server_time.note(getattr(difference, "date", None) if state is None else state.date)
+
+    def _note_loss(self, what: str) -> None:
+        self.losses[what] += 1
+        self._listener.lost(what)
 
     async def _fetch_channel_difference(self) -> None:
         box = self.box
@@ -378,19 +347,14 @@ class Intake:
             return
         try:
             difference = await self._ask(request)
-        except (errors.UnauthorizedError, errors.AuthKeyError):
+        except _LOGIN_ENDED:
             raise
-        except (errors.ChannelPrivateError, errors.ChannelInvalidError):
-            box.end_channel_difference(request, PrematureEndReason.BANNED, box.chat_hashes)
-            return
-        except (errors.RPCError, OSError, ValueError, TimeoutError) as error:
+        except _FAILURES as error:
             logger.info("a channel's difference failed (%s)", type(error).__name__)
-            box.end_channel_difference(request, PrematureEndReason.TEMPORARY_SERVER_ISSUES, box.chat_hashes)
+            closed = isinstance(error, (errors.ChannelPrivateError, errors.ChannelInvalidError))
+            reason = PrematureEndReason.BANNED if closed else PrematureEndReason.TEMPORARY_SERVER_ISSUES
+            box.end_channel_difference(request, reason, box.chat_hashes)
             return
-        channel = request.channel.channel_id
-        account = box.mark()
-        before = UpdateState(
-            account.pts, account.qts, account.date, account.seq, {channel: box.map[channel].pts}
-        )
+        before = box.mark([request.channel.channel_id])
         updates, users, chats = box.apply_channel_difference(request, difference, box.chat_hashes)
-        self.batches.accept(updates, users, chats, before, live=False, replayed=self._replaying)
+        self.batches.accept(updates, users, chats, before, live=False, replayed=self.replaying)

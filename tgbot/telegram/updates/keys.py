@@ -5,48 +5,15 @@ from __future__ import annotations
 from telethon import utils
 from telethon.tl import TLObject, types
 
+from tgbot.core.ids import marked_id
+
 _NEW_MESSAGES = frozenset({types.UpdateNewMessage, types.UpdateNewChannelMessage})
-_EDITS = frozenset({types.UpdateEditMessage, types.UpdateEditChannelMessage})
-_SHORT = frozenset({types.UpdateShortMessage, types.UpdateShortChatMessage})
-_PEERS = frozenset({types.PeerUser, types.PeerChat, types.PeerChannel})
-_CHANNEL_MARK = -1_000_000_000_000
-
-
-def marked(peer: types.TypePeer | None) -> int:
-    """Return the marked id of a peer, 0 for None."""
-    if peer is None:
-        return 0
-    if type(peer) is types.PeerUser:
-        user_id: int = peer.user_id
-        return user_id
-    chat_id: int = utils.get_peer_id(peer)
-    return chat_id
+_MESSAGES = _NEW_MESSAGES | {types.UpdateEditMessage, types.UpdateEditChannelMessage}
 
 
 def marked_entity(entity: types.TypeUser | types.TypeChat) -> int:
     """Return the marked id of a user or chat."""
-    kind = type(entity)
-    if kind is types.User or kind is types.UserEmpty:
-        user_id: int = entity.id
-        return user_id
-    chat_id: int = utils.get_peer_id(entity)
-    return chat_id
-
-
-def marked_input(peer: types.TypeInputPeer | None) -> int:
-    """Return the marked id of an input peer; 0 for None, for the bot itself, and for a peer without an id."""
-    if peer is None:
-        return 0
-    kind = type(peer)
-    if kind is types.InputPeerUser:
-        user_id: int = peer.user_id
-        return user_id
-    if kind is types.InputPeerSelf or kind is types.InputPeerEmpty:
-        return 0
-    try:
-        return marked(utils.get_peer(peer))
-    except TypeError:
-        return 0
+    return int(entity.id if type(entity) is types.User else utils.get_peer_id(entity))
 
 
 def message_of(update: types.TypeUpdate) -> types.TypeMessage | None:
@@ -60,26 +27,12 @@ def dialog_of(update: types.TypeUpdate) -> int:
     The dialog is the private user if there is one, else the chat. Updates of one dialog are handled in order.
     """
     kind = type(update)
-    if kind in _NEW_MESSAGES or kind in _EDITS:
-        return marked(update.message.peer_id)
-    if kind is types.UpdateShortMessage:
+    if kind in _MESSAGES:
+        return marked_id(update.message.peer_id)
+    if kind is types.UpdateBotChatInviteRequester:
+        # The private dialog of the person, not the chat they want to enter.
         return int(update.user_id)
-    if kind is types.UpdateShortChatMessage:
-        return -int(update.chat_id)
-    peer = getattr(update, "peer", None)
-    if peer is not None and type(peer) in _PEERS:
-        chat = marked(peer)
-        # A join request belongs to the private dialog of the person, not to the chat they want to enter.
-        if chat > 0 or kind is not types.UpdateBotChatInviteRequester:
-            return chat
-    user_id = getattr(update, "user_id", None)
-    if isinstance(user_id, int):
-        return user_id
-    channel_id = getattr(update, "channel_id", None)
-    if isinstance(channel_id, int):
-        return _CHANNEL_MARK - channel_id
-    chat_id = getattr(update, "chat_id", None)
-    return -chat_id if isinstance(chat_id, int) else 0
+    return marked_id(getattr(update, "peer", None)) or marked_id(update)
 
 
 def stable_key(update: types.TypeUpdate) -> str | None:
@@ -91,10 +44,9 @@ def stable_key(update: types.TypeUpdate) -> str | None:
     """
     kind = type(update)
     if kind in _NEW_MESSAGES:
-        message = update.message
-        return f"m{marked(message.peer_id)}:{message.id}"
-    if kind in _SHORT:
-        return f"m{dialog_of(update)}:{update.id}"
+        return f"m{marked_id(update.message.peer_id)}:{update.message.id}"
+    if kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
+        return f"m{marked_id(update)}:{update.id}"
     qts = getattr(update, "qts", None)
     if qts:
         return f"q{qts}"

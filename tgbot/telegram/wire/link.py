@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import Any, Protocol
+from typing import Any
 
 from telethon.errors import InvalidChecksumError
 from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
 
+from tgbot.core.clock import ServerClock
 from tgbot.telegram.wire.state import LinkState
 
 logger = logging.getLogger(__name__)
@@ -71,20 +72,6 @@ class BotConnection(ConnectionTcpFull):
             raise ConnectionResetError(str(error)) from error
 
 
-class ServerTime(Protocol):
-    """Learn Telegram's time."""
-
-    def note_unix(self, seconds: float) -> None:
-        """Learn from unix seconds that Telegram gave for the present."""
-
-
-class ServerMessage(Protocol):
-    """A message of the server's."""
-
-    #: The upper half is its unix time in seconds.
-    msg_id: int
-
-
 class BotSender(MTProtoSender):
     """Telethon's sender, which never stops trying, with growing pauses, and keeps `state` up to date.
 
@@ -96,7 +83,7 @@ class BotSender(MTProtoSender):
         auth_key: Any,  # Any: an AuthKey, None before there is one
         *,
         state: LinkState,
-        server_time: ServerTime,
+        server_time: ServerClock,
         **options: Any,  # Any: what MTProtoSender takes
     ) -> None:
         self._failures = 0
@@ -104,8 +91,6 @@ class BotSender(MTProtoSender):
         self._said_down = False
         #: Whether nothing has arrived over this link yet.
         self._fruitless = False
-        #: Whether the MTProto session is one in which no request has named our layer yet.
-        self.fresh_session = False
         self._link_state = state
         self._server_time = server_time
         super().__init__(auth_key, loggers=_QuietLoggers(), **options)
@@ -130,7 +115,7 @@ class BotSender(MTProtoSender):
         self._fruitless = True
         await super()._connect()
         self._process_message = self._process_first_message
-        self._link_state.link_up()
+        self._link_state.up.start()
 
     async def _try_gen_auth_key(self, attempt: int) -> Any:
         try:
@@ -139,9 +124,9 @@ class BotSender(MTProtoSender):
             # The link ended during the key exchange, where Telethon only expects an OSError.
             raise ConnectionResetError(str(error)) from error
 
-    async def _process_first_message(self, message: ServerMessage) -> None:
+    async def _process_first_message(self, message: Any) -> None:  # Any: a TLMessage
         del self._process_message  # the class's own method from now on, at no further cost
-        self._server_time.note_unix(message.msg_id / 2**32)
+        self._server_time.note_unix(message.msg_id / 2**32)  # the upper half is unix seconds
         self._fruitless = False
         self._failures = 0
         if self._said_down:
@@ -154,6 +139,8 @@ class BotSender(MTProtoSender):
         await super()._disconnect(error)
 
     def _start_reconnect(self, error: BaseException | None) -> None:
-        self._link_state.link_down()
-        self.fresh_session = True  # Telethon begins a new session then, and names our layer in the first only
+        self._link_state.up.stop()
+        self._link_state.fresh_session = (
+            True  # Telethon begins a new session then, and names our layer in the first only
+        )
         super()._start_reconnect(error)

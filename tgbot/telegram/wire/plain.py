@@ -1,4 +1,4 @@
-"""Telethon's own client, reduced to what a login and the retries of requests do with it."""
+"""Telethon's own client, reduced to what a login does with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlainClient:
         return gone
 
     async def connect(self) -> None:
-        """Connect; raise AuthKeyNotFound if the server does not know the auth key."""
+        """Connect, however long that takes; raise AuthKeyNotFound if the server does not know the key."""
         await self._client.connect()
 
     async def drop(self) -> None:
@@ -30,7 +30,7 @@ class PlainClient:
         await self._client._disconnect()
 
     async def forget_key(self) -> None:
-        """Disconnect and forget the auth key."""
+        """Disconnect and forget the auth key: the next connection makes a new one."""
         client = self._client
         if not client.is_connected():
             with suppress(Exception):  # the sender is still closing down when it raises AuthKeyNotFound
@@ -38,10 +38,6 @@ class PlainClient:
         await client._disconnect()
         client._sender.auth_key.key = None
         client.session.auth_key = None
-
-    async def switch_dc(self, dc_id: int) -> None:
-        """Connect to another data center from now on."""
-        await self._client._switch_dc(dc_id)
 
     async def ask(self, request: TLRequest) -> TLObject:
         """Return Telegram's answer, or raise its error."""

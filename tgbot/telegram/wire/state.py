@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextvars import ContextVar
-
-from tgbot.telegram.clocks import UpClock
 
 #: Whether the running task is one that connects and logs in: its requests do not wait for the login.
 making_login: ContextVar[bool] = ContextVar("making_login", default=False)
+
+
+class UpClock:
+    """Seconds during which the connection was up: stands still while it is down."""
+
+    def __init__(self) -> None:
+        self._counted = 0.0
+        self._since: float | None = None
+
+    def __call__(self) -> float:
+        if self._since is None:
+            return self._counted
+        return self._counted + time.monotonic() - self._since
+
+    @property
+    def running(self) -> bool:
+        return self._since is not None
+
+    def start(self) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def stop(self) -> None:
+        self._counted = self()
+        self._since = None
 
 
 class LinkState:
@@ -17,20 +41,14 @@ class LinkState:
     def __init__(self) -> None:
         #: Runs while the link is up.
         self.up = UpClock()
+        #: Whether the MTProto session is one in which no request has named our layer yet.
+        self.fresh_session = False
         #: Set while the bot is connected and logged in.
         self.ready = asyncio.Event()
         #: Set when Telegram ended the login, until it is made again.
         self.login_ended = asyncio.Event()
         #: Whether the bot has stopped: nothing is connected any more.
         self.closed = False
-
-    def link_up(self) -> None:
-        """Note that there is a link."""
-        self.up.start()
-
-    def link_down(self) -> None:
-        """Note that there is no link; Telethon connects again and repeats the open requests."""
-        self.up.stop()
 
     def link_lost(self) -> None:
         """Note that there is no link, that Telethon gave up, and that open requests stay unanswered."""

@@ -8,12 +8,11 @@ import pytest
 from telethon import events
 from telethon.tl import types
 
-from tests.telegram.conftest import Stage, until
+from tests.telegram.conftest import Recorder, Stage, until
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram import BotClient
-from tgbot.telegram.compat import entities as peers
-from tgbot.telegram.compat.entities import PeerCache
+from tgbot.telegram import BotClient, peers
+from tgbot.telegram.peers import Peers
 
 ANN, BEN, GROUP = 5_000_000_001, 5_000_000_002, 1_500_000_000
 
@@ -32,34 +31,36 @@ def session(tmp_path: Path) -> Iterator[DurableSession]:
 
 
 @pytest.fixture
-def cache(session: DurableSession) -> PeerCache:
-    return PeerCache(session)
+def cache(session: DurableSession, stage: Stage) -> Peers:
+    return Peers(session, Recorder(stage))
 
 
-def known(cache: PeerCache, number: int) -> Any:
+def known(cache: Peers, number: int) -> Any:
     """The input peer that Telethon would use."""
     entity = cache.get(number)
     return None if entity is None else entity._as_input_peer()
 
 
 def test_access_hashes_are_the_sessions_and_those_of_channels_are_found_by_their_bare_id(
-    cache: PeerCache,
+    cache: Peers,
 ) -> None:
     assert known(cache, ANN) == types.InputPeerUser(ANN, -77)
     assert known(cache, GROUP) == types.InputPeerChannel(GROUP, 88)
     assert known(cache, BEN) is None
 
 
-async def test_it_reads_through_to_what_is_only_on_disk(session: DurableSession, tmp_path: Path) -> None:
+async def test_it_reads_through_to_what_is_only_on_disk(
+    session: DurableSession, stage: Stage, tmp_path: Path
+) -> None:
     await session.checkpoint(UpdateState(1, 1, 1, 1))
     session.close()
     again = DurableSession(tmp_path / "bot.session")
-    assert known(PeerCache(again), ANN) == types.InputPeerUser(ANN, -77)
+    assert known(Peers(again, Recorder(stage)), ANN) == types.InputPeerUser(ANN, -77)
     again.close()
 
 
 def test_a_hash_that_changed_in_the_session_is_the_new_one_at_once(
-    session: DurableSession, cache: PeerCache
+    session: DurableSession, cache: Peers
 ) -> None:
     assert known(cache, ANN) == types.InputPeerUser(ANN, -77)
     session.remember([types.User(ANN, access_hash=99, first_name="Ann")])
@@ -68,7 +69,7 @@ def test_a_hash_that_changed_in_the_session_is_the_new_one_at_once(
     assert known(cache, ANN) is None
 
 
-def test_telethon_fills_nothing_into_it(cache: PeerCache) -> None:
+def test_telethon_fills_nothing_into_it(cache: Peers) -> None:
     cache.extend([types.User(BEN, access_hash=5)], [])
     assert known(cache, BEN) is None
     cache.set_self_user(7, True, 12345)
@@ -76,7 +77,7 @@ def test_telethon_fills_nothing_into_it(cache: PeerCache) -> None:
 
 
 def test_a_writer_without_an_access_hash_has_0_until_there_is_one(
-    session: DurableSession, cache: PeerCache
+    session: DurableSession, cache: Peers
 ) -> None:
     cache.wrote(BEN)
     assert known(cache, BEN) == types.InputPeerUser(BEN, 0)
@@ -85,7 +86,7 @@ def test_a_writer_without_an_access_hash_has_0_until_there_is_one(
 
 
 def test_a_forgotten_peer_that_had_an_access_hash_does_not_get_0(
-    session: DurableSession, cache: PeerCache
+    session: DurableSession, cache: Peers
 ) -> None:
     cache.wrote(ANN)
     session.forget(ANN)
@@ -93,7 +94,7 @@ def test_a_forgotten_peer_that_had_an_access_hash_does_not_get_0(
 
 
 def test_of_the_writers_without_hash_only_the_last_ones_are_kept(
-    cache: PeerCache, monkeypatch: pytest.MonkeyPatch
+    cache: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "MAX_HASHLESS", 3)
     for number in range(BEN, BEN + 1000):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tgbot.telegram import clocks
-from tgbot.telegram.clocks import UpClock
+from tgbot.telegram.wire import state
+from tgbot.telegram.wire.state import UpClock
 
 
 class Hands:
@@ -22,7 +22,7 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     made = Hands()
-    monkeypatch.setattr(clocks, "time", made)
+    monkeypatch.setattr(state, "time", made)
     return made
 
 
