@@ -90,7 +90,7 @@ class Scene(Site):
         await quiet(self, blocked_at, patience)
         audit = audit_answers(self, blocked_at)
         assert audit.clean, str(audit)
-        await until(lambda: not bot.client._dispatcher.waiting, "no update waits any more", patience)
+        await until(lambda: not bot.client._batches.waiting, "no update waits any more", patience)
         assert not self.seen, self.seen
         assert not bot.client.handler_errors
         assert not bot.client.failed.done(), bot.client.failed.result()

@@ -181,7 +181,7 @@ async def test_a_long_flood_wait_is_raised_in_the_handler_and_its_chat_gets_no_m
         assert [type(error) for error in scene.seen] == [FloodWaitError, FloodWaitError]
         assert [290 < error.seconds <= 300 for error in scene.seen] == [True, True]  # type: ignore[attr-defined] # checked above
         # The update counts as handled, loudly: a poison message must not stop the bot.
-        await until(lambda: not bot.client._dispatcher.waiting, "nothing waits")
+        await until(lambda: not bot.client._batches.waiting, "nothing waits")
         assert bot.client.handler_errors == 2
         assert caplog.text.count("unhandled exception in") == 2
 

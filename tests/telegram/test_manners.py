@@ -44,7 +44,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def handled(taker: Taker, numbers: list[int]) -> None:
-    await until(lambda: taker.numbers == numbers and not taker.dispatcher.waiting)
+    await until(lambda: taker.numbers == numbers and not taker.batches.waiting)
 
 
 async def test_where_differences_are_always_empty_a_message_after_a_gap_is_handled_once() -> None:
@@ -95,7 +95,7 @@ async def test_what_is_pushed_before_the_start_is_handled_after_it() -> None:
     taker = Taker(log)
     taker.intake.put_nowait(log.push(log.add("message")))
     assert taker.intake.pts_before_held() == FIRST.pts
-    assert taker.dispatcher.waiting == 0
+    assert taker.batches.waiting == 0
 
 
 async def test_a_state_of_pts_0_is_a_state() -> None:

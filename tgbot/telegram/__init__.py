@@ -1,6 +1,6 @@
 """All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
-from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.calls.refusals import error_name
 from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from copy import copy
@@ -22,19 +21,17 @@ from telethon.tl import TLObject, types
 from tgbot.core.clock import ServerClock
 from tgbot.store.base import Store
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.budget import LookupBudget
-from tgbot.telegram.calls.call import Caller, call_of
-from tgbot.telegram.calls.flood import FloodWaits
+from tgbot.telegram.calls.call import Caller, call_all, call_of
+from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
-from tgbot.telegram.calls.together import call_all
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.hooks import Listener
-from tgbot.telegram.login import Login, Server, use_server
+from tgbot.telegram.login import Login, PlainClient, Server, use_server
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
@@ -43,7 +40,6 @@ from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.wire.link import BotConnection, BotSender
-from tgbot.telegram.wire.plain import PlainClient
 from tgbot.telegram.wire.state import LinkState
 
 #: How often Telegram is pinged, in seconds.
@@ -93,6 +89,8 @@ class BotClient(TelegramClient):
         self._server = server
         self._link_state = LinkState()
         self._tasks = Background()
+        #: The error that ends the bot, once there is one: its login was refused, the disk is full.
+        self.failed = self._tasks.failed
 
         self._mb_entity_cache = peers = Peers(session, listener)
         self._handlers = Handlers(self, peers)
@@ -109,6 +107,8 @@ class BotClient(TelegramClient):
             self._message_box, self._batches, ask=self, server_time=server_time, listener=listener
         )
         self._updates_queue = self.intake
+        #: How often updates were lost since the start, by the reason.
+        self.losses = self.intake.losses
         self._checkpoints = Checkpoints(store, self.intake.mark)
         self._sender = BotSender(
             session.auth_key,
@@ -127,7 +127,7 @@ class BotClient(TelegramClient):
         calls = FloodWaits(calls)
         calls = LookupBudget(calls, session)
         self._calls = NamedSends(calls, peers)
-        self._login = Login(api_id, api_hash, PlainClient(self), session, self.intake, self._link_state)
+        self._login = Login(PlainClient(self), session, self.intake, self._link_state)
 
     @property
     def connected(self) -> bool:
@@ -135,27 +135,18 @@ class BotClient(TelegramClient):
         return self._link_state.up.running
 
     @property
-    def failed(self) -> asyncio.Future[BaseException]:
-        """The error that ends the bot, once there is one: its login was refused, the disk is full."""
-        return self._tasks.failed
-
-    @property
     def handler_errors(self) -> int:
         """How many handlers raised, since the start."""
         return self._handlers.errors
-
-    @property
-    def losses(self) -> Counter[str]:
-        """How often updates were lost since the start, by the reason."""
-        return self.intake.losses
 
     # ---- login and lifetime --------------------------------------------------------------------
 
     async def login(self, token: str) -> None:
         """Connect, however long that takes, and log in with a bot token; `me` is set when this returns.
 
-        A session that is logged in stays so, and keeps its update state. Raise WrongBotError and
-        LoginRefusedError.
+        A session that is logged in stays so, and keeps its update state; with a token other than the one it
+        was logged in with, it is logged in again. Raise WrongBotError if the session, or the login in it,
+        belongs to another bot than the token; LoginRefusedError if Telegram refuses the token.
         """
         state = self.session.update_state()
         if state is not None:
@@ -184,7 +175,12 @@ class BotClient(TelegramClient):
         """
         self.intake.stop()
         # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come.
-        drained = await self._drain(0 if self.failed.done() else grace)
+        drained = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self.failed.done() else grace):
+                await self._batches.idle.wait()
+                await self._dispatcher.idle()
+                drained = True
         await self._dispatcher.stop()
         await self._tasks.stop()
         try:
@@ -200,15 +196,6 @@ class BotClient(TelegramClient):
     def spawn(self, work: Coroutine[object, object, object]) -> None:
         """Run something beside the handlers, until the bot stops; its errors are logged."""
         self._tasks.spawn(work)
-
-    async def _drain(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._batches.idle.wait()
-                await self._dispatcher.idle.wait()
-        except TimeoutError:
-            return False
-        return True
 
     # ---- what Telethon calls -------------------------------------------------------------------
 
@@ -253,14 +240,13 @@ class BotClient(TelegramClient):
 
     def _put(self, job: Job) -> None:
         if self._conversations:
-            feed(self, job, self._tasks.spawn)
+            feed(self, job, self._tasks)
         self._dispatcher.put(job)
 
     def _finish(self, job: Job) -> None:
         if job.message_id:
             self._listener.finished(job.dialog, job.message_id)
         self._batches.finish(job.batch)
-        self.intake.job_finished()
 
     # ---- calls ---------------------------------------------------------------------------------
 
@@ -301,7 +287,7 @@ class BotClient(TelegramClient):
         if asyncio.iscoroutine(made):
             return made
         # Telethon hands one object to every chat, with the progress of an upload in it.
-        return ChatAction(self, entity, copy(made._action), delay=delay, auto_cancel=auto_cancel)
+        return ChatAction(self, entity, copy(made._action), delay, auto_cancel)
 
     def conversation(self, entity: EntityLike, **options: Any) -> Conversation:  # Any: as Telethon has it
         """Open a conversation as Telethon does; its chat is not held up by the handler meanwhile."""

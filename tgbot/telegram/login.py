@@ -8,18 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
-from telethon import errors, functions
+from telethon import TelegramClient, errors, functions
 from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
-from telethon.tl import types
+from telethon.tl import TLObject, TLRequest, types
 
 from tgbot.core.errors import LoginRefusedError, WrongBotError
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.answers import LOGIN_ENDED
-from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.calls.refusals import LOGIN_ENDED, error_name
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.wire.plain import PlainClient
 from tgbot.telegram.wire.state import LinkState, making_login
 
 logger = logging.getLogger(__name__)
@@ -31,8 +29,6 @@ _REFUSED = (
     errors.AccessTokenInvalidError,
     errors.AccessTokenExpiredError,
     errors.ApiIdInvalidError,
-    errors.UserDeactivatedError,
-    errors.UserDeactivatedBanError,
     errors.UnauthorizedError,
 )
 
@@ -47,20 +43,64 @@ class Server:
     public_key: str | None
 
 
+class PlainClient:
+    """Telethon's own client, reduced to what a login does with it."""
+
+    def __init__(self, client: TelegramClient) -> None:
+        self._client = client
+
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done once Telethon gave the connection up, with the error that ended it."""
+        gone: asyncio.Future[None] = self._client.disconnected
+        return gone
+
+    async def connect(self) -> None:
+        """Connect, however long that takes; raise AuthKeyNotFound if the server does not know the key."""
+        await self._client.connect()
+
+    async def drop(self) -> None:
+        """Disconnect, to connect again."""
+        await self._client._disconnect()
+
+    async def forget_key(self) -> None:
+        """Disconnect and forget the auth key: the next connection makes a new one."""
+        client = self._client
+        if not client.is_connected():
+            with suppress(Exception):  # the sender is still closing down when it raises AuthKeyNotFound
+                await client.disconnected
+        await client._disconnect()
+        client._sender.auth_key.key = None
+        client.session.auth_key = None
+
+    async def ask(self, request: TLRequest) -> TLObject:
+        """Return Telegram's answer, or raise its error."""
+        return await self._client(request)
+
+    async def send_token(self, token: str) -> None:
+        """Log in with a bot token; raise Telegram's error if it refuses."""
+        api_id, api_hash = self._client.api_id, self._client.api_hash
+        await self.ask(functions.auth.ImportBotAuthorizationRequest(0, api_id, api_hash, token))
+
+    async def me(self) -> types.User | None:
+        """Return the bot's own user, None if it is not logged in."""
+        return await self._client.get_me()
+
+    async def accept(self, me: types.User) -> None:
+        """Go on as this user."""
+        await self._client._on_login(me)
+
+
 class Login:
     """Log in with a bot token, and again where Telegram ended the login or does not know the auth key."""
 
     def __init__(
         self,
-        api_id: int,
-        api_hash: str,
         client: PlainClient,
         session: DurableSession,
         intake: Intake,
         state: LinkState,
     ) -> None:
-        self._api_id = api_id
-        self._api_hash = api_hash
         self._client = client
         self._session = session
         self._intake = intake
@@ -68,12 +108,7 @@ class Login:
         self._token = ""
 
     async def log_in(self, token: str) -> types.User:
-        """Connect, however long that takes, log in, and return the bot's own user.
-
-        A session that is logged in stays so; with a token other than the one it was logged in with, it is
-        logged in again. Raise WrongBotError if the session, or the login in it, belongs to another bot than
-        the token; LoginRefusedError if Telegram refuses the token.
-        """
+        """Connect, log in as `BotClient.login` promises, and return the bot's own user."""
         self._token = token
         wanted = int(token.partition(":")[0])
         self._refuse_another_bot(self._session.bot_id(), wanted)
@@ -138,20 +173,13 @@ class Login:
         return me
 
     async def _send_token(self) -> None:
-        request = functions.auth.ImportBotAuthorizationRequest(
-            flags=0,
-            api_id=self._api_id,
-            api_hash=self._api_hash,
-            bot_auth_token=self._token,
-        )
         try:
             try:
-                await self._client.ask(request)
-            except errors.AuthKeyError as error:
-                logger.warning("Telegram refuses the auth key (%s)", error_name(error))
+                await self._client.send_token(self._token)
+            except errors.AuthKeyError:
                 await self._forget_key()
                 await self._connect()
-                await self._client.ask(request)
+                await self._client.send_token(self._token)
         except _REFUSED as error:
             raise LoginRefusedError(error_name(error)) from None
         known = self._intake.box.mark().pts
@@ -185,11 +213,9 @@ class Login:
     async def _connect(self) -> None:
         while True:
             try:
-                await self._client.connect()
+                return await self._client.connect()
             except AuthKeyNotFound:
                 await self._forget_key()
-            else:
-                return
 
     async def _forget_key(self) -> None:
         logger.warning("the server does not accept our auth key; making a new one and logging in again")

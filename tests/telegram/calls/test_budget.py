@@ -8,8 +8,8 @@ from tests.telegram.calls.conftest import NoSender, Script, typing
 from tests.telegram.conftest import Stage
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
 from tgbot.telegram import BotClient
-from tgbot.telegram.calls.budget import LookupBudget
 from tgbot.telegram.calls.call import Call, call_of
+from tgbot.telegram.calls.limits import LookupBudget
 
 
 class Purse(DurableSession):

@@ -10,8 +10,8 @@ from telethon.tl import functions, types
 from tests.telegram.calls.conftest import SEND, Script, message, typing
 from tests.telegram.conftest import Stage, until
 from tgbot.telegram import BotClient
-from tgbot.telegram.calls import flood
-from tgbot.telegram.calls.flood import FloodWaits
+from tgbot.telegram.calls import limits
+from tgbot.telegram.calls.limits import FloodWaits
 
 
 class Hands:
@@ -32,8 +32,8 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     made = Hands()
-    monkeypatch.setattr(flood, "time", made)
-    monkeypatch.setattr(flood, "asyncio", made)
+    monkeypatch.setattr(limits, "time", made)
+    monkeypatch.setattr(limits, "asyncio", made)
     return made
 
 
@@ -84,7 +84,7 @@ async def test_the_threshold_says_which_wait_is_too_long(hands: Hands) -> None:
 
 
 async def test_waits_that_are_over_do_not_pile_up(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood, "MAX_FLOOD_WAITS", 3)
+    monkeypatch.setattr(limits, "MAX_FLOOD_WAITS", 3)
     chain = FloodWaits(Script(*(wait(300 + number) for number in range(50))))
     for number in range(50):
         with pytest.raises(errors.FloodWaitError):

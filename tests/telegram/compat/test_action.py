@@ -141,7 +141,7 @@ async def test_the_handbooks_probe_works_in_a_handler(stage: Stage, client: BotC
 async def test_an_action_is_given_by_a_name_of_telethons_or_as_it_is(
     client: BotClient, given: Any, action: Any
 ) -> None:
-    assert client.action(5, given)._action == action
+    assert client.action(5, given).action == action
 
 
 @pytest.mark.parametrize("given", ["dancing", types.SendMessageTypingAction, types.PeerUser(1), 5])
@@ -153,7 +153,7 @@ async def test_anything_else_than_an_action_is_refused(client: BotClient, given:
 async def test_the_progress_of_an_upload_is_shown_in_percent(client: BotClient, ann: int) -> None:
     async with client.action(ann, "document") as action:
         action.progress(1, 3)
-        assert action._action.progress == 33
-        assert client.action(ann, "document")._action.progress == 1
+        assert action.action.progress == 33
+        assert client.action(ann, "document").action.progress == 1
     async with client.action(ann, "typing") as action:
         action.progress(1, 3)  # as with Telethon, nothing to show it in

@@ -63,7 +63,7 @@ async def test_one_dialog_is_handled_in_order_and_different_ones_side_by_side() 
         dispatcher.put(job(2))
         dispatcher.put(job(3))
         dispatcher.put(job(4))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert order == list(range(1, 10))
     assert most == 3
     assert len(finished) == 12
@@ -81,7 +81,7 @@ async def test_updates_of_no_dialog_do_not_wait_for_each_other() -> None:
     async with running(handle) as (dispatcher, _):
         dispatcher.put(job(0, 1))
         dispatcher.put(job(0, 2))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
 
 
 async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
@@ -96,7 +96,7 @@ async def test_a_dialog_with_10_000_updates_delays_nobody() -> None:
             dispatcher.put(job(1, number))
         for other in range(2, 12):
             dispatcher.put(job(other))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert len(set(done[:30])) == 11
     assert done.count(1) == 10_000
 
@@ -110,7 +110,7 @@ async def test_a_defect_of_the_bot_is_logged_and_the_update_counts_as_finished(
     async with running(handle, workers=1) as (dispatcher, finished):
         dispatcher.put(job(1))
         dispatcher.put(job(2))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert len(finished) == 2
     assert [record.message for record in caplog.records] == ["an update could not be handled"] * 2
 
@@ -127,7 +127,7 @@ async def test_a_handler_whose_own_task_was_cancelled_ends_and_its_worker_goes_o
     async with running(handle, workers=1) as (dispatcher, finished):
         dispatcher.put(job(1))
         dispatcher.put(job(2))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert len(finished) == 2
     assert "a handler ended by being cancelled" in caplog.text
 
@@ -143,7 +143,7 @@ async def test_a_handler_over_its_time_is_cut_off_and_counts_as_finished(
         dispatcher.put(job(1, 1))
         dispatcher.put(job(1, 2))
         dispatcher.put(job(2, 3))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert caplog.text.count("was cut off") == 2
     assert [one.message_id for one in finished] == [1, 3, 2]
     assert "a handler took longer than 0.05 s" in caplog.text
@@ -165,7 +165,7 @@ async def test_a_handler_that_suppresses_its_cancellation_is_cancelled_again(
 
     async with running(handle, workers=1, limit=0.02) as (dispatcher, finished):
         dispatcher.put(job(1))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert caplog.text.count("was cut off") == 1
     assert len(finished) == 1
 
@@ -193,7 +193,7 @@ async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
 
     async with running(handle, clock=hands) as (dispatcher, _):
         dispatcher.put(job(1))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     assert own == [2, 5]
 
 
@@ -209,12 +209,14 @@ async def test_it_is_idle_when_every_job_is_done() -> None:
         await gate.wait()
 
     async with running(handle) as (dispatcher, finished):
-        assert dispatcher.idle.is_set()
+        await dispatcher.idle()
         dispatcher.put(job(1))
         dispatcher.put(job(1))
-        assert not dispatcher.idle.is_set()
+        idle = asyncio.create_task(dispatcher.idle())
+        await asyncio.sleep(0)
+        assert not idle.done()
         gate.set()
-        await dispatcher.idle.wait()
+        await idle
         assert len(finished) == 2
 
 
@@ -286,7 +288,7 @@ async def test_a_released_job_lets_its_dialog_go_on_and_is_finished_once() -> No
 
         dispatcher.put(job(1, 1))
         dispatcher.put(job(1, 2))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
         await gate.wait()
         assert [one.message_id for one in finished] == [1, 2]
         await until(lambda: len(dispatcher._tasks) == 1 + 1)  # with the one that watches the time
@@ -307,7 +309,7 @@ async def test_many_released_jobs_do_not_use_the_workers_up() -> None:
         for dialog in range(1, 51):
             dispatcher.put(job(dialog))
         dispatcher.put(job(100))
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
         await until(lambda: len(dispatcher._tasks) == 2 + 1)
         assert len(finished) == 51
 
@@ -324,7 +326,7 @@ async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhe
     mine = job(1)
     async with running(handle) as (dispatcher, _):
         dispatcher.put(mine)
-        await dispatcher.idle.wait()
+        await dispatcher.idle()
     await look()
     assert seen == [mine, None]
 
@@ -342,8 +344,7 @@ def test_whatever_comes_everything_is_finished_once_and_each_dialog_in_order(
         async with running(handle, workers=workers) as (dispatcher, finished):
             for number, dialog in enumerate(dialogs):
                 dispatcher.put(job(dialog, number))
-            await dispatcher.idle.wait()
-            assert dispatcher.waiting == 0
+            await dispatcher.idle()
             assert dispatcher._dialogs == {}
             return finished
 

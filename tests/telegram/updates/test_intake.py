@@ -91,7 +91,6 @@ class Taker:
 
     def _finish(self, job: Job) -> None:
         self.batches.finish(job.batch)
-        self.intake.job_finished()
 
     async def _ask(self, request: Any) -> Any:
         self.asked.append(request)
@@ -103,7 +102,7 @@ class Taker:
 
     async def quiet(self) -> None:
         """Return when all differences are fetched and all jobs done."""
-        await until(lambda: settled(self.intake) and not self.dispatcher.waiting)
+        await until(lambda: settled(self.intake) and not self.batches.waiting)
 
     async def settled(self) -> None:
         await until(lambda: settled(self.intake))
@@ -131,7 +130,7 @@ async def test_live_updates_are_put_to_the_dispatcher_at_once() -> None:
     async with taking(log) as taker:
         await taker.settled()
         taker.intake.put_nowait(log.push(log.add("message")))
-        assert taker.dispatcher.waiting == 1
+        assert taker.batches.waiting == 1
         await taker.quiet()
         assert taker.numbers == [1]
         assert not taker.taken[0].replayed
@@ -176,7 +175,7 @@ async def test_the_mark_of_a_channel_holds_while_one_of_its_updates_is_unfinishe
         message = types.Message(id=1, peer_id=types.PeerChannel(7), date=THEN, message="x")
         update = types.UpdateNewChannelMessage(message, 101, 1)
         taker.intake.put_nowait(types.Updates([update], [], [], THEN, 0))
-        assert taker.dispatcher.waiting == 1
+        assert taker.batches.waiting == 1
         assert taker.intake.mark().channels == {7: 100}  # type: ignore[union-attr]
         taker.open.set()
         await taker.quiet()
@@ -218,7 +217,7 @@ async def test_what_is_pushed_during_a_difference_is_taken_after_it_without_anot
         pushed = [log.add("message") for _ in range(3)]
         for entry in (*pushed, pushed[0]):
             taker.intake.put_nowait(log.push(entry))
-        assert taker.dispatcher.waiting == 0
+        assert taker.batches.waiting == 0
         taker.answering.set()
         await taker.quiet()
         assert sorted(taker.numbers) == [1, 2, 3, 4]
@@ -320,14 +319,14 @@ async def test_more_than_can_wait_is_left_at_telegram_and_fetched_when_there_is_
         taker.open.clear()
         for _ in range(500):
             taker.intake.put_nowait(log.push(log.add("message")))
-        assert taker.dispatcher.waiting == 20
+        assert taker.batches.waiting == 20
         await asyncio.sleep(0)
         taker.open.set()
         most = 0
 
         def done() -> bool:
             nonlocal most
-            most = max(most, taker.dispatcher.waiting)
+            most = max(most, taker.batches.waiting)
             return len(taker.taken) >= 500
 
         await until(done)
@@ -386,7 +385,7 @@ async def test_nothing_is_taken_before_the_start_and_after_the_stop() -> None:
     log = Log()
     taker = Taker(log)
     taker.intake.put_nowait(log.push(log.add("message")))
-    assert taker.dispatcher.waiting == 0
+    assert taker.batches.waiting == 0
     assert taker.intake.mark().pts == FIRST.pts  # type: ignore[union-attr]
     taker.intake.start()
     taker.intake.stop()

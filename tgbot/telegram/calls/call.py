@@ -1,10 +1,13 @@
-"""One request on its way to Telegram, and what every link of the chain does with it."""
+"""Requests on their way to Telegram, and what every link of the chain does with one."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from telethon import errors
 from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
@@ -35,3 +38,26 @@ def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -
     forwards = type(request) is functions.messages.ForwardMessagesRequest
     peer = request.to_peer if forwards else getattr(request, "peer", None)
     return Call(sender, request, marked_id(peer), flood_threshold)
+
+
+async def call_all(caller: Caller, calls: Sequence[Call], *, ordered: bool) -> list[TLObject]:
+    """Make several requests, one after another if `ordered`, and return their answers in order.
+
+    Raise MultiError, with the answers that came, if Telegram refuses any of them.
+    """
+
+    async def settled(call: Call) -> TLObject:
+        try:
+            return await caller.call(call)
+        except errors.RPCError as refused:
+            return refused
+
+    if ordered:
+        results = [await settled(call) for call in calls]
+    else:
+        results = await asyncio.gather(*map(settled, calls))
+    failures = [result if isinstance(result, errors.RPCError) else None for result in results]
+    if any(failures):
+        answers = [None if failure else result for failure, result in zip(failures, results, strict=True)]
+        raise errors.MultiError(failures, answers, [call.request for call in calls])
+    return results

@@ -11,8 +11,8 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 from telethon.tl.alltlobjects import LAYER
 
-from tgbot.telegram.calls.answers import LOGIN_ENDED
 from tgbot.telegram.calls.call import Call
+from tgbot.telegram.calls.refusals import LOGIN_ENDED
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.wire.state import LinkState, making_login
 

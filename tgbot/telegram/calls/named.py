@@ -85,21 +85,15 @@ class NamedSends:
         if job is None or job.key is None or job.done:
             return
         bot_id, key = self._peers.self_id, job.key
-        ids = [
-            derive_random_id(bot_id, key, chat_id, job.next_send(chat_id))
-            for _ in range(len(_random_ids(request)))
-        ]
+        ids = [derive_random_id(bot_id, key, chat_id, job.next_send(chat_id)) for _ in _random_ids(request)]
         if type(request) is functions.messages.ForwardMessagesRequest:
             request.random_id = ids
-        elif type(request) is functions.messages.SendMultiMediaRequest:
-            for single, random_id in zip(request.multi_media, ids, strict=True):
-                single.random_id = random_id
-        else:
-            request.random_id = ids[0]
+            return
+        for one, random_id in zip(getattr(request, "multi_media", [request]), ids, strict=True):
+            one.random_id = random_id
 
 
 def _random_ids(request: TLRequest) -> list[int]:
-    if type(request) is functions.messages.SendMultiMediaRequest:
-        return [single.random_id for single in request.multi_media]
-    random_id = request.random_id
-    return list(random_id) if isinstance(random_id, list) else [random_id]
+    if type(request) is functions.messages.ForwardMessagesRequest:
+        return list(request.random_id)
+    return [one.random_id for one in getattr(request, "multi_media", [request])]

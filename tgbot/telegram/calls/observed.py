@@ -7,9 +7,8 @@ from collections.abc import Callable
 from telethon import errors
 from telethon.tl import TLObject, functions
 
-from tgbot.telegram.calls.answers import LATER
 from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.calls.refusals import LATER, error_name
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from telethon import errors
 from telethon.tl import TLObject, functions
 
-from tgbot.telegram.calls.answers import FAULTS, MIGRATIONS
 from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.calls.names import error_name
+from tgbot.telegram.calls.refusals import FAULTS, MIGRATIONS, error_name
 from tgbot.telegram.updates.dispatch import waiting
 
 logger = logging.getLogger(__name__)

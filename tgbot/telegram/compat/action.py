@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 
 from telethon import TelegramClient, errors
 from telethon.hints import EntityLike
 from telethon.tl import functions, types
 
 
+@dataclass(eq=False)
 class ChatAction:
     """Show an action in a chat while its body runs.
 
@@ -18,52 +20,38 @@ class ChatAction:
     again every `delay` seconds, and taken back at the end if `auto_cancel`.
     """
 
-    def __init__(
-        self,
-        client: TelegramClient,
-        entity: EntityLike,
-        action: types.TypeSendMessageAction,
-        *,
-        delay: float,
-        auto_cancel: bool,
-    ) -> None:
-        self._client = client
-        self._entity = entity
-        self._action = action
-        self._delay = delay
-        self._auto_cancel = auto_cancel
-        self._task: asyncio.Task[None] | None = None
-        self._body_waited = False
+    client: TelegramClient
+    entity: EntityLike
+    action: types.TypeSendMessageAction
+    delay: float
+    auto_cancel: bool
 
     async def __aenter__(self) -> ChatAction:
-        peer = await self._client.get_input_entity(self._entity)
-        request = functions.messages.SetTypingRequest(peer, self._action)
-        await self._client(request)
+        peer = await self.client.get_input_entity(self.entity)
+        request = functions.messages.SetTypingRequest(peer, self.action)
+        await self.client(request)
         self._body_waited = False
         self._task = asyncio.get_running_loop().create_task(self._show_again(request))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        task, self._task = self._task, None
-        if task is None:
-            return
         waited = self._body_waited
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        if waited and self._auto_cancel:
-            cancel = functions.messages.SetTypingRequest(self._entity, types.SendMessageCancelAction())
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if waited and self.auto_cancel:
+            cancel = functions.messages.SetTypingRequest(self.entity, types.SendMessageCancelAction())
             # The action fades by itself; an error here would hide the body's own.
             with suppress(errors.RPCError):
-                await self._client(cancel)
+                await self.client(cancel)
 
     def progress(self, current: float, total: float) -> None:
         """Show how far an upload is; a `progress_callback` for Telethon's uploads."""
-        if hasattr(self._action, "progress"):
-            self._action.progress = round(100 * current / total) if total else 100
+        if hasattr(self.action, "progress"):
+            self.action.progress = round(100 * current / total) if total else 100
 
     async def _show_again(self, request: functions.messages.SetTypingRequest) -> None:
         # Reached only once the body waits: an empty body has nothing to take back.
         self._body_waited = True
         while True:
-            await asyncio.sleep(self._delay)
-            await self._client(request)
+            await asyncio.sleep(self.delay)
+            await self.client(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from itertools import chain
 from typing import Any
 
@@ -11,6 +10,7 @@ from telethon.client.updates import EventBuilderDict
 from telethon.hints import EntityLike
 from telethon.tl.custom import Conversation as TelethonConversation
 
+from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 
 #: What `client.conversation` takes, with Telethon's defaults.
@@ -39,11 +39,10 @@ class Conversation(TelethonConversation):
 
     async def __aenter__(self) -> Conversation:
         await super().__aenter__()
-        job = current_job.get()
-        if job is not None:
-            self._dispatcher.release(job)
-            job.pause()
-            self._job = job
+        self._job = current_job.get()
+        if self._job is not None:
+            self._dispatcher.release(self._job)
+            self._job.pause()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -53,10 +52,8 @@ class Conversation(TelethonConversation):
         await super().__aexit__(*exc)
 
 
-def feed(
-    client: TelegramClient, job: Job, spawn: Callable[[Coroutine[object, object, object]], None]
-) -> None:
-    """Hand an update to the open conversations of a Telethon client; `spawn` runs their own conditions."""
+def feed(client: TelegramClient, job: Job, tasks: Background) -> None:
+    """Hand an update to the open conversations of a Telethon client; `tasks` runs their own conditions."""
     built = EventBuilderDict(client, job.update, None)
     for conversation in list(chain.from_iterable(client._conversations.values())):
         for kind, take in (
@@ -68,4 +65,4 @@ def feed(
             if event:
                 take(event)
         if conversation._custom:
-            spawn(conversation._check_custom(built))
+            tasks.spawn(conversation._check_custom(built))

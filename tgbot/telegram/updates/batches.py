@@ -48,6 +48,8 @@ class Batches:
 
     def __init__(self, put: Callable[[Job], None], store: Store, peers: Peers, listener: Listener) -> None:
         self.inflight: InFlight[UpdateState] = InFlight()
+        #: Set whenever an update is finished, for one who waits for that and clears it.
+        self.moved = asyncio.Event()
         #: Set while no batch waits for the store.
         self.idle = asyncio.Event()
         self.idle.set()
@@ -103,6 +105,7 @@ class Batches:
         """Note that an update of a batch is done."""
         self.waiting -= 1
         self.inflight.finish(batch)
+        self.moved.set()
 
     def mark(self, taken: UpdateState) -> UpdateState:
         """Return the state that may go to disk: below the lowest unfinished update, else what was taken.

@@ -27,12 +27,12 @@ class UpdateBox(MessageBox):
     """How far Telegram's log of updates was taken, and which differences have to be requested.
 
     Differs from Telethon's in three things. The updates of a difference are compared with the state *before*
-    it (Telethon sets the new state first and then drops every update that has a pts or a qts). A difference
-    that is too long sets `too_long`, for the loss to be reported, and the rest is requested. Updates that
-    arrive after a gap are kept in `ahead` while the difference is fetched (Telethon drops them).
+    it (Telethon sets the new state first and then drops every update that has a pts or a qts). After a
+    difference that is too long the rest is requested. Updates that arrive after a gap are kept in `ahead`
+    while the difference is fetched (Telethon drops them).
     """
 
-    __slots__ = ("ahead", "chat_hashes", "too_long")
+    __slots__ = ("ahead", "chat_hashes")
 
     def __init__(self, chat_hashes: EntityCache) -> None:
         super().__init__(logging.getLogger("telethon"))
@@ -40,8 +40,6 @@ class UpdateBox(MessageBox):
         self.chat_hashes = chat_hashes
         #: Updates that arrived after a gap.
         self.ahead: list[types.TypeUpdate] = []
-        #: Whether the last difference was too long.
-        self.too_long = False
 
     def _trace(self, *args: Any, **kwargs: Any) -> None:
         """Log nothing: Telethon's traces contain message texts, and cost more than the rest of the box."""
@@ -131,6 +129,7 @@ class UpdateBox(MessageBox):
     def forget_account(self) -> None:
         """Take the next update whatever its pts: the log began anew."""
         self.map.pop(ENTRY_ACCOUNT, None)
+        self.ahead.clear()
 
     def bridge_seq(self, seq: int) -> None:
         """Accept a gap in the seq of containers, up to this seq."""
@@ -144,16 +143,13 @@ class UpdateBox(MessageBox):
         if container.seq or len(container.updates) != 1:
             return None
         update = container.updates[0]
-        if type(update) is not types.UpdateNewMessage or not self._take_next(update, container.date):
+        if type(update) is not types.UpdateNewMessage or not self.take_next(update, container.date):
             return None
         self.map[ENTRY_ACCOUNT].deadline = next_updates_deadline()
         return update
 
-    def take_own(self, sent: types.UpdateShortSentMessage) -> bool:
-        """Take the answer to a send that is next in the log; return False if it is not."""
-        return self._take_next(sent, sent.date)
-
-    def _take_next(self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: Any) -> bool:
+    def take_next(self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: Any) -> bool:
+        """Take a message that is next in the log; return False if it is not."""
         state = self.map.get(ENTRY_ACCOUNT)
         if self.possible_gaps or self.getting_diff_for or state is None:
             return False
@@ -166,7 +162,6 @@ class UpdateBox(MessageBox):
     def apply_difference(self, diff: Any, chat_hashes: Any) -> Any:
         if isinstance(diff, types.updates.DifferenceTooLong):
             # What is before this pts is lost. The rest is requested next.
-            self.too_long = True
             if diff.pts == self.map[ENTRY_ACCOUNT].pts:
                 self.end_difference()  # the pts that we sent: a further request would get the same answer
             self.map[ENTRY_ACCOUNT].pts = diff.pts

@@ -39,11 +39,10 @@ class Job:
     message_id: int
     #: Whether an earlier run may have handled this update.
     replayed: bool
+    #: Whether it counts as finished; after `release` its handlers still run then.
     done: bool = False
     #: Whether the time limit cut the handlers off.
     cut: bool = False
-    #: Whether its dialog goes on without waiting for it.
-    detached: bool = False
     #: Counts the handlers' time, in seconds.
     clock: Callable[[], float] = time.monotonic
     #: By that clock, and later by all the time that was not the handlers' own.
@@ -80,14 +79,13 @@ class Job:
 def waiting() -> Iterator[None]:
     """Do not count the time of the block as the running handler's own."""
     job = current_job.get()
-    if job is None:
-        yield
-        return
-    job.pause()
+    if job is not None:
+        job.pause()
     try:
         yield
     finally:
-        job.resume()
+        if job is not None:
+            job.resume()
 
 
 class Dispatcher:
@@ -110,18 +108,14 @@ class Dispatcher:
         self._count = workers
         self._limit = limit
         self._clock = clock
+        #: Jobs that a worker may take; those behind one of their dialog are put when that is done.
         self._ready: asyncio.Queue[Job] = asyncio.Queue()
         #: Dialogs with a job that is ready or running → the jobs behind it.
         self._dialogs: dict[int, deque[Job] | None] = {}
         #: The workers and the sweeper.
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: dict[Job, asyncio.Task[None]] = {}
-        #: Set while every job put so far is done.
-        self.idle = asyncio.Event()
-        self.idle.set()
         self._stopping = False
-        #: Jobs that are not done.
-        self.waiting = 0
 
     def start(self) -> None:
         """Start the workers."""
@@ -131,8 +125,6 @@ class Dispatcher:
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
-        self.waiting += 1
-        self.idle.clear()
         if job.dialog in self._dialogs:
             behind = self._dialogs[job.dialog] = self._dialogs[job.dialog] or deque()
             behind.append(job)
@@ -147,11 +139,13 @@ class Dispatcher:
         For a handler that waits for further messages of its dialog. It keeps its task, and a new worker
         takes its place.
         """
-        if job.detached or job.done:
-            return
-        job.detached = True
-        self._conclude(job)
-        self._spawn(self._work())
+        if not job.done:
+            self._conclude(job)
+            self._spawn(self._work())
+
+    async def idle(self) -> None:
+        """Return once every job put so far is done."""
+        await self._ready.join()
 
     async def stop(self) -> None:
         """Cancel the running jobs; they do not count as finished."""
@@ -194,13 +188,12 @@ class Dispatcher:
             finally:
                 del self._running[job]
                 current_job.set(None)
-            if job.detached or self._stopping:
+            if job.done or self._stopping:
                 return  # a new worker took the place of this one, or the dispatcher stops
             self._conclude(job)
 
     def _conclude(self, job: Job) -> None:
         job.done = True
-        self.waiting -= 1
         if job.dialog:
             behind = self._dialogs[job.dialog]
             if behind:
@@ -209,8 +202,7 @@ class Dispatcher:
             else:
                 del self._dialogs[job.dialog]
         self._finish(job)
-        if not self.waiting:
-            self.idle.set()
+        self._ready.task_done()
 
     async def _sweep(self) -> None:
         while True:

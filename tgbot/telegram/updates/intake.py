@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from telethon import errors, functions
 from telethon._updates.messagebox import GapError, PrematureEndReason
@@ -34,10 +35,8 @@ _NO_DIFFERENCES = (
     errors.InputMethodInvalidError,
     errors.PersistentTimestampEmptyError,
 )
-#: The login is over: the client makes it anew, and the difference is requested again then.
-_LOGIN_ENDED = (errors.UnauthorizedError, errors.AuthKeyError)
-#: Anything else that a request may end with.
-_FAILURES = (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError)
+#: Refusals that may be a passing fault.
+_REFUSALS = (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError)
 #: Pauses before a difference that failed is requested again, in seconds.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -81,7 +80,6 @@ class Intake:
         #: How many differences in a row were empty while updates waited for a gap to be filled.
         self._empty = 0
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
         self._failures = 0
 
     # ---- what is taken -------------------------------------------------------------------------
@@ -122,16 +120,17 @@ class Intake:
                 else:
                     self._held.clear()
                     self._overflowing = True
-            elif self._overflowing or self.batches.waiting >= WAITING_LIMIT:
-                if not self._overflowing:
-                    self._overflowing = True
-                    logger.warning(
-                        "%d updates wait; leaving new ones at Telegram until half of them are done",
-                        self.batches.waiting,
-                    )
-                    self._wake.set()
-            else:
+            elif self._overflowing:
+                return
+            elif self.batches.waiting < WAITING_LIMIT:
                 self._take(container)
+            else:
+                self._overflowing = True
+                self._wake.set()
+                logger.warning(
+                    "%d updates wait; leaving new ones at Telegram until half of them are done",
+                    self.batches.waiting,
+                )
         except Exception:
             # The difference brings the updates of this container again.
             logger.exception("an update could not be taken; requesting the difference")
@@ -140,11 +139,6 @@ class Intake:
     async def put(self, container: types.TypeUpdates) -> None:
         """Take a container, for Telethon's own `catch_up`."""
         self.put_nowait(container)
-
-    def job_finished(self) -> None:
-        """Note that a job is done."""
-        if self._overflowing and self.batches.waiting <= WAITING_LIMIT // 2:
-            self._room.set()
 
     def mark(self) -> UpdateState | None:
         """Return the state that may go to disk; None if there is none."""
@@ -162,7 +156,7 @@ class Intake:
             if update is not None:
                 self.batches.accept([update], container.users, container.chats, before, live=True)
                 return
-        elif own and kind is types.UpdateShortSentMessage and box.take_own(container):
+        elif own and kind is types.UpdateShortSentMessage and box.take_next(container, container.date):
             self._server_time.note(container.date)
             return
         inner = updates_in(container)
@@ -195,7 +189,6 @@ class Intake:
                 await self._wake.wait()
             if self._overflowing and not self.box.getting_diff_for:
                 await self._wait_for_room()
-                self._overflowing = False
                 self.begin_difference()
             if self.box.account_difference_due:
                 await self._fetch_difference()
@@ -209,26 +202,10 @@ class Intake:
                 continue
             self.replaying = False
             self._wake.clear()
-            deadline = self.box.check_deadlines()
-            if self.box.getting_diff_for:
-                continue
-            try:
+            deadline = self.box.check_deadlines()  # past where a difference has become due
+            with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await self._wake.wait()
-            except TimeoutError:
-                self.box.check_deadlines()
-
-    def _take_all_held(self, state: types.updates.State | None) -> None:
-        """Take what arrived while the difference was requested, and accept every gap before it."""
-        if state is not None and state.pts < self.box.mark().pts:
-            self.box.forget_account()
-            self.box.ahead.clear()
-        self._bridging = True
-        try:
-            self._take_ahead()
-            self._take_held()
-        finally:
-            self._bridging = False
 
     def _take_ahead(self) -> None:
         """Take updates that arrived after a gap; accept the gap once enough differences were empty."""
@@ -245,12 +222,11 @@ class Intake:
             self.put_nowait(self._held.popleft())
 
     async def _wait_for_room(self) -> None:
+        self._overflowing = True
         while self.batches.waiting > WAITING_LIMIT // 2:
-            if not self.batches.idle.is_set():
-                await self.batches.idle.wait()  # what is loaded may turn out to be finished already
-                continue
-            self._room.clear()
-            await self._room.wait()
+            self.batches.moved.clear()
+            await self.batches.moved.wait()
+        self._overflowing = False
 
     async def _pause(self) -> None:
         """Wait before the next request, longer each time; a new reason to request ends the wait."""
@@ -259,10 +235,9 @@ class Intake:
         self._pausing = True
         self._take_next()
         try:
-            async with asyncio.timeout(_PAUSES[min(self._failures, len(_PAUSES)) - 1]):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSES[min(self._failures, len(_PAUSES)) - 1]):
+                    await self._wake.wait()
         finally:
             self._pausing = False
 
@@ -277,45 +252,47 @@ class Intake:
             self.box.getting_diff_for.update(due)
 
     async def _fetch_difference(self) -> None:
-        if self.batches.waiting > WAITING_LIMIT // 2:
-            self._overflowing = True
-            await self._wait_for_room()
-            self._overflowing = False
-        request = self.box.get_difference()
-        try:
-            difference = await self._ask(request)
-        except _LOGIN_ENDED:
-            raise
-        except _FAILURES as error:
-            if isinstance(error, _NO_DIFFERENCES) or getattr(error, "code", 0) == 501:
-                await self._go_on_without()
-                return
-            logger.info("the difference failed (%s); requesting it again", type(error).__name__)
+        await self._wait_for_room()
+        answer = await self._request(self.box.get_difference())
+        if not isinstance(answer, Exception):
+            self._failures = 0
+            if self._taking:
+                self._take_difference(answer)
+        elif isinstance(answer, _NO_DIFFERENCES) or getattr(answer, "code", 0) == 501:
+            await self._go_on_without()
+        else:
             await self._pause()
-            refused = isinstance(error, (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError))
-            if refused and self._failures >= MAX_REFUSALS:
+            if isinstance(answer, _REFUSALS) and self._failures >= MAX_REFUSALS:
                 await self._go_on_without()
-            return
-        self._failures = 0
-        if self._taking:
-            self._take_difference(difference)
+
+    async def _request(self, request: TLRequest) -> TLObject | Exception:
+        """Return the answer or the error; raise an error only if the login is over."""
+        try:
+            return await self._ask(request)
+        except (errors.UnauthorizedError, errors.AuthKeyError):
+            raise
+        except (errors.RPCError, OSError, ValueError, TimeoutError, errors.TypeNotFoundError) as error:
+            logger.info("%s failed (%s)", type(request).__name__, type(error).__name__)
+            return error
 
     async def _go_on_without(self) -> None:
-        """Give the difference up and go on from Telegram's present state."""
-        state = None
-        try:
-            state = await self._ask(functions.updates.GetStateRequest())
-        except _LOGIN_ENDED:
-            raise
-        except _FAILURES as error:
-            logger.info("the state could not be fetched (%s)", type(error).__name__)
-            if not isinstance(error, errors.RPCError):
-                return
+        """Give the difference up and go on from Telegram's present state; accept every gap until there."""
+        box, state = self.box, await self._request(functions.updates.GetStateRequest())
+        if isinstance(state, Exception) and not isinstance(state, errors.RPCError):
+            return
         logger.error("Telegram refuses the difference; going on with what arrives from now on")
-        self.box.end_difference()
-        self._take_all_held(state)
-        if state is not None and state.pts > self.box.mark().pts:
-            self.box.set_state(state)
+        known = not isinstance(state, Exception)
+        box.end_difference()
+        if known and state.pts < box.mark().pts:
+            box.forget_account()
+        self._bridging = True
+        try:
+            self._take_ahead()
+            self._take_held()
+        finally:
+            self._bridging = False
+        if known and state.pts > box.mark().pts:
+            box.set_state(state)
         self._note_loss("difference_refused")
 
     def _take_difference(self, difference: types.updates.TypeDifference) -> None:
@@ -323,8 +300,7 @@ class Intake:
         before = box.mark(channels_of(getattr(difference, "other_updates", ())))
         updates, users, chats = box.apply_difference(difference, box.chat_hashes)
         self._empty = self._empty + 1 if isinstance(difference, types.updates.DifferenceEmpty) else 0
-        if box.too_long:
-            box.too_long = False
+        if isinstance(difference, types.updates.DifferenceTooLong):
             logger.error("Telegram no longer has all updates since the last state: some are lost for good")
             self._note_loss("difference_too_long")
             return
@@ -345,13 +321,9 @@ class Intake:
                 box.end_get_diff(0)
                 box.map.pop(0, None)
             return
-        try:
-            difference = await self._ask(request)
-        except _LOGIN_ENDED:
-            raise
-        except _FAILURES as error:
-            logger.info("a channel's difference failed (%s)", type(error).__name__)
-            closed = isinstance(error, (errors.ChannelPrivateError, errors.ChannelInvalidError))
+        difference = await self._request(request)
+        if isinstance(difference, Exception):
+            closed = isinstance(difference, (errors.ChannelPrivateError, errors.ChannelInvalidError))
             reason = PrematureEndReason.BANNED if closed else PrematureEndReason.TEMPORARY_SERVER_ISSUES
             box.end_channel_difference(request, reason, box.chat_hashes)
             return

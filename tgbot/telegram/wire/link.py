@@ -86,9 +86,8 @@ class BotSender(MTProtoSender):
         server_time: ServerClock,
         **options: Any,  # Any: what MTProtoSender takes
     ) -> None:
+        #: Attempts that failed since the last link.
         self._failures = 0
-        #: Whether the outage was logged.
-        self._said_down = False
         #: Whether nothing has arrived over this link yet.
         self._fruitless = False
         self._link_state = state
@@ -99,8 +98,7 @@ class BotSender(MTProtoSender):
     def _delay(self) -> float:
         """How long Telethon pauses before its next attempt, in seconds."""
         self._failures += 1
-        if not self._said_down:
-            self._said_down = True
+        if self._failures == 1:
             logger.warning("no connection to %s; retrying, with pauses of up to %d s",
                            self._connection, LONGEST_PAUSE)  # fmt: skip
         return min(LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(self._failures - 1, 10)))
@@ -128,9 +126,8 @@ class BotSender(MTProtoSender):
         del self._process_message  # the class's own method from now on, at no further cost
         self._server_time.note_unix(message.msg_id / 2**32)  # the upper half is unix seconds
         self._fruitless = False
-        self._failures = 0
-        if self._said_down:
-            self._said_down = False
+        if self._failures:
+            self._failures = 0
             logger.warning("connected to %s again", self._connection)
         await self._process_message(message)
 
@@ -140,7 +137,6 @@ class BotSender(MTProtoSender):
 
     def _start_reconnect(self, error: BaseException | None) -> None:
         self._link_state.up.stop()
-        self._link_state.fresh_session = (
-            True  # Telethon begins a new session then, and names our layer in the first only
-        )
+        # Telethon begins a new session then, and names our layer in the first only.
+        self._link_state.fresh_session = True
         super()._start_reconnect(error)

@@ -6,7 +6,7 @@ from telethon.tl import functions, types
 
 from tests.telegram.calls.conftest import Script, typing
 from tgbot.telegram import BotClient, error_name
-from tgbot.telegram.calls.together import call_all
+from tgbot.telegram.calls.call import call_all
 
 
 @pytest.mark.parametrize("ordered", [True, False])

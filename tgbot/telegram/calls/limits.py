@@ -1,4 +1,4 @@
-"""Flood waits: kept for each method and chat, waited for while they are short."""
+"""Telegram's limits: flood waits of each method and chat, and the daily budget of username look-ups."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import logging
 import time
 
 from telethon import errors
-from telethon.tl import TLObject
+from telethon.tl import TLObject, functions
 
-from tgbot.telegram.calls.answers import FLOOD_WAITS
+from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.calls.refusals import FLOOD_WAITS
 from tgbot.telegram.updates.dispatch import waiting
 
 logger = logging.getLogger(__name__)
@@ -39,24 +40,35 @@ class FloodWaits:
             try:
                 return await self._then.call(call)
             except FLOOD_WAITS as error:
-                self._note(key, error.seconds)
+                now = time.monotonic()
+                if len(self._due) > MAX_FLOOD_WAITS:
+                    self._due = {key: due for key, due in self._due.items() if due > now}
+                self._due[key] = now + max(1, error.seconds)
                 if error.seconds > call.flood_threshold:
                     raise
 
-    def _note(self, key: tuple[int, int], seconds: int) -> None:
-        now = time.monotonic()
-        if len(self._due) > MAX_FLOOD_WAITS:
-            self._due = {key: due for key, due in self._due.items() if due > now}
-        self._due[key] = now + max(1, seconds)
-
     async def _wait(self, call: Call, key: tuple[int, int]) -> None:
-        while (due := self._due.get(key)) is not None:
-            left = due - time.monotonic()
-            if left <= 0:
-                del self._due[key]
-                return
+        while (left := self._due.get(key, 0.0) - time.monotonic()) > 0:
             if left > call.flood_threshold:
                 raise errors.FloodWaitError(request=call.request, capture=round(left) or 1)
             logger.info("waiting %.0f s, as Telegram asks (%s)", left, type(call.request).__name__)
             with waiting():
                 await asyncio.sleep(left)
+
+
+class LookupBudget:
+    """Count each `contacts.resolveUsername`, and raise FloodWaitError instead of making one too many.
+
+    Telegram would refuse all of them for a day.
+    """
+
+    def __init__(self, then: Caller, session: DurableSession) -> None:
+        self._then = then
+        self._session = session
+
+    async def call(self, call: Call) -> TLObject:
+        if type(call.request) is functions.contacts.ResolveUsernameRequest:
+            if wait := self._session.resolves_again_in():
+                raise errors.FloodWaitError(request=call.request, capture=wait)
+            self._session.count_resolve()
+        return await self._then.call(call)

@@ -1,8 +1,9 @@
-"""Telegram's errors by what they ask of the caller: wait, ask again, ask elsewhere, log in again."""
+"""Telegram's errors: their names, and what they ask of the caller (wait, ask again, log in again)."""
 
 from __future__ import annotations
 
 from telethon import errors
+from telethon.errors.rpcerrorlist import rpc_errors_dict, rpc_errors_re
 
 #: Telegram limits the rate: the same request may be made again after a number of seconds.
 FLOOD_WAITS = (
@@ -36,3 +37,20 @@ LOGIN_ENDED = (
 )
 #: All that say nothing about the request itself: Telegram may answer it later.
 LATER = (*FLOOD_WAITS, *FAULTS, *MIGRATIONS, *LOGIN_ENDED)
+#: With {} for the number in a name: FLOOD_WAIT_{}.
+_NAMES: dict[type[errors.RPCError], str] = {kind: name for name, kind in rpc_errors_dict.items()} | {
+    kind: pattern.replace(r"(\d+)", "{}") for pattern, kind in rpc_errors_re
+}
+
+
+def error_name(error: errors.RPCError) -> str:
+    """Return Telegram's name of an error, with its number: USER_IS_BLOCKED, FLOOD_WAIT_30.
+
+    Also where Telethon has no class for the error.
+    """
+    name = _NAMES.get(type(error))
+    if name is None:
+        return str(error.message or type(error).__name__)
+    # Telethon keeps the number under a different name in each class.
+    numbers = (value for value in vars(error).values() if isinstance(value, int))
+    return name.format(next(numbers, 0))
