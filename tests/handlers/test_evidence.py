@@ -65,7 +65,7 @@ async def test_a_message_without_a_date_was_sent_now_and_an_empty_one_never(desk
     empty = types.MessageEmpty(1, types.PeerUser(bert))
     desk.world.push_update(desk.bot_id, types.UpdateNewMessage(empty, 0, 1))
     message = types.Message(id=2, peer_id=types.PeerUser(anna), message="hi", date=at(0))
-    await desk.push(types.UpdateNewMessage(message, 0, 1), lambda: desk.users.get(anna))
+    await desk.push(types.UpdateNewMessage(message, 0, 1), lambda: desk.users.last_finished(anna) == 2)
     since = desk.known(anna).verdict(now(desk)).since
     assert since is not None
     assert since > 1_700_000_000

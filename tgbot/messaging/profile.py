@@ -80,8 +80,9 @@ class Profile:
     async def _set_commands(
         self, scope: types.TypeBotCommandScope, language: str, code: str, names: Iterable[str]
     ) -> None:
-        wanted = [types.BotCommand(name, self._texts.render(language, f"command-{name}")) for name in names]
+        wanted = [(name, self._texts.render(language, f"command-{name}")) for name in names]
         shown = await self._client(functions.bots.GetBotCommandsRequest(scope, code))
-        if list(shown) != wanted:
-            await self._client(functions.bots.SetBotCommandsRequest(scope, code, wanted))
+        if [(one.command, one.description) for one in shown] != wanted:
+            commands = [types.BotCommand(*one) for one in wanted]
+            await self._client(functions.bots.SetBotCommandsRequest(scope, code, commands))
             log.info("the bot's profile has a new command list (%s)", language)
