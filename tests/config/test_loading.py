@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgbot.config.loading import load, places, sections
-from tgbot.config.origins import variable
-from tgbot.config.settings import Config, Server
+from tgbot.config.settings import Config, Server, variable
 from tgbot.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

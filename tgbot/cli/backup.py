@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tgbot.cli import printed, progress
+from tgbot.cli import printed
 from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import NeverRunError, StorageFailedError
 
@@ -32,7 +32,7 @@ def backup(
     if not files:
         raise NeverRunError(storage.directory)
     try:
-        with progress.shown("copying", len(files)) as done:
+        with printed.progress("copying", len(files)) as done:
             copies = copy(files, target, lambda file, share: done(files.index(file) + share))
     except FileExistsError:
         raise StorageFailedError(target, "it is a file") from None

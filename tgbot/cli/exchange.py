@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tgbot.cli import printed, progress
+from tgbot.cli import printed
 from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
 
@@ -64,7 +64,7 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
     try:
-        with progress.shown(path.name, file.size) as done:
+        with printed.progress(path.name, file.size) as done:
             work = take_in(file, **files, bot_id=bot_id, now=now, summary=summary, dry=dry, progress=done)
             asyncio.run(work)
     except KeyboardInterrupt:
@@ -141,7 +141,7 @@ def export_users(
             sys.stdout.reconfigure(errors="surrogatepass")  # type: ignore[union-attr]  # it is a real stream
             write_text(sys.stdout, Form(chosen), entries, bot_id)
             return 0
-        with progress.shown(target.name, users.count().total) as done:
+        with printed.progress(target.name, users.count().total) as done:
             counted = (row for number, row in enumerate(entries, 1) if done(number) is None)
             count = write_file(target, Form(chosen), counted, bot_id)
     printed.line(f"{target}  {count:,} users")

@@ -1,4 +1,4 @@
-"""Print results on a terminal and as JSON."""
+"""Print results on a terminal and as JSON, and how far long work is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,17 @@ def log_to_stderr(level: str) -> None:
     logging.getLogger("telethon").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # It also raises what it logs, and its caller reports that.
     logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def progress(what: str, total: float | None) -> Iterator[Callable[[float], None]]:
+    """Show a bar on a terminal while the block lasts; yield what is told how much of `total` is done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(what, total=total)
+        yield lambda done: bars.update(bar, completed=done)

@@ -5,24 +5,32 @@ The environment beats secrets.toml, which beats config.toml, which beats the def
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+import subprocess
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tgbot.config.origins import (
-    SECRETS_FILE,
-    Origin,
-    read_environment,
-    read_file,
-    refuse_secrets_in_git,
-    refuse_unknown_names,
-    variable,
-)
-from tgbot.config.settings import Config, Storage
-from tgbot.core.errors import HIDDEN, ConfigError
+from tgbot.config.settings import PREFIX, Config, Storage, variable
+from tgbot.core.errors import HIDDEN, ConfigError, ConfigSourceError
+
+#: The file for secrets, beside config.toml; never in git.
+SECRETS_FILE: Final = "secrets.toml"
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Settings as they are written in one place; a file has a directory, the environment has none."""
+
+    name: str
+    sections: dict[str, Any]
+    directory: Path | None = None
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -31,15 +39,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raise ConfigError, one line about the first thing that is wrong.
     """
     file = path or Path("config.toml")
-    origins = [read_file(file)] if path is not None or file.exists() else []
+    origins = [_read_file(file)] if path is not None or file.exists() else []
     secrets = file.parent / SECRETS_FILE
     if secrets.exists() and not (file.exists() and secrets.samefile(file)):
-        origins.append(read_file(secrets))
-    origins.append(Origin("environment", _from_environment(environ)))
+        origins.append(_read_file(secrets))
+    origins.append(_Origin("environment", _from_environment(environ)))
     known = sections()
     for origin in origins:
-        refuse_unknown_names(origin, known)
-        refuse_secrets_in_git(origin, places("SecretStr"))
+        _refuse_unknown_names(origin, known)
+        _refuse_secrets_in_git(origin, places("SecretStr"))
     try:
         return Config.model_validate(_merged(origins, file.parent))
     except ValidationError as error:
@@ -66,7 +74,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, object]
     """Return the TGBOT_* variables as sections, each value as TOML would give it."""
     known = {variable(*place): place for place in places()}
     values: dict[str, dict[str, object]] = {}
-    for name, text in read_environment(environ, known).items():
+    for name, text in _read_environment(environ, known).items():
         section, key = known[name]
         values.setdefault(section, {})[key] = _typed(_type(sections()[section][key]), text)
     return values
@@ -87,7 +95,7 @@ def _typed(kind: str, text: str) -> object:
     return text
 
 
-def _merged(origins: list[Origin], home: Path) -> dict[str, dict[str, object]]:
+def _merged(origins: list[_Origin], home: Path) -> dict[str, dict[str, object]]:
     """Return all values, those of later origins in front.
 
     A relative path starts at the directory of the file that it was written in, a default one at `home`.
@@ -103,7 +111,7 @@ def _merged(origins: list[Origin], home: Path) -> dict[str, dict[str, object]]:
     return merged
 
 
-def _explained(error: ValidationError, origins: list[Origin]) -> ConfigError:
+def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
     """Return the first refusal as one line: where it was written, the key, the value, what was expected."""
     first = error.errors(include_url=False, include_input=False)[0]
     section, key = str(first["loc"][0]), str(first["loc"][1])
@@ -116,3 +124,92 @@ def _explained(error: ValidationError, origins: list[Origin]) -> ConfigError:
         value = repr(value)[:79] + "…"
     source = origin.name if origin.directory is not None else variable(section, key)
     return ConfigError(f"[{section}] {key}", expected, value=value, source=source)
+
+
+def _read_file(file: Path) -> _Origin:
+    """Read a TOML file. Raise ConfigError if it is missing, unreadable or not TOML."""
+    try:
+        text = file.read_bytes().decode()
+    except FileNotFoundError:
+        raise ConfigError("--config", "a file that exists", value=str(file), source="command line") from None
+    except OSError as error:
+        raise ConfigSourceError(file, f"it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigSourceError(file, "it is not UTF-8 text") from None
+    try:
+        return _Origin(str(file), tomllib.loads(text), file.parent)
+    except tomllib.TOMLDecodeError as error:
+        # The error names only the place: the parser's own sentence may quote a secret.
+        place = re.search(r"line \d+, column \d+|end of document", str(error))
+        where = f" at {place[0]}" if place else ""
+        raise ConfigSourceError(file, f"it is not TOML{where}; text stands in quotes there") from None
+
+
+def _read_environment(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
+    """Return the variables of known names, without those that are empty.
+
+    Raise ConfigError for a name that is nearly known. Other names are ignored: orchestrators make variables
+    such as TGBOT_SERVICE_HOST from the name of a service.
+    """
+    found: dict[str, str] = {}
+    names = [name.removeprefix(PREFIX) for name in known]
+    for name, text in environ.items():
+        if not name.startswith(PREFIX) or not text.strip():
+            continue
+        if name in known:
+            found[name] = text.strip()
+        elif near := difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.7):
+            raise ConfigSourceError("environment", f"there is no {name}; did you mean {PREFIX}{near[0]}?")
+    return found
+
+
+def _refuse_unknown_names(origin: _Origin, known: Mapping[str, Collection[str]]) -> None:
+    """Raise ConfigError for a section or key that does not exist, with the one that was probably meant."""
+    homes = {key: section for section, keys in known.items() for key in keys}
+    for section, values in origin.sections.items():
+        if section not in known:
+            if section in homes:
+                raise ConfigSourceError(origin.name, f"{section} belongs in section [{homes[section]}]")
+            raise ConfigSourceError(origin.name, _unknown(f"section [{section}]", section, known, "[{}]"))
+        if not isinstance(values, dict):
+            problem = f"{section} is a section: write [{section}] on a line of its own"
+            raise ConfigSourceError(origin.name, problem)
+        for key in (key for key in values if key not in known[section]):
+            if key in homes:
+                raise ConfigSourceError(origin.name, f"{key} belongs in section [{homes[key]}]")
+            # The value is not shown: it may be a secret under a misspelt name.
+            raise ConfigSourceError(origin.name, _unknown(f"key {key} in [{section}]", key, known[section]))
+
+
+def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> str:
+    near = difflib.get_close_matches(name.lower(), list(names), 1, 0.6)
+    if near:
+        return f"there is no {what}; did you mean {form.format(near[0])}?"
+    return f"there is no {what}, only {', '.join(form.format(known) for known in names)}"
+
+
+def _refuse_secrets_in_git(origin: _Origin, secrets: Collection[tuple[str, str]]) -> None:
+    """Raise ConfigError if git tracks a file that holds a secret: the next push would publish it."""
+    held = sorted((section, key) for section, key in secrets if origin.sections.get(section, {}).get(key))
+    if origin.directory is None or not held:
+        return
+    file = Path(origin.name).resolve()
+    if not any((parent / ".git").exists() for parent in file.parents):
+        return
+    try:
+        listed = subprocess.run(
+            ["git", "-C", str(file.parent), "ls-files", "--error-unmatch", "--", file.name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return  # without git, nothing is pushed from here
+    if listed.returncode == 0:
+        section, key = held[0]
+        raise ConfigSourceError(
+            origin.name,
+            f"[{section}] {key} is a secret, and git tracks this file: move it to {SECRETS_FILE} beside this"
+            " file or to the environment",
+        )

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from tgbot.config.origins import variable
 from tgbot.core.errors import CredentialsMissingError
 
+#: What the names of our environment variables begin with.
+PREFIX = "TGBOT_"
 #: Hosts of this machine, as an address names them.
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+
+
+def variable(section: str, key: str) -> str:
+    """Return the name of the environment variable that sets a key: TGBOT_ADMINS, TGBOT_LOG_LEVEL."""
+    return PREFIX + (key if section in ("telegram", "bot") else f"{section}_{key}").upper()
 
 
 class Server(NamedTuple):
@@ -110,8 +116,17 @@ def _pkcs1(path: Path) -> str:
 _MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
 
+def _key(default: object, expected: str, **limits: Any) -> Any:
+    """Return a key's declaration; `expected` is what an error says the value should be."""
+    return Field(default=default, description=expected, **limits)
+
+
+_Address = Annotated[Server | None, BeforeValidator(_server)]
+_Directory = Annotated[Path, Field(strict=False)]
+
+
 class _Section(BaseModel):
-    """A section of the configuration; an error shows a field's description as what was expected."""
+    """A section of the configuration; each key is declared by `_key`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -119,23 +134,21 @@ class _Section(BaseModel):
 class Telegram(_Section):
     """Credentials of the bot, and the server that it connects to."""
 
-    api_id: Annotated[Annotated[int, Field(gt=0, lt=2**31)] | None, BeforeValidator(_or_none)] = Field(
-        default=None, description="the number that https://my.telegram.org/apps shows as App api_id"
+    api_id: Annotated[Annotated[int, Field(gt=0, lt=2**31)] | None, BeforeValidator(_or_none)] = _key(
+        None, "the number that https://my.telegram.org/apps shows as App api_id"
     )
-    api_hash: Annotated[SecretStr | None, BeforeValidator(_api_hash)] = Field(
-        default=None, description="the text that https://my.telegram.org/apps shows as App api_hash"
+    api_hash: Annotated[SecretStr | None, BeforeValidator(_api_hash)] = _key(
+        None, "the text that https://my.telegram.org/apps shows as App api_hash"
     )
-    bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = Field(
-        default=None, description="a token as @BotFather gives it, digits:letters"
+    bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = _key(
+        None, "a token as @BotFather gives it, digits:letters"
     )
-    server: Annotated[Server | None, BeforeValidator(_server)] = Field(
-        default=None, description='"host:port" (an IPv6 host in brackets), or "" for Telegram\'s own'
+    server: _Address = _key(None, '"host:port" (an IPv6 host in brackets), or "" for Telegram\'s own')
+    dc_id: Annotated[Annotated[int, Field(gt=0, lt=1000)] | None, BeforeValidator(_or_none)] = _key(
+        None, "a data centre's number from 1 to 999, or 0 for the server's usual one"
     )
-    dc_id: Annotated[Annotated[int, Field(gt=0, lt=1000)] | None, BeforeValidator(_or_none)] = Field(
-        default=None, description="a data centre's number from 1 to 999, or 0 for the server's usual one"
-    )
-    public_key: Annotated[Path | None, BeforeValidator(_public_key)] = Field(
-        default=None, description='a PEM file with an RSA public key, or "" for Telegram\'s own'
+    public_key: Annotated[Path | None, BeforeValidator(_public_key)] = _key(
+        None, 'a PEM file with an RSA public key, or "" for Telegram\'s own'
     )
 
     @property
@@ -164,37 +177,33 @@ class Telegram(_Section):
 class Bot(_Section):
     """How the bot behaves."""
 
-    admins: Annotated[tuple[Annotated[int, Field(gt=0, lt=2**63)], ...], Field(strict=False)] = Field(
-        default=(), description="a list of user ids, such as [12345, 67890]"
+    admins: Annotated[tuple[Annotated[int, Field(gt=0, lt=2**63)], ...], Field(strict=False)] = _key(
+        (), "a list of user ids, such as [12345, 67890]"
     )
-    plugins: Annotated[tuple[Annotated[str, Field(pattern=_MODULE)], ...], Field(strict=False)] = Field(
-        default=(), description='a list of names of Python modules, such as ["examples.echo"]'
+    plugins: Annotated[tuple[Annotated[str, Field(pattern=_MODULE)], ...], Field(strict=False)] = _key(
+        (), 'a list of names of Python modules, such as ["examples.echo"]'
     )
-    texts: Annotated[Path | None, Field(strict=False), BeforeValidator(_or_none)] = Field(
-        default=None, description='the path of a directory, or "" for the bot\'s own texts alone'
+    texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
+        None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )
-    concurrency: int = Field(default=64, ge=1, le=10_000, description="a whole number from 1 to 10000")
-    handler_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="a number of seconds above 0, at most 3600"
-    )
-    grace_seconds: float = Field(
-        default=10.0, ge=0, le=3600, description="a number of seconds from 0 to 3600"
-    )
+    concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
+    handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
+    grace_seconds: float = _key(10.0, "a number of seconds from 0 to 3600", ge=0, le=3600)
 
 
 class JoinRequests(_Section):
     """What the bot does with requests to join a chat where it may add users."""
 
-    approve: Literal["never", "always", "after_start"] = Field(
-        default="never", description='one of "never", "always", "after_start"'
+    approve: Literal["never", "always", "after_start"] = _key(
+        "never", 'one of "never", "always", "after_start"'
     )
 
 
 class Storage(_Section):
     """Where the bot keeps its files."""
 
-    directory: Annotated[Path, Field(strict=False), BeforeValidator(_or_none)] = Field(
-        default=Path("sessions"), description="the path of a directory"
+    directory: Annotated[_Directory, BeforeValidator(_or_none)] = _key(
+        Path("sessions"), "the path of a directory"
     )
 
     @property
@@ -216,17 +225,13 @@ class Storage(_Section):
 class Login(_Section):
     """The login page with Telegram's widget, and `/healthz`; both are off while `listen` is empty."""
 
-    listen: Annotated[Server | None, BeforeValidator(_server)] = Field(
-        default=None, description='"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page'
+    listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page')
+    site: Annotated[str, BeforeValidator(_site)] = _key(
+        "", 'the page\'s public address without a path, such as "https://example.com"'
     )
-    site: Annotated[str, BeforeValidator(_site)] = Field(
-        default="", description='the page\'s public address without a path, such as "https://example.com"'
-    )
-    max_age: int = Field(
-        default=86_400, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
-    )
-    widget: Annotated[str, BeforeValidator(_script)] = Field(
-        default="https://telegram.org/js/telegram-widget.js?22", description="the address of a script"
+    max_age: int = _key(86_400, "a whole number of seconds from 60 to 604800", ge=60, le=604_800)
+    widget: Annotated[str, BeforeValidator(_script)] = _key(
+        "https://telegram.org/js/telegram-widget.js?22", "the address of a script"
     )
 
     @property
@@ -240,7 +245,7 @@ class Log(_Section):
 
     level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
-    ] = Field(default="INFO", description='one of "DEBUG", "INFO", "WARNING", "ERROR"')
+    ] = _key("INFO", 'one of "DEBUG", "INFO", "WARNING", "ERROR"')
 
 
 class Config(_Section):

@@ -30,22 +30,15 @@ async def chat(stage: Stage, people: dict[str, Person]) -> None:
             case name if name in people:
                 speaker = people[name]
                 stage.note(f"You write as {speaker.name} now.")
-            case "block":
-                await speaker.block()
-                stage.note(f"{speaker.name} has blocked the bot.")
-            case "unblock":
-                await speaker.unblock()
-                stage.note(f"{speaker.name} has unblocked the bot.")
+            case "block" | "unblock" as verb:
+                await (speaker.block() if verb == "block" else speaker.unblock())
+                stage.note(f"{speaker.name} has {verb}ed the bot.")
             case "press":
-                await _press(stage, speaker, rest.strip())
+                try:
+                    await speaker.press(rest.strip())
+                except LookupError as error:
+                    stage.note(f"{speaker.name} has no button “{rest.strip()}”. Buttons: {error}")
+                except RPCError as error:
+                    stage.note(f"Pressing the button failed ({type(error).__name__}).")
             case _:
                 stage.note(f"Unknown command !{word}. Commands: {names} !press !block !unblock !quit")
-
-
-async def _press(stage: Stage, speaker: Person, label: str) -> None:
-    try:
-        await speaker.press(label)
-    except LookupError as error:
-        stage.note(f"{speaker.name} has no button “{label}”. Buttons: {error}")
-    except RPCError as error:
-        stage.note(f"Pressing the button failed ({type(error).__name__}).")

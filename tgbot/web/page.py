@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
+from operator import itemgetter
 from string import Template
 from typing import Final
 from urllib.parse import urlsplit
@@ -107,16 +109,14 @@ class Page:
 
 def chosen(texts: Texts, accepted: str) -> str:
     """Return the language with texts that an Accept-Language header likes best; English if there is none."""
-    liked: list[tuple[float, int, str]] = []
-    for place, part in enumerate(accepted.split(",")[:_MOST_LANGUAGES]):
-        code, _, quality = part.strip().partition(";")
-        try:
+    liked: list[tuple[float, str]] = []
+    for part in accepted.split(",")[:_MOST_LANGUAGES]:
+        code, _, quality = part.partition(";")
+        with suppress(ValueError):
             weight = float(quality.strip().removeprefix("q=")) if quality else 1.0
-        except ValueError:
-            continue
-        if code and weight > 0:
-            liked.append((-weight, place, code.strip()))
-    for _, _, code in sorted(liked):
+            if code.strip() and weight > 0:
+                liked.append((-weight, code.strip()))
+    for _, code in sorted(liked, key=itemgetter(0)):
         language = texts.choose(code)
         # English is also the fallback: it counts only if the header names it.
         if language.lower().split("-")[0] == code.lower().split("-")[0]:
