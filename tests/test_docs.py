@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from functools import cache
 from pathlib import Path
@@ -62,3 +63,20 @@ def test_every_row_of_the_handbook_is_shown_by_a_test_or_by_telegram_alone() -> 
     ]
     assert rows
     assert not [row for row in rows if "::" not in row and "*Telegram alone*" not in row]
+
+
+def test_every_class_that_the_architecture_names_with_its_module_exists() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+\.){2,})([A-Z]\w+)`", page))
+    assert named
+    for module, name in named:
+        assert hasattr(importlib.import_module(f"tgbot.{module.rstrip('.')}"), name), f"{module}{name}"
+
+
+def test_every_file_that_the_architecture_draws_exists() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    drawn = page.partition("## The parts")[2].partition("Imports point down")[0]
+    names = re.findall(r"(?<![\w/])([a-z_]+(?:\.py|/))(?=\s)", drawn)
+    assert names
+    there = {path.name + "/" if path.is_dir() else path.name for path in (ROOT / "tgbot").rglob("*")}
+    assert not [name for name in names if name not in there | {"tgbot/"}]
