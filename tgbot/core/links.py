@@ -45,8 +45,6 @@ _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 #: A number in a packed payload: seven bits a byte, the low ones first; the last byte has no high bit.
 _VARINT: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
 _SIGNATURE_BYTES: Final = 8
-_PLAIN: Final = b"\x01"
-_SIGNED: Final = b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +156,8 @@ def check_username(name: str) -> str:
 def check_payload(payload: str) -> str:
     """Return the payload if apps pass it on; raise LinkError if not."""
     if len(payload) > PAYLOAD_LENGTH:
-        raise LinkError(
-            "start payload", f"{len(payload)} characters, and apps drop more than {PAYLOAD_LENGTH}"
-        )
+        why = f"{len(payload)} characters, and apps drop more than {PAYLOAD_LENGTH}"
+        raise LinkError("start payload", why)
     if not _PAYLOAD.fullmatch(payload):
         raise LinkError("start payload", "only A-Z a-z 0-9 _ - are passed on, and at least one of them")
     return payload
@@ -173,7 +170,9 @@ def pack(*values: int | str, key: bytes | None = None) -> str:
     and one or two. Everyone can read the values. Raise LinkError if they do not fit.
     """
     body = b"".join(_packed(value) for value in values)
-    whole = _PLAIN + body if key is None else _SIGNED + body + _signature(_SIGNED + body, key)
+    whole = b"\x01" + body if key is None else b"\x02" + body
+    if key is not None:
+        whole += hmac.new(key, b"tgbot start payload\0" + whole, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
     payload = base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
     if len(payload) > PAYLOAD_LENGTH:
         raise LinkError("start payload", f"the values take {len(payload)} characters of {PAYLOAD_LENGTH}")
@@ -195,17 +194,11 @@ def unpack(payload: str, key: bytes | None = None) -> tuple[int | str, ...]:
         whole = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     except ValueError as error:
         raise LinkError("start payload", "not made by pack") from error
-    if key is not None:
-        body, signature = whole[:-_SIGNATURE_BYTES], whole[-_SIGNATURE_BYTES:]
-        if not body.startswith(_SIGNED) or not hmac.compare_digest(signature, _signature(body, key)):
-            raise LinkError("start payload", "it is not signed by this bot")
-    else:
-        body = whole
-        if not body.startswith(_PLAIN):
-            raise LinkError("start payload", "not made by pack, or signed")
-    values = tuple(_values(body))
-    if pack(*values, key=key) != payload:  # one spelling only, in base64 and in the values
-        raise LinkError("start payload", "not made by pack, or cut off")
+    values = tuple(_values(whole if key is None else whole[:-_SIGNATURE_BYTES]))
+    # Packing again checks the signature and finds a second spelling, in base64 or in the values.
+    if not hmac.compare_digest(pack(*values, key=key), payload):
+        why = "not made by pack, or cut off" if key is None else "it is not signed by this bot"
+        raise LinkError("start payload", why)
     return values
 
 
@@ -316,10 +309,6 @@ def _number(number: str, text: str) -> int:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:79] + "…")
-
-
-def _signature(body: bytes, key: bytes) -> bytes:
-    return hmac.new(key, b"tgbot start payload\0" + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
 
 
 def _packed(value: int | str) -> bytes:

@@ -11,18 +11,18 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-#: The fields that Telegram sends (core.telegram.org/widgets/login); those not required may be absent.
-FIELDS: Final = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"})
 REQUIRED: Final = ("id", "first_name", "auth_date", "hash")
 #: Seconds by which Telegram's clock may be ahead of ours.
 SKEW: Final = 60
 
+_ANY: Final = re.compile(r"(?s:.*)")
+#: The fields that Telegram sends (core.telegram.org/widgets/login), those not required included.
 _FORMS: Final = {
     "id": re.compile(r"[1-9][0-9]{0,18}"),
     "auth_date": re.compile(r"[1-9][0-9]{0,11}"),
     # In lower case only: each login has one spelling, so that it is recognised when it comes again.
     "hash": re.compile(r"[0-9a-f]{64}"),
-}
+} | dict.fromkeys(("first_name", "last_name", "username", "photo_url"), _ANY)
 
 
 class Reason(StrEnum):
@@ -81,8 +81,7 @@ def check(query: str, now: float, *, token: str, max_age: int) -> Login:
         if name not in fields:
             raise RefusedLogin(Reason.MISSING, name)
     for name, value in fields.items():
-        form = _FORMS.get(name)
-        if (form is not None and not form.fullmatch(value)) or not _is_plain(value):
+        if not _FORMS[name].fullmatch(value) or not _is_plain(value):
             raise RefusedLogin(Reason.MALFORMED, name)
     if int(fields["id"]) >= 2**63:
         raise RefusedLogin(Reason.MALFORMED, "id")
@@ -114,17 +113,12 @@ def read(query: str) -> dict[str, str]:
     """Return the fields of a query string; raise RefusedLogin for an unknown field or one given twice."""
     fields: dict[str, str] = {}
     try:
-        pairs = parse_qsl(
-            query,
-            keep_blank_values=True,
-            strict_parsing=bool(query),
-            errors="strict",
-            max_num_fields=2 * len(FIELDS),
-        )
+        most = 2 * len(_FORMS)
+        pairs = parse_qsl(query, True, strict_parsing=bool(query), errors="strict", max_num_fields=most)
     except ValueError:
         raise RefusedLogin(Reason.UNREADABLE) from None
     for name, value in pairs:
-        if name not in FIELDS:
+        if name not in _FORMS:
             raise RefusedLogin(Reason.UNKNOWN, name)
         if name in fields:
             raise RefusedLogin(Reason.TWICE, name)

@@ -138,11 +138,10 @@ class Pages:
     async def _harden(self, request: web.Request, response: web.StreamResponse) -> None:
         # Telegram may read the site's domain from the Referer of the page with the button. The address of
         # the callback holds the login, so it is sent to nobody.
-        referrer = "strict-origin" if request.path == "/" else "no-referrer"
         response.headers.update(
             {
                 "Content-Security-Policy": self.page.policy,
-                "Referrer-Policy": referrer,
+                "Referrer-Policy": "strict-origin" if request.path == "/" else "no-referrer",
                 "X-Content-Type-Options": "nosniff",
                 "Cache-Control": "no-store",
                 "Vary": "Accept-Language",
