@@ -58,11 +58,24 @@ def session(path: Path, clock: Clock) -> Iterator[DurableSession]:
     opened.close()
 
 
+REOPENED: list[DurableSession] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_at_the_end() -> Iterator[None]:
+    """Close the sessions that a test has reopened, and those that it used again after that."""
+    yield
+    while REOPENED:
+        REOPENED.pop().close()
+
+
 async def reopened(session: DurableSession) -> DurableSession:
     """The same file after a checkpoint and a restart."""
     await session.checkpoint(None)
     session.close()
-    return DurableSession(session.path, session._clock)
+    again = DurableSession(session.path, session._clock)
+    REOPENED.extend((session, again))
+    return again
 
 
 def on_disk(path: Path, query: str) -> list[tuple[Any, ...]]:

@@ -12,8 +12,7 @@ from typing import Final, TypeVar
 from sqlitedict import SqliteDict
 
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.sqlite.connection import connect_durable, make_private, transaction
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect_durable, make_private, sqlite_errors, transaction
 from tgbot.store.sqlite.worker import DiskWorker
 
 T = TypeVar("T")

@@ -16,8 +16,7 @@ from telethon.tl import TLObject, types
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
-from tgbot.store.sqlite.connection import connect, connect_durable, make_private, transaction
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, connect_durable, make_private, sqlite_errors, transaction
 from tgbot.store.sqlite.peerbook import PeerBook
 from tgbot.store.sqlite.sessionfile import BY_ID, OUR_TABLES, Changes, Row, check_before_opening, write
 from tgbot.store.sqlite.worker import DiskWorker

@@ -15,8 +15,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer
-from tgbot.store.sqlite.connection import connect, is_cut_short, new_file
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, is_cut_short, new_file, sqlite_errors
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -19,8 +19,7 @@ from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
-from tgbot.store.sqlite.connection import beside, connect, connect_durable, transaction
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.worker import DiskWorker
 
 _STATEMENT: Final = 1_000  # users in one statement
@@ -105,15 +104,9 @@ class SqliteUserRows(ReadOnlyUserRows):
         self.path = path
         with self._errors():
             userschema.prepare(path)
+            path.chmod(0o600)
             self._writer = connect_durable(path)
-        try:
-            super().__init__(path)
-            for name in (path, *beside(path)):
-                with suppress(FileNotFoundError):
-                    name.chmod(0o600)
-        except BaseException:
-            self._writer.close()
-            raise
+        super().__init__(path)
         self.worker = DiskWorker(path)
 
     async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:

@@ -7,8 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.sqlite.connection import connect, new_file
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, new_file, sqlite_errors
 
 #: Pages copied between two reports.
 _PAGES = 4096

@@ -12,8 +12,7 @@ from telethon.sessions.sqlite import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.peers import Peer, UsernameRow
-from tgbot.store.sqlite.connection import connect, make_private, transaction
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, make_private, sqlite_errors, transaction
 from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tgbot.core.errors import RegistryDamagedError, SessionDamagedError, StorageFailedError, StorageFullError
-from tgbot.store.sqlite.connection import connect, connect_durable, transaction
-from tgbot.store.sqlite.errors import sqlite_errors
+from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 
 
 class Failure(sqlite3.Error):
@@ -63,7 +62,7 @@ def test_damage_is_a_failure_where_no_better_error_is_known(path: Path) -> None:
 def test_an_error_of_the_disk_without_room_is_a_full_disk(
     path: Path, monkeypatch: pytest.MonkeyPatch, room: int, kind: type
 ) -> None:
-    monkeypatch.setattr("tgbot.store.sqlite.errors.os.statvfs", lambda _: Disk(room))
+    monkeypatch.setattr("tgbot.store.sqlite.connection.os.statvfs", lambda _: Disk(room))
     with pytest.raises(kind), sqlite_errors(path):
         raise Failure("SQLITE_IOERR_WRITE")
 
