@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -151,14 +151,15 @@ class _Fields(BaseModel):
     join_requests: Annotated[dict[_SignedNumber, _Time] | None, _Json] = None
     #: What the session has of the user; the hash is text, since it takes 64 bits.
     access_hash: _SignedNumber = 0
-    hash_seen: _Time = 0
-    hash_usernames: _Names = ()
+    hash_seen: _Time | None = None
+    hash_usernames: _Names | None = None
     hash_name: str = ""
     hash_phone: str = ""
 
 
 #: The columns of a CSV file, in order.
 COLUMNS: Final = tuple(_Fields.model_fields)
+_NOT_OF_USER: Final = frozenset({"bot_id", "access", *COLUMNS[COLUMNS.index("access_hash") :]})
 
 #: Type of a pydantic error → what is wrong with a field.
 _WRONG: Final = {
@@ -209,16 +210,18 @@ def from_fields(fields: Mapping[str, object], now: int, bot_id: int) -> Entry:
     understood, for a user of another bot than `bot_id`, and for times more than a day after `now`.
     """
     also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
-    given = {name: value for name, value in {**also, **fields}.items() if value or isinstance(value, int)}
+    given = {
+        name: value
+        for name, value in {**also, **fields}.items()
+        if value or isinstance(value, int) or name == "hash_usernames"
+    }
     try:
         valid = _Fields.model_validate(given, context=now + _AHEAD)
     except ValidationError as error:
         raise EntryError(_sentence(error.errors(include_url=False)[0])) from None
-    read = {name: getattr(valid, name) for name in valid.model_fields_set}
-    if read.pop("bot_id", bot_id) != bot_id:
+    if valid.bot_id not in (0, bot_id):
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
-    read.pop("access", None)
-    hashed = {name: read.pop(name) for name in COLUMNS[-5:] if name in read}
+    read = {name: getattr(valid, name) for name in valid.model_fields_set - _NOT_OF_USER}
     try:
         user = user_of(read)
     except ValueError:
@@ -230,7 +233,7 @@ def from_fields(fields: Mapping[str, object], now: int, bot_id: int) -> Entry:
     for flag, kind in ((user.profile.bot, Kind.IS_BOT), (user.profile.deleted, Kind.DELETED)):
         if flag and kind not in user.evidence.spans:
             user.evidence.add(Evidence(kind, user.last_seen))
-    return Entry(user.id, user, _peer(fields, hashed, user))
+    return Entry(user.id, user, _peer(valid, user))
 
 
 def from_id(value: object) -> Entry:
@@ -250,18 +253,14 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
-def _peer(given: Mapping[str, object], hashed: dict[str, Any], user: UserFields) -> Peer | None:
-    if not hashed.get("access_hash"):
+def _peer(read: _Fields, user: UserFields) -> Peer | None:
+    if not read.access_hash:
         return None
-    names = hashed.get("hash_usernames", () if "hash_usernames" in given else user.profile.usernames)
-    title = hashed.get("hash_name") or f"{user.profile.first_name} {user.profile.last_name}".strip()
-    return Peer(
-        hashed["access_hash"],
-        tuple(name.lower() for name in names),
-        hashed.get("hash_phone"),
-        title or None,
-        hashed.get("hash_seen", 0 if "hash_seen" in given else user.last_seen),
-    )
+    names = user.profile.usernames if read.hash_usernames is None else read.hash_usernames
+    title = read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip()
+    seen = user.last_seen if read.hash_seen is None else read.hash_seen
+    lowered = tuple(name.lower() for name in names)
+    return Peer(read.access_hash, lowered, read.hash_phone or None, title or None, seen)
 
 
 # ---- to a file -----------------------------------------------------------------------------------
