@@ -16,12 +16,12 @@ from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl import TLObject, types
+from telethon.tl import TLObject, TLRequest, types
 
 from tgbot.core.clock import ServerClock
 from tgbot.store.base import Store
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.call import Caller, call_all, call_of
+from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
@@ -39,13 +39,10 @@ from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.wire.link import BotConnection, BotSender
-from tgbot.telegram.wire.state import LinkState
+from tgbot.telegram.wire import BotConnection, BotSender, LinkState
 
 #: How often Telegram is pinged, in seconds.
 _PING_SECONDS = 30.0
-#: How long one attempt to connect may take, in seconds.
-CONNECT_SECONDS = 10.0
 #: The characters that Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
 
@@ -114,7 +111,7 @@ class BotClient(TelegramClient):
             session.auth_key,
             retries=-1,
             auto_reconnect=True,
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=10,
             auth_key_callback=self._auth_key_callback,
             updates_queue=self.intake,
             auto_reconnect_callback=self._handle_auto_reconnect,
@@ -178,8 +175,7 @@ class BotClient(TelegramClient):
         drained = False
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self.failed.done() else grace):
-                await self._batches.idle.wait()
-                await self._dispatcher.idle()
+                await self._batches.wait_until(0)
                 drained = True
         await self._dispatcher.stop()
         await self._tasks.stop()
@@ -258,14 +254,14 @@ class BotClient(TelegramClient):
         flood_sleep_threshold: float | None = None,
     ) -> TLObject | list[TLObject]:
         longest = self.flood_sleep_threshold if flood_sleep_threshold is None else flood_sleep_threshold
-        if not utils.is_list_like(request):
-            await request.resolve(self, utils)
-            return await self._calls.call(call_of(sender, request, longest))
-        requests = list(request)
-        for one in requests:
+
+        async def resolved(one: TLRequest) -> Call:
             await one.resolve(self, utils)
-        calls = [call_of(sender, one, longest) for one in requests]
-        return await call_all(self._calls, calls, ordered=ordered)
+            return call_of(sender, one, longest)
+
+        if not utils.is_list_like(request):
+            return await self._calls.call(await resolved(request))
+        return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
 
     async def _parse_message_text(self, message: str, parse_mode: Any) -> Any:  # Any: as Telethon has it
         # Telethon parses every text, which costs as much as the rest of a send; most have no markup.

@@ -35,9 +35,7 @@ class Peers:
 
         `source` says what brought them.
         """
-        self._session.remember(users)
-        if chats:
-            self._session.remember(chats)
+        self._session.remember([*users, *chats])
         full = [user for user in users if type(user) is types.User and not user.min and not user.is_self]
         if full:
             self._listener.seen(full, source)

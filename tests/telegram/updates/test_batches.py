@@ -88,7 +88,6 @@ def test_what_is_in_memory_is_dispatched_at_once(around: Around, batches: Batche
     around.memory = {ANN}
     batches.accept([new(ANN, 1)], [user(ANN)], [], state(10), live=True)
     assert around.happened == [("remember", [ANN], "update"), ("job", ANN, 1)]
-    assert batches.idle.is_set()
     assert mark(batches, 11) == 10
     batches.finish(around.jobs[0].batch)
     assert mark(batches, 11) == 11
@@ -104,8 +103,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     batches.accept([new(ANN, 2)], [user(ANN)], [], state(11), live=True)  # in memory, but behind Ben
     batches.accept([new(CEM, 3), new(ANN, 4)], [user(CEM)], [], state(12), live=False)
     assert around.happened == [("load", [BEN])]
-    assert batches.waiting == 4
-    assert not batches.idle.is_set()
+    assert batches.waiting == 4 + 3
     assert mark(batches, 14) == 10
     around.gate.release()
     await until(lambda: len(around.happened) > 3)
@@ -117,7 +115,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     ]
     around.gate.release()
     async with asyncio.timeout(PATIENCE):
-        await batches.idle.wait()
+        await batches.wait_until(4)
     assert [job.message_id for job in around.jobs] == [1, 2, 3, 4]
     assert batches.waiting == 4  # as jobs now
     for job in around.jobs[:2]:

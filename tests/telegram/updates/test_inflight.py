@@ -23,11 +23,6 @@ def test_the_mark_is_the_state_before_the_lowest_unfinished_batch() -> None:
     assert flight.low_water() is None
 
 
-def test_a_batch_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        InFlight[int]().take(0, 0)
-
-
 def test_finishing_an_update_twice_is_refused() -> None:
     flight = InFlight[int]()
     batch = flight.take(0, 1)

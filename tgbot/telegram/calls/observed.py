@@ -12,10 +12,6 @@ from tgbot.telegram.calls.refusals import LATER, error_name
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 
-_DIFFERENCES = frozenset(
-    {functions.updates.GetDifferenceRequest, functions.updates.GetChannelDifferenceRequest}
-)
-
 
 class Observed:
     """Report the outcome of each request about a private user, and the users and chats of each answer.
@@ -45,11 +41,12 @@ class Observed:
             raise
         if user_id > 0:
             self._listener.outcome(request, user_id, None, sent_at)
-        kind = type(request)
-        if kind not in _DIFFERENCES:
-            users, chats = getattr(result, "users", None), getattr(result, "chats", None)
-            if users or chats:
-                self._peers.remember(users or (), chats or (), kind.__name__)
-            elif kind is functions.users.GetUsersRequest:
-                self._peers.remember(result, (), kind.__name__)
+        kind, updates = type(request), functions.updates
+        if kind is updates.GetDifferenceRequest or kind is updates.GetChannelDifferenceRequest:
+            return result
+        users, chats = getattr(result, "users", None), getattr(result, "chats", None)
+        if users or chats:
+            self._peers.remember(users or (), chats or (), kind.__name__)
+        elif kind is functions.users.GetUsersRequest:
+            self._peers.remember(result, (), kind.__name__)
         return result

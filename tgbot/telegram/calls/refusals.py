@@ -13,18 +13,9 @@ FLOOD_WAITS = (
     errors.FloodTestPhoneWaitError,
 )
 #: Telegram failed: the same request may succeed in a moment. RANDOM_ID_DUPLICATE is one of them.
-FAULTS = (
-    errors.ServerError,
-    errors.RpcCallFailError,
-    errors.RpcMcgetFailError,
-    errors.TimedOutError,
-)
+FAULTS = (errors.ServerError, errors.RpcCallFailError, errors.RpcMcgetFailError, errors.TimedOutError)
 #: Another data center answers this request.
-MIGRATIONS = (
-    errors.PhoneMigrateError,
-    errors.NetworkMigrateError,
-    errors.UserMigrateError,
-)
+MIGRATIONS = (errors.PhoneMigrateError, errors.NetworkMigrateError, errors.UserMigrateError)
 #: The login is over, or the auth key refused: the same request may succeed after the next login.
 LOGIN_ENDED = (
     errors.AuthKeyUnregisteredError,

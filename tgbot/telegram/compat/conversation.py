@@ -48,7 +48,6 @@ class Conversation(TelethonConversation):
     async def __aexit__(self, *exc: object) -> None:
         if self._job is not None:
             self._job.resume()
-            self._job = None
         await super().__aexit__(*exc)
 
 

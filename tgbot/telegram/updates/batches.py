@@ -48,12 +48,7 @@ class Batches:
 
     def __init__(self, put: Callable[[Job], None], store: Store, peers: Peers, listener: Listener) -> None:
         self.inflight: InFlight[UpdateState] = InFlight()
-        #: Set whenever an update is finished, for one who waits for that and clears it.
-        self.moved = asyncio.Event()
-        #: Set while no batch waits for the store.
-        self.idle = asyncio.Event()
-        self.idle.set()
-        #: How many updates are not finished.
+        #: How many updates are not finished; a batch that waits for the store counts as one more.
         self.waiting = 0
         self._put = put
         self._store = store
@@ -61,6 +56,7 @@ class Batches:
         self._listener = listener
         self._queue: deque[_Incoming] = deque()
         self._wake = asyncio.Event()
+        self._finished = asyncio.Event()
 
     def accept(
         self,
@@ -79,13 +75,12 @@ class Batches:
         dialogs = [dialog_of(update) for update in updates]
         # One more than there are updates: the batch itself, until its jobs are made.
         batch = self.inflight.take(before, len(updates) + 1)
-        self.waiting += len(updates)
+        self.waiting += len(updates) + 1
         incoming = _Incoming(updates, users, chats, entities, dialogs, live, replayed, batch)
         if not self._queue and self._store.loaded(incoming.ids):
             self._dispatch(incoming)
             return
         self._queue.append(incoming)
-        self.idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -98,14 +93,19 @@ class Batches:
                 for incoming in together:
                     self._queue.popleft()
                     self._dispatch(incoming)
-            self.idle.set()
             await self._wake.wait()
 
     def finish(self, batch: Batch[UpdateState]) -> None:
         """Note that an update of a batch is done."""
         self.waiting -= 1
         self.inflight.finish(batch)
-        self.moved.set()
+        self._finished.set()
+
+    async def wait_until(self, waiting: int) -> None:
+        """Return once at most this many updates are not finished."""
+        while self.waiting > waiting:
+            self._finished.clear()
+            await self._finished.wait()
 
     def mark(self, taken: UpdateState) -> UpdateState:
         """Return the state that may go to disk: below the lowest unfinished update, else what was taken.
@@ -145,4 +145,4 @@ class Batches:
             update._entities = entities
             key = stable_key(update)
             self._put(Job(update, entities, batch, dialog, key, message_id, incoming.replayed))
-        self.inflight.finish(batch)
+        self.finish(batch)

@@ -143,10 +143,6 @@ class Dispatcher:
             self._conclude(job)
             self._spawn(self._work())
 
-    async def idle(self) -> None:
-        """Return once every job put so far is done."""
-        await self._ready.join()
-
     async def stop(self) -> None:
         """Cancel the running jobs; they do not count as finished."""
         self._stopping = True
@@ -202,7 +198,6 @@ class Dispatcher:
             else:
                 del self._dialogs[job.dialog]
         self._finish(job)
-        self._ready.task_done()
 
     async def _sweep(self) -> None:
         while True:
@@ -210,6 +205,7 @@ class Dispatcher:
             for job, task in tuple(self._running.items()):
                 if job.own_time() <= self._limit:
                     continue
+                task.cancel()  # again at the next sweep if the handler suppresses it
                 if not job.cut:
                     job.cut = True
                     logger.error(
@@ -217,4 +213,3 @@ class Dispatcher:
                         self._limit,
                         type(job.update).__name__,
                     )
-                task.cancel()  # again at the next sweep if the handler suppresses it

@@ -29,8 +29,6 @@ class InFlight(Generic[State]):
 
     def take(self, before: State, count: int) -> Batch[State]:
         """Note that `count` updates (at least one) were taken, which lie after `before`."""
-        if count < 1:
-            raise ValueError("a batch holds at least one update")
         batch = Batch(before, count)
         self._batches.append(batch)
         return batch

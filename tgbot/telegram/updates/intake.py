@@ -35,8 +35,6 @@ _NO_DIFFERENCES = (
     errors.InputMethodInvalidError,
     errors.PersistentTimestampEmptyError,
 )
-#: Refusals that may be a passing fault.
-_REFUSALS = (errors.BadRequestError, errors.ForbiddenError, errors.NotFoundError)
 #: Pauses before a difference that failed is requested again, in seconds.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -223,9 +221,7 @@ class Intake:
 
     async def _wait_for_room(self) -> None:
         self._overflowing = True
-        while self.batches.waiting > WAITING_LIMIT // 2:
-            self.batches.moved.clear()
-            await self.batches.moved.wait()
+        await self.batches.wait_until(WAITING_LIMIT // 2)
         self._overflowing = False
 
     async def _pause(self) -> None:
@@ -262,7 +258,7 @@ class Intake:
             await self._go_on_without()
         else:
             await self._pause()
-            if isinstance(answer, _REFUSALS) and self._failures >= MAX_REFUSALS:
+            if getattr(answer, "code", 0) in (400, 403, 404) and self._failures >= MAX_REFUSALS:
                 await self._go_on_without()
 
     async def _request(self, request: TLRequest) -> TLObject | Exception:

@@ -1,10 +1,12 @@
-"""The connection to Telegram: never given up, dead links noticed, one warning for each outage."""
+"""The link to Telegram and its state: never given up, dead links noticed, one warning for each outage."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
+import time
+from contextvars import ContextVar
 from typing import Any
 
 from telethon.errors import InvalidChecksumError
@@ -12,7 +14,6 @@ from telethon.network import ConnectionTcpFull
 from telethon.network.mtprotosender import MTProtoSender
 
 from tgbot.core.clock import ServerClock
-from tgbot.telegram.wire.state import LinkState
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,64 @@ LONGEST_PAUSE = 10.0
 _FIRST_PAUSE = 0.25
 #: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
 _DEAD_AFTER_MS = 10_000
+#: Whether the running task is one that connects and logs in: its requests do not wait for the login.
+making_login: ContextVar[bool] = ContextVar("making_login", default=False)
+
+
+class UpClock:
+    """Seconds during which the connection was up: stands still while it is down."""
+
+    def __init__(self) -> None:
+        self._counted = 0.0
+        self._since: float | None = None
+
+    def __call__(self) -> float:
+        if self._since is None:
+            return self._counted
+        return self._counted + time.monotonic() - self._since
+
+    @property
+    def running(self) -> bool:
+        return self._since is not None
+
+    def start(self) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def stop(self) -> None:
+        self._counted = self()
+        self._since = None
+
+
+class LinkState:
+    """Whether there is a link, and whether Telegram takes requests over it."""
+
+    def __init__(self) -> None:
+        #: Runs while the link is up.
+        self.up = UpClock()
+        #: Whether the MTProto session is one in which no request has named our layer yet.
+        self.fresh_session = False
+        #: Set while the bot is connected and logged in.
+        self.ready = asyncio.Event()
+        #: Set when Telegram ended the login, until it is made again.
+        self.login_ended = asyncio.Event()
+        #: Whether the bot has stopped: nothing is connected any more.
+        self.closed = False
+
+    def link_lost(self) -> None:
+        """Note that there is no link, that Telethon gave up, and that open requests stay unanswered."""
+        self.up.stop()
+        self.ready.clear()
+
+    def end_login(self) -> None:
+        """Note that Telegram no longer knows the login."""
+        self.ready.clear()
+        self.login_ended.set()
+
+    def logged_in(self) -> None:
+        """Note that Telegram takes requests from now on."""
+        self.login_ended.clear()
+        self.ready.set()
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):

@@ -16,11 +16,9 @@ from telethon.tl import functions
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.clock import ServerClock
-from tgbot.telegram import BotClient
+from tgbot.telegram import BotClient, wire
 from tgbot.telegram import client as bot
-from tgbot.telegram.wire import link as connection
-from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender
-from tgbot.telegram.wire.state import LinkState, UpClock
+from tgbot.telegram.wire import LONGEST_PAUSE, BotConnection, BotSender, LinkState, UpClock
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -139,8 +137,8 @@ def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts of 20 ms, and never more than 80."""
-    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(connection, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(wire, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(wire, "LONGEST_PAUSE", 0.08)
 
 
 # ---- attempts --------------------------------------------------------------------------------------
@@ -229,7 +227,7 @@ async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
         await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
         assert said(caplog, "connected to") == outages
     loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.name for record in loud] == ["tgbot.telegram.wire.link"] * 4
+    assert [record.name for record in loud] == ["tgbot.telegram.wire"] * 4
 
 
 @pytest.mark.usefixtures("hasty")
@@ -247,7 +245,7 @@ async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
 async def test_a_connection_that_was_cut_once_is_made_again_without_a_warning_and_a_pause(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(wire, "_FIRST_PAUSE", 3600.0)
     await stage.open(echo)
     ann = stage.meet()
     stage.faults.drop()
@@ -304,7 +302,7 @@ async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_secon
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
 async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_DEAD_AFTER_MS", 300)
+    monkeypatch.setattr(wire, "_DEAD_AFTER_MS", 300)
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.bind(("127.0.0.1", 0))
@@ -433,3 +431,42 @@ def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert isinstance(runner.run(send_too_late()), ConnectionResetError)
+
+
+# ---- the clock that counts while the link is up ----------------------------------------
+
+
+class Hands:
+    """A clock to set by hand, in the place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.steady = 50.0
+
+    def monotonic(self) -> float:
+        return self.steady
+
+    def pass_(self, seconds: float) -> None:
+        self.steady += seconds
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
+    made = Hands()
+    monkeypatch.setattr(wire, "time", made)
+    return made
+
+
+def test_the_up_clock_stands_still_while_the_link_is_down(hands: Hands) -> None:
+    up = UpClock()
+    hands.pass_(5)
+    assert (up(), up.running) == (0.0, False)
+    up.start()
+    up.start()
+    hands.pass_(5)
+    assert (up(), up.running) == (5.0, True)
+    up.stop()
+    up.stop()
+    hands.pass_(5)
+    up.start()
+    hands.pass_(2)
+    assert up() == 7.0
