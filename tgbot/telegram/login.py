@@ -95,11 +95,7 @@ class Login:
     """Log in with a bot token, and again where Telegram ended the login or does not know the auth key."""
 
     def __init__(
-        self,
-        client: PlainClient,
-        session: DurableSession,
-        intake: Intake,
-        state: LinkState,
+        self, client: PlainClient, session: DurableSession, intake: Intake, state: LinkState
     ) -> None:
         self._client = client
         self._session = session

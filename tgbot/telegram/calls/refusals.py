@@ -35,12 +35,9 @@ _NAMES: dict[type[errors.RPCError], str] = {kind: name for name, kind in rpc_err
 
 
 def error_name(error: errors.RPCError) -> str:
-    """Return Telegram's name of an error, with its number: USER_IS_BLOCKED, FLOOD_WAIT_30.
-
-    Also where Telethon has no class for the error.
-    """
+    """Return Telegram's name of an error, with its number: USER_IS_BLOCKED, FLOOD_WAIT_30."""
     name = _NAMES.get(type(error))
-    if name is None:
+    if name is None:  # Telethon has no class for it
         return str(error.message or type(error).__name__)
     # Telethon keeps the number under a different name in each class.
     numbers = (value for value in vars(error).values() if isinstance(value, int))

@@ -60,8 +60,7 @@ def feed(client: TelegramClient, job: Job, tasks: Background) -> None:
             (events.MessageEdited, conversation._on_edit),
             (events.MessageRead, conversation._on_read),
         ):
-            event = built[kind]
-            if event:
+            if event := built[kind]:
                 take(event)
         if conversation._custom:
             tasks.spawn(conversation._check_custom(built))

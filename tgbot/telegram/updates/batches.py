@@ -131,10 +131,8 @@ class Batches:
             self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
         for update, dialog in zip(incoming.updates, incoming.dialogs, strict=True):
             message = message_of(update)
-            if message is not None:
-                message_id = message.id if dialog > 0 else 0
-            else:
-                message_id = update.id if type(update) is types.UpdateShortMessage else 0
+            named = update if type(update) is types.UpdateShortMessage else message
+            message_id = named.id if named is not None and dialog > 0 else 0
             own = not live and message is not None and message.out
             if message_id and not own:
                 self._peers.wrote(dialog)
