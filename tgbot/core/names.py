@@ -33,9 +33,10 @@ def usernames_of(peer: object) -> tuple[str, ...]:
 
     Empty for what has none, and for a peer of a type that has no usernames.
     """
-    several = getattr(peer, "usernames", None) or ()
+    several, main = getattr(peer, "usernames", None), getattr(peer, "username", None)
+    if not several:
+        return (main,) if main else ()
     names = [name.username for name in several if name.active]
-    main = getattr(peer, "username", None)
     if main and main not in names:
         names.insert(0, main)
     return tuple(names)

@@ -165,12 +165,11 @@ def record_seen(users: UserRegistry, arrived: Iterable[types.User], source: str,
 
 def profile_of(user: types.User) -> Profile:
     """Build the profile from a full TL user; never from a min user."""
-    name = user.username
     return Profile(
         user.id,
         user.first_name or "",
         user.last_name or "",
-        usernames_of(user) if user.usernames else (name,) if name else (),
+        usernames_of(user),
         user.lang_code or None,
         True if user.premium else False,  # noqa: SIM210 - half the time of bool(), for everybody who arrives
         True if user.bot else False,  # noqa: SIM210 - likewise

@@ -8,6 +8,9 @@ from typing import Final, TypeAlias
 
 from telethon.tl import types
 
+from tgbot.core.ids import marked_channel, marked_chat
+from tgbot.core.names import usernames_of
+
 #: Telegram lets a bot resolve about this many usernames in any 24 hours (telegram-bot-api issue 521).
 RESOLVES_A_DAY: Final = 200
 
@@ -38,16 +41,12 @@ class Peer:
 def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:
     """Return the marked id and the peer that a user or chat is; None for a min one and one without hash."""
     if isinstance(entity, types.Chat):
-        return -entity.id, Peer(0, (), None, entity.title or None, now)
+        return marked_chat(entity.id), Peer(0, (), None, entity.title or None, now)
     if not isinstance(entity, (types.User, types.Channel)) or entity.min or not entity.access_hash:
         return None
-    if entity.usernames:
-        names = tuple(name.username.lower() for name in entity.usernames if name.active)
-    else:
-        names = (entity.username.lower(),) if entity.username else ()
+    names = tuple(name.lower() for name in usernames_of(entity))
     if isinstance(entity, types.Channel):
-        marked = -1_000_000_000_000 - entity.id
-        return marked, Peer(entity.access_hash, names, None, entity.title or None, now)
+        return marked_channel(entity.id), Peer(entity.access_hash, names, None, entity.title or None, now)
     title = " ".join(filter(None, (entity.first_name, entity.last_name)))
     return entity.id, Peer(entity.access_hash, names, entity.phone, title or None, now)
 

@@ -14,6 +14,7 @@ from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import TLObject, types
 
 from tgbot.core.errors import SessionDamagedError
+from tgbot.core.ids import marked_channel, marked_chat
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, sqlite_errors, transaction
@@ -91,7 +92,7 @@ class DurableSession(PeerBook, SQLiteSession):
             self.remember((*(getattr(tlo, "users", None) or ()), *(getattr(tlo, "chats", None) or ())))
 
     def get_entity_rows_by_id(self, id: int, exact: bool = True) -> tuple[int, int] | None:
-        for marked in (id,) if exact else (id, -id, utils.get_peer_id(types.PeerChannel(id))):
+        for marked in (id,) if exact else (id, marked_chat(id), marked_channel(id)):
             access_hash = self.access_hash(marked)
             if access_hash is not None:
                 return marked, access_hash
