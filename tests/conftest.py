@@ -1,11 +1,17 @@
-"""Property tests try the same examples in every run, however slow the machine; "explore" tries new ones."""
+"""What holds for all tests: how property tests choose their examples, and that Ctrl-C works."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
+# The same examples in every run, however slow the machine is; "explore" tries new ones.
 settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+# A shell's background job starts with SIGINT ignored, and so would every command that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
