@@ -47,7 +47,7 @@ async def test_old_logins_are_forgotten_faster_than_new_ones_come(path: Path) ->
         later = NOW + REMEMBERED + 1
         for number in range(5):
             await used.add(b"new%d" % number, later, later)
-    with SqliteDict(str(path), "logins", flag="r", journal_mode="WAL", decode=json.loads) as kept:
+    with SqliteDict(str(path), "logins", journal_mode="WAL", decode=json.loads) as kept:
         assert dict(kept) == {(b"new%d" % number).hex(): later + REMEMBERED for number in range(5)}
 
 
@@ -70,7 +70,7 @@ async def test_the_logins_of_an_older_version_stay_used(path: Path) -> None:
         with closing(UsedLogins(path)) as used:
             assert await used.has(b"\xff\x01")
             assert not await used.has(b"\xff\x02")
-    with SqliteDict(str(path), "logins", flag="r", journal_mode="WAL", decode=json.loads) as kept:
+    with SqliteDict(str(path), "logins", journal_mode="WAL", decode=json.loads) as kept:
         assert dict(kept) == {"ff01": NOW + 5}
 
 

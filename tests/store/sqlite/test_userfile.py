@@ -46,7 +46,7 @@ async def test_a_commit_is_on_the_disk_before_it_returns(path: Path) -> None:
 
 async def test_sqlitedict_and_sql_read_the_users(path: Path) -> None:
     await filled(path, 2)
-    with SqliteDict(str(path), tablename="users", flag="r", journal_mode="WAL", decode=json.loads) as users:
+    with SqliteDict(str(path), tablename="users", journal_mode="WAL", decode=json.loads) as users:
         assert users["1"]["first_name"] == "somebody"
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT json_extract(value, '$.access') FROM users").fetchall()
