@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples in every run, however slow the machine is; "explore" tries new ones.
-settings.register_profile("fixed", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None, print_blob=True)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", patient, derandomize=True)
+settings.register_profile("explore", patient, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 # A shell's background job starts with SIGINT ignored, and so would every command that a test starts.

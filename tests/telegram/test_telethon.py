@@ -409,7 +409,7 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
     from tgbot.telegram.client import BotClient
     from tgbot.telegram.compat.conversation import Conversation
     from tgbot.telegram.updates.box import UpdateBox
-    from tgbot.telegram.wire import BotConnection, BotSender
+    from tgbot.telegram.wire.link import BotConnection, BotSender
 
     missing = {
         f"{kind.__name__}.{name}"

@@ -39,7 +39,7 @@ from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.wire import BotConnection, BotSender, LinkState
+from tgbot.telegram.wire.link import BotConnection, BotSender, LinkState
 
 #: How often Telegram is pinged, in seconds.
 _PING_SECONDS = 30.0

@@ -18,7 +18,7 @@ from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.refusals import LOGIN_ENDED, error_name
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.wire import LinkState, making_login
+from tgbot.telegram.wire.link import LinkState, making_login
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from tests.telegram.conftest import PATIENCE, Stage
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls.call import call_of
 from tgbot.telegram.calls.link import UntilAnswered
-from tgbot.telegram.wire import LinkState, making_login
+from tgbot.telegram.wire.link import LinkState, making_login
 
 
 class Sender:

@@ -18,7 +18,7 @@ from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.clock import ServerClock
 from tgbot.telegram import BotClient, wire
 from tgbot.telegram import client as bot
-from tgbot.telegram.wire import LONGEST_PAUSE, BotConnection, BotSender, LinkState, UpClock
+from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender, LinkState, UpClock
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -227,7 +227,7 @@ async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
         await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
         assert said(caplog, "connected to") == outages
     loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.name for record in loud] == ["tgbot.telegram.wire"] * 4
+    assert [record.name for record in loud] == ["tgbot.telegram.wire.link"] * 4
 
 
 @pytest.mark.usefixtures("hasty")
