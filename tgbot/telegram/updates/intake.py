@@ -216,7 +216,7 @@ class Intake:
         self.batches.accept(taken, [], [], before, live=True)
 
     def _take_held(self) -> None:
-        while self._held and not self.box.getting_diff_for and not self._overflowing:
+        while self._taking and self._held and not self.box.getting_diff_for and not self._overflowing:
             self.put_nowait(self._held.popleft())
 
     async def _wait_for_room(self) -> None:
