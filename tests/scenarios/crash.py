@@ -63,12 +63,24 @@ def register(client):
 PATIENCE = 60.0
 
 
-async def until(so: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Return as soon as `so` holds; raise TimeoutError, naming `what` was waited for, after `seconds`."""
+async def until(
+    so: Callable[[], bool],
+    what: str,
+    seconds: float = PATIENCE,
+    progress: Callable[[], object] = lambda: None,
+) -> None:
+    """Return as soon as `so` holds; raise TimeoutError, naming `what` was waited for, after `seconds`.
+
+    For work of any length: the time begins anew whenever `progress` returns another value.
+    """
+    done = progress()
     try:
-        async with asyncio.timeout(seconds):
-            while not so():  # noqa: ASYNC110 - a world, a file and a process have no event to wait for
+        async with asyncio.timeout(seconds) as limit:
+            while not so():
                 await asyncio.sleep(0.02)
+                if (now := progress()) != done:
+                    done = now
+                    limit.reschedule(asyncio.get_running_loop().time() + seconds)
     except TimeoutError:
         raise TimeoutError(f"waited {seconds:g} s in vain: {what}") from None
 

@@ -21,6 +21,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield opened
 
 
+@pytest.mark.timeout(600)
 async def test_ten_thousand_messages_of_one_person_delay_nobody_else(scene: Scene) -> None:
     flood, others = scene.meet("Flood"), [scene.meet(f"Other{number}") for number in range(20)]
     async with scene.serving() as bot:
@@ -43,7 +44,11 @@ async def test_ten_thousand_messages_of_one_person_delay_nobody_else(scene: Scen
             scene.said(user_id, "say goodbye")
         await until(lambda: all(len(scene.answers(one)) == 2 for one in others), "the others are answered")
         assert len(scene.answers(flood)) < 9_500
-        await until(lambda: not bot.client._batches.waiting, "all are answered")
+        await until(
+            lambda: not bot.client._batches.waiting,
+            "all are answered",
+            progress=lambda: bot.client._batches.waiting,
+        )
         assert scene.answers(flood)[1:] == [
             "echo hold on",
             *(f"echo say {number}" for number in range(10_000)),
