@@ -306,7 +306,7 @@ async def test_a_difference_that_is_too_long_is_logged_counted_and_told_to_the_a
         scene.said(ann, "say this is lost")
         scene.faults_of.accept()
         await until(lambda: len(scene.answers(admin)) == 2, "the admin is told")
-        assert "some messages, blocks and unblocks of that time are lost" in scene.answers(admin)[-1]
+        assert "Some messages, blocks and unblocks from that time are lost" in scene.answers(admin)[-1]
         assert [record.levelname for record in caplog.records if "lost for good" in record.message] == [
             "ERROR"
         ]
