@@ -15,6 +15,8 @@ from telethon.tl import functions, types
 from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
 
+from .listener import Listener
+
 Person = Callable[..., Awaitable[Any]]
 PlainBot = Callable[[str], Awaitable[Any]]
 
@@ -88,3 +90,11 @@ async def plain_bot(clients: Callable[..., Awaitable[Any]]) -> PlainBot:
         return client
 
     return log_in
+
+
+@pytest.fixture
+async def listener(sandbox: Sandbox, plain_bot: PlainBot) -> Listener:
+    bot = sandbox.new_bot("quiet_bot")
+    client = await plain_bot(bot.token)
+    await client.get_me()
+    return Listener(sandbox, client, bot.id)

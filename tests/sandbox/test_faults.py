@@ -10,64 +10,13 @@ from telethon import events
 from telethon.errors import FloodWaitError, UserIsBlockedError
 from telethon.tl import functions, types
 
-from tgbot.sandbox import console
-from tgbot.sandbox.console import FaultError, parse
 from tgbot.sandbox.server import Sandbox, SandboxError
 from tgbot.sandbox.world import World
 
 from .conftest import PlainBot, plain_client, server_key
+from .listener import Listener
 
 Clients = Callable[..., Awaitable[Any]]
-
-
-class Listener:
-    """A plain bot that records the updates it gets, and a user who writes to it without checks."""
-
-    def __init__(self, sandbox: Sandbox, bot: Any, bot_id: int) -> None:
-        self.sandbox, self.bot, self.bot_id = sandbox, bot, bot_id
-        self.ann = sandbox.world.new_user("Ann", username="ann_here").id
-        self.told: list[str] = []
-        self.msg_ids: list[int] = []
-        self._news = asyncio.Event()
-        # The updates as sent, before Telethon sorts them and drops repeated ones.
-        true_handler = bot._sender._handle_update
-
-        async def note(message: Any) -> None:
-            if isinstance(message.obj, types.Updates):
-                self.msg_ids.append(message.msg_id)
-                self.told += [update.message.message for update in message.obj.updates]
-                self._news.set()
-            await true_handler(message)
-
-        for kind, handler in list(bot._sender._handlers.items()):
-            if handler == true_handler:
-                bot._sender._handlers[kind] = note
-        bot._sender._handle_update = note
-
-    def write(self, *texts: str) -> None:
-        for text in texts:
-            self.sandbox.world.send_as(self.ann, self.bot_id, text)
-
-    async def until(self, *texts: str) -> None:
-        async with asyncio.timeout(5):
-            while len(self.told) < len(texts):
-                self._news.clear()
-                await self._news.wait()
-        assert self.told == list(texts)
-
-    async def nothing_new(self) -> None:
-        """Check that no update came before the answer to a new call."""
-        before = list(self.told)
-        await self.bot(functions.help.GetNearestDcRequest())
-        assert self.told == before
-
-
-@pytest.fixture
-async def listener(sandbox: Sandbox, plain_bot: PlainBot) -> Listener:
-    bot = sandbox.new_bot("quiet_bot")
-    client = await plain_bot(bot.token)
-    await client.get_me()
-    return Listener(sandbox, client, bot.id)
 
 
 # Calls.
@@ -337,76 +286,6 @@ async def test_dates_and_msg_ids_follow_a_clock_that_is_set(ahead: int) -> None:
         finally:
             await client.disconnect()
     assert [msg_id >> 32 for msg_id in listener.msg_ids] == [int(began + ahead), int(began)]
-
-
-# Typed commands.
-
-
-async def test_every_command_in_help_works_and_reports_what_it_did(
-    sandbox: Sandbox, listener: Listener
-) -> None:
-    listed = await sandbox.command("help")
-    lines = {
-        "drop": "Connections closed: 1.",
-        "refuse 0.5": "New connections are refused for 0.5 s.",
-        "accept": "New connections are accepted.",
-        "restart": "Restarted",
-        "fail messages.sendMessage 420 FLOOD_WAIT_3 times=2 account=@quiet_bot after": "FLOOD_WAIT_3, though",
-        "lose-answer messages.setTyping times=4": "next 4 calls of messages.setTyping by all accounts",
-        "delay 0.1 help.getConfig account=@quiet_bot": f"{listener.bot_id} are delayed by 0.1 s",
-        "withhold @quiet_bot": f"Updates for account {listener.bot_id} are withheld",
-        "release": "Updates for all accounts are sent again.",
-        "reorder 3": "The next 3 updates for all accounts are sent in reverse order.",
-        "repeat 2 @quiet_bot": "are sent twice",
-        "lose 1": "are never sent",
-        "forget-random-ids": "forgotten",
-        "message-ids off": "hold no updateMessageID",
-        "slice 5": "at most 5 updates",
-        "slice off": "hold everything",
-        "too-long on": "Every difference is too long",
-        "clock 30": "30 s ahead",
-        "clock -0.5": "0.5 s behind",
-        "clock 0": "is correct",
-        "clear": "All faults are off.",
-        "HELP": "list all commands",
-    }
-    for line, answer in lines.items():
-        assert answer in await sandbox.command(line), line
-    named = {line.split()[0].lower() for line in lines}
-    assert {line.split()[0] for line in listed.splitlines()} == named == set(console._COMMANDS)
-
-
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("", "Unknown command ''"),
-        ("explode", "Unknown command 'explode'. Type help for a list."),
-        ("refuse", "SECONDS is missing. Usage: refuse SECONDS"),
-        ("refuse soon", "must be a number of seconds, not 'soon'"),
-        ("refuse nan", "must be a number of seconds"),
-        ("refuse -1", "must be a number of seconds"),
-        ("clock nan", "must be a number of seconds, not 'nan'"),
-        ("clock soon", "must be a number of seconds, not 'soon'"),
-        ("reorder 0", "must be a whole number above 0"),
-        ("fail messages.sendMessage", "CODE is missing"),
-        ("fail messages.sendMessage 420 X times=many", "times must be a whole number"),
-        ("withhold @nobody_at_all", "Unknown account '@nobody_at_all'"),
-        ("drop 5", "Unknown account '5'"),
-        ("accept now", "Unexpected argument 'now'"),
-        ("clear all=1", "Unexpected argument 'all'"),
-        ("too-long maybe", "must be on or off"),
-        ("help me", "Unexpected argument 'me'"),
-    ],
-)
-def test_a_wrong_command_is_refused_with_a_reason(line: str, complaint: str) -> None:
-    sandbox = Sandbox()
-    with pytest.raises(FaultError) as error:
-        parse(sandbox.faults, sandbox.world, line)
-    assert complaint in str(error.value)
-
-
-async def test_a_wrong_command_is_answered_with_the_reason(sandbox: Sandbox) -> None:
-    assert await sandbox.command("explode") == "Unknown command 'explode'. Type help for a list."
 
 
 async def test_a_restart_says_so_when_its_port_is_gone(sandbox: Sandbox) -> None:

@@ -80,6 +80,8 @@ class Account:
     #: Stars that a stranger pays for each message.
     paid_stars: int = 0
     generation: int = 0
+    #: The home data centre; 0: the first one of the sandbox.
+    home: int = 0
     blocked: set[int] = field(default_factory=set, repr=False)
     contacts: set[int] = field(default_factory=set, repr=False)
     #: Of a bot: users who started the dialog, and other users with the time until it may write to them.
@@ -131,6 +133,10 @@ class Accounts:
 
     def __getitem__(self, account_id: int) -> Account:
         return self._by_id[account_id]
+
+    def ids(self) -> list[int]:
+        """Return the ids of all accounts."""
+        return list(self._by_id)
 
     def __len__(self) -> int:
         return len(self._by_id)

@@ -27,10 +27,13 @@ class Host(Protocol):
     def closed(self, connection: "Connection") -> None:
         """Forget a connection that was closed."""
 
-    def exchange(self) -> Exchange:
+    def obstructs(self, connection: "Connection") -> bool:
+        """Answer an unencrypted packet with a transport error, if a fault asks for it."""
+
+    def exchange(self, connection: "Connection") -> Exchange:
         """Return a new key exchange."""
 
-    def exchanged(self, exchange: Exchange) -> None:
+    def exchanged(self, connection: "Connection", exchange: Exchange) -> None:
         """Store the auth key of a finished exchange."""
 
     def writable(self, link: Link) -> None:
@@ -43,8 +46,10 @@ class Host(Protocol):
 class Connection(asyncio.Protocol):
     """One connection. Bad input closes it, with a logged reason, and affects no other connection."""
 
-    def __init__(self, host: Host, random: Callable[[int], bytes]) -> None:
+    def __init__(self, host: Host, random: Callable[[int], bytes], dc_id: int) -> None:
         self._host = host
+        #: The data centre that the client connected to.
+        self.dc_id = dc_id
         self._framer = Framer(random)
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
@@ -95,11 +100,13 @@ class Connection(asyncio.Protocol):
                 self.send(_UNKNOWN_KEY)
                 self.close()
             return
+        if self._host.obstructs(self):
+            return
         if self._exchange is None:
-            self._exchange = self._host.exchange()
+            self._exchange = self._host.exchange(self)
         answer = self._exchange.step(payload)
         if self._exchange.stage is Stage.DONE:
-            self._host.exchanged(self._exchange)
+            self._host.exchanged(self, self._exchange)
             self._exchange = None
         if answer is not None:
             self.send(answer)
@@ -108,6 +115,11 @@ class Connection(asyncio.Protocol):
         """Write one payload; do nothing if the connection is closed."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(self._framer.pack(payload))
+
+    def send_bare(self, data: bytes) -> None:
+        """Write bytes that are in no frame; do nothing if the connection is closed."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(self._framer.bare(data))
 
     def close(self) -> None:
         """Close the connection after sending what was written."""

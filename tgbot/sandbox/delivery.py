@@ -85,6 +85,8 @@ class Delivery:
         self._changed: dict[int, None] = {}
         self._unflushed: dict[Link, None] = {}
         self._turn_due = False
+        #: Number of updates so far that are in no log.
+        self._passed = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> Callable[[], None]:
@@ -127,6 +129,16 @@ class Delivery:
         oldest, _ = self._detached.popitem(last=False)
         self.forget(oldest)
         return oldest
+
+    def sessions(self, account: int | None = None) -> list[Link]:
+        """Return the connected sessions that get the updates of one account, or of any."""
+        groups = self._links.values() if account is None else [self._links.get(account, {})]
+        return [link for group in groups for link in group if link.wire is not None]
+
+    def has_rival(self, link: Link) -> bool:
+        """Return whether a session of the same auth key gets updates on another connection."""
+        key = link.key[0]
+        return any(other.key[0] == key and other.wire is not link.wire for other in self.sessions())
 
     def forget(self, link: Link) -> None:
         """End a session: nothing more is sent to it."""
@@ -225,7 +237,8 @@ class Delivery:
             link.wire is not None
             and link.wire.writable
             and not link.held
-            and not self._faults.withheld(link.account)
+            and not self._faults.withheld(link)
+            and not (self._faults.dead and link.key[0] in self._faults.dead)
         )
 
     def _catch_up(self, link: Link) -> None:
@@ -243,6 +256,7 @@ class Delivery:
             self._push(link, [types.UpdatesTooLong()])
             return
         updates: list[types.Updates | types.UpdatesTooLong] = []
+        sharing = self._faults.sharing
         if pts > link.sent_pts or qts > link.sent_qts:
             entries = self._world.entries(account, link.sent_pts, link.sent_qts, BATCH)
             for entry in entries:
@@ -252,6 +266,8 @@ class Delivery:
                         continue
                 elif entry.qts is not None:
                     link.sent_qts = entry.qts
+                if sharing and self._of_another(link, entry.pts or entry.qts or 0):
+                    continue
                 updates.append(self._world.render(account, (entry,)))
             if len(entries) == BATCH:
                 self.changed(account)
@@ -270,17 +286,35 @@ class Delivery:
 
     def _push(self, link: Link, updates: list[types.Updates | types.UpdatesTooLong]) -> None:
         bodies: list[bytes] = []
+        marks = self._faults.marks
         for update in updates:
             try:
-                bodies.append(layers.encode(update, link.caller.login.layer))
+                body = layers.encode(update, link.caller.login.layer)
+                bodies.append(self._faults.garbled(link.account, update, body) if marks else body)
             except layers.EncodeError as error:
                 _log.info("an update cannot be sent: %s", error)
         for body in self._faults.arrange(link, bodies):
             link.session.push(body)
         self.flush_soon(link)
 
+    def _of_another(self, link: Link, number: int) -> bool:
+        """Return whether another session of the auth key gets the update with this number."""
+        sessions = [each for each in self._links.get(link.account or 0, ()) if each.key[0] == link.key[0]]
+        connected = [each for each in sessions if each.wire is not None]
+        return link in connected and connected[number % len(connected)] is not link
+
+    def hand(self, account: int, updates: types.Updates) -> int:
+        """Send an Updates object as it is to the connected sessions of an account; return their number."""
+        links = [link for link in self._links.get(account, ()) if self._ready(link)]
+        for link in links:
+            self._push(link, [updates])
+        return len(links)
+
     def _pass(self, account: int, entry: Entry) -> None:
+        self._passed += 1
         for link in list(self._links.get(account, ())):
+            if self._faults.sharing and self._of_another(link, self._passed):
+                continue
             if link.wire is not None and len(link.passing) < BATCH:
                 link.passing.append(entry)
                 self.changed(account)

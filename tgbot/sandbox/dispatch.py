@@ -9,7 +9,7 @@ from telethon.tl import TLRequest, functions
 
 from . import layers, methods
 from .delivery import Delivery, Link
-from .faults import Faults, Plan
+from .faults import DeadKey, Faults, Plan
 from .outgoing import Request
 from .rpc import Later, RpcError
 from .sends import SendKey
@@ -78,11 +78,23 @@ class Dispatch:
             inner = inner.query
         name = method_name(type(inner))
         self.counts[name] += 1
-        plan = self._faults.plan(name, link.caller.login.account)
+        if self._faults.dead or self._faults.single:
+            dead = self._dead_key(link)
+            if dead is not None:
+                self._answer(link, request, dead)
+                return
+        plan = self._faults.plan(name, link.caller.login.account, inner)
         if plan is None:
             self._answer(link, request, self._invoke(link, call, inner))
         else:
             self._misbehave(link, request, plan, call, inner)
+
+    def _dead_key(self, link: Link) -> RpcError | None:
+        """Return the error of a dead auth key; with a second main session, kill the key first."""
+        faults = self._faults
+        if faults.single and link.account is None and self._delivery.has_rival(link):
+            faults.kill_keys(key=link.key[0], answer=DeadKey.DUPLICATED)
+        return faults.dead_key(link.key[0])
 
     def _invoke(self, link: Link, call: TLRequest, inner: TLRequest) -> object:
         answer: object
@@ -103,12 +115,22 @@ class Dispatch:
         return answer
 
     def _misbehave(self, link: Link, request: Request, plan: Plan, call: TLRequest, inner: TLRequest) -> None:
+        if plan.refused:
+            link.session.refuse(request, plan.refused, self._world.now())
+            self._delivery.flush_soon(link)
+            return
         answer: object = plan.error
         sent: list[SendKey] = []
         if plan.carried_out:
             with self._world.sends.record() as sent:
                 real = self._invoke(link, call, inner)
             answer = real if plan.error is None else plan.error
+        else:
+            methods.introduce(self._world, link.caller, call)
+        if plan.rewrite is not None and not isinstance(answer, RpcError | Later):
+            answer = plan.rewrite(answer, link.caller.login.layer)
+        if plan.silent:
+            return
         if plan.cut:
             if link.wire is not None:
                 link.wire.cut("fault: before the answer")

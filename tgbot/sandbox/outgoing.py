@@ -33,6 +33,7 @@ class Request:
     answered: bool = False
     failed: bool = False
     dropped: bool = False
+    seq_no: int = 0
 
 
 class Outgoing:

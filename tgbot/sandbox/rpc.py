@@ -28,6 +28,8 @@ class Login:
     account: int | None = None
     #: The account's `generation` at the login; the login is valid while the account has the same.
     generation: int = 0
+    #: The data centre of the auth key; 0: the first one of the sandbox.
+    dc_id: int = 0
     layer: int = 0
     api_id: int = 0
     language: str = ""

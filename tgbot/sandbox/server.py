@@ -5,20 +5,21 @@ import ipaddress
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from telethon.tl import functions
+from telethon.tl import functions, types
 
 from . import console
 from .accounts import Bot
 from .authkey import AuthKey
 from .connection import Connection
+from .datacentres import DataCentre
 from .delivery import Delivery, Link
 from .dispatch import Dispatch
 from .exchange import Exchange, ServerKey
-from .faults import Faults
+from .faults import DeadKey, Faults
 from .outgoing import Request
 from .rpc import Caller, Login, RpcError
 from .session import DestroyKey, DestroySession, Session, session_id_of
@@ -35,6 +36,7 @@ class _Key:
 
     key: AuthKey
     login: Login
+    dc_id: int
     #: The time at which a temporary key expires, by the server's clock.
     until: float | None = None
 
@@ -44,7 +46,8 @@ class Sandbox:
 
     It listens on loopback only. `port` 0 selects a free port, which a restart keeps. World, auth keys and
     logins last as long as this object, connections and sessions until `stop`. With a `seed` the world and
-    the random bytes of the server are the same in every run.
+    the random bytes of the server are the same in every run. `dcs` are further data centres and their keys;
+    None: the same key. They listen on ports of their own.
     """
 
     def __init__(
@@ -55,13 +58,17 @@ class Sandbox:
         dc_id: int = 2,
         world: World | None = None,
         key: ServerKey | None = None,
+        dcs: Mapping[int, ServerKey | None] | None = None,
         seed: int | None = None,
     ) -> None:
         self.host = _loopback(host)
-        self.port = port
         self.world = World(seed=seed, dc_id=dc_id) if world is None else world
         self.dc_id = self.world.dc_id
-        self.key = ServerKey.generate() if key is None else key
+        self._home = DataCentre(self.dc_id, ServerKey.generate() if key is None else key, port)
+        #: All data centres by their number.
+        self.dcs = {self.dc_id: self._home}
+        for number, its_key in (dcs or {}).items():
+            self.dcs[number] = DataCentre(number, its_key or self.key)
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = self.world.now
@@ -72,7 +79,7 @@ class Sandbox:
         self._dispatch = Dispatch(self.world, self.faults, self._delivery, self._bind)
         #: Exists while `stop` waits; set when the last connection is closed.
         self._quiet: asyncio.Event | None = None
-        self._server: asyncio.Server | None = None
+        self._running = False
         self._end: Callable[[], None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,9 +90,19 @@ class Sandbox:
         await self.stop()
 
     @property
+    def port(self) -> int:
+        """The port of the first data centre."""
+        return self._home.port
+
+    @property
+    def key(self) -> ServerKey:
+        """The server key of the first data centre."""
+        return self._home.key
+
+    @property
     def public_key(self) -> str:
         """The server's public key as PEM text, for clients."""
-        return self.key.pem
+        return self._home.public_key
 
     @property
     def calls(self) -> Counter[str]:
@@ -113,25 +130,25 @@ class Sandbox:
 
     async def start(self) -> None:
         """Start to listen; raise SandboxError if that fails."""
-        if self._server is not None:
+        if self._running:
             return
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self, self._random), self.host, self.port, reuse_address=True, backlog=1024
-            )
-        except OSError as error:
-            raise SandboxError(f"cannot listen on {self.host} port {self.port}: {error.strerror}") from None
-        self.port = self._server.sockets[0].getsockname()[1]
-        self.world.address = (self.host, self.port)
+            for centre in self.dcs.values():
+                await self._listen(centre)
+        except SandboxError:
+            for centre in self.dcs.values():
+                centre.close()
+            raise
+        self._running = True
         self._end = self._delivery.open()
 
     async def stop(self) -> None:
         """Stop to listen and close all connections."""
-        server, self._server = self._server, None
-        if server is None:
+        if not self._running:
             return
-        server.close()
+        self._running = False
+        for centre in self.dcs.values():
+            centre.close()
         if self._end is not None:
             self._end()
         self._dispatch.reset()
@@ -140,7 +157,27 @@ class Sandbox:
             await self._quiet.wait()
         self._delivery.reset()
         self._links.clear()
-        await server.wait_closed()
+        for centre in self.dcs.values():
+            await centre.wait_closed()
+
+    async def open_dc(self, dc_id: int, *, own_key: bool = False) -> int:
+        """Listen as a further data centre, with a server key of its own or the same; return the port."""
+        if dc_id not in self.dcs:
+            centre = DataCentre(dc_id, ServerKey.generate() if own_key else self.key)
+            if self._running:
+                await self._listen(centre)
+            self.dcs[dc_id] = centre
+        return self.dcs[dc_id].port
+
+    async def _listen(self, centre: DataCentre) -> None:
+        try:
+            await centre.listen(self.host, lambda: Connection(self, self._random, centre.id))
+        except OSError as error:
+            raise SandboxError(f"cannot listen on {self.host} port {centre.port}: {error.strerror}") from None
+        if centre is self._home:
+            self.world.address = (self.host, centre.port)
+        else:
+            self.world.dcs[centre.id] = (self.host, centre.port)
 
     async def restart(self, down: float = 0.0) -> None:
         """Stop, wait and start on the same port, like a server that crashed: only sessions are lost."""
@@ -151,11 +188,7 @@ class Sandbox:
 
     def drop(self, account: int | None = None) -> int:
         """Close the connections of one account, or all; return the number."""
-        dropped = [
-            connection
-            for connection in self._connections
-            if account is None or any(link.caller.login.account == account for link in connection.links)
-        ]
+        dropped = self.connections_of(account)
         for connection in dropped:
             connection.cut("fault or stop")
         return len(dropped)
@@ -164,11 +197,33 @@ class Sandbox:
         """Check again whether there are updates to send, for one account or for all."""
         self._delivery.nudge(account)
 
+    def connections_of(self, account: int | None = None) -> list[Connection]:
+        """Return the open connections of one account, or all."""
+        return [
+            connection
+            for connection in self._connections
+            if account is None or any(link.caller.login.account == account for link in connection.links)
+        ]
+
+    def sessions_of(self, account: int | None = None) -> list[tuple[bytes, int]]:
+        """Return the connected sessions of one account, or all, as (auth key id, session id)."""
+        return [link.key for link in self._delivery.sessions(account)]
+
+    def keys_of(self, account: int | None = None) -> list[bytes]:
+        """Return the ids of the auth keys that are logged in to an account; None: of all auth keys."""
+        return [
+            name for name, known in self._keys.items() if account is None or known.login.account == account
+        ]
+
+    def hand(self, account: int, updates: types.Updates) -> int:
+        """Send an Updates object as it is to the connected sessions of an account; return their number."""
+        return self._delivery.hand(account, updates)
+
     # For connections.
 
     def opened(self, connection: Connection) -> bool:
         self._connections[connection] = None
-        return self._server is not None and not self.faults.refusing
+        return self._running and not self.faults.refusing
 
     def closed(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
@@ -184,23 +239,34 @@ class Sandbox:
         if link.account is not None:
             self._delivery.changed(link.account)
 
-    def exchange(self) -> Exchange:
+    def obstructs(self, connection: Connection) -> bool:
+        return bool(self.faults.packets) and self.faults.obstruct(connection, None)
+
+    def exchange(self, connection: Connection) -> Exchange:
         return Exchange(
-            self.key,
+            self.dcs[connection.dc_id].key,
             self._random,
             self._clock,
-            dc_id=self.dc_id,
+            dc_id=connection.dc_id,
             taken=lambda key_id: key_id.to_bytes(8, "little") in self._keys,
         )
 
-    def exchanged(self, exchange: Exchange) -> None:
+    def exchanged(self, connection: Connection, exchange: Exchange) -> None:
         key = AuthKey(exchange.auth_key, exchange.salt, self._clock())
+        dc_id = 0 if connection.dc_id == self.dc_id else connection.dc_id
         until = None if exchange.expires_in is None else self._clock() + exchange.expires_in
-        self._keys[key.name] = _Key(key, Login(), until)
+        self._keys[key.name] = _Key(key, Login(dc_id=dc_id), connection.dc_id, until)
 
     def packet(self, connection: Connection, payload: bytes) -> bool:
         known = self._keys.get(payload[:8])
-        if known is None or (known.until is not None and known.until < self._clock()):
+        if known is None or known.dc_id != connection.dc_id:
+            return False
+        if known.until is not None and known.until < self._clock():
+            return False
+        faults = self.faults
+        if faults.packets and faults.obstruct(connection, known.login.account):
+            return True
+        if faults.dead and faults.dead.get(known.key.name) is DeadKey.UNKNOWN:
             return False
         plain = known.key.decrypt(payload)
         link = self._link(known, session_id_of(plain))

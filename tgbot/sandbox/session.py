@@ -18,6 +18,8 @@ OLDEST, NEWEST = 300, 30
 GZIP_ABOVE = 4096
 #: The most messages of a client that are remembered, so that none is processed twice.
 MAX_SEEN = 4096
+#: The error code of bad_server_salt.
+_BAD_SALT = 48
 _MAX_UNPACKED = 8 * 1024 * 1024
 
 _HEAD = struct.Struct("<qqqii")
@@ -84,7 +86,7 @@ class Session:
             self._bad(msg_id, seq_no, code)
             return []
         if not self.key.takes(salt, now):
-            self._out.plain(struct.pack("<Iqiiq", 0xEDAB447B, msg_id, seq_no, 48, self.key.salt(now)))
+            self._bad_salt(msg_id, seq_no, now)
             return []
         events: list[Event] = []
         if _constructor(body) != MSG_CONTAINER:
@@ -165,7 +167,7 @@ class Session:
         if code:
             self._bad(msg_id, seq_no, code)
             return
-        request = Request(msg_id, body)
+        request = Request(msg_id, body, seq_no=seq_no)
         self._remember(msg_id, request)
         self._to_ack[msg_id] = None
         events.append(request)
@@ -196,6 +198,9 @@ class Session:
 
     def _bad(self, msg_id: int, seq_no: int, code: int) -> None:
         self._out.plain(struct.pack("<Iqii", 0xA7EFF811, msg_id, seq_no, code))
+
+    def _bad_salt(self, msg_id: int, seq_no: int, now: float) -> None:
+        self._out.plain(struct.pack("<Iqiiq", 0xEDAB447B, msg_id, seq_no, _BAD_SALT, self.key.salt(now)))
 
     # Service messages.
 
@@ -280,6 +285,15 @@ class Session:
     def fail(self, request: Request, code: int, name: str) -> None:
         """Queue an RPC error as the result of a call."""
         self.answer(request, struct.pack("<Ii", _RPC_ERROR, code) + tl_bytes(name.encode()), failed=True)
+
+    def refuse(self, request: Request, code: int, now: float) -> None:
+        """Queue a bad_msg_notification for a call instead of its result; code 48 is bad_server_salt."""
+        self._requests.pop(request.msg_id, None)
+        self._to_ack.pop(request.msg_id, None)
+        if code == _BAD_SALT:
+            self._bad_salt(request.msg_id, request.seq_no, now)
+        else:
+            self._bad(request.msg_id, request.seq_no, code)
 
     def push(self, update: bytes) -> None:
         """Queue an Updates object that is not the result of a call."""

@@ -113,6 +113,10 @@ class Framer:
             return self._encrypt.update(data)
         return data
 
+    def bare(self, data: bytes) -> bytes:
+        """Return the bytes to write for data without a frame: obfuscated if the client's stream is."""
+        return data if self._encrypt is None else self._encrypt.update(data)
+
     def _detect(self) -> bool:
         buffer = self._buffer
         if buffer[:1] == b"\xef":

@@ -43,6 +43,10 @@ class World:
         self.dc_id = dc_id
         #: The address in the configuration for clients; the server sets it when it listens.
         self.address: tuple[str, int] = ("127.0.0.1", 443)
+        #: The addresses of further data centres.
+        self.dcs: dict[int, tuple[str, int]] = {}
+        #: Exported authorizations that are not imported yet: (account, bytes) → data centre.
+        self.exported: dict[tuple[int, bytes], int] = {}
         self.accounts = Accounts(self.random, dc_id)
         self.chats: dict[int, Chat] = {}
         self.view = View(self.accounts, self.chats)
@@ -57,6 +61,8 @@ class World:
         #: The most updates in one difference; the rest is in further slices.
         self.difference_limit: int | None = None
         self.difference_too_long = False
+        #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
+        self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Whether others in a dialog get updateUserName when a user is renamed.
         self.announces_names = True
         #: Names of called methods that the sandbox does not have.
@@ -64,7 +70,7 @@ class World:
 
     def __getstate__(self) -> dict[str, object]:
         # A clock belongs to the process: a restored world uses time.time.
-        return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0}
+        return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0, "horizon": None}
 
     # -- for the server
 
@@ -135,6 +141,16 @@ class World:
         account.deleted, account.banned = True, banned
         account.generation += 1
         self.accounts.drop(account)
+
+    def number(self, dc_id: int) -> int:
+        """Return the number of a data centre, where 0 stands for the first one."""
+        return dc_id or self.dc_id
+
+    def move(self, account_id: int, dc_id: int) -> None:
+        """Make a data centre the home of an account; raise ValueError if there is no such data centre."""
+        if dc_id != self.dc_id and dc_id not in self.dcs:
+            raise ValueError(f"there is no data centre {dc_id}")
+        self.accounts[account_id].home = 0 if dc_id == self.dc_id else dc_id
 
     def end_sessions(self, account_id: int) -> None:
         """End all logins of an account (SESSION_REVOKED)."""

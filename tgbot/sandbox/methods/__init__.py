@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Final
 
@@ -42,6 +43,8 @@ WRAPPERS: Final = (
     functions.InvokeWithMessagesRangeRequest,
     functions.InvokeWithTakeoutRequest,
 )
+#: The modules of the methods that a data centre carries out for accounts of others.
+_EVERYWHERE: Final = ("telethon.tl.functions.upload", "telethon.tl.functions.auth")
 #: Calls that a client can make before it has named its layer.
 _BEFORE_LAYER: Final = (functions.auth.BindTempAuthKeyRequest,)
 
@@ -52,20 +55,7 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
     An authorised call sets `caller.updates`, unless it is wrapped in invokeWithoutUpdates.
     """
     login = caller.login
-    wants_updates = True
-    while isinstance(request, WRAPPERS):
-        if isinstance(request, functions.InvokeWithLayerRequest):
-            if request.layer <= 0:
-                raise RpcError(400, "CONNECTION_LAYER_INVALID")
-            login.layer = request.layer
-        elif isinstance(request, functions.InitConnectionRequest):
-            if request.api_id <= 0:
-                raise RpcError(400, "API_ID_INVALID")
-            login.api_id = request.api_id
-            _speaks(world, login, request.lang_code)
-        elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
-            wants_updates = False
-        request = request.query
+    wants_updates, request = _unwrap(world, login, request)
     method = METHODS.get(type(request))
     if method is None:
         raise _unknown(world, request)
@@ -82,14 +72,41 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
             login.account = None
     if method.open is not Open.ANYONE:
         me = call.me
+        if me.home != login.dc_id and type(request).__module__ not in _EVERYWHERE:
+            raise RpcError(303, f"USER_MIGRATE_{world.number(me.home)}")
         if method.open is Open.USERS and me.is_bot:
             raise RpcError(400, "BOT_METHOD_INVALID")
         if method.open is Open.BOTS and not me.is_bot:
             raise RpcError(400, "USER_BOT_REQUIRED")
     answer = method.answer(call, request)
-    if wants_updates and login.account is not None:
-        caller.updates = True
+    if wants_updates and login.account is not None and not caller.updates:
+        caller.updates = world.accounts[login.account].home == login.dc_id
     return answer
+
+
+def introduce(world: World, caller: Caller, request: TLRequest) -> None:
+    """Store the layer, api_id and language of a call that is not carried out."""
+    with contextlib.suppress(RpcError):
+        _unwrap(world, caller.login, request)
+
+
+def _unwrap(world: World, login: Login, request: TLRequest) -> tuple[bool, TLRequest]:
+    """Store what the wrappers of a call tell; return (whether it wants updates, the wrapped call)."""
+    wants_updates = True
+    while isinstance(request, WRAPPERS):
+        if isinstance(request, functions.InvokeWithLayerRequest):
+            if request.layer <= 0:
+                raise RpcError(400, "CONNECTION_LAYER_INVALID")
+            login.layer = request.layer
+        elif isinstance(request, functions.InitConnectionRequest):
+            if request.api_id <= 0:
+                raise RpcError(400, "API_ID_INVALID")
+            login.api_id = request.api_id
+            _speaks(world, login, request.lang_code)
+        elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
+            wants_updates = False
+        request = request.query
+    return wants_updates, request
 
 
 def _speaks(world: World, login: Login, language: str) -> None:
@@ -110,4 +127,4 @@ def _unknown(world: World, request: TLRequest) -> RpcError:
     return RpcError(400, f"INPUT_METHOD_INVALID_{request.CONSTRUCTOR_ID}_0")
 
 
-__all__ = ["WRAPPERS", "Caller", "Later", "Login", "RpcError", "invoke"]
+__all__ = ["WRAPPERS", "Caller", "Later", "Login", "RpcError", "introduce", "invoke"]

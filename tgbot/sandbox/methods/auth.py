@@ -18,6 +18,13 @@ def log_in(call: Call, account: Account) -> TLObject:
     """Log this auth key in to the account and return the authorization."""
     account.check()
     login = call.login
+    if account.home != login.dc_id:
+        raise RpcError(303, f"USER_MIGRATE_{call.world.number(account.home)}")
+    return _logged_in(call, account)
+
+
+def _logged_in(call: Call, account: Account) -> TLObject:
+    login = call.login
     login.account, login.generation = account.id, account.generation
     login.code_right = False
     if not account.is_bot and account.language is None:
@@ -37,7 +44,11 @@ def _sent_code(call: Call, phone: str) -> TLObject:
 
 def send_code(call: Call, request: auth.SendCodeRequest) -> TLObject:
     _check_api(request.api_id)
-    return _sent_code(call, call.world.accounts.phone(request.phone_number))
+    phone = call.world.accounts.phone(request.phone_number)
+    account = call.world.accounts.by_phone(phone)
+    if account is not None and account.home != call.login.dc_id:
+        raise RpcError(303, f"PHONE_MIGRATE_{call.world.number(account.home)}")
+    return _sent_code(call, phone)
 
 
 def resend_code(call: Call, request: auth.ResendCodeRequest) -> TLObject:
@@ -75,7 +86,9 @@ def sign_up(call: Call, request: auth.SignUpRequest) -> TLObject:
         raise RpcError(400, "FIRSTNAME_INVALID")
     if len(request.last_name) > _NAME_LENGTH:
         raise RpcError(400, "LASTNAME_INVALID")
-    return log_in(call, call.world.accounts.new_user(first_name, request.last_name.strip(), phone=phone))
+    account = call.world.accounts.new_user(first_name, request.last_name.strip(), phone=phone)
+    account.home = call.login.dc_id
+    return log_in(call, account)
 
 
 def _expected(call: Call, request: TLRequest) -> str:
@@ -104,10 +117,23 @@ def log_out(call: Call, request: auth.LogOutRequest) -> TLObject:
     return types.auth.LoggedOut()
 
 
-def no_other_dc(
-    call: Call, request: auth.ExportAuthorizationRequest | auth.ImportAuthorizationRequest
-) -> TLObject:
-    raise RpcError(400, "DC_ID_INVALID")
+def export_authorization(call: Call, request: auth.ExportAuthorizationRequest) -> TLObject:
+    world, dc_id = call.world, request.dc_id
+    here = world.number(call.login.dc_id)
+    if dc_id == here or (dc_id != world.dc_id and dc_id not in world.dcs):
+        raise RpcError(400, "DC_ID_INVALID")
+    proof = world.random.randbytes(64)
+    world.exported[call.me.id, proof] = dc_id
+    return types.auth.ExportedAuthorization(call.me.id, proof)
+
+
+def import_authorization(call: Call, request: auth.ImportAuthorizationRequest) -> TLObject:
+    dc_id = call.world.exported.pop((request.id, request.bytes), None)
+    if dc_id != call.world.number(call.login.dc_id):
+        raise RpcError(400, "AUTH_BYTES_INVALID")
+    account = call.world.accounts[request.id]
+    account.check()
+    return _logged_in(call, account)
 
 
 def no_password(call: Call, request: auth.CheckPasswordRequest) -> TLObject:
@@ -133,8 +159,8 @@ METHODS: Final = {
     auth.SignUpRequest: Method(sign_up, Open.ANYONE),
     auth.ImportBotAuthorizationRequest: Method(import_bot_authorization, Open.ANYONE),
     auth.LogOutRequest: Method(log_out),
-    auth.ExportAuthorizationRequest: Method(no_other_dc),
-    auth.ImportAuthorizationRequest: Method(no_other_dc, Open.ANYONE),
+    auth.ExportAuthorizationRequest: Method(export_authorization),
+    auth.ImportAuthorizationRequest: Method(import_authorization, Open.ANYONE),
     auth.ExportLoginTokenRequest: Method(export_login_token, Open.ANYONE),
     auth.CheckPasswordRequest: Method(no_password, Open.ANYONE),
     auth.ResetAuthorizationsRequest: Method(reset_authorizations, Open.USERS),

@@ -14,15 +14,18 @@ _HOUR: Final = 3600
 
 def get_config(call: Call, request: help.GetConfigRequest) -> TLObject:
     world = call.world
-    host, port = world.address
+    here = world.number(call.login.dc_id)
     date = world.date()
-    here = types.DcOption(world.dc_id, host, port, ipv6=":" in host or None, static=True)
+    options = [
+        types.DcOption(dc_id, host, port, ipv6=":" in host or None, static=True)
+        for dc_id, (host, port) in {world.dc_id: world.address, **world.dcs}.items()
+    ]
     return types.Config(
         date=date,
         expires=date + _HOUR,
         test_mode=True,
-        this_dc=world.dc_id,
-        dc_options=[here],
+        this_dc=here,
+        dc_options=options,
         dc_txt_domain_name="apv3.stel.com",
         chat_size_max=200,
         megagroup_size_max=200_000,
@@ -48,13 +51,13 @@ def get_config(call: Call, request: help.GetConfigRequest) -> TLObject:
         me_url_prefix="https://t.me/",
         caption_length_max=1024,
         message_length_max=4096,
-        webfile_dc_id=world.dc_id,
+        webfile_dc_id=here,
         revoke_pm_inbox=True,
     )
 
 
 def get_nearest_dc(call: Call, request: help.GetNearestDcRequest) -> TLObject:
-    return types.NearestDc("DE", call.world.dc_id, call.world.dc_id)
+    return types.NearestDc("DE", call.world.number(call.login.dc_id), call.world.dc_id)
 
 
 def get_app_config(call: Call, request: help.GetAppConfigRequest) -> TLObject:

@@ -17,6 +17,7 @@ from .calls import Call, Method, seconds
 #: The most updates in one difference, unless the caller or a fault sets a lower limit.
 DIFFERENCE_LIMIT: Final = 500
 CHANNEL_LIMIT: Final = 100
+BOT_CHANNEL_LIMIT: Final = 100_000
 #: The most pts that one difference can cover; also the default of pts_total_limit.
 TOTAL_LIMIT: Final = 4_000_000
 
@@ -34,6 +35,7 @@ def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObjec
         raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
     if request.pts > pts:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
+    pts, qts = _seen(call, me.id, request.pts, request.qts) or (pts, qts)
     if seconds(request.date) <= 0:
         raise RpcError(400, "DATE_EMPTY")
     channels = _changed_channels(call, seconds(request.date))
@@ -42,9 +44,10 @@ def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObjec
     too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
     if too_far or (world.difference_too_long and request.pts < pts):
         return types.updates.DifferenceTooLong(pts)
-    limit = max(min(world.difference_limit or DIFFERENCE_LIMIT, request.pts_limit or DIFFERENCE_LIMIT), 1)
-    entries = world.entries(me.id, request.pts, request.qts, limit + 1)
-    rest, entries = entries[limit:], entries[:limit]
+    limit = world.difference_limit or DIFFERENCE_LIMIT
+    entries = _up_to(pts, qts, world.entries(me.id, request.pts, request.qts, limit + 1))
+    length = _length(request, entries[:limit])
+    rest, entries = entries[length:], entries[:length]
     messages, others, marked = _contents(call, entries)
     users, chats = world.view.beside(me, marked)
     if not rest:
@@ -56,6 +59,27 @@ def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObjec
     reached_qts = max((entry.qts for entry in entries if entry.qts is not None), default=request.qts)
     state = types.updates.State(reached_pts, reached_qts, date, seq, 0)
     return types.updates.DifferenceSlice(messages, [], others, chats, users, state)
+
+
+def _seen(call: Call, peer: int, pts: int, qts: int) -> tuple[int, int] | None:
+    """Return the (pts, qts) up to which a difference reaches, not below the caller's; None: all."""
+    horizon = call.world.horizon and call.world.horizon(peer)
+    return (max(horizon[0], pts), max(horizon[1], qts)) if horizon else None
+
+
+def _up_to(pts: int, qts: int, entries: list[Entry]) -> list[Entry]:
+    """Return the entries that are not above a state."""
+    return [entry for entry in entries if (entry.pts or 0) <= pts and (entry.qts or 0) <= qts]
+
+
+def _length(request: updates.GetDifferenceRequest, entries: list[Entry]) -> int:
+    """Return how many entries fit into one difference by `pts_limit` and `qts_limit`: at least one."""
+    top_pts = request.pts + (request.pts_limit or TOTAL_LIMIT)
+    top_qts = request.qts + (request.qts_limit or TOTAL_LIMIT)
+    for index, entry in enumerate(entries):
+        if index and ((entry.pts or 0) > top_pts or (entry.qts or 0) > top_qts):
+            return index
+    return len(entries)
 
 
 def _contents(call: Call, entries: list[Entry]) -> tuple[list[TLObject], list[TLObject], dict[int, None]]:
@@ -102,10 +126,12 @@ def get_channel_difference(call: Call, request: updates.GetChannelDifferenceRequ
         raise RpcError(400, "PERSISTENT_TIMESTAMP_EMPTY")
     if request.pts > pts:
         raise RpcError(400, "PERSISTENT_TIMESTAMP_INVALID")
+    pts = (_seen(call, chat.marked, request.pts, FIRST_QTS) or (pts,))[0]
     if request.pts == pts:
         return types.updates.ChannelDifferenceEmpty(pts, final=True)
-    limit = max(min(request.limit, CHANNEL_LIMIT), 1)
-    entries = chat.log.above(request.pts, FIRST_QTS, limit + 1)
+    most = call.world.difference_limit or (BOT_CHANNEL_LIMIT if call.me.is_bot else CHANNEL_LIMIT)
+    limit = max(min(request.limit, most), 1)
+    entries = _up_to(pts, FIRST_QTS, chat.log.above(request.pts, FIRST_QTS, limit + 1))
     final, entries = len(entries) <= limit, entries[:limit]
     reached = pts if final else entries[-1].pts
     messages: list[TLObject] = []
