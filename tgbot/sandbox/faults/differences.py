@@ -124,6 +124,8 @@ class DifferenceFaults(CallFaults):
         if not (self._calls or self._delays or self.marks or self._stuck or self._empty):
             return None
         plan = super().plan(method, account, request)
+        if not (self.marks or self._stuck or self._empty):
+            return plan
         if not isinstance(request, _DIFFERENCES) or account is None:
             return plan
         peer = account if isinstance(request, _DIFFERENCES[0]) else channel_asked(request)
