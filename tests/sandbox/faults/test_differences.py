@@ -10,7 +10,7 @@ from telethon.tl import functions, types
 from tests.sandbox.listener import Listener
 from tests.sandbox.rawclient import SELF, layered, raw
 from tgbot.sandbox.chats import Chat
-from tgbot.sandbox.faults import Damage
+from tgbot.sandbox.faults import Damage, Nonsense
 from tgbot.sandbox.server import Sandbox
 
 UNREADABLE = (TypeNotFoundError, struct.error, BufferError)
@@ -223,6 +223,47 @@ async def test_a_difference_can_be_empty_although_there_is_something(
     assert (await listener.bot(functions.updates.GetStateRequest())).pts == 2
     sandbox.faults.empty_differences(False)
     assert texts(await listener.bot(difference())) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change"),
+    [
+        (Nonsense.PTS_AHEAD, "pts", 1_000_000),
+        (Nonsense.PTS_BEHIND, "pts", 1 - 3),
+        (Nonsense.PTS_NEGATIVE, "pts", -3 - 3),
+        (Nonsense.QTS_AHEAD, "qts", 1_000_000),
+        (Nonsense.QTS_NEGATIVE, "qts", -1 - 1),
+        (Nonsense.SEQ_AHEAD, "seq", 1_000_000),
+        (Nonsense.DATE_AHEAD, "date", 10 * 365 * 24 * 3600),
+    ],
+)
+async def test_states_can_have_a_wrong_number(
+    sandbox: Sandbox, listener: Listener, kind: Nonsense, name: str, change: int
+) -> None:
+    listener.write("one", "two")
+    asked = (functions.updates.GetStateRequest(), difference())
+    true_state = await listener.bot(asked[0])
+    sandbox.faults.distort_states(kind, listener.bot_id)
+    state, whole = [await listener.bot(request) for request in asked]
+    assert texts(whole) == ["one", "two"]
+    for told in (state, whole.state):
+        for number in ("pts", "qts", "seq"):
+            expected = getattr(true_state, number) + (change if number == name else 0)
+            assert getattr(told, number) == expected
+        ahead = (told.date - true_state.date).total_seconds()
+        assert abs(ahead - (change if name == "date" else 0)) < 60
+    sandbox.faults.distort_states(None, listener.bot_id)
+    assert (await listener.bot(asked[0])).pts == true_state.pts
+
+
+async def test_the_pts_of_a_channel_can_be_wrong(sandbox: Sandbox, listener: Listener, channel: Chat) -> None:
+    pts = channel.log.pts
+    sandbox.world.send_as(listener.ann, channel.marked, "post")
+    sandbox.faults.distort_states(Nonsense.PTS_AHEAD)
+    posts = await listener.bot(of(channel, pts))
+    assert (texts(posts), posts.pts) == (["post"], pts + 1 + 1_000_000)
+    with pytest.raises(ValueError, match="no pts_count"):
+        sandbox.faults.distort_states(Nonsense.COUNT_ZERO)
 
 
 async def test_a_difference_can_lag_behind_the_pushed_updates(

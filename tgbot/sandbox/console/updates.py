@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from ..faults import Faults, Nonsense
+from ..faults.nonsense import OF_STATES
 from .command import Build, Command, Deed, count, of_what, say, switch, whom
-from .words import Words
+from .words import FaultError, Words
 
 
 def _withhold(faults: Faults, words: Words) -> Deed:
@@ -74,6 +75,15 @@ def _differences(on: str, rule: Callable[[Faults, bool, int | None], None]) -> B
         return say(f"Differences of {of_what(peer)} {how}.", lambda: rule(faults, wanted, peer))
 
     return build
+
+
+def _distort(faults: Faults, words: Words) -> Deed:
+    kind = None if words.flag("off") else words.choice("KIND", Nonsense)
+    if kind is not None and kind not in OF_STATES:
+        raise FaultError(f"A state has no pts_count, so it cannot be {kind.value}.")
+    peer = words.peer()
+    how = "tell the true state" if kind is None else f"tell a state that is {kind.value}"
+    return say(f"Differences of {of_what(peer)} {how}.", partial(faults.distort_states, kind, peer))
 
 
 def _lag(faults: Faults, words: Words) -> Deed:
@@ -168,6 +178,11 @@ COMMANDS = {
         "on|off [PEER]",
         "answer differences as if there were nothing new",
         _differences("are empty", Faults.empty_differences),
+    ),
+    "distort": Command(
+        "KIND|off [PEER]",
+        "tell a state with a wrong number in getState and differences",
+        _distort,
     ),
     "lag": Command("SECONDS [PEER]", "let differences lag behind pushed updates; 0 ends it", _lag),
 }

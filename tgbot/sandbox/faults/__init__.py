@@ -4,7 +4,8 @@ from .calls import Plan, Timestamp
 from .damage import Damage
 from .differences import DifferenceFaults
 from .links import DeadKey, LinkFaults, Shape
-from .pushes import Nonsense, PushFaults
+from .nonsense import Nonsense
+from .pushes import PushFaults
 
 __all__ = ["Damage", "DeadKey", "Faults", "Nonsense", "Plan", "Shape", "Timestamp"]
 

@@ -16,11 +16,13 @@ from ..dialogs import CHANNEL_BASE
 from ..logs import Entry, Log
 from .calls import CallFaults, Plan, channel_asked
 from .damage import Damage, damaged, damaged_push
+from .nonsense import OF_STATES, Nonsense, distort
 from .rules import Server
 
 #: The (server's time, pts, qts) of a log, oldest first.
 _Times = deque[tuple[float, int, int]]
-_DIFFERENCES: Final = (updates.GetDifferenceRequest, updates.GetChannelDifferenceRequest)
+_OF_ACCOUNTS: Final = (updates.GetDifferenceRequest, updates.GetStateRequest)
+_STATES: Final = (*_OF_ACCOUNTS, updates.GetChannelDifferenceRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class DifferenceFaults(CallFaults):
         self.marks: dict[int, list[_Mark]] = {}
         self._stuck: set[int | None] = set()
         self._empty: set[int | None] = set()
+        self._distorted: dict[int | None, Nonsense] = {}
         self._lags: dict[int | None, float] = {}
         self._times: dict[int, _Times] = {}
         self._end_times: Callable[[], None] | None = None
@@ -58,6 +61,7 @@ class DifferenceFaults(CallFaults):
         self.marks.clear()
         self._stuck.clear()
         self._empty.clear()
+        self._distorted.clear()
         self._lags.clear()
         self._stop_times()
         self.tell_message_ids(True)
@@ -83,6 +87,18 @@ class DifferenceFaults(CallFaults):
     def empty_differences(self, empty: bool, peer: int | None = None) -> None:
         """Set whether differences are empty although there are updates; getState tells the true state."""
         (self._empty.add if empty else self._empty.discard)(peer)
+
+    def distort_states(self, kind: Nonsense | None, peer: int | None = None) -> None:
+        """Set the wrong number in the states that differences and getState tell; None ends it.
+
+        Raise ValueError for a kind of pts_count, which a state does not have.
+        """
+        if kind is None:
+            self._distorted.pop(peer, None)
+        elif kind in OF_STATES:
+            self._distorted[peer] = kind
+        else:
+            raise ValueError("a state has no pts_count")
 
     def lag_differences(self, seconds: float, peer: int | None = None) -> None:
         """Let differences lag behind the pushed updates by this long, by the server's clock; 0 ends it."""
@@ -121,14 +137,13 @@ class DifferenceFaults(CallFaults):
     # For the server.
 
     def plan(self, method: str, account: int | None, request: TLRequest | None = None) -> Plan | None:
-        if not (self._calls or self._delays or self.marks or self._stuck or self._empty):
+        changes = self.marks or self._stuck or self._empty or self._distorted
+        if not (changes or self._calls or self._delays):
             return None
         plan = super().plan(method, account, request)
-        if not (self.marks or self._stuck or self._empty):
+        if not changes or account is None or not isinstance(request, _STATES):
             return plan
-        if not isinstance(request, _DIFFERENCES) or account is None:
-            return plan
-        peer = account if isinstance(request, _DIFFERENCES[0]) else channel_asked(request)
+        peer = account if isinstance(request, _OF_ACCOUNTS) else channel_asked(request)
         if peer is None:
             return plan
         plan = plan or Plan()
@@ -147,17 +162,24 @@ class DifferenceFaults(CallFaults):
         self, peer: int, request: Any, then: Callable[[object, int], object] | None, answer: Any, layer: int
     ) -> object:
         """Return the changed answer to a difference request."""
-        of_channel = peer < 0
-        if self._on(self._empty, peer):
-            date = self._server.world.date()
-            if of_channel:
-                answer = types.updates.ChannelDifferenceEmpty(request.pts, final=True)
-            else:
-                answer = types.updates.DifferenceEmpty(date, 1)
-        elif self._on(self._stuck, peer):
-            answer = _stuck(request, answer)
-        result = self._damaged(peer, request, answer, layer) if peer in self.marks else answer
+        if isinstance(request, updates.GetStateRequest):
+            marked = False
+        else:
+            marked = peer in self.marks
+            if self._on(self._empty, peer):
+                answer = self._nothing(peer, request)
+            elif self._on(self._stuck, peer):
+                answer = _stuck(request, answer)
+        kind = self._distorted.get(peer, self._distorted.get(None))
+        if kind is not None:
+            distort(answer, kind)
+        result = self._damaged(peer, request, answer, layer) if marked else answer
         return result if then is None else then(result, layer)
+
+    def _nothing(self, peer: int, request: Any) -> object:
+        if peer < 0:
+            return types.updates.ChannelDifferenceEmpty(request.pts, final=True)
+        return types.updates.DifferenceEmpty(self._server.world.date(), 1)
 
     def _damaged(self, peer: int, request: Any, answer: Any, layer: int) -> object:
         """Return the answer, encoded, with damage to its unreadable entries."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from telethon.tl import TLObject, types
 
 from .damage import Damage, damaged_push
+from .nonsense import FAR, HUGE, TEN_YEARS, Nonsense
 from .rules import Faulty, Peer, Rule, Server
-
-_FAR: Final = 1_000_000
-_HUGE: Final = (1 << 31) - 1
-_TEN_YEARS: Final = 10 * 365 * 24 * 60 * 60
 
 
 class _Kind(Enum):
@@ -33,29 +29,6 @@ class _Kind(Enum):
 class _UpdateRule(Rule):
     kind: _Kind = _Kind.LOSE
     damage: Damage = Damage.UNKNOWN
-
-
-class Nonsense(Enum):
-    """The wrong number of an update."""
-
-    #: A pts that is 1,000,000 above the account's.
-    PTS_AHEAD = "pts-ahead"
-    #: A pts of 1, far below that of an account with a log.
-    PTS_BEHIND = "pts-behind"
-    #: A negative pts.
-    PTS_NEGATIVE = "pts-negative"
-    #: The next pts, but with a pts_count of 0.
-    COUNT_ZERO = "count-zero"
-    #: The next pts, but with the largest pts_count.
-    COUNT_HUGE = "count-huge"
-    #: A qts that is 1,000,000 above the account's.
-    QTS_AHEAD = "qts-ahead"
-    #: A negative qts.
-    QTS_NEGATIVE = "qts-negative"
-    #: A seq that is 1,000,000 above the account's.
-    SEQ_AHEAD = "seq-ahead"
-    #: A date ten years in the future.
-    DATE_AHEAD = "date-ahead"
 
 
 class PushFaults(Faulty):
@@ -137,7 +110,7 @@ class PushFaults(Faulty):
         pts, qts, now, seq = self._server.world.state(account)
         match kind:
             case Nonsense.PTS_AHEAD:
-                return self.hand(account, types.UpdateDeleteMessages([], pts + _FAR, 1))
+                return self.hand(account, types.UpdateDeleteMessages([], pts + FAR, 1))
             case Nonsense.PTS_BEHIND:
                 return self.hand(account, types.UpdateDeleteMessages([], 1, 1))
             case Nonsense.PTS_NEGATIVE:
@@ -145,17 +118,15 @@ class PushFaults(Faulty):
             case Nonsense.COUNT_ZERO:
                 return self.hand(account, types.UpdateDeleteMessages([], pts + 1, 0))
             case Nonsense.COUNT_HUGE:
-                return self.hand(account, types.UpdateDeleteMessages([], pts + 1, _HUGE))
+                return self.hand(account, types.UpdateDeleteMessages([], pts + 1, HUGE))
             case Nonsense.QTS_AHEAD:
-                return self.hand(account, types.UpdateBotStopped(account, now, False, qts + _FAR))
+                return self.hand(account, types.UpdateBotStopped(account, now, False, qts + FAR))
             case Nonsense.QTS_NEGATIVE:
                 return self.hand(account, types.UpdateBotStopped(account, now, False, -qts))
             case Nonsense.SEQ_AHEAD:
-                return self.hand(account, types.UpdateDeleteMessages([], pts, 0), seq=seq + _FAR)
+                return self.hand(account, types.UpdateDeleteMessages([], pts, 0), seq=seq + FAR)
             case Nonsense.DATE_AHEAD:
-                return self.hand(
-                    account, types.UpdateDeleteMessages([], pts, 0), date=min(now + _TEN_YEARS, _HUGE)
-                )
+                return self.hand(account, types.UpdateDeleteMessages([], pts, 0), date=now + TEN_YEARS)
 
     # For the server.
 
