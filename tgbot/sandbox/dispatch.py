@@ -79,7 +79,7 @@ class Dispatch:
         name = method_name(type(inner))
         self.counts[name] += 1
         if self._faults.dead or self._faults.single:
-            dead = self._dead_key(link)
+            dead = self._dead_key(link, call)
             if dead is not None:
                 self._answer(link, request, dead)
                 return
@@ -89,10 +89,10 @@ class Dispatch:
         else:
             self._misbehave(link, request, plan, call, inner)
 
-    def _dead_key(self, link: Link) -> RpcError | None:
+    def _dead_key(self, link: Link, call: TLRequest) -> RpcError | None:
         """Return the error of a dead auth key; with a second main session, kill the key first."""
         faults = self._faults
-        if faults.single and link.account is None and self._delivery.has_rival(link):
+        if faults.single and link.account is None and _is_main(call) and self._delivery.has_rival(link):
             faults.kill_keys(key=link.key[0], answer=DeadKey.DUPLICATED)
         return faults.dead_key(link.key[0])
 
@@ -194,6 +194,15 @@ class Dispatch:
 
         timer = asyncio.get_running_loop().call_later(seconds, run)
         self._timers.add(timer)
+
+
+def _is_main(call: TLRequest) -> bool:
+    """Return whether a call makes its session a main one: it is not in invokeWithoutUpdates."""
+    while isinstance(call, methods.WRAPPERS):
+        if isinstance(call, functions.InvokeWithoutUpdatesRequest):
+            return False
+        call = call.query
+    return True
 
 
 _names: dict[type, str] = {}

@@ -91,8 +91,12 @@ class Sandbox:
 
     @property
     def port(self) -> int:
-        """The port of the first data centre."""
+        """The port of the first data centre; a change counts from the next start on."""
         return self._home.port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        self._home.port = port
 
     @property
     def key(self) -> ServerKey:

@@ -182,6 +182,10 @@ async def test_a_second_session_on_a_key_ends_both_if_asked(
     # A connection that is closed counts no more.
     sandbox.faults.drop(listener.bot_id)
     assert await listener.bot(users)
+    # A session without updates is not a main session.
+    async with raw(sandbox, listener.bot) as session:
+        call = functions.InvokeWithoutUpdatesRequest(users)
+        assert not isinstance(await session.result(session.send(layered(call))), types.RpcError)
     async with raw(sandbox, listener.bot) as session:
         refused = await session.result(session.send(layered(users)))
         assert (refused.error_code, refused.error_message) == (406, "AUTH_KEY_DUPLICATED")
