@@ -1,4 +1,4 @@
-"""One bot in a process of its own: `python -m benchmarks.clients KIND`, settings on standard input."""
+"""Run one bot in a process of its own: `python -m benchmarks.clients KIND`, settings on standard input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GREETING = "Hello! I am glad you are here."
 
 
 async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
-    """This bot, durable and with its registry, answering with the handbook's handler."""
+    """Run this bot, durable and with its registry, with the handbook's handler."""
     from tgbot.app import open_bot
     from tgbot.config import loading as config
 
@@ -47,7 +47,7 @@ def register(client):
 
 
 async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
-    """Plain Telethon with the handbook's handler, on a session file."""
+    """Run plain Telethon with the handbook's handler, on a session file."""
     from telethon import TelegramClient, events
     from telethon.crypto import rsa
 
@@ -66,7 +66,7 @@ async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
 
 
 async def kurigram(settings: dict[str, Any], done: asyncio.Event) -> None:
-    """kurigram with the same handler."""
+    """Run kurigram with the same handler."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from pyrogram import Client, filters

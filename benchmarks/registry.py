@@ -27,11 +27,11 @@ from tgbot.core.users import Profile, Way
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 FIRST_ID = 100_000_000
-STRIDE = 4_801  # ids as Telegram's: far apart and of nine or ten digits
+STRIDE = 4_801  # ids like Telegram's: far apart, with nine or ten digits
 
 
 def fill(path: Path, users: int) -> None:
-    """Make a registry of that many users by plain SQL; every tenth of them has blocked the bot."""
+    """Make a registry of `users` users with plain SQL; every tenth of them has blocked the bot."""
     SqliteRegistry(path, clock=time.time).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
@@ -135,7 +135,7 @@ async def _traffic(registry: SqliteRegistry, user_id: Callable[[], int]) -> dict
 
 
 def _rss() -> float:
-    """Resident memory now, in MiB, where /proc tells it; else the most there was."""
+    """Return the resident memory in MiB; without /proc, return its highest value so far."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,8 +1,9 @@
 """What a `/start` costs: CPU of the client's process for each one answered, side by side on the sandbox.
 
 `python -m benchmarks.start [--messages N] [--rounds N] [--clients tgbot,telethon,kurigram]`. Saturated: every
-user is new, at most a window of messages is unanswered. Paced: so many a second, with p50 and p99 of the time
-from the message to its answer. Medians of the rounds, and ratios against plain Telethon of the same run.
+user is new, and at most `WINDOW` messages are unanswered. Paced: a fixed number of messages per second, with
+p50 and p99 of the time from a message to its answer. The results are the medians of the rounds, and the
+ratios to plain Telethon in the same run.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Figures:
-    """One round: ms of CPU a message, messages a second; ms from message to answer when paced."""
+    """One round: ms of CPU per message, messages per second; when paced, ms from message to answer."""
 
     saturated: float
     rate: float
@@ -37,13 +38,13 @@ class Figures:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time a process has used, all its threads together."""
+    """Return the CPU time that all threads of a process have used together."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 class Load:
-    """Sends `/start` to a bot from new users, straight into the sandbox's world, and sees the answers."""
+    """Send `/start` to a bot from new users, directly in the sandbox's world, and time the answers."""
 
     def __init__(self, sandbox: Sandbox, bot_id: int) -> None:
         self._world = sandbox.world

@@ -22,7 +22,7 @@ from tgbot.store.sqlite.session import DurableSession
 
 
 def fill(path: Path, users: int) -> None:
-    """Make a session of plain Telethon with this many users in it."""
+    """Make a session of plain Telethon with `users` users in it."""
     SQLiteSession(str(path)).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         rows = ((n, n * 7919, f"user{n:07}", None, f"User {n}", 1_700_000_000) for n in range(1, users + 1))
@@ -30,7 +30,7 @@ def fill(path: Path, users: int) -> None:
 
 
 def look_up(session: Any, names: list[str]) -> float:
-    """Return the median of the microseconds that one look-up takes."""
+    """Return the median time of one look-up in microseconds."""
     times = []
     for name in names:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The login page over HTTP: what a browser gets, what is refused and why, what is recorded and sent."""
+"""The login page over HTTP: responses to a browser, refusals and their reasons, records and greetings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TEXTS = Texts.load()
 
 
 def signed(token: str = TOKEN, **fields: Any) -> dict[str, str]:
-    """Return login data as Telegram documents it, signed here and not by the code under test."""
+    """Return login data as Telegram documents it; the signature does not use the code under test."""
     given = {"id": ANNA, "first_name": "Anna", "username": "anna_s", "auth_date": NOW} | fields
     texts = {name: str(value) for name, value in given.items() if value is not None}
     check = "\n".join(f"{name}={texts[name]}" for name in sorted(texts))
@@ -267,7 +267,7 @@ async def test_nothing_but_the_widget_may_be_loaded_and_nothing_kept(world: Worl
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert headers["Server"] == "tgbot"
-        # The window that the widget opens must be able to answer.
+        # The window that the widget opens must be able to answer this page.
         assert "Cross-Origin-Opener-Policy" not in headers
 
 
@@ -384,7 +384,7 @@ async def test_a_login_works_once_however_many_bring_it_at_once(world: World) ->
 
 async def test_a_used_login_is_refused_after_a_restart_and_after_the_user_was_forgotten(opened: Open) -> None:
     assert (await (await opened()).log_in(signed()))[0] == 200
-    world = await opened()  # nothing in memory of what was before
+    world = await opened()  # a new site, with nothing in memory
     status, text = await world.log_in(signed())
     assert (status, "already used" in text) == (400, True)
     assert world.users.count().total == 0
@@ -459,7 +459,7 @@ async def test_neither_token_nor_hash_is_logged(
     await world.log_in(fields)
     await world.log_in(fields)
     await world.get("/callback?" + urlencode(fields) + "&" + fields["hash"] + "=1")
-    # Raw, and wrong: what the listener says about what is not HTTP.
+    # Raw bytes: the listener's response to a request that is not valid HTTP.
     host, port = world.url.removeprefix("http://").split(":")
     for line in (f"GET /callback?hash={fields['hash']} HTTP/9", f"\x00GET /{fields['hash']} \r\n\r\n"):
         reader, writer = await asyncio.open_connection(host, int(port))

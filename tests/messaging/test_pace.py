@@ -16,7 +16,7 @@ ANNA, BERT = 1001, 1002
 
 
 class Clock:
-    """A timeline that stands still until `advance`, and counts the timers that are set."""
+    """A clock that stands still until `advance`, and keeps the timers that are set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -53,7 +53,7 @@ async def settle() -> None:
 
 
 class Turns:
-    """Asks for turns, and keeps which chat got one and when."""
+    """Ask for turns, and keep which chat got a turn and when."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.pace, self.clock = pace, clock
@@ -123,7 +123,7 @@ async def test_a_chat_that_waits_takes_no_turn_from_the_others(clock: Clock) -> 
 async def test_chats_whose_turns_come_together_keep_the_overall_rate(clock: Clock) -> None:
     turns = Turns(Pace(overall=5, overall_burst=10, chat_burst=1, timeline=clock), clock)
     for chat in range(20):
-        turns.ask(chat % 10)  # Ten at once, and the second ones all a second later.
+        turns.ask(chat % 10)  # Ten turns at once; the other ten are due together, one second later.
     await clock.advance(1.001)
     assert turns.by(clock.now) == 15
     await clock.advance(1.001)
@@ -136,7 +136,7 @@ async def test_however_many_wait_one_timer_runs(clock: Clock) -> None:
         turns.ask(chat % 50)
     await clock.advance(0)
     assert clock.live() == 1
-    assert len(clock.timers) < 20  # Set once, not anew for everybody who asks.
+    assert len(clock.timers) < 20  # A timer is not set again for every call.
     await clock.advance(0.5)
     assert clock.live() == 1
     for task in turns.tasks:

@@ -20,7 +20,7 @@ TOO_LONG = "difference_too_long"
 
 
 class Letters:
-    """What was sent, as (user id, text); whoever is in `closed` cannot be written to."""
+    """The alerts that were sent, as (user id, text); the bot cannot write to the users in `closed`."""
 
     def __init__(self, closed: dict[int, Exception] | None = None) -> None:
         self.sent: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
@@ -58,7 +58,7 @@ async def test_each_admin_who_ever_wrote_is_told_in_their_language(
     users: MemoryRegistry, texts: Texts
 ) -> None:
     letters, alerts = Letters(), Alerts(users, texts, (EVE, ANN, BEN))
-    alerts.lost(TOO_LONG)  # before anybody can be told
+    alerts.lost(TOO_LONG)  # before any alert can be sent
     async with telling(alerts, letters):
         told = [await letters.sent.get() for _ in range(2)]
         assert told == [

@@ -1,4 +1,4 @@
-"""What is well, and what is not."""
+"""The health checks: when the bot is well, and when it is not."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ def _modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def parts() -> Parts:
-    """Parts that are told apart by their names; nothing is done with them here."""
+    """Return parts that are only strings with their names; no test uses them otherwise."""
     return Parts(**{field.name: cast(Any, f"the {field.name}") for field in fields(Parts)})
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Any:
-    """`plugin("name", source)` is the name of a new module with this source; `got` in it is GOT."""
+    """Return `plugin("name", source)`: it writes a module and returns its name; `got` in it is GOT."""
 
     def write(name: str, source: str) -> str:
         (tmp_path / f"{name}.py").write_text(f"from {__name__} import GOT as got\n{source}\n")

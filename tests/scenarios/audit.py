@@ -15,11 +15,11 @@ from tgbot.store.sqlite.userfile import open_readonly
 
 @dataclass
 class Audit:
-    """The result: all but the first three numbers have to be 0."""
+    """The result: all numbers except the first three must be 0."""
 
     messages: int = 0
     answers: int = 0
-    #: Without an answer, from users who blocked the bot after writing.
+    #: Messages without an answer, from users who blocked the bot after they wrote.
     excused: int = 0
     lost: int = 0
     doubled: int = 0
@@ -28,7 +28,7 @@ class Audit:
     users_missing: int = 0
     hashes_missing: int = 0
     access_wrong: int = 0
-    #: Some of what was found, in words.
+    #: The first faults that were found, in words.
     found: list[str] = field(default_factory=list)
 
     @property
@@ -66,7 +66,7 @@ def audit_answers(site: Site, blocked_at: dict[int, int]) -> Audit:
 
 
 def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> None:
-    #: (message id, the beginning of the answer), of what is not answered yet.
+    #: (message id, beginning of the answer) for each message without an answer so far.
     due: list[tuple[int, str]] = []
     started = False
     for copy in site.dialog(user_id):
@@ -81,7 +81,7 @@ def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> N
             continue
         result.answers += 1
         fits = [place for place, (_, answer) in enumerate(due) if _is_answer(text, answer)]
-        # Of equal ones the first that is owed: what was asked before a block may well stay unanswered.
+        # Of equal answers, take the first message after the block: earlier ones may stay unanswered.
         place = next((place for place in fits if due[place][0] > blocked_at), fits[0] if fits else None)
         if place is None:
             result.doubled += 1
@@ -100,7 +100,7 @@ def _audit_dialog(site: Site, user_id: int, blocked_at: int, result: Audit) -> N
 
 
 def _is_answer(text: str, answer: str) -> bool:
-    """Whether a text of the bot is this answer; of a greeting only the beginning is known."""
+    """Return whether a text of the bot is this answer; of a greeting, only the beginning is known."""
     return text == answer or (answer.endswith(",") and text.startswith(answer))
 
 

@@ -28,7 +28,7 @@ def account(sandbox: Sandbox) -> Account:
 
 @pytest.fixture
 def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
-    """Make the configuration of a bot on the sandbox; `[bot]` keys are given by name."""
+    """Return a function that makes a bot's configuration; `[bot]` keys are given by name."""
 
     def configure(*, token: str | None = None, **bot: Any) -> Config:
         key = tmp_path / "sandbox.pem"
@@ -51,7 +51,7 @@ def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
 
 @pytest.fixture
 async def start_bot(configure: Configure) -> AsyncIterator[StartBot]:
-    """Start the bot as `tgbot run` does, any number of times; each is stopped at the end of the test."""
+    """Return a function that starts the bot as `tgbot run` does; all bots stop at the end of the test."""
     async with AsyncExitStack() as stack:
 
         async def start_bot(**options: Any) -> Bot:

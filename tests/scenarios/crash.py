@@ -1,7 +1,7 @@
 """Crashes on purpose: `tgbot run` as a process under load, killed at random instants, and an auditor.
 
-A `Site` is one sandbox, one bot and its people. A `Load` makes the people write. `audit` compares what the
-sandbox saw with what was promised, once the bot has caught up and stopped.
+A `Site` is one sandbox, one bot and its people. A `Load` makes the people write. When the bot has caught up
+and stopped, `audit` compares what the sandbox saw with what is promised.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.sandbox.conftest import plain_client
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.server import Sandbox
 
-#: What the bot answers texts with, as anybody would write it: plain Telethon, no thought of crashes.
+#: The plugin that answers texts, as anybody would write it: plain Telethon, without care for crashes.
 PLUGIN = """
 import asyncio
 from pathlib import Path
@@ -59,7 +59,7 @@ def register(client):
     client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"[^/]"))
 """
 
-#: How long anything is waited for, in seconds; on an idle machine nothing takes as long.
+#: The limit for each wait, in seconds; on an idle machine nothing takes this long.
 PATIENCE = 60.0
 
 
@@ -69,9 +69,9 @@ async def until(
     seconds: float = PATIENCE,
     progress: Callable[[], object] = lambda: None,
 ) -> None:
-    """Return as soon as `so` holds; raise TimeoutError, naming `what` was waited for, after `seconds`.
+    """Return as soon as `so()` is true; after `seconds`, raise TimeoutError with `what` in its text.
 
-    For work of any length: the time begins anew whenever `progress` returns another value.
+    For long work: the time starts again whenever `progress` returns another value.
     """
     done = progress()
     try:
@@ -102,7 +102,7 @@ class Process:
             self.log.append(line.decode(errors="replace").rstrip())
             if "running as" in self.log[-1]:
                 self.ready.set()
-        self.ready.set()  # it ended: end the wait
+        self.ready.set()  # the process has ended: end the wait
 
     @property
     def running(self) -> bool:
@@ -110,11 +110,11 @@ class Process:
 
     @property
     def faults(self) -> list[str]:
-        """The log lines with an error."""
+        """Return the log lines with an error."""
         return [line for line in self.log if "ERROR" in line or "Traceback" in line or "CRITICAL" in line]
 
     async def up(self) -> None:
-        """Return once it logs that it runs; raise RuntimeError with its last lines if it ended before."""
+        """Return once it logs that it runs; if it ends before, raise RuntimeError with its last lines."""
         async with asyncio.timeout(PATIENCE):
             await self.ready.wait()
         if not any("running as" in line for line in self.log):
@@ -150,7 +150,7 @@ class Site:
         self.registry = directory / "sessions" / "users.sqlite"
         self.process: Process | None = None
         self.people: list[Person] = []
-        #: Lines that told of an error, of all processes.
+        #: The log lines with an error, of all processes.
         self.faults: list[str] = []
         self._write_configuration(settings)
 
@@ -172,7 +172,7 @@ class Site:
         (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
 
     async def spawn(self, *before: str) -> Process:
-        """Start `tgbot run`, with `before` in front of it on the command line, such as strace."""
+        """Start `tgbot run`; `before` goes in front of it on the command line, for strace for example."""
         command = Path(sys.executable).with_name("tgbot")
         process = await asyncio.create_subprocess_exec(
             *before,
@@ -205,18 +205,18 @@ class Site:
     # ---- what happened -------------------------------------------------------------------------
 
     def said(self, user_id: int, text: str) -> Copy:
-        """Let a user write to the bot, past the wire; return the user's copy."""
+        """Let a user write to the bot, not over the wire; return the user's copy."""
         return self.world.send_as(user_id, self.bot.id, text)
 
     def dialog(self, user_id: int) -> Iterator[Copy]:
-        """The bot's side of a dialog, in order."""
+        """Yield the bot's copies of a dialog, in order."""
         for number in self.account.box.history(user_id):
             copy = self.account.box.get(number)
             if copy is not None:
                 yield copy
 
     def users(self) -> list[int]:
-        """Everybody who has written to the bot."""
+        """Return the ids of all users who have written to the bot."""
         return [peer for peer in self.account.box.dialogs if peer > 0]
 
 

@@ -1,4 +1,4 @@
-"""Many people who write to a bot: new ones and known ones, some of whom block it and come back."""
+"""Many people who write to a bot: new ones and known ones. Some of them block it and come back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.scenarios.crash import PATIENCE, Person, Site
 
 
 class Load:
-    """People who write, new ones and known ones, some of whom block the bot and come back.
+    """People who write, new ones and known ones; some of them block the bot and come back.
 
-    `rate` messages a second; all that is random comes from the site's generator.
+    They write `rate` messages per second. All random choices come from the site's generator.
     """
 
-    #: What a text begins with, for the plugin to know what to do.
+    #: The first word of a text tells the plugin what to do.
     WORDS = ("say", "say", "say", "slow", "twice", "reply")
 
     def __init__(self, site: Site, rate: float = 120.0) -> None:
@@ -23,7 +23,7 @@ class Load:
         self.rate = rate
         self.sent = 0
         self.blocks = 0
-        #: For each user the greatest message id that the bot had when they blocked it, the last time.
+        #: For each user: the highest message id that the bot had when they last blocked it.
         self.blocked_at: dict[int, int] = {}
         self._known: list[int] = []
         self._blocked: list[int] = []
@@ -31,7 +31,7 @@ class Load:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """People write for as long as the block lasts."""
+        """Let people write for as long as the block lasts."""
         tasks = [asyncio.create_task(self._go_on())]
         tasks += [asyncio.create_task(self._talk(person)) for person in self.site.people]
         try:
@@ -44,7 +44,7 @@ class Load:
                     task.result()
 
     async def more(self, count: int) -> None:
-        """Returns when that many more messages have been written."""
+        """Return when `count` more messages have been written."""
         target = self.sent + count
         while self.sent < target:
             self._ticked.clear()
@@ -71,7 +71,7 @@ class Load:
             await asyncio.sleep(0.3)
 
     def step(self) -> None:
-        """Lets somebody do something: most times write."""
+        """Let somebody do something; usually they write."""
         chance = self.site.random
         what = chance.random()
         if what < 0.25 or len(self._known) < 10:
@@ -82,12 +82,12 @@ class Load:
                 self.say(user_id)  # the answer may be on its way when they block the bot
             self.block(user_id)
         elif what < 0.35 and self._blocked:
-            # Half of them think better of it at once.
+            # Half of the unblocks are by users who blocked the bot a moment ago.
             self.unblock(chance.choice(self._blocked[-2:] if chance.random() < 0.5 else self._blocked))
         else:
             recent = chance.random() < 0.5
             user_id = chance.choice(self._known[-50:]) if recent else chance.choice(self._known)
-            # Several at once: the later ones wait for the first.
+            # Sometimes three at once: the later ones wait for the first.
             for _ in range(chance.choice((1, 1, 1, 1, 3))):
                 self.say(user_id)
 
@@ -108,7 +108,7 @@ class Load:
         self._blocked.remove(user_id)
         self._known.append(user_id)
         self.site.world.block(user_id, self.site.bot.id, blocked=False)
-        if self.site.random.random() < 0.7:  # the others only unblock: the difference has to tell
+        if self.site.random.random() < 0.7:  # the others only unblock: only an update shows it
             self.say(user_id)
 
     def _meet(self) -> None:
@@ -120,5 +120,5 @@ class Load:
 
     def _text(self, number: str) -> str:
         chance = self.site.random
-        # Now and then the same words again: answers that only their place tells apart.
+        # Sometimes the same text again: only their order distinguishes the answers.
         return "say the same" if chance.random() < 0.1 else f"{chance.choice(self.WORDS)} {number}"

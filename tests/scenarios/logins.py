@@ -1,4 +1,4 @@
-"""A bot with a login page on the sandbox, and what a browser would ask it."""
+"""A bot with a login page on the sandbox, and the requests that a browser sends to it."""
 
 from __future__ import annotations
 

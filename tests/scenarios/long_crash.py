@@ -45,7 +45,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 
 def show(text: str, *, stays: bool = False) -> None:
-    """Print a line; on a terminal the next one replaces it unless it `stays`."""
+    """Print a line; on a terminal, the next line replaces it unless `stays` is true."""
     if sys.stdout.isatty():
         print("\r\033[K" + text, end="\n" if stays else "", flush=True)
     elif stays:
@@ -69,7 +69,7 @@ async def rounds_of(name: str, options: argparse.Namespace) -> bool:
             )
 
     with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
-        # Plain clients do not come through a restart of the server as well as the bot has to.
+        # Plain clients do not survive a restart of the server as well as the bot must.
         async with open_site(Path(directory), options.seed, people=0 if name == "mix" else 3) as site:
             try:
                 outcome = await run_rounds(site, VARIANTS[name], count, rate=options.rate, progress=progress)
@@ -83,7 +83,7 @@ async def rounds_of(name: str, options: argparse.Namespace) -> bool:
 
 
 async def power(options: argparse.Namespace) -> bool:
-    """Cut the power, where strace works, and print the result; return whether all is well."""
+    """Cut the power if strace works, and print the result; return whether all is well."""
     if not strace_works():
         show(f"{POWER}: left out, there is no strace that may trace here", stays=True)
         return True

@@ -1,4 +1,4 @@
-"""Messages and updates of odd shapes, the same ones for the same seed."""
+"""Messages and updates of odd shapes; the same seed gives the same ones."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ TEXTS = (
 )
 NAMES = ("", " ", "A", "نام", "\u202e\u202e", "👑", "n" * 64, "{ $name }", "*_`[", "\n", "\0", "Z̸̧͝a̵l̶g̷o̴")
 
-#: Never sent to a bot in its own log: a channel's own pts, and what asks the client to start anew.
+#: Never in a bot's own log: a channel's own pts, and requests to the client to start again.
 _NOT_HERE = frozenset({"UpdateChannelTooLong", "UpdatePtsChanged", "UpdateLoginToken", "UpdateConfig"})
 
 
 class Oddities:
-    """A seeded source of values; `users` are the ids that it names besides made-up ones."""
+    """A seeded source of values; they name the ids in `users`, and invented ids."""
 
     def __init__(self, seed: int, users: list[int]) -> None:
         self.random = Random(seed)
@@ -97,7 +97,7 @@ class Oddities:
         return fields
 
     def update(self) -> Any:
-        """Return any update that a bot's own log can bring."""
+        """Return an update of any type that a bot's own log can contain."""
         while True:
             update = self.value(types.TypeUpdate)
             name = type(update).__name__
@@ -108,7 +108,7 @@ class Oddities:
             return update
 
     def value(self, kind: Any) -> Any:
-        """Return a value of a TL type that can be sent; of small numbers where others do not fit."""
+        """Return a value of a TL type that can be sent; if large numbers do not fit, use small ones."""
         while True:
             for large in (0.1, 0.0):
                 try:
@@ -116,7 +116,7 @@ class Oddities:
                     bytes(value)
                 except (
                     Exception
-                ):  # Telethon raises whatever a wrong field, or a type it lacks, makes it raise.
+                ):  # With a wrong field or a type that it lacks, Telethon raises any exception.
                     continue
                 return value
 
@@ -173,7 +173,7 @@ def _parameters(kind: type) -> dict[str, Any]:
 
 @cache
 def _size(kind: Any) -> int:
-    """Return how many fields a value of the type needs at least."""
+    """Return the minimum number of fields in a value of the type."""
     if not (isinstance(kind, type) and issubclass(kind, TLObject)):
         return 0
     return sum(type(None) not in get_args(one) for one in _parameters(kind).values())

@@ -1,7 +1,7 @@
-"""Power cuts: what no fsync has covered may be gone, torn or there, in either database.
+"""Power cuts: writes that no fsync has covered may be complete, torn or lost, in either database.
 
-strace writes down every write and fsync of a running bot, so that what a disk might hold can be built for any
-instant of the run; each such pair of files is opened, and the state in it must not be past the users in it.
+strace records every write and fsync of a running bot. From this record, the tests build what a disk might
+hold at any instant of the run. For each pair of files, the update state must not be past its users.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.scenarios.audit import Audit, audit_answers, audit_files, quiet
 from tests.scenarios.crash import Site, open_site, until
 from tests.scenarios.load import Load
 
-#: Each fsync is held back by this many microseconds, for the instants between write and fsync to be many.
+#: Each fsync is delayed by this many microseconds, so that many instants are between a write and its fsync.
 _HELD = 10_000
 _STRACE = (
     *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "200000"),
@@ -34,7 +34,7 @@ _STRACE = (
 
 
 def strace_works() -> bool:
-    """Whether there is a strace that may trace here."""
+    """Return whether strace is installed and may trace here."""
     try:
         ran = subprocess.run([*_STRACE, "-o", "/dev/null", "true"], check=False, capture_output=True)
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def strace_works() -> bool:
 
 @dataclass
 class Step:
-    """One line of the trace: bytes written, a length set, or (neither) an fsync that has returned."""
+    """One step of the trace: bytes written, a length set, or, with neither, an fsync that has returned."""
 
     path: str
     offset: int = 0
@@ -59,7 +59,7 @@ _LENGTH = re.compile(r", (\d+)")
 
 
 def steps(trace: list[str]) -> Iterator[Step]:
-    """Reads a trace in order: a write may be on disk as soon as it begins, an fsync is done when it ends."""
+    """Yield the steps of a trace in order: a write when it begins, an fsync when it ends."""
     syncing: dict[str, str] = {}
     for line in trace:
         if resumed := _RESUMED.match(line):
@@ -90,7 +90,7 @@ def _bytes(text: str) -> bytes:
 
 @dataclass
 class File:
-    """One file as the disk surely has it, and the writes that no fsync has covered."""
+    """One file: its content at the last fsync, and the writes that no fsync has covered."""
 
     synced: bytearray = field(default_factory=bytearray)
     pending: list[Step] = field(default_factory=list)
@@ -104,16 +104,16 @@ class File:
         self.pending.clear()
 
     def whole(self) -> bytes:
-        """What the process sees in it."""
+        """Return what the process reads from it."""
         image = bytearray(self.synced)
         for one in self.pending:
             _apply(image, one)
         return bytes(image)
 
     def after_a_cut(self, chance: random.Random) -> bytes:
-        """What the disk may hold: each write not covered is there, lost, or torn somewhere."""
+        """Return what the disk may hold: each write without an fsync is complete, lost or torn."""
         image = bytearray(self.synced)
-        # Mostly all up to some write, now and then any of them: a disk may reorder.
+        # Usually all writes up to one of them are kept, sometimes any of them: a disk may reorder.
         kept = chance.randrange(len(self.pending) + 1)
         for number, one in enumerate(self.pending):
             there = number < kept if chance.random() < 0.9 else chance.random() < 0.5
@@ -143,19 +143,19 @@ class Disk:
         self.files = {f"{name}{end}": File() for name in names for end in ("", "-wal")}
 
     def do(self, step: Step) -> None:
-        # The registry is made under another name, and renamed when it is whole.
+        # The registry is made under another name, and renamed when it is complete.
         if (file := self.files.get(step.path.removesuffix(".new"))) is not None:
             file.do(step)
 
     def cut(self, target: Path, chance: random.Random) -> None:
-        """Writes what is left after a power cut now."""
+        """Write the files that are left after a power cut at this step."""
         target.mkdir(exist_ok=True)
         for path, file in self.files.items():
             (target / Path(path).name).write_bytes(file.after_a_cut(chance))
 
 
 def past_the_users(site: Site, directory: Path) -> list[str]:
-    """What the state in these files is past without the users in them knowing of it; [] as promised."""
+    """Return the updates that the update state is past but the users lack; [] if all is well."""
     try:
         return _past_the_users(site, directory)
     except sqlite3.DatabaseError as error:
@@ -192,9 +192,9 @@ def _past_the_users(site: Site, directory: Path) -> list[str]:
 
 
 async def run_traced(site: Site, messages: int) -> tuple[Load, list[str], int]:
-    """Runs the bot under strace and load, then stops it in mid-air (SIGSTOP, then SIGKILL).
+    """Run the bot under strace and load, then stop it in the middle (SIGSTOP, then SIGKILL).
 
-    Returns the load, the trace, and how many lines of it belong to the start-up.
+    Return the load, the trace, and how many lines of it belong to the start-up.
     """
     trace = site.directory / "trace"
     load = Load(site, 500.0)
@@ -211,7 +211,7 @@ async def run_traced(site: Site, messages: int) -> tuple[Load, list[str], int]:
         os.kill(pid, signal.SIGKILL)
         await process.ended()
         await site.unplugged()
-    # The trace has everything: played back, it gives the very files.
+    # The trace is complete: when it is replayed, it gives the same files.
     disk = Disk(site)
     for step in steps(lines):
         disk.do(step)
@@ -221,7 +221,7 @@ async def run_traced(site: Site, messages: int) -> tuple[Load, list[str], int]:
 
 
 def stopped(pid: int) -> bool:
-    """Whether all threads are stopped, or held by strace."""
+    """Return whether all threads are stopped, or held by strace."""
     states = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(OSError):
@@ -232,7 +232,7 @@ def stopped(pid: int) -> bool:
 def cuts(
     site: Site, lines: list[str], begun: int, count: int, chance: random.Random, *, ignored: str = ""
 ) -> list[str]:
-    """Cuts the power at that many instants of the trace; returns what was past.
+    """Cut the power at `count` instants of the trace; return all that `past_the_users` finds.
 
     fsyncs of files whose name contains `ignored` do not count, as if they had never been made.
     """
@@ -252,10 +252,10 @@ def cuts(
 
 @dataclass
 class PowerCuts:
-    """What came of it: `past` has to be empty, and `control` not, which ignores fsyncs of the registry."""
+    """The result: `past` must be empty; `control`, without fsyncs of the registry, must not."""
 
     cuts: int
-    #: Writes to the two databases themselves, by which SQLite takes a log over.
+    #: Writes to the two database files themselves: SQLite moves its log into them.
     taken_over: int
     past: list[str]
     control: list[str]
@@ -270,7 +270,7 @@ class PowerCuts:
 
 
 async def cut_power(directory: Path, seed: int, *, messages: int, count: int) -> PowerCuts:
-    """Cuts the power of a bot under load at many instants, and starts it from what the last cut left."""
+    """Cut the power of a bot under load at many instants; then start it from what the last cut left."""
     chance = random.Random(seed)
     async with open_site(directory, seed) as site:
         load, lines, begun = await run_traced(site, messages)

@@ -1,4 +1,4 @@
-"""Rounds of interruptions under load: killed, told to stop, cut off, and faults of all kinds mixed."""
+"""Rounds of interruptions under load: kills, stops, cut connections, and a mix of all faults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def slice_small(site: Site) -> None:
 
 
 async def delete_last_finished(site: Site) -> None:
-    """What the registry knows of finished messages is deleted."""
+    """Delete what the registry knows about finished messages."""
     if not site.registry.exists():
         return
     with contextlib.closing(sqlite3.connect(site.registry, isolation_level=None)) as registry:
@@ -97,7 +97,7 @@ class Outcome:
     variant: str
     rounds: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    #: What went wrong, where it was chosen at random.
+    #: The faults that were chosen at random, in the variant "mix".
     kinds: Counter[str] = field(default_factory=Counter)
     slowest_stop: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -105,12 +105,12 @@ class Outcome:
 
     @property
     def well(self) -> bool:
-        """Whether nothing is lost, doubled or wrong, each stop a clean one, and no error in any log."""
+        """Return whether nothing was lost, doubled or wrong, all stops were clean and no log has an error."""
         return self.audit.clean and not self.faults and not set(self.statuses) - {0, -signal.SIGKILL}
 
     @property
     def ends(self) -> str:
-        """How the processes ended, and what was done to them."""
+        """Return how the processes ended, and what was done to them."""
         ended = ", ".join(f"{count} with status {status}" for status, count in self.statuses.items())
         text = f"ended: {ended}; slowest end {self.slowest_stop:.2f} s"
         return "; ".join((text, *(f"{count} {kind}" for kind, count in self.kinds.items())))
@@ -136,12 +136,12 @@ async def run_rounds(
     chance = site.random
     clock = asyncio.get_running_loop().time
     first = await site.spawn()
-    await first.up()  # what came before a bot's first login is not its to answer
+    await first.up()  # a bot does not answer what came before its first login
     with load.going_on():
         for _ in range(rounds):
             process = site.process
             assert process is not None
-            # Also while it starts, which takes about a second.
+            # Sometimes it is interrupted while it starts, which takes about a second.
             if variant.how == "term" or chance.random() < 0.75:
                 await process.up()
             await load.more(1 + int(chance.random() * chance.choice((0.3, 1, 2, 4)) * rate))
@@ -160,7 +160,7 @@ async def run_rounds(
             outcome.rounds += 1
             progress(outcome, load)
         if variant.how == "mix":
-            # An update that was never pushed is missed at the next one, or after a quarter of an hour.
+            # A lost push is noticed at the next update, or after a quarter of an hour.
             site.sandbox.faults.clear()
             site.sandbox.drop(site.bot.id)
         assert site.process is not None

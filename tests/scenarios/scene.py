@@ -1,4 +1,4 @@
-"""The whole bot in this process, on a sandbox that misbehaves: a `Site` whose handlers can be looked into."""
+"""The whole bot in this process, on a sandbox with faults: a `Site` that shows what its handlers saw."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DIFFERENCE = "updates.getDifference"
 
 
 class Scene(Site):
-    """A site whose bot runs in this process; its plugin answers as that of the crash tests does."""
+    """A site whose bot runs in this process; its plugin answers like the plugin of the crash tests."""
 
     def __init__(self, directory: Path, sandbox: Sandbox, seed: int, settings: dict[str, Any]) -> None:
         super().__init__(directory, sandbox, seed, settings)
-        #: What handlers saw raised, but for users who blocked the bot.
+        #: The exceptions that handlers saw, except those for users who blocked the bot.
         self.seen: list[Exception] = []
         #: Ids of the messages that `respond` returned.
         self.returned: list[int] = []
@@ -44,19 +44,19 @@ class Scene(Site):
         return self.sandbox.faults
 
     def configure(self, **settings: Any) -> None:
-        """Writes the configuration anew; `[bot]` keys are given by name."""
+        """Write the configuration again; `[bot]` keys are given by name."""
         self._write_configuration(settings)
 
     def meet(self, name: str = "Ann") -> int:
-        """Adds a person and returns their id."""
+        """Add a person and return their id."""
         return int(self.world.new_user(name).id)
 
     def answers(self, user_id: int) -> list[str]:
-        """What the bot said to a person, in order."""
+        """Return what the bot said to a person, in order."""
         return [copy.post.text for copy in self.dialog(user_id) if copy.out]
 
     def register(self, client: Any) -> None:
-        """What the plugin of this scene is to Telethon."""
+        """Register the handler of this scene's plugin with Telethon."""
 
         async def echo(event: Any) -> None:
             text = event.raw_text
@@ -80,12 +80,12 @@ class Scene(Site):
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Bot]:
-        """Runs the bot as `tgbot run` does, for as long as the block lasts."""
+        """Run the bot as `tgbot run` does, for as long as the block lasts."""
         async with open_bot(config.load(self.directory / "config.toml", {}), serve=True) as bot:
             yield bot
 
     async def settled(self, bot: Bot, load: Load | None = None, *, patience: float = 20.0) -> Audit:
-        """Returns what came of it once all are answered; no handler may have seen an error."""
+        """Return the audit once all messages are answered; fail if a handler has seen an error."""
         blocked_at = load.blocked_at if load is not None else {}
         await quiet(self, blocked_at, patience)
         audit = audit_answers(self, blocked_at)
@@ -97,7 +97,7 @@ class Scene(Site):
         return audit
 
     async def knows_the_truth(self, bot: Bot, *, patience: float = 20.0) -> None:
-        """Returns once the registry has the access of everybody as it is; fails if it never has."""
+        """Return once the registry has the right access for everybody; fail after `patience` seconds."""
         with suppress(TimeoutError):
             await until(lambda: not self._wrong(bot), "the access of everybody is known", patience)
         assert not (wrong := self._wrong(bot)), "\n".join(wrong)
@@ -114,7 +114,7 @@ class Scene(Site):
         return found
 
     def _log_of(self, user_id: int) -> list[tuple[Any, ...]]:
-        """What the bot's log holds of a user."""
+        """Return what the bot's log holds about a user."""
         told: list[tuple[Any, ...]] = []
         for entry in self.account.log.above(0, 0):
             copy = entry.message
@@ -129,7 +129,7 @@ class Scene(Site):
         return Access.BLOCKED if blocked else Access.REACHABLE
 
     def audit_disk(self) -> Audit:
-        """Compares what lies on disk with the world; the bot must have stopped."""
+        """Compare what is on disk with the world; the bot must have stopped."""
         audit = Audit()
         audit_files(self, audit)
         return audit
@@ -137,7 +137,7 @@ class Scene(Site):
 
 @asynccontextmanager
 async def open_scene(directory: Path, seed: int = 1, **settings: Any) -> AsyncIterator[Scene]:
-    """Opens a sandbox with a bot that does not run yet; its plugin is the scene's own."""
+    """Open a sandbox with a bot that does not run yet; its plugin is the scene's own."""
     async with Sandbox(seed=seed, key=server_key()) as sandbox:
         scene = Scene(directory, sandbox, seed, settings)
         plugin = ModuleType("crash_plugin")

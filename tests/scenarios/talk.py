@@ -1,4 +1,4 @@
-"""A person's side of a private chat: what they say, and what they hear next."""
+"""A person's side of a private chat: what they say, and the answers of the bot."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from telethon import events
 from telethon.tl import functions
 
-#: Long enough for a busy machine; nothing waits as long as this unless the bot stays silent.
+#: Long enough for a busy machine; a test waits this long only if the bot stays silent.
 PATIENCE = 15.0
 
 
 class Talk:
-    """One person and the bot; `chat` is the username of whom the person talks to."""
+    """One person and the bot; `chat` is the username that the person writes to."""
 
     def __init__(self, client: Any, chat: Any = "the_bot") -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Talk:
         return int(self.client._self_id)
 
     async def say(self, text: str, **options: Any) -> Any:
-        """Send a message as it is, and return it."""
+        """Send a message without changes, and return it."""
         return await self.client.send_message(self.chat, text, parse_mode=None, **options)
 
     async def hears_message(self) -> Any:
@@ -66,7 +66,7 @@ async def now_reads(talk: Talk, message: Any) -> Any:
 
 
 async def until(so: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Return as soon as it is so; fail after `patience` seconds. For what the bot does without a message."""
+    """Return as soon as `so()` is true; fail after `patience` seconds. For effects without a message."""
     async with asyncio.timeout(patience):
         while not so():  # noqa: ASYNC110 - a registry has no event to wait for
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A backup taken of the running bot, put back after it has gone on: nobody lost, nobody answered twice."""
+"""A backup of the running bot, restored later: no user is lost, and none gets an answer twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scenarios.audit import audit_answers, audit_files, audit_people, quie
 from tests.scenarios.crash import Site, open_site
 from tests.scenarios.load import Load
 
-#: Another run has another seed in the environment.
+#: Set TGBOT_BACKUP_SEED in the environment for another run.
 SEED = int(os.environ.get("TGBOT_BACKUP_SEED", "20"))
 
 

@@ -1,4 +1,4 @@
-"""A few rounds of every way to be interrupted; `make crash` does hundreds, with other seeds."""
+"""A few rounds of each kind of interruption; `make crash` runs hundreds, with other seeds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_block_an_unblock_and_a_join_request_of_a_downtime_are_known_fro
         with pytest.raises(RpcError, match="INVITE_REQUEST_SENT"):
             world.groups.follow(asks, group, invite)
         site.sandbox.calls.clear()
-        site.sandbox.faults.withhold(site.bot.id)  # what is pushed would tell it, too
+        site.sandbox.faults.withhold(site.bot.id)  # the bot must not learn it from pushed updates
         await (await site.spawn()).up()
         await until(lambda: access(site, blocks.id) is Access.BLOCKED, "the block is known")
         await until(lambda: access(site, returns.id) is Access.REACHABLE, "the unblock is known")
@@ -87,12 +87,12 @@ async def test_a_block_an_unblock_and_a_join_request_of_a_downtime_are_known_fro
         calls = site.sandbox.calls
         assert calls["updates.getDifference"]
         assert not calls["messages.setTyping"]
-        assert calls["messages.sendMessage"] <= 1  # to who asks to join, if anybody
+        assert calls["messages.sendMessage"] <= 1  # at most to the user who asks to join
         assert not site.process or not site.process.faults
 
 
 def access(site: Site, user_id: int) -> Access | None:
-    """What lies on disk of whether the bot may write to a user."""
+    """Return a user's access as the registry on disk has it."""
     if not site.registry.exists():
         return None
     registry = open_readonly(site.registry)
@@ -111,11 +111,11 @@ async def test_an_answer_that_a_handler_has_long_been_working_on_when_killed_is_
         patient, others = (site.world.new_user(name) for name in ("Patient", "Other"))
         site.said(patient.id, "hold on")
         await until((tmp_path / "holding").exists, "the handler works on it")
-        # Checkpoints are made meanwhile: what others wrote later is on disk as finished.
+        # Checkpoints are made meanwhile: later messages of others are on disk as finished.
         for number in range(3):
             site.said(others.id, f"say {number}")
             await until(lambda: not audit_of(site, others.id), "the others are answered")
-            finished = len(site.account.box) - 1  # the answer came last
+            finished = len(site.account.box) - 1  # the answer is the last message
             await until(lambda: last_finished(site, others.id) >= finished, "that is on disk")  # noqa: B023 - awaited here
         await site.end(signal.SIGKILL)
         (tmp_path / "go").touch()
@@ -132,7 +132,7 @@ def answers(site: Site, user_id: int) -> list[str]:
 
 
 def audit_of(site: Site, user_id: int) -> int:
-    """How many messages of a user still wait for their answer."""
+    """Return how many messages of a user still wait for their answer."""
     copies = list(site.dialog(user_id))
     return sum(not copy.out for copy in copies) - sum(copy.out for copy in copies)
 
@@ -161,7 +161,7 @@ async def test_a_handler_that_never_ends_holds_the_checkpoint_up_no_longer_than_
         await until(lambda: pts_on_disk(site) >= top, "the state on disk is past both")
         assert answers(site, other.id) == ["echo say hello"]
         assert any("was cut off" in line for line in process.log)
-        # Until then it was held back.
+        # Before that, the state on disk was held back.
         assert await site.end(signal.SIGKILL) == -signal.SIGKILL
         await (await site.spawn()).up()
         site.said(hangs.id, "say again")

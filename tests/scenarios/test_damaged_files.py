@@ -1,4 +1,4 @@
-"""Files that are damaged, in use, or without room: the real command says one clear line and loses nothing."""
+"""Damaged files, files in use, a full disk: the real command prints one clear line and loses nothing."""
 
 # ruff: noqa: ASYNC240 - a test's event loop has nothing else to do
 
@@ -26,12 +26,12 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 def complaints(process: Process) -> list[str]:
-    """What a process said to whoever started it, beside its log."""
+    """Return what a process printed for its user, without its log."""
     return [line for line in process.log if line.startswith("tgbot: ")]
 
 
 async def only_complaint(site: Site) -> str:
-    """What a bot that cannot start says: all of it is one line."""
+    """Return the line that a bot prints when it cannot start; fail if it prints more."""
     process = await site.spawn()
     assert await process.ended() == 1, process.log
     (line,) = process.log
@@ -47,7 +47,7 @@ def cut_short(image: bytes) -> bytes:
 
 
 def torn_up(image: bytes) -> bytes:
-    """Every page but the first is overwritten."""
+    """Overwrite every page except the first."""
     return image[:4096] + bytes([0xA5]) * (len(image) - 4096)
 
 
@@ -94,7 +94,7 @@ async def test_a_second_process_is_refused_in_one_line_and_a_killed_first_one_is
     line = await only_complaint(site)
     assert f"{site.session} is in use by another process (pid {first.pid})" in line
     site.said(ann, "/start")
-    await quiet(site, {})  # the first one minds nothing of this
+    await quiet(site, {})  # the first process goes on undisturbed
     assert first.running
     assert await first.end(signal.SIGKILL) == -signal.SIGKILL
     await site.unplugged()
@@ -115,7 +115,7 @@ async def test_a_second_process_is_refused_in_one_line_and_a_killed_first_one_is
 
 @contextlib.asynccontextmanager
 async def small_disk(directory: Path, size: str) -> AsyncIterator[tuple[Path, tuple[str, ...]]]:
-    """Mounts a small disk in a namespace of its own; yields its path here, and what runs a command there."""
+    """Mount a small disk in its own namespace; yield its path here, and a prefix to run commands there."""
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         pytest.skip("needs unshare and nsenter, to mount a small disk")
     directory.mkdir()
@@ -139,7 +139,7 @@ async def small_disk(directory: Path, size: str) -> AsyncIterator[tuple[Path, tu
 
 
 def fill(file: Path) -> None:
-    """Writes a file that leaves no room for anything else."""
+    """Write a file that leaves no room for anything else."""
     with file.open("wb", buffering=0) as ballast:
         for size in (65536, 4096, 1):
             with contextlib.suppress(OSError):
@@ -158,7 +158,7 @@ async def test_a_full_disk_stops_the_bot_and_with_room_again_nothing_is_lost_or_
             await load.more(100)
             await asyncio.to_thread(fill, seen / "ballast")
             assert await first.ended() == 1
-            await load.more(50)  # they know nothing of it
+            await load.more(50)  # people still write
         (line,) = complaints(first)
         assert "No room left to write" in line
         assert str(site.session.parent) in line
@@ -171,7 +171,7 @@ async def test_a_full_disk_stops_the_bot_and_with_room_again_nothing_is_lost_or_
         await quiet(site, load.blocked_at)
         assert await site.end() == 0
         audit = audit_answers(site, load.blocked_at)
-        # SQLite would follow the link in our path of it: to the same path outside.
+        # SQLite would resolve the link in `seen`, to the same path outside the namespace.
         for path in (site.session, site.registry):
             shutil.copy(seen / path.name, site.directory)
         site.session, site.registry = site.directory / site.session.name, site.directory / site.registry.name

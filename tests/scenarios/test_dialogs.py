@@ -1,4 +1,4 @@
-"""A private dialog from end to end: before it begins, once it has begun, stopped, and begun again."""
+"""A private dialog from end to end: before it begins, after the start, stopped, and started again."""
 
 from __future__ import annotations
 

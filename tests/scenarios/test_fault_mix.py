@@ -1,7 +1,7 @@
-"""Everything that can go wrong, at random and at once: the same promises hold as for each fault alone.
+"""All faults, at random and at the same time: the same promises hold as for each fault alone.
 
-One fault is left out: a difference that is too long is a loss. TGBOT_MIX_SEED makes it another run,
-TGBOT_MIX_SECONDS a longer one (60, say).
+One fault is left out: a difference that is too long is a loss. Set TGBOT_MIX_SEED for another run, and
+TGBOT_MIX_SECONDS for a longer one (for example 60).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def test_a_mix_of_all_faults_loses_nothing_and_says_nothing_twice(tmp_path
                 await mishaps.happen(SECONDS)
                 print(mishaps.done)
                 scene.faults_of.clear()
-                # What was never pushed is missed at the next update only.
+                # A lost push is noticed only at the next update.
                 await load.more(10)
             try:
                 audit = await scene.settled(bot, load, patience=40)

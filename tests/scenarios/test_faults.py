@@ -1,4 +1,4 @@
-"""Each thing that can go wrong between the bot and Telegram, under load: all are answered, each once."""
+"""Each fault between the bot and Telegram, under load: each message is answered exactly once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.scenarios.scene import DIFFERENCE, SEND, Scene, open_scene
 from tgbot.app import Bot
 from tgbot.core.access import Access
 
-#: Messages a second, before a fault and after it.
+#: Messages per second, before a fault and after it.
 RATE = 250.0
 BEFORE, AFTER = 30, 50
 
@@ -117,7 +117,7 @@ async def test_sends_that_fail_with_an_error_of_telegrams_own(scene: Scene, afte
         scene.faults_of.fail(SEND, 500, "INTERNAL", times=3, after=after)
 
     await withstand(scene, fail)
-    # Each was sent again; Telegram returned the messages of those it had carried out.
+    # Each call was sent again; for the calls it had carried out, Telegram returned the messages.
     assert scene.sandbox.calls[SEND] >= 3
 
 
@@ -145,7 +145,7 @@ async def test_a_short_flood_wait_is_waited_for_in_its_own_chat_only(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann, bob = scene.meet("Ann"), scene.meet("Bob")
-    scene.configure(handler_seconds=1.0)  # the wait is longer, and no fault of the handler's
+    scene.configure(handler_seconds=1.0)  # the wait is longer, and does not count against the handler
     async with scene.serving() as bot:
         scene.faults_of.fail(SEND, 420, "FLOOD_WAIT_3", account=scene.bot.id)
         scene.said(ann, "say 1")
@@ -167,7 +167,7 @@ async def test_a_long_flood_wait_is_raised_in_the_handler_and_its_chat_gets_no_m
     ann, bob = scene.meet("Ann"), scene.meet("Bob")
     async with scene.serving() as bot:
         for user_id in (ann, bob):
-            scene.said(user_id, "say hello")  # so that help, for who is new, does not answer, too
+            scene.said(user_id, "say hello")  # a new user would get the help text as well
         await scene.settled(bot)
         scene.sandbox.calls.clear()
         scene.faults_of.fail(SEND, 420, "FLOOD_WAIT_300", account=scene.bot.id)
@@ -317,11 +317,11 @@ async def test_a_difference_that_is_too_long_is_logged_counted_and_told_to_the_a
         assert not scene.seen
 
 
-# ---- the end of the login, and no beginning ----------------------------------------------------------
+# ---- the login ends, and the bot cannot start --------------------------------------------------------
 
 
 def told(log: list[str]) -> list[str]:
-    """What a process said beside its log."""
+    """Return what a process printed besides its log."""
     return [line for line in log if line.startswith("tgbot: ")]
 
 
@@ -427,7 +427,7 @@ async def test_a_stop_while_telegram_cannot_be_reached_at_the_start_ends_with_st
     assert not scene.faults
 
 
-# ---- the fixture sees what it should -----------------------------------------------------------------
+# ---- the fixture notices faults ----------------------------------------------------------------------
 
 
 async def test_the_scene_sees_an_answer_that_is_missing_and_an_access_that_is_wrong(scene: Scene) -> None:

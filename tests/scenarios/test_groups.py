@@ -1,4 +1,4 @@
-"""In groups the bot leaves everything alone but a /start that is meant for it."""
+"""In groups the bot ignores everything except a /start that is meant for it."""
 
 from __future__ import annotations
 

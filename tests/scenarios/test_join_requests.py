@@ -1,4 +1,4 @@
-"""Requests to join over the wire: greeted within the window, approved as configured, ended by others."""
+"""Join requests over the wire: greeted within the window, approved as configured, ended by other admins."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_after_start_lets_in_who_writes_to_the_bot_also_after_a_restart(
         assert gate.lets_in(sandbox, anna.client)
         assert access(bot, anna, after=10_000) is Access.REACHABLE
         other = await club(olga, "Go Club")
-        await other.asked_by(anna.client)  # Who has started already waits for nothing.
+        await other.asked_by(anna.client)  # A user who has started the bot is approved at once.
         assert "I am letting you in right away" in await anna.hears()
         await until(lambda: other.lets_in(sandbox, anna.client))
 
@@ -130,7 +130,7 @@ async def test_a_request_declined_in_silence_is_found_out_by_asking(bot: Bot, pe
     anna = Talk(await person("Anna"))
     await gate.asked_by(anna.client)
     await anna.hears()
-    await gate.answers(anna.client, approved=False)  # No update tells a bot of it.
+    await gate.answers(anna.client, approved=False)  # A bot gets no update about it.
     verdict = await bot.sender.can_write(anna.id, probe=True)
     assert verdict.access is Access.NOT_ALLOWED
 

@@ -29,7 +29,7 @@ async def test_the_language_is_chosen_by_a_button_and_given_back_to_the_app(bot:
     assert (await anna.ask("/start")).startswith("С возвращением, Anna!")
     assert (
         await press(anna, shown, "Русский")
-    ).message == "Готово. Буду говорить на этом языке."  # Twice is no failure.
+    ).message == "Готово. Буду говорить на этом языке."  # A second press is not an error.
     await press(anna, shown, "Как в моём приложении")
     assert (await anna.ask("/start")).startswith("Welcome back, Anna!")
 

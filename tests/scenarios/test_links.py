@@ -1,4 +1,4 @@
-"""Links over the wire: /link for admins, the button that adds the bot to a group, and what a link begins."""
+"""Links over the wire: /link for admins, the button that adds the bot to a group, and start payloads."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_the_greeting_has_a_button_that_adds_the_bot_to_a_group(bot: Bot, 
     target = parse(button.url)
     assert (target.username, target.group) == ("the_bot", "")
     robot = await anna.client.get_input_entity(target.username)
-    await anna.client(functions.messages.CreateChatRequest([robot], "Friends"))  # What the app does with it.
+    await anna.client(functions.messages.CreateChatRequest([robot], "Friends"))  # as the button does
     (chat,) = [dialog async for dialog in anna.client.iter_dialogs() if dialog.is_group]
     group = Talk(anna.client, chat.input_entity)
     assert "private chats" in await group.ask("/start@the_bot")

@@ -1,4 +1,4 @@
-"""Very much at once: nobody is held up by others' messages, memory is bounded, conversations go on."""
+"""High load: nobody waits for other people's messages, memory is bounded, conversations go on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_ten_thousand_messages_of_one_person_delay_nobody_else(scene: Scen
     async with scene.serving() as bot:
         scene.said(flood, "/start")
         await scene.settled(bot)
-        scene.said(flood, "hold on")  # the queue behind it is as long as it can get
+        scene.said(flood, "hold on")  # the queue behind it gets as long as possible
         for number in range(10_000):
             scene.said(flood, f"say {number}")
         await until(lambda: bot.client._batches.waiting > 10_000, "the queue is long")
@@ -36,7 +36,7 @@ async def test_ten_thousand_messages_of_one_person_delay_nobody_else(scene: Scen
         await until(lambda: all(scene.answers(user_id) for user_id in others), "the others are answered")
         assert len(scene.answers(flood)) == 1
         scene.gate.set()
-        # Now with the flood being answered: of its answers few come between a question and the answer to it.
+        # While the flood is being answered, few of its answers come before the answers to the others.
         await until(lambda: len(scene.answers(flood)) > 100, "the flood is being answered")
         before = len(scene.answers(flood))
         assert before < 9_000
@@ -81,7 +81,7 @@ async def test_memory_is_bounded_when_very_many_updates_wait(
         for number in range(each):
             for user_id in users:
                 scene.said(user_id, f"say {number}")
-            await asyncio.sleep(0)  # the world goes on while the bot has its hands full
+            await asyncio.sleep(0)  # the bot and the sandbox can run
             measure(bot.client)
         await until(lambda: bot.client.intake._overflowing, "new updates are left at Telegram")
         measure(bot.client)
@@ -95,7 +95,7 @@ async def test_memory_is_bounded_when_very_many_updates_wait(
         await until(done, "all are answered", 60)
         assert scene.sandbox.calls[DIFFERENCE] > asked
         await scene.settled(bot)
-    # A difference holds up to 500 updates, whatever there is room for.
+    # A difference holds up to 500 updates, however much room is left.
     assert most["waiting"] <= limit + 500, most
     assert most["waiting"] >= limit
     assert most["held"] <= limit
@@ -107,7 +107,7 @@ async def test_memory_is_bounded_when_very_many_updates_wait(
 async def test_updates_above_the_limit_wait_at_telegram_in_their_order(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, limit: int | None
 ) -> None:
-    """The same with the smallest of slices, and a stop in the middle of it."""
+    """Updates above the limit wait at Telegram, also with the smallest slices and a stop meanwhile."""
     monkeypatch.setattr(intake, "WAITING_LIMIT", 20)
     scene.configure(concurrency=3)
     scene.faults_of.slice_differences(limit)
@@ -123,7 +123,7 @@ async def test_updates_above_the_limit_wait_at_telegram_in_their_order(
 
 
 class Interviews:
-    """A handler that asks two things of everybody who says "interview", and how far each has got."""
+    """A handler that asks everybody who sends "/interview" two questions, and the answers so far."""
 
     def __init__(self, client: Any) -> None:
         self.said: dict[int, list[str]] = {}
@@ -162,7 +162,7 @@ async def test_more_conversations_than_workers_get_their_answers_and_chats_keep_
         for user_id in users:
             scene.said(user_id, f"#name {user_id}")
         await until(lambda: all("town?" in scene.answers(one) for one in users), "all are asked on")
-        # Others are answered beside, and after an answer the chat's next messages stay in their order.
+        # Others are answered meanwhile, and after an answer the chat's next messages stay in order.
         other = scene.meet("Other")
         scene.said(other, "say hello")
         await until(lambda: scene.answers(other) == ["echo say hello"], "others are answered")
@@ -181,5 +181,5 @@ async def test_more_conversations_than_workers_get_their_answers_and_chats_keep_
         assert [echoes(one) for one in users] == [["echo say 1", "echo say 2"]] * people
         assert "was cut off" not in caplog.text
         assert not bot.client.handler_errors
-        # The workers that waited in conversations are replaced, not added. One more task watches the time.
+        # The workers that waited in conversations do not stay as extra ones. One more task watches the time.
         await until(lambda: len(bot.client._dispatcher._tasks) == workers + 1, "as many workers as before")

@@ -24,7 +24,7 @@ from tgbot.sandbox.widget import Widget
 
 @pytest.fixture
 async def widget(sandbox: Sandbox, account: Account) -> AsyncIterator[Widget]:
-    """Return Telegram's part, with this machine as the bot's site."""
+    """Return the sandbox's login widget, with this machine as the bot's site."""
     async with Widget(sandbox.world) as widget:
         widget.set_domain(account.id, "127.0.0.1")
         yield widget
@@ -79,7 +79,7 @@ async def test_who_lets_the_bot_not_write_is_shown_the_way_to_the_chat(
     status, page = await visit(site, "/callback", widget.log_in(account.id, anna.id, write=False))
     assert status == 200
     assert 'href="https://t.me/the_bot?start=login"' in page
-    assert (await anna.ask("/start login")).startswith("Hello, Anna!")  # and nothing before
+    assert (await anna.ask("/start login")).startswith("Hello, Anna!")  # and no greeting before this
     user = bot.users.get(anna.id)
     assert user is not None
     assert user.last_evidence(Kind.LOGIN)
@@ -147,7 +147,7 @@ async def test_the_page_shows_the_sandboxs_widget(bot: Bot, site: Config, widget
 async def test_healthz_follows_the_connection(bot: Bot, site: Config, sandbox: Sandbox) -> None:
     async def becomes(answer: tuple[int, str]) -> None:
         async with asyncio.timeout(PATIENCE):
-            while await visit(site, "/healthz") != answer:  # noqa: ASYNC110 - it is asked from outside
+            while await visit(site, "/healthz") != answer:  # noqa: ASYNC110 - requested from outside
                 await asyncio.sleep(0.05)
 
     await becomes((200, "ok\n"))

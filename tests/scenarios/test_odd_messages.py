@@ -1,4 +1,4 @@
-"""Ten thousand odd messages and updates through the running bot: nothing breaks, and /start still answers."""
+"""Ten thousand odd messages and updates for the running bot: nothing breaks, /start is still answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = 500
 
 
 class Crowd:
-    """Odd people in the sandbox who write to the bot, and odd updates between their messages."""
+    """People in the sandbox who send the bot odd messages, with odd updates between them."""
 
     def __init__(self, sandbox: Sandbox, account: Account, seed: int) -> None:
         self.world = sandbox.world
@@ -55,7 +55,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def caught_up(bot: Bot, crowd: Crowd) -> None:
-    """Wait until the bot has handled all that is in its log."""
+    """Wait until the bot has handled everything in its log."""
     pts = crowd.world.state(crowd.bot)[0]
 
     def quiet() -> bool:

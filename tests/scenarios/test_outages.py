@@ -1,4 +1,4 @@
-"""Telegram gone, silent, slow or wrong: `tgbot run` waits, comes back by itself, and says each thing once."""
+"""Telegram is gone, silent, slow or wrong: `tgbot run` waits, recovers by itself, logs each fault once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_unreachable_at_the_start_it_warns_once_and_comes_up_when_telegram
         process = await site.spawn()
         await until(lambda: any("no connection to" in line for line in process.log), "it says so")
         assert process.running
-        await asyncio.sleep(1.0)  # time enough for three more attempts
+        await asyncio.sleep(1.0)  # enough time for three more attempts
         await site.sandbox.start()
         await process.up()
         assert sum("no connection to" in line for line in process.log) == 1

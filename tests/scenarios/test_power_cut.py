@@ -1,4 +1,4 @@
-"""A power cut at any instant of a bot's life, see `power`."""
+"""A power cut at any instant of a bot's run; see `power`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(not strace_works(), reason="needs strace, and th
 async def test_after_a_power_cut_at_any_instant_the_state_is_never_past_the_users(tmp_path: Path) -> None:
     outcome = await cut_power(tmp_path, 20261126, messages=2000, count=80)
     assert outcome.past == []
-    # The same with a registry whose fsyncs do nothing: this is what it would look like.
+    # Without fsyncs of the registry, the check finds faults: it can fail.
     assert outcome.control
-    # Started from what is left after the last cut, it goes on as after any crash.
+    # From the files after the last cut, the bot goes on as after any crash.
     assert outcome.audit.clean, str(outcome.audit)
     assert not outcome.faults

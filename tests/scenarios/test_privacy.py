@@ -79,7 +79,7 @@ async def test_forget_deletes_everything_once_it_is_confirmed(
         assert "spring" not in texts
     async with open_bot(configure(), serve=True) as bot:
         assert bot.users.get(anna.id) is None
-        assert (await anna.ask("/start")).startswith("Hello, Anna!")  # They meet anew.
+        assert (await anna.ask("/start")).startswith("Hello, Anna!")  # The bot does not know her any more.
         user = bot.users.get(anna.id)
         assert user is not None
         assert (user.first_payload, user.first_name) == ("", "Anna")

@@ -18,7 +18,7 @@ SEND, TYPING = "messages.sendMessage", "messages.setTyping"
 
 
 class Refused(NamedTuple):
-    """An error of Telegram's, and what the bot makes of it."""
+    """An error of Telegram's, and how the bot reacts to it."""
 
     code: int
     name: str
@@ -44,7 +44,7 @@ TABLE = (
         403, "CHAT_WRITE_FORBIDDEN", Access.NOT_ALLOWED, Kind.CHAT_WRITE_FORBIDDEN, "CHAT_WRITE_FORBIDDEN"
     ),
 )
-#: What only a message is refused with.
+#: Errors that only messages are refused with.
 MESSAGES = (
     Refused(
         403,
@@ -106,7 +106,7 @@ async def test_a_refused_message(
     verdict = await bot.sender.can_write(anna.id)
     assert (verdict.access, verdict.evidence and verdict.evidence.kind) == (refused.access, refused.kind)
     assert refused.operator in await boss.ask(f"/whois {anna.id}")
-    assert await anna.said_nothing_before()  # And a message of hers is answered all the same.
+    assert await anna.said_nothing_before()  # Her next message is still answered.
 
 
 @pytest.mark.parametrize("refused", TABLE + MESSAGES, ids=ids)
@@ -159,7 +159,7 @@ async def test_after_an_unblock_the_bot_knows_that_old_messages_may_be_gone(
     assert user.history_cleared is None
     await anna.client(functions.contacts.BlockRequest(anna.chat))
     await until(lambda: user.verdict(bot.client.server_time()).access is Access.BLOCKED)
-    assert user.history_cleared is None  # It is told once they are back.
+    assert user.history_cleared is None  # The bot reports it when they are back.
     assert "may not see older messages" not in await boss.ask(f"/whois {anna.id}")
     await anna.client(functions.contacts.UnblockRequest(anna.chat))
     await until(lambda: user.history_cleared is not None)

@@ -1,4 +1,4 @@
-"""How somebody became known and when, in one place; and whom the bot can still reach for a request."""
+"""How and when a user became known, in one place; and which users the bot can still request data about."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def bot(start_bot: StartBot, boss: Talk) -> Bot:
 
 
 def ways(answer: str) -> dict[str, str]:
-    """Return what the line `known since:` of an answer says: way → date."""
+    """Return the content of the line `known since:` in an answer: way → date."""
     (line,) = [line for line in answer.split("\n") if line.startswith("known since: ")]
     return dict(
         re.findall(r"(\w[\w’ ]*?) \((\d{4}-\d\d-\d\d \d\d:\d\d UTC)\)(?:;|$)", line.partition(";")[2])

@@ -1,4 +1,4 @@
-"""Write access over the wire: each reason is greeted once, and told to admins in words."""
+"""Write access over the wire: each reason is greeted once, and explained to admins."""
 
 from __future__ import annotations
 

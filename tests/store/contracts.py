@@ -42,7 +42,7 @@ class OpenStore(Store, Protocol):
 
 
 class Home(Protocol):
-    """A place where a store can be opened again after it was closed, as by the next process."""
+    """A place where a store can be opened again after it was closed, as the next process does."""
 
     def open(self) -> OpenStore: ...
 
@@ -51,7 +51,7 @@ class Home(Protocol):
 
 
 class StoreContract:
-    """Subclasses give `home`: a place for one test's store."""
+    """Test a store; subclasses define the fixture `home`, a place for one test's store."""
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -78,7 +78,7 @@ class StoreContract:
         return self.crashed()
 
     def crashed(self) -> OpenStore:
-        """Return what the next process finds if this one makes no checkpoint any more."""
+        """Return what the next process finds if this one makes no more checkpoints."""
         self._open.close()
         self._open = self._home.open()
         return self._open
@@ -436,7 +436,7 @@ class StoreContract:
         assert registry.join_request_closed(1, -1001, 100) is None
         assert registry.get(1) is None
         registry.join_requested(1, -1001, 200)
-        assert registry.join_request_closed(1, -1001, 199) is None  # the end of an earlier one
+        assert registry.join_request_closed(1, -1001, 199) is None  # an earlier request was closed
         assert registry.join_request_closed(1, -1002, 300) is None
 
     async def test_only_the_latest_join_requests_are_kept(self, registry: Registry) -> None:
@@ -620,14 +620,14 @@ class StoreContract:
 
 
 def counted(registry: UserReader) -> dict[str, int]:
-    """The counts that are not 0."""
+    """Return the counts that are not 0."""
     counts = registry.count()
     assert sum(counts.by.values()) == counts.total
     return {str(access): number for access, number in counts.by.items() if number}
 
 
 def recounted(registry: UserReader, now: float) -> dict[str, int]:
-    """The same, by looking at everyone."""
+    """Return the same counts, computed from every user."""
     found: dict[str, int] = {}
     for user in registry.iterate():
         access = str(user.verdict(now).access)

@@ -1,4 +1,4 @@
-"""A store that lives as long as the process, for tests and for trying things out."""
+"""A store that lives as long as the process, for tests and experiments."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tgbot.store.registry import Registry
 
 
 class MemoryRows:
-    """What a store in memory holds in place of files: the rows of a registry, and the update state.
+    """The data of a store in memory, in place of files: the rows of a registry, and the update state.
 
-    A store that is opened on the rows of one that was closed finds what that one wrote at its checkpoints.
+    A store that is opened on the rows of a closed store finds what that store wrote at its checkpoints.
     """
 
     place = "memory"
@@ -76,7 +76,7 @@ class MemoryStore:
         await self.users.load(ids)
 
     async def forget(self, user_id: int) -> None:
-        """Delete all about a user, but a block that stands and which message was finished last."""
+        """Delete everything about a user, except a current block and the id of the last finished message."""
         self.users.forget(user_id)
         await self.users.flush()
 

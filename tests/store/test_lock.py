@@ -21,7 +21,7 @@ with instance_lock(pathlib.Path(sys.argv[1])):
 
 
 def held_elsewhere(session: Path) -> subprocess.Popen[str]:
-    """A process that holds the lock of a session until its input ends."""
+    """Start a process that holds the lock of a session until its input ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(session)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""Every store keeps the one contract."""
+"""The contract suite, run against every store."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Timeline(Protocol):
 
 
 class Pace:
-    """Gives each call its turn: so many per second over all chats and in each chat, with short bursts.
+    """Give each call its turn: at most so many per second overall and per chat, with short bursts.
 
     Turns in one chat come in the order of the calls. A chat that has to wait takes no turn from the others.
     One timer runs, no matter how many calls wait. Telegram's limits: about 30 per second over all, one per

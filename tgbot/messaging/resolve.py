@@ -83,7 +83,7 @@ class Resolved:
 
 
 class Peers:
-    """Finds peers by `@name`, `t.me/name`, `tg://resolve?domain=name` and ids."""
+    """Find peers by `@name`, `t.me/name`, `tg://resolve?domain=name` and ids."""
 
     def __init__(self, client: BotClient, users: UserRegistry, *, clock: Callable[[], float]) -> None:
         self._client = client

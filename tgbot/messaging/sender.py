@@ -22,7 +22,7 @@ from tgbot.telegram import BotClient, error_name
 
 log = logging.getLogger(__name__)
 
-#: Whoever can be written to: a user id, a TL peer or user, or what `Peers` found.
+#: The recipient of a send: a user id, a TL peer or user, or the result of `Peers`.
 Recipient: TypeAlias = int | TLObject | Resolved
 
 #: Errors that say that the bot may not write in a chat; an answer there is left out.
@@ -44,7 +44,7 @@ _CLOSED_CHAT: Final = frozenset(
 
 
 class Sender:
-    """Sends and probes at Telegram's pace.
+    """Send and probe at Telegram's pace.
 
     `clock` gives Telegram's time in seconds. What an answer says about access is in the registry once the
     call returns: the client reports every call to `outcomes.record_outcome`.

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Sends(Protocol):
-    """Sends a text to a user by id, at Telegram's pace; raises Telegram's error."""
+    """Send a text to a user by id, at Telegram's pace; raise Telegram's error."""
 
     async def send(self, user: int, text: str, /) -> object: ...
 

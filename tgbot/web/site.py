@@ -44,7 +44,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Answers requests: 404 for all but three addresses, 405 for all methods but GET and HEAD."""
+    """Answer requests: 404 for all but three addresses, 405 for all methods but GET and HEAD."""
 
     #: Returns the login in a query string at a time; raises RefusedLogin.
     check: Callable[[str, float], Login]

@@ -1,4 +1,4 @@
-"""What sqlite3 and the system say of a file, and what a failed transaction leaves behind."""
+"""Errors of sqlite3 and of the system for a file, and the state after a failed transaction."""
 
 from __future__ import annotations
 

@@ -191,14 +191,14 @@ async def test_what_was_flushed_survives_a_kill(path: Path) -> None:
     source = random.Random(5)
     flushed: list[int] = []
     for _ in range(6):
-        first = flushed[-1] + 2 if flushed else 1  # the one after the last may have been flushed unsaid
+        first = flushed[-1] + 2 if flushed else 1  # the next one may have been flushed without output
         with subprocess.Popen(told(STEADY, path, first), stdout=subprocess.PIPE, text=True) as bot:
             assert bot.stdout is not None
             lines = source.randrange(1, 40)
             for line in bot.stdout:
                 flushed.append(int(line))
                 lines -= 1
-                if lines <= 0:  # what it said before the signal reached it counts, too
+                if lines <= 0:  # lines printed before the signal arrives count as well
                     bot.send_signal(signal.SIGKILL)
         with closing(SqliteRegistry(path, clock=now)) as registry:
             for turn in flushed:

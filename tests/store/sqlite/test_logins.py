@@ -100,7 +100,7 @@ async def test_a_lock_of_another_process_is_an_error_in_the_end(
 async def test_a_thread_of_sqlitedict_that_has_ended_is_noticed(path: Path) -> None:
     with closing(UsedLogins(path)) as used:
         thread = used._until.conn
-        thread.reqs.put(None)  # not a request: the thread ends on it
+        thread.reqs.put(None)  # not a request: it ends the thread
         thread.join()
         with pytest.raises(StorageFailedError, match="has ended"):
             await used.has(b"one")

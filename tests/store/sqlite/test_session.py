@@ -63,14 +63,14 @@ REOPENED: list[DurableSession] = []
 
 @pytest.fixture(autouse=True)
 def closed_at_the_end() -> Iterator[None]:
-    """Close the sessions that a test has reopened, and those that it used again after that."""
+    """Close the sessions that a test has reopened or used again."""
     yield
     while REOPENED:
         REOPENED.pop().close()
 
 
 async def reopened(session: DurableSession) -> DurableSession:
-    """The same file after a checkpoint and a restart."""
+    """Return a session on the same file after a checkpoint and a restart."""
     await session.checkpoint(None)
     session.close()
     again = DurableSession(session.path, session._clock)
@@ -437,7 +437,7 @@ async def test_plain_telethon_opens_the_file_again_with_login_peers_and_state(
     assert plain.get_input_entity(5) == types.InputPeerUser(5, 50)
     states = dict(plain.get_update_states())
     assert (states[0].pts, states[0].qts, states[0].seq, states[9].pts) == (10, 20, 30, 8)
-    # And it writes into it as it does into its own.
+    # Plain Telethon writes to the file as to its own.
     plain.process_entities([user(6, "boris")])
     plain.save()
     plain.close()

@@ -33,7 +33,7 @@ INSERT INTO update_state VALUES (0, 9, 8, 7, 6);
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    """What lies in a directory, but for the shared memory that SQLite makes for whoever reads."""
+    """Return the files of a directory, without the shared memory that SQLite makes for readers."""
     return {
         file.name: file.read_bytes()
         for file in directory.iterdir()
@@ -95,7 +95,7 @@ def test_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 
 
 def damaged_by(path: Path, kind: str) -> None:
-    """Makes a session with a few hundred peers, and damages it."""
+    """Make a session with a few hundred peers, and damage it."""
     session = SQLiteSession(str(path))
     session._conn.executemany(
         "INSERT INTO entities VALUES (?, 1, ?, NULL, ?, 1)",

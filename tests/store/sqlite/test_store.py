@@ -48,7 +48,7 @@ async def test_no_state_is_written_where_users_cannot_be(tmp_path: Path) -> None
 async def test_peers_are_stamped_with_telegram_s_time(tmp_path: Path) -> None:
     from telethon.tl import types
 
-    clock = Clock(1_700_000_600)  # the host's clock says ten minutes less, or anything else
+    clock = Clock(1_700_000_600)  # the host's clock may show any other time
     with closing(SqliteStore(tmp_path / "bot.session", tmp_path / "users.sqlite", clock=clock)) as store:
         store.session.remember([types.User(5, access_hash=50, first_name="Anna", username="anna")])
         row = store.session.username("anna")

@@ -169,7 +169,7 @@ async def test_a_cancelled_flush_is_waited_for_by_the_next(path: Path) -> None:
         flush.cancel()
         await asyncio.wait([flush])
         assert flush.cancelled()
-        assert registry._flushing.locked()  # the thread still writes
+        assert registry._flushing.locked()  # the thread is still writing
         meet(registry, 2)
         other.execute("ROLLBACK")
         await registry.flush()

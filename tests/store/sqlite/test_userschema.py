@@ -202,7 +202,7 @@ async def test_a_failed_upgrade_leaves_the_registry_as_it_was(
         assert [user.first_name for user in registry.iterate()] == ["somebody"] * 3
 
 
-#: Users as schema 1 kept them.
+#: Users in the format of schema 1.
 OLD: Final = (
     '{"id":1,"access":"reachable","first_name":"Anna","known_by":{"message":5,"SomeRequest":4},"last_seen":5,'
     '"last_finished_id":7,"last_own_id":8,"preferences":{"language":"ru",'

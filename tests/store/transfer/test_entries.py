@@ -1,4 +1,4 @@
-"""What a file says of a user, and how it merges with what is known."""
+"""An entry about a user in a file, and how it merges with the registry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EVIDENCE = st.builds(
 
 @st.composite
 def users(draw: st.DrawFn) -> UserFields:
-    """A user as a registry holds them."""
+    """Draw a user as a registry stores it."""
     at = draw(TIMES)
     names = draw(st.lists(st.from_regex(r"[a-z_]{1,6}", fullmatch=True), max_size=2, unique=True))
     profile = Profile(7, draw(TEXT), draw(TEXT), tuple(names), draw(st.none() | st.just("ru")))

@@ -1,4 +1,4 @@
-"""Files of users in every form, whole and broken."""
+"""Files of users in every form, valid and broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOT, NOW = 42, 1_000_000
 
 
 def read(path: Path, content: str | bytes) -> tuple[Form, list[int], list[tuple[int, str]]]:
-    """Form, ids in order, and what was refused."""
+    """Return the form, the ids in order, and the refused entries."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     file = UserFile(path, BOT, NOW)
     refused: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""Imports and exports with the bot's own files: what comes in, what stays, what comes out again."""
+"""Imports and exports with the bot's own files: what is imported, what is kept, what is exported."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 async def lived_in(tmp_path: Path) -> Place:
-    """A bot that has met people: Anna with all there is, Boris who blocked it, Clara without access hash."""
+    """Return a used bot: Anna has every field, Boris blocked the bot, Clara has no access hash."""
     directory = tmp_path / "lived in"
     directory.mkdir()
     place = Place(directory)

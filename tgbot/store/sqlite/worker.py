@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class DiskWorker:
-    """Runs functions that wait for the disk of one file, one after another, in a thread of its own.
+    """Run functions that wait for the disk of one file, one after another, in a thread of its own.
 
     The thread starts with the first function. A function that never returns does not keep the process from
     ending, unlike one in the executors of asyncio. After `seconds` the disk counts as failed.

@@ -1,4 +1,4 @@
-"""Sends named after their update: Telegram takes each of them once, however often it is repeated."""
+"""Name each send after its update: Telegram takes it once, however often it is repeated."""
 
 from __future__ import annotations
 
