@@ -136,6 +136,8 @@ class Sandbox:
         """Start to listen; raise SandboxError if that fails."""
         if self._running:
             return
+        # A world that comes from another sandbox names data centres of that one.
+        self.world.dcs.clear()
         try:
             for centre in self.dcs.values():
                 await self._listen(centre)

@@ -179,3 +179,11 @@ def test_each_further_data_centre_may_have_its_key() -> None:
     sandbox = Sandbox(key=server_key(), dcs={1: own, 4: None})
     assert sandbox.dcs[1].key is own
     assert sandbox.dcs[4].key is sandbox.dcs[2].key is sandbox.key
+
+
+async def test_a_world_that_moves_leaves_its_data_centres_behind(two: Sandbox) -> None:
+    world = two.world
+    assert set(world.dcs) == {4}
+    await two.stop()
+    async with Sandbox(world=world, key=server_key()) as other, connected(other, 2) as client:
+        assert [option.id for option in (await client(CONFIG)).dc_options] == [2]
