@@ -16,8 +16,9 @@ from telethon.tl import functions
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.clock import ServerClock
-from tgbot.telegram import BotClient, wire
+from tgbot.telegram import BotClient
 from tgbot.telegram import client as bot
+from tgbot.telegram.wire import link as wire
 from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender, LinkState, UpClock
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
