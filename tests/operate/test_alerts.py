@@ -101,7 +101,7 @@ async def test_who_cannot_be_reached_holds_up_nobody(
 
 def test_every_loss_has_a_text(texts: Texts) -> None:
     sources = Path(tgbot.__file__).with_name("telegram").rglob("*.py")
-    names = {name for file in sources for name in re.findall(r'lost\("(\w+)"\)', file.read_text())}
+    names = {name for file in sources for name in re.findall(r'_note_loss\("(\w+)"\)', file.read_text())}
     assert TOO_LONG in names
     for name in names:
         assert texts.render("en", f"lost-{name.replace('_', '-')}")

@@ -144,7 +144,7 @@ class Disk:
 
     def do(self, step: Step) -> None:
         # The registry is made under another name, and renamed when it is complete.
-        if (file := self.files.get(step.path.removesuffix(".new"))) is not None:
+        if (file := self.files.get(step.path.removesuffix(".part"))) is not None:
             file.do(step)
 
     def cut(self, target: Path, chance: random.Random) -> None:

@@ -77,8 +77,9 @@ def unpack(text: str) -> UserRecord:
         raise ValueError(f"not a user: {type(error).__name__}") from error
 
 
-def user_of(fields: dict[str, Any]) -> UserFields:
+def user_of(unpacked: dict[str, object]) -> UserFields:
     """Return the user of an unpacked object without `access`, which is used up."""
+    fields: dict[str, Any] = unpacked
     take = fields.pop
     user_id = take("id")
     profile = Profile(

@@ -9,6 +9,7 @@ from telethon import errors
 from telethon.tl import functions, types
 
 from tests.telegram.calls.conftest import SEND, NoSender, Script, typing
+from tests.telegram.calls.conftest import message as sending
 from tests.telegram.conftest import Recorder, Stage, until
 from tgbot.telegram.calls.call import call_of
 from tgbot.telegram.calls.observed import Observed
@@ -63,6 +64,22 @@ async def test_an_error_that_says_nothing_about_the_user_is_no_outcome(error: Ex
     with pytest.raises(type(error)):
         await observed(notes, error).call(typing())
     assert notes.outcomes == []
+
+
+async def test_a_repeated_send_that_gets_the_earlier_message_says_nothing_about_the_user() -> None:
+    notes = Notes()
+    message = types.Message(7, types.PeerUser(5), message="hi", date=None, out=True)
+    first = types.Updates(
+        [types.UpdateMessageID(7, 1), types.UpdateNewMessage(message, 9, 1)], [], [], None, 0
+    )
+    again = types.Updates(
+        [types.UpdateMessageID(7, 1), types.UpdateNewMessage(message, 9, 0)], [], [], None, 0
+    )
+    deleted = types.Updates([types.UpdateMessageID(7, 1)], [], [], None, 0)
+    chain = observed(notes, first, again, deleted)
+    for _ in range(3):
+        await chain.call(sending(5))
+    assert len(notes.outcomes) == 1
 
 
 async def test_requests_about_nobody_and_about_groups_have_no_outcome() -> None:

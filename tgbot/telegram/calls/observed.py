@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from telethon import errors
-from telethon.tl import TLObject, functions
+from telethon.tl import TLObject, functions, types
 
 from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.calls.refusals import LATER, error_name
@@ -16,7 +16,8 @@ from tgbot.telegram.peers import Peers
 class Observed:
     """Report the outcome of each request about a private user, and the users and chats of each answer.
 
-    Errors after which the same request may yet succeed are no outcome. The users of a difference are not
+    Errors after which the same request may yet succeed are no outcome, nor is a repeated send that Telegram
+    answers with the earlier message: it may have been blocked since. The users of a difference are not
     reported here: the reader of differences reports them.
     """
 
@@ -39,7 +40,7 @@ class Observed:
             if user_id > 0:
                 self._listener.outcome(request, user_id, error_name(error), sent_at)
             raise
-        if user_id > 0:
+        if user_id > 0 and not _is_repetition(result):
             self._listener.outcome(request, user_id, None, sent_at)
         kind, updates = type(request), functions.updates
         if kind is updates.GetDifferenceRequest or kind is updates.GetChannelDifferenceRequest:
@@ -50,3 +51,11 @@ class Observed:
         elif kind is functions.users.GetUsersRequest:
             self._peers.remember(result, (), kind.__name__)
         return result
+
+
+def _is_repetition(result: TLObject) -> bool:
+    """Return whether an answer only returns messages of an earlier send with the same random_id."""
+    if type(result) is not types.Updates:
+        return False
+    named = any(type(update) is types.UpdateMessageID for update in result.updates)
+    return named and not any(getattr(update, "pts_count", 0) for update in result.updates)
