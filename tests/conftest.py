@@ -7,9 +7,9 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-# The same examples in every run, however slow the machine is; "explore" tries new ones.
+# The same examples in every run, however slow the machine is; "explore" tries new ones, and more of them.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fixed", patient, derandomize=True)
+settings.register_profile("fixed", patient, derandomize=True, max_examples=40)
 settings.register_profile("explore", patient, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
