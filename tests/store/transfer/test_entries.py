@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.memory import MemoryRows
+from tests.strategies import evidence
 from tgbot.core.access import Access, Evidence, Kind, Record, judge
 from tgbot.core.users import Change, Profile, User, UserFields, Way
 from tgbot.store.peers import Peer, UsernameRow, newer
@@ -32,15 +33,6 @@ TEXT = st.text(max_size=6)
 TIMES = st.integers(1, NOW)
 IDS = st.integers(0, 2**31)
 
-EVIDENCE = st.builds(
-    Evidence,
-    kind=st.sampled_from(Kind),
-    at=st.integers(1, 12),
-    qts=st.integers(0, 3),
-    until=st.none() | st.integers(1, 15),
-    detail=st.sampled_from(["", "app"]),
-)
-
 
 @st.composite
 def users(draw: st.DrawFn) -> UserFields:
@@ -58,7 +50,7 @@ def users(draw: st.DrawFn) -> UserFields:
         user.first_payload, user.first_payload_id = "one", draw(st.integers(1, 9))
         user.last_payload, user.last_payload_id = "two", draw(st.integers(10, 19))
     user.first_start_id, user.last_finished_id, user.greeted_access_id = draw(IDS), draw(IDS), draw(IDS)
-    user.evidence = Record(draw(st.lists(EVIDENCE, max_size=4)))
+    user.evidence = Record(draw(st.lists(evidence, max_size=4)))
     return user
 
 
