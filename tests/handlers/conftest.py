@@ -90,7 +90,7 @@ class Desk:
         if self._opened:
             record_outcome(self.users, request, user_id, error_name, at)
 
-    def lost(self, what: str) -> None:
+    def lost(self, what: str, count: int = 0) -> None:
         self.stage.lost.append(what)
 
     # ---- people -------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Recorder:
     def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
         self._stage.outcomes.append((type(request).__name__, user_id, error_name))
 
-    def lost(self, what: str) -> None:
+    def lost(self, what: str, count: int = 0) -> None:
         self._stage.lost.append(what)
 
 

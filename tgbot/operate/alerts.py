@@ -36,7 +36,7 @@ class Alerts:
         self._waiting: dict[str, None] = {}
         self._changed = asyncio.Event()
 
-    def lost(self, what: str) -> None:
+    def lost(self, what: str, count: int = 0) -> None:
         """Note a loss; returns at once."""
         self._waiting[what] = None
         self._changed.set()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -18,6 +19,69 @@ class UpdateState:
     seq: int
     #: Bare channel id → pts of its own log.
     channels: Mapping[int, int] = field(default_factory=dict)
+
+
+class Reason(StrEnum):
+    """Why an update is parked; a member's value is how the command line and the store spell it."""
+
+    #: Telegram puts it off for longer than a handler may wait: tried again by itself at `retry_at`.
+    LATER = "later"
+    #: A handler raised, or took longer than its time: tried again by hand.
+    FAILED = "failed"
+    #: The process died twice in a row while it was handled: tried again by hand.
+    POISON = "poison"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An update that could not be finished: kept until it is, while the checkpoint goes on."""
+
+    #: The update's key; there is one entry for each.
+    key: str
+    #: Marked id of the update's dialog.
+    dialog: int
+    #: Id of the user whom the update is from or about, 0 for none.
+    user: int
+    reason: Reason
+    #: The plugin and handler at which it ended, such as "examples.echo.register.echo"; "" if none is known.
+    handler: str
+    #: The name of the error: Telegram's, such as "FLOOD_WAIT_65", or a Python class, such as "ValueError".
+    error: str
+    #: Where and with which words it was raised; may hold message texts, so it is never logged.
+    trace: str = field(repr=False)
+    #: Telegram's time in unix seconds at which it was parked first.
+    parked_at: int
+    #: Telegram's time at which it is tried again; None: by hand only.
+    retry_at: int | None
+    #: How often it was tried.
+    attempts: int
+    #: The update with its users and chats, as the bytes of a TL object `updates`.
+    update: bytes = field(repr=False)
+
+
+class ParkedUpdates(Protocol):
+    """The updates that could not be finished now, by key; written at the checkpoint like all else."""
+
+    def park(self, entry: Parked) -> None:
+        """Keep an update; an entry with the same key is replaced, with its time and attempts in the new one.
+
+        Beyond the limit of the store the oldest that are tried by hand only are dropped.
+        """
+
+    def get(self, key: str) -> Parked | None:
+        """Return the entry with this key, None if there is none."""
+
+    def drop(self, key: str) -> bool:
+        """Drop the entry with this key; return whether there was one."""
+
+    def due(self, now: float) -> list[str]:
+        """Return the keys of entries whose time to be tried again has come, the earliest first."""
+
+    def next_due(self) -> int | None:
+        """Return the earliest time at which an entry is to be tried again, None if there is none."""
+
+    def entries(self) -> Iterator[Parked]:
+        """Yield all entries, the one parked first first."""
 
 
 class Store(Protocol):

@@ -29,5 +29,8 @@ class Listener(Protocol):
         `at` is Telegram's time when the request was sent, in unix seconds.
         """
 
-    def lost(self, what: str) -> None:
-        """Note that updates are lost; `what` is "difference_too_long" or "difference_refused"."""
+    def lost(self, what: str, count: int = 0) -> None:
+        """Note that updates are lost, `count` of them where that is known (0: it is not).
+
+        `what` is "difference_too_long", "difference_refused", "unreadable" or "hole".
+        """

@@ -204,7 +204,7 @@ async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
 
     async def handle(one: Job) -> None:
         hands.now += 2
-        with waiting(), waiting():
+        async with waiting(), waiting():
             hands.now += 300
             own.append(one.own_time())
         hands.now += 3
@@ -217,7 +217,7 @@ async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
 
 
 async def test_waiting_outside_of_any_update_changes_nothing() -> None:
-    with waiting():
+    async with waiting():
         assert current_job.get() is None
 
 

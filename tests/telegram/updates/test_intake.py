@@ -49,7 +49,7 @@ class Everything:
 
     def note(self, date: datetime | None) -> None: ...
 
-    def lost(self, what: str) -> None:
+    def lost(self, what: str, count: int = 0) -> None:
         self.losses.append(what)
 
 

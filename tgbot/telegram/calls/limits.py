@@ -52,7 +52,7 @@ class FloodWaits:
             if left > call.flood_threshold:
                 raise errors.FloodWaitError(request=call.request, capture=round(left) or 1)
             logger.info("waiting %.0f s, as Telegram asks (%s)", left, type(call.request).__name__)
-            with waiting():
+            async with waiting():
                 await asyncio.sleep(left)
 
 

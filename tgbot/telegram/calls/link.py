@@ -51,7 +51,7 @@ class UntilAnswered:
                 future = sender.send(request)
                 if state.up.running:
                     return await future
-                with waiting():
+                async with waiting():
                     return await future
             except LOGIN_ENDED:
                 state.end_login()
@@ -64,7 +64,7 @@ class UntilAnswered:
                 task = asyncio.current_task()
                 if state.closed or future is None or not future.cancelled() or (task and task.cancelling()):
                     raise
-            with waiting():
+            async with waiting():
                 await state.ready.wait()
 
 

@@ -51,5 +51,5 @@ class Retries:
                 if pause is None or type(call.request) is functions.updates.GetDifferenceRequest:
                     raise
                 logger.warning("Telegram has a fault (%s); asking again", error_name(error))
-            with waiting():
+            async with waiting():
                 await asyncio.sleep(pause)

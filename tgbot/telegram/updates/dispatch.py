@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -75,8 +75,8 @@ class Job:
         return (self._paused_at if self._pauses else self.clock()) - self.started
 
 
-@contextmanager
-def waiting() -> Iterator[None]:
+@asynccontextmanager
+async def waiting() -> AsyncIterator[None]:
     """Do not count the time of the block as the running handler's own."""
     job = current_job.get()
     if job is not None:
