@@ -354,6 +354,47 @@ async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
     assert not client.failed.done()
 
 
+async def test_a_link_that_is_renewed_is_replaced_at_once_and_open_requests_go_out_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tgbot.telegram.wire")
+    client = await stage.open(echo)
+    ann = stage.meet()
+    state = client._link_state
+    stage.faults.silence("messages.sendMessage", times=1, after=True)
+    stage.write(ann, "one")
+    await until(lambda: stage.heard(ann) == ["you said one"])
+    links = state.links
+    state.renew("a test wants it")
+    assert not client.connected
+    state.renew("one is being made")
+    await until(lambda: stage.finished)
+    assert stage.heard(ann) == ["you said one"]
+    stage.write(ann, "two")
+    await until(lambda: stage.heard(ann) == ["you said one", "you said two"])
+    assert state.links == links + 1
+    assert said(caplog, "making a fresh link to Telegram: a test wants it") == 1
+    assert said(caplog, "one is being made") == 0
+    assert client.handler_errors == 0
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_for_it(
+    make_link: Callable[..., Link],
+) -> None:
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        link = make_link()
+        await link.connect(deaf.getsockname()[1])
+        link.sender._connection._writer.write(bytes(4_000_000))
+        async with asyncio.timeout(2.0):  # closing it in order takes Telethon ten seconds
+            link.state.renew("a test wants it")
+            while link.state.links < 2:  # noqa: ASYNC110 - a link has no event to wait for
+                await asyncio.sleep(0.005)
+
+
 # ---- who we are ----------------------------------------------------------------------------------
 
 

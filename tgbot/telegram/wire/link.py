@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -66,6 +67,19 @@ class LinkState:
         self.login_ended = asyncio.Event()
         #: Whether the bot has stopped: nothing is connected any more.
         self.closed = False
+        #: How many links were made: tells whether the link of now is the one that a request went over.
+        self.links = 0
+        #: Ends the link and makes a fresh one; set by the sender.
+        self.end_link: Callable[[], None] = lambda: None
+
+    def renew(self, reason: str) -> None:
+        """Close the link and make a fresh one at once; what is unanswered goes again over that one.
+
+        Do nothing while there is no link: one is being made. `reason` is for the log: no text of others'.
+        """
+        if self.up.running and not self.closed:
+            logger.info("making a fresh link to Telegram: %s", reason)
+            self.end_link()
 
     def link_lost(self) -> None:
         """Note that there is no link, that Telethon gave up, and that open requests stay unanswered."""
@@ -123,6 +137,11 @@ class BotConnection(ConnectionTcpFull):
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
+    def abort(self) -> None:
+        """Close the socket at once, without waiting until the other side has taken what was sent."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
     def _send(self, data: bytes) -> None:
         try:
             super()._send(data)
@@ -152,6 +171,7 @@ class BotSender(MTProtoSender):
         self._link_state = state
         self._server_time = server_time
         super().__init__(auth_key, loggers=_QuietLoggers(), **options)
+        state.end_link = self._end_link
 
     @property
     def _delay(self) -> float:
@@ -172,6 +192,7 @@ class BotSender(MTProtoSender):
         self._fruitless = True
         await super()._connect()
         self._process_message = self._process_first_message
+        self._link_state.links += 1
         self._link_state.up.start()
 
     async def _try_gen_auth_key(self, attempt: int) -> Any:
@@ -193,6 +214,10 @@ class BotSender(MTProtoSender):
     async def _disconnect(self, error: BaseException | None = None) -> None:
         self._link_state.link_lost()
         await super()._disconnect(error)
+
+    def _end_link(self) -> None:
+        self._start_reconnect(None)
+        self._connection.abort()
 
     def _start_reconnect(self, error: BaseException | None) -> None:
         self._link_state.up.stop()
