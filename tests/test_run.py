@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from tests.scenarios.crash import Process, Site
 from tests.scenarios.crash import until as wait_until
 from tests.scenarios.talk import until
 from tests.test_app import CLOSED, course, plugin, texts
-from tgbot import run
+from tgbot import run, signals
 from tgbot.core.errors import LoginRefusedError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
+from tgbot.signals import SIGNALS, StopSignals
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 __all__ = ["course", "plugin"]  # fixtures
@@ -31,17 +33,25 @@ __all__ = ["course", "plugin"]  # fixtures
 # ---- running until a signal ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.fixture
+def stops() -> Iterator[StopSignals]:
+    """What the signals do to a bot that runs in this process."""
+    with StopSignals() as stops:
+        yield stops
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
     configure: Configure,
     sandbox: Sandbox,
     account: Account,
     number: signal.Signals,
+    stops: StopSignals,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "tgbot")
-    settings, before = configure(), signal.getsignal(signal.SIGTERM)
-    running = asyncio.create_task(run.run(settings))
+    settings = configure()
+    running = asyncio.create_task(run.run(settings, stops))
     await until(lambda: "running as @the_bot" in caplog.text)
     ann = sandbox.world.new_user("Ann")
     sandbox.world.send_as(ann.id, account.id, "/start spring")
@@ -50,7 +60,7 @@ async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
     async with asyncio.timeout(10):
         assert await running == 0
     assert caplog.messages[-1] == "stopped; everything is on disk"
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert stops.answer is signals.ignore
     users = SqliteRegistry(settings.storage.registry, clock=time.time)
     assert (found := users.get(ann.id)) is not None
     assert found.first_name == "Ann"
@@ -60,7 +70,7 @@ async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
 async def test_run_raises_the_error_that_ended_the_bot(
     configure: Configure, sandbox: Sandbox, account: Account, course: list[str]
 ) -> None:
-    running = asyncio.create_task(run.run(configure()))
+    running = asyncio.create_task(run.run(configure(), StopSignals()))
     await until(lambda: "updates" in course)
     sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
     sandbox.drop(account.id)
@@ -91,7 +101,7 @@ async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
         "        run.begun.set()\n"
         "        await asyncio.Event().wait()\n",
     )
-    running = asyncio.create_task(run.run(configure(plugins=[name], grace_seconds=60.0)))
+    running = asyncio.create_task(run.run(configure(plugins=[name], grace_seconds=60.0), StopSignals()))
     ann = sandbox.world.new_user("Ann")
     while not begun.is_set() and not running.done():  # what comes before the first login is not taken
         sandbox.world.send_as(ann.id, account.id, "hang")
@@ -106,7 +116,7 @@ async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
 
 async def test_run_raises_what_kept_it_from_opening(configure: Configure, account: Account) -> None:
     with pytest.raises(LoginRefusedError):
-        await run.run(configure(token=f"{account.id}:{'x' * 35}"))
+        await run.run(configure(token=f"{account.id}:{'x' * 35}"), StopSignals())
 
 
 # ---- the real command ------------------------------------------------------------------------------
@@ -127,7 +137,7 @@ async def stop_begun(process: Process, number: int) -> None:
     await wait_until(lambda: any("a second signal ends" in line for line in process.log), "it stops")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS)
 async def test_a_second_signal_ends_at_once_with_its_own_status_and_loses_nothing(
     site: Site, number: signal.Signals
 ) -> None:
@@ -262,18 +272,116 @@ async def test_a_server_that_never_answers_does_not_hold_up_a_stop(site: Site) -
     assert not process.faults
 
 
-async def test_a_signal_while_modules_are_imported_ends_with_status_0(site: Site) -> None:
-    # Telethon imports this module early.
-    (site.directory / "cryptg.py").write_text(
-        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()\n"
+def kill_itself_while_importing(module: str, number: int, site: Site) -> None:
+    """Have the bot's process send itself a signal when it imports a module, and then wait."""
+    (site.directory / f"{module}.py").write_text(
+        f"import os, signal\nos.kill(os.getpid(), {number})\nsignal.pause()\n"
     )
+
+
+# The modules in the order in which they are imported: typer by the first command, cryptg by Telethon.
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("module", ["typer", "pydantic", "cryptg"])
+async def test_a_signal_while_modules_are_imported_ends_with_status_0(
+    site: Site, module: str, number: signal.Signals
+) -> None:
+    kill_itself_while_importing(module, number, site)
     process = await site.spawn()
     assert await process.ended() == 0
     assert not process.log
 
 
+def can_be_process_1() -> bool:
+    try:
+        return not subprocess.run([*PROCESS_1, "true"], capture_output=True, check=False).returncode
+    except OSError:
+        return False
+
+
+#: Makes a command process 1 of a space of its own, as in a container.
+PROCESS_1 = ("unshare", "--fork", "--pid", "--mount-proc")
+
+
+@pytest.mark.skipif(not can_be_process_1(), reason="needs the right to make a space of processes")
+@pytest.mark.parametrize("module", ["typer", "cryptg"])
+async def test_process_1_does_not_miss_a_signal_while_modules_are_imported(site: Site, module: str) -> None:
+    kill_itself_while_importing(module, signal.SIGTERM, site)
+    process = await site.spawn(*PROCESS_1)
+    assert await process.ended() == 0
+
+
+async def test_what_nohup_starts_goes_on_after_a_hangup(site: Site) -> None:
+    process = await site.spawn("nohup")
+    await process.up()
+    process.signal(signal.SIGHUP)
+    ann = site.world.new_user("Ann")
+    site.said(ann.id, "still there?")
+    await wait_until(lambda: any(copy.out for copy in site.dialog(ann.id)), "it answers")
+    assert await process.end(signal.SIGTERM) == 0
+
+
+#: A plugin with which the start fails; while it closes, somebody asks the bot to stop.
+FAILING = """
+import asyncio, os, signal
+
+def register(client):
+    disconnect = client.disconnect
+
+    async def slow():
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        await disconnect()
+
+    client.disconnect = slow
+    raise ValueError("no")
+"""
+
+
+async def test_a_signal_after_the_start_has_failed_does_not_hide_the_failure(site: Site) -> None:
+    (site.directory / "crash_plugin.py").write_text(FAILING)
+    process = await site.spawn()
+    assert await process.ended() == 2
+    assert process.log[-1].startswith(
+        "tgbot: The plugin crash_plugin cannot be used: register raised ValueError"
+    )
+
+
+#: A plugin whose handler never gives the loop back.
+HANGING = """
+import time
+from pathlib import Path
+from telethon import events
+
+def register(client):
+    async def hang(event):
+        (Path(__file__).parent / "hanging").touch()
+        while True:
+            time.sleep(0.1)
+
+    client.add_event_handler(hang, events.NewMessage)
+"""
+
+
+async def test_a_second_signal_ends_a_bot_whose_handler_blocks_everything(site: Site) -> None:
+    (site.directory / "crash_plugin.py").write_text(HANGING)
+    process = await site.spawn()
+    await process.up()
+    site.said(site.world.new_user("Ann").id, "hang")
+    await wait_until((site.directory / "hanging").exists, "the handler hangs")
+    process.signal(signal.SIGTERM)
+    await wait_until(lambda: not pending(process.pid, signal.SIGTERM), "the first signal is received")
+    assert await process.end(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def pending(pid: int, number: int) -> bool:
+    """Return whether a signal waits for a process: two of the same that wait become one."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_signals_are_left_as_they_were() -> None:
-    before = [signal.getsignal(number) for number in run.SIGNALS]
-    with run.ending_at_a_signal():
-        assert [signal.getsignal(number) for number in run.SIGNALS] != before
-    assert [signal.getsignal(number) for number in run.SIGNALS] == before
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with StopSignals():
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+    assert [signal.getsignal(number) for number in SIGNALS] == before

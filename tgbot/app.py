@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TypeAlias
@@ -39,11 +39,14 @@ Bot: TypeAlias = Parts
 
 
 @asynccontextmanager
-async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]:
+async def open_bot(
+    config: Config, *, serve: bool = False, closing: Callable[[], object] = lambda: None
+) -> AsyncIterator[Bot]:
     """Open the bot's files, log in, and with `serve` handle updates until the block is left.
 
     Without `serve` updates stay at Telegram for the bot itself. Leaving the block finishes what is in flight
     within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
+    `closing` is called when the client begins to close, also after a start that failed.
 
     Raise CredentialsMissingError, TextError, BotRunningError (SessionInUseError with `serve`), any
     StorageError, WrongBotError, LoginRefusedError and PluginError; on leaving, the StorageError that keeps
@@ -76,6 +79,7 @@ async def open_bot(config: Config, *, serve: bool = False) -> AsyncIterator[Bot]
             handler_seconds=config.bot.handler_seconds,
         )
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
+        stack.callback(closing)
         await client.login(credentials.bot_token)
 
         async def forget(user_id: int) -> None:

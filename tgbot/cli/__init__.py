@@ -1,143 +1,39 @@
-"""The command line: arguments → one call → printed result.
-
-Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 the answer is no. Each expected error is
-printed here, on standard error, without a traceback. A command imports what it needs when it runs, so that
-`tgbot --help` is quick.
-"""
+"""The command line. Its entry is here and imports next to nothing, so that signals are handled at once."""
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from tgbot import __version__
-from tgbot.cli import backup, link, printed, sandbox, users
-from tgbot.cli.invocation import Json, finish, settings
-from tgbot.core.errors import TgbotError
-
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="@name, t.me/name, tg://resolve?domain=name, or a user id.")
-]
-
-commands = typer.Typer(
-    name="tgbot",
-    help="A Telegram bot for private dialogs that never loses a user. To see it work: tgbot demo",
-    epilog="Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 the answer is no.",
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,  # its tracebacks show local variables, and one may be a token
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-)
-
-
-@commands.callback()
-def options(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings file [default: ./config.toml if it exists].")
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    context.obj = config
-    if version:
-        printed.line(f"tgbot {__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        context.get_help()  # typer prints it
-        raise typer.Exit(2)
-
-
-@commands.command("run")
-def run_bot(context: typer.Context) -> int:
-    """Run the bot until SIGTERM or Ctrl-C.
-
-    Credentials come from TGBOT_API_ID, TGBOT_API_HASH and TGBOT_BOT_TOKEN, or from secrets.toml.
-    """
-    from tgbot.run import ending_at_a_signal, run
-
-    with ending_at_a_signal():
-        config = settings(context)
-        config.telegram.credentials()
-        # Plugins may lie beside the settings; at the end of the path they hide no other module.
-        sys.path.append(str(Path(context.obj or "config.toml").resolve().parent))
-        printed.log_to_stderr(config.log.level)
-        return finish(run(config))
-
-
-@commands.command()
-def demo(
-    once: Annotated[bool, typer.Option("--once", help="End after the story, without a prompt.")] = False,
-) -> int:
-    """Show the bot talking with people, on a Telegram server of its own: needs no token and no network."""
-    from tgbot import demo
-
-    return finish(demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty()))
-
-
-@commands.command()
-def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
-    """Show who a name, a link or an id is, and whether the bot may write to them.
-
-    Needs the bot's session: while the bot runs, send it /resolve instead. Exit status 3: nobody was found.
-    """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=False))
-
-
-@commands.command()
-def check(context: typer.Context, text: Name, json: Json = False) -> int:
-    """Ask Telegram whether the bot may write to somebody, and record the answer.
-
-    Needs the bot's session: while the bot runs, send it /check instead. Exit status 3: it may not.
-    """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=True))
-
-
-commands.command("backup")(backup.backup)
-commands.command("link")(link.link)
-commands.command("sandbox")(sandbox.sandbox)
-commands.add_typer(users.commands, name="users")
+TYPE_CHECKING = False  # without importing typing
+if TYPE_CHECKING:
+    from tgbot.signals import StopSignals
 
 
 def main() -> None:
     """Run the script `tgbot`: end the process with the command's exit status."""
-    code = status(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # The reader of the output is gone, or the disk is full; the rest of the output goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not code and not isinstance(error, BrokenPipeError):
-            printed.complain(f"standard output: {error.strerror}")
-        code = code or 1
-    sys.exit(code)
+    signals = None
+    if _runs_the_bot(sys.argv[1:]):
+        from tgbot.signals import StopSignals
+
+        signals = StopSignals().__enter__()  # until the process has ended
+    from tgbot.cli import commandline  # late: it takes a quarter of a second
+
+    sys.exit(commandline.main(sys.argv[1:], signals))
 
 
-def status(arguments: list[str]) -> int:
+def status(arguments: list[str], signals: StopSignals | None = None) -> int:
     """Run a command line and return its exit status; print an expected error on standard error."""
-    try:
-        result = commands(args=arguments, prog_name="tgbot", standalone_mode=False)
-    except TgbotError as error:
-        printed.complain(str(error))
-        return error.exit_status
-    except typer.TyperException as error:
-        said = error.format_message()
-        hint = "tgbot --config FILE COMMAND" if "--config" in said else "see tgbot --help"
-        printed.complain(f"{said} ({hint})")
-        return 2
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
-    except OSError as error:
-        if error.filename is None:
-            raise  # a person could not act on it without a traceback
-        printed.complain(f"{error.filename}: {error.strerror}")
-        return 1
-    return result if isinstance(result, int) else 0
+    from tgbot.cli import commandline
+
+    return commandline.status(arguments, signals)
+
+
+def _runs_the_bot(arguments: list[str]) -> bool:
+    """Return whether the command is `run`."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--config":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word == "run"
+    return False
