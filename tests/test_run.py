@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure
-from tests.scenarios.crash import Process, Site
+from tests.scenarios.crash import PLUGIN, Process, Site
 from tests.scenarios.crash import until as wait_until
 from tests.scenarios.talk import until
 from tests.test_app import CLOSED, course, plugin, texts
@@ -378,6 +381,147 @@ def pending(pid: int, number: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
     return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+# ---- standard error --------------------------------------------------------------------------------
+
+
+Spawn = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+async def spawn(site: Site) -> AsyncIterator[Spawn]:
+    """Starts `tgbot run` with its standard error on a file descriptor, which is closed here."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def spawn(stderr: int, *before: str) -> asyncio.subprocess.Process:
+        command = (sys.executable, "-m", "tgbot.cli", "--config", str(site.directory / "config.toml"), "run")
+        process = await asyncio.create_subprocess_exec(
+            *before,
+            *command,
+            env=os.environ | {"PYTHONPATH": f"{site.directory}{os.pathsep}{os.getcwd()}"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        os.close(stderr)
+        started.append(process)
+        return process
+
+    yield spawn
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def answered(site: Site, text: str) -> None:
+    """Return when the bot has answered this text of somebody."""
+    ann = site.world.new_user("Ann").id
+    site.said(ann, text)
+    await wait_until(lambda: f"echo {text}" in [copy.post.text for copy in site.dialog(ann)], "it answers")
+
+
+async def ended(process: asyncio.subprocess.Process, number: int = 0) -> int:
+    """Return the exit status, after a signal if one is given."""
+    if number:
+        process.send_signal(number)
+    async with asyncio.timeout(20):
+        return await process.wait()
+
+
+@pytest.fixture
+async def known(site: Site) -> Site:
+    """A site whose bot has logged in before: what people write to it while it is off is answered."""
+    await (await site.spawn()).up()
+    assert await site.end() == 0
+    return site
+
+
+def full_pipe() -> tuple[int, int]:
+    """Return the ends of a pipe that takes nothing more until it is read."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"-" * 4095 + b"\n")
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def read_all(reading: int) -> str:
+    with os.fdopen(reading, "rb") as pipe:
+        return pipe.read().decode()
+
+
+async def test_a_standard_error_that_nobody_reads_holds_up_neither_the_bot_nor_its_stop(
+    known: Site, spawn: Spawn
+) -> None:
+    reading, writing = full_pipe()
+    process = await spawn(writing)
+    await answered(known, "hello")
+    assert await ended(process, signal.SIGTERM) == 0
+    os.close(reading)
+
+
+async def test_an_error_that_nobody_reads_does_not_hold_up_the_end(site: Site, spawn: Spawn) -> None:
+    (site.directory / "crash_plugin.py").unlink()
+    reading, writing = full_pipe()
+    process = await spawn(writing)
+    assert await ended(process) == 2
+    os.close(reading)
+
+
+#: A plugin that logs more lines than wait for a reader.
+TALKATIVE = PLUGIN.replace(
+    "        text = event.raw_text\n",
+    """\
+        text = event.raw_text
+        import logging
+        for number in range(5_000):
+            logging.getLogger("talkative").info("line %d", number)
+""",
+)
+
+
+async def test_lines_that_found_no_room_are_counted_once_there_is_room_again(
+    known: Site, spawn: Spawn
+) -> None:
+    (known.directory / "crash_plugin.py").write_text(TALKATIVE)
+    reading, writing = full_pipe()
+    process = await spawn(writing)
+    await answered(known, "hello")
+    process.send_signal(signal.SIGTERM)
+    lines = (await asyncio.to_thread(read_all, reading)).splitlines()
+    assert await ended(process) == 0
+    counts = [re.fullmatch(r"tgbot: (\d+) lines of the log were dropped: .*", line) for line in lines]
+    dropped = sum(int(count[1]) for count in counts if count)
+    seen = sum("talkative: line" in line for line in lines)
+    assert dropped > 3_000
+    assert seen > 500
+    assert dropped + seen >= 5_000
+
+
+async def test_a_reader_of_standard_error_that_has_gone_does_not_end_the_bot(
+    known: Site, spawn: Spawn
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await spawn(writing)
+    await answered(known, "hello")
+    assert await ended(process, signal.SIGTERM) == 0
+
+
+#: Runs a command with its standard files closed.
+CLOSED_FILES = ("sh", "-c", 'exec "$@" 2>&- >&- <&-', "-")
+
+
+async def test_no_file_takes_the_place_of_a_closed_standard_error(known: Site, spawn: Spawn) -> None:
+    process = await spawn(os.open(os.devnull, os.O_WRONLY), *CLOSED_FILES)
+    await answered(known, "hello")
+    for number in range(3):
+        assert os.readlink(f"/proc/{process.pid}/fd/{number}") == os.devnull
+    assert await ended(process, signal.SIGTERM) == 0
 
 
 def test_signals_are_left_as_they_were() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # without importing typing
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the script `tgbot`: end the process with the command's exit status."""
+    _open_standard_files()
     signals = None
     if _runs_the_bot(sys.argv[1:]):
         from tgbot.signals import StopSignals
@@ -26,6 +28,17 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
     from tgbot.cli import commandline
 
     return commandline.status(arguments, signals)
+
+
+def _open_standard_files() -> None:
+    """Open the standard files that are closed, on nothing, so that no other file gets their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process lasts
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _runs_the_bot(arguments: list[str]) -> bool:

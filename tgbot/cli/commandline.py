@@ -7,18 +7,23 @@ printed here, on standard error, without a traceback. A command imports what it 
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TextIO, cast
 
 import typer
 
 from tgbot import __version__
 from tgbot.cli import backup, link, printed, sandbox, users
 from tgbot.cli.invocation import Invocation, Json, finish, settings
+from tgbot.cli.stderr import QueuedStream
 from tgbot.core.errors import TgbotError
 from tgbot.signals import StopSignals
+
+#: How long the end of the bot waits for the reader of its last lines, in seconds.
+FINISH_SECONDS: Final = 2.0
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="@name, t.me/name, tg://resolve?domain=name, or a user id.")
@@ -113,6 +118,10 @@ def main(arguments: list[str], signals: StopSignals | None) -> int:
 
     `signals` is given for `run`, and is entered already.
     """
+    if signals is not None:
+        stream = QueuedStream(sys.stderr.fileno())
+        sys.stderr = cast(TextIO, stream)
+        atexit.register(stream.finish, FINISH_SECONDS)
     code = status(arguments, signals)
     try:
         sys.stdout.flush()
