@@ -383,6 +383,57 @@ def pending(pid: int, number: int) -> bool:
     return bool(int(mask, 16) >> (number - 1) & 1)
 
 
+#: A plugin with errors that nobody takes; each has a text that must not be shown.
+CARELESS = """
+import asyncio
+
+def register(client):
+    async def fail(text):
+        raise ValueError(text)
+
+    def fail_at_once(text):
+        raise ValueError(text)
+
+    loop = asyncio.get_running_loop()
+    loop.create_task(fail("planted words"))
+    loop.call_soon(fail_at_once, "planted words")
+"""
+
+
+async def test_errors_that_nobody_takes_are_logged_with_their_place_and_without_their_text(
+    site: Site,
+) -> None:
+    (site.directory / "crash_plugin.py").write_text(CARELESS)
+    process = await site.spawn()
+    await process.up()
+    assert await process.end(signal.SIGTERM) == 0
+    log = "\n".join(process.log)
+    assert "planted words" not in log
+    assert "Task exception was never retrieved (ValueError < crash_plugin.py:6 in fail" in log
+    assert re.search(r"Exception in callback .*\(ValueError < crash_plugin.py:9 in fail_at_once", log)
+
+
+#: A plugin that ends the bot with an error that nothing expects.
+BREAKING = """
+def register(client):
+    async def start_updates():
+        raise LookupError("planted words")
+
+    client.start_updates = start_updates
+"""
+
+
+async def test_an_unexpected_error_shows_its_place_and_not_its_text(site: Site) -> None:
+    (site.directory / "crash_plugin.py").write_text(BREAKING)
+    process = await site.spawn()
+    assert await process.ended() == 1
+    log = "\n".join(process.log)
+    assert "planted words" not in log
+    assert "tgbot: unexpected LookupError" in log
+    assert "crash_plugin.py" in log
+    assert "report this as a defect" in process.log[-1]
+
+
 # ---- standard error --------------------------------------------------------------------------------
 
 

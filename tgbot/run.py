@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tgbot.core.places import places
 from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ async def run(config: Config, signals: StopSignals) -> int:
     def answer(number: int) -> None:
         loop.call_soon_threadsafe(stop, number)
 
+    loop.set_exception_handler(log_without_texts)
     signals.answer = answer
     try:
         async with open_bot(config, serve=True, closing=started) as bot:
@@ -59,3 +61,10 @@ async def run(config: Config, signals: StopSignals) -> int:
         signals.settle()
     logger.info("stopped; everything is on disk")
     return 0
+
+
+def log_without_texts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error that nobody took, with its place: its text and a callback's arguments may be private."""
+    what = str(context["message"]).partition("(")[0]
+    error = context.get("exception")
+    logger.error("%s (%s)", what, places(error) if error is not None else "no error is given")

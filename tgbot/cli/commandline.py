@@ -152,9 +152,10 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except OSError as error:
-        if error.filename is None:
-            raise  # a person could not act on it without a traceback
-        printed.complain(f"{error.filename}: {error.strerror}")
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            printed.complain(f"{error.filename}: {error.strerror}")
+        else:
+            printed.complain(printed.unexpected(error))
         return 1
     return result if isinstance(result, int) else 0

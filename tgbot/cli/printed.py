@@ -6,12 +6,14 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tgbot.core.names import clean_name
+from tgbot.core.places import places
 
 if TYPE_CHECKING:
     from tgbot.core.access import Verdict
@@ -30,6 +32,23 @@ def as_json(value: Mapping[str, object]) -> None:
 def complain(text: str) -> None:
     """Print an error on standard error."""
     sys.stderr.write(f"tgbot: {text}\n")
+
+
+def unexpected(error: BaseException) -> str:
+    """Return what to print of an error that no command expects: where it was raised, without its text.
+
+    The text may hold a token or what somebody wrote to the bot; only the system's own words are shown.
+    """
+    said = error.strerror if isinstance(error, OSError) else None
+    lines = [f"unexpected {type(error).__name__}{f' ({said})' if said else ''}, most recent call last:"]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        lines.append(f"  after {places(cause)}")
+        cause = cause.__cause__ or cause.__context__
+    lines.append("Please report this as a defect, with the lines above and the output of tgbot --version.")
+    return "\n".join(lines)
 
 
 def clean(text: str) -> str:
