@@ -63,7 +63,9 @@ async def open_bot(
             if serve:
                 raise
             raise BotRunningError("This", "ask it in the chat, or stop it first") from None
-        store = SqliteStore(config.storage.session, config.storage.registry, clock=clock)
+        store = SqliteStore(
+            config.storage.session, config.storage.registry, clock=clock, parked=config.bot.parked
+        )
         stack.callback(store.close)
         users = store.users
         alerts = Alerts(users, texts, config.bot.admins)
@@ -96,6 +98,7 @@ async def open_bot(
             clock=clock,
             checkpoint=client.checkpoint,
             forget=forget,
+            parked=store.parked.count,
             approve=Approve(config.join_requests.approve),
             payload_key=signing_key(credentials.bot_token),
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",

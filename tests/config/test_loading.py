@@ -94,6 +94,7 @@ VARIABLES = {
     "TGBOT_TEXTS": ("/etc/bot/texts", Path("/etc/bot/texts")),
     "TGBOT_CONCURRENCY": ("7", 7),
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
+    "TGBOT_PARKED": ("0", 0),
     "TGBOT_GRACE_SECONDS": ("0", 0.0),
     "TGBOT_JOIN_REQUESTS_APPROVE": ("after_start", "after_start"),
     "TGBOT_STORAGE_DIRECTORY": ("/var/lib/bot", Path("/var/lib/bot")),

@@ -11,8 +11,10 @@ from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
 from tests.scenarios.talk import Talk, now_reads, press, until
+from tests.store.contracts import parked
 from tgbot.app import Bot, open_bot
 from tgbot.core.access import Access
+from tgbot.store.sqlite.userfile import SqliteRegistry
 
 
 async def forgets(talk: Talk, label: str = "Delete it") -> str:
@@ -83,6 +85,30 @@ async def test_forget_deletes_everything_once_it_is_confirmed(
         user = bot.users.get(anna.id)
         assert user is not None
         assert (user.first_payload, user.first_name) == ("", "Anna")
+
+
+async def test_updates_that_are_parked_are_told_of_and_forgotten(
+    configure: Configure, person: Any, tmp_path: Path
+) -> None:
+    anna = Talk(await person("Anna"))
+    async with open_bot(configure(), serve=True):
+        await anna.ask("/start")
+    registry = SqliteRegistry(tmp_path / "sessions" / "users.sqlite", clock=lambda: 1_000)
+    mine: dict[str, Any] = {"dialog": anna.id, "user": anna.id, "trace": "planted", "parked_at": 2**31}
+    for number in (1, 2):
+        registry.parked.park(parked(f"m{anna.id}:{number}", **mine))
+    registry.parked.park(parked("m1:1", parked_at=2**31))
+    await registry.flush()
+    registry.close()
+    async with open_bot(configure(), serve=True) as bot:
+        answer = await anna.ask("/privacy")
+        assert "your messages or events that I failed to handle and keep for another try: 2" in answer
+        assert (await forgets(anna)).startswith("Everything is deleted.")
+        assert bot.parked(anna.id) == 0
+        assert "failed to handle and keep" not in await anna.ask("/privacy")
+    texts = everything_in(tmp_path / "sessions" / "users.sqlite")
+    assert "planted" not in texts
+    assert "m1:1" in texts
 
 
 async def test_a_standing_block_outlives_being_forgotten(bot: Bot, person: Any) -> None:

@@ -14,7 +14,8 @@ import pytest
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageError
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, User, UserReader, Way
-from tgbot.store.base import Store, UpdateState
+from tgbot.store.base import Parked, ParkedUpdates, Reason, Store, UpdateState
+from tgbot.store.parked import KEPT_SECONDS, PARKED_UPDATES, TRIED_SECONDS
 from tgbot.store.registry import Registry
 
 ANN = Profile(1, "Ann", "Lee", ("ann", "annie"), "en", premium=True)
@@ -34,6 +35,8 @@ class Clock:
 class OpenStore(Store, Protocol):
     """A store as a process has it open."""
 
+    parked: ParkedUpdates
+
     @property
     def users(self) -> Registry: ...
     def update_state(self) -> UpdateState | None: ...
@@ -44,7 +47,7 @@ class OpenStore(Store, Protocol):
 class Home(Protocol):
     """A place where a store can be opened again after it was closed, as the next process does."""
 
-    def open(self) -> OpenStore: ...
+    def open(self, *, parked: int = PARKED_UPDATES) -> OpenStore: ...
 
     def broken(self) -> AbstractContextManager[None]:
         """Let every write of the store fail within the block."""
@@ -200,6 +203,169 @@ class StoreContract:
         assert again.users.get(1) is None
         assert again.users.last_finished(1) == 5
         assert again.update_state() == UpdateState(1, 1, 1, 1)
+
+    # ---- parked updates ------------------------------------------------------------------------
+
+    async def test_a_parked_update_is_there_after_a_restart_as_it_was(self, store: OpenStore) -> None:
+        entry = parked("m1:5", trace="line 1\nline 2 \U0001f600", update=bytes(range(256)), retry_at=1_060)
+        store.parked.park(entry)
+        assert store.changed
+        assert store.parked.get("m1:5") == entry
+        store = await self.restarted()
+        assert not store.changed
+        assert store.parked.get("m1:5") == entry
+        assert list(store.parked.entries()) == [entry]
+        assert store.parked.get("m1:6") is None
+
+    async def test_a_parked_update_is_on_disk_with_the_state_that_is_past_it(self, store: OpenStore) -> None:
+        store.parked.park(parked("m1:5"))
+        store.users.finished(1, 5)
+        await store.checkpoint(UpdateState(6, 1, 1, 1))
+        store.parked.park(parked("m1:6"))  # which no checkpoint writes
+        again = self.crashed()
+        assert again.update_state() == UpdateState(6, 1, 1, 1)
+        assert again.users.last_finished(1) == 5
+        assert keys_of(again) == ["m1:5"]
+
+    async def test_a_failed_checkpoint_loses_no_parked_update(self, store: OpenStore, home: Home) -> None:
+        store.parked.park(parked("m1:1"))
+        await store.checkpoint(None)
+        store.parked.drop("m1:1")
+        store.parked.park(parked("m1:2"))
+        store.users.finished(1, 2)
+        with home.broken(), pytest.raises(StorageError):
+            await store.checkpoint(UpdateState(2, 1, 1, 1))
+        assert keys_of(store) == ["m1:2"]
+        assert store.changed
+        assert keys_of(await self.restarted()) == ["m1:2"]
+
+    async def test_an_update_that_is_dropped_and_parked_again_is_there_once(self, store: OpenStore) -> None:
+        store.parked.park(parked("m1:1"))
+        assert store.parked.drop("m1:1")
+        assert not store.parked.drop("m1:1")
+        store.parked.park(parked("m1:1", attempts=2))
+        store.parked.park(parked("m1:2"))
+        store = await self.restarted()
+        store.parked.drop("m1:1")
+        store.parked.park(parked("m1:1", attempts=3))
+        store.parked.park(parked("m1:2", attempts=3))
+        store.parked.drop("m1:2")
+        assert [entry.attempts for entry in store.parked.entries()] == [3]
+        store = await self.restarted()
+        assert [(entry.key, entry.attempts) for entry in store.parked.entries()] == [("m1:1", 3)]
+
+    async def test_what_is_parked_and_dropped_while_a_checkpoint_writes_is_kept_so(
+        self, store: OpenStore
+    ) -> None:
+        for number in range(300):
+            store.users.seen(Profile(number + 1), 100, Way.MESSAGE)
+        store.parked.park(parked("m1:1"))
+        store.parked.park(parked("m1:2"))
+        writing = asyncio.ensure_future(store.checkpoint(None))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        store.parked.drop("m1:1")
+        store.parked.park(parked("m1:3"))
+        assert keys_of(store) == ["m1:2", "m1:3"]
+        await writing
+        assert keys_of(store) == ["m1:2", "m1:3"]
+        assert store.changed
+        assert keys_of(await self.restarted()) == ["m1:2", "m1:3"]
+
+    async def test_due_entries_come_the_earliest_first(self, store: OpenStore) -> None:
+        assert store.parked.next_due() is None
+        for key, at in (("m1:1", 30), ("m1:2", None), ("m1:3", 10), ("m1:4", 20)):
+            store.parked.park(parked(key, retry_at=at))
+        assert store.parked.next_due() == 10
+        assert store.parked.due(9) == []
+        assert store.parked.due(20) == store.parked.due(20) == ["m1:3", "m1:4"]
+        store.parked.park(parked("m1:3", retry_at=40))
+        store.parked.drop("m1:4")
+        assert store.parked.next_due() == 30
+        store.parked.park(parked("m1:3", retry_at=10))
+        assert store.parked.due(100) == ["m1:3", "m1:1"]
+        store = await self.restarted()
+        assert store.parked.due(100) == ["m1:3", "m1:1"]
+
+    async def test_beyond_the_limit_the_oldest_that_handlers_failed_on_are_dropped(self, home: Home) -> None:
+        store = home.open(parked=2)
+        for number in range(1, 5):
+            store.parked.park(parked(f"later:{number}", Reason.LATER, retry_at=50, parked_at=number))
+            store.parked.park(parked(f"poison:{number}", Reason.POISON, parked_at=number))
+            store.parked.park(parked(f"failed:{number}", parked_at=number))
+        kept = [key for key in keys_of(store) if key.startswith("failed")]
+        assert kept == ["failed:3", "failed:4"]
+        assert len(keys_of(store)) == 10
+        store.close()
+
+    async def test_with_a_limit_of_0_nothing_is_kept_that_handlers_failed_on(self, home: Home) -> None:
+        store = home.open(parked=0)
+        store.parked.park(parked("m1:1"))
+        store.parked.park(parked("m1:2", Reason.LATER, retry_at=50))
+        assert keys_of(store) == ["m1:2"]
+        store.close()
+
+    async def test_what_waits_for_a_hand_is_dropped_after_a_month(
+        self, store: OpenStore, clock: Clock
+    ) -> None:
+        store.parked.park(parked("m1:1", parked_at=1_000))
+        store.parked.park(parked("m1:2", Reason.POISON, parked_at=1_001))
+        store.parked.park(parked("m1:3", Reason.LATER, retry_at=2_000, parked_at=1_000))
+        store = await self.restarted()
+        clock.now = 1_000 + KEPT_SECONDS - 1
+        assert not store.changed
+        clock.now += 1
+        assert store.changed
+        store = await self.restarted()
+        assert keys_of(store) == ["m1:3", "m1:2"]
+        assert not store.changed
+
+    async def test_what_is_put_off_for_a_week_waits_for_a_hand(self, store: OpenStore, clock: Clock) -> None:
+        put_off = parked("m1:1", Reason.LATER, retry_at=2_000_000, parked_at=1_000)
+        clock.now = 1_000 + TRIED_SECONDS - 1
+        store.parked.park(put_off)
+        assert store.parked.get("m1:1") == put_off
+        clock.now += 1
+        store.parked.park(put_off)
+        assert store.parked.get("m1:1") == replace(put_off, reason=Reason.FAILED, retry_at=None)
+        assert store.parked.next_due() is None
+
+    async def test_forgetting_a_user_deletes_their_parked_updates(self, store: OpenStore) -> None:
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        store.parked.park(parked("private", dialog=1, user=1))
+        store.parked.park(parked("in a group", dialog=-100, user=1))
+        store.parked.park(parked("by nobody", dialog=1, user=0))
+        await store.checkpoint(None)
+        store.parked.park(parked("not yet written", dialog=1, user=1))
+        store.parked.park(parked("another", dialog=2, user=2))
+        assert [store.parked.count(user) for user in (1, 2, 3)] == [4, 1, 0]
+        await store.forget(1)
+        assert keys_of(store) == ["another"]
+        assert [store.parked.count(user) for user in (1, 2, 3)] == [0, 1, 0]
+        assert keys_of(self.crashed()) == ["another"]
+
+    async def test_entries_may_change_while_they_are_looked_at(self, store: OpenStore) -> None:
+        for number in range(250):
+            store.parked.park(parked(f"m1:{number}", parked_at=number))
+        await store.checkpoint(None)
+        seen = []
+        for number, entry in enumerate(store.parked.entries()):
+            seen.append(entry.key)
+            store.parked.drop(entry.key)
+            store.parked.drop("m1:240")
+            if number == 120:
+                await store.checkpoint(None)
+        assert seen == [f"m1:{number}" for number in range(250) if number != 240]
+        assert keys_of(await self.restarted()) == []
+
+    async def test_any_text_of_an_error_is_kept_and_a_long_one_cut(self, store: OpenStore) -> None:
+        store.parked.park(parked("m1:1", trace="a\ud800b\0c"))
+        store.parked.park(parked("m1:2", trace="x" * 1_000_000 + "the end"))
+        store = await self.restarted()
+        first, second = store.parked.entries()
+        assert first.trace == "a\\ud800b\0c"
+        assert len(second.trace) < 50_000
+        assert second.trace.endswith("the end")
 
     # ---- the clock -----------------------------------------------------------------------------
 
@@ -641,3 +807,29 @@ def ids_of(registry: UserReader) -> list[int]:
 
 def ids(registry: UserReader, access: Access) -> list[int]:
     return [user.id for user in registry.iterate(access=access)]
+
+
+def parked(
+    key: str,
+    reason: Reason = Reason.FAILED,
+    *,
+    dialog: int = 1,
+    user: int = 1,
+    retry_at: int | None = None,
+    parked_at: int = 900,
+    attempts: int = 1,
+    trace: str = "",
+    update: bytes = b"update",
+) -> Parked:
+    return Parked(
+        *(key, dialog, user, reason, "plugin.handler", "ValueError"),
+        trace=trace,
+        parked_at=parked_at,
+        retry_at=retry_at,
+        attempts=attempts,
+        update=update,
+    )
+
+
+def keys_of(store: OpenStore) -> list[str]:
+    return [entry.key for entry in store.parked.entries()]

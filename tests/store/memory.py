@@ -7,9 +7,12 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from tgbot.core.access import Access
-from tgbot.store.base import UpdateState
+from tgbot.store.base import Parked, ParkedUpdates, UpdateState
+from tgbot.store.counts import PASSING
+from tgbot.store.parked import PARKED_UPDATES, Place
 from tgbot.store.registry import Registry
 
 
@@ -25,6 +28,7 @@ class MemoryRows:
         self.state: UpdateState | None = None
         self._users: dict[int, str] = {}
         self._notes: dict[str, str] = {}
+        self._parked: dict[str, Parked] = {}
 
     def one(self, user_id: int) -> str | None:
         return self._users.get(user_id)
@@ -32,13 +36,11 @@ class MemoryRows:
     async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
         return {i: self._users[i] for i in user_ids if i in self._users}
 
-    def after(
-        self, user_id: int, access: Access | None, also: Iterable[int]
-    ) -> Iterator[tuple[int, str | None]]:
-        ids, others = sorted(self._users), set(also)
+    def after(self, user_id: int, access: Access | None) -> Iterator[tuple[int, str | None]]:
+        ids = sorted(self._users)
         for i in ids[bisect_right(ids, user_id) :]:
             text = self._users.get(i)
-            if text is not None and access is not None and i not in others:
+            if text is not None and access is not None and f"{PASSING}{i}" not in self._notes:
                 text = text if _access(text) == access else None
             yield i, text
 
@@ -48,11 +50,24 @@ class MemoryRows:
     def recount(self) -> Mapping[str, int]:
         return Counter(access for text in self._users.values() if (access := _access(text)))
 
-    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
+    def places(self) -> Mapping[str, Place]:
+        return {key: Place.of(entry) for key, entry in self._parked.items()}
+
+    def parked(self, keys: Collection[str]) -> Mapping[str, Parked]:
+        return {key: self._parked[key] for key in keys if key in self._parked}
+
+    async def write(
+        self,
+        users: Mapping[int, str],
+        gone: Collection[int],
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
         self._users.update(users)
         for user_id in gone:
             self._users.pop(user_id, None)
-        self._notes.update(notes)
+        _merge(self._notes, notes)
+        _merge(self._parked, parked)
 
     def close(self) -> None:
         """Return at once; the rows can be used again."""
@@ -61,9 +76,12 @@ class MemoryRows:
 class MemoryStore:
     """A `Store` in memory: users and update state, without a session."""
 
-    def __init__(self, clock: Callable[[], float], rows: MemoryRows | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], float], rows: MemoryRows | None = None, *, parked: int = PARKED_UPDATES
+    ) -> None:
         self._rows = MemoryRows() if rows is None else rows
-        self.users = Registry(self._rows, clock)
+        self.users = Registry(self._rows, clock, parked=parked)
+        self.parked: ParkedUpdates = self.users.parked
 
     @property
     def changed(self) -> bool:
@@ -98,6 +116,16 @@ class MemoryRegistry(Registry):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__(MemoryRows(), clock)
+
+
+T = TypeVar("T")
+
+
+def _merge(kept: dict[str, T], changes: Mapping[str, T | None]) -> None:
+    for key, value in changes.items():
+        kept.pop(key, None)
+        if value is not None:
+            kept[key] = value
 
 
 def _access(text: str) -> str | None:

@@ -13,16 +13,24 @@ import pytest
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
 from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.core.errors import StorageFailedError
+from tgbot.store.base import Parked
+from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.sqlite.store import SqliteStore
 
 
 class BreakableRows(MemoryRows):
     broken = False
 
-    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
+    async def write(
+        self,
+        users: Mapping[int, str],
+        gone: Collection[int],
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
         if self.broken:
             raise StorageFailedError(self.place, "it is broken")
-        await super().write(users, gone, notes)
+        await super().write(users, gone, notes, parked)
 
 
 class MemoryHome:
@@ -30,8 +38,8 @@ class MemoryHome:
         self._clock = clock
         self._rows = BreakableRows()
 
-    def open(self) -> OpenStore:
-        return MemoryStore(self._clock, self._rows)
+    def open(self, *, parked: int = PARKED_UPDATES) -> OpenStore:
+        return MemoryStore(self._clock, self._rows, parked=parked)
 
     @contextmanager
     def broken(self) -> Iterator[None]:
@@ -45,8 +53,8 @@ class SqliteHome:
         self._clock = clock
         self._session, self._users = directory / "bot.session", directory / "users.sqlite"
 
-    def open(self) -> OpenStore:
-        return SqliteStore(self._session, self._users, clock=self._clock)
+    def open(self, *, parked: int = PARKED_UPDATES) -> OpenStore:
+        return SqliteStore(self._session, self._users, clock=self._clock, parked=parked)
 
     @contextmanager
     def broken(self) -> Iterator[None]:

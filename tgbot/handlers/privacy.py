@@ -22,11 +22,14 @@ def register(parts: Parts) -> None:
 
     async def show(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
         lines = [say("privacy-kept"), ""]
-        if user is None:
+        parked = parts.parked(event.sender_id)
+        if user is None and not parked:
             lines.append(say("privacy-nothing"))
-        else:
+        if user is not None:
             hash_kept = bool(parts.client.session.access_hash(user.id))
             lines += record(say, user, now=parts.clock(), hash_kept=hash_kept)
+        if parked:
+            lines.append(say("privacy-parked", n=parked))
         lines += ["", say("privacy-forget")]
         await answer(event, "\n".join(lines), link_preview=False)
 

@@ -178,7 +178,7 @@ language-gone = I no longer speak this language.
 ## Privacy
 
 privacy-kept =
-    I store what Telegram tells me about you, so that I can answer you and know whether I may write to you. I do not store the text of messages. Nobody else gets this data.
+    I store what Telegram tells me about you, so that I can answer you and know whether I may write to you. I do not store the text of messages, except of those that I failed to handle, for 30 days at most. Nobody else gets this data.
 privacy-nothing = I store nothing about you.
 privacy-forget = /forget deletes all of it.
 privacy-name = name: { $name }
@@ -195,6 +195,10 @@ privacy-block = you last blocked me: { $when }
 privacy-join-requests = { $n ->
     [one] your open request to join: { $n }
    *[other] your open requests to join: { $n }
+}
+privacy-parked = { $n ->
+    [one] your message or event that I failed to handle and keep for another try: { $n }
+   *[other] your messages or events that I failed to handle and keep for another try: { $n }
 }
 privacy-messages = number of your last message that I handled: { $last }
 privacy-access-hash = a number from Telegram that lets me write to you

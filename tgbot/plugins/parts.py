@@ -50,6 +50,8 @@ class Parts:
     checkpoint: Callable[[], Awaitable[None]]
     #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
     forget: Callable[[int], Awaitable[None]]
+    #: How many updates of a user are parked: kept because they could not be finished.
+    parked: Callable[[int], int] = lambda user_id: 0
     #: When requests to join a chat are approved.
     approve: Approve = Approve.NEVER
     #: Signs start payloads (`links.pack` and `links.unpack`); made from the bot's token.

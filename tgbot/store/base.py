@@ -60,12 +60,16 @@ class Parked:
 
 
 class ParkedUpdates(Protocol):
-    """The updates that could not be finished now, by key; written at the checkpoint like all else."""
+    """The updates that could not be finished now, by key; written at the checkpoint, together with the users.
+
+    Together, because a user's last finished message may be the one that is parked.
+    """
 
     def park(self, entry: Parked) -> None:
         """Keep an update; an entry with the same key is replaced, with its time and attempts in the new one.
 
-        Beyond the limit of the store the oldest that are tried by hand only are dropped.
+        Beyond the limit of the store the oldest FAILED ones that wait for a hand are dropped. A LATER one
+        that was parked too long ago is kept as FAILED. After 30 days those that wait for a hand are dropped.
         """
 
     def get(self, key: str) -> Parked | None:
@@ -81,7 +85,10 @@ class ParkedUpdates(Protocol):
         """Return the earliest time at which an entry is to be tried again, None if there is none."""
 
     def entries(self) -> Iterator[Parked]:
-        """Yield all entries, the one parked first first."""
+        """Yield all entries, the one parked first first; the lot may change meanwhile."""
+
+    def count(self, user_id: int) -> int:
+        """Return how many entries are from or about this user, or of the private dialog with them."""
 
 
 class Store(Protocol):

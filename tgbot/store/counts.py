@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from tgbot.core.access import LASTING, Access, finally_judged, judge
 from tgbot.core.users import Counts
 from tgbot.store.record import UserRecord
 
-#: The names under which a store keeps the two notes of `AccessCounts.saving`.
+#: The name of the note with the counts.
 COUNTS: Final = "counts"
-PASSING: Final = "passing"
+#: The name of the note on one user whose permission ends by itself is this and the user's id.
+PASSING: Final = "passing/"
+#: An older version had all of these in one note.
+_ALL_PASSING: Final = "passing"
 
 
 class Passing(NamedTuple):
@@ -24,17 +28,12 @@ class Passing(NamedTuple):
     afterwards: Access
 
 
-def passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
-    """Return user id → the permission that ends by itself, as written last."""
-    found = json.loads(notes.get(PASSING, "{}"))
-    return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
-
-
 class AccessCounts:
     """Counts each user under the access they have once every permission that ends by itself has ended.
 
-    Those permissions are listed beside, so that the counts at any moment follow without a look at the users.
-    `notes` are those written last; where the counts are missing in them, `recount` counts the stored users.
+    Those permissions are listed beside, so that the counts at any moment follow without a look at the users:
+    the work is in proportion to what changed. `notes` are those written last; where the counts are missing in
+    them, `recount` counts the stored users.
     """
 
     def __init__(
@@ -44,60 +43,104 @@ class AccessCounts:
         self._clock = clock
         #: What is on disk.
         self._saved = dict.fromkeys(Access, 0) | {Access(name): int(number) for name, number in found.items()}
-        self._saved_passing = ""
         self._final = dict(self._saved)
-        #: User id → the permission that ends by itself.
-        self.passing = passing_in(notes)
+        #: User id → the permission that ends by itself; by how much these change the counts.
+        self._passing: dict[int, Passing] = {}
+        self._change = dict.fromkeys(Access, 0)
+        #: When they end, the first first; with some that do not hold any more.
+        self._ends: list[tuple[int, int]] = []
+        for user_id, passing in _passing_in(notes).items():
+            self._set(user_id, passing)
+        #: Notes that are not as on disk.
+        self._unsaved: dict[str, None] = {}
+        if _ALL_PASSING in notes:
+            self._unsaved = dict.fromkeys((_ALL_PASSING, *map(_note_of, self._passing)))
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
         counted: Access | None = None
-        passing = False
+        passing: Passing | None = None
         if record.user.met:
             evidence = record.fields.evidence
             if LASTING.issuperset(evidence.spans):  # nearly everyone: the verdict is known without `judge`
                 counted = Access.REACHABLE if evidence.spans else Access.UNKNOWN
             else:
                 verdict = judge(evidence, self._clock())
-                counted, passing = verdict.access, verdict.until is not None
+                counted = verdict.access
                 if verdict.until is not None:
                     counted = finally_judged(evidence).access
-                    self.passing[record.fields.id] = Passing(verdict.until, verdict.access, counted)
-        if not passing and self.passing:
-            self.passing.pop(record.fields.id, None)
+                    passing = Passing(verdict.until, verdict.access, counted)
+        user_id = record.fields.id
+        if self._passing.get(user_id) != passing:
+            self._set(user_id, passing)
+            self._unsaved[_note_of(user_id)] = None
         _move(self._final, record.counted, counted)
         record.counted = counted
 
     def now(self) -> Counts:
         """Return the counts at this moment."""
-        by = dict(self._final)
-        now = self._clock()
-        for user_id, passing in list(self.passing.items()):
-            if passing.until <= now:
-                del self.passing[user_id]
-            else:
-                by[passing.afterwards] -= 1
-                by[passing.now] += 1
+        self._end()
+        by = {access: number + self._change[access] for access, number in self._final.items()}
         return Counts(sum(by.values()), by)
 
     @contextmanager
-    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[dict[str, str]]:
+    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[dict[str, str | None]]:
         """Give the notes to write together with these users, each with the access they are packed under.
 
-        The counts on disk are the new ones unless the block raises.
+        A note that is None is to be deleted. The counts on disk are the new ones unless the block raises.
         """
-        self.now()  # drops the permissions that have ended
+        self._end()
         final = dict(self._saved)
         for record, counted in packed:
             _move(final, record.saved, counted)
-        passing = json.dumps(self.passing)
-        notes = {COUNTS: json.dumps(final)}
-        if passing != self._saved_passing:
-            notes[PASSING] = passing
-        yield notes
-        self._saved, self._saved_passing = final, passing
+        unsaved, self._unsaved = self._unsaved, {}
+        notes = {COUNTS: json.dumps(final)} | {name: self._note(name) for name in unsaved}
+        try:
+            yield notes
+        except BaseException:
+            self._unsaved = unsaved | self._unsaved
+            raise
+        self._saved = final
         for record, counted in packed:
             record.saved = counted
+
+    def _end(self) -> None:
+        """Drop the permissions that have ended."""
+        now = self._clock()
+        while self._ends and self._ends[0][0] <= now:
+            until, user_id = heapq.heappop(self._ends)
+            passing = self._passing.get(user_id)
+            if passing is not None and passing.until == until:
+                self._set(user_id, None)
+                self._unsaved[_note_of(user_id)] = None
+
+    def _set(self, user_id: int, passing: Passing | None) -> None:
+        old = self._passing.pop(user_id, None)
+        if old is not None:
+            _move(self._change, old.now, old.afterwards)
+        if passing is not None:
+            self._passing[user_id] = passing
+            _move(self._change, passing.afterwards, passing.now)
+            heapq.heappush(self._ends, (passing.until, user_id))
+
+    def _note(self, name: str) -> str | None:
+        passing = self._passing.get(int(name.removeprefix(PASSING))) if name != _ALL_PASSING else None
+        return None if passing is None else json.dumps(passing)
+
+
+def _note_of(user_id: int) -> str:
+    return f"{PASSING}{user_id}"
+
+
+def _passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
+    """Return user id → the permission that ends by itself, as written last."""
+    found = json.loads(notes.get(_ALL_PASSING, "{}"))
+    found |= {
+        name.removeprefix(PASSING): json.loads(text)
+        for name, text in notes.items()
+        if name.startswith(PASSING)
+    }
+    return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
 
 
 def _move(counts: dict[Access, int], before: Access | None, after: Access | None) -> None:

@@ -12,7 +12,9 @@ from typing import Final, Protocol
 from tgbot.core.access import LASTING, Access, Evidence, Kind
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
-from tgbot.store.counts import AccessCounts, passing_in
+from tgbot.store.base import Parked
+from tgbot.store.counts import AccessCounts
+from tgbot.store.parked import PARKED_UPDATES, ParkedRows, ParkingLot
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import pack, unpack
 
@@ -34,8 +36,10 @@ _KNOWN_BY: Final = {
 }
 
 
-class UserRows(Protocol):
-    """Where a registry keeps its users, as JSON text by id (see `user_json`), and the notes on their counts.
+class UserRows(ParkedRows, Protocol):
+    """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
+
+    That is the notes on their counts (see `AccessCounts`), and their parked updates.
 
     Every method raises a StorageError where the rows cannot be read or written.
     """
@@ -49,22 +53,29 @@ class UserRows(Protocol):
     async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """Return the texts of those of these users that are there, in one read."""
 
-    def after(
-        self, user_id: int, access: Access | None, also: Iterable[int]
-    ) -> Iterator[tuple[int, str | None]]:
+    def after(self, user_id: int, access: Access | None) -> Iterator[tuple[int, str | None]]:
         """Yield greater ids in order, in bounded memory; without text where the stored access is not wanted.
 
-        The ids among `also` come with their text whatever their stored access.
+        Users of whom a note says that their access ends by itself come with their text whatever it is.
         """
 
     def notes(self) -> Mapping[str, str]:
-        """Return the notes of the last `write`."""
+        """Return all notes that were written."""
 
     def recount(self) -> Mapping[str, int]:
         """Count the users by their stored access, with a look at each."""
 
-    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
-        """Write users and notes, and delete the users `gone`, all or nothing; on disk on return."""
+    async def write(
+        self,
+        users: Mapping[int, str],
+        gone: Collection[int],
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
+        """Write users, notes and parked updates, and delete the users `gone`, all or nothing.
+
+        A note or an update that is None is deleted. All is on disk on return.
+        """
 
     def close(self) -> None: ...
 
@@ -91,7 +102,7 @@ class StoredUsers:
 
     def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
         """Yield the records of all with a greater id, or at least of those who may have the access now."""
-        for user_id, text in self._rows.after(after_id, access, passing_in(self._rows.notes())):
+        for user_id, text in self._rows.after(after_id, access):
             if text is not None and (record := self._unpacked(user_id, text)).user.met:
                 yield record
 
@@ -112,13 +123,21 @@ class Registry(StoredUsers):
     """A `UserRegistry` on some rows, with the users in use, and those not yet written, in memory.
 
     `clock` is Telegram's clock, in unix seconds. A flush writes what has changed; users that were used least
-    recently leave memory once they are written, beyond `cached_users`.
+    recently leave memory once they are written, beyond `cached_users`. `parked` is how many updates that
+    handlers failed on are kept.
     """
 
     def __init__(
-        self, rows: UserRows, clock: Callable[[], float], *, cached_users: int = CACHED_USERS
+        self,
+        rows: UserRows,
+        clock: Callable[[], float],
+        *,
+        cached_users: int = CACHED_USERS,
+        parked: int = PARKED_UPDATES,
     ) -> None:
         super().__init__(rows, clock)
+        #: The updates that could not be finished, in the same commit as the users.
+        self.parked = ParkingLot(rows, clock, limit=parked)
         self._cached_users = cached_users
         self._records: OrderedDict[int, UserRecord] = OrderedDict()
         #: Changed since they were written, and being written now; both are among `_records`, too.
@@ -144,7 +163,7 @@ class Registry(StoredUsers):
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
         # What is not written yet is few, so it is sorted; the rest comes from the rows, a page at a time.
         unsaved = sorted(i for i in {**self._saving, **self._dirty} if i > after_id)
-        stored = self._rows.after(after_id, access, self._counts.passing)
+        stored = self._rows.after(after_id, access)
         before = after_id
         for user_id, text in heapq.merge(((i, "") for i in unsaved), stored, key=lambda row: row[0]):
             if user_id == before:
@@ -161,7 +180,7 @@ class Registry(StoredUsers):
     @property
     def changed(self) -> bool:
         """Whether anything waits for a flush."""
-        return bool(self._dirty)
+        return bool(self._dirty) or self.parked.changed
 
     def loaded(self, user_ids: Iterable[int]) -> bool:
         """Return whether all of these users, as far as there are any, are in memory."""
@@ -287,6 +306,7 @@ class Registry(StoredUsers):
         record = self._records.get(user_id) or self._obtain(user_id)
         record.forget()
         self._judge(record)
+        self.parked.forget(user_id)
 
     # ---- writing -------------------------------------------------------------------------------
 
@@ -296,12 +316,14 @@ class Registry(StoredUsers):
 
     async def _flush(self) -> None:
         async with self._flushing:
-            if not self._dirty:
+            if not self.changed:
                 return
             batch = self._saving = self._dirty
             self._dirty = {}
             try:
-                await self._write(batch)
+                # Taken together: what an update did to its user goes with its place among the parked ones.
+                with self.parked.saving() as parked:
+                    await self._write(batch, parked)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}
                 raise
@@ -311,7 +333,7 @@ class Registry(StoredUsers):
                 self._records.move_to_end(user_id)
             self._evict(len(self._records))
 
-    async def _write(self, batch: Mapping[int, UserRecord]) -> None:
+    async def _write(self, batch: Mapping[int, UserRecord], parked: Mapping[str, Parked | None]) -> None:
         # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
         # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}
@@ -327,7 +349,7 @@ class Registry(StoredUsers):
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
         with self._counts.saving(packed) as notes:
-            await self._rows.write(texts, gone, notes)
+            await self._rows.write(texts, gone, notes, parked)
 
     # ---- records -------------------------------------------------------------------------------
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlitedict import SqliteDict
 
-from tests.store.contracts import Clock, counted, ids, recounted
+from tests.store.contracts import Clock, counted, ids, ids_of, parked, recounted
 from tests.store.registries import filled, meet, now, rows_of
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import (
@@ -20,6 +23,7 @@ from tgbot.core.errors import (
     StorageFailedError,
 )
 from tgbot.core.users import Profile, Way
+from tgbot.store.parked import ParkingLot
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows, SqliteRegistry, open_readonly
 
 
@@ -111,10 +115,10 @@ async def test_a_flush_lets_the_loop_run_between_small_slices(
     rows = rows_of(registry)
     write = rows._write
 
-    def watched(texts: list[str], gone: str, notes: dict[str, str]) -> None:
+    def watched(*values: Any) -> None:
         nonlocal turns_before_writing
         turns_before_writing = turns
-        write(texts, gone, notes)
+        write(*values)
 
     monkeypatch.setattr(rows, "_write", watched)
     meet(registry, *range(1, 5_001))
@@ -372,3 +376,33 @@ async def test_lost_counts_are_counted_again(path: Path) -> None:
         connection.execute("DELETE FROM meta WHERE key = 'counts'")
     with closing(SqliteRegistry(path, clock=now)) as again:
         assert counted(again) == {"reachable": 2, "blocked": 1}
+
+
+async def test_a_file_that_was_made_before_updates_were_parked_gets_their_table(path: Path) -> None:
+    await filled(path, 3)
+    with closing(sqlite3.connect(path)) as older, older:
+        older.execute("DROP TABLE parked")
+    with closing(ReadOnlyUserRows(path)) as rows:
+        assert rows.places() == {}
+    registry = SqliteRegistry(path, clock=now)
+    registry.parked.park(parked("m1:1"))
+    await registry.flush()
+    registry.close()
+    with closing(ReadOnlyUserRows(path)) as rows:
+        assert list(ParkingLot(rows, now).entries()) == [parked("m1:1")]
+    with closing(open_readonly(path)) as reader:
+        assert ids_of(reader) == [1, 2, 3]
+
+
+async def test_the_bytes_of_a_parked_update_leave_memory_once_they_are_written(path: Path) -> None:
+    registry = SqliteRegistry(path, clock=now)
+    update = bytes(1_000)
+    before = sys.getrefcount(update)
+    for number in range(100):
+        registry.parked.park(parked(f"m1:{number}", update=update))
+    assert sys.getrefcount(update) >= before + 100
+    await registry.flush()
+    gc.collect()
+    assert sys.getrefcount(update) < before + 10
+    assert registry.parked.get("m1:7") == parked("m1:7", update=update)
+    registry.close()

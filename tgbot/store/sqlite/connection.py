@@ -44,6 +44,7 @@ def connect_durable(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL").close()
         connection.execute("PRAGMA synchronous=FULL").close()
         connection.execute("PRAGMA temp_store=MEMORY").close()  # a large commit needs no second file on disk
+        connection.execute("PRAGMA secure_delete=ON").close()  # what was deleted may be the text of a message
     except BaseException:
         connection.close()
         raise

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tgbot.store.base import UpdateState
+from tgbot.store.base import ParkedUpdates, UpdateState
+from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.registry import CACHED_USERS, to_the_end
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -20,14 +21,22 @@ class SqliteStore:
     """
 
     def __init__(
-        self, session: Path, users: Path, *, clock: Callable[[], float], cached_users: int = CACHED_USERS
+        self,
+        session: Path,
+        users: Path,
+        *,
+        clock: Callable[[], float],
+        cached_users: int = CACHED_USERS,
+        parked: int = PARKED_UPDATES,
     ) -> None:
         self.session = DurableSession(session, clock)
         try:
-            self.users = SqliteRegistry(users, clock=clock, cached_users=cached_users)
+            self.users = SqliteRegistry(users, clock=clock, cached_users=cached_users, parked=parked)
         except BaseException:
             self.session.close()
             raise
+        #: The updates that could not be finished; they are in the file of the users.
+        self.parked: ParkedUpdates = self.users.parked
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -49,8 +58,8 @@ class SqliteStore:
     async def forget(self, user_id: int) -> None:
         """Delete all about a user, but a block that stands and which message was finished last.
 
-        Off the disk on return, together with the access hash and usernames. Raise a StorageError if that
-        cannot be done.
+        Off the disk on return, together with the access hash, usernames and parked updates. Raise a
+        StorageError if that cannot be done.
         """
         self.users.forget(user_id)
         await to_the_end(self._forget(user_id))

@@ -2,7 +2,8 @@
 
 Table `users` has the form that sqlitedict gives its tables: key = user id as text, value = JSON text, so that
 `SqliteDict(path, "users", encode=json.dumps, decode=json.loads)` opens it as a mapping. Table `meta` in the
-same file holds the schema version and the counts, so that one commit holds both.
+same file holds the schema version and the counts, and table `parked` the parked updates, so that one commit
+holds all of them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
+from tgbot.store.base import Parked, Reason
+from tgbot.store.counts import PASSING
+from tgbot.store.parked import PARKED_UPDATES, Place
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
@@ -29,7 +34,7 @@ _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELE
 _AFTER: Final = """
     SELECT CAST(key AS INTEGER),
         CASE WHEN :access IS NULL OR json_extract(value, '$.access') = :access
-            OR key IN (SELECT value FROM json_each(:also)) THEN value END
+            OR EXISTS (SELECT 1 FROM meta WHERE meta.key = :passing || users.key) THEN value END
     FROM users WHERE CAST(key AS INTEGER) > :above ORDER BY CAST(key AS INTEGER) LIMIT :page"""
 _RECOUNT: Final = """
     SELECT json_extract(value, '$.access') AS access, count(*) FROM users
@@ -40,6 +45,13 @@ _SAVE: Final = """
     INSERT INTO users (key, value) SELECT json_extract(value, '$.id'), value FROM json_each(?) WHERE true
     ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 _DELETE: Final = "DELETE FROM users WHERE key IN (SELECT value FROM json_each(?))"
+_DROP_NOTE: Final = "DELETE FROM meta WHERE key = ?"
+_HAS_PARKED: Final = "SELECT 1 FROM sqlite_master WHERE name = 'parked'"
+_PLACES: Final = "SELECT key, dialog, user, reason, parked_at, retry_at FROM parked"
+#: The columns are in the order of the fields of `Parked`.
+_PARKED: Final = "SELECT * FROM parked WHERE key IN (SELECT value FROM json_each(?))"
+_PARK: Final = "REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP: Final = "DELETE FROM parked WHERE key = ?"
 
 _Row: TypeAlias = tuple[int, str | None]
 
@@ -65,8 +77,8 @@ class ReadOnlyUserRows:
         with self._errors():
             return dict(self._reader.execute(_MANY, (_keys(user_ids),)).fetchall())
 
-    def after(self, user_id: int, access: Access | None, also: Iterable[int]) -> Iterator[_Row]:
-        wanted = {"above": user_id, "access": access, "also": _keys(also), "page": _PAGE}
+    def after(self, user_id: int, access: Access | None) -> Iterator[_Row]:
+        wanted = {"above": user_id, "access": access, "passing": PASSING, "page": _PAGE}
         while True:
             with self._errors():
                 page = self._reader.execute(_AFTER, wanted).fetchall()
@@ -83,7 +95,27 @@ class ReadOnlyUserRows:
         with self._errors():
             return dict(self._reader.execute(_RECOUNT).fetchall())
 
-    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
+    def places(self) -> Mapping[str, Place]:
+        with self._errors():
+            if not self._reader.execute(_HAS_PARKED).fetchone():
+                return {}  # an older version made the file
+            rows = self._reader.execute(_PLACES).fetchall()
+            return {key: Place(to, who, Reason(why), *times) for key, to, who, why, *times in rows}
+
+    def parked(self, keys: Collection[str]) -> Mapping[str, Parked]:
+        if not keys:
+            return {}
+        with self._errors():
+            rows = self._reader.execute(_PARKED, (json.dumps(list(keys)),)).fetchall()
+            return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
+
+    async def write(
+        self,
+        users: Mapping[int, str],
+        gone: Collection[int],
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
         raise TypeError("these rows are open for reading only")
 
     def close(self) -> None:
@@ -109,28 +141,50 @@ class SqliteUserRows(ReadOnlyUserRows):
         super().__init__(path)
         self.worker = DiskWorker(path)
 
-    async def write(self, users: Mapping[int, str], gone: Collection[int], notes: Mapping[str, str]) -> None:
-        await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes))
+    async def write(
+        self,
+        users: Mapping[int, str],
+        gone: Collection[int],
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
+        await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes, parked))
 
     def close(self) -> None:
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(self, texts: list[str], gone: str, notes: Mapping[str, str]) -> None:
+    def _write(
+        self,
+        texts: list[str],
+        gone: str,
+        notes: Mapping[str, str | None],
+        parked: Mapping[str, Parked | None],
+    ) -> None:
         with self._errors(), transaction(self._writer) as cursor:
             for start in range(0, len(texts), _STATEMENT):
                 cursor.execute(_SAVE, ("[" + ",".join(texts[start : start + _STATEMENT]) + "]",))
             cursor.execute(_DELETE, (gone,))
-            cursor.executemany(userschema.NOTE, list(notes.items()))
+            cursor.executemany(userschema.NOTE, [note for note in notes.items() if note[1] is not None])
+            cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
+            cursor.executemany(_PARK, [astuple(one) for one in parked.values() if one is not None])
+            cursor.executemany(_DROP, [(key,) for key, one in parked.items() if one is None])
 
 
 class SqliteRegistry(Registry):
     """A registry of users in the SQLite file `path` (see `SqliteUserRows`); `clock` is Telegram's."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float], cached_users: int = CACHED_USERS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        cached_users: int = CACHED_USERS,
+        parked: int = PARKED_UPDATES,
+    ) -> None:
         rows = SqliteUserRows(path)
         try:
-            super().__init__(rows, clock, cached_users=cached_users)
+            super().__init__(rows, clock, cached_users=cached_users, parked=parked)
         except BaseException:
             rows.close()
             raise

@@ -21,7 +21,6 @@ from tgbot.store.sqlite.connection import (
 #: The schema this program writes.
 SCHEMA: Final = 2
 
-
 #: Schema → the statements that lead to the next one. Those that change under which access users are stored
 #: delete `counts` from meta, and they are counted again.
 MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
@@ -38,6 +37,14 @@ _TABLES: Final = (
     "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
+
+#: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
+#: the key as the only unique column; the rows are large, so they have a rowid.
+_PARKED: Final = """
+    CREATE TABLE IF NOT EXISTS parked (
+        key TEXT PRIMARY KEY, dialog INTEGER NOT NULL, user INTEGER NOT NULL, reason TEXT NOT NULL,
+        handler TEXT NOT NULL, error TEXT NOT NULL, trace TEXT NOT NULL, parked_at INTEGER NOT NULL,
+        retry_at INTEGER, attempts INTEGER NOT NULL, "update" BLOB NOT NULL)"""
 
 
 def schema_of(path: Path) -> int:
@@ -77,6 +84,8 @@ def prepare(path: Path) -> None:
     found = schema_of(path)
     if found < SCHEMA:
         _upgrade(path, found)
+    with closing(connect_durable(path)) as connection:
+        connection.execute(_PARKED).close()
 
 
 def _create(path: Path) -> None:
