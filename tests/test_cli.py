@@ -57,6 +57,11 @@ COMMANDS = [
     ["users", "count"],
     ["users", "import"],
     ["users", "export"],
+    ["parked"],
+    ["parked", "list"],
+    ["parked", "show"],
+    ["parked", "retry"],
+    ["parked", "drop"],
     ["backup"],
     ["link"],
 ]

@@ -25,7 +25,9 @@ from tgbot.messaging.profile import Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts
+from tgbot.operate.control import listening
 from tgbot.operate.health import Health
+from tgbot.operate.parked import at_the_next_start, commands
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
@@ -106,6 +108,8 @@ async def open_bot(
         if serve:
             _register(bot, plugins)
             await client.start_updates()
+            given = commands(store.parked, at_the_next_start(store.parked), client.checkpoint)
+            await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:

@@ -12,7 +12,9 @@ import tgbot
 from tgbot.core import errors
 from tgbot.core.errors import (
     HIDDEN,
+    BotAnswerError,
     BotRunningError,
+    BotSilentError,
     BotUnknownError,
     BudgetSpentError,
     ConfigError,
@@ -26,6 +28,7 @@ from tgbot.core.errors import (
     NeverMetError,
     NeverRunError,
     NobodysSessionError,
+    NotParkedError,
     OwnFileError,
     PluginError,
     RegistryDamagedError,
@@ -84,6 +87,9 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
         "set TGBOT_API_ID and TGBOT_API_HASH",
     ),
     (BotRunningError("An import", "stop it first"), ("An import", "the session"), "stop it first"),
+    (BotSilentError(PATH, "timed out"), (HERE, "timed out"), "Run this as the user that the bot runs as"),
+    (BotAnswerError("It is raining: wait.", 3), ("It is raining",), "wait"),
+    (NotParkedError("m1:5, m1:6"), ("m1:5, m1:6",), '"tgbot parked list" shows all keys'),
     (
         SessionDamagedError(PATH, "malformed"),
         (HERE, "malformed", "left as it is"),
@@ -148,6 +154,7 @@ def test_the_exit_status_is_1_but_for_wrong_usage_and_for_a_no() -> None:
         "TextError": 2,
         "NameNotFoundError": 3,
         "NeverMetError": 3,
+        "NotParkedError": 3,
     }
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 import pytest
@@ -357,6 +358,17 @@ class StoreContract:
                 await store.checkpoint(None)
         assert seen == [f"m1:{number}" for number in range(250) if number != 240]
         assert keys_of(await self.restarted()) == []
+
+    async def test_entries_can_be_looked_at_page_by_page(self, store: OpenStore) -> None:
+        for number in range(20):
+            store.parked.park(parked(f"m1:{number}", parked_at=number // 5))
+        found: list[Parked] = []
+        after = None
+        while page := list(islice(store.parked.entries(after), 3)):
+            found += page
+            after = (page[-1].parked_at, page[-1].key)
+        assert found == list(store.parked.entries())
+        assert len(found) == 20
 
     async def test_any_text_of_an_error_is_kept_and_a_long_one_cut(self, store: OpenStore) -> None:
         store.parked.park(parked("m1:1", trace="a\ud800b\0c"))

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from tgbot.core.access import Access
 from tgbot.store.base import Parked, ParkedUpdates, UpdateState
-from tgbot.store.counts import PASSING
-from tgbot.store.parked import PARKED_UPDATES, Place
+from tgbot.store.counts import PASSING, Notes
+from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, Place
 from tgbot.store.registry import Registry
 
 
@@ -57,11 +57,7 @@ class MemoryRows:
         return {key: self._parked[key] for key in keys if key in self._parked}
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         self._users.update(users)
         for user_id in gone:

@@ -11,7 +11,8 @@ from tests.store.contracts import Clock, counted, ids_of, recounted
 from tests.store.memory import MemoryRows
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.base import Parked
+from tgbot.store.counts import Notes
+from tgbot.store.parked import ParkedChanges
 from tgbot.store.registry import Registry
 
 WINDOW = 300
@@ -23,11 +24,7 @@ class Rows(MemoryRows):
     written: Mapping[str, str | None]
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         self.written = notes
         await super().write(users, gone, notes, parked)

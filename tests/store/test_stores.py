@@ -13,8 +13,8 @@ import pytest
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
 from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.base import Parked
-from tgbot.store.parked import PARKED_UPDATES
+from tgbot.store.counts import Notes
+from tgbot.store.parked import PARKED_UPDATES, ParkedChanges
 from tgbot.store.sqlite.store import SqliteStore
 
 
@@ -22,11 +22,7 @@ class BreakableRows(MemoryRows):
     broken = False
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         if self.broken:
             raise StorageFailedError(self.place, "it is broken")

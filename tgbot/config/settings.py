@@ -218,6 +218,11 @@ class Storage(_Section):
         return self.directory / "users.sqlite"
 
     @property
+    def control(self) -> Path:
+        """The socket at which the running bot takes commands."""
+        return self.directory / "bot.control"
+
+    @property
     def logins(self) -> Path:
         """The file with the used logins of the login page."""
         return self.directory / "logins.sqlite"

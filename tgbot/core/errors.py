@@ -87,6 +87,25 @@ class BotRunningError(TgbotError):
     """{what} needs the session, and the running bot has it: {instead}."""
 
 
+class BotSilentError(TgbotError):
+    """The running bot cannot be asked at {path} ({reason}). Run this as the user that the bot runs as, or \
+stop the bot first."""
+
+
+class BotAnswerError(TgbotError):
+    """{said}"""
+
+    def __init__(self, said: str, exit_status: int = 1) -> None:
+        super().__init__(said)
+        self.exit_status = exit_status
+
+
+class NotParkedError(TgbotError):
+    """No parked update has the key {keys}: "tgbot parked list" shows all keys."""
+
+    exit_status = 3
+
+
 class StorageError(TgbotError):
     """A file of the bot cannot be used."""
 

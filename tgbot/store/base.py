@@ -84,8 +84,11 @@ class ParkedUpdates(Protocol):
     def next_due(self) -> int | None:
         """Return the earliest time at which an entry is to be tried again, None if there is none."""
 
-    def entries(self) -> Iterator[Parked]:
-        """Yield all entries, the one parked first first; the lot may change meanwhile."""
+    def entries(self, after: tuple[int, str] | None = None) -> Iterator[Parked]:
+        """Yield all entries, the one parked first first; the lot may change meanwhile.
+
+        With `after`, a time and a key, only those behind that place in the order.
+        """
 
     def count(self, user_id: int) -> int:
         """Return how many entries are from or about this user, or of the private dialog with them."""

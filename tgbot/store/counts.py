@@ -6,7 +6,7 @@ import heapq
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from tgbot.core.access import LASTING, Access, finally_judged, judge
 from tgbot.core.users import Counts
@@ -18,6 +18,10 @@ COUNTS: Final = "counts"
 PASSING: Final = "passing/"
 #: An older version had all of these in one note.
 _ALL_PASSING: Final = "passing"
+
+
+#: Name → the note to be written, None for one to be deleted.
+Notes: TypeAlias = Mapping[str, str | None]
 
 
 class Passing(NamedTuple):
@@ -84,7 +88,7 @@ class AccessCounts:
         return Counts(sum(by.values()), by)
 
     @contextmanager
-    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[dict[str, str | None]]:
+    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[Notes]:
         """Give the notes to write together with these users, each with the access they are packed under.
 
         A note that is None is to be deleted. The counts on disk are the new ones unless the block raises.

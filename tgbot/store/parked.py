@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from tgbot.store.base import Parked, Reason
 
@@ -18,6 +19,9 @@ KEPT_SECONDS: Final = 30 * 24 * 3600
 TRIED_SECONDS: Final = 7 * 24 * 3600
 #: Of a trace at most so many characters are kept.
 TRACE_LENGTH: Final = 20_000
+
+#: Key → the entry to be written, None for one to be deleted.
+ParkedChanges: TypeAlias = Mapping[str, Parked | None]
 
 _PAGE: Final = 100  # entries read at once by `entries`
 
@@ -64,7 +68,7 @@ class ParkingLot:
         self._places: dict[str, Place] = {}
         #: Changed since they were written, and being written now; None for an entry that was dropped.
         self._changes: dict[str, Parked | None] = {}
-        self._writing: Mapping[str, Parked | None] = {}
+        self._writing: ParkedChanges = {}
         #: When an entry is tried again; since when one waits for a hand; the FAILED ones of these.
         self._retries, self._waiting, self._failed = _Times(), _Times(), _Times()
         for key, place in rows.places().items():
@@ -107,8 +111,9 @@ class ParkingLot:
         first = self._retries.first()
         return None if first is None else first[0]
 
-    def entries(self) -> Iterator[Parked]:
-        keys = sorted(self._places, key=lambda key: (self._places[key].parked_at, key))
+    def entries(self, after: tuple[int, str] | None = None) -> Iterator[Parked]:
+        order = sorted((place.parked_at, key) for key, place in self._places.items())
+        keys = [key for _, key in order[0 if after is None else bisect_right(order, after) :]]
         for start in range(0, len(keys), _PAGE):
             yield from self._some(keys[start : start + _PAGE]).values()
 
@@ -121,7 +126,7 @@ class ParkingLot:
             self.drop(key)
 
     @contextmanager
-    def saving(self) -> Iterator[Mapping[str, Parked | None]]:
+    def saving(self) -> Iterator[ParkedChanges]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
         while self._is_too_old(first := self._waiting.first()) and first is not None:
             self.drop(first[1])

@@ -12,9 +12,8 @@ from typing import Final, Protocol
 from tgbot.core.access import LASTING, Access, Evidence, Kind
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
-from tgbot.store.base import Parked
-from tgbot.store.counts import AccessCounts
-from tgbot.store.parked import PARKED_UPDATES, ParkedRows, ParkingLot
+from tgbot.store.counts import AccessCounts, Notes
+from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkedRows, ParkingLot
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import pack, unpack
 
@@ -66,11 +65,7 @@ class UserRows(ParkedRows, Protocol):
         """Count the users by their stored access, with a look at each."""
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         """Write users, notes and parked updates, and delete the users `gone`, all or nothing.
 
@@ -333,7 +328,7 @@ class Registry(StoredUsers):
                 self._records.move_to_end(user_id)
             self._evict(len(self._records))
 
-    async def _write(self, batch: Mapping[int, UserRecord], parked: Mapping[str, Parked | None]) -> None:
+    async def _write(self, batch: Mapping[int, UserRecord], parked: ParkedChanges) -> None:
         # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
         # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}

@@ -12,16 +12,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
-from tgbot.store.base import Parked, Reason
-from tgbot.store.counts import PASSING
-from tgbot.store.parked import PARKED_UPDATES, Place
+from tgbot.store.base import Parked, ParkedUpdates, Reason
+from tgbot.store.counts import PASSING, Notes
+from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
@@ -110,11 +110,7 @@ class ReadOnlyUserRows:
             return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         raise TypeError("these rows are open for reading only")
 
@@ -142,11 +138,7 @@ class SqliteUserRows(ReadOnlyUserRows):
         self.worker = DiskWorker(path)
 
     async def write(
-        self,
-        users: Mapping[int, str],
-        gone: Collection[int],
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
         await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes, parked))
 
@@ -154,13 +146,7 @@ class SqliteUserRows(ReadOnlyUserRows):
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(
-        self,
-        texts: list[str],
-        gone: str,
-        notes: Mapping[str, str | None],
-        parked: Mapping[str, Parked | None],
-    ) -> None:
+    def _write(self, texts: list[str], gone: str, notes: Notes, parked: ParkedChanges) -> None:
         with self._errors(), transaction(self._writer) as cursor:
             for start in range(0, len(texts), _STATEMENT):
                 cursor.execute(_SAVE, ("[" + ",".join(texts[start : start + _STATEMENT]) + "]",))
@@ -196,13 +182,24 @@ def open_readonly(path: Path, *, clock: Callable[[], float] = time.time) -> Stor
     The host's clock judges permissions that end, unless another is given: only a login brings Telegram's.
     Raise NeverRunError if there is no file, or another StorageError if it cannot be used.
     """
+    return StoredUsers(_readonly_rows(path), clock)
+
+
+@contextmanager
+def open_parked(path: Path) -> Iterator[ParkedUpdates]:
+    """Open the parked updates of a registry for reading, as `open_readonly` opens the users."""
+    with closing(_readonly_rows(path)) as rows:
+        yield ParkingLot(rows, time.time)
+
+
+def _readonly_rows(path: Path) -> ReadOnlyUserRows:
     with sqlite_errors(path, damaged=RegistryDamagedError):
         if not path.exists():
             raise NeverRunError(path)
         found = userschema.schema_of(path)
     if found < userschema.SCHEMA:
         raise RegistryTooOldError(path, found, userschema.SCHEMA)
-    return StoredUsers(ReadOnlyUserRows(path), clock)
+    return ReadOnlyUserRows(path)
 
 
 def _keys(user_ids: Iterable[int]) -> str:

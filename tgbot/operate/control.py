@@ -1,0 +1,193 @@
+"""Commands to the running bot over a unix socket beside its session.
+
+A client sends one line of JSON, `{"command": name, "arguments": {…}}`, and gets one back: `{"result": …}`, or
+`{"error": text, "status": exit status}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import stat
+import struct
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from tgbot.core.errors import BotAnswerError, BotSilentError, TgbotError
+
+logger = logging.getLogger(__name__)
+
+#: A command: arguments → what the answer holds, as JSON has it. Its TgbotError is the answer, too.
+Command: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[object]]
+
+#: The longest request, in bytes, and the longest answer.
+REQUEST_BYTES: Final = 1024 * 1024
+ANSWER_BYTES: Final = 64 * 1024 * 1024
+#: How many clients are served at once; further ones are turned away.
+MAX_CLIENTS: Final = 8
+#: How long a client may take to send its request, and to read the answer, in seconds.
+CLIENT_SECONDS: Final = 10.0
+#: How long a command may take, in seconds.
+COMMAND_SECONDS: Final = 60.0
+
+#: The longest path of a socket, in bytes; the system's limit is 107, on some systems 103.
+_PATH_BYTES: Final = 100
+
+
+@asynccontextmanager
+async def listening(
+    path: Path, commands: Mapping[str, Command], *, client_seconds: float = CLIENT_SECONDS
+) -> AsyncIterator[None]:
+    """Carry out the commands of clients on this machine for as long as the block lasts.
+
+    Only processes of the same user are heard. No client can keep the bot from anything: a slow, long or
+    broken request is answered with an error, or cut off. Where no socket can be made the bot runs without,
+    which is logged. The caller holds the lock of the session, so a socket that is there is left over.
+    """
+    server = None
+    try:
+        made = _bound(path)
+    except OSError as error:
+        logger.warning("no commands can be given to this bot: %s: %s", path, error.strerror or error)
+    else:
+        clients = _Clients(commands, client_seconds)
+        server = await asyncio.start_unix_server(clients.serve, sock=made, limit=REQUEST_BYTES)
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.close()
+            await clients.close()
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - no worse than the checkpoint beside it
+
+
+def ask(
+    path: Path, command: str, arguments: Mapping[str, Any], *, seconds: float = COMMAND_SECONDS
+) -> Any:  # Any: a result as JSON has it
+    """Return the result of a command of the running bot.
+
+    Raise FileNotFoundError or ConnectionRefusedError if no bot listens there, BotSilentError if it does not
+    answer within `seconds`, BotAnswerError with what it says if it refuses.
+    """
+    request = json.dumps({"command": command, "arguments": dict(arguments)})
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        try:
+            with _address(path) as address:
+                connection.connect(address)
+            connection.sendall(request.encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                answer = json.loads(answers.readline(ANSWER_BYTES) or b"null")
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise
+        except (OSError, ValueError) as error:
+            raise BotSilentError(path, getattr(error, "strerror", None) or str(error)) from None
+    if not isinstance(answer, dict):
+        raise BotSilentError(path, "it turned the request away")
+    if "error" in answer:
+        raise BotAnswerError(answer["error"], answer.get("status", 1))
+    return answer["result"]
+
+
+class _Clients:
+    """Serves each client one command."""
+
+    def __init__(self, commands: Mapping[str, Command], seconds: float) -> None:
+        self._commands = commands
+        self._seconds = seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._tasks) >= MAX_CLIENTS or not _same_user(writer):
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client that is gone, slow or sends too much gets no answer.
+        with suppress(OSError, ValueError, TimeoutError):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    line = await reader.readline()
+                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                async with asyncio.timeout(self._seconds):
+                    await writer.drain()
+                    writer.close()
+                    await writer.wait_closed()
+            finally:
+                writer.transport.abort()
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _answer(self, line: bytes) -> dict[str, object]:
+        try:
+            request = json.loads(line)
+            name, arguments = request["command"], request["arguments"]
+            command = self._commands.get(name)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return {"error": "This is not a request.", "status": 2}
+        if command is None or not isinstance(arguments, dict):
+            return {"error": "This bot does not know the command: its version is another.", "status": 2}
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                return {"result": await command(arguments)}
+        except TgbotError as error:
+            return {"error": str(error), "status": error.exit_status}
+        except Exception as error:
+            kind, place = type(error).__name__, traceback.format_tb(error.__traceback__)[-1].strip()
+            logger.error("the command %s of a client failed: %s at %s", name, kind, place)
+            return {"error": f"The command failed in the bot ({kind}); its log says where.", "status": 1}
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket that is bound to the path, in the place of one that is left there; mode 0600."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(None, "there is something else than a socket")
+        path.unlink()
+    made = socket.socket(socket.AF_UNIX)
+    try:
+        os.fchmod(made.fileno(), 0o600)  # Linux gives the path this mode, so nobody else can connect before
+        with _address(path) as address:
+            made.bind(address)
+        path.chmod(0o600)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Give an address of the path to `bind` or `connect`, for a long path by way of its open directory."""
+    if len(os.fsencode(path)) <= _PATH_BYTES:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
+def _same_user(writer: asyncio.StreamWriter) -> bool:
+    """Return whether the client is a process of this process's user, as the kernel says."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # not Linux: the mode of the socket and its directory has to be enough
+    # The loop's own object for the socket has not the same methods in asyncio and uvloop.
+    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as connection:
+        size = struct.calcsize("3i")
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return bool(uid == os.geteuid())

@@ -1,0 +1,108 @@
+"""The commands for parked updates: of the running bot, and of the command line where no bot runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from telethon.extensions import BinaryReader
+
+from tgbot.core.errors import NotParkedError
+from tgbot.operate.control import Command
+from tgbot.store.base import Parked, ParkedUpdates, Reason
+
+#: How many entries are in one answer at most.
+PAGE: Final = 500
+
+
+class Retry(Protocol):
+    """Give parked updates to the handlers again, now or at the next start; return which were found."""
+
+    async def __call__(self, keys: Sequence[str], /) -> Collection[str]: ...
+
+
+def commands(parked: ParkedUpdates, retry: Retry, save: Callable[[], Awaitable[None]]) -> dict[str, Command]:
+    """Return the commands by name; `save` puts on disk what was dropped."""
+
+    async def show_all(arguments: Mapping[str, Any]) -> object:
+        """{reason?, after?} → a page of entries, and the `after` of the next page, None behind the last."""
+        after = arguments.get("after")
+        page = list(islice(parked.entries(None if after is None else (after[0], after[1])), PAGE))
+        chosen = _chosen(iter(page), arguments)
+        following = [page[-1].parked_at, page[-1].key] if len(page) == PAGE else None
+        return {"entries": [_summary(entry) for entry in chosen], "after": following}
+
+    async def show(arguments: Mapping[str, Any]) -> object:
+        """{key, text?} → an entry with its trace, and with the texts of its messages if asked for."""
+        entry = parked.get(arguments["key"])
+        if entry is None:
+            raise NotParkedError(arguments["key"])
+        text = {"text": _text_of(entry.update)} if arguments.get("text") else {}
+        return _summary(entry) | {"trace": entry.trace} | text
+
+    async def retry_some(arguments: Mapping[str, Any]) -> object:
+        """{keys} or {all, reason?}: all without a reason are those that did not end the process."""
+        keys = keys_in(arguments, but=Reason.POISON)
+        found = set(await retry(keys))
+        return {"done": [key for key in keys if key in found], "unknown": [k for k in keys if k not in found]}
+
+    async def drop(arguments: Mapping[str, Any]) -> object:
+        """{keys} or {all, reason?}."""
+        keys = keys_in(arguments)
+        done = [key for key in keys if parked.drop(key)]
+        await save()
+        return {"done": done, "unknown": [key for key in keys if key not in set(done)]}
+
+    def keys_in(arguments: Mapping[str, Any], *, but: Reason | None = None) -> list[str]:
+        if not arguments.get("all"):
+            return list(dict.fromkeys(arguments["keys"]))
+        chosen = _chosen(parked.entries(), arguments)
+        return [entry.key for entry in chosen if arguments.get("reason") or entry.reason is not but]
+
+    return {"parked.list": show_all, "parked.show": show, "parked.retry": retry_some, "parked.drop": drop}
+
+
+def at_the_next_start(parked: ParkedUpdates) -> Retry:
+    """Return a retry for a bot that does not run: the updates are due when it starts."""
+
+    async def retry(keys: Sequence[str], /) -> list[str]:
+        found = [entry for key in keys if (entry := parked.get(key)) is not None]
+        for entry in found:
+            # A time that has passed on Telegram's clock, which is not known here.
+            parked.park(replace(entry, retry_at=entry.parked_at))
+        return [entry.key for entry in found]
+
+    return retry
+
+
+def _chosen(entries: Iterator[Parked], arguments: Mapping[str, Any]) -> Iterator[Parked]:
+    reason = arguments.get("reason")
+    return (entry for entry in entries if reason is None or entry.reason == reason)
+
+
+def _summary(entry: Parked) -> dict[str, object]:
+    """Return an entry as JSON holds it, without what may be the text of a message."""
+    return {
+        "key": entry.key,
+        "reason": entry.reason,
+        "handler": entry.handler,
+        "error": entry.error,
+        "dialog": entry.dialog,
+        "user": entry.user,
+        "parked_at": entry.parked_at,
+        "attempts": entry.attempts,
+        "retry_at": entry.retry_at,
+    }
+
+
+def _text_of(update: bytes) -> str | None:
+    """Return the texts of the messages in a parked update, None where it cannot be read."""
+    try:
+        read = BinaryReader(update).tgread_object()
+    except Exception:  # whatever Telethon raises for bytes of another layer
+        return None
+    messages = [getattr(one, "message", None) for one in getattr(read, "updates", None) or [read]]
+    texts = [one if isinstance(one, str) else getattr(one, "message", None) for one in messages]
+    return "\n".join(filter(None, texts))
