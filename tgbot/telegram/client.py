@@ -29,6 +29,7 @@ from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
+from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient, Server, use_server
@@ -103,6 +104,12 @@ class BotClient(TelegramClient):
         self.intake = Intake(
             self._message_box, self._batches, ask=self, server_time=server_time, listener=listener
         )
+        self._album_line = Albums(
+            self._dispatcher.put,
+            wanted=self._handlers.want_albums,
+            catching_up=lambda: bool(self._message_box.getting_diff_for),
+        )
+        self._album_line.finish = self._finish
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -170,13 +177,15 @@ class BotClient(TelegramClient):
         Return False if some did not finish within `grace` seconds: they are handled again after the next
         start.
         """
-        self.intake.stop()
         # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come.
         drained = False
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self.failed.done() else grace):
+                await self._album_line.settle()  # what is missing of them comes now, or not at all
+                self.intake.stop()
                 await self._batches.wait_until(0)
                 drained = True
+        self.intake.stop()
         await self._dispatcher.stop()
         await self._tasks.stop()
         try:
@@ -237,9 +246,16 @@ class BotClient(TelegramClient):
     def _put(self, job: Job) -> None:
         if self._conversations:
             feed(self, job, self._tasks)
-        self._dispatcher.put(job)
+        self._album_line.put(job)
 
     def _finish(self, job: Job) -> None:
+        if job.album:
+            for message in self._album_line.ended(job):
+                self._finish(message)
+            return
+        job.unfinished -= 1
+        if job.unfinished:
+            return
         if job.message_id:
             self._listener.finished(job.dialog, job.message_id)
         self._batches.finish(job.batch)

@@ -82,7 +82,7 @@ class NamedSends:
 
     def _name(self, request: TLRequest, chat_id: int) -> None:
         job = current_job.get()
-        if job is None or job.key is None or job.done:
+        if job is None or job.key is None or not job.unfinished:
             return
         bot_id, key = self._peers.self_id, job.key
         ids = [derive_random_id(bot_id, key, chat_id, job.next_send(chat_id)) for _ in _random_ids(request)]

@@ -39,6 +39,10 @@ class Job:
     message_id: int
     #: Whether an earlier run may have handled this update.
     replayed: bool
+    #: For the handlers of an album: the updates of all its messages, in order; `update` is the first.
+    album: tuple[types.TypeUpdate, ...] = ()
+    #: How much of its work is not finished: its handlers, and each thing that keeps it in flight beyond them.
+    unfinished: int = 1
     #: Whether it counts as finished; after `release` its handlers still run then.
     done: bool = False
     #: Whether the time limit cut the handlers off.

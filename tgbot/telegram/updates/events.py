@@ -30,8 +30,14 @@ class Handlers:
         self._client = client
         self._peers = peers
 
+    def want_albums(self) -> bool:
+        """Return whether there is a handler of `events.Album`."""
+        return any(isinstance(builder, events.Album) for builder, _ in self._client._event_builders)
+
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
+
+        The job of an album is for handlers of `events.Album`, which no other job is for.
 
         A handler or filter that raises is logged and counted, and the next one is called; StopPropagation
         ends it. An event is built once for each kind of event.
@@ -65,9 +71,14 @@ class Handlers:
 
     def _build(self, kind: type, builder: Any, job: Job) -> Any:  # Any: as above
         update, client = job.update, self._client
+        if issubclass(kind, events.Album) is not bool(job.album):
+            return None
         if kind is events.Raw:
             return update
-        event = builder.build(update, None, self._peers.self_id)
+        if job.album:
+            event = events.Album.Event([one.message for one in job.album])
+        else:
+            event = builder.build(update, None, self._peers.self_id)
         if isinstance(event, EventCommon):
             # Before the client is set: afterwards a NewMessage hands attributes on to its message.
             event.__dict__["replayed"] = job.replayed

@@ -57,6 +57,12 @@ def stable_key(update: types.TypeUpdate) -> str | None:
     return f"p{pts}" if channel is None else f"p{channel}:{pts}"
 
 
+def album_key(first: types.TypeUpdate) -> str:
+    """Return the key of an album whose first message this update brings; no update has such a key."""
+    message = first.message
+    return f"a{marked_id(message.peer_id)}:{message.id}"
+
+
 def channel_of(update: TLObject) -> int | None:
     """Return the bare id of the channel whose own pts an update moves, None for the account's."""
     channel_id = getattr(update, "channel_id", None)

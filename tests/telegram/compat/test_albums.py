@@ -1,0 +1,221 @@
+"""Albums: one event for all of their messages, live, out of a difference, after a kill and at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from telethon import events
+from telethon.tl import types
+
+from tests.telegram.conftest import Stage, settled, until
+from tgbot.telegram import BotClient
+from tgbot.telegram.compat import albums
+
+
+class Collector:
+    """Answer albums with their captions; note every message and album in the order of the handlers."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        #: Handlers of albums wait for it.
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.greeted = False
+
+    def register(self, client: BotClient) -> None:
+        @client.on(events.Album)  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def album(event: Any) -> None:
+            captions = " ".join(message.raw_text for message in event.messages)
+            self.happened.append(f"album {captions}")
+            await self.gate.wait()
+            await event.respond(f"album of {len(event)}: {captions}")
+
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def message(event: Any) -> None:
+            self.happened.append(event.raw_text)
+            if self.greeted:
+                await event.respond(f"got {event.raw_text}")
+
+
+@pytest.fixture
+def collector() -> Collector:
+    return Collector()
+
+
+def send_album(stage: Stage, person: int, *captions: str, group: int = 7) -> list[int]:
+    return [stage.write(person, caption, grouped_id=group) for caption in captions]
+
+
+async def finished(client: BotClient) -> None:
+    await until(lambda: not client._batches.waiting)
+
+
+async def test_an_album_is_one_event_and_each_of_its_messages_another_at_once(
+    stage: Stage, collector: Collector
+) -> None:
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    numbers = send_album(stage, ann, "a", "b", "c")
+    await until(lambda: stage.heard(ann) == ["album of 3: a b c"])
+    await finished(client)
+    assert collector.happened == ["a", "b", "c", "album a b c"]
+    assert stage.last[ann] == numbers[-1]
+    assert client.handler_errors == 0
+
+
+@pytest.mark.parametrize("channel", [False, True], ids=["group", "supergroup"])
+async def test_albums_of_groups(stage: Stage, collector: Collector, channel: bool) -> None:
+    ann, groups = stage.meet(), stage.world.groups
+    make: Any = groups.new_channel if channel else groups.new_group
+    chat = make("Photos", creator=ann, **({"megagroup": True} if channel else {}))
+    groups.promote(chat, stage.world.accounts[stage.account.id], types.ChatAdminRights(other=True), by=ann)
+    await stage.open(collector.register)
+    for caption in ("a", "b"):
+        stage.world.send_as(ann, chat.marked, caption, grouped_id=7)
+    await until(lambda: "album a b" in collector.happened)
+    await until(lambda: "album of 2: a b" in [copy.post.text for copy in boxes(stage, chat)])
+
+
+def boxes(stage: Stage, chat: Any) -> list[Any]:
+    """Return what the bot sees of a chat."""
+    box = chat.box if chat.channel else stage.world.accounts[stage.account.id].box
+    return [copy for copy in map(box.get, range(1, 50)) if copy is not None]
+
+
+async def test_later_messages_of_the_dialog_wait_for_the_album_and_other_dialogs_do_not(
+    stage: Stage, collector: Collector
+) -> None:
+    await stage.open(collector.register)
+    collector.gate.clear()
+    ann, ben = stage.meet(), stage.meet("Ben")
+    send_album(stage, ann, "a", "b")
+    stage.write(ann, "later")
+    stage.write(ben, "other")
+    await until(lambda: "album a b" in collector.happened)
+    assert "other" in collector.happened
+    assert "later" not in collector.happened
+    collector.gate.set()
+    await until(lambda: "later" in collector.happened)
+    assert collector.happened.index("later") > collector.happened.index("album a b")
+
+
+async def test_two_albums_between_each_other_are_two_events(stage: Stage, collector: Collector) -> None:
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    send_album(stage, ann, "a", group=7)
+    send_album(stage, ann, "x", group=8)
+    send_album(stage, ann, "b", group=7)
+    send_album(stage, ann, "y", group=8)
+    await until(lambda: stage.heard(ann) == ["album of 2: a b", "album of 2: x y"])
+    await finished(client)
+    assert [word for word in collector.happened if not word.startswith("album")] == ["a", "x", "b", "y"]
+
+
+async def test_one_message_alone_is_no_album_as_with_telethon(stage: Stage, collector: Collector) -> None:
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    number = stage.write(ann, "alone", grouped_id=7)
+    await until(lambda: stage.finished == [(ann, number)])
+    await finished(client)
+    assert collector.happened == ["alone"]
+
+
+async def test_a_reply_to_a_message_and_one_to_its_album_are_two(stage: Stage, collector: Collector) -> None:
+    collector.greeted = True
+    await stage.open(collector.register)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    await until(lambda: stage.heard(ann) == ["got a", "got b", "album of 2: a b"])
+
+
+async def test_a_stop_right_after_an_album_answers_it_first(stage: Stage, collector: Collector) -> None:
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    await until(lambda: "b" in collector.happened)
+    assert await stage.close(client)
+    assert stage.heard(ann) == ["album of 2: a b"]
+
+
+async def test_after_a_kill_the_album_is_the_same_and_what_was_said_is_not_said_again(
+    stage: Stage, collector: Collector
+) -> None:
+    collector.greeted = True
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    collector.gate.clear()
+    send_album(stage, ann, "a", "b", "c")
+    await until(lambda: "album a b c" in collector.happened)
+    await client.checkpoint()
+    await stage.kill(client)
+    assert stage.last.get(ann, 0) == 0  # none of its messages counts as finished
+    for _ in range(2):  # the second kill comes right after the reply
+        collector.gate.set()
+        client = await stage.open(collector.register)
+        await until(lambda: "album of 3: a b c" in stage.heard(ann))
+        await stage.kill(client)
+        stage.last.clear()
+    client = await stage.open(collector.register)
+    await finished(client)
+    assert sorted(stage.heard(ann)) == ["album of 3: a b c", "got a", "got b", "got c"]
+
+
+async def test_an_album_of_a_downtime_is_whole_also_where_slices_cut_it(
+    stage: Stage, collector: Collector
+) -> None:
+    await stage.close(await stage.open(collector.register))
+    ann = stage.meet()
+    stage.faults.slice_differences(2)
+    send_album(stage, ann, "a", "b", "c", "d", "e")
+    client = await stage.open(collector.register)
+    await until(lambda: stage.heard(ann) == ["album of 5: a b c d e"])
+    await finished(client)
+    assert settled(client.intake)
+
+
+async def test_an_album_that_comes_slowly_is_one_event(
+    stage: Stage, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(albums, "ALBUM_SECONDS", 3600.0)
+    client = await stage.open(collector.register)
+    ann = stage.meet()
+    for caption in ("a", "b"):
+        send_album(stage, ann, caption)
+        await until(lambda: caption in collector.happened)  # noqa: B023 - awaited in the same round
+    (album,) = client._album_line._open.values()
+    assert [job.update.message.message for job in album.members] == ["a", "b"]
+
+
+async def test_a_handler_that_raises_holds_nothing_up(stage: Stage) -> None:
+    def failing(client: BotClient) -> None:
+        @client.on(events.Album)  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def album(event: Any) -> None:
+            raise LookupError
+
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def message(event: Any) -> None:
+            await event.respond(event.raw_text)
+
+    client = await stage.open(failing)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    number = stage.write(ann, "c")
+    await until(lambda: stage.last.get(ann) == number)
+    await finished(client)
+    assert stage.heard(ann) == ["a", "b", "c"]
+    assert client.handler_errors == 1
+
+
+async def test_without_a_handler_of_albums_none_is_waited_for(stage: Stage) -> None:
+    def plain(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def message(event: Any) -> None:
+            await event.respond(event.raw_text)
+
+    client = await stage.open(plain)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    await until(lambda: stage.heard(ann) == ["a", "b"])
+    assert not client._album_line._lines
