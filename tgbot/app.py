@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -33,6 +34,7 @@ from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.telegram import BotClient, Server
+from tgbot.telegram.tasks import log_escaped
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,9 @@ async def open_bot(
     plugins = [load(module) for module in config.bot.plugins] if serve else []
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
+        loop = asyncio.get_running_loop()
+        stack.callback(loop.set_exception_handler, loop.get_exception_handler())
+        loop.set_exception_handler(log_escaped)
         try:
             stack.enter_context(instance_lock(config.storage.session))
         except SessionInUseError:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tgbot.core.places import places
 from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ async def run(config: Config, signals: StopSignals) -> int:
     assert task is not None
     stopping = loop.create_future()
     starting = True
+    cut: list[str] = []
 
     def started() -> None:
         nonlocal starting
@@ -43,12 +43,11 @@ async def run(config: Config, signals: StopSignals) -> int:
     def answer(number: int) -> None:
         loop.call_soon_threadsafe(stop, number)
 
-    loop.set_exception_handler(log_without_texts)
     signals.answer = answer
     try:
         async with open_bot(config, serve=True, closing=started) as bot:
             started()
-            me, failed = bot.client.me, bot.client.failed
+            me, failed, cut = bot.client.me, bot.client.failed, bot.client.cut
             logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
             await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
@@ -59,12 +58,8 @@ async def run(config: Config, signals: StopSignals) -> int:
         task.uncancel()
     finally:
         signals.settle()
-    logger.info("stopped; everything is on disk")
+    if cut:
+        logger.warning("stopped; what is finished is on disk; cut: %s", ", ".join(cut))
+    else:
+        logger.info("stopped; everything is on disk")
     return 0
-
-
-def log_without_texts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log an error that nobody took, with its place: its text and a callback's arguments may be private."""
-    what = str(context["message"]).partition("(")[0]
-    error = context.get("exception")
-    logger.error("%s (%s)", what, places(error) if error is not None else "no error is given")

@@ -89,6 +89,8 @@ class BotClient(TelegramClient):
         self._tasks = Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
         self.failed = self._tasks.failed
+        #: The tasks of plugins that `stop` cut off, as "NAME (module)".
+        self.cut = self._tasks.cut
 
         self._mb_entity_cache = peers = Peers(session, listener)
         self._handlers = Handlers(self, peers)
@@ -198,9 +200,13 @@ class BotClient(TelegramClient):
                 await self.disconnected
         return drained
 
-    def spawn(self, work: Coroutine[object, object, object]) -> None:
-        """Run something beside the handlers, until the bot stops; its errors are logged."""
-        self._tasks.spawn(work)
+    def spawn(self, work: Coroutine[object, object, object], name: str | None = None) -> None:
+        """Run something beside the handlers, until the bot stops; an error of it is logged with its name.
+
+        A stop cancels it once the updates in flight are finished. Unless it ends by itself then, within a
+        few seconds, it is cut off, and its name is in `cut`.
+        """
+        self._tasks.spawn(work, name)
 
     # ---- what Telethon calls -------------------------------------------------------------------
 
@@ -245,7 +251,7 @@ class BotClient(TelegramClient):
 
     def _put(self, job: Job) -> None:
         if self._conversations:
-            feed(self, job, self._tasks)
+            feed(self, job, self._handlers.build, self._tasks)
         self._album_line.put(job)
 
     def _finish(self, job: Job) -> None:

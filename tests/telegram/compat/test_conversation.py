@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import pytest
 from telethon import events
 
 from tests.telegram.conftest import Stage, until
@@ -102,3 +104,29 @@ async def test_a_second_exclusive_conversation_in_a_chat_stops_neither_the_first
     await until(lambda: "hello ask me again" in stage.heard(ann))
     await until(lambda: "ask me again" in client.heard)
     assert client.handler_errors == 0
+
+
+async def test_a_condition_that_fails_is_logged_and_the_others_are_asked(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    def waiting(client: BotClient) -> None:
+        @client.on(events.NewMessage(pattern="ask"))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def ask(event: Any) -> None:
+            async with client.conversation(event.chat_id, timeout=10) as conversation:
+                broken, right = (
+                    asyncio.create_task(conversation.wait_event(events.NewMessage(func=condition)))
+                    for condition in (lambda event: int(event.raw_text), lambda event: True)
+                )
+                await conversation.send_message("name?")
+                await conversation.send_message(f"hello {(await right).raw_text}")
+                broken.cancel()
+
+    await stage.open(waiting)
+    ann = stage.meet()
+    stage.write(ann, "ask")
+    await until(lambda: stage.heard(ann) == ["name?"])
+    stage.write(ann, "Ann")
+    await until(lambda: stage.heard(ann) == ["name?", "hello Ann"])
+    assert "a condition in the conversation in" in caplog.text
+    assert "<lambda>" in caplog.text
+    assert "'Ann'" not in caplog.text

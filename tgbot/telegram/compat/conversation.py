@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
+from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from telethon import TelegramClient, events
-from telethon.client.updates import EventBuilderDict
 from telethon.hints import EntityLike
 from telethon.tl.custom import Conversation as TelethonConversation
 
+from tgbot.core.places import places
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+
+logger = logging.getLogger(__name__)
+
+#: Returns the event of a kind that an update is, None if it is none.
+Build: TypeAlias = Callable[[type[Any], Job], Any]  # Any: events have no common base
 
 #: What `client.conversation` takes, with Telethon's defaults.
 _DEFAULTS = {
@@ -51,16 +59,50 @@ class Conversation(TelethonConversation):
         await super().__aexit__(*exc)
 
 
-def feed(client: TelegramClient, job: Job, tasks: Background) -> None:
-    """Hand an update to the open conversations of a Telethon client; `tasks` runs their own conditions."""
-    built = EventBuilderDict(client, job.update, None)
+def feed(client: TelegramClient, job: Job, build: Build, tasks: Background) -> None:
+    """Hand an update to the open conversations of a Telethon client.
+
+    What a conversation's own conditions say of it is the result of `job.claim`, which `tasks` runs.
+    """
+    asking = []
     for conversation in list(chain.from_iterable(client._conversations.values())):
-        for kind, take in (
-            (events.NewMessage, conversation._on_new_message),
-            (events.MessageEdited, conversation._on_edit),
-            (events.MessageRead, conversation._on_read),
-        ):
-            if event := built[kind]:
-                take(event)
+        try:
+            for kind, take in (
+                (events.NewMessage, conversation._on_new_message),
+                (events.MessageEdited, conversation._on_edit),
+                (events.MessageRead, conversation._on_read),
+            ):
+                if event := build(kind, job):
+                    take(event)
+        except Exception as error:
+            logger.error(
+                "the conversation in %d cannot take an update: %s", conversation.chat_id, places(error)
+            )
         if conversation._custom:
-            tasks.spawn(conversation._check_custom(built))
+            asking.append(conversation)
+    if asking:
+        job.claim = tasks.spawn(_offer(asking, job, build))
+
+
+async def _offer(conversations: list[Conversation], job: Job, build: Build) -> bool:
+    """Give an update's event to everybody whose condition it meets; return whether there is anybody."""
+    taken = False
+    for conversation in conversations:
+        for key, (condition, future) in list(conversation._custom.items()):
+            try:
+                event = build(type(condition), job)
+                wanted = condition.filter(event) if event else None
+                if inspect.isawaitable(wanted):
+                    wanted = await wanted
+            except Exception as error:
+                name = getattr(condition.func, "__qualname__", type(condition).__name__)
+                where = places(error)
+                logger.error(
+                    "a condition in the conversation in %d failed: %s (%s)", conversation.chat_id, name, where
+                )
+                continue
+            if wanted and not future.done():
+                future.set_result(event)
+                conversation._custom.pop(key, None)
+                taken = True
+    return taken

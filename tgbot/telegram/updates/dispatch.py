@@ -41,6 +41,8 @@ class Job:
     replayed: bool
     #: For the handlers of an album: the updates of all its messages, in order; `update` is the first.
     album: tuple[types.TypeUpdate, ...] = ()
+    #: Whether a conversation takes it, once all have been asked; None if there is none to ask.
+    claim: asyncio.Task[bool] | None = None
     #: How much of its work is not finished: its handlers, and each thing that keeps it in flight beyond them.
     unfinished: int = 1
     #: Whether it counts as finished; after `release` its handlers still run then.

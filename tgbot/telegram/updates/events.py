@@ -49,7 +49,7 @@ class Handlers:
             kind = type(builder)
             try:
                 if kind not in built:
-                    built[kind] = self._build(kind, builder, job)
+                    built[kind] = self.build(kind, job)
                 event = built[kind]
                 if not event:
                     continue
@@ -69,7 +69,8 @@ class Handlers:
                 name = getattr(callback, "__qualname__", repr(callback))
                 logger.exception("unhandled exception in %s.%s", getattr(callback, "__module__", "?"), name)
 
-    def _build(self, kind: type, builder: Any, job: Job) -> Any:  # Any: as above
+    def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
+        """Return the event of a kind (a builder's class) that an update is, None if it is none."""
         update, client = job.update, self._client
         if issubclass(kind, events.Album) is not bool(job.album):
             return None
@@ -78,7 +79,7 @@ class Handlers:
         if job.album:
             event = events.Album.Event([one.message for one in job.album])
         else:
-            event = builder.build(update, None, self._peers.self_id)
+            event = kind.build(update, None, self._peers.self_id)
         if isinstance(event, EventCommon):
             # Before the client is set: afterwards a NewMessage hands attributes on to its message.
             event.__dict__["replayed"] = job.replayed
