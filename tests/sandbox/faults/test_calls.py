@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from telethon.errors import FloodWaitError, PeerIdInvalidError, TypeNotFoundError
+from telethon.errors import BadRequestError, FloodWaitError, PeerIdInvalidError, TypeNotFoundError
 from telethon.tl import functions, types
 
 from tests.sandbox.conftest import PlainBot, plain_client
@@ -117,7 +117,7 @@ async def test_a_bad_server_salt_on_demand_tells_the_valid_salt(sandbox: Sandbox
     assert sandbox.calls["help.getNearestDc"] == 3
 
 
-@pytest.mark.parametrize("damage", list(Damage))
+@pytest.mark.parametrize("damage", [Damage.UNKNOWN, Damage.CUT])
 async def test_an_answer_can_be_unreadable(sandbox: Sandbox, listener: Listener, damage: Damage) -> None:
     sandbox.faults.garble_answers("help.getConfig", damage, account=listener.bot_id)
     with pytest.raises((TypeNotFoundError, struct.error, BufferError)) as error:
@@ -126,6 +126,33 @@ async def test_an_answer_can_be_unreadable(sandbox: Sandbox, listener: Listener,
     if damage is Damage.UNKNOWN:
         assert error.value.invalid_constructor_id == UNKNOWN_ID
     assert (await listener.bot(functions.help.GetConfigRequest())).this_dc == sandbox.dc_id
+
+
+async def test_an_answer_can_be_of_a_wrong_type(sandbox: Sandbox, listener: Listener) -> None:
+    sandbox.faults.garble_answers("help.getConfig", Damage.WRONG)
+    assert type(await listener.bot(functions.help.GetConfigRequest())) is types.InputPeerEmpty
+    assert (await listener.bot(functions.help.GetConfigRequest())).this_dc == sandbox.dc_id
+
+
+async def test_a_fault_of_calls_can_be_about_one_peer_only(sandbox: Sandbox, listener: Listener) -> None:
+    ben = sandbox.world.new_user("Ben").id
+    group = sandbox.world.new_group("Group", listener.ann, listener.bot_id)
+    for person in (listener.ann, ben):
+        sandbox.world.send_as(person, listener.bot_id, "/start")
+
+    async def send(peer: Any) -> Any:
+        text, number = "x", sandbox.calls["messages.sendMessage"]
+        return await listener.bot(functions.messages.SendMessageRequest(peer, text, random_id=number))
+
+    ann, others = types.InputPeerUser(listener.ann, 0), types.InputPeerUser(ben, 0)
+    sandbox.faults.fail("messages.sendMessage", 400, "NONSENSE", times=2, peer=listener.ann)
+    sandbox.faults.garble_answers("messages.sendMessage", Damage.WRONG, peer=group.marked)
+    assert type(await send(others)) is not types.InputPeerEmpty
+    for _ in range(2):
+        with pytest.raises(BadRequestError, match="NONSENSE"):
+            await send(ann)
+    assert type(await send(ann)) is not types.InputPeerEmpty
+    assert type(await send(types.InputPeerChat(group.id))) is types.InputPeerEmpty
 
 
 async def test_an_error_stays_readable(sandbox: Sandbox, listener: Listener) -> None:

@@ -132,8 +132,8 @@ COMMANDS = {
     ),
     "delay": Command("SECONDS [METHOD] [account=ACCOUNT]", "delay answers; 0 ends it", _delay),
     "garble-answers": Command(
-        "METHOD [times=N] [seconds=S] [account=ACCOUNT] [cut]",
-        "send answers with an unknown constructor, or cut off in the middle",
+        "METHOD [times=N] [seconds=S] [account=ACCOUNT] [cut|wrong]",
+        "send answers with an unknown constructor, cut off in the middle, or of a wrong type",
         _garble_answers,
     ),
     "bomb": Command(

@@ -127,12 +127,12 @@ COMMANDS = {
         _updates("are never sent", Faults.lose),
     ),
     "garble": Command(
-        "COUNT [ACCOUNT] [cut]",
-        "send the next updates with an unknown constructor, or cut off in the middle",
+        "COUNT [ACCOUNT] [cut|wrong]",
+        "send the next updates with an unknown constructor, cut off in the middle, or of a wrong type",
         _garble,
     ),
     "garble-log": Command(
-        "COUNT PEER [first=PTS] [qts] [cut]",
+        "COUNT PEER [first=PTS] [qts] [cut|wrong]",
         "make entries of a log unreadable, pushed and in each difference",
         _garble_log,
     ),

@@ -47,13 +47,13 @@ class _CallRule(Rule):
     #: The lower-case name of the method; None: all methods.
     method: str | None = None
     plan: Plan | None = None
-    #: The marked id of the channel that the call must be about; None: any call.
-    channel: int | None = None
+    #: The user id, or the marked id of the chat, that the call must be about; None: any call.
+    peer: int | None = None
 
     def meets(self, method: str, account: int | None, request: TLRequest | None, now: float) -> bool:
         return (
             (self.method is None or self.method == method)
-            and (self.channel is None or self.channel == channel_asked(request))
+            and (self.peer is None or self.peer == peer_asked(request))
             and self.concerns(account, now)
         )
 
@@ -95,15 +95,12 @@ class CallFaults(Faulty):
         times: int | None = None,
         seconds: float | None = None,
         account: int | None = None,
-        channel: int | None = None,
+        peer: int | None = None,
         after: bool = False,
     ) -> None:
-        """Answer the next calls of a method with an RPC error; with `after`, also carry them out.
-
-        `channel` is a marked id: only calls about this channel fail.
-        """
+        """Answer the next calls of a method with an RPC error; with `after`, also carry them out."""
         plan = Plan(error=RpcError(code, name), carried_out=after)
-        self._add(method, plan, times, seconds, account, channel)
+        self._add(method, plan, times, seconds, account, peer)
 
     def timestamp(
         self,
@@ -120,7 +117,7 @@ class CallFaults(Faulty):
             self.fail("updates.getDifference", code, name, times=times, seconds=seconds, account=peer)
         if peer is None or peer < 0:
             method = "updates.getChannelDifference"
-            self.fail(method, code, name, times=times, seconds=seconds, channel=peer)
+            self.fail(method, code, name, times=times, seconds=seconds, peer=peer)
 
     def lose_answer(
         self,
@@ -129,9 +126,10 @@ class CallFaults(Faulty):
         times: int | None = None,
         seconds: float | None = None,
         account: int | None = None,
+        peer: int | None = None,
     ) -> None:
         """Carry out the next calls of a method and close the connection instead of answering."""
-        self._add(method, Plan(cut=True), times, seconds, account)
+        self._add(method, Plan(cut=True), times, seconds, account, peer)
 
     def silence(
         self,
@@ -140,10 +138,11 @@ class CallFaults(Faulty):
         times: int | None = None,
         seconds: float | None = None,
         account: int | None = None,
+        peer: int | None = None,
         after: bool = False,
     ) -> None:
         """Never answer the next calls of a method; with `after`, carry them out. The link stays alive."""
-        self._add(method, Plan(silent=True, carried_out=after), times, seconds, account)
+        self._add(method, Plan(silent=True, carried_out=after), times, seconds, account, peer)
 
     def delay(self, seconds: float, method: str | None = None, *, account: int | None = None) -> None:
         """Delay the answers of one method, or of all, by this long; 0 ends it.
@@ -164,16 +163,23 @@ class CallFaults(Faulty):
         times: int | None = None,
         seconds: float | None = None,
         account: int | None = None,
+        peer: int | None = None,
     ) -> None:
         """Make the answers to a method unreadable; the calls are carried out."""
 
         def rewrite(answer: object, layer: int) -> object:
             return damaged(layers.encode(answer, layer), damage)
 
-        self._add(method, Plan(rewrite=rewrite), times, seconds, account)
+        self._add(method, Plan(rewrite=rewrite), times, seconds, account, peer)
 
     def bomb(
-        self, method: str, megabytes: int = 10, *, times: int | None = None, account: int | None = None
+        self,
+        method: str,
+        megabytes: int = 10,
+        *,
+        times: int | None = None,
+        account: int | None = None,
+        peer: int | None = None,
     ) -> None:
         """Pack zeros behind the answers to a method: small on the wire, at most 100 `megabytes` unpacked."""
         if not 0 < megabytes <= MAX_MEGABYTES:
@@ -182,7 +188,7 @@ class CallFaults(Faulty):
         def rewrite(answer: object, layer: int) -> object:
             return layers.encode(answer, layer) + bytes(megabytes << 20)
 
-        self._add(method, Plan(rewrite=rewrite), times, None, account)
+        self._add(method, Plan(rewrite=rewrite), times, None, account, peer)
 
     def bad_msg(
         self,
@@ -191,17 +197,23 @@ class CallFaults(Faulty):
         *,
         times: int | None = None,
         account: int | None = None,
+        peer: int | None = None,
     ) -> None:
         """Refuse the next calls, of one method or any, with a bad_msg_notification; do not carry them out."""
         if code <= 0:
             raise ValueError(f"the code of a bad_msg_notification must be above 0, not {code}")
-        self._add(method, Plan(refused=code, carried_out=False), times, None, account)
+        self._add(method, Plan(refused=code, carried_out=False), times, None, account, peer)
 
     def bad_salt(
-        self, method: str | None = None, *, times: int | None = None, account: int | None = None
+        self,
+        method: str | None = None,
+        *,
+        times: int | None = None,
+        account: int | None = None,
+        peer: int | None = None,
     ) -> None:
         """Refuse the next calls, of one method or any, with a bad_server_salt that tells the valid salt."""
-        self._add(method, Plan(refused=48, carried_out=False), times, None, account)
+        self._add(method, Plan(refused=48, carried_out=False), times, None, account, peer)
 
     def lift(self, method: str | None = None, *, account: int | None = None) -> None:
         """End the faults that were asked for the calls of a method, or of all, and an account, or all.
@@ -223,10 +235,10 @@ class CallFaults(Faulty):
         times: int | None,
         seconds: float | None,
         account: int | None,
-        channel: int | None = None,
+        peer: int | None = None,
     ) -> None:
         left, until = self._lasting(times, seconds)
-        self._calls.append(_CallRule(account, left, until, method and method.lower(), plan, channel))
+        self._calls.append(_CallRule(account, left, until, method and method.lower(), plan, peer))
 
     # For the server.
 
@@ -248,9 +260,14 @@ class CallFaults(Faulty):
         return replace(plan or Plan(), delay=delay) if delay else plan
 
 
-def channel_asked(request: TLRequest | None) -> int | None:
-    """Return the marked id of the channel that a request is about."""
-    channel = getattr(request, "channel", None) or getattr(request, "peer", None)
-    if isinstance(channel, types.InputChannel | types.InputPeerChannel):
-        return -CHANNEL_BASE - int(channel.channel_id)
+def peer_asked(request: TLRequest | None) -> int | None:
+    """Return the user id, or the marked id of the chat, that a request is about."""
+    asked = getattr(request, "channel", None) or getattr(request, "peer", None)
+    match asked:
+        case types.InputChannel() | types.InputPeerChannel():
+            return -CHANNEL_BASE - int(asked.channel_id)
+        case types.InputPeerUser():
+            return int(asked.user_id)
+        case types.InputPeerChat():
+            return -int(asked.chat_id)
     return None

@@ -14,7 +14,7 @@ from telethon.tl.functions import updates
 from .. import layers
 from ..dialogs import CHANNEL_BASE
 from ..logs import Entry, Log
-from .calls import CallFaults, Plan, channel_asked
+from .calls import CallFaults, Plan, peer_asked
 from .damage import Damage, damaged, damaged_push
 from .nonsense import OF_STATES, Nonsense, distort
 from .rules import Server
@@ -143,7 +143,7 @@ class DifferenceFaults(CallFaults):
         plan = super().plan(method, account, request)
         if not changes or account is None or not isinstance(request, _STATES):
             return plan
-        peer = account if isinstance(request, _OF_ACCOUNTS) else channel_asked(request)
+        peer = account if isinstance(request, _OF_ACCOUNTS) else peer_asked(request)
         if peer is None:
             return plan
         plan = plan or Plan()
