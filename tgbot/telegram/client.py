@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from copy import copy
@@ -40,10 +39,12 @@ from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.wire.link import BotConnection, BotSender, LinkState
+from tgbot.telegram.wire.connection import BotConnection
+from tgbot.telegram.wire.link import LinkState
+from tgbot.telegram.wire.loggers import SafeLoggers
+from tgbot.telegram.wire.pulse import Pulse
+from tgbot.telegram.wire.sender import BotSender
 
-#: How often Telegram is pinged, in seconds.
-_PING_SECONDS = 30.0
 #: The characters that Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
 
@@ -78,6 +79,7 @@ class BotClient(TelegramClient):
             connection_retries=-1,
             catch_up=False,
         )
+        self._log = SafeLoggers()
         #: The bot's own user, once logged in.
         self.me: types.User = None
         #: Telegram's time in unix seconds.
@@ -126,6 +128,7 @@ class BotClient(TelegramClient):
             auto_reconnect_callback=self._handle_auto_reconnect,
             state=self._link_state,
             server_time=server_time,
+            missed=self.intake.begin_difference,
         )
         calls: Caller = UntilAnswered(self._sender, self._link_state, self._init_request)
         calls = Observed(calls, listener, peers, server_time)
@@ -236,12 +239,7 @@ class BotClient(TelegramClient):
                 return  # a new connection is made, and this loop started again
 
     async def _keepalive_loop(self) -> None:
-        while True:
-            await asyncio.sleep(_PING_SECONDS)
-            if self.connected:
-                with suppress(ConnectionError):
-                    self._sender._keepalive_ping(time.monotonic_ns())
-            await self._clean_exported_senders()
+        await Pulse(self._sender, self._link_state).keep(self._clean_exported_senders)
 
     async def _handle_auto_reconnect(self) -> None:
         self.intake.begin_difference()

@@ -11,15 +11,18 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from telethon.crypto import AuthKey
+from telethon.crypto import AuthKey, rsa
 from telethon.tl import functions
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.clock import ServerClock
 from tgbot.telegram import BotClient
-from tgbot.telegram import client as bot
+from tgbot.telegram.wire import connection, pulse
 from tgbot.telegram.wire import link as wire
-from tgbot.telegram.wire.link import LONGEST_PAUSE, BotConnection, BotSender, LinkState, UpClock
+from tgbot.telegram.wire import sender as sending
+from tgbot.telegram.wire.connection import BotConnection
+from tgbot.telegram.wire.link import LinkState, UpClock
+from tgbot.telegram.wire.sender import LONGEST_PAUSE, BotSender
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -111,6 +114,7 @@ class Link:
             updates_queue=asyncio.Queue(),
             state=self.state,
             server_time=ServerClock(wall=time.time, monotonic=time.monotonic),
+            missed=lambda: None,
         )
 
     async def connect(self, port: int) -> None:
@@ -138,8 +142,8 @@ def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts of 20 ms, and never more than 80."""
-    monkeypatch.setattr(wire, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(wire, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(sending, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(sending, "LONGEST_PAUSE", 0.08)
 
 
 # ---- attempts --------------------------------------------------------------------------------------
@@ -182,6 +186,51 @@ def packet(content: bytes, *, wrong: int = 0) -> bytes:
 TOO_MANY = packet(struct.pack("<i", -429))
 
 
+@pytest.mark.parametrize("key", [True, False])
+async def test_too_many_connections_are_said_as_such_and_met_with_longer_pauses(
+    listen: Callable[[Serve], Awaitable[Listener]],
+    make_link: Callable[..., Link],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    key: bool,
+) -> None:
+    monkeypatch.setattr(sending, "_CROWDED_PAUSE", 0.02)
+    listener = await listen(answers(TOO_MANY))
+    link = make_link(key=key)
+    connecting = asyncio.create_task(link.connect(listener.port))
+    await until(lambda: connecting.done() or link.sender._failures)
+    if key:
+        link.sender.send(functions.PingRequest(1))
+    await until(lambda: listener.came > 4)
+    assert said(caplog, "too many connections, says 127.0.0.1") == 1
+    assert said(caplog, "no connection to") == 0
+    connecting.cancel()
+
+
+async def test_a_server_with_another_key_is_told_from_one_that_is_not_there(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(sending, "LONGEST_PAUSE", 0.08)
+    known = dict(rsa._server_keys)
+    rsa._server_keys.clear()  # another test may have made this server's key known
+    try:
+        opening = asyncio.create_task(stage.open(echo, key=None))
+        words = f"the server at {stage.sandbox.host}:{stage.sandbox.port} does not have the configured key"
+        await until(lambda: said(caplog, words))
+        assert "[telegram] public_key" in caplog.text
+        await until(lambda: stage._open[0]._sender._failures >= 5)
+        assert said(caplog, words) == 1
+        assert said(caplog, "no connection to") == 0
+        assert not opening.done()
+    finally:
+        rsa._server_keys.update(known)
+    rsa.add_key(stage.sandbox.public_key, old=False)  # as if the server came back with the right one
+    client = await opening
+    assert client.me.id == stage.account.id
+    assert said(caplog, "connected to") == 1
+
+
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(
     ("serve", "key"),
@@ -189,7 +238,9 @@ TOO_MANY = packet(struct.pack("<i", -429))
         pytest.param(closes, True, id="closed"),
         pytest.param(closes, False, id="closed before there is an auth key"),
         pytest.param(answers(b"\0" * 5), False, id="closed within a packet"),
-        pytest.param(answers(TOO_MANY), False, id="too many connections"),
+        pytest.param(answers(packet(b"nonsense" * 4)), False, id="nonsense"),
+        pytest.param(answers(packet(bytes(20) + b"nonsense")), False, id="nonsense within a message"),
+        pytest.param(answers(packet(struct.pack("<i", -500))), False, id="a fault"),
         pytest.param(answers(packet(bytes(16), wrong=1)), False, id="wrong checksum"),
     ],
 )
@@ -228,7 +279,7 @@ async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
         await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
         assert said(caplog, "connected to") == outages
     loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.name for record in loud] == ["tgbot.telegram.wire.link"] * 4
+    assert [record.name for record in loud] == ["tgbot.telegram.wire.sender"] * 4
 
 
 @pytest.mark.usefixtures("hasty")
@@ -246,7 +297,7 @@ async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
 async def test_a_connection_that_was_cut_once_is_made_again_without_a_warning_and_a_pause(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "_FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(sending, "_FIRST_PAUSE", 3600.0)
     await stage.open(echo)
     ann = stage.meet()
     stage.faults.drop()
@@ -303,7 +354,7 @@ async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_secon
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
 async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_DEAD_AFTER_MS", 300)
+    monkeypatch.setattr(connection, "_DEAD_AFTER_MS", 300)
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.bind(("127.0.0.1", 0))
@@ -321,7 +372,8 @@ async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pyt
 async def test_a_server_that_answers_no_ping_is_left_for_a_new_connection(
     listen: Callable[[Serve], Awaitable[Listener]], stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot, "_PING_SECONDS", 0.3)
+    for name, seconds in (("PING_SECONDS", 0.1), ("PONG_SECONDS", 0.3), ("LOOK_SECONDS", 0.02)):
+        monkeypatch.setattr(pulse, name, seconds)
     deaf = asyncio.Event()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,8 @@ from enum import Enum
 from telethon import errors
 from telethon.errors.rpcerrorlist import rpc_errors_dict, rpc_errors_re
 
+from tgbot.telegram.wire.reading import UnreadableError
+
 #: Telegram limits the rate: the same request may be made again after a number of seconds.
 FLOOD_WAITS = (
     errors.FloodWaitError,
@@ -31,8 +33,8 @@ LOGIN_ENDED = (
 )
 #: All that say nothing about the request itself: Telegram may answer it later.
 LATER = (*FLOOD_WAITS, *FAULTS, *MIGRATIONS, *LOGIN_ENDED)
-#: What Telethon raises where it cannot read what came.
-_BROKEN = (errors.TypeNotFoundError, errors.BadMessageError, struct.error, BufferError)
+#: What is raised where what came cannot be read.
+_BROKEN = (UnreadableError, errors.TypeNotFoundError, errors.BadMessageError, struct.error, BufferError)
 #: With {} for the number in a name: FLOOD_WAIT_{}.
 _NAMES: dict[type[errors.RPCError], str] = {kind: name for name, kind in rpc_errors_dict.items()} | {
     kind: pattern.replace(r"(\d+)", "{}") for pattern, kind in rpc_errors_re

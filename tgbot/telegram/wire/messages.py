@@ -1,0 +1,158 @@
+"""The MTProto session of a link: packets are sealed and opened, and numbered by a clock that never jumps."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+from collections import deque
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from telethon import crypto
+from telethon.errors import InvalidBufferError, SecurityError
+
+#: By how many seconds a message may be older or newer than our time, as the protocol has it.
+_OLDEST, _NEWEST = 300, 30
+#: By how many seconds our time may differ from that of a link's first message before it is corrected.
+_AGREEMENT = 5
+#: Requests of more than this many bytes are packed.
+_PACKED_ABOVE = 512
+_GZIP_PACKED = 0x3072CFA1
+
+
+class ClockMovedError(Exception):
+    """Telegram's clock moved, or ours stood still: a fresh link sets it."""
+
+
+class Messages:
+    """What Telethon keeps in an MTProtoState. The time is Telegram's once a message of a link has arrived.
+
+    Until the first message ever the time is that of `wall`. From then on it goes on with `monotonic`:
+    setting this machine's clock changes nothing.
+    """
+
+    def __init__(
+        self,
+        auth_key: Any,  # Any: an AuthKey
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.auth_key = auth_key
+        self.salt = 0
+        self._wall = wall
+        self._monotonic = monotonic
+        #: How far Telegram's time is ahead of `monotonic`.
+        self._ahead = wall() - monotonic()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new session."""
+        self.id = int.from_bytes(os.urandom(8), "little", signed=True)
+        self._sequence = 0
+        self._last_id = 0
+        #: The highest msg_id of Telegram's in this session, and the last ones, to know one that comes again.
+        self._highest = 0
+        self._recent: deque[int] = deque(maxlen=500)
+
+    # ---- the clock -------------------------------------------------------------------------------
+
+    @property
+    def time_offset(self) -> float:
+        """Seconds by which Telegram's time is ahead of `wall`: Telethon sets it after a key exchange."""
+        return self._ahead + self._monotonic() - self._wall()
+
+    @time_offset.setter
+    def time_offset(self, seconds: float) -> None:
+        self._ahead = seconds + self._wall() - self._monotonic()
+
+    def take_time(self, msg_id: int) -> None:
+        """Take the time from the id of a message that Telegram sent now."""
+        self._ahead = msg_id / 2**32 - self._monotonic()
+        self._last_id = 0
+
+    def move_sequence(self, by: int) -> None:
+        """Correct the numbers of messages in which Telegram found an error."""
+        self._sequence = max(0, self._sequence + by)
+
+    # ---- out -------------------------------------------------------------------------------------
+
+    def write_data_as_message(
+        self, buffer: Any, data: bytes, content_related: bool, *, after_id: int | None = None
+    ) -> int:
+        """Write a message into a buffer, packed where that is shorter; return its msg_id."""
+        assert after_id is None, "requests that have to be in order are sent one after another"
+        self._last_id = msg_id = max(int((self._monotonic() + self._ahead) * 2**32) & ~3, self._last_id + 4)
+        seq_no = self._sequence * 2 + content_related
+        self._sequence += content_related
+        if content_related and len(data) > _PACKED_ABOVE:
+            packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data))
+            data = min(packed, data, key=len)
+        buffer.write(struct.pack("<qii", msg_id, seq_no, len(data)) + data)
+        return msg_id
+
+    def encrypt_message_data(self, data: bytes) -> bytes:
+        """Return the packet that carries a message."""
+        plain = struct.pack("<qq", self.salt, self.id) + data
+        plain += os.urandom(-(len(plain) + 12) % 16 + 12)
+        msg_key = sha256(self.auth_key.key[88:120] + plain).digest()[8:24]
+        sealed = crypto.AES.encrypt_ige(plain, *_aes_key(self.auth_key.key, msg_key, 0))
+        return struct.pack("<Q", self.auth_key.key_id) + msg_key + bytes(sealed)
+
+    # ---- in --------------------------------------------------------------------------------------
+
+    def open(self, packet: bytes) -> tuple[int, bytes] | None:
+        """Return msg_id and body of the message in a packet; None if it arrived before.
+
+        Raise InvalidBufferError for a transport error, SecurityError for a packet that is not of this
+        session, and ClockMovedError for a message of another time than ours.
+        """
+        if len(packet) < 8:
+            raise InvalidBufferError(packet)
+        if int.from_bytes(packet[:8], "little") != self.auth_key.key_id:
+            raise SecurityError("another auth key")
+        msg_key, sealed = packet[8:24], packet[24:]
+        if not sealed or len(sealed) % 16:
+            raise SecurityError("a packet of the wrong size")
+        plain = bytes(crypto.AES.decrypt_ige(sealed, *_aes_key(self.auth_key.key, msg_key, 8)))
+        if msg_key != sha256(self.auth_key.key[96:128] + plain).digest()[8:24]:
+            raise SecurityError("a wrong msg_key")
+        if len(plain) < 32:
+            raise SecurityError("a packet of the wrong size")
+        session, msg_id, _seq_no, length = struct.unpack_from("<qqii", plain, 8)
+        if session != self.id:
+            raise SecurityError("another session")
+        if msg_id % 2 != 1:
+            raise SecurityError("an even msg_id")
+        if not 0 <= length <= len(plain) - 32:
+            raise SecurityError("a wrong length")
+        if msg_id <= self._highest and msg_id in self._recent:
+            return None
+        self._check_time(msg_id)
+        self._recent.append(msg_id)
+        self._highest = max(msg_id, self._highest)
+        return msg_id, plain[32 : 32 + length]
+
+    def _check_time(self, msg_id: int) -> None:
+        ahead = msg_id / 2**32 - self._monotonic() - self._ahead
+        if not self._highest:
+            # A session begins with each link, so its first message is of now.
+            if abs(ahead) > _AGREEMENT:
+                self.take_time(msg_id)
+        elif not -_OLDEST <= ahead <= _NEWEST:
+            raise ClockMovedError
+
+
+def tl_bytes(data: bytes) -> bytes:
+    """Return bytes as TL has them: their length, themselves, and zeros up to a multiple of four."""
+    head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
+    return head + data + bytes(-(len(head) + len(data)) % 4)
+
+
+def _aes_key(key: bytes, msg_key: bytes, side: int) -> tuple[bytes, bytes]:
+    """Return key and initialisation vector of a packet; `side` is 0 for the client's, 8 for the server's."""
+    one = sha256(msg_key + key[side : side + 36]).digest()
+    two = sha256(key[side + 40 : side + 76] + msg_key).digest()
+    return one[:8] + two[8:24] + one[24:], two[:8] + one[8:24] + two[24:]

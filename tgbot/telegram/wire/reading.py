@@ -1,0 +1,120 @@
+"""Bytes from the wire, read with limits: containers are cut into messages, packed data is unpacked."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from telethon.errors import rpc_message_to_error
+from telethon.extensions import BinaryReader
+from telethon.tl import TLObject, TLRequest, types
+from telethon.tl.alltlobjects import tlobjects
+from telethon.tl.core import GzipPacked
+
+#: The most bytes that one packed object may unpack to; Telegram sends nothing as large.
+MAX_UNPACKED = 16 << 20
+#: Containers and packed objects within each other; Telegram nests two.
+_MAX_DEPTH = 4
+_CONTAINER = 0x73F1F8DC
+#: The result of requests that are answered with true or false.
+_BOOL = 0xF5B399AC
+#: The results that are one object, by the id of their type.
+_OBJECTS = frozenset(kind.SUBCLASS_OF_ID for kind in tlobjects.values() if not issubclass(kind, TLRequest))
+
+
+class UnreadableError(ValueError):
+    """What Telegram sent cannot be read. The text names the reason and never shows what was sent."""
+
+
+def unpack(data: bytes) -> bytes:
+    """Return what gzip or zlib data unpacks to; raise UnreadableError for more than `MAX_UNPACKED` bytes."""
+    unpacking = zlib.decompressobj(47)  # either of the two formats
+    try:
+        unpacked = unpacking.decompress(data, MAX_UNPACKED)
+    except zlib.error:
+        raise UnreadableError("packed data is damaged") from None
+    if unpacking.eof:
+        return unpacked
+    if len(unpacked) >= MAX_UNPACKED:
+        raise UnreadableError(f"packed data is larger than {MAX_UNPACKED} bytes")
+    raise UnreadableError("packed data is cut off")
+
+
+def limit_unpacking() -> None:
+    """Have all of Telethon unpack within the limit: answers, pushed updates, and what is nested in them."""
+
+    def from_reader(reader: BinaryReader) -> GzipPacked:
+        return GzipPacked(unpack(reader.tgread_bytes()))
+
+    GzipPacked.from_reader = from_reader
+
+
+def kind_of(body: bytes) -> int:
+    """Return the constructor id that an object begins with."""
+    return int.from_bytes(body[:4], "little")
+
+
+def name_of(kind: int) -> str:
+    """Return the name of a constructor, for the log."""
+    known = tlobjects.get(kind)
+    return "something unknown" if known is None else str(known.__name__)
+
+
+def messages_in(msg_id: int, body: bytes, depth: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield msg_id and body of each message in a message that may be a container, or packed, or both.
+
+    Raise UnreadableError where one is damaged; the messages before it have been yielded then.
+    """
+    if depth > _MAX_DEPTH:
+        raise UnreadableError("containers are nested too deeply")
+    kind = kind_of(body)
+    if kind == GzipPacked.CONSTRUCTOR_ID:
+        yield from messages_in(msg_id, unpack(BinaryReader(body[4:]).tgread_bytes()), depth + 1)
+    elif kind == _CONTAINER:
+        try:
+            (count,), at = struct.unpack_from("<i", body, 4), 8
+            for _ in range(count):
+                inner_id, _seq_no, length = struct.unpack_from("<qii", body, at)
+                at += 16
+                if not 0 <= length <= len(body) - at:
+                    raise UnreadableError("a container is cut off")
+                yield from messages_in(inner_id, body[at : at + length], depth + 1)
+                at += length
+        except struct.error:
+            raise UnreadableError("a container is cut off") from None
+    else:
+        yield msg_id, body
+
+
+def innermost(request: TLRequest) -> TLRequest:
+    """Return the request inside of invokeWithLayer, initConnection and the like."""
+    while isinstance(getattr(request, "query", None), TLRequest):
+        request = request.query
+    return request
+
+
+def read_answer(request: TLRequest, body: bytes) -> Any:  # Any: as the request has it
+    """Return what the body of an rpc_result holds; raise the RPC error that it is.
+
+    Raise UnreadableError, or whatever Telethon's readers raise, for what is no answer to this request.
+    """
+    if kind_of(body) == GzipPacked.CONSTRUCTOR_ID:
+        body = unpack(BinaryReader(body[4:]).tgread_bytes())
+    if kind_of(body) == types.RpcError.CONSTRUCTOR_ID:
+        raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[4:])), request)
+    result = request.read_result(BinaryReader(body))
+    if not answers(innermost(request), result):
+        raise UnreadableError("it is of another type")
+    return result
+
+
+def answers(request: TLRequest, result: object) -> bool:
+    """Return whether a result is of the type that an innermost request is answered with."""
+    wanted = request.SUBCLASS_OF_ID
+    if isinstance(result, TLObject):
+        return bool(wanted == result.SUBCLASS_OF_ID)
+    if isinstance(result, bool):
+        return bool(wanted == _BOOL)
+    return wanted != _BOOL and wanted not in _OBJECTS
