@@ -36,7 +36,7 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.box import UpdateBox
-from tgbot.telegram.updates.dispatch import Dispatcher, Job
+from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.wire.connection import BotConnection
@@ -279,9 +279,16 @@ class BotClient(TelegramClient):
             await one.resolve(self, utils)
             return call_of(sender, one, longest)
 
-        if not utils.is_list_like(request):
-            return await self._calls.call(await resolved(request))
-        return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
+        job = current_job.get()
+        if job is not None:
+            job.pause()
+        try:
+            if not utils.is_list_like(request):
+                return await self._calls.call(await resolved(request))
+            return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
+        finally:
+            if job is not None:
+                await job.resume()
 
     async def _parse_message_text(self, message: str, parse_mode: Any) -> Any:  # Any: as Telethon has it
         # Telethon parses every text, which costs as much as the rest of a send; most have no markup.

@@ -15,7 +15,7 @@ from telethon.tl import types
 from tests.telegram.conftest import PATIENCE, until
 from tests.telegram.updates.updatelog import FIRST
 from tgbot.store.base import UpdateState
-from tgbot.telegram.updates import dispatch
+from tgbot.telegram.updates import dispatch, workers
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job, waiting
 from tgbot.telegram.updates.inflight import InFlight
 
@@ -216,6 +216,90 @@ async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
     assert own == [2, 5]
 
 
+async def test_a_job_that_waits_lends_its_worker_and_runs_on_before_those_that_have_not_begun() -> None:
+    over, order = asyncio.Event(), list[str]()
+
+    async def handle(one: Job) -> None:
+        order.append(f"{one.dialog} begins")
+        if one.dialog == 1:
+            async with waiting():
+                await over.wait()
+            order.append("1 runs on")
+        elif one.dialog == 2:
+            over.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            order.append("2 ends")
+
+    async with running(handle, workers=1) as (dispatcher, _):
+        for dialog in (1, 2, 3):
+            dispatcher.put(job(dialog))
+        await dispatcher.idle()
+        assert dispatcher.free == 1
+    assert order == ["1 begins", "2 begins", "2 ends", "1 runs on", "3 begins"]
+
+
+async def test_a_request_that_is_long_under_way_lends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "LEND_AFTER", 5.0)
+    hands, over = Hands(), asyncio.Event()
+
+    async def handle(one: Job) -> None:
+        if one.dialog == 2:
+            over.set()
+            return
+        one.pause()
+        hands.now += 6
+        await over.wait()
+        await one.resume()
+
+    async with running(handle, workers=1, clock=hands) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        dispatcher.put(job(2))
+        await dispatcher.idle()
+        assert [one.dialog for one in finished] == [2, 1]
+        assert dispatcher.free == 1
+
+
+async def test_at_most_so_many_jobs_lend_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LENT_LIMIT", 2)
+    over, begun = asyncio.Event(), list[int]()
+
+    async def handle(one: Job) -> None:
+        begun.append(one.dialog)
+        async with waiting():
+            await over.wait()
+
+    async with running(handle, workers=1) as (dispatcher, _):
+        for dialog in range(1, 6):
+            dispatcher.put(job(dialog))
+        await until(lambda: len(begun) == 3)  # two have lent the worker, one keeps it
+        over.set()
+        await dispatcher.idle()
+        assert dispatcher.free == 1
+
+
+async def test_a_task_of_a_handler_that_outlives_it_takes_no_worker() -> None:
+    over, tasks = asyncio.Event(), list[asyncio.Task[None]]()
+
+    async def wait() -> None:
+        async with waiting():
+            await over.wait()
+
+    async def handle(one: Job) -> None:
+        if one.dialog == 1:
+            tasks.append(asyncio.create_task(wait()))
+            await asyncio.sleep(0)  # it has lent the worker
+
+    async with running(handle, workers=1) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        dispatcher.put(job(2))
+        await dispatcher.idle()
+        over.set()
+        await tasks[0]
+        assert dispatcher.free == 1
+        assert len(finished) == 2
+
+
 async def test_waiting_outside_of_any_update_changes_nothing() -> None:
     async with waiting():
         assert current_job.get() is None
@@ -292,7 +376,7 @@ async def test_a_released_job_lets_its_dialog_go_on_and_is_finished_once() -> No
         await dispatcher.idle()
         await gate.wait()
         assert [one.message_id for one in finished] == [1, 2]
-        await until(lambda: len(dispatcher._tasks) == 1 + 1)  # with the one that watches the time
+        await until(lambda: dispatcher.free == 1 and len(dispatcher._tasks) <= 1 + 1)  # one watches the time
 
 
 async def test_many_released_jobs_do_not_use_the_workers_up() -> None:
@@ -311,7 +395,7 @@ async def test_many_released_jobs_do_not_use_the_workers_up() -> None:
             dispatcher.put(job(dialog))
         dispatcher.put(job(100))
         await dispatcher.idle()
-        await until(lambda: len(dispatcher._tasks) == 2 + 1)
+        await until(lambda: dispatcher.free == 2 and len(dispatcher._tasks) <= 2 + 1)
         assert len(finished) == 51
 
 
@@ -333,20 +417,24 @@ async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhe
 
 
 @settings(max_examples=40)
-@given(dialogs=st.lists(st.integers(0, 4), max_size=40), workers=st.integers(1, 4))
+@given(dialogs=st.lists(st.integers(0, 4), max_size=40), count=st.integers(1, 4))
 def test_whatever_comes_everything_is_finished_once_and_each_dialog_in_order(
-    dialogs: list[int], workers: int
+    dialogs: list[int], count: int
 ) -> None:
     async def run() -> list[Job]:
         async def handle(one: Job) -> None:
             for _ in range(one.message_id % 3):
                 await asyncio.sleep(0)
+            if one.message_id % 4 == 3:
+                async with waiting():
+                    await asyncio.sleep(0)
 
-        async with running(handle, workers=workers) as (dispatcher, finished):
+        async with running(handle, workers=count) as (dispatcher, finished):
             for number, dialog in enumerate(dialogs):
                 dispatcher.put(job(dialog, number))
             await dispatcher.idle()
             assert dispatcher._dialogs == {}
+            assert dispatcher.free == count
             return finished
 
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -55,7 +55,7 @@ class Conversation(TelethonConversation):
 
     async def __aexit__(self, *exc: object) -> None:
         if self._job is not None:
-            self._job.resume()
+            await self._job.resume()
         await super().__aexit__(*exc)
 
 

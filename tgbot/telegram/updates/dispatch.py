@@ -15,11 +15,17 @@ from telethon.tl import types
 
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.inflight import Batch
+from tgbot.telegram.updates.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 #: How long a stop waits for handlers that suppress their cancellation, in seconds.
 _STUBBORN_SECONDS = 3.0
+
+#: How long a request is open before the job that made it lends its worker, in seconds.
+LEND_AFTER = 1.0
+#: How often the jobs that run are looked at, in seconds at most.
+_SWEEP_SECONDS = 0.25
 
 #: The job of the update that the running task handles, None outside of any.
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
@@ -55,6 +61,9 @@ class Job:
     started: float = 0.0
     _pauses: int = 0
     _paused_at: float = 0.0
+    #: While it is handled and not finished: the workers of which it has one, or has lent one.
+    _workers: Workers | None = None
+    _lent: bool = False
     #: How many sends went to each chat while this update was handled.
     _sends: dict[int, int] = field(default_factory=dict)
 
@@ -64,14 +73,25 @@ class Job:
         self._sends[chat_id] = nth + 1
         return nth
 
+    # ---- time that is not the handlers' own ----------------------------------------------------
+
     def pause(self) -> None:
         """Stop counting the handlers' own time; calls nest."""
         self._pauses += 1
         if self._pauses == 1:
             self._paused_at = self.clock()
 
-    def resume(self) -> None:
-        """Count the handlers' own time again."""
+    async def resume(self) -> None:
+        """Count the handlers' own time again, once the job has a worker again if it had lent it."""
+        if self._pauses == 1 and self._lent:
+            try:
+                await self.take_back()
+            finally:
+                self._end_pause()
+        else:
+            self._end_pause()
+
+    def _end_pause(self) -> None:
         self._pauses -= 1
         if not self._pauses:
             self.started += self.clock() - self._paused_at
@@ -80,24 +100,72 @@ class Job:
         """Return the handlers' own time so far, in seconds."""
         return (self._paused_at if self._pauses else self.clock()) - self.started
 
+    def waited(self) -> float:
+        """Return for how long the handlers' own time has not been counted now, in seconds."""
+        return self.clock() - self._paused_at if self._pauses else 0.0
+
+    # ---- its worker ----------------------------------------------------------------------------
+
+    def begin(self, workers: Workers, clock: Callable[[], float]) -> None:
+        """Note that it is handled from now on, by one of these workers."""
+        self._workers, self.clock = workers, clock
+        self.started = clock()
+
+    def lend(self) -> None:
+        """Lend its worker to another job, if it has one."""
+        if self._workers is not None and not self._lent:
+            self._lent = self._workers.lend()
+
+    async def take_back(self) -> None:
+        """Return once it has a worker again."""
+        workers = self._workers
+        if workers is None or not self._lent:
+            return
+        await workers.take_in_turn()
+        if self._lent:
+            self._lent = False
+            workers.returned()
+        else:  # two tasks of its handlers returned at the same time, or it ended meanwhile
+            workers.give()
+
+    def end(self) -> None:
+        """Give its worker up: its handlers have ended, or its dialog goes on without it."""
+        workers, self._workers = self._workers, None
+        if workers is None:
+            return
+        if self._lent:
+            self._lent = False
+            workers.returned()
+        else:
+            workers.give()
+
 
 @asynccontextmanager
 async def waiting() -> AsyncIterator[None]:
-    """Do not count the time of the block as the running handler's own."""
+    """Wait for Telegram: the block's time is not the running handler's own, and another job has its worker.
+
+    The block is left once there is a worker again.
+    """
     job = current_job.get()
-    if job is not None:
-        job.pause()
+    if job is None:
+        yield
+        return
+    job.pause()
+    job.lend()
     try:
         yield
     finally:
-        if job is not None:
-            job.resume()
+        try:
+            await job.take_back()
+        finally:
+            await job.resume()
 
 
 class Dispatcher:
     """Run `handle` on jobs, and call `finish` with each that is done or was cut off by the time limit.
 
-    A job that a stop cancels is not finished: Telegram sends its update again after the next start.
+    `workers` limits how many jobs run at a time; one that waits for Telegram does not count. A job that a
+    stop cancels is not finished: Telegram sends its update again after the next start.
     """
 
     def __init__(
@@ -114,20 +182,31 @@ class Dispatcher:
         self._count = workers
         self._limit = limit
         self._clock = clock
-        #: Jobs that a worker may take; those behind one of their dialog are put when that is done.
-        self._ready: asyncio.Queue[Job] = asyncio.Queue()
+        self._workers = Workers(self._begin_jobs)
+        #: Jobs that may begin; those behind one of their dialog are put when that is done.
+        self._ready: deque[Job] = deque()
         #: Dialogs with a job that is ready or running → the jobs behind it.
         self._dialogs: dict[int, deque[Job] | None] = {}
-        #: The workers and the sweeper.
+        #: Those that handle jobs, and the sweeper.
         self._tasks: set[asyncio.Task[None]] = set()
+        #: What tasks without a job wait for.
+        self._idle: list[asyncio.Future[Job]] = []
+        #: Whether a task that has just finished a job takes the next one, and that job.
+        self._taking = False
+        self._taken: Job | None = None
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._stopping = False
 
+    @property
+    def free(self) -> int:
+        """How many more jobs could run now."""
+        return self._workers.free
+
     def start(self) -> None:
-        """Start the workers."""
-        for _ in range(self._count):
-            self._spawn(self._work())
+        """Begin to run jobs."""
         self._spawn(self._sweep())
+        for _ in range(self._count):
+            self._workers.give()
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
@@ -137,21 +216,21 @@ class Dispatcher:
             return
         if job.dialog:
             self._dialogs[job.dialog] = None
-        self._ready.put_nowait(job)
+        self._ready.append(job)
+        self._begin_jobs()
 
     def release(self, job: Job) -> None:
-        """Count a running job as finished and let its dialog go on.
+        """Count a running job as finished and let its dialog go on; it keeps its task, but no worker.
 
-        For a handler that waits for further messages of its dialog. It keeps its task, and a new worker
-        takes its place.
+        For a handler that waits for further messages of its dialog.
         """
         if not job.done:
             self._conclude(job)
-            self._spawn(self._work())
 
     async def stop(self) -> None:
         """Cancel the running jobs; they do not count as finished."""
         self._stopping = True
+        self._workers.stop()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -165,34 +244,58 @@ class Dispatcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self) -> None:
+    def _begin_jobs(self) -> None:
+        """Let ready jobs begin for as long as there are workers."""
+        while self._ready and not self._stopping and self._workers.take():
+            job = self._ready.popleft()
+            if self._taking:
+                self._taking, self._taken = False, job
+            elif self._idle:
+                self._idle.pop().set_result(job)
+            else:
+                self._spawn(self._work(job))
+
+    async def _work(self, first: Job) -> None:
+        """Handle a job, then others, until more tasks have nothing to do than there are workers."""
+        job: Job | None = first
+        while True:
+            while job is not None:
+                await self._run(job)
+                if self._stopping:
+                    return
+                self._taking = not job.done
+                try:
+                    self.release(job)
+                finally:
+                    job, self._taking, self._taken = self._taken, False, None
+            if len(self._idle) >= self._count:
+                return
+            idle: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            job = await idle
+
+    async def _run(self, job: Job) -> None:
         task = asyncio.current_task()
         assert task is not None
-        while True:
-            job = await self._ready.get()
-            current_job.set(job)
-            job.clock = self._clock
-            job.started = self._clock()
-            self._running[job] = task
-            try:
-                await self._handle(job)
-            except asyncio.CancelledError:
-                if self._stopping or (task.cancelling() and not job.cut):
-                    raise
-                if not job.cut:
-                    # Nobody cancelled this worker: something that the handler awaited was cancelled.
-                    logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
-                while task.cancelling():
-                    task.uncancel()
-            except Exception:
-                # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
-                logger.exception("an update could not be handled")
-            finally:
-                del self._running[job]
-                current_job.set(None)
-            if job.done or self._stopping:
-                return  # a new worker took the place of this one, or the dispatcher stops
-            self._conclude(job)
+        current_job.set(job)
+        job.begin(self._workers, self._clock)
+        self._running[job] = task
+        try:
+            await self._handle(job)
+        except asyncio.CancelledError:
+            if self._stopping or (task.cancelling() and not job.cut):
+                raise
+            if not job.cut:
+                # Nobody cancelled this task: something that the handler awaited was cancelled.
+                logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
+            while task.cancelling():
+                task.uncancel()
+        except Exception:
+            # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
+            logger.exception("an update could not be handled")
+        finally:
+            del self._running[job]
+            current_job.set(None)
 
     def _conclude(self, job: Job) -> None:
         job.done = True
@@ -200,15 +303,18 @@ class Dispatcher:
             behind = self._dialogs[job.dialog]
             if behind:
                 # Behind all that is ready: one busy dialog does not delay the others.
-                self._ready.put_nowait(behind.popleft())
+                self._ready.append(behind.popleft())
             else:
                 del self._dialogs[job.dialog]
+        job.end()
         self._finish(job)
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, self._limit / 4))
+            await asyncio.sleep(min(_SWEEP_SECONDS, self._limit / 4))
             for job, task in tuple(self._running.items()):
+                if job.waited() > LEND_AFTER:
+                    job.lend()
                 if job.own_time() <= self._limit:
                     continue
                 task.cancel()  # again at the next sweep if the handler suppresses it
