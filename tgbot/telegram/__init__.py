@@ -1,8 +1,8 @@
 """All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
-from tgbot.telegram.calls.refusals import error_name
 from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Server
+from tgbot.telegram.refusals import error_name
 
 __all__ = ["BotClient", "Listener", "Server", "error_name"]

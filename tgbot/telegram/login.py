@@ -16,7 +16,7 @@ from telethon.tl import TLObject, TLRequest, types
 from tgbot.core.errors import LoginRefusedError, WrongBotError
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.refusals import LOGIN_ENDED, error_name
+from tgbot.telegram.refusals import LOGIN_ENDED, error_name
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.wire.link import LinkState, making_login
 

@@ -11,7 +11,7 @@ from telethon.tl import TLObject, functions
 
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.calls.refusals import FLOOD_WAITS
+from tgbot.telegram.refusals import FLOOD_WAITS
 from tgbot.telegram.updates.dispatch import waiting
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from telethon.tl import TLObject, TLRequest, functions
 from telethon.tl.alltlobjects import LAYER
 
 from tgbot.telegram.calls.call import Call
-from tgbot.telegram.calls.refusals import LOGIN_ENDED
+from tgbot.telegram.refusals import LOGIN_ENDED
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.wire.link import LinkState, making_login
 

@@ -8,9 +8,9 @@ from telethon import errors
 from telethon.tl import TLObject, functions, types
 
 from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.calls.refusals import LATER, error_name
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
+from tgbot.telegram.refusals import LATER, error_name
 
 
 class Observed:

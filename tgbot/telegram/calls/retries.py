@@ -10,7 +10,7 @@ from telethon import errors
 from telethon.tl import TLObject, functions
 
 from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.calls.refusals import FAULTS, MIGRATIONS, error_name
+from tgbot.telegram.refusals import FAULTS, MIGRATIONS, error_name
 from tgbot.telegram.updates.dispatch import waiting
 
 logger = logging.getLogger(__name__)
