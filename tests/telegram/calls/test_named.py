@@ -12,6 +12,7 @@ from telethon.tl import functions, types
 
 from tests.telegram.calls.conftest import SEND, NoSender, Script, sent
 from tests.telegram.conftest import Stage, echo, until
+from tgbot.sandbox.faults.damage import Damage
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import retries
 from tgbot.telegram.calls.call import call_of
@@ -164,6 +165,29 @@ async def test_a_send_whose_earlier_copy_is_under_way_is_asked_for_until_the_mes
     assert stage.heard(ann) == ["hi"]
     dialog = stage.world.accounts[stage.account.id].box.dialogs[ann]
     assert (message.id, message.raw_text) == (dialog.ids[-1], "hi")
+
+
+@pytest.mark.parametrize("times", [1, 99])
+@pytest.mark.parametrize("damage", list(Damage))
+async def test_a_send_whose_answer_cannot_be_read_is_asked_for_again_and_then_counts_as_sent(
+    stage: Stage,
+    client: BotClient,
+    ann: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    damage: Damage,
+    times: int,
+) -> None:
+    monkeypatch.setattr(retries, "UNREADABLE_PAUSES", (0.001, 0.001))
+    stage.faults.garble_answers(SEND, damage, times=times)
+    before = len(stage.outcomes)
+    message = await client.send_message(ann, "planted")
+    assert stage.heard(ann) == ["planted"]
+    dialog = stage.world.accounts[stage.account.id].box.dialogs[ann]
+    assert (message.id, message.raw_text) == ((dialog.ids[-1] if times == 1 else 0), "planted")
+    assert stage.sandbox.calls[SEND] == (2 if times == 1 else 3)
+    assert stage.outcomes[before:] == []
+    assert "planted" not in caplog.text
 
 
 CONTACT = types.InputMediaContact("+1", "A", "B", "")

@@ -13,6 +13,8 @@ from tests.telegram.calls.conftest import message as sending
 from tests.telegram.conftest import Recorder, Stage, until
 from tgbot.telegram.calls.call import call_of
 from tgbot.telegram.calls.observed import Observed
+from tgbot.telegram.refusals import NoAnswerError
+from tgbot.telegram.wire.reading import UnreadableError
 
 
 class Notes:
@@ -55,7 +57,10 @@ async def test_the_outcome_of_a_request_about_a_private_user_is_reported() -> No
         errors.TimedOutError(None, "TIMEOUT", 503),
         errors.UserMigrateError(None, 4),
         errors.AuthKeyUnregisteredError(None),
+        errors.RPCError(None, "SOMETHING_NEW", 502),
         ConnectionResetError(),
+        NoAnswerError("SetTypingRequest"),
+        UnreadableError("SetTypingRequest"),
     ],
     ids=lambda error: type(error).__name__,
 )

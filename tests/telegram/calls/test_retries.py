@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from telethon import errors
 from telethon.tl import functions
@@ -9,7 +11,8 @@ from tests.telegram.conftest import Stage
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import retries
 from tgbot.telegram.calls.call import call_of
-from tgbot.telegram.calls.retries import DUPLICATE_PAUSES, FAULT_PAUSES, Retries
+from tgbot.telegram.calls.retries import DUPLICATE_PAUSES, FAULT_PAUSES, UNREADABLE_PAUSES, Retries
+from tgbot.telegram.wire.reading import UnreadableError
 
 
 class Map:
@@ -76,10 +79,18 @@ async def test_a_duplicate_whose_earlier_copy_is_done_returns_its_messages(pause
     assert script.requests == [call.request] * 3
 
 
-async def test_a_difference_is_left_to_whoever_wants_it(pauses: Pauses) -> None:
-    request = functions.updates.GetDifferenceRequest(pts=1, date=None, qts=1)
+@pytest.mark.parametrize(
+    "request_",
+    [
+        functions.updates.GetDifferenceRequest(pts=1, date=None, qts=1),
+        functions.updates.GetChannelDifferenceRequest(None, None, pts=1, limit=1),
+        functions.updates.GetStateRequest(),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+async def test_states_and_differences_are_left_to_whoever_wants_them(pauses: Pauses, request_: Any) -> None:
     with pytest.raises(errors.ServerError):
-        await Retries(Script(fault()), Map().switch_dc).call(call_of(NoSender(), request, 60))
+        await Retries(Script(fault()), Map().switch_dc).call(call_of(NoSender(), request_, 60))
     assert pauses.slept == []
 
 
@@ -87,6 +98,23 @@ async def test_a_request_follows_its_data_center(pauses: Pauses) -> None:
     script, dcs = Script(errors.UserMigrateError(None, 4)), Map()
     assert await Retries(script, dcs.switch_dc).call(typing()) is True
     assert dcs.moves == [4]
+
+
+async def test_a_request_that_is_sent_from_one_data_center_to_the_next_ends(pauses: Pauses) -> None:
+    script, dcs = Script(*(errors.UserMigrateError(None, 4 + number % 2) for number in range(99))), Map()
+    with pytest.raises(errors.UserMigrateError):
+        await Retries(script, dcs.switch_dc).call(typing())
+    assert dcs.moves == [4, 5, 4]
+
+
+async def test_an_answer_that_cannot_be_read_is_asked_for_again_only_where_it_is_that_of_a_send(
+    pauses: Pauses,
+) -> None:
+    script = Script(UnreadableError("X"), "the messages")
+    assert await Retries(script, Map().switch_dc).call(message()) == "the messages"
+    with pytest.raises(UnreadableError):
+        await Retries(Script(UnreadableError("X")), Map().switch_dc).call(typing())
+    assert pauses.slept == list(UNREADABLE_PAUSES[:1])
 
 
 async def test_a_refusal_is_raised_at_once(pauses: Pauses) -> None:

@@ -13,6 +13,17 @@ from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.core.ids import marked_id
 
+#: Requests that make a message and take a random_id.
+SENDS = frozenset(
+    {
+        functions.messages.SendMessageRequest,
+        functions.messages.SendMediaRequest,
+        functions.messages.SendInlineBotResultRequest,
+        functions.messages.ForwardMessagesRequest,
+        functions.messages.SendMultiMediaRequest,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

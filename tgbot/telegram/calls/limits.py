@@ -4,56 +4,100 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
 
 from telethon import errors
 from telethon.tl import TLObject, functions
 
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.call import Call, Caller
-from tgbot.telegram.refusals import FLOOD_WAITS
+from tgbot.telegram.calls.call import SENDS, Call, Caller
+from tgbot.telegram.refusals import is_flood, wait_of
 from tgbot.telegram.updates.dispatch import waiting
 
 logger = logging.getLogger(__name__)
 
 #: Above this many flood waits those that are over are forgotten.
 MAX_FLOOD_WAITS = 1000
+#: Whether the running task does not wait for slow mode.
+_slow_mode_raises: ContextVar[bool] = ContextVar("slow_mode_raises", default=False)
+
+_Key = TypeVar("_Key")
 
 
 class FloodWaits:
-    """Hold a flood wait against requests of the same method to the same chat only.
+    """Hold a flood wait against requests of the same method to the same chat only, slow mode against sends.
 
-    A wait of up to `call.flood_threshold` seconds is waited for, and the request made again. A longer one is
-    raised, and until it is over the same request is not made but raises FloodWaitError at once.
+    A call waits for `call.flood_threshold` seconds in all, however often Telegram asks it to. What goes
+    beyond that is raised at once, and until the wait is over the same request is not made but raises the
+    error at once. In `slow_mode_raises`, a send to a chat in slow mode does not wait at all.
     """
 
     def __init__(self, then: Caller) -> None:
         self._then = then
         #: (constructor of the request, marked chat id) → when the wait is over, by the monotonic clock.
         self._due: dict[tuple[int, int], float] = {}
+        #: The same of slow mode: marked chat id → when the next message may be sent there.
+        self._slow: dict[int, float] = {}
 
     async def call(self, call: Call) -> TLObject:
-        key = (call.request.CONSTRUCTOR_ID, call.chat_id)
+        left = call.flood_threshold
         while True:
-            if self._due:
-                await self._wait(call, key)
+            if self._due or self._slow:
+                left -= await self._wait(call, left)
             try:
                 return await self._then.call(call)
-            except FLOOD_WAITS as error:
-                now = time.monotonic()
-                if len(self._due) > MAX_FLOOD_WAITS:
-                    self._due = {key: due for key, due in self._due.items() if due > now}
-                self._due[key] = now + max(1, error.seconds)
-                if error.seconds > call.flood_threshold:
+            except errors.RPCError as error:
+                if not is_flood(error):
+                    raise
+                wait = max(1, wait_of(error))
+                slow = isinstance(error, errors.SlowModeWaitError)
+                if slow:
+                    _note(self._slow, call.chat_id, wait)
+                else:
+                    _note(self._due, (call.request.CONSTRUCTOR_ID, call.chat_id), wait)
+                if wait > left or (slow and _slow_mode_raises.get()):
                     raise
 
-    async def _wait(self, call: Call, key: tuple[int, int]) -> None:
-        while (left := self._due.get(key, 0.0) - time.monotonic()) > 0:
-            if left > call.flood_threshold:
-                raise errors.FloodWaitError(request=call.request, capture=round(left) or 1)
-            logger.info("waiting %.0f s, as Telegram asks (%s)", left, type(call.request).__name__)
+    async def _wait(self, call: Call, longest: float) -> float:
+        """Wait for what Telegram asked for before, and return the seconds; raise if they are too many."""
+        waited, now = 0.0, time.monotonic()
+        while True:
+            flood = self._due.get((call.request.CONSTRUCTOR_ID, call.chat_id), 0.0) - now
+            slow = self._slow.get(call.chat_id, 0.0) - now if type(call.request) in SENDS else 0.0
+            seconds = max(flood, slow)
+            if seconds <= 0:
+                return waited
+            if waited + seconds > longest or (slow > 0 and _slow_mode_raises.get()):
+                kind = errors.SlowModeWaitError if slow >= flood else errors.FloodWaitError
+                raise kind(request=call.request, capture=math.ceil(seconds))
+            logger.info("waiting %.0f s, as Telegram asks (%s)", seconds, type(call.request).__name__)
             async with waiting():
-                await asyncio.sleep(left)
+                await asyncio.sleep(seconds)
+            waited, now = waited + seconds, time.monotonic()
+
+
+@contextmanager
+def slow_mode_raises() -> Iterator[None]:
+    """Have sends to a chat in slow mode raise SlowModeWaitError at once instead of waiting."""
+    before = _slow_mode_raises.set(True)
+    try:
+        yield
+    finally:
+        _slow_mode_raises.reset(before)
+
+
+def _note(waits: dict[_Key, float], key: _Key, seconds: float) -> None:
+    """Note that a wait begins now; forget those that are over once there are many."""
+    now = time.monotonic()
+    if len(waits) > MAX_FLOOD_WAITS:
+        for over in [one for one, due in waits.items() if due <= now]:
+            del waits[over]
+    waits[key] = max(waits.get(key, 0.0), now + seconds)
 
 
 class LookupBudget:

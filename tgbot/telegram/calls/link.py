@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
+from typing import Final
 
 from telethon import errors
-from telethon.errors import AuthKeyNotFound
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl import TLObject, TLRequest, functions
-from telethon.tl.alltlobjects import LAYER
+from telethon.tl import TLObject, TLRequest, alltlobjects, functions
 
 from tgbot.telegram.calls.call import Call
-from tgbot.telegram.refusals import LOGIN_ENDED
+from tgbot.telegram.calls.unanswered import Unanswered
+from tgbot.telegram.refusals import LINK_ENDED, NoAnswerError, ends_login
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.wire.link import LinkState, making_login
+from tgbot.telegram.wire.reading import UnreadableError, innermost, reason
+
+#: A request that ends the login so many times in a row is given up: it may be the request's own fault.
+MAX_LOGINS = 3
+#: The pauses before a request during which links ended is made again, in seconds.
+LOST_PAUSES = (0.1, 0.5, 1.0, 2.0)
+#: What Telethon says of a request that is too big for a packet.
+_TOO_BIG: Final = "Request payload is too big"
+_LINK_ENDED: Final = "the link ended before the answer"
+
+
+class _HeldBackError(ConnectionResetError):
+    """Links ended while a request was open, which may be what ends them."""
 
 
 class UntilAnswered:
     """Send a request; if the link or the login ends before the answer, send it again when both are back.
 
-    Requests over other senders, and those that a login makes, are sent once. Time without a link does not
-    count as the handler's own.
+    A request that is not answered in time goes again over a fresh link; NoAnswerError is raised in the end.
+    Where link after link ends before the answer, it is held back from the others and sent alone, a few times.
+    UnreadableError is raised for an answer that cannot be read. Once a link has ended for good, requests over
+    other senders, and those that a login makes, are not sent again. Time without a link does not count as the
+    handler's own.
     """
 
     def __init__(
@@ -30,48 +46,114 @@ class UntilAnswered:
         self._main = main
         self._state = state
         self._introduction = introduction
+        self._unanswered = Unanswered(
+            renew=lambda: state.renew("a request was not answered in time"),
+            is_up=lambda: state.up.running,
+        )
+        state.link_ended = self._unanswered.link_ended
+        #: Requests that may be what ends links go out one at a time.
+        self._suspects = asyncio.Lock()
+        #: Those of senders to other data centres.
+        self._elsewhere: dict[MTProtoSender, Unanswered] = {}
 
     async def call(self, call: Call) -> TLObject:
-        try:
-            return await self._answer(call.sender, call.request)
-        except errors.ConnectionNotInitedError:
-            self._state.fresh_session = True
-            return await self._answer(call.sender, call.request)
-
-    async def _answer(self, sender: MTProtoSender, request: TLRequest) -> TLObject:
-        main, state = self._main, self._state
-        if sender is main and state.fresh_session:
+        sender, request, state = call.sender, call.request, self._state
+        if sender is self._main and state.fresh_session:
             state.fresh_session = False
             request = introduced(self._introduction, request)
-        if sender is not main or making_login.get():
-            return await sender.send(request)
+        try:
+            return await self._answer(sender, request)
+        except errors.ConnectionNotInitedError:
+            return await self._answer(sender, introduced(self._introduction, call.request))
+
+    async def _answer(self, sender: MTProtoSender, request: TLRequest) -> TLObject:
+        state = self._state
+        again = sender is self._main and not making_login.get()
+        logins = lost = 0
         while True:
-            future = None
             try:
-                future = sender.send(request)
+                if not again:
+                    return await self._once(sender, request)
+                if lost:
+                    async with waiting(), self._suspects:
+                        return await self._once(sender, request, lost=1)
                 if state.up.running:
-                    return await future
+                    return await self._once(sender, request)
                 async with waiting():
-                    return await future
-            except LOGIN_ENDED:
-                state.end_login()
-            except (AuthKeyNotFound, OSError, BufferError):
-                if state.closed:
+                    return await self._once(sender, request)
+            except NoAnswerError:
+                raise
+            except errors.RPCError as error:
+                logins += 1
+                if not again or not ends_login(error) or logins == MAX_LOGINS:
                     raise
-            except asyncio.CancelledError:
-                # Telethon cancels the futures of unanswered requests when it disconnects. If the future was
-                # cancelled but not this task, only the link ended.
-                task = asyncio.current_task()
-                if state.closed or future is None or not future.cancelled() or (task and task.cancelling()):
+                state.end_login()
+            except _HeldBackError:
+                if not again:
+                    raise
+                if lost == len(LOST_PAUSES):
+                    raise NoAnswerError(_name(request)) from None
+                async with waiting():
+                    await asyncio.sleep(LOST_PAUSES[lost])
+                lost += 1
+            except (OSError, errors.AuthKeyNotFound):
+                if not again or state.closed:
                     raise
             async with waiting():
                 await state.ready.wait()
+
+    async def _once(self, sender: MTProtoSender, request: TLRequest, *, lost: int = 0) -> TLObject:
+        """Send a request once, and return or raise its answer; raise ConnectionError if the link ends.
+
+        `lost` links have ended during it before.
+        """
+        unanswered = self._unanswered if sender is self._main else self._of(sender)
+        made = unanswered.add(sender.send(request), type(innermost(request)), lost=lost)
+        problem: Exception
+        try:
+            return await made.future
+        except (errors.RPCError, errors.AuthKeyNotFound, UnreadableError):
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not made.future.cancelled() or self._state.closed or (task and task.cancelling()):
+                raise
+            if made.given_up:
+                problem = NoAnswerError(_name(request))
+            elif made.held_back:
+                problem = _HeldBackError()
+            else:  # Telethon cancels the futures of unanswered requests when it disconnects.
+                problem = ConnectionResetError(_LINK_ENDED)
+        except LINK_ENDED:
+            problem = ConnectionResetError(_LINK_ENDED)
+        except errors.BadMessageError:  # it was sent again several times
+            problem = NoAnswerError(_name(request))
+        except Exception as error:
+            if error.args == (_TOO_BIG,):
+                raise
+            problem = UnreadableError(f"the answer to {_name(request)} cannot be read ({reason(error)})")
+        finally:
+            unanswered.drop(made)
+        # Raised here, the error does not hold that of Telethon's, which may hold the bytes of a message.
+        raise problem
+
+    def _of(self, sender: MTProtoSender) -> Unanswered:
+        """Return the open requests of a sender to another data centre."""
+        if sender not in self._elsewhere:
+            self._elsewhere[sender] = Unanswered(
+                renew=lambda: sender._start_reconnect(None), is_up=lambda: True
+            )
+        return self._elsewhere[sender]
 
 
 def introduced(introduction: functions.InitConnectionRequest, request: TLRequest) -> TLRequest:
     """Return the request wrapped in what an MTProto session begins with: our layer and `initConnection`."""
     introduction = copy(introduction)
     introduction.query = request
-    wrapped = functions.InvokeWithLayerRequest(LAYER, introduction)
+    wrapped = functions.InvokeWithLayerRequest(alltlobjects.LAYER, introduction)
     wrapped.read_result = request.read_result
     return wrapped
+
+
+def _name(request: TLRequest) -> str:
+    return type(innermost(request)).__name__

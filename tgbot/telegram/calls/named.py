@@ -8,22 +8,12 @@ from hashlib import blake2b
 from telethon import errors, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
-from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import current_job
+from tgbot.telegram.wire.reading import UnreadableError
 
 logger = logging.getLogger(__name__)
-
-#: Requests that make a message and take a random_id.
-_SENDS = frozenset(
-    {
-        functions.messages.SendMessageRequest,
-        functions.messages.SendMediaRequest,
-        functions.messages.SendInlineBotResultRequest,
-        functions.messages.ForwardMessagesRequest,
-        functions.messages.SendMultiMediaRequest,
-    }
-)
 
 
 def derive_random_id(bot_id: int, update_key: str, chat_id: int, index: int) -> int:
@@ -39,8 +29,9 @@ class NamedSends:
     """Give each send made while an update is handled the random_id derived from that update's key.
 
     When the update is handled again, the send has the same random_id, and Telegram sends nothing and
-    returns the earlier messages. A send that Telegram calls a duplicate without ever returning the messages
-    counts as sent: the message returned then has id 0, and one that was deleted since has only its text.
+    returns the earlier messages. A send that Telegram calls a duplicate without ever returning the messages,
+    and one whose answer can never be read, count as sent: the message returned then has id 0, and one that
+    was deleted since has only its text.
     """
 
     def __init__(self, then: Caller, peers: Peers) -> None:
@@ -48,12 +39,12 @@ class NamedSends:
         self._peers = peers
 
     async def call(self, call: Call) -> TLObject:
-        if type(call.request) not in _SENDS:
+        if type(call.request) not in SENDS:
             return await self._then.call(call)
         self._name(call.request, call.chat_id)
         try:
             result = await self._then.call(call)
-        except errors.RandomIdDuplicateError:
+        except (errors.RandomIdDuplicateError, UnreadableError):
             logger.warning(
                 "Telegram has this message but does not return it; it counts as sent (%s)",
                 type(call.request).__name__,

@@ -10,15 +10,15 @@ from telethon.tl import TLObject, functions, types
 from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.refusals import LATER, error_name
+from tgbot.telegram.refusals import Answer, answer_of, error_name
 
 
 class Observed:
     """Report the outcome of each request about a private user, and the users and chats of each answer.
 
-    Errors after which the same request may yet succeed are no outcome, nor is a repeated send that Telegram
-    answers with the earlier message: it may have been blocked since. The users of a difference are not
-    reported here: the reader of differences reports them.
+    Errors that say nothing about the user are no outcome: the same request may yet succeed, or its answer
+    cannot be read. Nor is a repeated send that Telegram answers with the earlier message: it may have been
+    blocked since. The users of a difference are not reported here: the reader of differences reports them.
     """
 
     def __init__(
@@ -34,10 +34,8 @@ class Observed:
         sent_at = self._server_time()
         try:
             result = await self._then.call(call)
-        except LATER:
-            raise
         except errors.RPCError as error:
-            if user_id > 0:
+            if user_id > 0 and answer_of(error) is Answer.NO:
                 self._listener.outcome(request, user_id, error_name(error), sent_at)
             raise
         if user_id > 0 and not _is_repetition(result):

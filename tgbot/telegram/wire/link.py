@@ -59,6 +59,8 @@ class LinkState:
         self.links = 0
         #: Ends the link and makes a fresh one; set by the sender.
         self.end_link: Callable[[], None] = lambda: None
+        #: Told that a link ended, before what is unanswered goes again over the next one; set by the calls.
+        self.link_ended: Callable[[], None] = lambda: None
 
     def renew(self, reason: str) -> None:
         """Close the link and make a fresh one at once; what is unanswered goes again over that one.

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from telethon.errors import rpc_message_to_error
+from telethon.errors import TypeNotFoundError, rpc_message_to_error
 from telethon.extensions import BinaryReader
 from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
@@ -40,6 +40,13 @@ def unpack(data: bytes) -> bytes:
     if len(unpacked) >= MAX_UNPACKED:
         raise UnreadableError(f"packed data is larger than {MAX_UNPACKED} bytes")
     raise UnreadableError("packed data is cut off")
+
+
+def reason(error: Exception) -> str:
+    """Return why something cannot be read, without any of its bytes."""
+    if isinstance(error, TypeNotFoundError):
+        return f"unknown constructor {error.invalid_constructor_id:08x}"
+    return str(error) if isinstance(error, UnreadableError) else type(error).__name__
 
 
 def limit_unpacking() -> None:

@@ -20,7 +20,7 @@ from telethon.network.mtprotosender import MTProtoSender
 
 from tgbot.core.clock import ServerClock
 from tgbot.core.places import places
-from tgbot.telegram.wire.link import LinkState
+from tgbot.telegram.wire.link import LinkState, making_login
 from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.messages import ClockMovedError, Messages
 from tgbot.telegram.wire.reading import (
@@ -31,6 +31,7 @@ from tgbot.telegram.wire.reading import (
     messages_in,
     name_of,
     read_answer,
+    reason,
 )
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,12 @@ class BotSender(MTProtoSender):
         else:
             await self._pause_if_short_lived()
         self._fruitless = self._unheard = True
-        await super()._connect()
+        # What arrives is handled in the context of the two loops, which begin here: it is no part of a login.
+        login = making_login.set(False)
+        try:
+            await super()._connect()
+        finally:
+            making_login.reset(login)
         self._foreign = 0
         self._began = time.monotonic()
         self._link_state.links += 1
@@ -201,7 +207,9 @@ class BotSender(MTProtoSender):
         self._connection.abort()
 
     def _start_reconnect(self, error: BaseException | None) -> None:
-        self._link_state.up.stop()
+        if self._link_state.up.running:
+            self._link_state.up.stop()
+            self._link_state.link_ended()
         # Telethon begins a new session then, and names our layer in the first only.
         self._link_state.fresh_session = True
         # Whoever gave up waiting is not answered any more.
@@ -305,8 +313,9 @@ class BotSender(MTProtoSender):
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
             name = type(innermost(state.request)).__name__
             self._note_unreadable(f"the answer to {name}", error)
-            why = str(error) if isinstance(error, UnreadableError) else type(error).__name__
-            state.future.set_exception(UnreadableError(f"the answer to {name} cannot be read ({why})"))
+            state.future.set_exception(
+                UnreadableError(f"the answer to {name} cannot be read ({reason(error)})")
+            )
         else:
             self._store_own_updates(result)
             state.future.set_result(result)
