@@ -132,3 +132,22 @@ async def test_a_difference_that_is_too_long_is_logged_and_told_to_the_admins(tm
         assert any("some are lost for good" in line for line in process.log)
         site.said(ann.id, "say 2")
         await until(lambda: answers(site, ann.id) == ["echo say 2"], "it goes on from there")
+
+
+async def test_a_long_wait_before_the_login_is_said_once_kept_over_a_restart_and_ended_by_sigterm(
+    tmp_path: Path,
+) -> None:
+    async with open_site(tmp_path, 3) as site:
+        site.sandbox.faults.fail("auth.importBotAuthorization", 420, "FLOOD_WAIT_1800", times=100)
+        for _ in range(2):
+            process = await site.spawn()
+            log = process.log
+
+            def says_so(log: list[str] = log) -> bool:
+                return any("before the login; waiting" in line for line in log)
+
+            await until(says_so, "it says so")
+            assert site.sandbox.calls["auth.importBotAuthorization"] == 1
+            assert await site.end() == 0
+            assert sum("before the login; waiting" in line for line in log) == 1
+            assert not any("Traceback" in line for line in log)

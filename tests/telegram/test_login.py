@@ -269,7 +269,7 @@ async def test_a_session_of_another_server_goes_back_to_telegram(stage: Stage) -
     use_server(session, None)
     session.close()
     session = DurableSession(stage.path)
-    assert not session.server_address  # Telethon fills Telegram's in
+    assert (session.dc_id, session.server_address) == (2, "149.154.167.51")
     # From then on it is Telegram's: where Telegram leads it, it stays.
     session.set_dc(4, "149.154.167.91", 443)
     use_server(session, None)

@@ -125,18 +125,18 @@ class BotClient(TelegramClient):
             connect_timeout=10,
             auth_key_callback=self._auth_key_callback,
             updates_queue=self.intake,
-            auto_reconnect_callback=self._handle_auto_reconnect,
+            auto_reconnect_callback=self._reconnected,
             state=self._link_state,
             server_time=server_time,
             missed=self.intake.begin_difference,
         )
         calls: Caller = UntilAnswered(self._sender, self._link_state, self._init_request)
         calls = Observed(calls, listener, peers, server_time)
-        calls = Retries(calls, self._switch_dc)
+        calls = Retries(calls, self._login_elsewhere)
         calls = FloodWaits(calls)
         calls = LookupBudget(calls, session)
         self._calls = NamedSends(calls, peers)
-        self._login = Login(PlainClient(self), session, self.intake, self._link_state)
+        self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time)
 
     @property
     def connected(self) -> bool:
@@ -162,8 +162,10 @@ class BotClient(TelegramClient):
             self._message_box.load_state(state)
             self.intake.replaying = True
         use_server(self.session, self._server)
+        self._tasks.spawn(Pulse(self._sender, self._link_state).keep(self._clean_exported_senders))
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
+        self._tasks.spawn_essential(self._take_updates)
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
@@ -225,8 +227,25 @@ class BotClient(TelegramClient):
             self._message_box.load_state(state)
         return user
 
-    async def _update_loop(self) -> None:
-        await self._tasks.run_essential(self._take_updates)
+    async def connect(self) -> None:
+        """Connect, however long that takes; do nothing if there is a connection."""
+        self._loop = asyncio.get_running_loop()
+        session = self.session
+        connection = BotConnection(session.server_address, session.port, session.dc_id, loggers=self._log)
+        if await self._sender.connect(connection):
+            self._link_state.fresh_session = True
+            session.auth_key = self._sender.auth_key
+
+    async def _save_states_and_entities(self) -> None:
+        """Write nothing: only the checkpoint writes update state."""
+
+    # ---- the link ------------------------------------------------------------------------------
+
+    async def _reconnected(self) -> None:
+        self.intake.begin_difference()
+
+    async def _login_elsewhere(self, dc_id: int) -> None:
+        await self._login.switch_dc(dc_id)
 
     async def _take_updates(self) -> None:
         while True:
@@ -236,16 +255,9 @@ class BotClient(TelegramClient):
                 self._link_state.end_login()
                 await self._link_state.ready.wait()
             except AuthKeyNotFound:
-                return  # a new connection is made, and this loop started again
+                await self._link_state.ready.wait()
 
-    async def _keepalive_loop(self) -> None:
-        await Pulse(self._sender, self._link_state).keep(self._clean_exported_senders)
-
-    async def _handle_auto_reconnect(self) -> None:
-        self.intake.begin_difference()
-
-    async def _save_states_and_entities(self) -> None:
-        """Write nothing: only the checkpoint writes update state."""
+    # ---- updates -------------------------------------------------------------------------------
 
     def _put(self, job: Job) -> None:
         if self._conversations:

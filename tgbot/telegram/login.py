@@ -1,11 +1,14 @@
-"""How a bot logs in, and how it comes back after everything that Telethon gives up at."""
+"""How a bot logs in, and logs in again: everything but a refusal for good is waited out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from telethon import TelegramClient, errors, functions
@@ -13,24 +16,42 @@ from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import TLObject, TLRequest, types
 
-from tgbot.core.errors import LoginRefusedError, WrongBotError
+from tgbot.core.errors import LoginRefusedError, TgbotError, WrongBotError
+from tgbot.core.places import places
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.refusals import LOGIN_ENDED, error_name
+from tgbot.telegram.refusals import LOGIN_ENDED, answer_of, error_name, wait_of
+from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.wire.link import LinkState, making_login
 
 logger = logging.getLogger(__name__)
 
+#: How long a request of a login may take, in seconds.
+_ANSWER_SECONDS = 30.0
 #: How long a new login waits for the difference from its first state, in seconds.
 _FIRST_DIFFERENCE_SECONDS = 5.0
+#: The pause before the third attempt to log in, in seconds (the second is at once); each further one is
+#: twice as long, up to the second number where Telegram failed, the third where logins do not last.
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_BETWEEN_LOGINS = 1.0, 60.0, 300.0
+#: A login that holds for this many seconds has lasted: pauses begin anew after it.
+_LASTING_SECONDS = 60.0
+#: After that many logins in a row that did not last, the auth key is made anew.
+_LOGINS_WITH_A_KEY = 2
+#: The data center of Telegram's that knows where all others are.
+_TELEGRAM = (2, "149.154.167.51", 443)
 
+#: What ends the bot: its token is refused, it was deleted or banned, the api_id is wrong.
 _REFUSED = (
     errors.AccessTokenInvalidError,
     errors.AccessTokenExpiredError,
     errors.ApiIdInvalidError,
-    errors.UnauthorizedError,
+    errors.ApiIdPublishedFloodError,
+    errors.UserDeactivatedError,
+    errors.UserDeactivatedBanError,
 )
+#: What says that an auth key is of no use any more.
+_KEY_IS_DEAD = (AuthKeyNotFound, errors.AuthKeyError, errors.UnauthorizedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,14 @@ class Server:
     public_key: str | None
 
 
+class MovedError(Exception):
+    """The bot belongs to another data center of the server."""
+
+    def __init__(self, dc_id: int) -> None:
+        super().__init__(f"the bot belongs to data center {dc_id}")
+        self.dc_id = dc_id
+
+
 class PlainClient:
     """Telethon's own client, reduced to what a login does with it."""
 
@@ -51,17 +80,13 @@ class PlainClient:
 
     @property
     def gone(self) -> asyncio.Future[None]:
-        """Done once Telethon gave the connection up, with the error that ended it."""
+        """Done once the sender gave the connection up, with the error that ended it."""
         gone: asyncio.Future[None] = self._client.disconnected
         return gone
 
     async def connect(self) -> None:
-        """Connect, however long that takes; raise AuthKeyNotFound if the server does not know the key."""
+        """Connect, however long that takes; do nothing if there is a connection."""
         await self._client.connect()
-
-    async def drop(self) -> None:
-        """Disconnect, to connect again."""
-        await self._client._disconnect()
 
     async def forget_key(self) -> None:
         """Disconnect and forget the auth key: the next connection makes a new one."""
@@ -73,18 +98,34 @@ class PlainClient:
         client._sender.auth_key.key = None
         client.session.auth_key = None
 
+    async def move(self, dc_id: int) -> None:
+        """Disconnect and forget the auth key: the next connection goes to another data center."""
+        config = await self.ask(functions.help.GetConfigRequest())
+        ipv6 = ":" in self._client.session.server_address
+        options = [one for one in config.dc_options if one.id == dc_id and not (one.cdn or one.media_only)]
+        if not options:
+            raise LookupError(f"the server names no data center {dc_id}")
+        option = min(options, key=lambda one: bool(one.ipv6) != ipv6)
+        await self.forget_key()
+        self._client.session.set_dc(dc_id, option.ip_address, option.port)
+
     async def ask(self, request: TLRequest) -> TLObject:
-        """Return Telegram's answer, or raise its error."""
-        return await self._client(request)
+        """Return Telegram's answer, or raise its error; raise TimeoutError if there is none in time."""
+        client = self._client
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await client._call(client._sender, request, flood_sleep_threshold=0)
 
     async def send_token(self, token: str) -> None:
         """Log in with a bot token; raise Telegram's error if it refuses."""
         api_id, api_hash = self._client.api_id, self._client.api_hash
         await self.ask(functions.auth.ImportBotAuthorizationRequest(0, api_id, api_hash, token))
 
-    async def me(self) -> types.User | None:
-        """Return the bot's own user, None if it is not logged in."""
-        return await self._client.get_me()
+    async def me(self) -> types.User:
+        """Return the bot's own user; raise UnauthorizedError if it is not logged in."""
+        me = (await self.ask(functions.users.GetUsersRequest([types.InputUserSelf()])))[0]
+        if type(me) is not types.User:
+            raise LookupError("Telegram does not say who the bot is")
+        return me
 
     async def accept(self, me: types.User) -> None:
         """Go on as this user."""
@@ -95,26 +136,43 @@ class Login:
     """Log in with a bot token, and again where Telegram ended the login or does not know the auth key."""
 
     def __init__(
-        self, client: PlainClient, session: DurableSession, intake: Intake, state: LinkState
+        self,
+        client: PlainClient,
+        session: DurableSession,
+        intake: Intake,
+        state: LinkState,
+        server_time: Callable[[], int],
     ) -> None:
         self._client = client
         self._session = session
         self._intake = intake
         self._state = state
+        self._server_time = server_time
         self._token = ""
+        #: Attempts, and logins, since the last login that lasted.
+        self._attempts, self._logins = 0, 0
+        #: Whether the token has to be sent although the bot may be logged in.
+        self._anew = False
+        #: When the bot was logged in, by the monotonic clock.
+        self._since = 0.0
+        #: The trouble that was logged last.
+        self._said = ""
+        #: The data center that the bot has to go to, None to stay.
+        self._move_to: int | None = None
 
     async def log_in(self, token: str) -> types.User:
         """Connect, log in as `BotClient.login` promises, and return the bot's own user."""
         self._token = token
-        wanted = int(token.partition(":")[0])
-        self._refuse_another_bot(self._session.bot_id(), wanted)
+        self._refuse_another_bot(self._session.bot_id())
         before = making_login.set(True)
         try:
-            me = await self._log_in(wanted)
-        except errors.RPCError as error:
-            raise LoginRefusedError(error_name(error)) from error
+            await self._wait_as_noted()
+            fingerprint = sha256(f"tgbot:{self._token}".encode()).hexdigest()
+            me = await self._persist(anew=self._session.value("token") not in (None, fingerprint))
         finally:
             making_login.reset(before)
+        self._session.set_bot_id(me.id)
+        self._session.set_value("token", fingerprint)
         self._state.logged_in()
         return me
 
@@ -128,7 +186,9 @@ class Login:
                 state = getattr(await self._client.ask(request), "state", None) or state
         except LOGIN_ENDED:
             raise
-        except (errors.RPCError, TimeoutError) as error:
+        except Exception as error:
+            if answer_of(error) is None:
+                raise
             logger.info("no difference from the first state (%s)", type(error).__name__)
         return UpdateState(state.pts, state.qts, int(state.date.timestamp()), state.seq)
 
@@ -139,56 +199,140 @@ class Login:
         """
         making_login.set(True)
         while True:
-            if await self._connection_ended():
-                await self._connect()
-                if await self._client.me() is None:
-                    await self._send_token()
+            over = await self._connection_or_login_ended()
+            if time.monotonic() - self._since > _LASTING_SECONDS:
+                self._attempts = self._logins = 0
             else:
-                await self._send_token()
+                await asyncio.sleep(_pause(self._attempts, _LONGEST_BETWEEN_LOGINS))
+            await self._persist(anew=over)
             self._state.logged_in()
             self._intake.begin_difference()
 
-    async def _log_in(self, wanted: int) -> types.User:
-        await self._connect()
-        fingerprint = sha256(f"tgbot:{self._token}".encode()).hexdigest()
-        me = await self._client.me()
-        if me is not None:
-            self._refuse_another_bot(me.id, wanted)
-        if me is None or self._session.value("token") not in (None, fingerprint):
+    async def switch_dc(self, dc_id: int) -> None:
+        """Have the login made again in another data center, and wait for that; a login itself is told."""
+        if making_login.get():
+            raise MovedError(dc_id)
+        self._move_to = dc_id
+        self._state.end_login()
+        async with waiting():
+            await self._state.ready.wait()
+
+    # ---- attempts --------------------------------------------------------------------------------
+
+    async def _persist(self, *, anew: bool) -> types.User:
+        """Try until the bot is logged in, with `anew` by a login of its own; return the bot's own user."""
+        self._anew = anew
+        while True:
+            self._attempts += 1
+            try:
+                if self._move_to is not None:
+                    await self._client.connect()
+                    await self._client.move(self._move_to)
+                    self._move_to = None
+                me = await self._attempt()
+            except TgbotError:
+                raise
+            except _REFUSED as error:
+                raise LoginRefusedError(error_name(error)) from None
+            except MovedError as moved:
+                self._move_to = moved.dc_id
+                pause = _pause(self._attempts, _LONGEST_BETWEEN_LOGINS)
+            except _KEY_IS_DEAD as error:
+                await self._forget_key(error)
+                pause = _pause(self._attempts, _LONGEST_BETWEEN_LOGINS)
+            except Exception as error:  # the loop is owned here: nothing else ends the bot
+                pause = self._pause_after(error)
+            else:
+                self._logged_in()
+                return me
+            await asyncio.sleep(pause)
+
+    async def _attempt(self) -> types.User:
+        if self._anew and self._logins >= _LOGINS_WITH_A_KEY:
+            await self._client.forget_key()
+        await self._client.connect()
+        me = None
+        with suppress(errors.UnauthorizedError):
+            me = await self._client.me()
+            self._refuse_another_bot(me.id)
+        if me is None or self._anew:
             await self._send_token()
             me = await self._client.me()
-            if me is None:  # the login did not last
-                await self._send_token()
-                me = await self._client.me()
-            if me is None:
-                raise LoginRefusedError("AUTH_KEY_UNREGISTERED")
-            self._refuse_another_bot(me.id, wanted)
+            self._refuse_another_bot(me.id)
         await self._client.accept(me)
-        self._session.set_bot_id(me.id)
-        self._session.set_value("token", fingerprint)
         return me
 
     async def _send_token(self) -> None:
-        try:
-            try:
-                await self._client.send_token(self._token)
-            except errors.AuthKeyError:
-                await self._forget_key()
-                await self._connect()
-                await self._client.send_token(self._token)
-        except _REFUSED as error:
-            raise LoginRefusedError(error_name(error)) from None
+        self._logins += 1
+        await self._client.send_token(self._token)
+        self._anew = False
         known = self._intake.box.mark().pts
         if known:
-            with suppress(errors.RPCError):
-                state = await self._client.ask(functions.updates.GetStateRequest())
-                if state.pts < known:
-                    # A log never goes back: this server lost the one that our pts counts.
-                    logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
-                    self._intake.box.start_over(state)
+            state = await self._client.ask(functions.updates.GetStateRequest())
+            if state.pts < known:
+                # A log never goes back: this server lost the one that our pts counts.
+                logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
+                self._intake.box.start_over(state)
 
-    async def _connection_ended(self) -> bool:
-        """Return True when the connection is gone, False when it stands but the login was ended."""
+    def _logged_in(self) -> None:
+        self._since = time.monotonic()
+        if self._said:
+            self._said = ""
+            logger.warning("the login succeeded")
+        if self._session.value("login_wait"):
+            self._session.set_value("login_wait", 0)
+
+    # ---- waiting ---------------------------------------------------------------------------------
+
+    def _pause_after(self, error: Exception) -> float:
+        """Return how long to wait after an attempt that failed, and log why, once."""
+        if wait := wait_of(error):
+            self._note_wait(wait)
+            return wait
+        name = _name(error)
+        if name != self._said:
+            self._said = name
+            what = name if answer_of(error) is not None else places(error)
+            logger.warning(
+                "the login failed (%s); trying again, with pauses of up to %d s", what, _LONGEST_PAUSE
+            )
+        if isinstance(error, TimeoutError):
+            self._state.renew(f"no answer to a request of the login within {_ANSWER_SECONDS:g} s")
+        return max(_FIRST_PAUSE, _pause(self._attempts, _LONGEST_PAUSE))
+
+    def _note_wait(self, seconds: int) -> None:
+        """Say and store how long Telegram wants to be left alone: a restart must not ask earlier."""
+        until = self._server_time() + seconds
+        self._session.set_value("login_wait", seconds)
+        self._session.set_value("login_wait_until", until)
+        self._say_wait(seconds)
+
+    async def _wait_as_noted(self) -> None:
+        """Wait for the rest of what Telegram asked an earlier run to wait.
+
+        The clock may have been set meanwhile: never wait for longer than Telegram said.
+        """
+        asked, until = self._session.value("login_wait"), self._session.value("login_wait_until")
+        if not isinstance(asked, int) or not isinstance(until, int):
+            return
+        left = min(asked, until - self._server_time())
+        if left > 0:
+            self._say_wait(left)
+            await asyncio.sleep(left)
+
+    def _say_wait(self, seconds: int) -> None:
+        self._said = "a wait"
+        until = datetime.fromtimestamp(self._server_time() + seconds, UTC)
+        logger.warning("Telegram asks to wait %s s before the login; waiting until %s",
+                       f"{seconds:,}", f"{until:%Y-%m-%d %H:%M:%S} UTC")  # fmt: skip
+
+    async def _forget_key(self, error: Exception) -> None:
+        logger.warning("the server does not accept our auth key (%s); logging in again with a new one",
+                       _name(error))  # fmt: skip
+        await self._client.forget_key()
+
+    async def _connection_or_login_ended(self) -> bool:
+        """Wait until one of the two has ended; return True if it is the login."""
         gone = self._client.gone
         ended = asyncio.ensure_future(self._state.login_ended.wait())
         try:
@@ -196,42 +340,45 @@ class Login:
         finally:
             ended.cancel()
         if not gone.done():
-            return False
+            return True
         error = gone.exception()
         if isinstance(error, AuthKeyNotFound):
-            await self._forget_key()
+            await self._forget_key(error)
         elif error is not None:
             logger.warning("disconnected (%s); connecting again", type(error).__name__)
-            await asyncio.sleep(1)
-            await self._client.drop()
-        return True
+        return self._state.login_ended.is_set()
 
-    async def _connect(self) -> None:
-        while True:
-            try:
-                return await self._client.connect()
-            except AuthKeyNotFound:
-                await self._forget_key()
-
-    async def _forget_key(self) -> None:
-        logger.warning("the server does not accept our auth key; making a new one and logging in again")
-        await self._client.forget_key()
-
-    def _refuse_another_bot(self, bot_id: int | None, wanted: int) -> None:
+    def _refuse_another_bot(self, bot_id: int | None) -> None:
+        wanted = int(self._token.partition(":")[0])
         if bot_id is not None and bot_id != wanted:
             raise WrongBotError(self._session.path, bot_id, wanted)
 
 
+def _pause(attempts: int, longest: float) -> float:
+    """Return the pause after that many attempts: the second one is made at once."""
+    return 0.0 if attempts < 2 else min(longest, _FIRST_PAUSE * float(2 ** min(attempts - 2, 20)))
+
+
+def _name(error: BaseException) -> str:
+    return error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__
+
+
 def use_server(session: DurableSession, server: Server | None) -> None:
-    """Have the session connect to a server, None for Telegram's own."""
+    """Have the session connect to a server, None for Telegram's own.
+
+    A session that this server moved to another of its data centers stays there.
+    """
     if server is None:
-        if session.value("server"):
-            # The session was on another server than Telegram's until now.
-            session.set_dc(0, "", 0)  # without an address, Telethon connects to Telegram
+        if session.value("server") or not session.server_address:
+            # The session is new, or was on another server than Telegram's until now.
+            session.set_dc(*_TELEGRAM)
             session.set_value("server", 0)
         return
-    session.set_value("server", 1)
     if server.public_key is not None:
         rsa.add_key(server.public_key, old=False)
-    if (session.dc_id, session.server_address, session.port) != (server.dc_id, server.host, server.port):
-        session.set_dc(server.dc_id, server.host, server.port)
+    configured = f"{server.host}:{server.port}/{server.dc_id}"
+    there = (session.dc_id, session.server_address, session.port) == (server.dc_id, server.host, server.port)
+    if session.value("server") != configured:
+        session.set_value("server", configured)
+        if not there:
+            session.set_dc(server.dc_id, server.host, server.port)
