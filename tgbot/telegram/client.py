@@ -18,7 +18,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, types
 
 from tgbot.core.clock import ServerClock
-from tgbot.store.base import Store
+from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
@@ -39,6 +39,7 @@ from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.parking import Parking
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
@@ -54,7 +55,8 @@ class BotClient(TelegramClient):
 
     `login`, then `start_updates` once the handlers are registered, then `stop`. Every event has `replayed`:
     True if its update may have been handled before, in an earlier run. What arrives goes to `listener`, and
-    at each checkpoint `store` writes it with the update state.
+    at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
+    `parked`, which belongs to the store; without it they count as finished.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class BotClient(TelegramClient):
         listener: Listener,
         server_time: ServerClock,
         server: Server | None = None,
+        parked: ParkedUpdates | None = None,
+        keep_failed: bool = True,
         concurrency: int = 100,
         handler_seconds: float = 60.0,
     ) -> None:
@@ -103,6 +107,12 @@ class BotClient(TelegramClient):
             limit=handler_seconds,
             clock=self._link_state.up,
         )
+        #: The parked updates, where the store keeps them.
+        self.parking: Parking | None = None
+        if parked is not None:
+            self.parking = Parking(
+                parked, self._dispatcher.put, load=store.load, now=server_time, keep_failed=keep_failed
+            )
         self._batches = Batches(self._put, store, peers, listener)
         self._message_box = UpdateBox(peers)
         self.intake = Intake(
@@ -113,7 +123,7 @@ class BotClient(TelegramClient):
             wanted=self._handlers.want_albums,
             catching_up=lambda: bool(self._message_box.getting_diff_for),
         )
-        self._album_line.finish = self._finish
+        self._album_line.finish = self._end_part
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -173,6 +183,8 @@ class BotClient(TelegramClient):
         self._tasks.spawn_essential(self._batches.run)
         self.intake.start()
         self._tasks.spawn_essential(self._checkpoints.keep)
+        if self.parking is not None:
+            self._tasks.spawn_essential(self.parking.run)
 
     async def checkpoint(self) -> None:
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
@@ -184,6 +196,8 @@ class BotClient(TelegramClient):
         Return False if some did not finish within `grace` seconds: they are handled again after the next
         start.
         """
+        if self.parking is not None:
+            self.parking.stop()
         # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come.
         drained = False
         with suppress(TimeoutError):
@@ -191,6 +205,8 @@ class BotClient(TelegramClient):
                 await self._album_line.settle()  # what is missing of them comes now, or not at all
                 self.intake.stop()
                 await self._batches.wait_until(0)
+                if self.parking is not None:
+                    await self.parking.wait_until_idle()
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()
@@ -265,10 +281,17 @@ class BotClient(TelegramClient):
         self._album_line.put(job)
 
     def _finish(self, job: Job) -> None:
+        """Note that the handlers of a job are done with it."""
+        if self.parking is not None:
+            self.parking.conclude(job)
         if job.album:
             for message in self._album_line.ended(job):
-                self._finish(message)
-            return
+                self._end_part(message)
+        else:
+            self._end_part(job)
+
+    def _end_part(self, job: Job) -> None:
+        """Note that one part of a job's work is done: its handlers, or the album that it belongs to."""
         job.unfinished -= 1
         if job.unfinished:
             return

@@ -95,8 +95,10 @@ class Batches:
                     self._dispatch(incoming)
             await self._wake.wait()
 
-    def finish(self, batch: Batch[UpdateState]) -> None:
-        """Note that an update of a batch is done."""
+    def finish(self, batch: Batch[UpdateState] | None) -> None:
+        """Note that an update of a batch is done; a parked one that was tried again is in none."""
+        if batch is None:
+            return
         self.waiting -= 1
         self.inflight.finish(batch)
         self._finished.set()

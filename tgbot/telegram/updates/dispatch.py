@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from telethon.tl import types
 
-from tgbot.store.base import UpdateState
+from tgbot.store.base import Parked, Reason, UpdateState
+from tgbot.telegram.updates.failures import Failure, described, name_of_handler, trace_of
 from tgbot.telegram.updates.inflight import Batch
 from tgbot.telegram.updates.workers import Workers
 
@@ -37,7 +38,8 @@ class Job:
 
     update: types.TypeUpdate
     entities: dict[int, types.TypeUser | types.TypeChat]
-    batch: Batch[UpdateState]
+    #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
+    batch: Batch[UpdateState] | None
     dialog: int
     #: The update's key, None for one that Telegram does not keep.
     key: str | None
@@ -51,10 +53,16 @@ class Job:
     claim: asyncio.Task[bool] | None = None
     #: How much of its work is not finished: its handlers, and each thing that keeps it in flight beyond them.
     unfinished: int = 1
+    #: The entry of a parked update that is tried again.
+    entry: Parked | None = None
+    #: The handler that runs, or that ran last.
+    handler: Callable[..., object] | None = None
+    #: Why its handlers did not finish it, None if they did; one that has failed before it begins is not run.
+    failure: Failure | None = None
     #: Whether it counts as finished; after `release` its handlers still run then.
     done: bool = False
-    #: Whether the time limit cut the handlers off.
-    cut: bool = False
+    #: How often the time limit cut the handlers off; more than once if they suppress it.
+    cuts: int = 0
     #: Counts the handlers' time, in seconds.
     clock: Callable[[], float] = time.monotonic
     #: By that clock, and later by all the time that was not the handlers' own.
@@ -72,6 +80,13 @@ class Job:
         nth = self._sends.get(chat_id, 0)
         self._sends[chat_id] = nth + 1
         return nth
+
+    def fail(self, failure: Failure) -> None:
+        """Note that a handler did not finish it; what may succeed later outweighs what failed."""
+        if self.failure is None or (
+            failure.reason is Reason.LATER and self.failure.reason is not Reason.LATER
+        ):
+            self.failure = failure
 
     # ---- time that is not the handlers' own ----------------------------------------------------
 
@@ -266,8 +281,9 @@ class Dispatcher:
                 self._taking = not job.done
                 try:
                     self.release(job)
-                finally:
-                    job, self._taking, self._taken = self._taken, False, None
+                except Exception as error:  # a defect of the bot, as in `_run`
+                    logger.error("update %s could not be finished: %s", job.key, described(error))
+                job, self._taking, self._taken = self._taken, False, None
             if len(self._idle) >= self._count:
                 return
             idle: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
@@ -281,21 +297,34 @@ class Dispatcher:
         job.begin(self._workers, self._clock)
         self._running[job] = task
         try:
-            await self._handle(job)
-        except asyncio.CancelledError:
-            if self._stopping or (task.cancelling() and not job.cut):
+            if job.failure is None:
+                await self._handle(job)
+        except asyncio.CancelledError as error:
+            if self._stopping or (task.cancelling() and not job.cuts):
                 raise
-            if not job.cut:
-                # Nobody cancelled this task: something that the handler awaited was cancelled.
-                logger.error("a handler ended by being cancelled (%s)", type(job.update).__name__)
+            self._note_end(job, error)
             while task.cancelling():
                 task.uncancel()
-        except Exception:
+        except Exception as error:
             # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
-            logger.exception("an update could not be handled")
+            where = described(error)
+            logger.error("update %s of dialog %d could not be handled: %s", job.key, job.dialog, where)
+            job.fail(Failure.of(name_of_handler(job.handler), error))
         finally:
             del self._running[job]
             current_job.set(None)
+
+    def _note_end(self, job: Job, error: asyncio.CancelledError) -> None:
+        """Note that a handler ended by being cancelled, because of its time or not."""
+        handler = name_of_handler(job.handler) or "?"
+        if job.cuts:
+            how, name = f"took longer than {self._limit:g} s and was cut off", "TimeoutError"
+        else:
+            # Nobody cancelled this task: something that the handler awaited was cancelled.
+            how, name = "ended by being cancelled", "CancelledError"
+        where = described(error)
+        logger.error("handler %s %s (update %s, dialog %d): %s", handler, how, job.key, job.dialog, where)
+        job.fail(Failure(Reason.FAILED, handler, name, trace=f"{trace_of(error)}\nThe handler {how}."))
 
     def _conclude(self, job: Job) -> None:
         job.done = True
@@ -310,18 +339,26 @@ class Dispatcher:
         self._finish(job)
 
     async def _sweep(self) -> None:
+        told = False
         while True:
             await asyncio.sleep(min(_SWEEP_SECONDS, self._limit / 4))
-            for job, task in tuple(self._running.items()):
-                if job.waited() > LEND_AFTER:
-                    job.lend()
-                if job.own_time() <= self._limit:
-                    continue
-                task.cancel()  # again at the next sweep if the handler suppresses it
-                if not job.cut:
-                    job.cut = True
-                    logger.error(
-                        "a handler took longer than %g s and was cut off; its update counts as handled (%s)",
-                        self._limit,
-                        type(job.update).__name__,
-                    )
+            try:
+                self._look_at_running()
+            except Exception as error:  # a defect of the bot, which must not end the time limit
+                if not told:
+                    logger.error("the time of handlers cannot be watched: %s", described(error))
+                told = True
+
+    def _look_at_running(self) -> None:
+        """Lend the workers of those that wait for long, and cut off those that are over their time."""
+        for job, task in tuple(self._running.items()):
+            if job.waited() > LEND_AFTER:
+                job.lend()
+            if job.own_time() <= self._limit:
+                continue
+            job.cuts += 1
+            task.cancel()  # again at the next look if the handler suppresses it
+            if job.cuts == 2:
+                handler = name_of_handler(job.handler)
+                where = f"(update {job.key}, dialog {job.dialog})"
+                logger.error("handler %s is over its time and suppresses its cancellation %s", handler, where)

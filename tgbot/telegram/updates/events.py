@@ -12,6 +12,7 @@ from telethon.tl import types
 
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.failures import Failure, described, name_of_handler, says_no_access
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,14 @@ class Handlers:
 
         The job of an album is for handlers of `events.Album`, which no other job is for.
 
-        A handler or filter that raises is logged and counted, and the next one is called; StopPropagation
-        ends it. An event is built once for each kind of event.
+        A handler or filter that raises is logged and counted, the job has failed, and the next one is called;
+        StopPropagation ends it. An event is built once for each kind of event.
         """
         client = self._client
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
         for builder, callback in tuple(client._event_builders):
+            job.handler = callback
             kind = type(builder)
             try:
                 if kind not in built:
@@ -64,10 +66,18 @@ class Handlers:
                 return
             except errors.AlreadyInConversationError:
                 continue
-            except Exception:
+            except Exception as error:
                 self.errors += 1
-                name = getattr(callback, "__qualname__", repr(callback))
-                logger.exception("unhandled exception in %s.%s", getattr(callback, "__module__", "?"), name)
+                self._note_error(job, error)
+
+    def _note_error(self, job: Job, error: Exception) -> None:
+        handler, where = name_of_handler(job.handler), described(error)
+        logger.error(
+            "unhandled exception in %s (update %s, dialog %d): %s", handler, job.key, job.dialog, where
+        )
+        # That nobody may write to the user is no failure of the handler: the evidence is in the registry.
+        if not (job.dialog > 0 and says_no_access(error)):
+            job.fail(Failure.of(handler, error))
 
     def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
         """Return the event of a kind (a builder's class) that an update is, None if it is none."""

@@ -1,0 +1,224 @@
+"""The parking lot: updates that could not be finished, kept in the store, and tried again when due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+
+from tgbot.core.ids import marked_id
+from tgbot.store.base import Parked, ParkedUpdates, Reason
+from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.failures import Failure, described
+from tgbot.telegram.updates.packing import pack, unpack
+
+logger = logging.getLogger(__name__)
+
+#: Pauses before an update is tried again for which Telegram named no time, in seconds; the last one repeats.
+PAUSES = (5, 15, 60, 300, 900, 3600)
+#: How many parked updates are tried at a time; the others wait in the store.
+TRIED_AT_ONCE = 1000
+#: How many are read from the store at once.
+_READ_AT_ONCE = 100
+#: The longest time between two looks at what is due, in seconds: Telegram's clock may be put right meanwhile.
+_LONGEST_PAUSE = 60.0
+#: Pauses after a look that failed, in seconds; the last one repeats.
+_FAULT_PAUSES = (1.0, 5.0, 30.0)
+
+
+class Parking:
+    """Keep updates whose handlers did not finish them, and hand them to `put` again when they are due.
+
+    A job that `put` gets from here has the key of its update and its entry; it is in no batch, because the
+    store has it. `load` reads whom it is about into memory before. `now` is Telegram's time. Without
+    `keep_failed`, what a handler failed on is not kept; what is put off and what is poison always is.
+    """
+
+    def __init__(
+        self,
+        parked: ParkedUpdates,
+        put: Callable[[Job], None],
+        *,
+        load: Callable[[Iterable[int]], Awaitable[None]],
+        now: Callable[[], float],
+        keep_failed: bool = True,
+    ) -> None:
+        #: How many updates could not be kept, since the start.
+        self.unkept = 0
+        self._parked = parked
+        self._put = put
+        self._load = load
+        self._now = now
+        self._keep_failed = keep_failed
+        #: Keys of the updates that are being tried again.
+        self._tried: set[str] = set()
+        self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._stopped = False
+
+    # ---- what is kept --------------------------------------------------------------------------
+
+    def conclude(self, job: Job) -> None:
+        """Park the update of a job that failed; drop it if it was parked, and is finished now."""
+        key, failure, entry = job.key, job.failure, job.entry
+        if key is None:
+            return  # Telegram does not keep it, and it means nothing later: the press of a button
+        if failure is not None:
+            self._park(key, job, failure)
+        elif entry is not None:
+            logger.info("parked update %s of dialog %d is done", key, job.dialog)
+            self._parked.drop(key)
+        if entry is not None:
+            self._tried.discard(key)
+            self._ended.set()
+            self._wake.set()
+
+    def _park(self, key: str, job: Job, failure: Failure) -> None:
+        entry = job.entry
+        if entry is not None and self._parked.get(key) is None:
+            return  # somebody dropped it while it was tried
+        if failure.reason is Reason.FAILED and not self._keep_failed:
+            self._parked.drop(key)
+            return
+        if entry is None:
+            packed = self._packed(key, job)
+            if packed is None:
+                return
+        else:
+            packed = entry.update
+        now, attempts = self._now(), entry.attempts + 1 if entry is not None else 1
+        retry_at = None
+        if failure.reason is Reason.LATER:
+            retry_at = math.ceil(now + (failure.wait or PAUSES[min(attempts, len(PAUSES)) - 1]))
+        self._parked.park(
+            Parked(
+                key,
+                job.dialog,
+                user_of(job),
+                failure.reason,
+                failure.handler,
+                failure.error,
+                failure.trace,
+                parked_at=entry.parked_at if entry is not None else int(now),
+                retry_at=retry_at,
+                attempts=attempts,
+                update=packed,
+            )
+        )
+        if retry_at is None:
+            logger.info("update %s of dialog %d is parked; see: tgbot parked show %s", key, job.dialog, key)
+        else:
+            wait = retry_at - now
+            logger.info("update %s of dialog %d is parked; tried again in %.0f s", key, job.dialog, wait)
+        self._wake.set()
+
+    def _packed(self, key: str, job: Job) -> bytes | None:
+        try:
+            return pack(job.album or [job.update], job.entities)
+        except Exception as error:
+            self.unkept += 1
+            logger.error("update %s of dialog %d cannot be parked: %s", key, job.dialog, described(error))
+            return None
+
+    # ---- what is tried again -------------------------------------------------------------------
+
+    async def retry(self, keys: Sequence[str]) -> list[str]:
+        """Hand parked updates to the dispatcher now; return the keys of those that are parked.
+
+        One that is being tried already is not handed over twice.
+        """
+        found: list[str] = []
+        remaining = iter(keys)
+        while some := list(islice(remaining, _READ_AT_ONCE)):
+            entries = [entry for key in some if (entry := self._parked.get(key)) is not None]
+            found += [entry.key for entry in entries]
+            await self._try([entry for entry in entries if entry.key not in self._tried])
+            await asyncio.sleep(0)  # others have their turn
+        return found
+
+    async def _try(self, entries: Sequence[Parked]) -> None:
+        jobs = [job for entry in entries if (job := self._job_of(entry)) is not None]
+        keys = {entry.key for entry in entries}
+        self._tried |= keys
+        try:
+            await self._load({number for job in jobs for number in (job.dialog, *job.entities)} - {0})
+        except BaseException:
+            self._tried -= keys
+            raise
+        self._tried -= keys - {job.key for job in jobs}
+        for job in jobs:
+            self._put(job)
+
+    def _job_of(self, entry: Parked) -> Job | None:
+        try:
+            updates, entities = unpack(entry.update)
+            first = updates[0]
+        except Exception as error:
+            logger.error("parked update %s cannot be read: %s", entry.key, described(error))
+            if entry.retry_at is not None:
+                unread = replace(entry, reason=Reason.FAILED, error=type(error).__name__, retry_at=None)
+                self._parked.park(unread)
+            return None
+        album = tuple(updates) if len(updates) > 1 else ()
+        return Job(
+            first, entities, None, entry.dialog, entry.key, 0, replayed=True, album=album, entry=entry
+        )
+
+    async def run(self) -> None:
+        """Try again what is due, from now to `stop`; run until cancelled."""
+        faults = 0
+        while True:
+            self._wake.clear()
+            try:
+                pause = await self._try_due()
+                faults = 0
+            except Exception as error:
+                pause = _FAULT_PAUSES[min(faults, len(_FAULT_PAUSES) - 1)]
+                faults += 1
+                if faults == 1:
+                    logger.error("parked updates cannot be tried again now: %s", described(error))
+                await asyncio.sleep(pause)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def _try_due(self) -> float:
+        """Try again what is due; return how many seconds later to look again."""
+        if self._stopped:
+            return _LONGEST_PAUSE
+        now = self._now()
+        due = (key for key in self._parked.due(now) if key not in self._tried)
+        await self.retry(list(islice(due, TRIED_AT_ONCE - len(self._tried))))
+        next_due = self._parked.next_due()
+        if next_due is None:
+            return _LONGEST_PAUSE
+        # What is due still is being tried, or waits for that; the end of each try is a reason to look.
+        return min(next_due - now if next_due > now else 1.0, _LONGEST_PAUSE)
+
+    def stop(self) -> None:
+        """Try nothing again from now on."""
+        self._stopped = True
+
+    async def wait_until_idle(self) -> None:
+        """Return once nothing is being tried."""
+        while self._tried:
+            self._ended.clear()
+            await self._ended.wait()
+
+
+def user_of(job: Job) -> int:
+    """Return the id of the user whom an update is from or about, 0 for none."""
+    if job.dialog > 0:
+        return job.dialog
+    update = job.update
+    sender = getattr(getattr(update, "message", None), "from_id", None) or getattr(update, "from_id", None)
+    reacted = marked_id(getattr(update, "actor", None))
+    for found in (sender, marked_id(sender), getattr(update, "user_id", 0), reacted):
+        if isinstance(found, int) and found > 0:
+            return found
+    return 0
