@@ -32,7 +32,9 @@ from tgbot.operate.parked import at_the_next_start, commands
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
+from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
+from tgbot.store.sqlite.worker import run_aside
 from tgbot.telegram import BotClient, Server
 from tgbot.telegram.tasks import log_escaped
 
@@ -70,9 +72,8 @@ async def open_bot(
             if serve:
                 raise
             raise BotRunningError("This", "ask it in the chat, or stop it first") from None
-        store = SqliteStore(
-            config.storage.session, config.storage.registry, clock=clock, parked=config.bot.parked
-        )
+        # In a thread, because another program may have a lock on a file.
+        store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
         stack.callback(store.close)
         users = store.users
         alerts = Alerts(users, texts, config.bot.admins)
@@ -120,6 +121,11 @@ async def open_bot(
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot))
         yield bot
+
+
+def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
+    storage = config.storage
+    return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked)
 
 
 class BotListener:

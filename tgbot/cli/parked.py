@@ -160,6 +160,7 @@ class _Bot:
 
     def _on_files(self, command: str, arguments: Mapping[str, Any]) -> Any:  # Any: as for `ask`
         from tgbot.store.lock import instance_lock
+        from tgbot.store.sqlite.locks import patiently
         from tgbot.store.sqlite.userfile import SqliteRegistry, open_parked
 
         storage = self._storage
@@ -172,7 +173,7 @@ class _Bot:
         try:
             with (
                 instance_lock(storage.session),
-                closing(SqliteRegistry(storage.registry, clock=time.time)) as users,
+                closing(patiently(lambda: SqliteRegistry(storage.registry, clock=time.time))) as users,
             ):
                 return asyncio.run(_answer(users.parked, command, arguments, users))
         except SessionInUseError:

@@ -143,6 +143,11 @@ class RegistryTooOldError(StorageError):
 start the bot once (tgbot run), which keeps a copy of the file and upgrades it."""
 
 
+class StorageLockedError(StorageError):
+    """{path} is locked by {holder}: end that program and start this again. Nothing that was saved is lost, \
+and Telegram sends the rest again."""
+
+
 class StorageFullError(StorageError):
     """No room left to write {path}: make room on that disk and start the bot again. \
 Nothing that was saved is lost, and Telegram sends the rest again."""

@@ -17,7 +17,9 @@ from tgbot.core.errors import ConfigError
 from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
+from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.logins import UsedLogins
+from tgbot.store.sqlite.worker import run_aside
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import Login, Reason, RefusedLogin, check
 from tgbot.web.page import Page, chosen
@@ -173,7 +175,7 @@ async def open_site(
     domain = urlsplit(settings.public).hostname or ""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     async with AsyncExitStack() as stack:
-        logins = UsedLogins(settings.used)
+        logins = await run_aside(partial(patiently, partial(UsedLogins, settings.used)))
         stack.callback(logins.close)
         greeter = Greeter(users, sender, texts, domain=domain, knows=knows)
         stack.push_async_callback(greeter.close)

@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
-from tgbot.core.errors import RegistryDamagedError, SessionDamagedError, StorageFailedError, StorageFullError
+from tgbot.core.errors import (
+    RegistryDamagedError,
+    SessionDamagedError,
+    StorageFailedError,
+    StorageFullError,
+    StorageLockedError,
+)
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 
 
@@ -41,7 +47,7 @@ def path(tmp_path: Path) -> Path:
         ("SQLITE_NOTADB", False, SessionDamagedError),
         ("SQLITE_ERROR", False, StorageFailedError),
         ("SQLITE_ERROR", True, SessionDamagedError),
-        ("SQLITE_BUSY", True, StorageFailedError),
+        ("SQLITE_BUSY", True, StorageLockedError),
         ("SQLITE_CANTOPEN", True, StorageFailedError),
         ("SQLITE_IOERR_WRITE", False, StorageFailedError),
     ],

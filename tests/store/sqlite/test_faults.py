@@ -18,7 +18,9 @@ from tgbot.core.access import Access
 from tgbot.core.errors import (
     StorageFailedError,
     StorageFullError,
+    StorageLockedError,
 )
+from tgbot.store.sqlite import locks
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 
 
@@ -139,13 +141,16 @@ async def test_a_disk_that_does_not_answer_is_not_waited_for(path: Path) -> None
     registry.close()
 
 
-async def test_another_process_s_lock_is_waited_for_and_then_an_error(path: Path) -> None:
+async def test_another_process_s_lock_is_waited_for_and_then_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     registry = SqliteRegistry(path, clock=now)
     rows_of(registry)._writer.execute("PRAGMA busy_timeout=50")
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.2)
     meet(registry, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StorageFailedError, match="locked"):
+        with pytest.raises(StorageLockedError, match="locked"):
             await registry.flush()
         other.execute("ROLLBACK")
     await registry.flush()

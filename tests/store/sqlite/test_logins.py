@@ -13,7 +13,7 @@ import pytest
 from sqlitedict import SqliteDict
 
 from tests.store.registries import told
-from tgbot.core.errors import StorageFailedError
+from tgbot.core.errors import StorageFailedError, StorageLockedError
 from tgbot.store.sqlite.logins import REMEMBERED, UsedLogins
 
 NOW = 1_800_000_000
@@ -88,7 +88,7 @@ async def test_a_lock_of_another_process_is_an_error_in_the_end(
     with closing(UsedLogins(path)) as used, closing(sqlite3.connect(path, isolation_level=None)) as other:
         used._until.conn.execute("PRAGMA busy_timeout=10")
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StorageFailedError, match="locked"):
+        with pytest.raises(StorageLockedError, match="locked"):
             await used.add(b"one", NOW, NOW)
         other.execute("ROLLBACK")
         assert not await used.has(b"one")

@@ -10,12 +10,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from tgbot.core.errors import StorageError, StorageFailedError, StorageFullError
+from tgbot.core.errors import StorageError, StorageFailedError, StorageFullError, StorageLockedError
+from tgbot.store.sqlite import locks
+from tgbot.store.sqlite.locks import LockWait, holder, is_lock
 
-#: How long a statement waits for another process's lock on the file, in seconds.
-_LOCK_SECONDS: Final = 10.0
 #: Errors of the disk, the system or another process, not of what the file holds.
-_SYSTEM: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
+_SYSTEM: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 _DAMAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 #: With less room than this, in bytes, a failed write counts as one for want of room: some file systems
 #: report an I/O error then.
@@ -25,13 +25,14 @@ _LEAST_ROOM: Final = 64 * 1024
 def connect(path: Path, mode: Literal["ro", "rw"] = "ro") -> sqlite3.Connection:
     """Open an existing SQLite file; sqlite3.Error if there is none.
 
-    Each statement commits by itself, except in a `transaction`. Any one thread at a time may use it.
+    Each statement commits by itself, except in a `transaction`. Any one thread at a time may use it. A
+    statement waits for another program's lock for `SAID_AFTER` seconds.
     """
     # Only SQLite opens the file: opening and closing it otherwise drops the locks this process has on it.
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
-        timeout=_LOCK_SECONDS,
+        timeout=locks.SAID_AFTER,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -52,10 +53,16 @@ def connect_durable(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    """Take the write lock, and commit what the block writes; roll it back if that or the block fails."""
+def transaction(connection: sqlite3.Connection, wait: LockWait | None = None) -> Iterator[sqlite3.Cursor]:
+    """Take the write lock, and commit what the block writes; roll it back if that or the block fails.
+
+    With `wait`, locks of other programs are waited for as it says, else as long as any statement waits.
+    """
     with closing(connection.cursor()) as cursor:
-        cursor.execute("BEGIN IMMEDIATE")
+        if wait is None:
+            cursor.execute("BEGIN IMMEDIATE")
+        else:
+            wait.begin(cursor)
         try:
             yield cursor
             cursor.execute("COMMIT")
@@ -125,9 +132,9 @@ def sqlite_errors(
 ) -> Iterator[None]:
     """Map sqlite3.Error and OSError to a StorageError that names the file.
 
-    StorageFullError where the disk has no room; `damaged(path, reason)` where SQLite finds the file corrupt,
-    and, while `opening`, for every error that is not the system's; StorageFailedError for all others, and for
-    damage where no `damaged` is given.
+    StorageLockedError for another program's lock; StorageFullError where the disk has no room;
+    `damaged(path, reason)` where SQLite finds the file corrupt, and, while `opening`, for every error that is
+    not the system's; StorageFailedError for all others, and for damage where no `damaged` is given.
     """
     try:
         yield
@@ -142,6 +149,8 @@ def sqlite_errors(
 def _mapped(
     path: Path, error: sqlite3.Error, damaged: Callable[[Path, str], StorageError] | None, opening: bool
 ) -> StorageError:
+    if is_lock(error):
+        return StorageLockedError(path, holder(path))
     name = getattr(error, "sqlite_errorname", None) or ""
     system = name.startswith(_SYSTEM)
     if name == "SQLITE_FULL" or (system and _room(path) < _LEAST_ROOM):

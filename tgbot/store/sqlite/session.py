@@ -8,21 +8,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Final
 
 from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
 from telethon.tl import TLObject, types
 
-from tgbot.core.errors import SessionDamagedError
+from tgbot.core.errors import SessionDamagedError, StorageLockedError
 from tgbot.core.ids import marked_channel, marked_chat
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, connect_durable, make_private, sqlite_errors, transaction
+from tgbot.store.sqlite.locks import LockWait, holder
 from tgbot.store.sqlite.peerbook import PeerBook
 from tgbot.store.sqlite.sessionfile import BY_ID, OUR_TABLES, Changes, Row, check_before_opening, write
 from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UsernameRow"]
+
+#: How long what is written on the event loop waits for a checkpoint that a lock holds up, in seconds.
+_ON_LOOP_SECONDS: Final = 5.0
 
 
 class DurableSession(PeerBook, SQLiteSession):
@@ -39,7 +44,8 @@ class DurableSession(PeerBook, SQLiteSession):
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         PeerBook.__init__(self, clock)
         self.path = path
-        self._worker = DiskWorker(self.path)
+        self._lock_wait = LockWait(path)
+        self._worker = self._new_worker()
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
         check_before_opening(path)
@@ -78,7 +84,7 @@ class DurableSession(PeerBook, SQLiteSession):
             self._reader = None
         if self._conn is not None:
             self._worker.close(self._conn.close)
-            self._conn, self._worker = None, DiskWorker(self.path)
+            self._conn, self._worker = None, self._new_worker()
 
     def set_update_state(self, entity_id: int, state: types.updates.State) -> None:
         """Return at once: only `checkpoint` writes update state."""
@@ -121,7 +127,7 @@ class DurableSession(PeerBook, SQLiteSession):
         Raise a StorageError if they cannot be deleted; the peer stays known then.
         """
         with self._write_lock:  # a checkpoint under way writes what is deleted here
-            with self._transaction() as cursor:
+            with self._transaction(patient=True) as cursor:
                 cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
                 cursor.execute("DELETE FROM tgbot_usernames WHERE id = ?", (marked_id,))
             self._drop(marked_id)
@@ -169,13 +175,23 @@ class DurableSession(PeerBook, SQLiteSession):
             await self._worker.run(lambda: self._write(changes, state))
 
     def _write(self, changes: Changes, state: UpdateState | None) -> None:
-        with self._transaction() as cursor:
+        with self._transaction(patient=True) as cursor:
             write(cursor, changes, state)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        with self._write_lock, self._errors(), transaction(self._connection()) as cursor:
-            yield cursor
+    def _transaction(self, *, patient: bool = False) -> Iterator[sqlite3.Cursor]:
+        """Give a transaction; one that is not `patient` runs on the event loop, and waits for seconds."""
+        if not self._write_lock.acquire(timeout=-1 if patient else _ON_LOOP_SECONDS):
+            raise StorageLockedError(self.path, holder(self.path))
+        try:
+            wait = self._lock_wait if patient else None
+            with self._errors(), transaction(self._connection(), wait) as cursor:
+                yield cursor
+        finally:
+            self._write_lock.release()
+
+    def _new_worker(self) -> DiskWorker:
+        return DiskWorker(self.path, held_up=lambda: self._lock_wait.waiting)
 
     def _errors(self, *, opening: bool = False) -> AbstractContextManager[None]:
         return sqlite_errors(self.path, damaged=SessionDamagedError, opening=opening)

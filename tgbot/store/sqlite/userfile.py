@@ -25,6 +25,7 @@ from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
+from tgbot.store.sqlite.locks import LockWait
 from tgbot.store.sqlite.worker import DiskWorker
 
 _STATEMENT: Final = 1_000  # users in one statement
@@ -135,7 +136,8 @@ class SqliteUserRows(ReadOnlyUserRows):
             path.chmod(0o600)
             self._writer = connect_durable(path)
         super().__init__(path)
-        self.worker = DiskWorker(path)
+        self._lock = LockWait(path)
+        self.worker = DiskWorker(path, held_up=lambda: self._lock.waiting)
 
     async def write(
         self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
@@ -147,7 +149,7 @@ class SqliteUserRows(ReadOnlyUserRows):
         self.worker.close(self._writer.close)
 
     def _write(self, texts: list[str], gone: str, notes: Notes, parked: ParkedChanges) -> None:
-        with self._errors(), transaction(self._writer) as cursor:
+        with self._errors(), transaction(self._writer, self._lock) as cursor:
             for start in range(0, len(texts), _STATEMENT):
                 cursor.execute(_SAVE, ("[" + ",".join(texts[start : start + _STATEMENT]) + "]",))
             cursor.execute(_DELETE, (gone,))

@@ -21,11 +21,15 @@ class DiskWorker:
     """Run functions that wait for the disk of one file, one after another, in a thread of its own.
 
     The thread starts with the first function. A function that never returns does not keep the process from
-    ending, unlike one in the executors of asyncio. After `seconds` the disk counts as failed.
+    ending, unlike one in the executors of asyncio. After `seconds` the disk counts as failed, but while
+    `held_up` says that the function waits for something else.
     """
 
-    def __init__(self, path: Path, seconds: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, seconds: float = 30.0, *, held_up: Callable[[], bool] = lambda: False
+    ) -> None:
         self.seconds = seconds
+        self._held_up = held_up
         self._path = path
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -38,10 +42,12 @@ class DiskWorker:
         """
         running = asyncio.wrap_future(self._submit(function))
         try:
-            async with asyncio.timeout(self.seconds):
-                return await running
-        except TimeoutError:
-            raise StorageFailedError(self._path, f"the disk did not answer for {self.seconds:g} s") from None
+            while not (await asyncio.wait((running,), timeout=self.seconds))[0]:
+                if not self._held_up():
+                    raise StorageFailedError(self._path, f"the disk did not answer for {self.seconds:g} s")
+            return running.result()
+        finally:
+            running.cancel()  # which does nothing to one that has ended
 
     def close(self, close: Callable[[], object]) -> None:
         """Call `close` after the function that runs now, and end the thread.
@@ -73,3 +79,18 @@ class DiskWorker:
         while (task := self._tasks.get()) is not None:
             task()
             del task
+
+
+async def run_aside(function: Callable[[], T]) -> T:
+    """Return what the function returns, run in a thread that does not keep the process from ending."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        result.set_running_or_notify_cancel()
+        try:
+            result.set_result(function())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(result)

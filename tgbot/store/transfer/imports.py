@@ -13,6 +13,7 @@ from typing import Final
 from tgbot.core.errors import OwnFileError, WrongBotError
 from tgbot.store.peers import Peer, newer
 from tgbot.store.registry import Registry, UserRows
+from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 from tgbot.store.sqlite.userschema import prepare
@@ -72,7 +73,7 @@ async def take_in(
         if dry:
             rows, peers = _readable(session, registry, stack)
         else:
-            store = SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK)
+            store = patiently(lambda: SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK))
             stack.callback(store.close)
             if store.session.bot_id() is None:
                 store.session.set_bot_id(bot_id)
