@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
-from collections.abc import Awaitable, Callable, Container
-from contextlib import suppress
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Container, Coroutine
+from typing import Final, TypeAlias
 
-from telethon import errors, events
+from telethon import events
 from telethon.tl import types
 
 from tgbot.core.commands import Command, parse
 from tgbot.core.names import usernames_of
+from tgbot.core.places import places
 from tgbot.core.users import User
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
+from tgbot.telegram.calls.refusals import answer_of
 
+log = logging.getLogger(__name__)
+
+#: After that many seconds a press is acknowledged although its message has not changed yet.
+SHOWN_SECONDS: Final = 2.0
 #: Handles a command; the user is None if nothing is known of them, the words are those for the answer.
 OnCommand: TypeAlias = Callable[[events.NewMessage.Event, Command, User | None, Words], Awaitable[None]]
 #: Handles the press of a button; the string is the first group of the pattern of its bytes.
@@ -65,34 +72,66 @@ def on_command(
 
 
 def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
-    """Register a handler of inline buttons in private chats whose bytes match the pattern."""
-    users, match = parts.users, re.compile(pattern).match
+    """Register a handler of inline buttons in private chats whose bytes match the whole pattern.
+
+    Buttons of messages that were sent inline are in chats of other people: they are left alone.
+    """
+    users, match = parts.users, re.compile(pattern).fullmatch
 
     async def pressed(event: events.CallbackQuery.Event) -> None:
-        user = users.get(event.sender_id)
-        await handle(event, event.pattern_match[1].decode(), user, Words.to(parts.texts, user))
+        user, chosen = users.get(event.sender_id), event.pattern_match[1].decode(errors="replace")
+        await handle(event, chosen, user, Words.to(parts.texts, user))
 
     def is_for(event: events.CallbackQuery.Event) -> bool:
         # Telethon's own `pattern` fails at a button without bytes, such as that of a game.
         event.pattern_match = match(event.query.data or b"")
-        return bool(event.is_private) and event.pattern_match is not None
+        return event.pattern_match is not None and bool(event.is_private) and not event.via_inline
 
     parts.client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
 
 
-async def show_instead(
-    event: events.CallbackQuery.Event, peer: types.TypeInputPeer, text: str, **options: object
-) -> None:
-    """Replace the text of the message whose button was pressed; return at once if that cannot be done.
+def peer_of(event: events.CallbackQuery.Event) -> types.TypeInputPeer:
+    """Return the private chat of a press; a bot may use access hash 0 for a user who wrote to it."""
+    return event.input_chat or types.InputPeerUser(event.chat_id, 0)
 
-    The message may have this text already, the user may have deleted it, or blocked the bot.
+
+async def show_instead(
+    event: events.CallbackQuery.Event,
+    peer: types.TypeInputPeer,
+    text: str,
+    *,
+    notice: str | None = None,
+    **options: object,
+) -> None:
+    """Replace the text of the message whose button was pressed, and acknowledge the press, with a notice.
+
+    Return also if Telegram does not do one of them: the message may have this text already, the user may have
+    deleted it, or blocked the bot. What was chosen counts all the same. If Telegram puts the change off, the
+    acknowledgement does not wait for it.
     """
-    with suppress(errors.MessageNotModifiedError, errors.MessageIdInvalidError, errors.UserIsBlockedError):
-        await event.client.edit_message(peer, event.message_id, text, parse_mode=None, **options)
+    edit = event.client.edit_message(peer, event.message_id, text, parse_mode=None, **options)
+    shown = asyncio.get_running_loop().create_task(_tried(edit))
+    try:
+        await asyncio.wait([shown], timeout=SHOWN_SECONDS)
+        await acknowledge(event, notice)
+        await shown
+    finally:
+        shown.cancel()
 
 
 async def acknowledge(event: events.CallbackQuery.Event, text: str | None = None) -> None:
-    """End the wait that the app shows on a pressed button, with a short notice if there is one."""
-    # The button was pressed too long ago: the app no longer waits.
-    with suppress(errors.QueryIdInvalidError):
-        await event.answer(text)
+    """End the wait that the app shows on a pressed button, with a short notice if there is one.
+
+    Return also if Telegram does not do that: the button may have been pressed too long ago.
+    """
+    await _tried(event.answer(text))
+
+
+async def _tried(call: Coroutine[object, object, object]) -> None:
+    """Make a call whose failure changes nothing; raise only what is no answer of Telegram's."""
+    try:
+        await call
+    except Exception as error:
+        if answer_of(error) is None:
+            raise
+        log.info("a pressed button is not answered in full: %s", places(error))

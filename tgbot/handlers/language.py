@@ -7,7 +7,7 @@ from telethon.tl import types
 
 from tgbot.core.commands import Command
 from tgbot.core.users import User
-from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
+from tgbot.handlers.commands import acknowledge, on_command, on_press, peer_of, show_instead
 from tgbot.handlers.wording import Words
 from tgbot.locales.texts import FALLBACK, Texts
 from tgbot.plugins.parts import Parts
@@ -40,11 +40,10 @@ def register(parts: Parts) -> None:
         await parts.checkpoint()
         say = Words.to(texts, user)
         text, buttons = menu(user, say)
-        await show_instead(event, await event.get_input_chat(), text, buttons=buttons)
-        await acknowledge(event, say("language-chosen"))
+        await show_instead(event, peer_of(event), text, notice=say("language-chosen"), buttons=buttons)
 
     on_command(parts, ("language",), ask)
-    on_press(parts, rb"^" + _DATA + rb"([A-Za-z0-9-]*)$", choose)
+    on_press(parts, _DATA + rb"([A-Za-z0-9-]*)", choose)
 
 
 def name_of(texts: Texts, code: str) -> str:

@@ -11,7 +11,7 @@ from tgbot.core.access import Access
 from tgbot.core.commands import Command
 from tgbot.core.names import clean_name
 from tgbot.core.users import User
-from tgbot.handlers.commands import acknowledge, on_command, on_press, show_instead
+from tgbot.handlers.commands import on_command, on_press, peer_of, show_instead
 from tgbot.handlers.wording import Words, clock_time, dashed
 from tgbot.plugins.parts import Parts
 
@@ -41,22 +41,19 @@ def register(parts: Parts) -> None:
         await answer(event, say("forget-sure"), buttons=rows)
 
     async def decided(event: events.CallbackQuery.Event, choice: str, user: User | None, say: Words) -> None:
-        peer = await event.get_input_chat()
-        if choice == "no":
+        peer, user_id = peer_of(event), event.sender_id
+        if choice != "yes":
             await show_instead(event, peer, say("forget-kept"))
-            await acknowledge(event)
             return
-        user_id = event.sender_id
         await forget(user_id)
         try:
             await show_instead(event, peer, say("forget-done"))
-            await acknowledge(event)
         finally:
             await forget(user_id)  # Telegram's answers to these two calls brought the user again.
 
     on_command(parts, ("privacy",), show)
     on_command(parts, ("forget",), ask)
-    on_press(parts, rb"^forget:(yes|no)$", decided)
+    on_press(parts, rb"forget:(yes|no)", decided)
 
 
 def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
@@ -15,7 +15,7 @@ from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl import TLObject, TLRequest, types
+from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.clock import ServerClock
 from tgbot.store.base import ParkedUpdates, Store
@@ -30,6 +30,7 @@ from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
+from tgbot.telegram.compat.presses import PRESSES, acknowledged, answered
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient, Server, use_server
 from tgbot.telegram.peers import Peers
@@ -101,7 +102,7 @@ class BotClient(TelegramClient):
         self._mb_entity_cache = peers = Peers(session, listener)
         self._handlers = Handlers(self, peers)
         self._dispatcher = Dispatcher(
-            self._handlers.handle,
+            self._handle,
             self._finish,
             workers=concurrency,
             limit=handler_seconds,
@@ -280,6 +281,12 @@ class BotClient(TelegramClient):
             feed(self, job, self._handlers.build, self._tasks)
         self._album_line.put(job)
 
+    def _handle(self, job: Job) -> Awaitable[None]:
+        handled = self._handlers.handle(job)
+        if type(job.update) in PRESSES:
+            return acknowledged(handled, job, self, self._tasks.spawn)
+        return handled
+
     def _finish(self, job: Job) -> None:
         """Note that the handlers of a job are done with it."""
         if self.parking is not None:
@@ -318,9 +325,11 @@ class BotClient(TelegramClient):
         if job is not None:
             job.pause()
         try:
-            if not utils.is_list_like(request):
-                return await self._calls.call(await resolved(request))
-            return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
+            if utils.is_list_like(request):
+                return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
+            if type(request) is functions.messages.SetBotCallbackAnswerRequest:
+                return await answered(self._calls, await resolved(request))
+            return await self._calls.call(await resolved(request))
         finally:
             if job is not None:
                 await job.resume()

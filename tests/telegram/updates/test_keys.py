@@ -7,8 +7,10 @@ import pytest
 from telethon.tl import types
 
 from tgbot.telegram.updates.keys import (
+    album_key,
     channel_of,
     dialog_of,
+    lane_of,
     message_of,
     stable_key,
 )
@@ -131,3 +133,29 @@ def test_only_new_messages_bring_a_message() -> None:
 )
 def test_a_channels_updates_move_its_own_pts(update: Any, channel: int | None) -> None:
     assert channel_of(update) == channel
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        PRESSED,
+        types.UpdateInlineBotCallbackQuery(1, 2**40, types.InputBotInlineMessageID(2, 5, 6), 6),
+        types.UpdateBotInlineQuery(1, 2**40, "cats", ""),
+    ],
+    ids=lambda query: type(query).__name__,
+)
+def test_the_queries_of_a_user_have_a_lane_of_their_own(query: Any) -> None:
+    lane = lane_of(query, dialog_of(query))
+    assert lane not in {0, 2**40, -(2**40)}
+    assert lane == lane_of(PRESSED, 2**40)
+    assert lane < MARKED_CHANNEL
+
+
+@pytest.mark.parametrize("update", [new(ANN), edit(CHANNEL), JOIN, SHORT], ids=lambda one: type(one).__name__)
+def test_everything_else_is_handled_in_its_dialog(update: Any) -> None:
+    assert lane_of(update, dialog_of(update)) == dialog_of(update)
+
+
+def test_an_album_has_a_key_that_no_update_has() -> None:
+    assert album_key(new(ANN)) != stable_key(new(ANN))
+    assert album_key(new(CHANNEL)) == f"a{MARKED_CHANNEL}:5"

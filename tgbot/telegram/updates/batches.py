@@ -14,7 +14,7 @@ from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.inflight import Batch, InFlight
-from tgbot.telegram.updates.keys import dialog_of, marked_entity, message_of, stable_key
+from tgbot.telegram.updates.keys import dialog_of, lane_of, marked_entity, message_of, stable_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,6 @@ class Batches:
                 self.finish(batch)
                 continue
             update._entities = entities
-            key = stable_key(update)
-            self._put(Job(update, entities, batch, dialog, key, message_id, incoming.replayed))
+            lane, key = lane_of(update, dialog), stable_key(update)
+            self._put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
         self.finish(batch)

@@ -40,6 +40,7 @@ class Job:
     entities: dict[int, types.TypeUser | types.TypeChat]
     #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
     batch: Batch[UpdateState] | None
+    #: Jobs with the same number are handled in order: the dialog, or a lane beside it (`keys.lane_of`).
     dialog: int
     #: The update's key, None for one that Telegram does not keep.
     key: str | None
@@ -51,6 +52,8 @@ class Job:
     album: tuple[types.TypeUpdate, ...] = ()
     #: Whether a conversation takes it, once all have been asked; None if there is none to ask.
     claim: asyncio.Task[bool] | None = None
+    #: Whether one of its handlers answers the press of a button that it brings.
+    answered: bool = False
     #: How much of its work is not finished: its handlers, and each thing that keeps it in flight beyond them.
     unfinished: int = 1
     #: The entry of a parked update that is tried again.

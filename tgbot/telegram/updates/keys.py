@@ -11,6 +11,22 @@ _NEW_MESSAGES = frozenset({types.UpdateNewMessage, types.UpdateNewChannelMessage
 _MESSAGES = _NEW_MESSAGES | {types.UpdateEditMessage, types.UpdateEditChannelMessage}
 
 
+#: Updates that somebody waits for, in an app: they stand in no message log and die with the connection.
+_QUERIES = frozenset(
+    {
+        types.UpdateBotCallbackQuery,
+        types.UpdateInlineBotCallbackQuery,
+        types.UpdateBusinessBotCallbackQuery,
+        types.UpdateBotInlineQuery,
+        types.UpdateBotInlineSend,
+        types.UpdateBotShippingQuery,
+        types.UpdateBotPrecheckoutQuery,
+    }
+)
+#: The lane of a user's queries is this minus the user's id; no marked id is as low.
+_LANES = -(1 << 60)
+
+
 def marked_entity(entity: types.TypeUser | types.TypeChat) -> int:
     """Return the marked id of a user or chat."""
     return int(entity.id if type(entity) is types.User else utils.get_peer_id(entity))
@@ -33,6 +49,14 @@ def dialog_of(update: types.TypeUpdate) -> int:
         # The private dialog of the person, not the chat they want to enter.
         return int(update.user_id)
     return marked_id(getattr(update, "peer", None)) or marked_id(update)
+
+
+def lane_of(update: types.TypeUpdate, dialog: int) -> int:
+    """Return the number of the lane in which an update of a dialog is handled: the dialog itself for most.
+
+    Presses of buttons and other queries of a user do not queue behind messages, but in a lane of their own.
+    """
+    return _LANES - int(update.user_id) if type(update) in _QUERIES else dialog
 
 
 def stable_key(update: types.TypeUpdate) -> str | None:
