@@ -129,6 +129,27 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert said in line
 
 
+SECRET = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", SECRET],
+        [SECRET],
+        ["--config", SECRET, "run"],
+        ["run", f"--token={SECRET}"],
+        ["resolve", SECRET],
+    ],
+)
+def test_a_token_on_the_command_line_is_not_repeated(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.status(arguments)
+    (line, *_) = capsys.readouterr().err.splitlines()
+    assert SECRET.partition(":")[2] not in line
+
+
 def test_nothing_asked_is_answered_with_help_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.status([]) == 2
     assert "Usage: tgbot" in capsys.readouterr().out

@@ -10,12 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.test_secrets import SECRETS
 from tgbot.config.loading import load, places, sections
 from tgbot.config.settings import Config, Server, variable
 from tgbot.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("c")
 
 
 def configured(directory: Path, text: str, **environ: str) -> Config:
@@ -193,6 +199,57 @@ def test_a_wrong_secret_is_not_shown(tmp_path: Path, line: str) -> None:
     assert "sesame" not in sentence
     assert "4711" not in sentence or line == "bot_tokn = 4711"
     assert "(not shown)" in sentence or "there is no key bot_tokn in [telegram]" in sentence
+
+
+def refused_with(directory: Path, text: str, **environ: str) -> str:
+    """Return the error of a configuration, "" if it is accepted."""
+    try:
+        configured(directory, text, **environ)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+#: How a secret may get into a file: as a value, inside one, or as a name.
+FORMS = (
+    "[{section}]\n{key} = '{secret}'",
+    "[{section}]\n{key} = ['{secret}', 5]",
+    "[{section}]\n{key} = {{ 'a' = '{secret}' }}",
+    "[{section}]\n{key}.'{secret}' = 1",
+    "[{section}]\n'{secret}' = '{key}'",
+    "[{section}.'{secret}']\n{key} = 1",
+    "['{secret}']\n{key} = 1",
+    "'{secret}' = 1",
+    "{section} = '{secret}'",
+    "{key} = '{secret}'",
+    "[{section}]\n{key} = {secret}",
+    "[{section}]\n{key} = '{secret}\n",
+    "[{section}]\n{key} = '{secret}'\n{key} = '{secret}'",
+    "[{secret}]\n{key} = 1",
+)
+
+
+@given(SECRETS, st.sampled_from(places()), st.sampled_from(FORMS))
+def test_no_secret_is_shown_wherever_it_was_written(
+    directory: Path, secret: str, place: tuple[str, str], form: str
+) -> None:
+    section, key = place
+    said = refused_with(directory, form.format(section=section, key=key, secret=secret))
+    assert not any(part in said for part in parts(secret)), said
+
+
+@given(SECRETS, st.sampled_from([*VARIABLES, "TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_TOKEN"]))
+def test_no_secret_is_shown_from_a_variable(directory: Path, secret: str, name: str) -> None:
+    for text in (secret, f"1,{secret}", f"{secret}/x"):
+        said = refused_with(directory, "", **{name: text})
+        assert not any(part in said for part in parts(secret)), said
+    said = refused_with(directory, "", **{f"TGBOT_{secret}": "1", f"{name}{secret[-8:]}": secret})
+    assert secret not in said
+
+
+def parts(secret: str) -> list[str]:
+    """Return all pieces of 8 characters: none of them may be shown."""
+    return [secret[at : at + 8] for at in range(len(secret) - 7) if secret[at : at + 8] not in "https://bot:"]
 
 
 def test_a_mistake_in_the_file_does_not_quote_it(tmp_path: Path) -> None:

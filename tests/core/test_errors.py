@@ -11,7 +11,6 @@ import pytest
 import tgbot
 from tgbot.core import errors
 from tgbot.core.errors import (
-    HIDDEN,
     BotAnswerError,
     BotRunningError,
     BotSilentError,
@@ -46,6 +45,7 @@ from tgbot.core.errors import (
     UnknownFormError,
     WrongBotError,
 )
+from tgbot.core.secrets import HIDDEN
 
 PATH = Path("sessions/bot.session")
 HERE = str(PATH)

@@ -20,6 +20,7 @@ from tgbot.cli import backup, link, parked, printed, sandbox, users
 from tgbot.cli.invocation import Invocation, Json, finish, settings
 from tgbot.cli.stderr import QueuedStream
 from tgbot.core.errors import TgbotError
+from tgbot.core.secrets import without_secrets
 from tgbot.signals import StopSignals
 
 #: How long the end of the bot waits for the reader of its last lines, in seconds.
@@ -147,7 +148,7 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
         printed.complain(str(error))
         return error.exit_status
     except typer.TyperException as error:
-        said = error.format_message()
+        said = without_secrets(error.format_message())
         hint = "tgbot --config FILE COMMAND" if "--config" in said else "see tgbot --help"
         printed.complain(f"{said} ({hint})")
         return 2

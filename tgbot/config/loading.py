@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tgbot.config.settings import PREFIX, Config, Storage, variable
-from tgbot.core.errors import HIDDEN, ConfigError, ConfigSourceError
+from tgbot.core.errors import ConfigError, ConfigSourceError
+from tgbot.core.names import clean_name
+from tgbot.core.secrets import HIDDEN, looks_secret
 
 #: The file for secrets, beside config.toml; never in git.
 SECRETS_FILE: Final = "secrets.toml"
@@ -120,8 +122,6 @@ def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
     if reason := str(first.get("ctx", {}).get("error", "")):
         expected += f" ({reason})"
     value = HIDDEN if (section, key) in places("SecretStr") else origin.sections[section][key]
-    if value is not HIDDEN and len(repr(value)) > 80:
-        value = repr(value)[:79] + "…"
     source = origin.name if origin.directory is not None else variable(section, key)
     return ConfigError(f"[{section}] {key}", expected, value=value, source=source)
 
@@ -159,7 +159,8 @@ def _read_environment(environ: Mapping[str, str], known: Collection[str]) -> dic
         if name in known:
             found[name] = text.strip()
         elif near := difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.7):
-            raise ConfigSourceError("environment", f"there is no {name}; did you mean {PREFIX}{near[0]}?")
+            problem = f"there is no {_shown(name)}; did you mean {PREFIX}{near[0]}?"
+            raise ConfigSourceError("environment", problem)
     return found
 
 
@@ -170,7 +171,8 @@ def _refuse_unknown_names(origin: _Origin, known: Mapping[str, Collection[str]])
         if section not in known:
             if section in homes:
                 raise ConfigSourceError(origin.name, f"{section} belongs in section [{homes[section]}]")
-            raise ConfigSourceError(origin.name, _unknown(f"section [{section}]", section, known, "[{}]"))
+            what = f"section [{_shown(section)}]"
+            raise ConfigSourceError(origin.name, _unknown(what, section, known, "[{}]"))
         if not isinstance(values, dict):
             problem = f"{section} is a section: write [{section}] on a line of its own"
             raise ConfigSourceError(origin.name, problem)
@@ -178,7 +180,13 @@ def _refuse_unknown_names(origin: _Origin, known: Mapping[str, Collection[str]])
             if key in homes:
                 raise ConfigSourceError(origin.name, f"{key} belongs in section [{homes[key]}]")
             # The value is not shown: it may be a secret under a misspelt name.
-            raise ConfigSourceError(origin.name, _unknown(f"key {key} in [{section}]", key, known[section]))
+            what = f"key {_shown(key)} in [{section}]"
+            raise ConfigSourceError(origin.name, _unknown(what, key, known[section]))
+
+
+def _shown(name: str) -> str:
+    """Return a name as an error shows it, on one line: a secret may stand where a name should."""
+    return HIDDEN if looks_secret(name) else clean_name(name, 80)
 
 
 def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> str:

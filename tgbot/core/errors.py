@@ -11,8 +11,10 @@ from pathlib import Path
 from string import Formatter
 from typing import Final
 
-#: What a message shows instead of a value that may be a secret.
-HIDDEN: Final = "(not shown)"
+from tgbot.core.secrets import HIDDEN, looks_secret, without_secrets, without_tokens
+
+#: The longest value that a message shows, in characters.
+_LONGEST: Final = 80
 
 
 class TgbotError(Exception):
@@ -25,7 +27,7 @@ class TgbotError(Exception):
         """Put the facts into the message, in the order in which it first names them."""
         message = inspect.cleandoc(str(self.__doc__))
         names = dict.fromkeys(name for _, name, _, _ in Formatter().parse(message) if name)
-        super().__init__(message.format(**dict(zip(names, facts, strict=True))))
+        super().__init__(without_tokens(message.format(**dict(zip(names, facts, strict=True)))))
 
 
 class WrongUsageError(TgbotError):
@@ -38,7 +40,11 @@ class ConfigError(WrongUsageError):
     """{source}: {key} = {value}: expected {expected}."""
 
     def __init__(self, key: str, expected: str, *, value: object = HIDDEN, source: object = "config") -> None:
-        shown = value if value is HIDDEN else repr(value)
+        shown = repr(value)
+        if value is HIDDEN or looks_secret(shown):
+            shown = HIDDEN
+        elif len(shown) > _LONGEST:
+            shown = shown[: _LONGEST - 1] + "…"
         super().__init__(source, key, shown, expected)
 
 
@@ -66,6 +72,9 @@ class CredentialsMissingError(WrongUsageError):
 class PluginError(WrongUsageError):
     """The plugin {module} cannot be used: {reason}. A plugin is a Python module with a function \
 register(client, *, users, sender, ...); correct it, or remove it from [bot] plugins."""
+
+    def __init__(self, module: str, reason: str) -> None:
+        super().__init__(without_secrets(module), without_secrets(reason))
 
 
 class WrongBotError(WrongUsageError):
