@@ -1,0 +1,35 @@
+"""Shorter waits for tests: one place that knows the constants of the bot that are long."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+#: Waits that only delay a message which a fault touches. Whatever could keep others waiting stays well above
+#: the time in which others must be answered: a table in which it is shorter would show nothing.
+SHORTER: Final[Mapping[str, Mapping[str, Any]]] = {
+    "tgbot.telegram.calls.retries": {
+        "FAULT_PAUSES": (0.1, 0.2, 0.4, 0.8),
+        "DUPLICATE_PAUSES": (0.1, 0.2, 0.4, 0.8),
+    },
+    "tgbot.telegram.login": {"_FIRST_DIFFERENCE_SECONDS": 1.0},
+    "tgbot.telegram.wire.link": {"LONGEST_PAUSE": 1.0},
+}
+
+
+@contextmanager
+def shortened(values: Mapping[str, Mapping[str, Any]] = SHORTER) -> Iterator[None]:
+    """Replace constants, by module and name, for as long as the block lasts."""
+    before = []
+    for name, constants in values.items():
+        module = importlib.import_module(name)
+        for constant, value in constants.items():
+            before.append((module, constant, getattr(module, constant)))
+            setattr(module, constant, value)
+    try:
+        yield
+    finally:
+        for module, constant, value in before:
+            setattr(module, constant, value)
