@@ -28,7 +28,7 @@ from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts
 from tgbot.operate.control import listening
 from tgbot.operate.health import Health
-from tgbot.operate.parked import at_the_next_start, commands
+from tgbot.operate.parked import commands
 from tgbot.plugins.loading import Plugin, load
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
@@ -83,6 +83,8 @@ async def open_bot(
             credentials.api_hash,
             server=_server(config),
             store=store,
+            parked=store.parked,
+            keep_failed=config.bot.parked > 0,
             listener=BotListener(users, clock, alerts),
             server_time=clock,
             concurrency=config.bot.concurrency,
@@ -114,7 +116,8 @@ async def open_bot(
         if serve:
             _register(bot, plugins)
             await client.start_updates()
-            given = commands(store.parked, at_the_next_start(store.parked), client.checkpoint)
+            assert client.parking is not None
+            given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
             client.spawn(Profile(client, texts, config.bot.admins).show())

@@ -18,7 +18,7 @@ from tgbot.core.users import User
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
-from tgbot.telegram.calls.refusals import answer_of
+from tgbot.telegram.refusals import answer_of
 
 log = logging.getLogger(__name__)
 

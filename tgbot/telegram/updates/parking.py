@@ -164,9 +164,7 @@ class Parking:
                 self._parked.park(unread)
             return None
         album = tuple(updates) if len(updates) > 1 else ()
-        return Job(
-            first, entities, None, entry.dialog, entry.key, 0, replayed=True, album=album, entry=entry
-        )
+        return Job(first, entities, None, entry.dialog, entry.key, 0, replayed=True, album=album, entry=entry)
 
     async def run(self) -> None:
         """Try again what is due, from now to `stop`; run until cancelled."""
