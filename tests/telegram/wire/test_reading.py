@@ -40,7 +40,7 @@ def container(*messages: tuple[int, bytes]) -> bytes:
 
 
 def packed(body: bytes) -> bytes:
-    return GZIP + tl_bytes(gzip.compress(body))
+    return GZIP + tl_bytes(gzip.compress(body, mtime=0))
 
 
 ONE, TWO = b"one.", b"two."
@@ -57,6 +57,7 @@ ONE, TWO = b"one.", b"two."
         (container(), []),
         (b"", [(1, b"")]),
     ],
+    ids=["one", "packed", "a container", "packed within", "packed around", "empty", "nothing"],
 )
 def test_a_message_is_cut_into_messages(body: bytes, found: list[tuple[int, bytes]]) -> None:
     assert list(messages_in(1, body)) == found
@@ -103,7 +104,9 @@ def test_both_formats_are_unpacked(pack: Any) -> None:
     assert unpack(pack(b"x" * 1000)) == b"x" * 1000
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize(
+    "data", [b"", b"junk", gzip.compress(b"x" * 1000, mtime=0)[:-9]], ids=["empty", "junk", "cut"]
+)
 def test_damaged_data_is_unreadable(data: bytes) -> None:
     with pytest.raises(UnreadableError):
         unpack(data)

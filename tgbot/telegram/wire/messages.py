@@ -88,7 +88,7 @@ class Messages:
         seq_no = self._sequence * 2 + content_related
         self._sequence += content_related
         if content_related and len(data) > _PACKED_ABOVE:
-            packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data))
+            packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data, mtime=0))
             data = min(packed, data, key=len)
         buffer.write(struct.pack("<qii", msg_id, seq_no, len(data)) + data)
         return msg_id
