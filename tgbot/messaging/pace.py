@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+from tgbot.telegram.updates.dispatch import waiting
+
 #: Seconds by which the timer of an event loop may fire early.
 _EARLY: Final = 0.002
 #: Chats remembered before those that may go at once are forgotten.
@@ -29,8 +31,9 @@ class Pace:
     """Give each call its turn: at most so many per second overall and per chat, with short bursts.
 
     Turns in one chat come in the order of the calls. A chat that has to wait takes no turn from the others.
-    One timer runs, no matter how many calls wait. Telegram's limits: about 30 per second over all, one per
-    second in a private chat (Telegram's FAQ for bots).
+    One timer runs, no matter how many calls wait, and a handler that waits lends its worker to another.
+    Telegram's limits: about 30 per second over all, one per second in a private chat (Telegram's FAQ for
+    bots).
     """
 
     def __init__(
@@ -64,7 +67,8 @@ class Pace:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (due, next(self._numbers), final, turn))
         self._arm(timeline)
-        await turn
+        async with waiting():
+            await turn
 
     def _chat_due(self, chat: int, now: float) -> float:
         chats = self._chats

@@ -18,7 +18,7 @@ from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
-from tgbot.telegram import BotClient, error_name
+from tgbot.telegram import BotClient, error_name, slow_mode_raises
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class Sender:
         self._users = users
         self._clock = clock
         self._pace = Pace()
+        #: How many answers were left out because their chat was in slow mode.
+        self._left_out = 0
 
     async def send(self, user: Recipient, text: str, **options: object) -> types.Message:
         """Send a message to a user in its turn and return it; raise Telegram's error.
@@ -79,15 +81,23 @@ class Sender:
         """Answer in the chat of an event without waiting for a turn, and return the message.
 
         Return None if the bot may not write in that chat: that is no failure, and the evidence is in the
-        registry. Raise any other error. The text is sent as it is unless `parse_mode` says otherwise.
+        registry. Return None, too, where the chat is in slow mode: answers do not queue up there. Raise any
+        other error. The text is sent as it is unless `parse_mode` says otherwise.
         """
         options.setdefault("parse_mode", None)
         try:
-            if event.input_chat is not None:
-                return await event.respond(text, **options)
-            if event.is_private:
-                # The message came without its user. A bot may use access hash 0 for a user who wrote to it.
-                return await event.client.send_message(types.InputPeerUser(event.chat_id, 0), text, **options)
+            with slow_mode_raises():
+                if event.input_chat is not None:
+                    return await event.respond(text, **options)
+                if event.is_private:
+                    # The message came without its user. A bot may use access hash 0 for who wrote to it.
+                    peer = types.InputPeerUser(event.chat_id, 0)
+                    return await event.client.send_message(peer, text, **options)
+        except errors.SlowModeWaitError:
+            self._left_out += 1
+            log.info(
+                "Chat %d is in slow mode; the answer is left out (%d so far)", event.chat_id, self._left_out
+            )
         except errors.RPCError as error:
             name = error_name(error)
             if name not in _CLOSED_CHAT and from_rpc_error(name, int(self._clock())) is None:

@@ -1,8 +1,9 @@
 """All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
+from tgbot.telegram.calls.limits import slow_mode_raises
 from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Server
 from tgbot.telegram.refusals import error_name
 
-__all__ = ["BotClient", "Listener", "Server", "error_name"]
+__all__ = ["BotClient", "Listener", "Server", "error_name", "slow_mode_raises"]

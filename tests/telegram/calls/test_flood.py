@@ -7,11 +7,12 @@ import pytest
 from telethon import errors, events
 from telethon.tl import functions, types
 
-from tests.telegram.calls.conftest import SEND, Script, message, typing
-from tests.telegram.conftest import Stage, until
+from tests.telegram.calls.conftest import SEND, NoSender, Script, message, typing
+from tests.telegram.conftest import PATIENCE, Stage, until
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import limits
-from tgbot.telegram.calls.limits import FloodWaits
+from tgbot.telegram.calls.call import Call, call_of
+from tgbot.telegram.calls.limits import FloodWaits, slow_mode_raises
 
 
 class Hands:
@@ -35,6 +36,12 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     monkeypatch.setattr(limits, "time", made)
     monkeypatch.setattr(limits, "asyncio", made)
     return made
+
+
+def media(user_id: int) -> Call:
+    contact = types.InputMediaContact("+1", "A", "B", "")
+    request = functions.messages.SendMediaRequest(types.InputPeerUser(user_id, 1), contact, "")
+    return call_of(NoSender(), request, 60)
 
 
 def wait(seconds: int) -> errors.FloodWaitError:
@@ -81,6 +88,62 @@ async def test_the_threshold_says_which_wait_is_too_long(hands: Hands) -> None:
     chain = FloodWaits(Script(wait(2)))
     with pytest.raises(errors.FloodWaitError):
         await chain.call(typing(flood_threshold=1))
+
+
+async def test_a_call_waits_no_longer_than_the_threshold_in_all(hands: Hands) -> None:
+    script = Script(*(wait(25) for _ in range(9)))
+    with pytest.raises(errors.FloodWaitError) as raised:
+        await FloodWaits(script).call(typing())
+    assert hands.slept == [25, 25]
+    assert raised.value.seconds == 25
+    assert len(script.requests) == 3
+
+
+async def test_a_flood_that_telethon_has_no_class_for_is_waited_for(hands: Hands) -> None:
+    new = errors.FloodError(None, "FLOOD_NEW_WAIT_30", 420)
+    assert await FloodWaits(Script(new)).call(typing()) is True
+    assert hands.slept == [30]
+
+
+async def test_a_channels_wait_holds_no_other_channel(hands: Hands) -> None:
+    def difference(number: int) -> Call:
+        channel = types.InputChannel(number, 1)
+        request = functions.updates.GetChannelDifferenceRequest(channel, None, pts=1, limit=1)
+        return call_of(NoSender(), request, 60)
+
+    chain = FloodWaits(Script(wait(300)))
+    with pytest.raises(errors.FloodWaitError):
+        await chain.call(difference(5))
+    assert await chain.call(difference(6)) is True
+    with pytest.raises(errors.FloodWaitError):
+        await chain.call(difference(5))
+
+
+async def test_slow_mode_holds_every_send_to_its_chat_and_nothing_else(hands: Hands) -> None:
+    script = Script(errors.SlowModeWaitError(None, 20))
+    chain = FloodWaits(script)
+    assert await chain.call(message(5)) is True
+    assert hands.slept == [20]
+    script.answers = [errors.SlowModeWaitError(None, 300)]
+    with pytest.raises(errors.SlowModeWaitError):
+        await chain.call(message(5))
+    with pytest.raises(errors.SlowModeWaitError):
+        await chain.call(media(5))
+    assert await chain.call(typing(5)) is True
+    assert await chain.call(message(6)) is True
+    assert hands.slept == [20]
+
+
+async def test_slow_mode_is_raised_at_once_where_that_is_asked_for(hands: Hands) -> None:
+    script = Script(errors.SlowModeWaitError(None, 20))
+    chain = FloodWaits(script)
+    for _ in range(2):
+        with slow_mode_raises(), pytest.raises(errors.SlowModeWaitError):
+            await chain.call(message(5))
+    assert len(script.requests) == 1
+    assert hands.slept == []
+    assert await chain.call(message(5)) is True
+    assert hands.slept == [20]
 
 
 async def test_waits_that_are_over_do_not_pile_up(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +197,14 @@ async def test_time_spent_waiting_for_a_flood_is_not_a_handlers_own(
     await until(lambda: stage.heard(ann) == ["answer"])
     await until(lambda: stage.finished)
     assert "was cut off" not in caplog.text
+
+
+async def test_a_flood_wait_that_comes_again_and_again_is_raised_in_the_end(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    client.flood_sleep_threshold = 2
+    stage.faults.fail(SEND, 420, "FLOOD_WAIT_1", times=99)
+    with pytest.raises(errors.FloodWaitError):
+        async with asyncio.timeout(PATIENCE):
+            await client.send_message(ann, "hi")
+    assert stage.sandbox.calls[SEND] <= 3

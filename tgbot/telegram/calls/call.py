@@ -47,7 +47,9 @@ class Caller(Protocol):
 def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -> Call:
     """Return the call for a request whose peers are resolved."""
     forwards = type(request) is functions.messages.ForwardMessagesRequest
-    peer = request.to_peer if forwards else getattr(request, "peer", None)
+    peer = (
+        request.to_peer if forwards else getattr(request, "peer", None) or getattr(request, "channel", None)
+    )
     return Call(sender, request, marked_id(peer), flood_threshold)
 
 
