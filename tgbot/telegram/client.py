@@ -22,7 +22,7 @@ from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
-from tgbot.telegram.calls.link import UntilAnswered
+from tgbot.telegram.calls.link import UntilAnswered, introduced
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
@@ -47,6 +47,8 @@ from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.pulse import Pulse
 from tgbot.telegram.wire.sender import BotSender
 
+#: How long connecting to another data centre may take, in seconds.
+_CONNECT_SECONDS = 30.0
 #: The characters that Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
 
@@ -173,7 +175,7 @@ class BotClient(TelegramClient):
             self._message_box.load_state(state)
             self.intake.replaying = True
         use_server(self.session, self._server)
-        self._tasks.spawn(Pulse(self._sender, self._link_state).keep(self._clean_exported_senders))
+        self._tasks.spawn(Pulse(self._sender, self._link_state).keep(self._tidy))
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
         self._tasks.spawn_essential(self._take_updates)
@@ -260,6 +262,26 @@ class BotClient(TelegramClient):
 
     async def _reconnected(self) -> None:
         self.intake.begin_difference()
+
+    async def _tidy(self) -> None:
+        """Disconnect from data centres that nobody needs, unless a connection to one is being made."""
+        if not self._borrow_sender_lock.locked():
+            await self._clean_exported_senders()
+
+    async def _create_exported_sender(self, dc_id: int) -> MTProtoSender:
+        # Telethon's own waits for its login without a limit, and all other data centres wait for it.
+        dc = await self._get_dc(dc_id)
+        sender = MTProtoSender(None, loggers=self._log, retries=2, connect_timeout=10)
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await sender.connect(BotConnection(dc.ip_address, dc.port, dc.id, loggers=self._log))
+            login = await self(functions.auth.ExportAuthorizationRequest(dc_id))
+            request = functions.auth.ImportAuthorizationRequest(login.id, login.bytes)
+            await self._call(sender, introduced(self._init_request, request))
+        except BaseException:
+            await sender.disconnect()
+            raise
+        return sender
 
     async def _login_elsewhere(self, dc_id: int) -> None:
         await self._login.switch_dc(dc_id)

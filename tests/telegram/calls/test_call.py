@@ -7,6 +7,8 @@ from telethon.tl import functions, types
 from tests.telegram.calls.conftest import Script, typing
 from tgbot.telegram import BotClient, error_name
 from tgbot.telegram.calls.call import call_all
+from tgbot.telegram.refusals import NoAnswerError, answer_of
+from tgbot.telegram.wire.reading import UnreadableError
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -27,6 +29,17 @@ async def test_one_refusal_does_not_hide_the_other_answers(ordered: bool) -> Non
         None,
     ]
     assert raised.value.requests == [call.request for call in calls]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("failed", [NoAnswerError("X"), UnreadableError("X")])
+async def test_an_answer_that_never_comes_or_cannot_be_read_does_not_hide_the_others(
+    ordered: bool, failed: Exception
+) -> None:
+    with pytest.raises(errors.MultiError) as raised:
+        await call_all(Script(1, failed, 3), [typing()] * 3, ordered=ordered)
+    assert raised.value.results == [1, None, 3]
+    assert answer_of(raised.value) is answer_of(failed)
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -12,6 +12,8 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.core.ids import marked_id
+from tgbot.telegram.refusals import NoAnswerError
+from tgbot.telegram.wire.reading import UnreadableError
 
 #: Requests that make a message and take a random_id.
 SENDS = frozenset(
@@ -56,20 +58,21 @@ def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -
 async def call_all(caller: Caller, calls: Sequence[Call], *, ordered: bool) -> list[TLObject]:
     """Make several requests, one after another if `ordered`, and return their answers in order.
 
-    Raise MultiError, with the answers that came, if Telegram refuses any of them.
+    Raise MultiError, with the answers that came, if Telegram refuses any of them, or gives no answer to one
+    that can be read.
     """
 
-    async def settled(call: Call) -> TLObject:
+    async def settled(call: Call) -> TLObject | Exception:
         try:
             return await caller.call(call)
-        except errors.RPCError as refused:
-            return refused
+        except (errors.RPCError, NoAnswerError, UnreadableError) as failed:
+            return failed
 
     if ordered:
         results = [await settled(call) for call in calls]
     else:
         results = await asyncio.gather(*map(settled, calls))
-    failures = [result if isinstance(result, errors.RPCError) else None for result in results]
+    failures = [result if isinstance(result, Exception) else None for result in results]
     if any(failures):
         answers = [None if failure else result for failure, result in zip(failures, results, strict=True)]
         raise errors.MultiError(failures, answers, [call.request for call in calls])
