@@ -67,7 +67,7 @@ async def open_bot(
         stack.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(log_escaped)
         try:
-            stack.enter_context(instance_lock(config.storage.session))
+            lock = stack.enter_context(instance_lock(config.storage.session))
         except SessionInUseError:
             if serve:
                 raise
@@ -75,6 +75,7 @@ async def open_bot(
         # In a thread, because another program may have a lock on a file.
         store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
         stack.callback(store.close)
+        store.watch(lock)
         users = store.users
         alerts = Alerts(users, texts, config.bot.admins)
         client = BotClient(
@@ -123,6 +124,7 @@ async def open_bot(
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot))
+                store.watch(config.storage.logins)
         yield bot
 
 

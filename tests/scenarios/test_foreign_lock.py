@@ -1,4 +1,4 @@
-"""Another program locks a file of the running bot: people are answered, and the log says who it is."""
+"""Another program locks a file of the running bot: people are answered, and the log says who has it."""
 
 from __future__ import annotations
 

@@ -152,6 +152,11 @@ class RegistryTooOldError(StorageError):
 start the bot once (tgbot run), which keeps a copy of the file and upgrades it."""
 
 
+class StorageGoneError(StorageError):
+    """{path} was deleted or replaced while the bot ran: nothing is saved since the checkpoint before that. \
+Put all files of the bot back from a backup and start it: Telegram sends again what came since then."""
+
+
 class StorageLockedError(StorageError):
     """{path} is locked by {holder}: end that program and start this again. Nothing that was saved is lost, \
 and Telegram sends the rest again."""

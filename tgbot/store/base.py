@@ -102,7 +102,7 @@ class Store(Protocol):
 
     @property
     def changed(self) -> bool:
-        """Whether anything waits to be written."""
+        """Whether a checkpoint is wanted: something waits to be written, or the last one was long ago."""
 
     def loaded(self, ids: Iterable[int]) -> bool:
         """Return whether all of these marked ids can be read from memory now."""

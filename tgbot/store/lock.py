@@ -9,17 +9,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tgbot.core.errors import SessionInUseError
+from tgbot.store.files import open_private, private_directory
 
 
 @contextmanager
 def instance_lock(session: Path) -> Iterator[Path]:
     """Hold a lock beside the session file; the kernel frees it when the process ends, however it ends.
 
-    Give the name of the lock file. Raise SessionInUseError if another process has it.
+    Give the name of the lock file. Raise SessionInUseError if another process has it, and a StorageError if
+    it cannot be made.
     """
     path = session.with_suffix(".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    private_directory(path.parent)
+    fd = open_private(path)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

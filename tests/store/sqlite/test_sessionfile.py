@@ -13,7 +13,7 @@ from telethon.sessions import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
-from tgbot.store.sqlite.connection import make_private
+from tgbot.store.files import make_private
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.sessionfile import BY_ID, BY_STOCK_USERNAME, BY_USERNAME
 

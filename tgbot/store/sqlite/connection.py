@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tgbot.core.errors import StorageError, StorageFailedError, StorageFullError, StorageLockedError
+from tgbot.store.files import beside, denied, disk_errors, sync
 from tgbot.store.sqlite import locks
 from tgbot.store.sqlite.locks import LockWait, holder, is_lock
 
@@ -71,27 +71,11 @@ def transaction(connection: sqlite3.Connection, wait: LockWait | None = None) ->
                 connection.execute("ROLLBACK").close()
 
 
-def beside(path: Path) -> tuple[Path, Path]:
-    """Return the names of the two files that SQLite keeps beside one: its log and its shared memory."""
-    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
-
-
 def is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the end of the file is missing; SQLite itself notices only missing pages."""
     sizes = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
     log = beside(path)[0]  # in which the end may still lie
     return path.stat().st_size < sizes.fetchone()[0] and not (log.exists() and log.stat().st_size)
-
-
-def make_private(path: Path) -> None:
-    """Create the file, and its directory, if missing; let only the owner read it (mode 0600)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(fd).st_mode & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
 
 
 @contextmanager
@@ -106,24 +90,15 @@ def new_file(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(connect(part, "rw")) as connection:
             yield connection
-        _sync(part)
+        sync(part)
         # What lies beside an older file of that name belongs to that one.
         for other in beside(path):
             other.unlink(missing_ok=True)
         part.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are on disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextmanager
@@ -137,13 +112,10 @@ def sqlite_errors(
     not the system's; StorageFailedError for all others, and for damage where no `damaged` is given.
     """
     try:
-        yield
+        with disk_errors(path):
+            yield
     except sqlite3.Error as error:
         raise _mapped(path, error, damaged, opening) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError(path) from error
-        raise StorageFailedError(path, error.strerror or type(error).__name__) from error
 
 
 def _mapped(
@@ -157,7 +129,7 @@ def _mapped(
         return StorageFullError(path)
     if damaged is not None and (name.startswith(_DAMAGE) or (opening and not system)):
         return damaged(path, str(error))
-    return StorageFailedError(path, str(error))
+    return StorageFailedError(path, (denied(path) if system else None) or str(error))
 
 
 def _room(path: Path) -> int:

@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 from sqlitedict import SqliteDict
 
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.sqlite.connection import connect_durable, make_private, sqlite_errors, transaction
+from tgbot.store.files import make_private
+from tgbot.store.sqlite.connection import connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.worker import DiskWorker
 
 T = TypeVar("T")

@@ -17,8 +17,9 @@ from telethon.tl import TLObject, types
 from tgbot.core.errors import SessionDamagedError, StorageLockedError
 from tgbot.core.ids import marked_channel, marked_chat
 from tgbot.store.base import UpdateState
+from tgbot.store.files import OpenFile, make_private
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
-from tgbot.store.sqlite.connection import connect, connect_durable, make_private, sqlite_errors, transaction
+from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait, holder
 from tgbot.store.sqlite.peerbook import PeerBook
 from tgbot.store.sqlite.sessionfile import BY_ID, OUR_TABLES, Changes, Row, check_before_opening, write
@@ -44,12 +45,13 @@ class DurableSession(PeerBook, SQLiteSession):
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         PeerBook.__init__(self, clock)
         self.path = path
+        self._file: OpenFile | None = None
         self._lock_wait = LockWait(path)
         self._worker = self._new_worker()
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
-        check_before_opening(path)
         make_private(path)
+        check_before_opening(path)
         with self._errors(opening=True):
             SQLiteSession.__init__(self, str(path))
             self._cursor().executescript(OUR_TABLES).close()
@@ -68,6 +70,7 @@ class DurableSession(PeerBook, SQLiteSession):
         """
         if self._conn is None:
             self._conn = connect_durable(self.path)
+            self._file = OpenFile(self.path, database=True)
         return self._conn
 
     def _update_session_table(self) -> None:
@@ -84,6 +87,7 @@ class DurableSession(PeerBook, SQLiteSession):
             self._reader = None
         if self._conn is not None:
             self._worker.close(self._conn.close)
+            self._file = None
             self._conn, self._worker = None, self._new_worker()
 
     def set_update_state(self, entity_id: int, state: types.updates.State) -> None:
@@ -173,6 +177,11 @@ class DurableSession(PeerBook, SQLiteSession):
         """
         with self._saving() as changes:
             await self._worker.run(lambda: self._write(changes, state))
+
+    def check_files(self) -> None:
+        """Raise StorageGoneError if the open file has not its name any more; it waits for the disk."""
+        if (file := self._file) is not None:
+            file.check()
 
     def _write(self, changes: Changes, state: UpdateState | None) -> None:
         with self._transaction(patient=True) as cursor:

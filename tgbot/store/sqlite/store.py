@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
 from tgbot.store.base import ParkedUpdates, UpdateState
+from tgbot.store.files import OpenFile
 from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.registry import CACHED_USERS, to_the_end
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.worker import DiskWorker
+
+#: After how many seconds without a checkpoint one is wanted, to see that the files are still there.
+IDLE_SECONDS: Final = 10.0
 
 
 class SqliteStore:
@@ -28,6 +35,7 @@ class SqliteStore:
         clock: Callable[[], float],
         cached_users: int = CACHED_USERS,
         parked: int = PARKED_UPDATES,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = DurableSession(session, clock)
         try:
@@ -38,10 +46,16 @@ class SqliteStore:
         #: The updates that could not be finished; they are in the file of the users.
         self.parked: ParkedUpdates = self.users.parked
         self._one_at_a_time = asyncio.Lock()
+        self._watched: list[OpenFile] = []
+        self._watcher = DiskWorker(session)
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
 
     @property
     def changed(self) -> bool:
-        return self.users.changed or self.session.changed
+        """Whether anything waits to be written, or the files were not looked at for `IDLE_SECONDS`."""
+        idle = self._monotonic() - self._looked_at >= IDLE_SECONDS
+        return idle or self.users.changed or self.session.changed
 
     def loaded(self, ids: Iterable[int]) -> bool:
         wanted = list(ids)
@@ -64,12 +78,17 @@ class SqliteStore:
         self.users.forget(user_id)
         await to_the_end(self._forget(user_id))
 
+    def watch(self, path: Path) -> None:
+        """Have checkpoints fail once another file of the bot was deleted or replaced."""
+        self._watched.append(OpenFile(path))
+
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if no checkpoint has written one."""
         return self.session.update_state()
 
     def close(self) -> None:
         """Close both files; what no checkpoint has written is dropped."""
+        self._watcher.close(lambda: None)
         self.users.close()
         self.session.close()
 
@@ -77,7 +96,17 @@ class SqliteStore:
         async with self._one_at_a_time:
             # Users that are ahead of the update state are harmless: what comes again changes nothing.
             await self.users.flush()
+            await self._watcher.run(self._look)  # users that nobody can find again are not safe
             await self.session.checkpoint(state)
+            await self._watcher.run(self._look)
+            self._looked_at = self._monotonic()
+
+    def _look(self) -> None:
+        """Raise StorageGoneError if a file that is open was deleted or replaced."""
+        for file in self._watched:
+            file.check()
+        self.users.check_files()
+        self.session.check_files()
 
     async def _forget(self, user_id: int) -> None:
         async with self._one_at_a_time:

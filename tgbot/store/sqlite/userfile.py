@@ -9,6 +9,7 @@ holds all of them.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
 from tgbot.store.base import Parked, ParkedUpdates, Reason
 from tgbot.store.counts import PASSING, Notes
+from tgbot.store.files import OpenFile, make_private
 from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
 from tgbot.store.sqlite import userschema
@@ -132,10 +134,17 @@ class SqliteUserRows(ReadOnlyUserRows):
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._errors():
+            if os.path.lexists(path):
+                make_private(path)
             userschema.prepare(path)
-            path.chmod(0o600)
             self._writer = connect_durable(path)
-        super().__init__(path)
+        try:
+            #: The file as it was opened.
+            self.file = OpenFile(path, database=True)
+            super().__init__(path)
+        except BaseException:
+            self._writer.close()
+            raise
         self._lock = LockWait(path)
         self.worker = DiskWorker(path, held_up=lambda: self._lock.waiting)
 
@@ -171,6 +180,8 @@ class SqliteRegistry(Registry):
         parked: int = PARKED_UPDATES,
     ) -> None:
         rows = SqliteUserRows(path)
+        #: Raises StorageGoneError if the open file has not its name any more; it waits for the disk.
+        self.check_files = rows.file.check
         try:
             super().__init__(rows, clock, cached_users=cached_users, parked=parked)
         except BaseException:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
+from tgbot.store.files import beside
 from tgbot.store.sqlite.connection import (
-    beside,
     connect,
     connect_durable,
     is_cut_short,

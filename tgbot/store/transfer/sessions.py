@@ -11,8 +11,9 @@ from typing import Final
 from telethon.sessions.sqlite import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError
+from tgbot.store.files import make_private
 from tgbot.store.peers import Peer, UsernameRow
-from tgbot.store.sqlite.connection import connect, make_private, sqlite_errors, transaction
+from tgbot.store.sqlite.connection import connect, sqlite_errors, transaction
 from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
