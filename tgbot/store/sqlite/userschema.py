@@ -31,13 +31,6 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
 
-_TABLES: Final = (
-    # The first as sqlitedict makes it. The index is on the number in the key: ids in order, without a scan.
-    'CREATE TABLE "users" (key TEXT PRIMARY KEY, value BLOB)',
-    "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-)
-
 #: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
 #: the key as the only unique column; the rows are large, so they have a rowid.
 _PARKED: Final = """
@@ -45,6 +38,14 @@ _PARKED: Final = """
         key TEXT PRIMARY KEY, dialog INTEGER NOT NULL, user INTEGER NOT NULL, reason TEXT NOT NULL,
         handler TEXT NOT NULL, error TEXT NOT NULL, trace TEXT NOT NULL, parked_at INTEGER NOT NULL,
         retry_at INTEGER, attempts INTEGER NOT NULL, "update" BLOB NOT NULL)"""
+
+_TABLES: Final = (
+    # The first as sqlitedict makes it. The index is on the number in the key: ids in order, without a scan.
+    'CREATE TABLE "users" (key TEXT PRIMARY KEY, value BLOB)',
+    "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    _PARKED,
+)
 
 
 def schema_of(path: Path) -> int:
