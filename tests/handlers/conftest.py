@@ -52,7 +52,7 @@ class Desk:
             for module in modules:
                 module.register(self.parts)
 
-        await self.stage.open(register, listener=self)
+        await self.stage.open(register, listener=self, parked=self.users.parked)
 
     def _parts(self, client: BotClient, changed: dict[str, Any]) -> Parts:
         clock = client.server_time

@@ -45,3 +45,10 @@ async def test_a_user_who_takes_no_message_after_all_is_no_failure(desk: Desk) -
     assert await allows(desk, anna, "example.com") == []
     assert desk.known(anna).verdict(desk.parts.clock()).access is Access.BLOCKED
     assert desk.parts.client.handler_errors == 0
+
+
+async def test_a_greeting_that_telegram_puts_off_does_not_count_as_done(desk: Desk) -> None:
+    anna = desk.meet()
+    desk.faults.fail("messages.sendMessage", 420, "FLOOD_WAIT_600", times=1)
+    await allows(desk, anna, "example.com")
+    assert desk.parts.client.handler_errors == 1  # so that it is tried again

@@ -13,6 +13,7 @@ from tgbot.handlers.evidence import Permission, permission_detail
 from tgbot.handlers.wording import Words, dashed
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import error_name
+from tgbot.telegram.refusals import Answer, answer_of
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ def register(parts: Parts) -> None:
         try:
             await parts.sender.send(user.id, text)
         except errors.RPCError as error:
+            if answer_of(error) is Answer.LATER:
+                raise
             log.info("user %d let the bot write but takes no message: %s", user.id, error_name(error))
 
     parts.client.add_event_handler(allowed, events.Raw(types.UpdateNewMessage))

@@ -10,12 +10,13 @@ from telethon.tl import functions, types
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Kind
 from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.names import clean_name
-from tgbot.core.users import User
 from tgbot.handlers.evidence import seconds
+from tgbot.handlers.greetings import Greeting, Greetings
 from tgbot.handlers.wording import Words, dashed
 from tgbot.messaging.resolve import input_peer
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.telegram import error_name
+from tgbot.telegram.refusals import Answer, answer_of
 from tgbot.telegram.updates.events import entity_of
 
 log = logging.getLogger(__name__)
@@ -28,9 +29,11 @@ def register(parts: Parts) -> None:
     """Register handlers of requests, of their end, and with `Approve.AFTER_START` of requesters' messages.
 
     A request is greeted while the bot may write because of it: for five minutes, and until somebody answers
-    it. It is greeted before it is approved, because the approval ends the permission.
+    it. It is greeted before it is approved, because the approval ends the permission. Greetings have a queue
+    of their own: nobody waits behind them, not even who asked.
     """
     client, users, clock, approve = parts.client, parts.users, parts.clock, parts.approve
+    greetings = Greetings(clock, client.spawn)
 
     async def asked(update: types.UpdateBotChatInviteRequester) -> None:
         user_id, chat = update.user_id, marked_id(update.peer)
@@ -44,18 +47,31 @@ def register(parts: Parts) -> None:
         access = user.verdict(clock()).access
         started = access is Access.REACHABLE and user.last_evidence(Kind.MESSAGE, Kind.START) is not None
         way = Approve.ALWAYS if approve is Approve.AFTER_START and started else approve
-        if at + JOIN_REQUEST_SECONDS > clock() and access is Access.REACHABLE:
-            await greet(user, title, way)
-        if way is Approve.ALWAYS:
-            await admit(user_id, chat)
+        until = at + JOIN_REQUEST_SECONDS
 
-    async def greet(user: User, title: str, way: Approve) -> None:
+        async def answer(in_time: bool) -> None:
+            if in_time:
+                await greet(user_id, title, way)
+            if way is Approve.ALWAYS:
+                await admit(user_id, chat)
+
+        if until > clock() and access is Access.REACHABLE:
+            greetings.put(Greeting(until, client.hold("greeting"), answer))
+        else:
+            await answer(False)
+
+    async def greet(user_id: int, title: str, way: Approve) -> None:
+        user = users.get(user_id)
+        if user is None or user.verdict(clock()).access is not Access.REACHABLE:
+            return  # forgotten, blocked or answered while the greeting waited for its turn
         say = Words.to(parts.texts, user)
         chat = say("join-chat" if title else "join-a-chat", title=title)
         text = f"{say.greeting('join-hello', user.first_name, chat=chat)}\n\n{say(dashed('join-next', way))}"
         try:
             await parts.sender.send(user.id, text)
         except errors.RPCError as error:
+            if answer_of(error) is Answer.LATER:
+                raise
             log.info("user %d asked to join but takes no message: %s", user.id, error_name(error))
 
     async def admit(user_id: int, chat: int) -> bool:
@@ -66,6 +82,8 @@ def register(parts: Parts) -> None:
             await client(functions.messages.HideChatJoinRequestRequest(peer, user, approved=True))
             admitted = True
         except errors.RPCError as error:
+            if answer_of(error) is Answer.LATER:
+                raise
             admitted, name = False, error_name(error)
             if name not in _ANSWERED:
                 log.warning("the request of user %d to join %d cannot be approved: %s", user_id, chat, name)

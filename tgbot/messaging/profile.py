@@ -12,6 +12,7 @@ from telethon.tl import functions, types
 
 from tgbot.locales.texts import FALLBACK, Texts
 from tgbot.telegram import BotClient, error_name
+from tgbot.telegram.refusals import answer_of
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,11 @@ class Profile:
     async def _tried(self, work: Coroutine[object, object, None], what: str) -> bool:
         try:
             await work
-        except errors.RPCError as error:
-            log.warning("the bot's profile: %s cannot be brought up to date: %s", what, error_name(error))
+        except Exception as error:
+            if answer_of(error) is None:
+                raise
+            name = error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__
+            log.warning("the bot's profile: %s cannot be brought up to date: %s", what, name)
             return True
         return False
 

@@ -39,6 +39,7 @@ from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
+from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.parking import Parking
 from tgbot.telegram.wire.connection import BotConnection
@@ -126,7 +127,7 @@ class BotClient(TelegramClient):
             wanted=self._handlers.want_albums,
             catching_up=lambda: bool(self._message_box.getting_diff_for),
         )
-        self._album_line.finish = self._end_part
+        self._album_line.finish = self._finish
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -232,6 +233,10 @@ class BotClient(TelegramClient):
         """
         self._tasks.spawn(work, name)
 
+    def hold(self, name: str) -> Hold:
+        """Keep the update of the running handler in flight, for work of this name that goes on after it."""
+        return Hold(current_job.get(), name, self._finish)
+
     # ---- what Telethon calls -------------------------------------------------------------------
 
     async def _on_login(self, user: types.User) -> types.User:
@@ -310,19 +315,15 @@ class BotClient(TelegramClient):
         return handled
 
     def _finish(self, job: Job) -> None:
-        """Note that the handlers of a job are done with it."""
+        """Note that a part of a job's work is done: its handlers, a hold, or the album that it belongs to."""
+        job.unfinished -= 1
+        if job.unfinished:
+            return
         if self.parking is not None:
             self.parking.conclude(job)
         if job.album:
             for message in self._album_line.ended(job):
-                self._end_part(message)
-        else:
-            self._end_part(job)
-
-    def _end_part(self, job: Job) -> None:
-        """Note that one part of a job's work is done: its handlers, or the album that it belongs to."""
-        job.unfinished -= 1
-        if job.unfinished:
+                self._finish(message)
             return
         if job.message_id:
             self._listener.finished(job.dialog, job.message_id)
