@@ -13,6 +13,7 @@ import tgbot
 from tests.store.memory import MemoryRegistry
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
+from tgbot.operate import alerts as alerting
 from tgbot.operate.alerts import Alerts
 
 ANN, BEN, EVE = 1, 2, 3
@@ -24,7 +25,7 @@ class Letters:
 
     def __init__(self, closed: dict[int, Exception] | None = None) -> None:
         self.sent: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
-        self._closed = closed or {}
+        self._closed = {} if closed is None else closed
 
     async def send(self, user: int, text: str, /) -> None:
         if user in self._closed:
@@ -99,9 +100,61 @@ async def test_who_cannot_be_reached_holds_up_nobody(
     assert f"could not tell admin {ANN} of a loss (USER_IS_BLOCKED)" in caplog.messages
 
 
-def test_every_loss_has_a_text(texts: Texts) -> None:
+async def test_the_numbers_of_one_kind_add_up_until_they_are_told(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, alerts = Letters(), Alerts(users, texts, (BEN,))
+    for what, count in (("unreadable", 2), ("hole", 0), ("unreadable", 3), ("poison", 0)):
+        alerts.lost(what, count)
+    async with telling(alerts, letters):
+        unreadable, hole, poison = [(await letters.sent.get())[1] for _ in range(3)]
+        assert "5 updates" in unreadable
+        assert "an update" in hole
+        assert "tgbot parked list" in poison
+        alerts.lost("unreadable", 1)
+        assert "an update" in (await letters.sent.get())[1]
+
+
+async def test_an_admin_whom_telegram_puts_off_is_told_later_and_delays_nobody(
+    users: MemoryRegistry, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerting, "PAUSES", (0.01,))
+    closed: dict[int, Exception] = {ANN: errors.ServerError(None, "INTERNAL", 500)}
+    letters, alerts = Letters(closed), Alerts(users, texts, (ANN, BEN))
+    async with telling(alerts, letters):
+        alerts.lost("hole", 2)
+        assert (await letters.sent.get())[0] == BEN
+        alerts.lost("hole", 3)
+        assert await letters.sent.get() == (BEN, texts.render("en", "lost-hole", n=3))
+        del closed[ANN]
+        assert await letters.sent.get() == (ANN, texts.render("ru", "lost-hole", n=5))
+
+
+async def test_while_a_message_to_one_admin_is_under_way_the_others_are_told(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, sent = Letters(), asyncio.Event()
+
+    class Slow(Letters):
+        async def send(self, user: int, text: str, /) -> None:
+            if user == ANN:
+                await sent.wait()  # a flood wait that the client waits for
+            await letters.send(user, text)
+
+    alerts = Alerts(users, texts, (ANN, BEN))
+    async with telling(alerts, Slow()):
+        alerts.lost(TOO_LONG)
+        assert (await letters.sent.get())[0] == BEN
+        sent.set()
+        assert (await letters.sent.get())[0] == ANN
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_loss_has_a_text(texts: Texts, language: str) -> None:
     sources = Path(tgbot.__file__).with_name("telegram").rglob("*.py")
-    names = {name for file in sources for name in re.findall(r'_note_loss\("(\w+)"\)', file.read_text())}
+    said = re.compile(r'(?:_note_loss|\blost)\("(\w+)"')
+    names = {name for file in sources for name in said.findall(file.read_text())}
     assert TOO_LONG in names
-    for name in names:
-        assert texts.render("en", f"lost-{name.replace('_', '-')}")
+    for name in names | {"unreadable", "hole", "poison"}:
+        for n in (1, 3, 5):
+            assert texts.render(language, f"lost-{name.replace('_', '-')}", n=n).startswith("⚠️ ")

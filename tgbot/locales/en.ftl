@@ -150,6 +150,18 @@ moment = { $ago } ({ $date })
 
 lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected. Some messages, blocks and unblocks from that time are lost. Use /check to find out whether I may write to a person.
 lost-difference-refused = ⚠️ Telegram refuses to send me the updates from the time when I was away, so some messages may stay unanswered. I answer everything that comes from now on.
+lost-unreadable = { $n ->
+    [one] ⚠️ Telegram sent me an update that I cannot read. It is lost: if it was a message, it stays unanswered. I handle everything else as usual.
+   *[other] ⚠️ Telegram sent me { $n } updates that I cannot read. They are lost: messages among them stay unanswered. I handle everything else as usual.
+}
+lost-hole = { $n ->
+    [one] ⚠️ Telegram counted an update that it does not send me. It is lost: if it was a message, it stays unanswered. I handle everything else as usual.
+   *[other] ⚠️ Telegram counted { $n } updates that it does not send me. They are lost: messages among them stay unanswered. I handle everything else as usual.
+}
+lost-poison = { $n ->
+    [one] ⚠️ I ended twice in a row while I handled the same update, so I have put it aside. I answer everybody else. See it with: tgbot parked list
+   *[other] ⚠️ I ended twice in a row while I handled the same update. It happened with { $n } updates, and I have put them aside. I answer everybody else. See them with: tgbot parked list
+}
 
 ## How somebody became known
 

@@ -9,11 +9,16 @@ from typing import Protocol
 
 from telethon import errors
 
+from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
 from tgbot.telegram import error_name
+from tgbot.telegram.refusals import Answer, answer_of, wait_of
 
 logger = logging.getLogger(__name__)
+
+#: Pauses after an alert that Telegram put off without naming a time, in seconds; the last one repeats.
+PAUSES = (1, 5, 30, 300)
 
 
 class Sends(Protocol):
@@ -26,43 +31,60 @@ class Alerts:
     """Reports losses to the admins; losses that are not reported yet are kept in memory.
 
     A kind of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name
-    with hyphens. A kind that happens again before it was reported is reported once.
+    with hyphens, and gets the number of lost updates as `n`. A kind that happens again before it was reported
+    to an admin is reported in one message, with the sum.
     """
 
     def __init__(self, users: UserRegistry, texts: Texts, admins: Collection[int]) -> None:
         self._users = users
         self._texts = texts
-        self._admins = admins
-        self._waiting: dict[str, None] = {}
-        self._changed = asyncio.Event()
+        #: What each admin has not been told yet: kinds of loss and how many updates, the oldest first.
+        self._untold: dict[int, dict[str, int]] = {admin: {} for admin in admins}
+        self._changed = {admin: asyncio.Event() for admin in admins}
 
     def lost(self, what: str, count: int = 0) -> None:
-        """Note a loss; returns at once."""
-        self._waiting[what] = None
-        self._changed.set()
+        """Note a loss; returns at once. A loss of an unknown number counts as one."""
+        for admin, untold in self._untold.items():
+            untold[what] = untold.get(what, 0) + max(count, 1)
+            self._changed[admin].set()
 
     async def send(self, sender: Sends) -> None:
         """Send each loss to each admin, in the admin's language, until cancelled.
 
-        An admin who never wrote to the bot is skipped. One who cannot be reached delays nobody else.
+        An admin who never wrote to the bot is skipped. One who cannot be reached, or for whom Telegram asks
+        to wait, delays nobody else.
         """
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            while self._waiting:
-                what = next(iter(self._waiting))
-                del self._waiting[what]
-                for admin in self._admins:
-                    await self._send(sender, admin, what)
+        async with asyncio.TaskGroup() as group:
+            for admin in self._untold:
+                group.create_task(self._tell(sender, admin))
 
-    async def _send(self, sender: Sends, admin: int, what: str) -> None:
+    async def _tell(self, sender: Sends, admin: int) -> None:
+        untold, changed, failures = self._untold[admin], self._changed[admin], 0
+        while True:
+            await changed.wait()
+            changed.clear()
+            while untold:
+                what = next(iter(untold))
+                count = untold.pop(what)
+                later = await self._send(sender, admin, what, count)
+                if later is None:
+                    failures = 0
+                    continue
+                untold[what] = count + untold.get(what, 0)
+                await asyncio.sleep(later or PAUSES[min(failures, len(PAUSES) - 1)])
+                failures += 1
+
+    async def _send(self, sender: Sends, admin: int, what: str, count: int) -> int | None:
+        """Send one loss; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
         user = self._users.get(admin)
         if user is None:
-            return
+            return None
         text_id = f"lost-{what.replace('_', '-')}"
         try:
-            await sender.send(admin, self._texts.render(user.spoken, text_id))
-        except errors.RPCError as error:
-            logger.warning("could not tell admin %d of a loss (%s)", admin, error_name(error))
-        except Exception:
-            logger.exception("could not tell admin %d of a loss", admin)
+            await sender.send(admin, self._texts.render(user.spoken, text_id, n=count))
+        except Exception as error:
+            if answer_of(error) is Answer.LATER:
+                return wait_of(error)
+            name = error_name(error) if isinstance(error, errors.RPCError) else places(error)
+            logger.warning("could not tell admin %d of a loss (%s)", admin, name)
+        return None

@@ -32,5 +32,6 @@ class Listener(Protocol):
     def lost(self, what: str, count: int = 0) -> None:
         """Note that updates are lost, `count` of them where that is known (0: it is not).
 
-        `what` is "difference_too_long", "difference_refused", "unreadable" or "hole".
+        `what` is "difference_too_long", "difference_refused", "unreadable" or "hole"; "poison" stands for
+        updates that are not lost but parked, because the process died twice while they were handled.
         """
