@@ -21,12 +21,15 @@ from telethon import events
 from telethon.tl import functions, types
 
 from tests.sandbox.conftest import plain_client
+from tests.scenarios.planted import API_HASH, NAME, access_hashes, leaks
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.server import Sandbox
 
 #: The plugin that answers texts, as anybody would write it: plain Telethon, without care for crashes.
 PLUGIN = """
 import asyncio
+import os
+import signal
 from pathlib import Path
 from telethon import events
 from telethon.errors import UserIsBlockedError
@@ -41,6 +44,8 @@ def register(client):
             await asyncio.sleep(0.3)
         elif word == "hang":
             await asyncio.Event().wait()
+        elif word == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
         elif word == "hold":
             (HERE / "holding").touch()
             while not (HERE / "go").exists():
@@ -58,6 +63,12 @@ def register(client):
 
     client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"[^/]"))
 """
+
+#: The same, with shorter waits: what Telegram puts off for long is parked, and tried again within seconds.
+IMPATIENT_PLUGIN = (
+    PLUGIN.replace("def register(client):", "def register(client):\n    client.flood_sleep_threshold = 2")
+    + "\nfrom tests.scenarios.shortened import shorten\nshorten()\n"
+)
 
 #: The limit for each wait, in seconds; on an idle machine nothing takes this long.
 PATIENCE = 60.0
@@ -139,7 +150,15 @@ class Process:
 class Site:
     """A sandbox in this process, one bot of it, and what the bot's processes leave on disk."""
 
-    def __init__(self, directory: Path, sandbox: Sandbox, seed: int, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: Sandbox,
+        seed: int,
+        settings: dict[str, Any],
+        plugin: str = PLUGIN,
+    ) -> None:
+        self.plugin = plugin
         self.directory = directory
         self.sandbox = sandbox
         self.world = sandbox.world
@@ -150,12 +169,14 @@ class Site:
         self.registry = directory / "sessions" / "users.sqlite"
         self.process: Process | None = None
         self.people: list[Person] = []
+        #: The pts of the entries in the bot's log that were made unreadable.
+        self.unreadable: set[int] = set()
         #: The log lines with an error, of all processes.
         self.faults: list[str] = []
         self._write_configuration(settings)
 
     def _write_configuration(self, settings: dict[str, Any]) -> None:
-        (self.directory / "crash_plugin.py").write_text(PLUGIN)
+        (self.directory / "crash_plugin.py").write_text(self.plugin)
         (self.directory / "sandbox.pem").write_text(self.sandbox.public_key)
         lines = [
             "[telegram]",
@@ -163,6 +184,8 @@ class Site:
             f"dc_id = {self.sandbox.dc_id}",
             f'public_key = "{self.directory / "sandbox.pem"}"',
             f'bot_token = "{self.bot.token}"',
+            "api_id = 1",
+            f'api_hash = "{API_HASH}"',
             "[bot]",
             'plugins = ["crash_plugin"]',
             *(f"{name} = {value!r}" for name, value in settings.items()),
@@ -193,6 +216,8 @@ class Site:
         assert self.process is not None
         status = await self.process.end(number)
         self.faults += self.process.faults
+        hashes = access_hashes(self.world, self.bot.id)
+        self.faults += [f"logged {leak}" for leak in leaks("\n".join(self.process.log), hashes)]
         if status not in (0, -number):
             self.faults += [f"ended by itself with status {status}:", *self.process.log[-15:]]
         await self.unplugged()
@@ -208,6 +233,17 @@ class Site:
         """Let a user write to the bot, not over the wire; return the user's copy."""
         return self.world.send_as(user_id, self.bot.id, text)
 
+    def garble_next(self) -> None:
+        """Make the next entry of the bot's log unreadable for good: what it brings is a loss that is told."""
+        self.unreadable.add(self.account.log.pts + 1)
+        self.sandbox.faults.garble_log(self.bot.id)
+
+    def unread(self) -> set[int]:
+        """Return the ids of the messages to the bot that cannot be read."""
+        log = self.account.log
+        entries = [entry for pts in self.unreadable for entry in log.above(pts - 1, log.qts, 1)]
+        return {copy.id for entry in entries if (copy := entry.message) is not None and not copy.out}
+
     def dialog(self, user_id: int) -> Iterator[Copy]:
         """Yield the bot's copies of a dialog, in order."""
         for number in self.account.box.history(user_id):
@@ -221,14 +257,16 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(directory: Path, seed: int, *, people: int = 0, **settings: Any) -> AsyncIterator[Site]:
+async def open_site(
+    directory: Path, seed: int, *, people: int = 0, plugin: str = PLUGIN, **settings: Any
+) -> AsyncIterator[Site]:
     """Open a sandbox with a bot that does not run yet, and people who talk to it over the wire."""
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(Sandbox(seed=seed))
-        site = Site(directory, sandbox, seed, settings)
+        site = Site(directory, sandbox, seed, settings, plugin)
         stack.push_async_callback(_end_whatever_runs, site)
         for number in range(people):
-            person = await Person.sign_up(sandbox, f"Person{number}")
+            person = await Person.sign_up(sandbox, f"{NAME} {number}")
             stack.push_async_callback(person.client.disconnect)
             site.people.append(person)
         yield site

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.scenarios.crash import PATIENCE, Person, Site
+from tests.scenarios.planted import NAME, TEXT
 
 
 class Load:
@@ -112,7 +113,7 @@ class Load:
             self.say(user_id)
 
     def _meet(self) -> None:
-        user = self.site.world.new_user(f"User{len(self._known) + len(self._blocked)}")
+        user = self.site.world.new_user(f"{NAME} {len(self._known) + len(self._blocked)}")
         self._known.append(user.id)
         self.sent += 1
         first = "/start" if self.site.random.random() < 0.8 else self._text(str(self.sent))
@@ -121,4 +122,6 @@ class Load:
     def _text(self, number: str) -> str:
         chance = self.site.random
         # Sometimes the same text again: only their order distinguishes the answers.
-        return "say the same" if chance.random() < 0.1 else f"{chance.choice(self.WORDS)} {number}"
+        if chance.random() < 0.1:
+            return f"say {TEXT} the same"
+        return f"{chance.choice(self.WORDS)} {TEXT} {number}"

@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.scenarios.audit import audit_answers
-from tests.scenarios.crash import open_site
+from tests.scenarios.crash import IMPATIENT_PLUGIN, PLUGIN, open_site
+from tests.scenarios.faultrounds import run_faults
 from tests.scenarios.load import Load
 from tests.scenarios.power import cut_power, strace_works
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 
-#: Rounds of each variant, for `--rounds 1`: 210 kills, 30 stops, 60 cut connections, 120 faults of all kinds.
+POWER, FAULTS = "power", "faults"
+#: Rounds of each variant, for `--rounds 1`: 210 kills, 30 stops, 60 cut connections, 120 faults of links and
+#: calls, 150 graver ones.
 USUAL = {
     "kill": 80,
     "sliced": 60,
@@ -28,8 +31,8 @@ USUAL = {
     "term": 30,
     "drop": 60,
     "mix": 120,
+    FAULTS: 150,
 }
-POWER = "power"
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -70,9 +73,15 @@ async def rounds_of(name: str, options: argparse.Namespace) -> bool:
 
     with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
         # Plain clients do not survive a restart of the server as well as the bot must.
-        async with open_site(Path(directory), options.seed, people=0 if name == "mix" else 3) as site:
+        people = 3 if name in VARIANTS and name != "mix" else 0
+        plugin = IMPATIENT_PLUGIN if name == FAULTS else PLUGIN
+        async with open_site(Path(directory), options.seed, people=people, plugin=plugin) as site:
             try:
-                outcome = await run_rounds(site, VARIANTS[name], count, rate=options.rate, progress=progress)
+                if name == FAULTS:
+                    outcome = await run_faults(site, count, rate=options.rate, progress=progress)
+                else:
+                    variant = VARIANTS[name]
+                    outcome = await run_rounds(site, variant, count, rate=options.rate, progress=progress)
             except asyncio.CancelledError:
                 outcome.audit = audit_answers(site, load.blocked_at if load else {})
                 outcome.audit.found = [text for text in outcome.audit.found if "has no answer" not in text]

@@ -19,17 +19,22 @@ SHORTER: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-@contextmanager
-def shortened(values: Mapping[str, Mapping[str, Any]] = SHORTER) -> Iterator[None]:
-    """Replace constants, by module and name, for as long as the block lasts."""
-    before = []
+def shorten(values: Mapping[str, Mapping[str, Any]] = SHORTER) -> Mapping[str, Mapping[str, Any]]:
+    """Replace constants, by module and name, and return those of before."""
+    before: dict[str, dict[str, Any]] = {}
     for name, constants in values.items():
         module = importlib.import_module(name)
         for constant, value in constants.items():
-            before.append((module, constant, getattr(module, constant)))
+            before.setdefault(name, {})[constant] = getattr(module, constant)
             setattr(module, constant, value)
+    return before
+
+
+@contextmanager
+def shortened(values: Mapping[str, Mapping[str, Any]] = SHORTER) -> Iterator[None]:
+    """Replace constants for as long as the block lasts."""
+    before = shorten(values)
     try:
         yield
     finally:
-        for module, constant, value in before:
-            setattr(module, constant, value)
+        shorten(before)
