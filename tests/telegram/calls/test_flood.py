@@ -119,6 +119,18 @@ async def test_a_channels_wait_holds_no_other_channel(hands: Hands) -> None:
         await chain.call(difference(5))
 
 
+async def test_states_and_differences_wait_only_for_the_rest_of_a_wait(hands: Hands) -> None:
+    chain = FloodWaits(Script(wait(30)))
+    state = call_of(NoSender(), functions.updates.GetStateRequest(), 60)
+    for seconds in (0.0, 28.5):
+        hands.now += seconds
+        with pytest.raises(errors.FloodWaitError):
+            await chain.call(state)
+    hands.now += 1
+    assert await chain.call(state) is True
+    assert hands.slept == [0.5]
+
+
 async def test_slow_mode_holds_every_send_to_its_chat_and_nothing_else(hands: Hands) -> None:
     script = Script(errors.SlowModeWaitError(None, 20))
     chain = FloodWaits(script)

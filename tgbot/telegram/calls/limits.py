@@ -16,6 +16,7 @@ from telethon.tl import TLObject, functions
 
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import SENDS, Call, Caller
+from tgbot.telegram.calls.unanswered import REPEATED_ELSEWHERE
 from tgbot.telegram.refusals import is_flood, wait_of
 from tgbot.telegram.updates.dispatch import waiting
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: Above this many flood waits those that are over are forgotten.
 MAX_FLOOD_WAITS = 1000
+#: The rest of an earlier wait, in seconds, that every call waits for.
+_SHORT_SECONDS = 1.0
 #: Whether the running task does not wait for slow mode.
 _slow_mode_raises: ContextVar[bool] = ContextVar("slow_mode_raises", default=False)
 
@@ -34,7 +37,8 @@ class FloodWaits:
 
     A call waits for `call.flood_threshold` seconds in all, however often Telegram asks it to. What goes
     beyond that is raised at once, and until the wait is over the same request is not made but raises the
-    error at once. In `slow_mode_raises`, a send to a chat in slow mode does not wait at all.
+    error at once. States and differences wait for nothing: their reader has other work meanwhile. In
+    `slow_mode_raises`, a send to a chat in slow mode does not wait at all.
     """
 
     def __init__(self, then: Caller) -> None:
@@ -45,7 +49,7 @@ class FloodWaits:
         self._slow: dict[int, float] = {}
 
     async def call(self, call: Call) -> TLObject:
-        left = call.flood_threshold
+        left = 0.0 if type(call.request) in REPEATED_ELSEWHERE else call.flood_threshold
         while True:
             if self._due or self._slow:
                 left -= await self._wait(call, left)
@@ -72,7 +76,7 @@ class FloodWaits:
             seconds = max(flood, slow)
             if seconds <= 0:
                 return waited
-            if waited + seconds > longest or (slow > 0 and _slow_mode_raises.get()):
+            if waited + seconds > max(longest, _SHORT_SECONDS) or (slow > 0 and _slow_mode_raises.get()):
                 kind = errors.SlowModeWaitError if slow >= flood else errors.FloodWaitError
                 raise kind(request=call.request, capture=math.ceil(seconds))
             logger.info("waiting %.0f s, as Telegram asks (%s)", seconds, type(call.request).__name__)
