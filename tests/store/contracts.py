@@ -467,6 +467,17 @@ class StoreContract:
         assert user is not None
         assert (user.first_name, user.language, user.last_seen, user.first_seen) == ("Anna", "ru", 200, 100)
 
+    async def test_a_profile_seen_in_the_future_is_replaced_by_one_of_now(
+        self, registry: Registry, clock: Clock
+    ) -> None:
+        registry.seen(ANN, int(clock.now) + 40 * 86_400, Way.MESSAGE)
+        kept = await self.reopened(registry)
+        new = ANN._replace(first_name="Anna", usernames=("anna",), language="ru")
+        kept.seen(new, int(clock.now), Way.MESSAGE)
+        user = (await self.reopened(kept)).get(1)
+        assert user is not None
+        assert (user.profile, user.language, user.last_seen) == (new, "ru", int(clock.now))
+
     async def test_seeing_the_same_again_makes_a_profile_newer(self, registry: Registry) -> None:
         registry.seen(ANN, 100, Way.MESSAGE)
         registry.seen(ANN, 300, Way.MESSAGE)

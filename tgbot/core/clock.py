@@ -16,6 +16,13 @@ SAMPLE_SECONDS: Final = 1.0
 BELIEVED_AHEAD: Final = 5
 #: Seconds by which two clocks may differ and still agree.
 AGREEMENT_SECONDS: Final = 5.0
+#: By how much a stored time may be ahead of the clock and still be believed, in seconds.
+STORED_AHEAD: Final = 300
+
+
+def is_future(stored: int, now: float) -> bool:
+    """Return whether a stored time is of the future: the clock was wrong when it was stored."""
+    return stored > now + STORED_AHEAD
 
 
 class ServerClock:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from tgbot.core.access import LASTING, Access, Evidence, Kind
+from tgbot.core.clock import is_future
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.store.counts import AccessCounts, Notes
@@ -214,6 +215,10 @@ class Registry(StoredUsers):
                 fields.language_at = at
             self._dirty[profile.id] = record
             return record.user
+        if at < fields.last_seen and is_future(fields.last_seen, self._clock()):
+            fields.last_seen = at
+        if at < fields.language_at and is_future(fields.language_at, self._clock()):
+            fields.language_at = at
         record.see(profile, at, via)
         self._judge(record)
         return record.user

@@ -522,3 +522,56 @@ async def test_forgetting_while_a_checkpoint_writes_leaves_it_whole(session: Dur
     assert len(kept) == 4000 - 50
     assert session.access_hash(81) is None
     assert session.username("user_81") is None
+
+
+# ---- times of the future ------------------------------------------------------------------------
+
+
+DAY = 24 * 3600
+
+
+async def test_a_username_seen_in_the_future_has_no_age_until_it_is_seen_again(
+    session: DurableSession, clock: Clock
+) -> None:
+    clock.now += 40 * DAY
+    session.remember([user(5, "anna")])
+    clock.now -= 40 * DAY
+    for opened in (session, await reopened(session)):
+        assert opened.username("anna") == UsernameRow(5, 0)
+    opened.remember([user(5, "anna")])
+    assert opened.username("anna") == UsernameRow(5, int(clock.now))
+
+
+async def test_who_has_a_name_now_takes_it_from_one_who_had_it_in_the_future(
+    session: DurableSession, clock: Clock
+) -> None:
+    clock.now += 40 * DAY
+    session.remember([user(5, "anna")])
+    clock.now -= 40 * DAY
+    again = await reopened(session)
+    again.remember([user(6, "anna")])
+    assert again.username("anna") == UsernameRow(6, int(clock.now))
+    assert (await reopened(again)).username("anna") == UsernameRow(6, int(clock.now))
+
+
+async def test_resolves_of_the_future_are_forgotten(session: DurableSession, clock: Clock) -> None:
+    clock.now += 40 * DAY
+    for _ in range(RESOLVES_A_DAY):
+        session.count_resolve()
+    assert session.resolves_again_in() == DAY
+    clock.now -= 40 * DAY
+    for opened in (session, await reopened(session)):
+        assert opened.resolves_again_in() == 0
+    opened.count_resolve()
+    assert opened.resolves_today() == 1
+
+
+async def test_a_clock_that_is_a_little_slow_makes_nothing_of_the_future(
+    session: DurableSession, clock: Clock
+) -> None:
+    session.remember([user(5, "anna")])
+    session.count_resolve()
+    seen = int(clock.now)
+    clock.now -= 60
+    assert session.username("anna") == UsernameRow(5, seen)
+    assert session.resolves_today() == 1

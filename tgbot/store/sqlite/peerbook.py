@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import abstractmethod
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
+from tgbot.core.clock import is_future
 from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, peer_of
 from tgbot.store.sqlite import sessionfile as sql
 from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
@@ -40,7 +41,7 @@ class PeerBook:
         self._changes = Changes()
         self._writing = Changes()
         #: When usernames were resolved in the last 24 hours.
-        self._resolves: deque[int] = deque()
+        self._resolves: list[int] = []
 
     @abstractmethod
     def _read(self, query: str, *values: int | str) -> list[Row]:
@@ -60,7 +61,7 @@ class PeerBook:
                 old = self._known.get(marked)
                 if (
                     old is None
-                    or now - old.seen >= SEEN_GRAIN
+                    or not -SEEN_GRAIN < now - old.seen < SEEN_GRAIN
                     or (old.access_hash, old.names, old.title, old.phone)
                     != (new.access_hash, new.names, new.title, new.phone)
                 ):
@@ -109,9 +110,12 @@ class PeerBook:
     def username(self, name: str) -> UsernameRow | None:
         """Return whom Telegram last said a username belongs to, and when; None if that is not known.
 
-        Two index look-ups at most, whatever the number of peers.
+        When is 0 for a time of the future. Two index look-ups at most, whatever the number of peers.
         """
-        name = name.lower().lstrip("@")
+        row = self._username(name.lower().lstrip("@"))
+        return row if row is None or not is_future(row.seen, self._clock()) else UsernameRow(row.marked_id, 0)
+
+    def _username(self, name: str) -> UsernameRow | None:
         for changes in (self._changes, self._writing):
             if name in changes.names:
                 marked = changes.names[name]
@@ -152,10 +156,9 @@ class PeerBook:
         self._changes.resolves = tuple(self._resolves)
 
     def resolves_today(self) -> int:
-        """Return how many usernames were resolved in the last 24 hours."""
-        yesterday = int(self._clock()) - _DAY
-        while self._resolves and self._resolves[0] <= yesterday:
-            self._resolves.popleft()
+        """Return how many usernames were resolved in the last 24 hours; those of the future are forgotten."""
+        now = int(self._clock())
+        self._resolves = [at for at in self._resolves if now - _DAY < at and not is_future(at, now)]
         return len(self._resolves)
 
     def resolves_again_in(self) -> int:
