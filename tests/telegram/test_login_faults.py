@@ -18,6 +18,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import login
 from tgbot.telegram.calls import retries
+from tgbot.telegram.wire import sender
 
 IMPORT = "auth.importBotAuthorization"
 ME = "users.getUsers"
@@ -310,6 +311,42 @@ async def test_a_bot_that_is_moved_while_it_runs_goes_along(stage: Stage) -> Non
     assert client.session.dc_id == 4
     assert not client.failed.done()
     assert client.handler_errors == 0
+
+
+async def test_a_data_center_that_is_gone_is_left_for_the_configured_server(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(login, "_AWAY_SECONDS", 0.2)
+    stage.faults.move(stage.account.id, 4)
+    client = await stage.open(echo)
+    await stage.close(client)
+    session = DurableSession(stage.path)
+    session.set_dc(4, stage.sandbox.host, 1)  # as if the server listened elsewhere since
+    session.close()
+    again = await stage.open(echo)
+    assert (again.session.dc_id, again.session.port) == (4, stage.sandbox.dcs[4].port)
+    assert said(caplog, "data center 4 of the server is not there") == 1
+    await served(stage)
+
+
+async def test_while_nothing_can_be_reached_a_session_stays_in_its_data_center(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "_AWAY_SECONDS", 1.0)
+    monkeypatch.setattr(sender, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(sender, "LONGEST_PAUSE", 0.08)
+    stage.faults.move(stage.account.id, 4)
+    client = await stage.open(echo)
+    await stage.close(client)
+    logins = stage.sandbox.calls[IMPORT]
+    restarting = asyncio.create_task(stage.sandbox.restart(2.0))
+    await until(lambda: not stage.sandbox.connections)
+    opening = asyncio.create_task(stage.open(echo))
+    await until(lambda: stage._open and stage._open[0]._sender._failures >= 2)
+    await restarting
+    again = await opening
+    assert again.session.dc_id == 4
+    assert stage.sandbox.calls[IMPORT] == logins
 
 
 async def test_another_server_in_the_configuration_takes_the_session_along(

@@ -150,7 +150,7 @@ class BotClient(TelegramClient):
         calls = FloodWaits(calls)
         calls = LookupBudget(calls, session)
         self._calls = NamedSends(calls, peers)
-        self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time)
+        self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time, server)
 
     @property
     def connected(self) -> bool:

@@ -36,6 +36,8 @@ _FIRST_DIFFERENCE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_BETWEEN_LOGINS = 1.0, 60.0, 300.0
 #: A login that holds for this many seconds has lasted: pauses begin anew after it.
 _LASTING_SECONDS = 60.0
+#: How long another data center may be out of reach before the configured server is tried, in seconds.
+_AWAY_SECONDS = 30.0
 #: After that many logins in a row that did not last, the auth key is made anew.
 _LOGINS_WITH_A_KEY = 2
 #: The data center of Telegram's that knows where all others are.
@@ -142,12 +144,15 @@ class Login:
         intake: Intake,
         state: LinkState,
         server_time: Callable[[], int],
+        server: Server | None,
     ) -> None:
         self._client = client
         self._session = session
         self._intake = intake
         self._state = state
         self._server_time = server_time
+        #: The configured server, None for Telegram's own.
+        self._home = server
         self._token = ""
         #: Attempts, and logins, since the last login that lasted.
         self._attempts, self._logins = 0, 0
@@ -226,7 +231,7 @@ class Login:
             self._attempts += 1
             try:
                 if self._move_to is not None:
-                    await self._client.connect()
+                    await self._connect()
                     await self._client.move(self._move_to)
                     self._move_to = None
                 me = await self._attempt()
@@ -250,7 +255,7 @@ class Login:
     async def _attempt(self) -> types.User:
         if self._anew and self._logins >= _LOGINS_WITH_A_KEY:
             await self._client.forget_key()
-        await self._client.connect()
+        await self._connect()
         me = None
         with suppress(errors.UnauthorizedError):
             me = await self._client.me()
@@ -261,6 +266,22 @@ class Login:
             self._refuse_another_bot(me.id)
         await self._client.accept(me)
         return me
+
+    async def _connect(self) -> None:
+        """Connect; if the data center is not there, but the configured server is, go back to that one."""
+        while self._home is not None and not is_home(self._session, self._home):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AWAY_SECONDS):
+                    await self._client.connect()
+                return
+            away = self._session.server_address, self._session.port
+            # In this order: what is found there first may have come up after the last attempt.
+            if await _is_there(self._home.host, self._home.port) and not await _is_there(*away):
+                logger.warning("data center %d of the server is not there; going back to the configured one",
+                               self._session.dc_id)  # fmt: skip
+                await self._client.forget_key()
+                self._session.set_dc(self._home.dc_id, self._home.host, self._home.port)
+        await self._client.connect()
 
     async def _send_token(self) -> None:
         self._logins += 1
@@ -377,8 +398,23 @@ def use_server(session: DurableSession, server: Server | None) -> None:
     if server.public_key is not None:
         rsa.add_key(server.public_key, old=False)
     configured = f"{server.host}:{server.port}/{server.dc_id}"
-    there = (session.dc_id, session.server_address, session.port) == (server.dc_id, server.host, server.port)
     if session.value("server") != configured:
         session.set_value("server", configured)
-        if not there:
+        if not is_home(session, server):
             session.set_dc(server.dc_id, server.host, server.port)
+
+
+def is_home(session: DurableSession, server: Server) -> bool:
+    """Return whether the session connects to the configured address, not to another data center."""
+    there = (server.dc_id, server.host, server.port)
+    return (session.dc_id, session.server_address, session.port) == there
+
+
+async def _is_there(host: str, port: int) -> bool:
+    """Return whether somebody accepts connections at an address."""
+    with suppress(OSError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        return True
+    return False
