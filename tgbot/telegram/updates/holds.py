@@ -10,14 +10,15 @@ from tgbot.telegram.updates.failures import Failure
 
 
 class Hold:
-    """Keeps an update in flight until `end`, while its dialog goes on; None stands for no update at all.
+    """Keeps an update in flight until `end`, while its dialog goes on.
 
+    One that is finished already, and None for no update at all, are not held.
     If the process ends before, Telegram sends the update again after the next start. Each hold of an update
     has a name of its own, the same after a restart.
     """
 
     def __init__(self, job: Job | None, name: str, finish: Callable[[Job], None]) -> None:
-        self._job = job
+        self._job = job = job if job is not None and job.unfinished else None
         self._name = name
         self._finish = finish
         self._held = job is not None
