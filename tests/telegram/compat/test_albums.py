@@ -10,6 +10,7 @@ from telethon import events
 from telethon.tl import types
 
 from tests.telegram.conftest import Stage, settled, until
+from tests.telegram.updates.lot import Lot
 from tgbot.telegram import BotClient
 from tgbot.telegram.compat import albums
 
@@ -65,12 +66,15 @@ async def test_an_album_is_one_event_and_each_of_its_messages_another_at_once(
     assert client.handler_errors == 0
 
 
-@pytest.mark.parametrize("channel", [False, True], ids=["group", "supergroup"])
-async def test_albums_of_groups(stage: Stage, collector: Collector, channel: bool) -> None:
+@pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
+async def test_albums_of_groups_and_channels(stage: Stage, collector: Collector, kind: str) -> None:
     ann, groups = stage.meet(), stage.world.groups
-    make: Any = groups.new_channel if channel else groups.new_group
-    chat = make("Photos", creator=ann, **({"megagroup": True} if channel else {}))
-    groups.promote(chat, stage.world.accounts[stage.account.id], types.ChatAdminRights(other=True), by=ann)
+    if kind == "group":
+        chat = groups.new_group("Photos", ann)
+    else:
+        chat = groups.new_channel("Photos", creator=ann, megagroup=kind == "supergroup")
+    rights = types.ChatAdminRights(post_messages=True, other=True)
+    groups.promote(chat, stage.world.accounts[stage.account.id], rights, by=ann)
     await stage.open(collector.register)
     for caption in ("a", "b"):
         stage.world.send_as(ann, chat.marked, caption, grouped_id=7)
@@ -219,3 +223,65 @@ async def test_without_a_handler_of_albums_none_is_waited_for(stage: Stage) -> N
     send_album(stage, ann, "a", "b")
     await until(lambda: stage.heard(ann) == ["a", "b"])
     assert not client._album_line._lines
+
+
+async def test_an_album_whose_handler_raised_is_parked_and_handled_at_a_retry(stage: Stage) -> None:
+    lot, broken = Lot(), [True]
+
+    def failing(client: BotClient) -> None:
+        @client.on(events.Album)  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def album(event: Any) -> None:
+            await event.respond("first")
+            if broken:
+                raise LookupError
+            await event.respond(f"album of {len(event)}")
+
+    client = await stage.open(failing, parked=lot)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    await until(lambda: lot.kept and not client._batches.waiting)
+    (entry,) = lot.kept.values()
+    broken.clear()
+    assert client.parking is not None
+    assert await client.parking.retry([entry.key]) == [entry.key]
+    await until(lambda: not lot.kept)
+    assert stage.heard(ann) == ["first", "album of 2"]
+
+
+def looks(event: Any) -> dict[str, Any]:
+    """Return what a handler can read off the event of an album."""
+    return {
+        "texts": [message.raw_text for message in event],
+        "ids": [message.id for message in event.messages],
+        "text": event.text,
+        "raw_text": event.raw_text,
+        "grouped_id": event.grouped_id,
+        "chat": (event.chat_id, event.is_private, event.is_group, event.is_channel),
+        "chat_name": getattr(event.chat, "first_name", None),
+        "sender": (event.sender_id, getattr(event.sender, "first_name", None)),
+        "input": (type(event.input_chat), type(event.input_sender)),
+        "is_reply": event.is_reply,
+        "update": type(event.original_update),
+        "messages": [(message.chat_id, message.sender_id, message.grouped_id) for message in event],
+        "senders": [getattr(message.sender, "first_name", None) for message in event],
+    }
+
+
+async def test_the_event_looks_as_with_plain_telethon(stage: Stage, clients: Any) -> None:
+    seen: list[dict[str, Any]] = []
+    plain_bot, plain = stage.sandbox.new_bot("plain_bot"), await clients()
+
+    async def note(event: Any) -> None:
+        seen.append(looks(event))
+
+    await plain.sign_in(bot_token=plain_bot.token)
+    await stage.open(lambda client: client.add_event_handler(note, events.Album(func=lambda one: one.text)))
+    plain.add_event_handler(note, events.Album(func=lambda one: one.text))
+    ann = stage.meet()
+    for bot in (stage.account.id, plain_bot.id):
+        for caption in ("", "a **b**", "c"):
+            stage.world.send_as(ann, bot, caption, grouped_id=7)
+        await until(lambda: len(seen) == (1 if bot == stage.account.id else 2))  # noqa: B023 - awaited in this round
+    ours, theirs = seen
+    assert ours.pop("ids") == theirs.pop("ids")
+    assert ours == theirs
