@@ -133,7 +133,7 @@ def test_another_bots_signature_is_forged() -> None:
         ("id", Reason.UNREADABLE, ""),
         ("first_name=%ff", Reason.UNREADABLE, ""),
         ("&".join(f"id={number}" for number in range(30)), Reason.UNREADABLE, ""),
-        (urlencode(signed(phone="1")), Reason.UNKNOWN, "phone"),
+        (urlencode(signed(phone="1")), Reason.UNKNOWN, ""),
         (urlencode(signed()) + "&id=1001", Reason.TWICE, "id"),
         (urlencode(signed()) + "&hash=" + "0" * 64, Reason.TWICE, "hash"),
         (urlencode(signed(id=None)), Reason.MISSING, "id"),
@@ -178,8 +178,14 @@ class World:
     """A site on a free port, and the client that its greetings go to."""
 
     def __init__(
-        self, users: MemoryRegistry, client: Telegram, http: aiohttp.ClientSession, url: str
+        self,
+        users: MemoryRegistry,
+        client: Telegram,
+        http: aiohttp.ClientSession,
+        url: str,
+        close: Callable[[], Awaitable[None]],
     ) -> None:
+        self.close = close
         self.users = users
         self.client = client
         self.http = http
@@ -211,10 +217,12 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
             connected: Callable[[], bool] = lambda: True,
             checkpoint: Callable[[], Awaitable[None]] | None = None,
             port: int = 0,
+            **limits: Any,
         ) -> World:
             users = MemoryRegistry(lambda: NOW) if users is None else users
             client = Telegram()
-            url = await stack.enter_async_context(
+            site = await stack.enter_async_context(AsyncExitStack())
+            url = await site.enter_async_context(
                 open_site(
                     Settings(
                         host="127.0.0.1",
@@ -223,6 +231,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                         widget="https://telegram.org/js/telegram-widget.js?22",
                         max_age=MAX_AGE,
                         used=tmp_path / "logins.sqlite",
+                        **limits,
                     ),
                     token=TOKEN,
                     name="The <Bot>",
@@ -235,7 +244,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                     clock=lambda: NOW,
                 )
             )
-            return World(users, client, http, url)
+            return World(users, client, http, url, site.aclose)
 
         yield opened
 
@@ -338,7 +347,7 @@ async def test_the_page_does_not_wait_long_for_somebody_unknown(opened: Open) ->
     [
         ("", "no field “id”"),
         ("id", "damaged"),
-        (urlencode(signed(phone="1")), "does not send: “phone”"),
+        (urlencode(signed(phone="1")), "a field that Telegram does not send"),
         (urlencode(signed()) + "&id=1001", "field “id” twice"),
         (urlencode(signed(id="x")), "“id” of the login has an impossible value"),
         (urlencode(signed(OTHER_TOKEN)), "signature does not match"),
@@ -359,8 +368,7 @@ async def test_bad_login_data_gets_400_with_a_reason_and_nothing_is_recorded(
 
 async def test_strangers_words_are_only_words(world: World) -> None:
     _, text, _ = await world.get("/callback?" + urlencode({"<script>alert(1)</script>\u202e" * 9: "1"}))
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert" in text
+    assert "alert" not in text
     assert "\u202e" not in text
     _, text = await world.log_in(signed(first_name="<b>&\u202eAnna</b>", username=None))
     assert "Hello, &lt;b&gt;&amp;Anna&lt;/b&gt;!" in text

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from telethon.tl import types
@@ -27,6 +27,7 @@ from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts
 from tgbot.operate.control import listening
+from tgbot.operate.descriptors import share
 from tgbot.operate.health import Health
 from tgbot.operate.parked import commands
 from tgbot.plugins.loading import Plugin, load
@@ -39,6 +40,9 @@ from tgbot.telegram import BotClient, Server
 from tgbot.telegram.tasks import log_escaped
 
 logger = logging.getLogger(__name__)
+
+#: The part of the file descriptors that visitors of the login page may take.
+PAGE_SHARE: Final = 0.25
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -179,6 +183,7 @@ def _login_page(config: Config, bot: Bot) -> AbstractAsyncContextManager[object]
             widget=login.widget,
             max_age=login.max_age,
             used=config.storage.logins,
+            connections=share(PAGE_SHARE, 100),  # the rest is for the link to Telegram and the files
         ),
         token=config.telegram.credentials().bot_token,
         name=me.first_name or "",

@@ -23,6 +23,9 @@ async def run(config: Config, signals: StopSignals) -> int:
     error that ended the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
     """
     from tgbot.app import open_bot  # late: until the bot is opened, a signal ends the process at once
+    from tgbot.operate.descriptors import raise_limit
+
+    raise_limit()
 
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

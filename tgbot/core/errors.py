@@ -6,6 +6,7 @@ names them. No fact may be a secret: `HIDDEN` stands for a value that may be one
 
 from __future__ import annotations
 
+import errno
 import inspect
 from pathlib import Path
 from string import Formatter
@@ -15,6 +16,18 @@ from tgbot.core.secrets import HIDDEN, looks_secret, without_secrets, without_to
 
 #: The longest value that a message shows, in characters.
 _LONGEST: Final = 80
+
+
+def no_descriptors_left(error: OSError) -> bool:
+    """Return whether something was refused because the process, or the system, has too many files open."""
+    return error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def system_reason(error: OSError) -> str:
+    """Return why the system refused something, with what to do where its own words do not say so."""
+    if no_descriptors_left(error):
+        return "no file descriptors are left: allow more (ulimit -n; under systemd LimitNOFILE=)"
+    return error.strerror or type(error).__name__
 
 
 class TgbotError(Exception):

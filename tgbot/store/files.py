@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tgbot.core.errors import StorageFailedError, StorageFullError, StorageGoneError
+from tgbot.core.errors import StorageFailedError, StorageFullError, StorageGoneError, system_reason
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(path) from error
-        raise StorageFailedError(path, denied(path) or error.strerror or type(error).__name__) from error
+        raise StorageFailedError(path, denied(path) or system_reason(error)) from error
 
 
 def denied(path: Path) -> str | None:

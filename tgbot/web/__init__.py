@@ -3,6 +3,7 @@
     login.py     the widget's login data: read and checked; pure
     page.py      the page in each of its states (page.html, page.css)
     greeting.py  the bot's message to a user who logged in
+    door.py      the connections: how many, and for how long
     site.py      the HTTP listener
 
 Telegram's newer login (OpenID Connect) would be one more module beside login.py, with an address of its own

@@ -11,6 +11,7 @@ from telethon import errors
 
 from tgbot.core.access import Access
 from tgbot.core.names import clean_name
+from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
@@ -90,4 +91,4 @@ class Greeter:
     def _ended(self, greeting: asyncio.Task[bool]) -> None:
         self.greetings.discard(greeting)
         if not greeting.cancelled() and (error := greeting.exception()) is not None:
-            log.error("a greeting after a login failed", exc_info=error)
+            log.error("a greeting after a login failed: %s", places(error))

@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
 
 class RefusedLogin(Exception):
-    """Login data is not accepted: the reason, and the field it is about, "" if none."""
+    """Login data is not accepted: the reason, and which of the known fields it is about, "" if none."""
 
     def __init__(self, reason: Reason, field: str = "") -> None:
         super().__init__(reason.value)
@@ -119,7 +119,7 @@ def read(query: str) -> dict[str, str]:
         raise RefusedLogin(Reason.UNREADABLE) from None
     for name, value in pairs:
         if name not in _FORMS:
-            raise RefusedLogin(Reason.UNKNOWN, name)
+            raise RefusedLogin(Reason.UNKNOWN)  # its name is a stranger's words
         if name in fields:
             raise RefusedLogin(Reason.TWICE, name)
         fields[name] = value

@@ -68,7 +68,7 @@ class Page:
 
     def refused(self, language: str, reason: str, field: str = "") -> str:
         """Return the page that says why a login was not accepted."""
-        return self._stopped(language, f"login-refused-{reason}", field=clean_name(field))
+        return self._stopped(language, f"login-refused-{reason}", field=field)
 
     def trouble(self, language: str) -> str:
         """Return the page for an error of ours."""

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from tgbot.core.access import Evidence, Kind
-from tgbot.core.errors import ConfigError
+from tgbot.core.errors import ConfigError, TgbotError
+from tgbot.core.places import places
 from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.store.sqlite.worker import run_aside
+from tgbot.web.door import Door, Visit
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import Login, Reason, RefusedLogin, check
 from tgbot.web.page import Page, chosen
 
 log = logging.getLogger(__name__)
+
+#: Answers a request.
+Handle: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+#: How often connections that wait for too long are looked for, in seconds.
+_SWEEP_SECONDS: Final = 1.0
+#: Connections that the system keeps until they are accepted.
+_BACKLOG: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +56,12 @@ class Settings:
     max_age: int
     #: The file of used logins.
     used: Path
+    #: The most connections at once.
+    connections: int = 100
+    #: How long a connection may take until its request is complete, in seconds.
+    request_seconds: float = 10.0
+    #: How often it is logged how many logins were refused, in seconds.
+    report_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +81,12 @@ class Pages:
     domain: str
     #: Digests of the logins that are being recorded.
     under_way: set[bytes] = field(default_factory=set)
+    #: How many logins were refused since the last report, by the reason.
+    refused: Counter[Reason] = field(default_factory=Counter)
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
-        application = web.Application(middlewares=[self._guard])
+        application = web.Application()
         application.router.add_get("/", self._start)
         application.router.add_get("/callback", self._callback)
         application.router.add_get("/healthz", self._healthz)
@@ -82,7 +104,7 @@ class Pages:
                 return _html("")
             await self._accept(login)
         except RefusedLogin as refused:
-            log.info("a login was refused: %s", refused.reason.value)
+            self.refused[refused.reason] += 1
             return _html(self.page.refused(language, refused.reason.value, refused.field), 400)
         greeted = await self.greeter.greet(login, language)
         log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
@@ -113,37 +135,54 @@ class Pages:
         finally:
             self.under_way.discard(login.digest)
 
+    def report(self) -> None:
+        """Log how many logins were refused since the last report, if any were."""
+        if self.refused:
+            reasons = ", ".join(f"{reason.value} {count}" for reason, count in self.refused.most_common())
+            log.info("logins were refused: %d (%s)", self.refused.total(), reasons)
+            self.refused.clear()
+
     async def _healthz(self, request: web.Request) -> web.Response:
         trouble = await self.trouble()
         return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
 
-    def _language(self, request: web.Request) -> str:
+    def _language(self, request: web.BaseRequest) -> str:
         return chosen(self.texts, request.headers.get("Accept-Language", ""))
 
-    @web.middleware
-    async def _guard(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def guard(self, handle: Handle, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request as `handle` does, and whatever it raises with a page of ours."""
+        assert isinstance(request.protocol, Visit)
+        with request.protocol.serving():
+            return await self._guarded(handle, request)
+
+    async def _guarded(self, handle: Handle, request: web.BaseRequest) -> web.StreamResponse:
         language = self._language(request)
         try:
-            return await handler(request)
+            return await handle(request)
         except web.HTTPMethodNotAllowed as refused:
             allow = {"Allow": refused.headers["Allow"]}
             return web.Response(text="GET or HEAD\n", status=405, headers=allow)
+        except web.HTTPExpectationFailed:  # its text quotes the request
+            return web.Response(text="417 Expectation Failed\n", status=417)
         except web.HTTPException:
             return _html(self.page.absent(language), 404)
-        except Exception:
-            # Other visitors are not concerned. Only the path is logged: the query holds the hash.
-            log.exception("%s cannot be answered", request.path)
+        except Exception as error:
+            # Other visitors are not concerned. The text of the error may quote what they sent.
+            reason = str(error) if isinstance(error, TgbotError) else places(error)
+            log.error("%s cannot be answered: %s", request.path, reason)
             return _html(self.page.trouble(language), 500)
 
     async def _harden(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.dress(response, request.path)
+
+    def dress(self, response: web.StreamResponse, path: str = "") -> None:
+        """Give an answer the headers that all answers have."""
         # Telegram may read the site's domain from the Referer of the page with the button. The address of
         # the callback holds the login, so it is sent to nobody.
         response.headers.update(
             {
                 "Content-Security-Policy": self.page.policy,
-                "Referrer-Policy": "strict-origin" if request.path == "/" else "no-referrer",
+                "Referrer-Policy": "strict-origin" if path == "/" else "no-referrer",
                 "X-Content-Type-Options": "nosniff",
                 "Cache-Control": "no-store",
                 "Vary": "Accept-Language",
@@ -190,26 +229,60 @@ async def open_site(
             clock=clock,
             domain=domain,
         )
-        # No access log: the address of the callback holds the login. Of a request that is not HTTP, aiohttp
-        # logs the bytes with the traceback, so only the message is kept.
-        wire = logging.getLogger(f"{__name__}.wire")
-        wire.addFilter(_without_traceback)
-        runner = web.AppRunner(pages.application(), access_log=None, logger=wire, shutdown_timeout=2.0)
+        runner = web.AppRunner(pages.application(), shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        server = runner.server
+        assert server is not None
+        # Around all of aiohttp's own handling; a middleware is not called for every request.
+        server.request_handler = partial(pages.guard, server.request_handler)
         try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
+            listener = await _listen(settings.host, settings.port)
         except OSError as error:
             expected = f"an address of this machine that is free ({error.strerror or error})"
             raise ConfigError("[login] listen", expected, value=f"{host}:{settings.port}") from error
-        url = f"http://{host}:{runner.addresses[0][1]}"
+        stack.enter_context(listener)
+        door = Door(
+            listener,
+            partial(Visit, server, dress=pages.dress, seconds=settings.request_seconds),
+            limit=settings.connections,
+            seconds=settings.request_seconds,
+        )
+        stack.callback(pages.report)
+        for work in (door.serve(), _look_after(door, pages, settings.report_seconds)):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
+        url = f"http://{host}:{listener.getsockname()[1]}"
         log.info("login page of %s on %s", domain, url)
         yield url
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    record.exc_info = None
-    return True
+async def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise OSError if the address cannot be had."""
+    loop = asyncio.get_running_loop()
+    family, _, _, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
+    listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+async def _look_after(door: Door, pages: Pages, report_seconds: float) -> None:
+    """Drop connections that wait for too long, and report refused logins, until cancelled."""
+    loop = asyncio.get_running_loop()
+    reported = loop.time()
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            door.sweep()
+            if loop.time() - reported >= report_seconds:
+                reported = loop.time()
+                pages.report()
+        except Exception as error:
+            log.error("the login page was not looked after: %s", places(error))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 def _html(text: str, status: int = 200) -> web.Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from tgbot.core.errors import (
     StorageFullError,
     StorageLockedError,
 )
+from tgbot.store.files import make_private
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 
 
@@ -128,3 +131,27 @@ def test_a_connection_for_reading_does_not_make_a_file(path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         connect(path).execute("SELECT 1")
     assert not path.exists()
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Let nothing be opened in the block."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("opens", [connect, make_private])
+def test_no_descriptor_left_is_called_that(tmp_path: Path, opens: Callable[[Path], object]) -> None:
+    path = tmp_path / "users.sqlite"
+    make_private(path)
+    said = r"no file descriptors are left.*ulimit"
+    with no_descriptor_left(), pytest.raises(StorageFailedError, match=said), sqlite_errors(path):
+        opens(path)
+    with pytest.raises(StorageFailedError, match="unable to open"), sqlite_errors(path):
+        connect(tmp_path / "absent.sqlite")

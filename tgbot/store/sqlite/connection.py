@@ -9,7 +9,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from tgbot.core.errors import StorageError, StorageFailedError, StorageFullError, StorageLockedError
+from tgbot.core.errors import (
+    StorageError,
+    StorageFailedError,
+    StorageFullError,
+    StorageLockedError,
+    system_reason,
+)
 from tgbot.store.files import beside, denied, disk_errors, sync
 from tgbot.store.sqlite import locks
 from tgbot.store.sqlite.locks import LockWait, holder, is_lock
@@ -129,7 +135,17 @@ def _mapped(
         return StorageFullError(path)
     if damaged is not None and (name.startswith(_DAMAGE) or (opening and not system)):
         return damaged(path, str(error))
-    return StorageFailedError(path, (denied(path) if system else None) or str(error))
+    return StorageFailedError(path, (denied(path) if system else None) or _refused(path, error, name))
+
+
+def _refused(path: Path, error: sqlite3.Error, name: str) -> str:
+    """Return SQLite's reason; where it cannot open a file, it does not say that no descriptor is left."""
+    if name.startswith("SQLITE_CANTOPEN"):
+        try:
+            os.close(os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as refusal:
+            return system_reason(refusal)
+    return str(error)
 
 
 def _room(path: Path) -> int:

@@ -63,6 +63,10 @@ _WRONG_KEY = (
     "the server at %s does not have the configured key: set [telegram] public_key to the public key of this "
     "server; retrying, with pauses of up to %d s"
 )
+_NO_DESCRIPTORS = (
+    "no file descriptors are left for a connection to %s: allow more (ulimit -n; under systemd LimitNOFILE=);"
+    " retrying, with pauses of up to %d s"
+)
 _CROWDED = "too many connections, says %s (transport error 429); retrying, with pauses of up to %d s"
 
 
@@ -125,6 +129,8 @@ class BotSender(MTProtoSender):
     def _delay(self) -> float:
         """How long Telethon pauses before its next attempt, in seconds."""
         self._failures += 1
+        if self._connection is not None and self._connection.no_descriptors:
+            self._trouble = _NO_DESCRIPTORS
         crowded = self._trouble == _CROWDED
         first, longest = (
             (_CROWDED_PAUSE, _LONGEST_CROWDED_PAUSE) if crowded else (_FIRST_PAUSE, LONGEST_PAUSE)
