@@ -100,32 +100,39 @@ def _cells() -> Iterator[Cell]:
 # ---- login -----------------------------------------------------------------------------------------
 
 
-#: The calls of a first login.
-LOGIN: Final = (
-    "help.getConfig",
-    "auth.importBotAuthorization",
-    "users.getUsers",
-    "updates.getState",
-)
+#: The calls of a first login, and those of a start with a login that is valid.
+FIRST: Final = ("users.getUsers", "auth.importBotAuthorization", "updates.getState", DIFFERENCE)
+LATER: Final = ("users.getUsers", DIFFERENCE)
 
 
 def _login_cells() -> Iterator[Cell]:
-    for method in LOGIN:
-        for fault in CALLS:
-            yield Cell(f"{method} (first login)", fault.name, partial(_first_login, method, fault))
     for fault in CALLS:
+        for method in FIRST:
+            yield Cell(f"{method} (first start)", fault.name, partial(_first_start, method, fault))
+        for method in LATER:
+            yield Cell(f"{method} (later start)", fault.name, partial(_later_start, method, fault))
         yield Cell("auth.importBotAuthorization (again)", fault.name, partial(_login_again, fault))
 
 
-async def _first_login(method: str, fault: CallFault, trial: Trial) -> None:
+async def _first_start(method: str, fault: CallFault, trial: Trial) -> None:
     """Nobody can be answered before the login; the first one after it is."""
-    station = trial.station
-    person = station.meet()
+    person = trial.station.meet()
     fault.cause(trial.faults, method, {})
     async with trial.serving() as bot:
-        if not trial.calls[method]:
-            trial.wrong(f"{method} was not called")
+        await trial.hit(method, 0)
         await trial.touched(bot, trial.say(person))
+
+
+async def _later_start(method: str, fault: CallFault, trial: Trial) -> None:
+    """What came while the bot was stopped is answered, however the start fares."""
+    person = trial.station.meet()
+    async with trial.serving():
+        await trial.before(person)
+    fault.cause(trial.faults, method, {})
+    before, text = trial.calls[method], trial.say(person)
+    async with trial.serving() as bot:
+        await trial.hit(method, before)
+        await trial.touched(bot, text)
 
 
 async def _login_again(fault: CallFault, trial: Trial) -> None:

@@ -91,7 +91,7 @@ class Records(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
         self.lines: dict[str, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,6 +1,7 @@
 """The radius table: each fault at each place, and what it reaches.
 
-`python -m tests.scenarios.radius` prints it as Markdown; words after it choose cells by their names.
+`python -m tests.scenarios.radius` prints it as Markdown; words after it choose cells by their names. With
+`--log` it also prints what was logged in each of them.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from tests.scenarios.shortened import shortened
 from tests.scenarios.trials import Cell, Result, Run
 
 
-async def results_of(cells: Iterable[Cell], directory: Path) -> Mapping[Cell, Result]:
-    """Try cells and return what was seen in each."""
+async def results_of(cells: Iterable[Cell], directory: Path, *, log: bool = False) -> Mapping[Cell, Result]:
+    """Try cells and return what was seen in each; with `log`, print what was logged in each."""
     with shortened(), recording() as records:
         run = Run(directory, records)
         await run.try_all(cells)
+    for cell in run.results if log else ():
+        print(f"--- {cell.name}", records.of(cell.name), sep="\n")
     return run.results
 
 
@@ -50,9 +53,10 @@ def red(results: Mapping[Cell, Result]) -> list[str]:
 
 
 def main(words: Sequence[str]) -> int:
+    log, words = "--log" in words, [word for word in words if word != "--log"]
     cells = [cell for cell in CELLS if not words or any(word in cell.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="tgbot-radius-") as directory:
-        results = asyncio.run(results_of(cells, Path(directory)))
+        results = asyncio.run(results_of(cells, Path(directory), log=log))
     print(table({cell: results[cell] for cell in cells}))
     wrong = red(results)
     print(f"\n{len(results)} cells, {len(wrong)} of them red", *wrong, sep="\n", file=sys.stderr)

@@ -13,9 +13,12 @@ SHORTER: Final[Mapping[str, Mapping[str, Any]]] = {
     "tgbot.telegram.calls.retries": {
         "FAULT_PAUSES": (0.1, 0.2, 0.4, 0.8),
         "DUPLICATE_PAUSES": (0.1, 0.2, 0.4, 0.8),
+        "UNREADABLE_PAUSES": (0.2, 0.4, 0.8),
     },
-    "tgbot.telegram.login": {"_FIRST_DIFFERENCE_SECONDS": 1.0},
-    "tgbot.telegram.wire.link": {"LONGEST_PAUSE": 1.0},
+    "tgbot.telegram.calls.unanswered": {"LIMIT_SECONDS": 4.0, "DIFFERENCE_SECONDS": 5.0},
+    "tgbot.telegram.login": {"_ANSWER_SECONDS": 4.0, "_FIRST_DIFFERENCE_SECONDS": 1.0, "_LONGEST_PAUSE": 4.0},
+    "tgbot.telegram.updates.parking": {"PAUSES": (1, 2, 3, 5)},
+    "tgbot.telegram.wire.sender": {"LONGEST_PAUSE": 1.0},
 }
 
 
