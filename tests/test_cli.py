@@ -448,8 +448,8 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> Non
 def wired(
     sandbox: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> tuple[dict[str, str], subprocess.Popen[str]]:
-    """A running sandbox, and the variables that lead a bot there."""
-    process = sandbox()
+    """A running sandbox with two bots, and the variables that lead the first there."""
+    process = sandbox("--bots", "2")
     said = introduced(process)
     environ = {
         "TGBOT_SERVER": f"{said['host']}:{said['port']}",
@@ -458,7 +458,8 @@ def wired(
         "TGBOT_BOT_TOKEN": said["bots"][0]["token"],
         "TGBOT_STORAGE_DIRECTORY": str(tmp_path / "kept"),
     }
-    return environ | {"USERNAME_OF_BOT": said["bots"][0]["username"]}, process
+    names = [bot["username"] for bot in said["bots"]]
+    return environ | {"USERNAME_OF_BOT": names[0], "USERNAME_OF_OTHER_BOT": names[1]}, process
 
 
 def test_names_are_resolved_and_nobody_is_a_truthful_no(
@@ -475,6 +476,21 @@ def test_names_are_resolved_and_nobody_is_a_truthful_no(
     assert len(nobody.stderr.splitlines()) == 1
     checked = tgbot("check", "@" + environ["USERNAME_OF_BOT"], "--json", **environ)
     assert checked.returncode == 3, checked.stderr
+
+
+def test_an_answer_that_cannot_be_read_is_one_line_without_its_bytes(
+    wired: tuple[dict[str, str], subprocess.Popen[str]],
+) -> None:
+    environ, process = wired
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write("garble-answers contacts.resolveUsername seconds=inf\n")
+    process.stdin.flush()
+    assert any("cannot be read" in line for line in process.stderr)
+    refused = tgbot("resolve", "@" + environ["USERNAME_OF_OTHER_BOT"], **environ)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert refused.stderr.splitlines()[-1].startswith("tgbot: Telegram refused the request (Unrea")
 
 
 def test_while_the_bot_runs_its_users_are_read_and_its_session_is_not_touched(

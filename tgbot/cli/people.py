@@ -14,6 +14,7 @@ from tgbot.core.errors import TelegramRefusedError
 from tgbot.core.links import parse
 from tgbot.messaging.resolve import PeerKind
 from tgbot.telegram import error_name
+from tgbot.telegram.refusals import answer_of
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
@@ -33,8 +34,11 @@ async def answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
             if found.kind is PeerKind.USER:
                 verdict = await bot.sender.can_write(found, probe=probe)
             known = bot.users.get(found.id)
-    except RPCError as error:
-        raise TelegramRefusedError(error_name(error)) from error
+    except Exception as error:
+        if answer_of(error) is None:
+            raise
+        name = error_name(error) if isinstance(error, RPCError) else type(error).__name__
+        raise TelegramRefusedError(name) from error
     result = {
         "id": found.id,
         "kind": found.kind.value,

@@ -74,7 +74,7 @@ class Greeter:
         except errors.RPCError as error:
             log.info("user %d logged in but takes no message: %s", login.id, error_name(error))
             return False
-        except (ConnectionError, ValueError) as error:  # Telethon's ValueError: several attempts failed
+        except (OSError, ValueError) as error:  # no answer in time, or none that can be read
             log.warning("user %d logged in but was not greeted: %s", login.id, type(error).__name__)
             return False
         return True

@@ -9,6 +9,7 @@ from telethon import errors
 from telethon.tl import types
 
 from tests.telegram.conftest import Stage, until
+from tgbot.sandbox.faults.damage import Damage
 from tgbot.telegram import BotClient
 from tgbot.telegram.compat.action import ChatAction
 
@@ -157,3 +158,18 @@ async def test_the_progress_of_an_upload_is_shown_in_percent(client: BotClient, 
         assert client.action(ann, "document").action.progress == 1
     async with client.action(ann, "typing") as action:
         action.progress(1, 3)  # as with Telethon, nothing to show it in
+
+
+@pytest.mark.parametrize("damage", list(Damage))
+async def test_what_becomes_of_taking_an_action_back_does_not_hide_how_the_body_ended(
+    stage: Stage, client: BotClient, ann: int, damage: Damage
+) -> None:
+    async def body() -> None:
+        async with client.action(ann, "typing"):
+            await asyncio.sleep(0.01)
+            stage.faults.garble_answers(SET_TYPING, damage)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await body()
+    assert stage.sandbox.calls[SET_TYPING] == 2

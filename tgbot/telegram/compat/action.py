@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
-from telethon import TelegramClient, errors
+from telethon import TelegramClient
 from telethon.hints import EntityLike
 from telethon.tl import functions, types
+
+from tgbot.telegram.refusals import answer_of
 
 
 @dataclass(eq=False)
@@ -41,8 +42,11 @@ class ChatAction:
         if waited and self.auto_cancel:
             cancel = functions.messages.SetTypingRequest(self.entity, types.SendMessageCancelAction())
             # The action fades by itself; an error here would hide the body's own.
-            with suppress(errors.RPCError):
+            try:
                 await self.client(cancel)
+            except Exception as error:
+                if answer_of(error) is None:
+                    raise
 
     def progress(self, current: float, total: float) -> None:
         """Show how far an upload is; a `progress_callback` for Telethon's uploads."""

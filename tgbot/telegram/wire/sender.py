@@ -55,8 +55,8 @@ _MAX_UNKNOWN = 2
 _RPC_RESULT = 0xF35C6D01
 #: The type Updates.
 _UPDATES = 0x8AF52AAC
-#: The shortest rpc_result: constructor, req_msg_id and the constructor of the result.
-_SHORTEST_RESULT = 16
+#: The shortest rpc_result that names its request: constructor and req_msg_id.
+_SHORTEST_RESULT = 12
 
 _NO_CONNECTION = "no connection to %s; retrying, with pauses of up to %d s"
 _WRONG_KEY = (
