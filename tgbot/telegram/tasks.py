@@ -81,7 +81,8 @@ def log_escaped(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
     task = context.get("task") or context.get("future")
     work = task.get_coro() if isinstance(task, asyncio.Task) else None
     name = "a callback" if work is None else f"the task {_name_of(work)} ({_module_of(work)})"
-    logger.error("%s failed: %s", name, "for an unknown reason" if error is None else places(error))
+    # Without an error there is only a constant message, such as that a pending task was dropped.
+    logger.error("%s failed: %s", name, context.get("message") if error is None else places(error))
 
 
 def _name_of(work: object) -> str:

@@ -248,6 +248,31 @@ async def test_an_album_whose_handler_raised_is_parked_and_handled_at_a_retry(st
     assert stage.heard(ann) == ["first", "album of 2"]
 
 
+async def test_a_conversation_about_a_message_of_an_album_ends_that_message_however_it_ends(
+    stage: Stage, collector: Collector
+) -> None:
+    lot = Lot()
+    collector.gate.clear()
+
+    def register(client: BotClient) -> None:
+        collector.register(client)
+
+        @client.on(events.NewMessage(pattern="a"))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def ask(event: Any) -> None:
+            async with client.conversation(event.chat_id, timeout=0.05) as conversation:
+                await conversation.send_message("name?")
+                await conversation.get_response()
+
+    client = await stage.open(register, parked=lot)
+    ann = stage.meet()
+    send_album(stage, ann, "a", "b")
+    await until(lambda: client.handler_errors == 1)  # nobody answered in time
+    collector.gate.set()
+    await finished(client)
+    assert stage.heard(ann) == ["name?", "album of 2: a b"]
+    assert not lot.kept
+
+
 def looks(event: Any) -> dict[str, Any]:
     """Return what a handler can read off the event of an album."""
     return {

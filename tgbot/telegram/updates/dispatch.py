@@ -85,7 +85,12 @@ class Job:
         return nth
 
     def fail(self, failure: Failure) -> None:
-        """Note that a handler did not finish it; what may succeed later outweighs what failed."""
+        """Note that a handler did not finish it; what may succeed later outweighs what failed.
+
+        How a handler ends after `release` does not matter: it goes on for itself.
+        """
+        if self.done:
+            return
         if self.failure is None or (
             failure.reason is Reason.LATER and self.failure.reason is not Reason.LATER
         ):

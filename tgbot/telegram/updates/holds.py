@@ -44,8 +44,8 @@ class Hold:
         """
         if self._held and self._job is not None:
             self._held = False
-            if error is not None:
-                self._job.fail(Failure.of(self._name, error))
+            if error is not None and self._job.failure is None:
+                self._job.failure = Failure.of(self._name, error)
             self._finish(self._job)
 
     def _work(self, job: Job) -> Job:
