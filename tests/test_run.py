@@ -385,7 +385,11 @@ def pending(pid: int, number: int) -> bool:
 
 #: A plugin with errors that nobody takes; each has a text that must not be shown.
 CARELESS = """
-import asyncio
+import asyncio, logging, threading
+
+class Unclean:
+    def __del__(self):
+        raise ValueError("planted words")
 
 def register(client):
     async def fail(text):
@@ -397,6 +401,11 @@ def register(client):
     loop = asyncio.get_running_loop()
     loop.create_task(fail("planted words"))
     loop.call_soon(fail_at_once, "planted words")
+    thread = threading.Thread(target=fail_at_once, args=("planted words",))
+    thread.start()
+    thread.join()
+    Unclean()
+    logging.getLogger("plugin").info("%d", "planted words")
 """
 
 
@@ -409,8 +418,14 @@ async def test_errors_that_nobody_takes_are_logged_with_their_place_and_without_
     assert await process.end(signal.SIGTERM) == 0
     log = "\n".join(process.log)
     assert "planted words" not in log
-    assert "Task exception was never retrieved (ValueError < crash_plugin.py:6 in fail" in log
-    assert re.search(r"Exception in callback .*\(ValueError < crash_plugin.py:9 in fail_at_once", log)
+    for said in (
+        r"the task register.fail \(crash_plugin.*\) failed: ValueError < crash_plugin.py:10 in fail",
+        r"a callback failed: ValueError < crash_plugin.py:13 in fail_at_once",
+        r"a thread failed: ValueError < crash_plugin.py:13 in fail_at_once",
+        r"an error was ignored: ValueError < crash_plugin.py:6 in __del__",
+        r"a line of the log cannot be written \(.*crash_plugin.py:22\)",
+    ):
+        assert re.search(said, log), said
 
 
 #: A plugin that ends the bot with an error that nothing expects.

@@ -18,7 +18,7 @@ import typer
 from tgbot import __version__
 from tgbot.cli import backup, link, parked, printed, sandbox, users
 from tgbot.cli.invocation import Invocation, Json, finish, settings
-from tgbot.cli.stderr import QueuedStream
+from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.core.errors import TgbotError
 from tgbot.core.secrets import without_secrets
 from tgbot.signals import StopSignals
@@ -124,6 +124,7 @@ def main(arguments: list[str], signals: StopSignals | None) -> int:
         stream = QueuedStream(sys.stderr.fileno())
         sys.stderr = cast(TextIO, stream)
         atexit.register(stream.finish, FINISH_SECONDS)
+        hide_texts()
     code = status(arguments, signals)
     try:
         sys.stdout.flush()

@@ -8,9 +8,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tgbot.core.names import clean_name
 from tgbot.core.places import places
@@ -91,10 +91,20 @@ def verdict(found: Verdict) -> dict[str, str | int | None]:
     }
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes the log. A line that cannot be formatted is named by its place, without its arguments."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        place = f"{record.pathname}:{record.lineno}"
+        with suppress(OSError):
+            self.stream.write(f"tgbot: a line of the log cannot be written ({place})\n")
+
+
 def log_to_stderr(level: str) -> None:
     """Send the log of this process to standard error: ours from `level` on, Telethon's from WARNING on."""
     logging.Formatter.converter = time.gmtime
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=level, format=form, handlers=[_Handler(sys.stderr)])
     logging.getLogger("telethon").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # It also raises what it logs, and its caller reports that.
     logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import select
+import sys
 import threading
 from queue import Full, Queue
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from tgbot.core.places import places
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+logger = logging.getLogger(__name__)
 
 #: How many pieces of text wait to be written; a line of the log is one.
 MOST_WAITING: Final = 1_000
@@ -78,3 +87,18 @@ class QueuedStream(io.TextIOBase):
             except OSError:
                 return False
         return True
+
+
+def hide_texts() -> None:
+    """Have errors that Python itself prints, of threads and of clean-up, logged with their place only."""
+
+    def of_a_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            logger.error("a thread failed: %s", places(args.exc_value))
+
+    def of_nobody(args: UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            logger.error("an error was ignored: %s", places(args.exc_value))
+
+    threading.excepthook = of_a_thread
+    sys.unraisablehook = of_nobody
