@@ -290,7 +290,7 @@ def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     (line,) = run.stderr.splitlines()
-    assert line == f"tgbot: {tmp_path}/file/sessions: Not a directory"
+    assert line.startswith(f"tgbot: {tmp_path}/file/sessions cannot be read or written (Not a directory)")
 
 
 def test_a_plugin_is_found_beside_the_settings(tmp_path: Path) -> None:
