@@ -241,7 +241,7 @@ def test_what_cannot_be_backed_up_is_one_line(capsys: pytest.CaptureFixture[str]
     (tmp_path / "sessions").mkdir()
     make_session(tmp_path / "sessions" / "bot.session", BOT, [])
     (tmp_path / "file").touch()
-    for target, reason in (("file", "it is a file"), ("sessions", "it is the file to be copied")):
+    for target, reason in (("file", "it is a file"), ("sessions", "it is the bot's own directory")):
         assert cli.status(["backup", target]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert reason in line

@@ -11,6 +11,7 @@ import pytest
 import tgbot
 from tgbot.core import errors
 from tgbot.core.errors import (
+    BackupTargetError,
     BotAnswerError,
     BotRunningError,
     BotSilentError,
@@ -111,6 +112,7 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (UnknownFormError(PATH), (HERE,), "expected a Telethon session, JSON"),
     (NobodysSessionError(PATH), (HERE,), "add --same-bot"),
     (OwnFileError(PATH), (HERE,), "name another file"),
+    (BackupTargetError(PATH, "it is a file", "name a directory"), (HERE, "it is a file"), "name a directory"),
     (ExportExistsError(PATH), (HERE,), "name another file"),
     (TelegramRefusedError("CHAT_FORBIDDEN"), ("CHAT_FORBIDDEN",), "https://core.telegram.org/api/errors"),
     (BotUnknownError(), (), "give it with --bot NAME"),

@@ -145,6 +145,10 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
         finally:
             if signals is not None:
                 signals.settle()
+    except printed.OutputError as error:
+        if error.reason:
+            printed.complain(f"standard output: {error.reason}")
+        return 1
     except TgbotError as error:
         printed.complain(str(error))
         return error.exit_status

@@ -139,7 +139,8 @@ def export_users(
         entries = rows(users, peers)
         if target == Path("-"):
             sys.stdout.reconfigure(errors="surrogatepass")  # type: ignore[union-attr]  # it is a real stream
-            write_text(sys.stdout, Form(chosen), entries, bot_id)
+            with printed.output_errors():
+                write_text(sys.stdout, Form(chosen), entries, bot_id)
             return 0
         with printed.progress(target.name, users.count().total) as done:
             counted = (row for number, row in enumerate(entries, 1) if done(number) is None)

@@ -67,7 +67,10 @@ def link(
     result = {"kind": kind, "bot": name, "payload": payload or None}
     lines = {"link": made.web, "app": made.app, "type": made.typed}
     if qr_file is not None:
-        _code(made.web).save(str(qr_file), scale=8, border=4)
+        from tgbot.store.files import whole_file
+
+        with whole_file(qr_file) as part:
+            _code(made.web).save(str(part), scale=8, border=4)
         lines["qr"] = str(qr_file)
     if json:
         printed.as_json(result | lines)

@@ -19,14 +19,32 @@ if TYPE_CHECKING:
     from tgbot.core.access import Verdict
 
 
+class OutputError(Exception):
+    """Standard output takes no more; `reason` is empty where its reader has gone."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.reason = "" if isinstance(error, BrokenPipeError) else error.strerror or type(error).__name__
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """Raise OutputError for an OSError of a block that writes to standard output and to nothing else."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error) from None
+
+
 def line(text: str) -> None:
     """Print one line."""
-    sys.stdout.write(text + "\n")
+    with output_errors():
+        sys.stdout.write(text + "\n")
 
 
 def as_json(value: Mapping[str, object]) -> None:
     """Print one line of JSON."""
-    sys.stdout.write(json.dumps(dict(value)) + "\n")
+    line(json.dumps(dict(value)))
 
 
 def complain(text: str) -> None:

@@ -203,6 +203,10 @@ class OwnFileError(TgbotError):
     """{path} is the bot's own file, and the bot already has what is in it: name another file."""
 
 
+class BackupTargetError(TgbotError):
+    """No backup can be written to {path}: {reason}. To go on, {advice}."""
+
+
 class ExportExistsError(TgbotError):
     """{path} already exists, and an export replaces nothing: name another file, or move that one away."""
 

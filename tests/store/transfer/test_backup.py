@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import signal
 import sqlite3
+import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tgbot.core.errors import StorageFailedError
+from tests.store.registries import told
+from tgbot.core.errors import BackupTargetError, StorageFailedError
+from tgbot.store.transfer import backup as module
 from tgbot.store.transfer.backup import backup
 
 
@@ -74,7 +79,7 @@ def test_an_older_copy_is_replaced_and_what_lay_beside_it_goes(tmp_path: Path) -
 
 def test_a_file_is_never_copied_onto_itself(tmp_path: Path) -> None:
     source = _new(tmp_path / "bot.session", 3)
-    with pytest.raises(StorageFailedError):
+    with pytest.raises(BackupTargetError, match="own directory"):
         backup([source], tmp_path, _quiet)
     assert _count(source) == 3
 
@@ -84,4 +89,159 @@ def test_a_source_that_is_no_database_says_so_and_leaves_no_copy(tmp_path: Path)
     source.write_bytes(b"nonsense" * 100)
     with pytest.raises(StorageFailedError, match=r"bot\.session"):
         backup([source], tmp_path / "copies", _quiet)
-    assert list((tmp_path / "copies").iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["bot.session"]
+
+
+# ---- a backup is there as a whole ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=["exchanged", "moved"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace directories with and without the system's help."""
+    if request.param == "moved":
+        monkeypatch.setattr(module, "_exchanged", lambda one, other: False)
+
+
+def _sources(directory: Path, rows: int) -> list[Path]:
+    directory.mkdir()
+    return [_new(directory / name, rows) for name in ("bot.session", "users.sqlite")]
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.usefixtures("_way")
+def test_an_earlier_backup_stays_whole_until_the_new_one_is(tmp_path: Path) -> None:
+    target = tmp_path / "copies"
+    backup(_sources(tmp_path / "one", 1), target, _quiet)
+    newer = _sources(tmp_path / "two", 2)
+
+    def interrupt(file: Path, share: float) -> None:
+        if file == newer[1]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backup(newer, target, interrupt)
+    assert _names(tmp_path) == ["copies", "one", "two"]
+    assert [_count(target / name) for name in _names(target)] == [1, 1]
+    backup(newer, target, _quiet)
+    assert _names(tmp_path) == ["copies", "one", "two"]
+    assert [_count(target / name) for name in _names(target)] == [2, 2]
+    assert target.stat().st_mode & 0o777 == 0o700
+
+
+def test_files_that_are_not_of_a_backup_are_never_deleted(tmp_path: Path) -> None:
+    sources, target = _sources(tmp_path / "one", 1), tmp_path / "copies"
+    target.mkdir()
+    (target / "diary.txt").write_text("dear")
+    (target / "bot.session").write_text("old")
+    with pytest.raises(BackupTargetError, match=r"other files \(diary\.txt\).*copies/bot"):
+        backup(sources, target, _quiet)
+    assert _names(target) == ["bot.session", "diary.txt"]
+    backup(sources, target / "bot", _quiet)
+    assert (target / "diary.txt").read_text() == "dear"
+    assert _names(tmp_path) == ["copies", "one"]
+
+
+def test_a_mounted_disk_is_refused_and_a_directory_on_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources, disk = _sources(tmp_path / "one", 1), tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: path == disk)
+    with pytest.raises(BackupTargetError, match=r"mounted disk.*disk/bot"):
+        backup(sources, disk, _quiet)
+    assert len(backup(sources, disk / "bot", _quiet)) == 2
+
+
+def test_a_link_to_a_directory_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    copies = backup(_sources(tmp_path / "one", 1), link, _quiet)
+    assert copies == [link / "bot.session", link / "users.sqlite"]
+    assert link.is_symlink()
+    assert _names(tmp_path / "real") == ["bot.session", "users.sqlite"]
+
+
+def test_two_backups_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    sources, target = _sources(tmp_path / "one", 1), tmp_path / "copies"
+    refused = []
+
+    def meanwhile(file: Path, share: float) -> None:
+        with pytest.raises(BackupTargetError, match="another backup") as error:
+            backup(sources, target, _quiet)
+        refused.append(error)
+
+    backup(sources, target, meanwhile)
+    assert refused
+    assert [_count(target / name) for name in _names(target)] == [1, 1]
+
+
+def test_what_an_interrupted_exchange_left_is_cleared_or_put_back(tmp_path: Path) -> None:
+    sources, target = _sources(tmp_path / "one", 3), tmp_path / "copies"
+    backup(sources, target, _quiet)
+    target.rename(tmp_path / ".copies.old")  # killed between the two renames
+    (tmp_path / ".copies.part").mkdir()
+    (tmp_path / ".copies.part" / "bot.session.part").write_text("half")
+    with pytest.raises(StorageFailedError):
+        backup([_broken(tmp_path / "broken")], target, _quiet)
+    assert [_count(target / name) for name in _names(target)] == [3, 3]
+    assert _names(tmp_path) == ["broken", "copies", "one"]
+
+
+def _broken(directory: Path) -> Path:
+    directory.mkdir()
+    (directory / "bot.session").write_bytes(b"nonsense" * 100)
+    return directory / "bot.session"
+
+
+AGAIN = """
+    import itertools, sqlite3, sys
+    from pathlib import Path
+    from tgbot.store.transfer import backup as module
+    one, target = Path(sys.argv[1]), Path(sys.argv[2])
+    if sys.argv[3] == "moved":
+        module._exchanged = lambda one, other: False
+    files = [one / "bot.session", one / "users.sqlite"]
+    for version in itertools.count(int(sys.argv[4])):
+        for file in files:
+            connection = sqlite3.connect(file)
+            with connection:
+                connection.execute("UPDATE version SET n = ?", (version,))
+            connection.close()
+        module.backup(files, target, lambda file, share: None)
+        print(version, flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", ["exchanged", "moved"])
+def test_a_backup_that_is_killed_leaves_the_earlier_one_or_the_new_one(tmp_path: Path, way: str) -> None:
+    source, one, target = random.Random(3), tmp_path / "one", tmp_path / "copies"
+    files = _sources(one, 2_000)
+    for file in files:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("CREATE TABLE version (n INTEGER)")
+            connection.execute("INSERT INTO version VALUES (0)")
+    done = 0
+    for _ in range(8):
+        command = told(AGAIN, one, target, way, done + 1)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(source.randrange(1, 4)):
+                done = int(process.stdout.readline())
+            threading.Event().wait(source.random() / 50)  # at any instant of the next one
+            process.send_signal(signal.SIGKILL)
+        found = target if target.exists() else tmp_path / ".copies.old"
+        versions = {_version(found / file.name) for file in files}
+        assert len(versions) == 1, "the copies are of two backups"
+        assert versions.pop() >= done
+    backup(files, target, _quiet)
+    assert _names(tmp_path) == ["copies", "one"]
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return int(connection.execute("SELECT n FROM version").fetchone()[0])

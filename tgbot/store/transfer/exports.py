@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
 from tgbot.core.errors import ExportExistsError
+from tgbot.store.files import sync
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
 from tgbot.store.registry import StoredUsers
+from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.transfer.entries import COLUMNS, to_cells, to_json
 from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session
@@ -48,13 +51,14 @@ def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int
     """Make the file, which only its owner may read, and return how many users are in it.
 
     It gets its name only when it is complete. A session holds the users whose access hash is known, and no
-    login. Raise ExportExistsError if the file exists.
+    login. Raise ExportExistsError if the file exists, and a StorageError if it cannot be written.
     """
     part = path.with_name(f".{path.name}.part.session" if form is Form.SESSION else f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    if path.exists():
-        raise ExportExistsError(path)
-    try:
+    with sqlite_errors(path):
+        part.unlink(missing_ok=True)
+        if path.exists():
+            raise ExportExistsError(path)
+    with sqlite_errors(path), _deleted_unless_renamed(part):
         if form is Form.SESSION:
             known = ((user.fields.id, peer) for user, peer in entries if peer is not None)
             count = make_session(part, bot_id, known)
@@ -65,6 +69,13 @@ def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int
                 file.flush()
                 os.fsync(file.fileno())
         part.rename(path)
+        sync(path.parent)
+    return count
+
+
+@contextmanager
+def _deleted_unless_renamed(part: Path) -> Iterator[None]:
+    try:
+        yield
     finally:
         part.unlink(missing_ok=True)
-    return count

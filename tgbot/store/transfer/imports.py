@@ -13,6 +13,7 @@ from typing import Final
 from tgbot.core.errors import OwnFileError, WrongBotError
 from tgbot.store.peers import Peer, newer
 from tgbot.store.registry import Registry, UserRows
+from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
@@ -96,12 +97,13 @@ async def take_in(
 def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows, Peers]:
     """Open both files for reading only; empty ones elsewhere stand for those that do not exist."""
     elsewhere = Path(stack.enter_context(TemporaryDirectory()))
-    if not registry.exists():
-        registry = elsewhere / "users.sqlite"
-        prepare(registry)
-    if not session.exists():
-        session = elsewhere / "bot.session"
-        make_session(session, None, ())
+    with sqlite_errors(elsewhere):
+        if not registry.exists():
+            registry = elsewhere / "users.sqlite"
+            prepare(registry)
+        if not session.exists():
+            session = elsewhere / "bot.session"
+            make_session(session, None, ())
     return stack.enter_context(closing(ReadOnlyUserRows(registry))), stack.enter_context(Peers(session))
 
 
