@@ -39,13 +39,15 @@ class Station:
         self.meet(KNOWN)
         self._texts = 0
         directory.mkdir(parents=True, exist_ok=True)
-        self._write_configuration(settings)
+        self._settings = settings
+        self.connect_to(sandbox.port)
 
-    def _write_configuration(self, settings: dict[str, Any]) -> None:
+    def connect_to(self, port: int) -> None:
+        """Write the configuration of a bot that connects to this port."""
         (self.directory / "sandbox.pem").write_text(self.sandbox.public_key)
         lines = [
             "[telegram]",
-            f'server = "{self.sandbox.host}:{self.sandbox.port}"',
+            f'server = "{self.sandbox.host}:{port}"',
             f"dc_id = {self.sandbox.dc_id}",
             f'public_key = "{self.directory / "sandbox.pem"}"',
             f'bot_token = "{self.token}"',
@@ -53,7 +55,7 @@ class Station:
             f'api_hash = "{API_HASH}"',
             "[bot]",
             f'plugins = ["{PLUGIN}"]',
-            *(f"{name} = {value!r}" for name, value in settings.items()),
+            *(f"{name} = {value!r}" for name, value in self._settings.items()),
             "[storage]",
             f'directory = "{self.directory / "sessions"}"',
         ]

@@ -138,8 +138,12 @@ class Trial:
             return all(map(station.answers, texts))
 
         by_hand: dict[str, int] = {}
+
+        def over() -> bool:
+            return answered() or bool(losses) or _failed(bot) != by_hand
+
         for _ in range(MAX_BY_HAND):
-            await station.until(lambda: answered() or losses or _failed(bot) != by_hand, PATIENCE)
+            await station.until(over, PATIENCE)
             kept = _failed(bot)
             if answered() or kept == by_hand or bot.client.parking is None:
                 break
@@ -154,7 +158,7 @@ class Trial:
 
     async def goes_on(self, person: int, chat: Chat | None = None) -> None:
         """Check that a dialog goes on after the fault."""
-        if await self.station.answered(self.say(person, chat=chat), 10.0) is None:
+        if await self.station.answered(self.say(person, chat=chat), PATIENCE) is None:
             self.wrong("the dialog does not go on")
 
     async def starts_again(self, person: int) -> None:
