@@ -47,8 +47,6 @@ class Parking:
         now: Callable[[], float],
         keep_failed: bool = True,
     ) -> None:
-        #: How many updates could not be kept, since the start.
-        self.unkept = 0
         self._parked = parked
         self._put = put
         self._load = load
@@ -120,7 +118,6 @@ class Parking:
         try:
             return pack(job.album or [job.update], job.entities)
         except Exception as error:
-            self.unkept += 1
             logger.error("update %s of dialog %d cannot be parked: %s", key, job.dialog, described(error))
             return None
 
