@@ -86,6 +86,25 @@ async def test_a_request_that_waits_for_its_turn_is_not_late(line: Line) -> None
     assert line.renewed == 0
 
 
+async def test_what_waits_behind_a_part_of_a_file_is_not_late_before_that(line: Line) -> None:
+    part = line.ask(functions.upload.SaveBigFilePartRequest)
+    line.ask()
+    line.pass_time(40)
+    assert line.renewed == 0
+    line.answer(part)
+    line.pass_time(10)
+    assert line.renewed == 0
+    line.pass_time(0.5)
+    assert line.renewed == 1
+
+
+async def test_a_part_of_a_file_that_was_asked_for_later_is_no_excuse(line: Line) -> None:
+    line.ask()
+    line.ask(functions.upload.GetFileRequest)
+    line.pass_time(10)
+    assert line.renewed == 1
+
+
 async def test_a_request_that_was_passed_over_is_late(line: Line) -> None:
     line.ask()
     for _ in range(10):

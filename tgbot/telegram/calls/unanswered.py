@@ -40,6 +40,7 @@ _SLOW = frozenset(
         functions.messages.UploadMediaRequest,
     }
 )
+_FILES = functions.upload.__name__
 _SLOW_MODULES = frozenset(
     space.__name__ for space in (functions.upload, functions.photos, functions.stickers, functions.payments)
 )
@@ -64,6 +65,8 @@ class Open:
     #: The tick since which the answer could have come.
     since: int
     tries_left: int
+    #: Whether it carries a part of a file: on a slow line, what comes after it waits for that.
+    of_file: bool
     #: How many links ended before its answer.
     lost: int
     #: Whether it was given up: its future is cancelled then.
@@ -80,7 +83,8 @@ class Unanswered:
     again is held back, so that the others are answered over the next link.
 
     Time is counted in ticks that a link was up: a process that was stopped, or a loop that was blocked, makes
-    no request late. It does not begin for a request while earlier ones are being answered.
+    no request late. It does not begin for a request while earlier ones are being answered, and is as long as
+    that of a part of a file which went out before it.
     """
 
     def __init__(self, *, renew: Callable[[], None], is_up: Callable[[], bool]) -> None:
@@ -103,7 +107,7 @@ class Unanswered:
         """Note a request that was handed to the sender just now; `lost` links have ended during it before."""
         self._made = number = self._made + 1
         tries = 1 if kind in REPEATED_ELSEWHERE else MAX_TRIES
-        made = Open(future, limit_of(kind), number, self._tick, tries, lost)
+        made = Open(future, limit_of(kind), number, self._tick, tries, kind.__module__ == _FILES, lost)
         self._open[number] = made
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.look)
@@ -125,11 +129,13 @@ class Unanswered:
         self._tick += 1
         up, progress = self._is_up(), self._progress > 0
         self._progress = 0
-        late = False
+        late, behind_file = False, False
         for made in self._open.values():
+            limit = SLOW_SECONDS if behind_file else made.limit
+            behind_file = behind_file or made.of_file
             if not up or (progress and made.number > self._answered):
                 made.since = self._tick
-            elif (self._tick - made.since) * TICK_SECONDS >= made.limit:
+            elif (self._tick - made.since) * TICK_SECONDS >= limit:
                 late = True
                 made.tries_left -= 1
                 if not made.tries_left:
