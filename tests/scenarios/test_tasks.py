@@ -14,6 +14,9 @@ from telethon import events
 async def mailing():
     await asyncio.Event().wait()
 
+async def forgotten():
+    await asyncio.sleep(3600)
+
 async def careful():
     try:
         await asyncio.Event().wait()
@@ -26,6 +29,7 @@ async def failing(text):
 def register(client):
     client.spawn(mailing(), "the mailing")
     client.spawn(careful())
+    asyncio.get_running_loop().create_task(forgotten())
 
     @client.on(events.NewMessage(incoming=True))
     async def message(event):
@@ -47,9 +51,41 @@ async def test_a_stop_names_the_task_of_a_plugin_that_it_cut_off(tmp_path: Path)
         await until(lambda: any(copy.out for copy in site.dialog(ann)), "she is answered")
         assert await site.end(signal.SIGTERM) == 0
         assert process.log[-1].endswith(
-            "stopped; what is finished is on disk; cut: the mailing (crash_plugin)"
+            "stopped; what is finished is on disk; cut: forgotten (crash_plugin), the mailing (crash_plugin)"
         )
         log = "\n".join(process.log)
         assert "the task failing (crash_plugin) failed: ValueError < crash_plugin.py:" in log
         assert "the task failing (crash_plugin.py) failed: ValueError < crash_plugin.py:" in log
         assert "secret" not in log
+
+
+STUBBORN = """
+import asyncio
+from telethon import events
+
+async def stubborn():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+def register(client):
+    client.spawn(stubborn())
+    client.kept = asyncio.get_running_loop().create_task(stubborn())
+
+    @client.on(events.NewMessage)
+    async def never(event):
+        pass
+"""
+
+
+async def test_tasks_that_suppress_their_cancellation_do_not_keep_the_process(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 1) as site:
+        (tmp_path / "crash_plugin.py").write_text(STUBBORN)
+        process = await site.spawn()
+        await process.up()
+        assert await site.end(signal.SIGTERM) == 0
+        last = [line for line in process.log if "tgbot.run" in line][-1]
+        assert last.endswith("cut: stubborn (crash_plugin), stubborn (crash_plugin)")
+        assert not any("Traceback" in line for line in process.log)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: How long tasks may take to end when everything else has, in seconds.
+ENDING_SECONDS: Final = 1.0
 #: Exit status when the answer is no: nobody is found, or the bot may not write to them.
 NO: Final = 3
 
@@ -41,11 +43,26 @@ def settings(context: typer.Context) -> Config:
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result; on uvloop if it is installed."""
+    """Run a coroutine to its end and return its result; on uvloop if it is installed.
+
+    Tasks that are left are cancelled. Those that suppress it keep the process for `ENDING_SECONDS` at most.
+    """
     try:
         from uvloop import new_event_loop
     except ImportError:
-        with asyncio.Runner() as plain:
-            return plain.run(work)
-    with asyncio.Runner(loop_factory=new_event_loop) as fast:
-        return fast.run(work)
+        runner = asyncio.Runner()
+    else:
+        runner = asyncio.Runner(loop_factory=new_event_loop)
+    try:
+        return runner.run(work)
+    finally:
+        if runner.run(_others_end()):
+            runner.close()
+
+
+async def _others_end() -> bool:
+    """Cancel all other tasks; return whether they have ended."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    return not others or not (await asyncio.wait(others, timeout=ENDING_SECONDS))[1]

@@ -214,7 +214,7 @@ class BotClient(TelegramClient):
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()
-        await self._tasks.stop()
+        await self._tasks.stop(self._plugins())
         try:
             if self.me is not None and not self.failed.done():
                 await self._checkpoints.make()
@@ -232,6 +232,11 @@ class BotClient(TelegramClient):
         few seconds, it is cut off, and its name is in `cut`.
         """
         self._tasks.spawn(work, name)
+
+    def _plugins(self) -> set[str]:
+        """Return the names of the packages that registered handlers, but for the bot's own."""
+        modules = (getattr(callback, "__module__", None) for callback, _ in self.list_event_handlers())
+        return {str(module).partition(".")[0] for module in modules} - {"tgbot"}
 
     def hold(self, name: str) -> Hold:
         """Keep the update of the running handler in flight, for work of this name that goes on after it."""

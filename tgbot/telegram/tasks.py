@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from telethon import errors
@@ -46,11 +46,13 @@ class Background:
             if not self.failed.done():
                 self.failed.set_result(error)
 
-    async def stop(self) -> None:
+    async def stop(self, plugins: Collection[str] = ()) -> None:
         """Cancel all tasks and wait for their end, not longer than `ENDING_SECONDS`.
 
-        One that ends by itself when it is cancelled is not cut off; nor are the bot's own.
+        One that ends by itself when it is cancelled is not cut off; nor are the bot's own. Tasks that code of
+        `plugins`, names of packages, began without `spawn` run on until the process ends: they are cut off.
         """
+        self.cut += self._unknown(plugins)
         tasks = dict(self._tasks)
         for task in tasks:
             task.cancel()
@@ -63,6 +65,13 @@ class Background:
         if stubborn:
             names = ", ".join(tasks[task] for task in stubborn)
             logger.error("%d tasks suppress their cancellation: %s", len(stubborn), names)
+
+    def _unknown(self, packages: Collection[str]) -> list[str]:
+        running = asyncio.all_tasks() - self._tasks.keys() - {asyncio.current_task()}
+        works = [(task.get_coro(), _module_of(task.get_coro())) for task in running]
+        return sorted(
+            f"{_name_of(work)} ({module})" for work, module in works if module.partition(".")[0] in packages
+        )
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         name = self._tasks.pop(task)
