@@ -129,6 +129,13 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert said in line
 
 
+def test_ctrl_c_while_modules_are_imported_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    ended = tgbot("users", "list", PYTHONPATH=f"{tmp_path}{os.pathsep}{Path(__file__).parents[1]}")
+    assert ended.returncode == 130
+    assert ended.stderr == ""
+
+
 SECRET = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
 
 

@@ -544,16 +544,14 @@ TALKATIVE = PLUGIN.replace(
     """\
         text = event.raw_text
         import logging
-        for number in range(5_000):
+        for number in range(LINES):
             logging.getLogger("talkative").info("line %d", number)
 """,
 )
 
 
-async def test_lines_that_found_no_room_are_counted_once_there_is_room_again(
-    known: Site, spawn: Spawn
-) -> None:
-    (known.directory / "crash_plugin.py").write_text(TALKATIVE)
+async def test_lines_that_found_no_room_are_counted_once_there_is_room(known: Site, spawn: Spawn) -> None:
+    (known.directory / "crash_plugin.py").write_text(TALKATIVE.replace("LINES", "100_000"))
     reading, writing = full_pipe()
     process = await spawn(writing)
     await answered(known, "hello")
@@ -563,9 +561,21 @@ async def test_lines_that_found_no_room_are_counted_once_there_is_room_again(
     counts = [re.fullmatch(r"tgbot: (\d+) lines of the log were dropped: .*", line) for line in lines]
     dropped = sum(int(count[1]) for count in counts if count)
     seen = sum("talkative: line" in line for line in lines)
-    assert dropped > 3_000
-    assert seen > 500
-    assert dropped + seen >= 5_000
+    assert dropped > 10_000
+    assert seen > 10_000
+    assert dropped + seen >= 100_000
+
+
+async def test_no_line_is_dropped_while_somebody_reads(known: Site, spawn: Spawn) -> None:
+    (known.directory / "crash_plugin.py").write_text(TALKATIVE.replace("LINES", "30_000"))
+    reading, writing = os.pipe()
+    process = await spawn(writing)
+    text = asyncio.create_task(asyncio.to_thread(read_all, reading))
+    await answered(known, "hello")
+    assert await ended(process, signal.SIGTERM) == 0
+    numbers = re.findall(r"talkative: line (\d+)", await text)
+    assert numbers == [str(number) for number in range(30_000)]
+    assert "dropped" not in await text
 
 
 async def test_a_reader_of_standard_error_that_has_gone_does_not_end_the_bot(

@@ -18,9 +18,12 @@ def main() -> None:
         from tgbot.signals import StopSignals
 
         signals = StopSignals().__enter__()  # until the process has ended
-    from tgbot.cli import commandline  # late: it takes a quarter of a second
+    try:
+        from tgbot.cli import commandline  # late: it takes a quarter of a second
 
-    sys.exit(commandline.main(sys.argv[1:], signals))
+        sys.exit(commandline.main(sys.argv[1:], signals))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def status(arguments: list[str], signals: StopSignals | None = None) -> int:

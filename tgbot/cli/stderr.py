@@ -8,7 +8,6 @@ import os
 import select
 import sys
 import threading
-from queue import Full, Queue
 from typing import TYPE_CHECKING, Final
 
 from tgbot.core.places import places
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How many pieces of text wait to be written; a line of the log is one.
-MOST_WAITING: Final = 1_000
+#: How much waits to be written, in bytes: about 40,000 lines of the log.
+MOST_WAITING: Final = 4 << 20
 
 
 class QueuedStream(io.TextIOBase):
@@ -31,9 +30,12 @@ class QueuedStream(io.TextIOBase):
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._waiting: Queue[bytes] = Queue(MOST_WAITING)
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._writing = False
+        #: How many lines were dropped since that was last told.
         self._dropped = 0
-        self._counting = threading.Lock()
+        self._changed = threading.Condition()
         # A daemon, and os.write below instead of a file: neither holds up the end of the process.
         threading.Thread(target=self._write_all, name="stderr", daemon=True).start()
 
@@ -48,36 +50,47 @@ class QueuedStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Leave a text to the thread; drop it if too much waits already."""
-        try:
-            self._waiting.put_nowait(text.encode(errors="backslashreplace"))
-        except Full:
-            self._drop(text.count("\n"))
+        data = text.encode(errors="backslashreplace")
+        with self._changed:
+            if self._size + len(data) > MOST_WAITING:
+                self._dropped += data.count(b"\n")
+            else:
+                self._waiting.append(data)
+                self._size += len(data)
+                self._changed.notify_all()
         return len(text)
 
     def finish(self, seconds: float) -> None:
         """Wait until everything is written, at most `seconds`."""
-        with self._waiting.all_tasks_done:
-            self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, seconds)
-
-    def _drop(self, lines: int) -> None:
-        with self._counting:
-            self._dropped += lines
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._waiting or self._writing), seconds)
 
     def _write_all(self) -> None:
         while True:
-            text = self._waiting.get()
-            if not self._written(text):
-                self._drop(text.count(b"\n"))
-            elif self._dropped and self._waiting.empty():
-                with self._counting:
-                    dropped, self._dropped = self._dropped, 0
+            text = self._next()
+            lost = self._lost(text)
+            with self._changed:
+                self._dropped += text[len(text) - lost :].count(b"\n")
+                told, dropped = not lost and not self._waiting, self._dropped
+            if told and dropped:
                 notice = f"tgbot: {dropped} lines of the log were dropped: standard error was not read\n"
-                if not self._written(notice.encode()):
-                    self._drop(dropped)
-            self._waiting.task_done()
+                if not self._lost(notice.encode()):
+                    with self._changed:
+                        self._dropped -= dropped
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
 
-    def _written(self, text: bytes) -> bool:
-        """Write a text, however long that takes; return False where it cannot be written at all."""
+    def _next(self) -> bytes:
+        """Return everything that waits, as soon as something does."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            text, self._waiting, self._size = b"".join(self._waiting), [], 0
+            self._writing = True
+        return text
+
+    def _lost(self, text: bytes) -> int:
+        """Write a text, however long that takes; return how many bytes cannot be written at all."""
         rest = memoryview(text)
         while rest:
             try:
@@ -85,8 +98,8 @@ class QueuedStream(io.TextIOBase):
             except BlockingIOError:  # somebody else has set the pipe to non-blocking
                 select.select((), (self._fd,), ())
             except OSError:
-                return False
-        return True
+                break
+        return len(rest)
 
 
 def hide_texts() -> None:
