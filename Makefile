@@ -25,7 +25,7 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
     --no-emit-index-url --custom-compile-command "make lock"
 ARGS ?=
 
-.PHONY: help setup demo run check test versions mutants lock npm browser bench crash clean
+.PHONY: help setup demo run check test versions mutants lock npm browser bench crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -79,6 +79,9 @@ bench: $(DEV) ## measure what a /start costs beside other clients, and a million
 
 crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)
+
+soak: $(DEV) ## run the bot under load and faults for 30 minutes; status 1 if it grows (ARGS="--minutes 5")
+	@$(BIN)/python -m tests.scenarios.soak $(ARGS)
 
 lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--upgrade for the newest)
 	@test -x $(LOCKER)/bin/uv || { $(BIN)/python -m venv $(LOCKER) && \

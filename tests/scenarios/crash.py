@@ -44,6 +44,9 @@ def register(client):
             await asyncio.sleep(0.3)
         elif word == "hang":
             await asyncio.Event().wait()
+        elif word == "count":
+            names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+            (HERE / "tasks").write_text(chr(10).join(sorted(names)))
         elif word == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
         elif word == "hold":

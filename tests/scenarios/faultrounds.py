@@ -10,7 +10,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,8 +26,12 @@ DIFFERENCE = "updates.getDifference"
 IMPORT = "auth.importBotAuthorization"
 
 
-def befall(site: Site) -> str:
-    """Make something go wrong, chosen at random; return its name."""
+#: What ends the process.
+DEADLY = frozenset({"poison", "kill"})
+
+
+def befall(site: Site, *, without: Set[str] = frozenset()) -> str:
+    """Make something go wrong, chosen at random, but none of `without`; return its name."""
     faults, bot, chance = site.sandbox.faults, site.bot.id, site.random
     asked: dict[str, Callable[[], object]] = {
         # After these a difference is due: the bot connects again.
@@ -64,7 +68,7 @@ def befall(site: Site) -> str:
         "kill": lambda: kill(site),
         "clear": faults.clear,
     }
-    name = chance.choice(list(deeds))
+    name = chance.choice([name for name in deeds if name not in without])
     deeds[name]()
     if name in asked:
         faults.drop(bot)
@@ -117,18 +121,27 @@ async def run_faults(
                 outcome.kinds[befall(site)] += 1
                 outcome.rounds += 1
                 progress(outcome, load)
-            site.sandbox.faults.clear()
-            site.sandbox.drop(site.bot.id)
-        # What Telegram refused is kept for somebody who asks for it.
-        await quiet(site, load.blocked_at, 15.0)
-        await tgbot(site, "parked", "retry", "--all", "--reason", "failed")
-        await quiet(site, load.blocked_at)
+        await catch_up(site, load)
+    await conclude(site, load, outcome)
+    return outcome
+
+
+async def catch_up(site: Site, load: Load) -> None:
+    """End all faults, and return once everything is answered, also what was kept for a retry by hand."""
+    site.sandbox.faults.clear()
+    site.sandbox.drop(site.bot.id)
+    await quiet(site, load.blocked_at, 15.0)
+    await tgbot(site, "parked", "retry", "--all", "--reason", "failed")
+    await quiet(site, load.blocked_at)
+
+
+async def conclude(site: Site, load: Load, outcome: Outcome) -> None:
+    """Stop the bot and audit."""
     outcome.statuses[await site.end(signal.SIGTERM)] += 1
     outcome.audit = audit_answers(site, load.blocked_at, ordered=False)
     audit_files(site, outcome.audit)
     # Errors are logged, as they must be. What must not be logged counts, and so does an end by itself.
     outcome.faults = [line for line in site.faults if line.startswith(("logged ", "ended by itself"))]
-    return outcome
 
 
 async def tgbot(site: Site, *words: str) -> tuple[int, str]:

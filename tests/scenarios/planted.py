@@ -84,13 +84,13 @@ def _line(output: str, at: int) -> str:
 
 
 class Records(logging.Handler):
-    """What was logged at INFO and above, with its tracebacks, by the value of `trial`.
+    """What was logged, with its tracebacks, by the value of `trial`: of the bot at every level.
 
     What a thread logs has no trial.
     """
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
         self.lines: dict[str, list[str]] = {}
 
@@ -108,13 +108,16 @@ class Records(logging.Handler):
 
 @contextmanager
 def recording() -> Iterator[Records]:
-    """Keep what is logged at INFO and above while the block lasts."""
-    root, records = logging.getLogger(), Records()
-    level = root.level
-    root.addHandler(records)
-    root.setLevel(min(logging.INFO, level or logging.INFO))
+    """Keep what the bot logs, and what Telethon logs at INFO and above, while the block lasts."""
+    records = Records()
+    levels = {logging.getLogger(): logging.INFO, logging.getLogger("tgbot"): logging.DEBUG}
+    before = {logger: logger.level for logger in levels}
+    logging.getLogger().addHandler(records)
+    for logger, level in levels.items():
+        logger.setLevel(level)
     try:
         yield records
     finally:
-        root.setLevel(level)
-        root.removeHandler(records)
+        for logger, level in before.items():
+            logger.setLevel(level)
+        logging.getLogger().removeHandler(records)
