@@ -90,6 +90,7 @@ async def open_bot(
             store=store,
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
+            marks=config.storage.marks,
             listener=BotListener(users, clock, alerts),
             server_time=clock,
             concurrency=config.bot.concurrency,
@@ -121,7 +122,6 @@ async def open_bot(
         if serve:
             _register(bot, plugins)
             await client.start_updates()
-            assert client.parking is not None
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))

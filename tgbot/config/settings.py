@@ -213,6 +213,11 @@ class Storage(_Section):
         return self.directory / "bot.session"
 
     @property
+    def marks(self) -> Path:
+        """The file that tells after a death of the process which update it was handling."""
+        return self.directory / "bot.running"
+
+    @property
     def registry(self) -> Path:
         """The registry of users."""
         return self.directory / "users.sqlite"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from telethon import TelegramClient, errors, utils
@@ -41,7 +42,8 @@ from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
-from tgbot.telegram.updates.parking import Parking
+from tgbot.telegram.updates.marks import Marks
+from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
@@ -60,7 +62,8 @@ class BotClient(TelegramClient):
     `login`, then `start_updates` once the handlers are registered, then `stop`. Every event has `replayed`:
     True if its update may have been handled before, in an earlier run. What arrives goes to `listener`, and
     at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
-    `parked`, which belongs to the store; without it they count as finished.
+    `parked`, which belongs to the store; without it they count as finished. `marks` is the path of a file: it
+    tells after a death of the process which update was being handled.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class BotClient(TelegramClient):
         server: Server | None = None,
         parked: ParkedUpdates | None = None,
         keep_failed: bool = True,
+        marks: Path | None = None,
         concurrency: int = 100,
         handler_seconds: float = 60.0,
     ) -> None:
@@ -103,7 +107,8 @@ class BotClient(TelegramClient):
         self.cut = self._tasks.cut
 
         self._mb_entity_cache = peers = Peers(session, listener)
-        self._handlers = Handlers(self, peers)
+        self._marks = Marks(marks)
+        self._handlers = Handlers(self, peers, self._marks)
         self._dispatcher = Dispatcher(
             self._handle,
             self._finish,
@@ -111,12 +116,16 @@ class BotClient(TelegramClient):
             limit=handler_seconds,
             clock=self._link_state.up,
         )
-        #: The parked updates, where the store keeps them.
-        self.parking: Parking | None = None
-        if parked is not None:
-            self.parking = Parking(
-                parked, self._dispatcher.put, load=store.load, now=server_time, keep_failed=keep_failed
-            )
+        #: The updates that could not be finished.
+        self.parking = Parking(
+            Nowhere() if parked is None else parked,
+            self._dispatcher.put,
+            load=store.load,
+            now=server_time,
+            marks=self._marks,
+            listener=listener,
+            keep_failed=keep_failed,
+        )
         self._batches = Batches(self._put, store, peers, listener)
         self._message_box = UpdateBox(peers)
         self.intake = Intake(
@@ -183,12 +192,13 @@ class BotClient(TelegramClient):
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
+        self._marks.open()
+        self._marks.follow(asyncio.get_running_loop())
         self._dispatcher.start()
         self._tasks.spawn_essential(self._batches.run)
         self.intake.start()
         self._tasks.spawn_essential(self._checkpoints.keep)
-        if self.parking is not None:
-            self._tasks.spawn_essential(self.parking.run)
+        self._tasks.spawn_essential(self.parking.run)
 
     async def checkpoint(self) -> None:
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
@@ -200,17 +210,16 @@ class BotClient(TelegramClient):
         Return False if some did not finish within `grace` seconds: they are handled again after the next
         start.
         """
-        if self.parking is not None:
-            self.parking.stop()
-        # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come.
+        self.parking.stop()
+        # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come; and
+        # nobody goes on with the update whose handler ends the process.
         drained = False
         with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self.failed.done() else grace):
+            async with asyncio.timeout(0 if self.failed.done() or self._marks.fixed else grace):
                 await self._album_line.settle()  # what is missing of them comes now, or not at all
                 self.intake.stop()
                 await self._batches.wait_until(0)
-                if self.parking is not None:
-                    await self.parking.wait_until_idle()
+                await self.parking.wait_until_idle()
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()
@@ -219,6 +228,7 @@ class BotClient(TelegramClient):
             if self.me is not None and not self.failed.done():
                 await self._checkpoints.make()
         finally:
+            self._marks.close()
             self._link_state.closed = True
             await self.disconnect()
             with suppress(Exception):  # the reason for a lost link does not matter any more
@@ -309,6 +319,8 @@ class BotClient(TelegramClient):
     # ---- updates -------------------------------------------------------------------------------
 
     def _put(self, job: Job) -> None:
+        if self._marks.suspects:
+            self.parking.judge(job)
         if self._conversations:
             feed(self, job, self._handlers.build, self._tasks)
         self._album_line.put(job)
@@ -317,15 +329,14 @@ class BotClient(TelegramClient):
         handled = self._handlers.handle(job)
         if type(job.update) in PRESSES:
             return acknowledged(handled, job, self, self._tasks.spawn)
-        return handled
+        return self._marks.running(job, handled)
 
     def _finish(self, job: Job) -> None:
         """Note that a part of a job's work is done: its handlers, a hold, or the album that it belongs to."""
         job.unfinished -= 1
         if job.unfinished:
             return
-        if self.parking is not None:
-            self.parking.conclude(job)
+        self.parking.conclude(job)
         if job.album:
             for message in self._album_line.ended(job):
                 self._finish(message)

@@ -89,7 +89,6 @@ async def test_what_ends_with_an_error_is_parked_and_done_at_a_retry(stage: Stag
     assert (entry.reason, entry.handler, entry.error) == (Reason.FAILED, "work", "LookupError")
     work.error = None
     work.gate.clear()
-    assert client.parking is not None
     assert await client.parking.retry([entry.key]) == [entry.key]
     await until(lambda: work.begun == 2)
     await client.get_me()

@@ -136,7 +136,6 @@ async def test_what_a_handler_raised_on_is_tried_again_by_hand_and_says_nothing_
     assert "LookupError: the text" in entry.trace
     assert "the text" not in repr(entry)
     clock.ahead = 1_000_000
-    assert client.parking is not None
     assert await client.parking.retry([entry.key, "m1:1"]) == [entry.key]
     assert (await parked(lot, Reason.FAILED, attempts=2)).parked_at == entry.parked_at
     mended.set()
@@ -160,7 +159,6 @@ async def test_an_update_that_is_being_tried_again_is_not_tried_twice(stage: Sta
     client = await stage.open(failing, parked=lot)
     stage.write(stage.meet(), "hello")
     entry = await parked(lot, Reason.FAILED)
-    assert client.parking is not None
     for _ in range(3):
         assert await client.parking.retry([entry.key]) == [entry.key]
     await until(lambda: len(seen) > 1)
@@ -183,7 +181,6 @@ async def test_what_was_dropped_while_it_was_tried_is_not_parked_again(stage: St
     client = await stage.open(failing, parked=lot)
     stage.write(stage.meet(), "hello")
     entry = await parked(lot, Reason.FAILED)
-    assert client.parking is not None
     await client.parking.retry([entry.key])
     await trying.wait()
     lot.drop(entry.key)
@@ -327,7 +324,6 @@ async def test_bytes_that_cannot_be_read_again_stay_parked_and_disturb_nobody(
     assert (await parked(lot, Reason.FAILED)).retry_at is None
     assert "parked update m1:1 cannot be read" in caplog.text
     assert "a secret" not in caplog.text
-    assert client.parking is not None
     assert await client.parking.retry(["m1:1"]) == ["m1:1"]
     assert not client.failed.done()
 
@@ -371,7 +367,6 @@ async def test_a_stop_waits_for_what_is_tried_again_and_starts_nothing_more(stag
     client = await stage.open(failing, parked=lot)
     stage.write(stage.meet(), "hello")
     entry = await parked(lot, Reason.FAILED)
-    assert client.parking is not None
     await client.parking.retry([entry.key])
     async with asyncio.timeout(PATIENCE):
         await trying.wait()

@@ -60,6 +60,10 @@ class Job:
     entry: Parked | None = None
     #: The handler that runs, or that ran last.
     handler: Callable[..., object] | None = None
+    #: What marks its code while it runs, empty where nothing does.
+    mark: bytes = b""
+    #: Whether the process died while it was handled: one such job runs at a time, so that a death names one.
+    suspect: bool = False
     #: Why its handlers did not finish it, None if they did; one that has failed before it begins is not run.
     failure: Failure | None = None
     #: Whether it counts as finished; after `release` its handlers still run then.
@@ -208,6 +212,9 @@ class Dispatcher:
         self._workers = Workers(self._begin_jobs)
         #: Jobs that may begin; those behind one of their dialog are put when that is done.
         self._ready: deque[Job] = deque()
+        #: The suspect that is ready or running, and those behind it.
+        self._suspect: Job | None = None
+        self._suspects: deque[Job] = deque()
         #: Dialogs with a job that is ready or running → the jobs behind it.
         self._dialogs: dict[int, deque[Job] | None] = {}
         #: Those that handle jobs, and the sweeper.
@@ -239,7 +246,7 @@ class Dispatcher:
             return
         if job.dialog:
             self._dialogs[job.dialog] = None
-        self._ready.append(job)
+        self._line_up(job)
         self._begin_jobs()
 
     def release(self, job: Job) -> None:
@@ -254,8 +261,7 @@ class Dispatcher:
         """Cancel the running jobs; they do not count as finished."""
         self._stopping = True
         self._workers.stop()
-        tasks = tuple(self._tasks)
-        for task in tasks:
+        for task in (tasks := tuple(self._tasks)):
             task.cancel()
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
@@ -265,7 +271,21 @@ class Dispatcher:
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # SystemExit, which asyncio would log with its words
+
+    def _line_up(self, job: Job) -> None:
+        """Let a job be next in turn, or the next of the suspects."""
+        if job.suspect:
+            if self._suspect is not None:
+                self._suspects.append(job)
+                return
+            self._suspect = job
+        self._ready.append(job)
 
     def _begin_jobs(self) -> None:
         """Let ready jobs begin for as long as there are workers."""
@@ -313,6 +333,10 @@ class Dispatcher:
             self._note_end(job, error)
             while task.cancelling():
                 task.uncancel()
+        except SystemExit:
+            handler = name_of_handler(job.handler)
+            logger.error("%s ends the process (update %s, dialog %d)", handler, job.key, job.dialog)
+            raise
         except Exception as error:
             # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
             where = described(error)
@@ -340,9 +364,13 @@ class Dispatcher:
             behind = self._dialogs[job.dialog]
             if behind:
                 # Behind all that is ready: one busy dialog does not delay the others.
-                self._ready.append(behind.popleft())
+                self._line_up(behind.popleft())
             else:
                 del self._dialogs[job.dialog]
+        if job is self._suspect:
+            self._suspect = None
+            if self._suspects:
+                self._line_up(self._suspects.popleft())
         job.end()
         self._finish(job)
 

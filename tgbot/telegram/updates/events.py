@@ -13,6 +13,7 @@ from telethon.tl import types
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.failures import Failure, described, name_of_handler, says_no_access
+from tgbot.telegram.updates.marks import Marks
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +26,12 @@ def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | type
 class Handlers:
     """Call the handlers that were registered with a Telethon client."""
 
-    def __init__(self, client: TelegramClient, peers: Peers) -> None:
+    def __init__(self, client: TelegramClient, peers: Peers, marks: Marks) -> None:
         #: How many handlers raised, since the start.
         self.errors = 0
         self._client = client
         self._peers = peers
+        self._marks = marks
 
     def want_albums(self) -> bool:
         """Return whether there is a handler of `events.Album`."""
@@ -61,6 +63,7 @@ class Handlers:
                 if inspect.isawaitable(wanted):
                     wanted = await wanted
                 if wanted:
+                    self._marks.begin_handler(job)
                     await callback(event)
             except events.StopPropagation:
                 return

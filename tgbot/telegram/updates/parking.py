@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
 from tgbot.core.ids import marked_id
 from tgbot.store.base import Parked, ParkedUpdates, Reason
+from tgbot.telegram.hooks import Listener
 from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.failures import Failure, described
+from tgbot.telegram.updates.marks import Marks, Suspect
 from tgbot.telegram.updates.packing import pack, unpack
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ TRIED_AT_ONCE = 1000
 _READ_AT_ONCE = 100
 #: The longest time between two looks at what is due, in seconds: Telegram's clock may be put right meanwhile.
 _LONGEST_PAUSE = 60.0
+#: The error of an update that is poison.
+_DEATH = "ProcessDied"
 #: Pauses after a look that failed, in seconds; the last one repeats.
 _FAULT_PAUSES = (1.0, 5.0, 30.0)
 
@@ -45,18 +49,52 @@ class Parking:
         *,
         load: Callable[[Iterable[int]], Awaitable[None]],
         now: Callable[[], float],
+        marks: Marks,
+        listener: Listener,
         keep_failed: bool = True,
     ) -> None:
         self._parked = parked
         self._put = put
         self._load = load
         self._now = now
+        self._marks = marks
+        self._listener = listener
         self._keep_failed = keep_failed
         #: Keys of the updates that are being tried again.
         self._tried: set[str] = set()
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopped = False
+
+    # ---- what ended the process ----------------------------------------------------------------
+
+    def judge(self, job: Job) -> None:
+        """Look whether the process died while this update was handled: once, or so often that it is poison.
+
+        A poison keeps its place in its dialog, but is not handled again.
+        """
+        suspect = self._marks.suspects.get(job.key or "")
+        if suspect is None:
+            return
+        if suspect.is_poison and job.entry is None:
+            job.failure = Failure(Reason.POISON, suspect.handler, _DEATH, _told(suspect))
+        else:
+            job.suspect = True
+
+    def _keep_poison(self) -> None:
+        """Let parked updates that turned out to be poison wait for a hand."""
+        for key, suspect in self._marks.suspects.items():
+            entry = self._parked.get(key) if suspect.is_poison else None
+            if entry is None or (entry.reason is Reason.POISON and not suspect.just_died):
+                continue
+            handler, trace = suspect.handler, _told(suspect)
+            poison = replace(entry, reason=Reason.POISON, handler=handler, error=_DEATH, trace=trace)
+            self._parked.park(replace(poison, retry_at=None))
+            self._tell(key, entry.dialog, trace)
+
+    def _tell(self, key: str, dialog: int, what: str) -> None:
+        logger.error("update %s of dialog %d is poison, and parked: %s", key, dialog, what)
+        self._listener.lost("poison", 1)
 
     # ---- what is kept --------------------------------------------------------------------------
 
@@ -65,6 +103,8 @@ class Parking:
         key, failure, entry = job.key, job.failure, job.entry
         if key is None:
             return  # Telegram does not keep it, and it means nothing later: the press of a button
+        if failure is None or failure.reason is not Reason.POISON:
+            self._marks.survived(key)
         if failure is not None:
             self._park(key, job, failure)
         elif entry is not None:
@@ -77,6 +117,8 @@ class Parking:
 
     def _park(self, key: str, job: Job, failure: Failure) -> None:
         entry = job.entry
+        if failure.reason is Reason.POISON:
+            self._tell(key, job.dialog, failure.trace)
         if entry is not None and self._parked.get(key) is None:
             return  # somebody dropped it while it was tried
         if failure.reason is Reason.FAILED and not self._keep_failed:
@@ -107,9 +149,9 @@ class Parking:
                 update=packed,
             )
         )
-        if retry_at is None:
+        if failure.reason is Reason.FAILED:
             logger.info("update %s of dialog %d is parked; see: tgbot parked show %s", key, job.dialog, key)
-        else:
+        elif retry_at is not None:
             wait = retry_at - now
             logger.info("update %s of dialog %d is parked; tried again in %.0f s", key, job.dialog, wait)
         self._wake.set()
@@ -148,6 +190,7 @@ class Parking:
             raise
         self._tried -= keys - {job.key for job in jobs}
         for job in jobs:
+            self.judge(job)
             self._put(job)
 
     def _job_of(self, entry: Parked) -> Job | None:
@@ -165,10 +208,13 @@ class Parking:
 
     async def run(self) -> None:
         """Try again what is due, from now to `stop`; run until cancelled."""
-        faults = 0
+        faults, poison_kept = 0, False
         while True:
             self._wake.clear()
             try:
+                if not poison_kept:
+                    self._keep_poison()
+                    poison_kept = True
                 pause = await self._try_due()
                 faults = 0
             except Exception as error:
@@ -204,6 +250,35 @@ class Parking:
         while self._tried:
             self._ended.clear()
             await self._ended.wait()
+
+
+def _told(suspect: Suspect) -> str:
+    return f"the process died {suspect.deaths} times in a row while {suspect.handler or 'it'} ran"
+
+
+class Nowhere:
+    """`ParkedUpdates` of a client that keeps none: what cannot be finished counts as finished."""
+
+    def park(self, entry: Parked) -> None:
+        return None
+
+    def get(self, key: str) -> Parked | None:
+        return None
+
+    def drop(self, key: str) -> bool:
+        return False
+
+    def due(self, now: float) -> list[str]:
+        return []
+
+    def next_due(self) -> int | None:
+        return None
+
+    def entries(self, after: tuple[int, str] | None = None) -> Iterator[Parked]:
+        return iter(())
+
+    def count(self, user_id: int) -> int:
+        return 0
 
 
 def user_of(job: Job) -> int:
