@@ -207,7 +207,8 @@ async def run_traced(site: Site, messages: int) -> tuple[Load, list[str], int]:
         os.kill(pid, signal.SIGSTOP)
         await until(lambda: stopped(pid), "all its threads have stopped")
         lines = trace.read_text().splitlines()
-        copies = {path: path.read_bytes() for path in site.session.parent.iterdir() if path.suffix != ".lock"}
+        files = [path for path in site.session.parent.iterdir() if path.is_file() and path.suffix != ".lock"]
+        copies = {path: path.read_bytes() for path in files}
         os.kill(pid, signal.SIGKILL)
         await process.ended()
         await site.unplugged()

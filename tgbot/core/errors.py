@@ -15,7 +15,7 @@ from typing import Final
 from tgbot.core.secrets import HIDDEN, looks_secret, without_secrets, without_tokens
 
 #: The longest value that a message shows, in characters.
-_LONGEST: Final = 80
+_LONGEST: Final = 200
 
 
 def no_descriptors_left(error: OSError) -> bool:

@@ -361,7 +361,9 @@ class BotSender(MTProtoSender):
 
     def _send_again(self, bad_msg_id: int, code: int) -> None:
         """Send the messages again that Telegram refused; over a fresh link, or give up, if that goes on."""
-        logger.info("Telegram refused a message (bad_msg_notification %d); sending it again", code)
+        # A link begins with a salt that Telegram refuses: code 48 says nothing.
+        level = logging.DEBUG if code == 48 else logging.INFO
+        logger.log(level, "Telegram refused a message (bad_msg_notification %d); sending it again", code)
         renewing = False
         for state in self._pop_states(bad_msg_id):
             if state.future.done():
