@@ -88,8 +88,7 @@ async def test_a_mix_of_all_faults_loses_nothing_and_says_nothing_twice(tmp_path
                 print(audit)
                 await scene.knows_the_truth(bot)
             finally:
-                box = bot.client._message_box
-                print(box.mark(), scene.world.state(scene.bot.id), bot.client.losses)
+                print(bot.client.intake.mark(), scene.world.state(scene.bot.id), bot.client.losses)
             assert audit.answers > SECONDS * 20
             assert not bot.client.losses
             await until(lambda: not bot.client.intake.batches.inflight.unfinished(), "nothing is in flight")

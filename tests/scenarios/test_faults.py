@@ -274,7 +274,7 @@ async def test_differences_that_fail_a_few_times(scene: Scene, code: int, name: 
 async def test_admins_are_told_of_a_difference_that_telegram_keeps_refusing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tgbot.telegram.updates.intake._PAUSES", (0.05,))
+    monkeypatch.setattr("tgbot.telegram.updates.requests.PAUSES", (0.05,))
     ann, admin = scene.meet(), scene.meet("Admin")
     scene.configure(admins=[admin])
     async with scene.serving() as bot:

@@ -72,12 +72,12 @@ class Recorder:
 
     def lost(self, what: str, count: int = 0) -> None:
         self._stage.lost.append(what)
+        self._stage.lost_updates.append((what, count))
 
 
 def settled(intake: Intake) -> bool:
     """Return whether every difference was fetched and taken, and no update is held back."""
-    box = intake.box
-    return not (box.getting_diff_for or box.possible_gaps or box.ahead or intake._held)
+    return intake.settled
 
 
 class Stage:
@@ -93,6 +93,8 @@ class Stage:
         self.last: dict[int, int] = {}
         self.outcomes: list[tuple[str, int, str | None]] = []
         self.lost: list[str] = []
+        #: The same with the number of updates.
+        self.lost_updates: list[tuple[str, int]] = []
         self.seen: list[tuple[list[int], str]] = []
         self._open: list[BotClient] = []
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 from telethon import errors
-from telethon._updates.entitycache import EntityCache
 from telethon.tl import types
 
 from tests.telegram.conftest import until
 from tests.telegram.updates.test_intake import Taker, taking
 from tests.telegram.updates.updatelog import FIRST, THEN, Log
 from tgbot.store.base import UpdateState
-from tgbot.telegram.updates import intake
-from tgbot.telegram.updates.box import UpdateBox
+from tgbot.telegram.updates import requests
+from tgbot.telegram.updates.log import Log as UpdateLog
 
 
 class Deaf(Log):
@@ -40,7 +39,7 @@ class Refusing(Log):
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_PAUSES", (0.01,))
+    monkeypatch.setattr(requests, "PAUSES", (0.01,))
 
 
 async def handled(taker: Taker, numbers: list[int]) -> None:
@@ -99,7 +98,7 @@ async def test_what_is_pushed_before_the_start_is_handled_after_it() -> None:
 
 
 async def test_a_state_of_pts_0_is_a_state() -> None:
-    box = UpdateBox(EntityCache())
-    assert box.is_empty()
-    box.load_state(UpdateState(0, 0, int(THEN.timestamp()), 1))
-    assert not box.is_empty()
+    log = UpdateLog(lambda: 0)
+    assert log.is_empty()
+    log.load(UpdateState(0, 0, int(THEN.timestamp()), 1), 0.0)
+    assert not log.is_empty()

@@ -36,45 +36,20 @@ from telethon.tl.custom import conversation
 
 import tgbot
 
-BOX = messagebox.MessageBox
 SENDER = mtprotosender.MTProtoSender
 
 #: Callables: whose, which, what it takes, what for.
 CALLS: list[tuple[Any, str, str, str]] = [
+    (messagebox.MessageBox, "is_empty", "self", "Telethon asks our log after it connects"),
     (
-        BOX,
-        "__init__",
-        "self, log, map=_, date=…, seq=0, next_deadline=None, possible_gaps=_, getting_diff_for=_",
-        "UpdateBox passes a log",
+        messagebox.MessageBox,
+        "try_set_channel_state",
+        "self, id, pts",
+        "Telethon's list of dialogs tells our log",
     ),
-    (BOX, "apply_difference", "self, diff, chat_hashes", "UpdateBox overrides it"),
-    (BOX, "apply_difference_type", "self, diff, chat_hashes", "UpdateBox replaces it"),
-    (BOX, "process_updates", "self, updates, chat_hashes, result", "Intake calls it"),
-    (BOX, "apply_pts_info", "self, update, *, reset_deadlines", "UpdateBox calls it"),
-    (BOX, "try_begin_get_diff", "self, entry, reason", "UpdateBox asks with it"),
-    (BOX, "set_state", "self, state, reset=True", "UpdateBox sets the state with it"),
-    (BOX, "load", "self, session_state, channel_states", "UpdateBox starts with it"),
-    (BOX, "is_empty", "self", "a login asks whether there is a state"),
-    (BOX, "check_deadlines", "self", "Intake waits until what it returns"),
-    (BOX, "get_difference", "self", "Intake asks for what it returns"),
-    (BOX, "get_channel_difference", "self, chat_hashes", "Intake asks for what it returns"),
-    (BOX, "apply_channel_difference", "self, request, diff, chat_hashes", "Intake takes channels with it"),
-    (BOX, "end_channel_difference", "self, request, reason, chat_hashes", "Intake gives channels up with it"),
-    (BOX, "end_difference", "self", "Intake goes on without a difference with it"),
-    (BOX, "end_get_diff", "self, entry", "Intake drops the channel 0 with it"),
-    (BOX, "_trace", "self, msg, *args, **kwargs", "UpdateBox silences it"),
-    (messagebox.State, "__init__", "self, pts, deadline", "UpdateBox puts one where a log is new"),
-    (messagebox.PtsInfo, "from_update", "update", "UpdateBox reads pts and qts with it"),
     (entitycache.EntityCache, "get", "self, id", "Peers answers it from the session"),
     (entitycache.EntityCache, "extend", "self, users, chats", "Peers drops it"),
     (entitycache.EntityCache, "set_self_user", "self, id, bot, hash", "Peers keeps who we are"),
-    (
-        updates_session.SessionState,
-        "__init__",
-        "self, user_id, dc_id, bot, pts, qts, date, seq, takeout_id",
-        "UpdateBox loads with it",
-    ),
-    (updates_session.ChannelState, "__init__", "self, channel_id, pts", "UpdateBox loads with it"),
     (updates_session.Entity, "__init__", "self, ty, id, hash", "Peers answers with one"),
     (ConnectionTcpFull, "_connect", "self, timeout=None, ssl=None", "BotConnection sets up the socket there"),
     (ConnectionTcpFull, "_send", "self, data", "BotConnection minds uvloop's errors there"),
@@ -140,18 +115,11 @@ CALLS: list[tuple[Any, str, str, str]] = [
 
 #: Names of modules: whose, which, what for.
 NAMES: list[tuple[Any, str, str]] = [
-    (messagebox, "ENTRY_ACCOUNT", "UpdateBox keeps the account's pts under it"),
-    (messagebox, "ENTRY_SECRET", "UpdateBox keeps the qts under it"),
-    (messagebox, "NO_SEQ", "UpdateBox gives it to updates that a difference tells without a pts"),
-    (messagebox, "next_updates_deadline", "UpdateBox sets the deadline of a log by it"),
     (updates_session, "EntityType", "Peers tells users and channels apart with it"),
     (alltlobjects, "LAYER", "the client introduces itself with it"),
     (ConnectionTcpFull, "packet_codec", "BotConnection reads frames with its own"),
     (alltlobjects, "tlobjects", "the types of answers are known from it"),
     (extensions.BinaryReader, "tgread_object", "messages are read with it"),
-    (messagebox, "GapError", "Intake asks for the difference when it is raised"),
-    (messagebox.PrematureEndReason, "BANNED", "Intake says so of a channel that is closed to us"),
-    (messagebox.PrematureEndReason, "TEMPORARY_SERVER_ISSUES", "Intake says so of a channel's failure"),
     (rpcerrorlist, "rpc_errors_dict", "the name of an error is read from it"),
     (rpcerrorlist, "rpc_errors_re", "the name of an error with a number is read from it"),
     (sqlite, "CURRENT_VERSION", "older session files are told by it"),
@@ -159,16 +127,6 @@ NAMES: list[tuple[Any, str, str]] = [
 
 #: Attributes of one thing made by Telethon: whose, which, what for.
 ATTRIBUTES: list[tuple[str, str, str]] = [
-    ("box", "map", "UpdateBox reads and sets the pts of each log there"),
-    ("box", "date", "UpdateBox sets the date of the state there"),
-    ("box", "seq", "UpdateBox reads the seq of the state there"),
-    ("box", "possible_gaps", "UpdateBox sees there whether anything is missing"),
-    ("box", "getting_diff_for", "UpdateBox sees there what is to be asked for"),
-    ("box", "next_deadline", "UpdateBox takes the qts from it"),
-    ("state", "pts", "UpdateBox sets it"),
-    ("state", "deadline", "UpdateBox sets it"),
-    ("info", "pts", "UpdateBox holds it against the state"),
-    ("info", "entry", "UpdateBox asks of which log an update is"),
     ("cache", "self_id", "the client names sends after it"),
     ("cache", "self_bot", "Peers sets it"),
     ("action", "_action", "ours shows it"),
@@ -189,7 +147,7 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
     ("sender", "_auth_key_callback", "BotSender tells a new auth key with it"),
     ("client", "_borrow_sender_lock", "the client sees there that a connection is being made"),
     ("client", "_sender", "the client puts a BotSender there"),
-    ("client", "_message_box", "the client puts an UpdateBox there"),
+    ("client", "_message_box", "the client puts its Log there"),
     ("client", "_mb_entity_cache", "the client puts a Peers there"),
     ("client", "_updates_queue", "the client puts its Intake there"),
     ("client", "_loop", "the client says in which loop it runs"),
@@ -222,7 +180,6 @@ WORDS: list[tuple[Any, str, str, str]] = [
     (SENDER, "_connect", "self._try_gen_auth_key(", "BotSender minds links that end in the exchange there"),
     (SENDER, "_connect", "except (IOError,", "a link that ends in the exchange is another attempt"),
     (ConnectionTcpFull, "_send_loop", "isinstance(e, IOError)", "a lost connection is an OSError to it"),
-    (BOX, "process_updates", "_self_outgoing", "UpdateBox marks what is no answer of ours with it"),
     (common.EventCommon, "_set_client", "self._entities", "events find the users of their container there"),
     (
         TelegramClient,
@@ -238,15 +195,9 @@ async def made(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
     """One of each thing, made by Telethon as it makes them for itself."""
     session = sqlite.SQLiteSession(str(tmp_path / "stock"))
     client = TelegramClient(MemorySession(), 1, "hash")
-    box = messagebox.MessageBox(client._log["messagebox"])
-    loaded = updates_session.SessionState(0, 0, True, 1, 1, 1, 1, 0)
-    box.load(loaded, [])
     update = types.UpdateNewMessage(types.Message(1, types.PeerUser(1), message=""), 2, 1)
     yield {
         "client": client,
-        "box": box,
-        "state": box.map[messagebox.ENTRY_ACCOUNT],
-        "info": messagebox.PtsInfo.from_update(update),
         "cache": client._mb_entity_cache,
         "sender": mtprotosender.MTProtoSender(None, loggers=client._log),
         "connection": ConnectionTcpFull("127.0.0.1", 1, 2, loggers=client._log),
@@ -342,13 +293,6 @@ async def test_the_tables_of_a_session_are_those_that_we_write(tmp_path: Path) -
     assert {"sessions", "sent_files"} <= set(columns), "a file without them is taken for damaged"
 
 
-def test_a_difference_is_no_longer_held_against_its_own_state_would_be_news() -> None:
-    source = inspect.getsource(messagebox.MessageBox.apply_difference_type)
-    assert source.index("self.set_state") < source.index("self.process_updates"), (
-        "Telethon now applies a difference before it sets the state: UpdateBox may not be needed any more"
-    )
-
-
 # ---- nothing private is used without being named above ---------------------------------------------
 
 HERE = Path(tgbot.__file__).parent
@@ -436,7 +380,6 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
     from tgbot.store.sqlite.session import DurableSession
     from tgbot.telegram.client import BotClient
     from tgbot.telegram.compat.conversation import Conversation
-    from tgbot.telegram.updates.box import UpdateBox
     from tgbot.telegram.wire.connection import BotCodec, BotConnection
     from tgbot.telegram.wire.sender import BotSender
 
@@ -449,7 +392,6 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
             BotSender,
             Conversation,
             DurableSession,
-            UpdateBox,
         )
         for own in kind.__mro__
         if own.__module__.startswith("tgbot.")

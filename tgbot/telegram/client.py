@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from telethon import TelegramClient, errors, utils
+from telethon import TelegramClient, utils
 from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
@@ -19,6 +19,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.clock import ServerClock
+from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
@@ -37,13 +38,14 @@ from tgbot.telegram.login import Login, PlainClient, Server, use_server
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
+from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.parking import Nowhere, Parking
+from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
@@ -127,16 +129,22 @@ class BotClient(TelegramClient):
             keep_failed=keep_failed,
         )
         self._batches = Batches(self._put, store, peers, listener)
-        self._message_box = UpdateBox(peers)
+        requests = Requests(self, self._link_state.up)
         self.intake = Intake(
-            self._message_box, self._batches, ask=self, server_time=server_time, listener=listener
+            self._batches,
+            requests=requests,
+            server_time=server_time,
+            listener=listener,
+            access_hash=lambda channel: session.access_hash(marked_channel(channel)),
+            renew=self._link_state.renew,
         )
         self._album_line = Albums(
             self._dispatcher.put,
             wanted=self._handlers.want_albums,
-            catching_up=lambda: bool(self._message_box.getting_diff_for),
+            catching_up=lambda: self.intake.catching_up,
         )
         self._album_line.finish = self._finish
+        self._message_box = self.intake.log  # Telethon's list of dialogs tells it about channels
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -182,13 +190,12 @@ class BotClient(TelegramClient):
         """
         state = self.session.update_state()
         if state is not None:
-            self._message_box.load_state(state)
-            self.intake.replaying = True
+            self.intake.load(state, replayed=True)
         use_server(self.session, self._server)
         self._tasks.spawn(Pulse(self._sender, self._link_state).keep(self._tidy))
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
-        self._tasks.spawn_essential(self._take_updates)
+        self._tasks.spawn(keep("taking updates", self._take_updates))
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
@@ -256,14 +263,14 @@ class BotClient(TelegramClient):
 
     async def _on_login(self, user: types.User) -> types.User:
         self._mb_entity_cache.set_self_user(user.id, user.bot, user.access_hash)
-        if self._message_box.is_empty():
+        if self.intake.log.is_empty():
             state = await self._login.first_state()
             held = self.intake.pts_before_held()
             if held is not None and held < state.pts:
                 state = replace(state, pts=held)  # it arrived between the login and the state
             # On disk before the first update is taken: a kill from now on loses none.
             await self._store.checkpoint(state)
-            self._message_box.load_state(state)
+            self.intake.load(state)
         return user
 
     async def connect(self) -> None:
@@ -310,11 +317,11 @@ class BotClient(TelegramClient):
         while True:
             try:
                 await self.intake.run()
-            except (errors.UnauthorizedError, errors.AuthKeyError):
-                self._link_state.end_login()
-                await self._link_state.ready.wait()
             except AuthKeyNotFound:
-                await self._link_state.ready.wait()
+                pass  # a new key is made
+            except LOGIN_OVER:
+                self._link_state.end_login()
+            await self._link_state.ready.wait()
 
     # ---- updates -------------------------------------------------------------------------------
 

@@ -287,13 +287,13 @@ class Login:
         self._logins += 1
         await self._client.send_token(self._token)
         self._anew = False
-        known = self._intake.box.mark().pts
+        known = self._intake.log.mark().pts
         if known:
             state = await self._client.ask(functions.updates.GetStateRequest())
             if state.pts < known:
                 # A log never goes back: this server lost the one that our pts counts.
                 logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
-                self._intake.box.start_over(state)
+                self._intake.start_over(state)
 
     def _logged_in(self) -> None:
         self._since = time.monotonic()

@@ -200,7 +200,7 @@ async def test_a_slow_store_delays_updates_but_never_the_reading_of_the_socket(s
     for text in texts[1:]:
         stage.write(ann if text.startswith("ann") else ben, text)
     # All of them were read and the log was followed, although none could be dispatched.
-    await until(lambda: client.intake.box.mark().pts == stage.world.state(stage.account.id)[0])
+    await until(lambda: client.intake.log.mark().pts == stage.world.state(stage.account.id)[0])
     async with asyncio.timeout(PATIENCE):
         assert (await client.get_me()).id == stage.account.id
     assert order == []
@@ -213,7 +213,7 @@ async def test_a_slow_store_delays_updates_but_never_the_reading_of_the_socket(s
     assert [text for text in order if "ben" not in text] == [text for text in texts if "ben" not in text]
     assert [text for text in order if "ben" in text] == [text for text in texts if "ben" in text]
     assert len(loads) < 5  # what queued was loaded together
-    assert client.intake.box.mark().pts >= FIRST.pts
+    assert client.intake.log.mark().pts >= FIRST.pts
 
 
 async def test_a_stop_waits_for_what_the_store_is_loading(stage: Stage) -> None:

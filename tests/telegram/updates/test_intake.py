@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from telethon import errors, events
-from telethon._updates.entitycache import EntityCache
 from telethon.tl import functions, types
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, settled, until
 from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
 from tgbot.telegram import BotClient
-from tgbot.telegram.updates import intake
+from tgbot.telegram.updates import intake, requests
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.box import UpdateBox
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.log import Log as UpdateLog
+from tgbot.telegram.updates.requests import Requests
 
 
 class Everything:
@@ -49,6 +49,9 @@ class Everything:
 
     def note(self, date: datetime | None) -> None: ...
 
+    def __call__(self) -> float:
+        return THEN.timestamp()
+
     def lost(self, what: str, count: int = 0) -> None:
         self.losses.append(what)
 
@@ -56,7 +59,7 @@ class Everything:
 class Taker:
     """An Intake on a model of Telegram's log, without a wire; jobs wait until `open` is set."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, replaying: bool = False) -> None:
         self.log = log
         self.open = asyncio.Event()
         self.open.set()
@@ -70,16 +73,17 @@ class Taker:
         self.lost = around.losses
         self.last = around.last
         self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
-        box = UpdateBox(EntityCache())
-        box.load_state(FIRST)
+        self.renewed: list[str] = []
         self.batches = Batches(self.dispatcher.put, around, around, around)
         self.intake = Intake(
-            box,
             self.batches,
-            ask=self._ask,
+            requests=Requests(self._ask, time.monotonic),
             server_time=around,
             listener=around,
+            access_hash=lambda channel: 1,
+            renew=self.renewed.append,
         )
+        self.intake.load(FIRST, replayed=replaying)
 
     @property
     def numbers(self) -> list[int]:
@@ -93,6 +97,8 @@ class Taker:
         self.batches.finish(job.batch)
 
     async def _ask(self, request: Any) -> Any:
+        if isinstance(request, functions.updates.GetStateRequest):
+            return types.updates.State(self.log.pts, self.log.qts, THEN, 1, 0)
         self.asked.append(request)
         if self.failures:
             raise self.failures.pop(0)
@@ -110,9 +116,8 @@ class Taker:
 
 @asynccontextmanager
 async def taking(log: Log, *, replaying: bool = False) -> AsyncIterator[Taker]:
-    taker = Taker(log)
+    taker = Taker(log, replaying=replaying)
     taker.dispatcher.start()
-    taker.intake.replaying = replaying
     taker.intake.start()
     task = asyncio.create_task(taker.intake.run())
     try:
@@ -170,7 +175,7 @@ async def test_the_mark_of_a_channel_holds_while_one_of_its_updates_is_unfinishe
     log = Log()
     async with taking(log) as taker:
         await taker.settled()
-        taker.intake.box.try_set_channel_state(7, 100)
+        taker.intake.log.try_set_channel_state(7, 100)
         taker.open.clear()
         message = types.Message(id=1, peer_id=types.PeerChannel(7), date=THEN, message="x")
         update = types.UpdateNewChannelMessage(message, 101, 1)
@@ -183,7 +188,7 @@ async def test_the_mark_of_a_channel_holds_while_one_of_its_updates_is_unfinishe
 
 
 async def test_a_difference_that_fails_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "_PAUSES", (0.001,))
+    monkeypatch.setattr(requests, "PAUSES", (0.001,))
     log = Log()
     log.add("message")
     async with taking(log) as taker:
@@ -348,7 +353,6 @@ async def test_updates_that_turn_out_to_be_finished_once_they_are_loaded_make_ro
     taker.last.update(dict.fromkeys((1, 2, 3), 20))
     taker.around.loads = asyncio.Semaphore(0)
     taker.dispatcher.start()
-    taker.intake.replaying = True
     taker.intake.start()
     tasks = [asyncio.create_task(run()) for run in (taker.intake.run, taker.batches.run)]
     await until(lambda: taker.batches.waiting == 10 + 1)
@@ -415,7 +419,7 @@ async def test_an_update_that_cannot_be_taken_is_logged_and_asked_for(
     log = Log()
     async with taking(log) as taker:
         await taker.settled()
-        monkeypatch.setattr(UpdateBox, "take_one", None)
+        monkeypatch.setattr(UpdateLog, "take_one", None)
         taker.intake.put_nowait(log.push(log.add("message")))
         monkeypatch.undo()
         await taker.quiet()
@@ -567,7 +571,7 @@ async def test_faults_of_delivery_are_all_made_good(stage: Stage) -> None:
 async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reported_as_a_loss(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(intake, "_PAUSES", (0.001,))
+    monkeypatch.setattr(requests, "PAUSES", (0.001,))
     client = await stage.open(echo)
     ann = stage.meet()
     before = stage.sandbox.calls["updates.getDifference"]
@@ -592,7 +596,7 @@ async def test_a_channel_with_the_id_0_does_not_stop_the_other_updates() -> None
         await taker.quiet()
         assert number_of(taker.taken[-1].update) == 1
         assert functions.updates.GetChannelDifferenceRequest not in map(type, taker.asked)
-        assert 0 not in taker.intake.box.channels()
+        assert 0 not in taker.intake.log.channels
 
 
 async def test_messages_that_the_bot_sends_with_a_container_for_an_answer_reach_no_handler(

@@ -30,6 +30,7 @@ class _Incoming:
     dialogs: list[int]
     live: bool
     replayed: bool
+    ahead: bool
     batch: Batch[UpdateState]
 
     @property
@@ -67,8 +68,12 @@ class Batches:
         *,
         live: bool,
         replayed: bool = False,
+        ahead: bool = False,
     ) -> None:
-        """Take updates, which hold the state at `before` until all of them are finished. Never waits."""
+        """Take updates, which hold the state at `before` until all of them are finished. Never waits.
+
+        `ahead` says that earlier updates of the log are missing: no message counts as the last finished one.
+        """
         if not (updates or users or chats):
             return
         entities = {marked_entity(entity): entity for entity in (*users, *chats)}
@@ -76,7 +81,7 @@ class Batches:
         # One more than there are updates: the batch itself, until its jobs are made.
         batch = self.inflight.take(before, len(updates) + 1)
         self.waiting += len(updates) + 1
-        incoming = _Incoming(updates, users, chats, entities, dialogs, live, replayed, batch)
+        incoming = _Incoming(updates, users, chats, entities, dialogs, live, replayed, ahead, batch)
         if not self._queue and self._store.loaded(incoming.ids):
             self._dispatch(incoming)
             return
@@ -143,6 +148,9 @@ class Batches:
                 self.finish(batch)
                 continue
             update._entities = entities
+            if incoming.ahead:
+                # A message before this one may still come, and would be taken for finished after a restart.
+                message_id = 0
             lane, key = lane_of(update, dialog), stable_key(update)
             self._put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
         self.finish(batch)

@@ -87,6 +87,14 @@ def album_key(first: types.TypeUpdate) -> str:
     return f"a{marked_id(message.peer_id)}:{message.id}"
 
 
+def message_key(update: types.TypeUpdate) -> str | None:
+    """Return the key of a new message, which a difference brings without its pts; None for other updates."""
+    kind = type(update)
+    if kind in _NEW_MESSAGES or kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
+        return stable_key(update)
+    return None
+
+
 def channel_of(update: TLObject) -> int | None:
     """Return the bare id of the channel whose own pts an update moves, None for the account's."""
     channel_id = getattr(update, "channel_id", None)

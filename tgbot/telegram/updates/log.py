@@ -1,0 +1,526 @@
+"""Telegram's log of updates: what is next in it, what is known, and what is missing; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from telethon.tl import types
+
+from tgbot.store.base import UpdateState
+from tgbot.telegram.updates.keys import channel_of, stable_key
+from tgbot.telegram.updates.numbers import GREATEST, IDLE_SECONDS, Hole, Item, Numbers, Out
+
+#: By how much a state may be above the updates that came with it; beyond it the state needs a proof.
+PLAUSIBLE_JUMP = 100
+#: How many seconds of containers a seq may be behind and count as known.
+PLAUSIBLE_SEQ = 1_000
+#: How many seconds a date may be ahead of Telegram's time.
+PLAUSIBLE_DATE = 300
+
+
+class Portion(NamedTuple):
+    """Updates to hand out together, with the users and chats that came with them."""
+
+    updates: list[types.TypeUpdate]
+    users: Sequence[types.TypeUser]
+    chats: Sequence[types.TypeChat]
+    #: Whether they were taken ahead of a hole.
+    ahead: bool
+
+
+class Log:
+    """How far Telegram's log of updates was taken: the account's pts and qts, and the pts of each channel.
+
+    `latest` is Telegram's time in unix seconds. `now` is a time in seconds that never jumps.
+    """
+
+    def __init__(self, latest: Callable[[], float]) -> None:
+        self.account = Numbers("pts", None, 0.0)
+        self.qts = Numbers("qts", None, 0.0)
+        self.channels: dict[int, Numbers] = {}
+        self.date = 0
+        self.seq = 0
+        #: Sequences with a hole.
+        self.holes: dict[Numbers, None] = {}
+        #: Channels whose difference has to be requested.
+        self.channels_due: dict[int, None] = {}
+        #: How many updates with impossible numbers came.
+        self.strange = 0
+        self._latest = latest
+
+    # ---- the state -----------------------------------------------------------------------------
+
+    def load(self, state: UpdateState, now: float, *, replayed: bool = False) -> None:
+        """Start from a state."""
+        self.account = Numbers("pts", state.pts, now, replayed=replayed)
+        self.qts = Numbers("qts", state.qts or None, now, replayed=replayed)
+        self.channels = {
+            channel: Numbers(f"channel {channel}", pts, now, channel=channel, replayed=replayed)
+            for channel, pts in state.channels.items()
+        }
+        self.date, self.seq = state.date, state.seq
+        self.holes.clear()
+        self.channels_due.clear()
+
+    def is_empty(self) -> bool:
+        """Return whether there is no state yet."""
+        return self.account.at is None
+
+    def mark(self, channels: Iterable[int] = ()) -> UpdateState:
+        """Return the state before which nothing is missing, with the pts of those channels that are known."""
+        told = {}
+        for channel in channels:
+            numbers = self.channels.get(channel)
+            if numbers is not None and numbers.at is not None:
+                told[channel] = numbers.at
+        return UpdateState(self.account.at or 0, self.qts.at or 0, self.date, self.seq, told)
+
+    def whole(self) -> UpdateState:
+        """Return `mark` with every channel."""
+        return self.mark(self.channels)
+
+    @property
+    def due(self) -> bool:
+        """Whether the account's difference has to be requested."""
+        return self.account.due or self.qts.due
+
+    def try_set_channel_state(self, channel: int, pts: int) -> None:
+        """Note the pts of a channel that is not known yet; Telethon's list of dialogs tells them."""
+        if channel and 0 < pts <= GREATEST and channel not in self.channels:
+            self.channels[channel] = numbers = Numbers(f"channel {channel}", pts, 0.0, channel=channel)
+            numbers.deadline = self.account.deadline
+
+    def start_over(self, state: types.updates.State) -> None:
+        """Go on from a state of another log."""
+        for numbers, number in ((self.account, state.pts), (self.qts, state.qts or None)):
+            numbers.forget()
+            numbers.at = number
+        self.seq = state.seq
+        self._note(self.account, self.qts)
+
+    def roll_back(self, state: UpdateState) -> None:
+        """Go back to a state: what was taken after it was not handed out."""
+        self.account.at = state.pts
+        self.qts.at = state.qts or None
+        for channel, pts in state.channels.items():
+            if channel in self.channels:
+                self.channels[channel].at = pts
+
+    def forget_channel(self, channel: int) -> None:
+        """Forget what is known of a channel: its next update tells it."""
+        numbers = self.channels.pop(channel, None)
+        if numbers is not None:
+            self.holes.pop(numbers, None)
+        self.channels_due.pop(channel, None)
+
+    # ---- what comes live -----------------------------------------------------------------------
+
+    def take_one(self, container: types.Updates, now: float) -> types.UpdateNewMessage | None:
+        """Take a container with one new message that is next in the log; return None for any other.
+
+        Does what `take` would do, at a fraction of the cost.
+        """
+        if container.seq or len(container.updates) != 1:
+            return None
+        update = container.updates[0]
+        if type(update) is not types.UpdateNewMessage or not self.take_next(update, container.date, now):
+            return None
+        return update
+
+    def take_next(
+        self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: datetime, now: float
+    ) -> bool:
+        """Take a message that is next in the log; return False if it is not, or not as simple."""
+        account, number = self.account, moved.pts
+        if not account.plain or number - moved.pts_count != account.at or number <= account.at:
+            return False
+        account.at = number
+        account.deadline = now + IDLE_SECONDS
+        self._note_date(date)
+        return True
+
+    def take(self, container: types.TypeUpdates, now: float) -> list[Portion]:
+        """Take a container of any kind; return what is handed out now."""
+        if isinstance(container, types.UpdatesTooLong):
+            self.account.due = True
+            return []
+        updates = updates_in(container)
+        users = getattr(container, "users", None) or []
+        chats = getattr(container, "chats", None) or []
+        own = getattr(container, "_self_outgoing", False)
+        fresh = self._take_seq(container)
+        out: Out = []
+        for update in sorted(updates, key=_place_in_order) if len(updates) > 1 else updates:
+            self._take(Item(update, users, chats, 0, 0, own, now), out, fresh=fresh)
+        if self.account not in self.holes and self.qts not in self.holes:
+            self._note_date(container.date)
+        return _portions(out, users, chats)
+
+    def expire(self, now: float) -> list[Portion]:
+        """Request differences that are due by time; return what was held for long enough."""
+        out: Out = []
+        for numbers in tuple(self.holes):
+            numbers.expire(now, out)
+            self._note(numbers)
+        return _portions(out)
+
+    def next_time(self) -> float | None:
+        """Return when `expire` has something to do, None: never."""
+        times = [time for numbers in self.holes if (time := numbers.next_time()) is not None]
+        return min(times, default=None)
+
+    def sweep(self, now: float) -> None:
+        """Request the difference of every sequence that had no update for 15 minutes."""
+        for numbers in (self.account, *self.channels.values()):
+            if numbers.at is not None and now >= numbers.deadline:
+                numbers.due = True
+                numbers.deadline = now + IDLE_SECONDS
+                self._note(numbers)
+
+    # ---- differences ---------------------------------------------------------------------------
+
+    def begin_difference(self) -> None:
+        """Have everything after the account's state requested."""
+        self.account.due = True
+
+    def unexplained(self, answer: types.updates.TypeDifference) -> int:
+        """Return by how much the pts of a difference is above ours without updates for it."""
+        if isinstance(answer, types.updates.DifferenceTooLong):
+            return int(answer.pts) - (self.account.at or 0)
+        state = state_of(answer)
+        if state is None:
+            return 0
+        return int(state.pts) - (self.account.at or 0) - _brought(answer)
+
+    def apply_difference(
+        self,
+        answer: types.updates.TypeDifference,
+        asked: UpdateState,
+        now: float,
+        *,
+        believed: bool = True,
+        part: str = "",
+    ) -> tuple[list[Portion], bool]:
+        """Take the account's difference; return what is handed out, and whether it made progress.
+
+        `believed` tells whether the state in it is taken; `asked` is the state that it was requested from.
+        `part` is "pts" or "qts" where only that sequence was requested: the other one stays as it is.
+        """
+        account, qts = self.account, self.qts
+        state = state_of(answer)
+        if state is None:  # it is empty
+            if not part:
+                account.complete(now)
+                qts.complete(now)
+            self.seq = answer.seq or self.seq
+            return [], True
+        before, out = (account.at, qts.at), Out()
+        brought = _brought(answer)
+        # Only a state that covers all that came with it makes sure that nothing of it comes a second time.
+        covered = believed and part != "qts" and state.pts - asked.pts >= brought
+        final = isinstance(answer, types.updates.Difference)
+        for message in answer.new_messages:
+            update = types.UpdateNewMessage(message, 0, 0)
+            key = stable_key(update)
+            if key is None or key not in account.keys:
+                out.append((_brought_item(update, answer, now), False))
+            if key is not None and not (final and covered):
+                account.remember(key, account.keys.get(key, 0))
+        for encrypted in answer.new_encrypted_messages:
+            out.append((_brought_item(types.UpdateNewEncryptedMessage(encrypted, 0), answer, now), False))
+        greatest_qts = 0
+        for update in answer.other_updates:
+            place = place_of(update)
+            item = _brought_item(update, answer, now)
+            if place is None or place.numbers not in ("pts", "qts"):
+                self._take(item, out, fresh=True)
+                continue
+            numbers = account if place.numbers == "pts" else qts
+            if not _is_possible(place):
+                self.strange += 1
+                continue
+            greatest_qts = max(greatest_qts, place.number if numbers is qts else 0)
+            if not numbers.knows(place.before, place.number):
+                out.append((item, False))
+                numbers.bring(place.before, place.number, now)
+        if part != "qts":
+            if believed and (account.at or 0) <= state.pts <= GREATEST:
+                account.move(state.pts, now, out)
+            else:
+                account.absorb(out)
+        if part != "pts":
+            told = state.qts if 0 < state.qts <= GREATEST else 0
+            if told - max(qts.at or told, greatest_qts) > PLAUSIBLE_JUMP:
+                told = 0  # there would be updates
+            if told or greatest_qts:
+                qts.move(max(told, greatest_qts, qts.at or 0), now, out)
+        if final and covered and not part:
+            account.complete(now)
+            account.forget_brought()
+            qts.complete(now)
+        if 0 < state.seq <= GREATEST:
+            self.seq = state.seq
+        self._note(account, qts)
+        if account not in self.holes:
+            self._note_date(state.date)
+        progress = _news(out) or (account.at, qts.at) != before or not self.due
+        return _portions(out, answer.users, answer.chats), progress
+
+    def apply_channel_difference(
+        self, channel: int, answer: types.updates.TypeChannelDifference, now: float, *, believed: bool = True
+    ) -> tuple[list[Portion], bool]:
+        """Take the difference of a channel; return what is handed out, and whether it made progress."""
+        numbers = self.channels[channel]
+        asked, out = numbers.at or 0, Out()
+        too_long = isinstance(answer, types.updates.ChannelDifferenceTooLong)
+        top = (answer.dialog.pts or 0) if too_long else answer.pts
+        covered = believed and (too_long or top - asked >= channel_brought(answer))
+        for message in answer.messages if too_long else getattr(answer, "new_messages", ()):
+            update = types.UpdateNewChannelMessage(message, 0, 0)
+            key = stable_key(update)
+            if key is None or key not in numbers.keys:
+                out.append((_brought_item(update, answer, now), False))
+            if key is not None and not (answer.final and covered):
+                numbers.remember(key, numbers.keys.get(key, 0))
+        for update in getattr(answer, "other_updates", ()):
+            place = place_of(update)
+            item = _brought_item(update, answer, now)
+            if place is None or place.numbers != channel:
+                self._take(item, out, fresh=True)
+            elif not _is_possible(place):
+                self.strange += 1
+            elif not numbers.knows(place.before, place.number):
+                out.append((item, False))
+                numbers.bring(place.before, place.number, now)
+        if believed and asked <= top <= GREATEST:
+            numbers.move(max(top, numbers.at or 0), now, out)
+        else:
+            numbers.absorb(out)
+        if answer.final and covered:
+            numbers.complete(now)
+            if not isinstance(answer, types.updates.ChannelDifferenceEmpty):
+                numbers.forget_brought()
+            if answer.timeout:
+                numbers.deadline = now + min(max(answer.timeout, 60), IDLE_SECONDS)
+        self._note(numbers)
+        progress = _news(out) or numbers.at != asked or not numbers.due
+        return _portions(out, getattr(answer, "users", ()), getattr(answer, "chats", ())), progress
+
+    def close_holes(self, numbers: Numbers, top: int) -> tuple[list[Portion], list[Hole]]:
+        """Give up the holes of a sequence whose log reaches up to `top`.
+
+        Return what is handed out, and the holes that are lost.
+        """
+        lost, out = [], Out()
+        while numbers.hole is not None:
+            hole = numbers.give_up(top, out)
+            if hole is not None:
+                lost.append(hole)
+        self._note(numbers)
+        return _portions(out), lost
+
+    def skip_to(self, numbers: Numbers, top: int) -> tuple[list[Portion], int]:
+        """Go on from `top`; return what is handed out, and how many numbers never came."""
+        out: Out = []
+        missed = numbers.skip_to(top, out)
+        self._note(numbers)
+        return _portions(out), missed
+
+    def skip_over(self, numbers: Numbers, to: int, now: float) -> list[Portion]:
+        """Go on from a number that is above the own one; return what is handed out."""
+        out: Out = []
+        numbers.move(to, now, out)
+        self._note(numbers)
+        return _portions(out)
+
+    def request_channel(self, channel: int) -> None:
+        """Have the difference of a channel requested."""
+        numbers = self.channels[channel]
+        numbers.due = True
+        self._note(numbers)
+
+    def request_channels(self) -> None:
+        """Have the difference of every known channel requested."""
+        for channel in self.channels:
+            self.request_channel(channel)
+
+    def drop_held(self) -> None:
+        """Drop all that is behind a hole: the difference brings it."""
+        for numbers in tuple(self.holes):
+            numbers.drop()
+            numbers.due = True
+            self._note(numbers)
+
+    # ---- inside --------------------------------------------------------------------------------
+
+    def _take(self, item: Item, out: Out, *, fresh: bool) -> None:
+        update = item.update
+        kind = type(update)
+        if kind is types.UpdateChannelTooLong:
+            numbers = self.channels.get(update.channel_id)
+            if numbers is not None:
+                numbers.due = True
+                self._note(numbers)
+            return
+        if kind is types.UpdatePtsChanged:
+            self.account.due = True
+            return
+        place = place_of(update)
+        if place is None:
+            if fresh and not item.own:
+                out.append((item, False))
+            return
+        if not _is_possible(place):
+            self.strange += 1
+            known = self.channels.get(place.numbers) if isinstance(place.numbers, int) else self.account
+            if known is not None:
+                known.due = True
+                self._note(known)
+            return
+        numbers = self._numbers(place.numbers, item.at)
+        item.before, item.number = place.before, place.number
+        numbers.take(item, out)
+        self._note(numbers)
+
+    def _numbers(self, name: str | int, now: float) -> Numbers:
+        if not isinstance(name, int):
+            return self.account if name == "pts" else self.qts
+        if name not in self.channels:
+            self.channels[name] = Numbers(f"channel {name}", None, now, channel=name)
+        return self.channels[name]
+
+    def _take_seq(self, container: types.TypeUpdates) -> bool:
+        """Compare the seq of a container; return whether its updates without a number are news.
+
+        Updates with a number are taken by that.
+        """
+        last = getattr(container, "seq", 0)
+        if not last:
+            return True
+        first = getattr(container, "seq_start", last)
+        if 0 <= self.seq - first < PLAUSIBLE_SEQ:
+            return False
+        if first > self.seq + 1:
+            self.account.due = True
+            if first - self.seq > PLAUSIBLE_SEQ:
+                return True
+        self.seq = last
+        return True
+
+    def _note_date(self, date: datetime) -> None:
+        seconds = int(date.timestamp())
+        if not seconds:
+            return  # what Telethon makes of an answer
+        # Most dates are at most a minute later than the one before; a greater step needs a clock.
+        if seconds <= self.date + 60 or seconds <= self._latest() + PLAUSIBLE_DATE:
+            self.date = seconds
+
+    def _note(self, *sequences: Numbers) -> None:
+        """Look which of these have a hole, and which channels a difference to request."""
+        for numbers in sequences:
+            if numbers.hole is not None:
+                self.holes[numbers] = None
+            elif self.holes:
+                self.holes.pop(numbers, None)
+            channel = numbers.channel
+            if channel is not None and numbers.due:
+                self.channels_due[channel] = None
+            elif channel is not None and self.channels_due:
+                self.channels_due.pop(channel, None)
+
+
+class Place(NamedTuple):
+    """Where an update stands."""
+
+    #: "pts", "qts" or the bare id of a channel.
+    numbers: str | int
+    before: int
+    number: int
+
+
+def place_of(update: types.TypeUpdate) -> Place | None:
+    """Return where an update stands, None for one that stands in no sequence."""
+    number = getattr(update, "pts", None)
+    if number:
+        channel = channel_of(update)
+        if channel == 0:
+            return None
+        count = getattr(update, "pts_count", None) or 0
+        return Place("pts" if channel is None else channel, number - count, number)
+    number = getattr(update, "qts", None)
+    return Place("qts", number - 1, number) if number else None
+
+
+def updates_in(container: types.TypeUpdates) -> list[types.TypeUpdate]:
+    """Return the updates in a container of any kind."""
+    return getattr(container, "updates", None) or [getattr(container, "update", container)]
+
+
+def channels_of(updates: Iterable[types.TypeUpdate]) -> set[int]:
+    """Return the bare ids of the channels whose pts these updates move."""
+    return {channel for update in updates if (channel := channel_of(update))}
+
+
+def pts_before(updates: Iterable[types.TypeUpdate]) -> int | None:
+    """Return the account's pts before the first of these updates, None if no update has one."""
+    places = map(place_of, updates)
+    numbers = (place.before for place in places if place and place.numbers == "pts" and _is_possible(place))
+    return min(numbers, default=None)
+
+
+def state_of(answer: types.updates.TypeDifference) -> types.updates.State | None:
+    """Return the state in a difference, None where it is empty."""
+    return getattr(answer, "state", None) or getattr(answer, "intermediate_state", None)
+
+
+def _is_possible(place: Place) -> bool:
+    return 0 <= place.before <= place.number <= GREATEST
+
+
+def _brought(answer: types.updates.TypeDifference) -> int:
+    """Return how many numbers of the account's log a difference explains."""
+    places = map(place_of, answer.other_updates)
+    counts = (place.number - place.before for place in places if place and place.numbers == "pts")
+    return len(answer.new_messages) + sum(counts)
+
+
+def channel_brought(answer: types.updates.TypeChannelDifference) -> int:
+    """Return how many numbers of the channel's log a difference explains."""
+    places = map(place_of, getattr(answer, "other_updates", ()))
+    counts = (place.number - place.before for place in places if place and isinstance(place.numbers, int))
+    return len(getattr(answer, "new_messages", ())) + sum(counts)
+
+
+def _brought_item(update: types.TypeUpdate, answer: object, now: float) -> Item:
+    return Item(update, getattr(answer, "users", ()), getattr(answer, "chats", ()), 0, 0, False, now)
+
+
+def _place_in_order(update: types.TypeUpdate) -> int:
+    place = place_of(update)
+    return place.before if place is not None else 0
+
+
+def _news(out: Out) -> bool:
+    """Return whether any of these has a key: others may come with each answer."""
+    return any(stable_key(item.update) is not None for item, _ in out)
+
+
+def _portions(
+    out: Out, users: Sequence[types.TypeUser] = (), chats: Sequence[types.TypeChat] = ()
+) -> list[Portion]:
+    """Return what is handed out, in order, each with the users and chats that came with it.
+
+    `users` and `chats` are handed out even where no update is.
+    """
+    portions: list[Portion] = []
+    for item, ahead in out:
+        last = portions[-1] if portions else None
+        if last is None or last.ahead != ahead or last.users is not item.users:
+            last = Portion([], item.users, item.chats, ahead)
+            portions.append(last)
+        last.updates.append(item.update)
+    if (users or chats) and not any(portion.users is users for portion in portions):
+        portions.append(Portion([], users, chats, False))
+    return portions
