@@ -46,6 +46,7 @@ from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
+from tgbot.telegram.updates.watch import Watch
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
@@ -138,6 +139,12 @@ class BotClient(TelegramClient):
             access_hash=lambda channel: session.access_hash(marked_channel(channel)),
             renew=self._link_state.renew,
         )
+        self._watch = Watch(
+            self.intake,
+            requests,
+            renew=self._link_state.renew,
+            up=self._link_state.up,
+        )
         self._album_line = Albums(
             self._dispatcher.put,
             wanted=self._handlers.want_albums,
@@ -174,6 +181,13 @@ class BotClient(TelegramClient):
         """Whether there is a link now (Telethon's `is_connected` stays true while it looks for one)."""
         return self._link_state.up.running
 
+    def proof_age(self) -> float:
+        """Return the seconds since the last proof that updates reach the bot.
+
+        A proof is an update taken in order, a difference, or a state of Telegram's that equals the bot's.
+        """
+        return self._watch.proof_age()
+
     @property
     def handler_errors(self) -> int:
         """How many handlers raised, since the start."""
@@ -204,6 +218,7 @@ class BotClient(TelegramClient):
         self._dispatcher.start()
         self._tasks.spawn_essential(self._batches.run)
         self.intake.start()
+        self._tasks.spawn(self._watch.run())
         self._tasks.spawn_essential(self._checkpoints.keep)
         self._tasks.spawn_essential(self.parking.run)
 
