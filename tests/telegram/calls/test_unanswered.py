@@ -223,6 +223,19 @@ async def test_others_are_answered_while_one_request_is_not(stage: Stage) -> Non
     await until(lambda: stage.heard(ann) == ["you said one"])
 
 
+async def test_eight_thousand_requests_at_once_may_take_their_time(
+    client: BotClient, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unanswered, "TICK_SECONDS", 0.005)
+    monkeypatch.setattr(unanswered, "LIMIT_SECONDS", 0.1)
+    links = client._link_state.links
+    peer = await client.get_input_entity(ann)
+    action = types.SendMessageTypingAction()
+    answers = await asyncio.gather(*(client(TYPING(peer, action)) for _ in range(8000)))
+    assert all(answers)
+    assert client._link_state.links == links
+
+
 @pytest.mark.usefixtures("hasty")
 async def test_a_state_that_is_never_answered_is_left_to_who_wants_it_over_a_fresh_link(
     stage: Stage, client: BotClient
