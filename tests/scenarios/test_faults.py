@@ -92,7 +92,7 @@ async def test_who_writes_while_the_bot_has_no_link_is_answered_when_it_is_back(
         scene.faults_of.refuse(60)
         scene.faults_of.drop()
         scene.said(ann, "say 2")
-        await until(lambda: bot.client._sender._failures > 2, "the bot has tried a few times")
+        await until(lambda: bot.client._sender.attempts.failures > 2, "the bot has tried a few times")
         assert scene.answers(ann) == ["echo say 1"]
         scene.faults_of.accept()
         await back(scene)

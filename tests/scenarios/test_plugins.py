@@ -79,7 +79,7 @@ async def test_the_probe_is_exactly_one_request(bot: Bot, person: Any) -> None:
             typing.append(request.action)
         return send(request, ordered=ordered)
 
-    bot.client._sender.send = counted
+    bot.client._sender.send = counted  # type: ignore[method-assign] # watched for a while
     assert await anna.ask(f"/probe {anna.id}") == "I can write to them."
     assert await anna.said_nothing_before()
     assert [type(action) for action in typing] == [types.SendMessageTypingAction]

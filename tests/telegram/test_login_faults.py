@@ -18,7 +18,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import login
 from tgbot.telegram.calls import retries
-from tgbot.telegram.wire import sender
+from tgbot.telegram.wire import attempts
 
 IMPORT = "auth.importBotAuthorization"
 ME = "users.getUsers"
@@ -316,7 +316,7 @@ async def test_a_bot_that_is_moved_while_it_runs_goes_along(stage: Stage) -> Non
 async def test_a_data_center_that_is_gone_is_left_for_the_configured_server(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(login, "_AWAY_SECONDS", 0.2)
+    monkeypatch.setattr(login, "_AWAY_SECONDS", 1.0)
     stage.faults.move(stage.account.id, 4)
     client = await stage.open(echo)
     await stage.close(client)
@@ -333,8 +333,8 @@ async def test_while_nothing_can_be_reached_a_session_stays_in_its_data_center(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(login, "_AWAY_SECONDS", 1.0)
-    monkeypatch.setattr(sender, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(sender, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(attempts, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(attempts, "LONGEST_PAUSE", 0.08)
     stage.faults.move(stage.account.id, 4)
     client = await stage.open(echo)
     await stage.close(client)
@@ -342,7 +342,7 @@ async def test_while_nothing_can_be_reached_a_session_stays_in_its_data_center(
     restarting = asyncio.create_task(stage.sandbox.restart(2.0))
     await until(lambda: not stage.sandbox.connections)
     opening = asyncio.create_task(stage.open(echo))
-    await until(lambda: stage._open and stage._open[0]._sender._failures >= 2)
+    await until(lambda: stage._open and stage._open[0]._sender.attempts.failures >= 2)
     await restarting
     again = await opening
     assert again.session.dc_id == 4

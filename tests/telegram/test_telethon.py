@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 import telethon
-from telethon import TelegramClient, events, extensions
+from telethon import TelegramClient, crypto, events, extensions
 from telethon._updates import entitycache, messagebox
 from telethon._updates import session as updates_session
 from telethon.client import chats, telegrambaseclient, updates
 from telethon.crypto import rsa
 from telethon.errors import rpcerrorlist
 from telethon.events import common
-from telethon.extensions import markdown, messagepacker
+from telethon.extensions import markdown
 from telethon.network import (
     ConnectionTcpFull,
     authenticator,
@@ -53,29 +53,18 @@ CALLS: list[tuple[Any, str, str, str]] = [
     (updates_session.Entity, "__init__", "self, ty, id, hash", "Peers answers with one"),
     (ConnectionTcpFull, "_connect", "self, timeout=None, ssl=None", "BotConnection sets up the socket there"),
     (ConnectionTcpFull, "_send", "self, data", "BotConnection minds uvloop's errors there"),
-    (SENDER, "_connect", "self", "BotSender notes that the link is up"),
-    (SENDER, "_try_gen_auth_key", "self, attempt", "BotSender minds links that end in the exchange there"),
-    (SENDER, "_disconnect", "self, error=None", "BotSender notes that the link is lost"),
-    (SENDER, "_start_reconnect", "self, error", "BotSender notes that it is down"),
-    (SENDER, "_try_connect", "self, attempt", "BotSender says why there is no link"),
-    (SENDER, "_send_loop", "self", "BotSender minds its errors"),
-    (SENDER, "_recv_loop", "self", "BotSender reads the wire in its stead"),
-    (SENDER, "_handle_pong", "self, message", "BotSender learns the time there"),
-    (SENDER, "_handle_new_session_created", "self, message", "BotSender asks for the difference there"),
-    (SENDER, "_handle_bad_server_salt", "self, message", "BotSender counts how often a message is refused"),
-    (SENDER, "_handle_bad_notification", "self, message", "BotSender counts how often a message is refused"),
-    (SENDER, "_pop_states", "self, msg_id", "BotSender sends refused messages again"),
-    (messagepacker.MessagePacker, "__init__", "self, state, loggers", "BotSender packs with its own state"),
     (
         mtprotoplainsender.MTProtoPlainSender,
         "__init__",
         "self, connection, *, loggers",
         "auth keys are made over it",
     ),
+    (SENDER, "send", "self, request, ordered=False", "requests to other data centres go through it"),
+    (SENDER, "_start_reconnect", "self, error", "a link to another data centre is renewed with it"),
+    (crypto.AuthKey, "__init__", "self, data", "BotSender begins without a key"),
     (authenticator, "do_authentication", "sender", "auth keys are made with it"),
     (tcpfull.FullPacketCodec, "read_packet", "self, reader", "BotCodec reads frames in its stead"),
     (core.GzipPacked, "from_reader", "reader", "everything is unpacked there, within a limit"),
-    (SENDER, "send", "self, request, ordered=False", "every request goes through it"),
     (conversation.Conversation, "__aenter__", "self", "an open conversation holds no chat up"),
     (
         conversation.Conversation,
@@ -132,19 +121,7 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
     ("action", "_action", "ours shows it"),
     ("connection", "_log", "BotConnection quiets it"),
     ("connection", "_writer", "BotConnection finds the socket there"),
-    ("sender", "_delay", "BotSender tells its pauses there"),
-    ("sender", "_connection", "BotSender names it in the log"),
     ("sender", "auth_key", "a login starts over with a new one"),
-    ("sender", "_loggers", "BotSender passes them on"),
-    ("sender", "_state", "BotSender puts a Messages there"),
-    ("sender", "_send_queue", "BotSender puts a packer there, and messages into it"),
-    ("sender", "_pending_state", "BotSender finds the requests there that are answered"),
-    ("sender", "_pending_ack", "BotSender acknowledges with it"),
-    ("sender", "_user_connected", "BotSender reads as long as it is set"),
-    ("sender", "_reconnecting", "BotSender stops reading when it is set"),
-    ("sender", "_handlers", "BotSender finds handlers of single messages there"),
-    ("sender", "_store_own_updates", "Intake is told of answers that are updates with it"),
-    ("sender", "_auth_key_callback", "BotSender tells a new auth key with it"),
     ("client", "_borrow_sender_lock", "the client sees there that a connection is being made"),
     ("client", "_sender", "the client puts a BotSender there"),
     ("client", "_message_box", "the client puts its Log there"),
@@ -165,20 +142,8 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
 
 #: What must stand in the source of a part for ours to work: whose, which, the words, what follows from them.
 WORDS: list[tuple[Any, str, str, str]] = [
-    (SENDER, "_try_connect", "sleep(self._delay)", "BotSender says how long it pauses"),
-    (SENDER, "_send_loop", "self._state.encrypt_message_data(", "packets are sealed by Messages"),
-    (
-        messagepacker.MessagePacker,
-        "get",
-        "self._state.write_data_as_message(",
-        "Messages numbers messages there",
-    ),
     (core.RpcResult, "from_reader", "GzipPacked.from_reader(", "answers are unpacked within a limit"),
     (authenticator, "do_authentication", "could not find a valid key", "a wrong key is told by it"),
-    (SENDER, "_reconnect", "self._state.reset()", "a reconnection begins a session that is not introduced"),
-    (SENDER, "_reconnect", "self._auto_reconnect_callback()", "the client asks for the difference then"),
-    (SENDER, "_connect", "self._try_gen_auth_key(", "BotSender minds links that end in the exchange there"),
-    (SENDER, "_connect", "except (IOError,", "a link that ends in the exchange is another attempt"),
     (ConnectionTcpFull, "_send_loop", "isinstance(e, IOError)", "a lost connection is an OSError to it"),
     (common.EventCommon, "_set_client", "self._entities", "events find the users of their container there"),
     (
@@ -253,11 +218,6 @@ async def test_a_private_attribute_is_there(made: dict[str, Any], thing: str, na
 def test_a_part_still_does_what_ours_lives_on(owner: Any, name: str, words: str, so: str) -> None:
     source = inspect.getsource(getattr(owner, name))
     assert words in source, f"{of(owner)}.{name} no longer has {words!r}; with it, {so}"
-
-
-def test_the_pauses_of_the_sender_are_set_by_its_constructor_only() -> None:
-    setting = re.findall(r"self\._delay\s*=", inspect.getsource(mtprotosender))
-    assert len(setting) == 1, "Telethon sets its pause more than once: BotSender throws what it sets away"
 
 
 def test_a_request_is_introduced_by_what_telethon_introduces_its_first_one_with() -> None:
@@ -381,7 +341,6 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
     from tgbot.telegram.client import BotClient
     from tgbot.telegram.compat.conversation import Conversation
     from tgbot.telegram.wire.connection import BotCodec, BotConnection
-    from tgbot.telegram.wire.sender import BotSender
 
     missing = {
         f"{kind.__name__}.{name}"
@@ -389,7 +348,6 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
             BotClient,
             BotCodec,
             BotConnection,
-            BotSender,
             Conversation,
             DurableSession,
         )
@@ -435,7 +393,7 @@ def test_telethon_is_the_version_that_all_this_was_written_for() -> None:
 
 
 #: How many private parts may be used at most; the number only goes down.
-MOST = 142
+MOST = 112
 
 
 def test_no_more_private_parts_are_used_than_before() -> None:

@@ -158,15 +158,12 @@ class BotClient(TelegramClient):
         self._checkpoints = Checkpoints(store, self.intake.mark)
         self._sender = BotSender(
             session.auth_key,
-            retries=-1,
-            auto_reconnect=True,
-            connect_timeout=10,
-            auth_key_callback=self._auth_key_callback,
-            updates_queue=self.intake,
-            auto_reconnect_callback=self._reconnected,
             state=self._link_state,
             server_time=server_time,
+            updates=self.intake.put_nowait,
             missed=self.intake.begin_difference,
+            reconnected=self.intake.begin_difference,
+            key_made=self._auth_key_callback,
         )
         calls: Caller = UntilAnswered(self._sender, self._link_state, self._init_request)
         calls = Observed(calls, listener, peers, server_time)
@@ -301,9 +298,6 @@ class BotClient(TelegramClient):
         """Write nothing: only the checkpoint writes update state."""
 
     # ---- the link ------------------------------------------------------------------------------
-
-    async def _reconnected(self) -> None:
-        self.intake.begin_difference()
 
     async def _tidy(self) -> None:
         """Disconnect from data centres that nobody needs, unless a connection to one is being made."""

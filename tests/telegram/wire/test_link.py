@@ -17,12 +17,13 @@ from telethon.tl import functions
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.clock import ServerClock
 from tgbot.telegram import BotClient
+from tgbot.telegram.wire import attempts as attempting
 from tgbot.telegram.wire import connection, pulse
 from tgbot.telegram.wire import link as wire
-from tgbot.telegram.wire import sender as sending
+from tgbot.telegram.wire.attempts import LONGEST_PAUSE, Attempts
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState, UpClock
-from tgbot.telegram.wire.sender import LONGEST_PAUSE, BotSender
+from tgbot.telegram.wire.sender import BotSender
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -101,6 +102,10 @@ class Events(LinkState):
         self.seen.append("lost")
 
 
+async def no_key(key: AuthKey) -> None:
+    raise AssertionError("no server here makes one")
+
+
 class Link:
     """A BotSender, and what happened to its link."""
 
@@ -108,13 +113,12 @@ class Link:
         self.state = Events()
         self.sender = BotSender(
             AuthKey(bytes(range(256))) if key else None,
-            retries=-1,
-            auto_reconnect=True,
-            connect_timeout=PATIENCE,
-            updates_queue=asyncio.Queue(),
             state=self.state,
             server_time=ServerClock(wall=time.time, monotonic=time.monotonic),
+            updates=lambda updates: None,
             missed=lambda: None,
+            reconnected=lambda: None,
+            key_made=no_key,
         )
 
     async def connect(self, port: int) -> None:
@@ -142,16 +146,16 @@ def said(caplog: pytest.LogCaptureFixture, words: str) -> int:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts of 20 ms, and never more than 80."""
-    monkeypatch.setattr(sending, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(sending, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(attempting, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(attempting, "LONGEST_PAUSE", 0.08)
 
 
 # ---- attempts --------------------------------------------------------------------------------------
 
 
 def test_pauses_between_attempts_grow_up_to_ten_seconds_and_no_further() -> None:
-    sender = Link().sender
-    pauses = [sender._delay for _ in range(2000)]
+    made = Attempts()
+    pauses = [made.failed("somewhere") for _ in range(2000)]
     assert pauses[:7] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
     assert set(pauses[6:]) == {LONGEST_PAUSE}
 
@@ -194,11 +198,11 @@ async def test_too_many_connections_are_said_as_such_and_met_with_longer_pauses(
     monkeypatch: pytest.MonkeyPatch,
     key: bool,
 ) -> None:
-    monkeypatch.setattr(sending, "_CROWDED_PAUSE", 0.02)
+    monkeypatch.setattr(attempting, "_CROWDED_PAUSE", 0.02)
     listener = await listen(answers(TOO_MANY))
     link = make_link(key=key)
     connecting = asyncio.create_task(link.connect(listener.port))
-    await until(lambda: connecting.done() or link.sender._failures)
+    await until(lambda: connecting.done() or link.sender.attempts.failures)
     if key:
         link.sender.send(functions.PingRequest(1))
     await until(lambda: listener.came > 4)
@@ -210,8 +214,8 @@ async def test_too_many_connections_are_said_as_such_and_met_with_longer_pauses(
 async def test_a_server_with_another_key_is_told_from_one_that_is_not_there(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(sending, "LONGEST_PAUSE", 0.08)
+    monkeypatch.setattr(attempting, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(attempting, "LONGEST_PAUSE", 0.08)
     known = dict(rsa._server_keys)
     rsa._server_keys.clear()  # another test may have made this server's key known
     try:
@@ -219,7 +223,7 @@ async def test_a_server_with_another_key_is_told_from_one_that_is_not_there(
         words = f"the server at {stage.sandbox.host}:{stage.sandbox.port} does not have the configured key"
         await until(lambda: said(caplog, words))
         assert "[telegram] public_key" in caplog.text
-        await until(lambda: stage._open[0]._sender._failures >= 5)
+        await until(lambda: stage._open[0]._sender.attempts.failures >= 5)
         assert said(caplog, words) == 1
         assert said(caplog, "no connection to") == 0
         assert not opening.done()
@@ -256,7 +260,7 @@ async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_a
     connecting = asyncio.create_task(link.connect(listener.port))
     await until(lambda: listener.came > 6 or (connecting.done() and not key))
     assert listener.came > 6, f"it gave up: {connecting.exception()!r}"
-    assert link.sender._failures >= 6  # a pause before each further attempt
+    assert link.sender.attempts.failures >= 6  # a pause before each further attempt
     assert said(caplog, "no connection to 127.0.0.1") == 1
     assert said(caplog, "connected to") == 0
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
@@ -271,7 +275,7 @@ async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
     ann = stage.meet()
     for outages in (1, 2):
         await stage.sandbox.stop()
-        await until(lambda: client._sender._failures >= 5)
+        await until(lambda: client._sender.attempts.failures >= 5)
         assert said(caplog, "no connection to") == outages
         assert said(caplog, "connected to") == outages - 1
         await stage.sandbox.start()
@@ -279,7 +283,7 @@ async def test_an_outage_is_said_once_and_its_end_once_and_the_next_one_again(
         await until(lambda n=outages: len(stage.heard(ann)) == n)  # type: ignore[misc] # of this round
         assert said(caplog, "connected to") == outages
     loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.name for record in loud] == ["tgbot.telegram.wire.sender"] * 4
+    assert [record.name for record in loud] == ["tgbot.telegram.wire.attempts"] * 4
 
 
 @pytest.mark.usefixtures("hasty")
@@ -287,17 +291,17 @@ async def test_after_a_link_that_worked_pauses_begin_anew(stage: Stage) -> None:
     client = await stage.open(echo)
     ann = stage.meet()
     await stage.sandbox.stop()
-    await until(lambda: client._sender._failures >= 5)
+    await until(lambda: client._sender.attempts.failures >= 5)
     await stage.sandbox.start()
     stage.write(ann, "hello")
     await until(lambda: stage.heard(ann))
-    assert client._sender._failures == 0
+    assert client._sender.attempts.failures == 0
 
 
 async def test_a_connection_that_was_cut_once_is_made_again_without_a_warning_and_a_pause(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(attempting, "_FIRST_PAUSE", 3600.0)
     await stage.open(echo)
     ann = stage.meet()
     stage.faults.drop()
@@ -313,7 +317,7 @@ async def test_the_state_of_the_link_follows_it(
     link = make_link()
     await link.connect(listener.port)
     assert link.state.seen == ["up"]
-    link.sender._start_reconnect(None)
+    link.sender._end_link()
     assert link.state.seen == ["up", "down"]
     await link.sender.disconnect()
     assert link.state.seen[2:] == ["lost"]
@@ -340,6 +344,7 @@ async def test_telegrams_time_is_known_from_the_first_message_of_a_connection(st
 
 async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_seconds(stage: Stage) -> None:
     client = await stage.open()
+    assert client._sender._connection is not None
     sock = client._sender._connection._writer.get_extra_info("socket")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -440,6 +445,7 @@ async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_
         deaf.listen()
         link = make_link()
         await link.connect(deaf.getsockname()[1])
+        assert link.sender._connection is not None
         link.sender._connection._writer.write(bytes(4_000_000))
         async with asyncio.timeout(2.0):  # closing it in order takes Telethon ten seconds
             link.state.renew("a test wants it")
@@ -459,7 +465,7 @@ def sent_by(client: BotClient) -> list[Any]:
         sent.append(request)
         return send(request, ordered=ordered)
 
-    client._sender.send = noted
+    client._sender.send = noted  # type: ignore[method-assign] # watched for a while
     return sent
 
 

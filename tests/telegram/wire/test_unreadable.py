@@ -11,7 +11,7 @@ import pytest
 from tests.telegram.conftest import Stage, echo, until
 from tgbot.sandbox.faults import Damage, Shape
 from tgbot.telegram import BotClient
-from tgbot.telegram.wire import sender as sending
+from tgbot.telegram.wire import attempts as attempting
 from tgbot.telegram.wire.reading import UnreadableError
 
 SEND = "messages.sendMessage"
@@ -24,7 +24,7 @@ SECRET = "planted-7Q2x"
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts that a test can wait for."""
     for name, seconds in (("_FIRST_PAUSE", 0.02), ("LONGEST_PAUSE", 0.08), ("_CROWDED_PAUSE", 0.2)):
-        monkeypatch.setattr(sending, name, seconds)
+        monkeypatch.setattr(attempting, name, seconds)
 
 
 @pytest.fixture(autouse=True)

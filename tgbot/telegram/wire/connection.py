@@ -11,7 +11,6 @@ from telethon.errors import InvalidBufferError, InvalidChecksumError
 from telethon.network import ConnectionTcpFull
 from telethon.network.connection.tcpfull import FullPacketCodec
 
-from tgbot.core.errors import no_descriptors_left
 from tgbot.telegram.wire.loggers import SafeLogger
 
 #: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
@@ -53,19 +52,12 @@ class BotConnection(ConnectionTcpFull):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._log: Any = SafeLogger(self._log, {})
-        #: Whether no file descriptor was left at the last attempt to connect.
-        self.no_descriptors = False
 
     def __str__(self) -> str:
         return str(super().__str__()).rpartition("/")[0]  # address and port, without the kind of connection
 
     async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
-        self.no_descriptors = False
-        try:
-            await super()._connect(timeout=timeout, ssl=ssl)
-        except OSError as error:
-            self.no_descriptors = no_descriptors_left(error)
-            raise
+        await super()._connect(timeout=timeout, ssl=ssl)
         # Telethon keeps the queues, and an unread error of the previous link would end this one at once.
         self._recv_queue: Any = asyncio.Queue(1)
         self._send_queue: Any = asyncio.Queue(1)

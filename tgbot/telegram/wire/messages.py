@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import struct
 from collections import deque
@@ -27,7 +28,7 @@ class ClockMovedError(Exception):
 
 
 class Messages:
-    """What Telethon keeps in an MTProtoState. The time is Telegram's once a message of a link has arrived.
+    """A session with Telegram. Its time is Telegram's once a message of a link has arrived.
 
     Until the first message ever the time is that of `wall`. From then on it goes on with `monotonic`:
     setting this machine's clock changes nothing.
@@ -79,21 +80,21 @@ class Messages:
 
     # ---- out -------------------------------------------------------------------------------------
 
-    def write_data_as_message(
-        self, buffer: Any, data: bytes, content_related: bool, *, after_id: int | None = None
-    ) -> int:
-        """Write a message into a buffer, packed where that is shorter; return its msg_id."""
-        assert after_id is None, "requests that have to be in order are sent one after another"
+    def write(self, buffer: io.BytesIO, data: bytes, *, content: bool) -> int:
+        """Write a message into a buffer, packed where that is shorter; return its msg_id.
+
+        `content` says whether Telegram has to acknowledge it.
+        """
         self._last_id = msg_id = max(int((self._monotonic() + self._ahead) * 2**32) & ~3, self._last_id + 4)
-        seq_no = self._sequence * 2 + content_related
-        self._sequence += content_related
-        if content_related and len(data) > _PACKED_ABOVE:
+        seq_no = self._sequence * 2 + content
+        self._sequence += content
+        if content and len(data) > _PACKED_ABOVE:
             packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data, mtime=0))
             data = min(packed, data, key=len)
         buffer.write(struct.pack("<qii", msg_id, seq_no, len(data)) + data)
         return msg_id
 
-    def encrypt_message_data(self, data: bytes) -> bytes:
+    def seal(self, data: bytes) -> bytes:
         """Return the packet that carries a message."""
         plain = struct.pack("<qq", self.salt, self.id) + data
         plain += os.urandom(-(len(plain) + 12) % 16 + 12)

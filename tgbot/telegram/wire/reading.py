@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from telethon.errors import TypeNotFoundError, rpc_message_to_error
@@ -17,7 +18,7 @@ from telethon.tl.core import GzipPacked
 MAX_UNPACKED = 16 << 20
 #: Containers and packed objects within each other; Telegram nests two.
 _MAX_DEPTH = 4
-_CONTAINER = 0x73F1F8DC
+CONTAINER, RPC_RESULT = 0x73F1F8DC, 0xF35C6D01
 #: The result of requests that are answered with true or false.
 _BOOL = 0xF5B399AC
 #: The results that are one object, by the id of their type.
@@ -79,7 +80,7 @@ def messages_in(msg_id: int, body: bytes, depth: int = 0) -> Iterator[tuple[int,
     kind = kind_of(body)
     if kind == GzipPacked.CONSTRUCTOR_ID:
         yield from messages_in(msg_id, unpack(BinaryReader(body[4:]).tgread_bytes()), depth + 1)
-    elif kind == _CONTAINER:
+    elif kind == CONTAINER:
         try:
             (count,), at = struct.unpack_from("<i", body, 4), 8
             for _ in range(count):
@@ -125,3 +126,36 @@ def answers(request: TLRequest, result: object) -> bool:
     if isinstance(result, bool):
         return bool(wanted == _BOOL)
     return wanted != _BOOL and wanted not in _OBJECTS
+
+
+def own_updates(result: Any) -> Any:  # Any: an answer; Updates
+    """Return the updates that an answer is, marked as our own; None where it is none.
+
+    An answer that only says how far it moved the log is one, too.
+    """
+    if isinstance(result, _AFFECTED):
+        moved = types.UpdateDeleteMessages([], result.pts, result.pts_count)
+        result = types.UpdateShort(moved, datetime.fromtimestamp(0, UTC))
+    elif isinstance(result, _WITH_UPDATES):
+        result = result.updates
+    elif not isinstance(result, _OWN):
+        return None
+    result._self_outgoing = True
+    return result
+
+
+#: Answers that are updates, that hold updates, and that tell how far they moved the log.
+_OWN = (
+    types.UpdateShortMessage,
+    types.UpdateShortChatMessage,
+    types.UpdateShort,
+    types.UpdatesCombined,
+    types.Updates,
+    types.UpdateShortSentMessage,
+)
+_WITH_UPDATES = (types.messages.InvitedUsers, types.messages.ChatInviteJoinResultOk)
+_AFFECTED = (
+    types.messages.AffectedHistory,
+    types.messages.AffectedMessages,
+    types.messages.AffectedFoundMessages,
+)

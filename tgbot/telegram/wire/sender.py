@@ -3,90 +3,88 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import struct
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from telethon import errors
+from telethon.crypto import AuthKey
 from telethon.errors import AuthKeyNotFound, InvalidBufferError, SecurityError
 from telethon.extensions import BinaryReader
-from telethon.extensions.messagepacker import MessagePacker
 from telethon.network.authenticator import do_authentication
 from telethon.network.mtprotoplainsender import MTProtoPlainSender
-from telethon.network.mtprotosender import MTProtoSender
+from telethon.tl import TLObject, TLRequest, types
 
 from tgbot.core.clock import ServerClock
+from tgbot.core.errors import no_descriptors_left
 from tgbot.core.places import places
+from tgbot.telegram.wire.attempts import Attempts, Trouble
+from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState, making_login
 from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.messages import ClockMovedError, Messages
 from tgbot.telegram.wire.reading import (
+    CONTAINER,
+    RPC_RESULT,
     UnreadableError,
     innermost,
     kind_of,
     limit_unpacking,
     messages_in,
     name_of,
+    own_updates,
     read_answer,
     reason,
 )
 
 logger = logging.getLogger(__name__)
 
-#: The longest pause between two attempts to connect, in seconds.
-LONGEST_PAUSE = 10.0
-#: The pause before the second attempt, in seconds; each further one is twice as long.
-_FIRST_PAUSE = 0.25
-#: The pause after Telegram said that there are too many connections, in seconds; and the longest of these.
-_CROWDED_PAUSE, _LONGEST_CROWDED_PAUSE = 10.0, 60.0
-#: A link that ends within this many seconds is short-lived; before the next after that many there is a pause.
-_SHORT_LIVED_SECONDS, _SHORT_LIVED_LINKS = 10.0, 4
-#: How long the exchange of an auth key may take, in seconds.
-_EXCHANGE_SECONDS = 20.0
+#: How long an attempt to connect, and the exchange of an auth key, may take, in seconds.
+_CONNECT_SECONDS, _EXCHANGE_SECONDS = 10.0, 20.0
 #: After that many packets in a row that are not of this session the link is made anew.
 _MAX_FOREIGN = 10
 #: How often one message is sent again after bad_msg_notification: with the third, over a fresh link.
 _MAX_REFUSALS, _RENEWING_REFUSAL = 5, 3
 #: After that many links that begin with −404, the auth key is dead.
 _MAX_UNKNOWN = 2
-_RPC_RESULT = 0xF35C6D01
-#: The type Updates.
-_UPDATES = 0x8AF52AAC
+#: The most messages and bytes of a container, and the most acknowledgements in one message.
+_MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_044_448, 8_192
+#: Bytes of a message in a container beside its body.
+_HEAD = 16
 #: The shortest rpc_result that names its request: constructor and req_msg_id.
 _SHORTEST_RESULT = 12
-
-_NO_CONNECTION = "no connection to %s; retrying, with pauses of up to %d s"
-_WRONG_KEY = (
-    "the server at %s does not have the configured key: set [telegram] public_key to the public key of this "
-    "server; retrying, with pauses of up to %d s"
-)
-_NO_DESCRIPTORS = (
-    "no file descriptors are left for a connection to %s: allow more (ulimit -n; under systemd LimitNOFILE=);"
-    " retrying, with pauses of up to %d s"
-)
-_CROWDED = "too many connections, says %s (transport error 429); retrying, with pauses of up to %d s"
+_BAD_SALT = 48
+#: The type Updates.
+_UPDATES = 0x8AF52AAC
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that has arrived, under the names that Telethon's handlers read."""
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A message of ours that waits for its answer."""
 
-    msg_id: int
-    obj: Any  # Any: a TL object
+    request: TLObject
+    data: bytes
+    future: asyncio.Future[Any]
+    msg_id: int = 0
+    container_id: int = 0
+    #: How often Telegram refused it with bad_msg_notification.
+    refused: int = 0
 
 
-class BotSender(MTProtoSender):
-    """Telethon's sender, which never stops trying, with growing pauses, and keeps `state` up to date.
+class BotSender:
+    """What Telethon calls its MTProtoSender: sends requests, and hands what arrives on.
 
-    A link that ends before anything arrived over it is a failed attempt. Of what arrives, each message that
-    cannot be read is passed over: an answer is an UnreadableError for its request, and `missed` is called
-    for anything else, which may have been an update.
+    Never stops trying, with growing pauses, and keeps `state` up to date. What is unanswered when a link
+    ends goes again over the next one. Of what arrives, each message that cannot be read is passed over: an
+    answer is an UnreadableError for its request, and `missed` is called for anything else, which may have
+    been an update. `reconnected` is called after each link but the first of a connection.
     """
-
-    _state: Messages
 
     def __init__(
         self,
@@ -94,159 +92,258 @@ class BotSender(MTProtoSender):
         *,
         state: LinkState,
         server_time: ServerClock,
+        updates: Callable[[types.TypeUpdates], None],
         missed: Callable[[], None],
+        reconnected: Callable[[], None],
+        key_made: Callable[[AuthKey], Awaitable[None]],
         wall: Callable[[], float] = time.time,
-        **options: Any,  # Any: what MTProtoSender takes
     ) -> None:
-        #: Attempts that failed since the last link.
-        self._failures = 0
-        #: Why they fail, as a log line, and which of these was logged.
-        self._trouble, self._said = _NO_CONNECTION, ""
-        #: Whether nothing has arrived over this link yet.
-        self._fruitless = False
-        #: Whether nothing at all has arrived over this link yet.
-        self._unheard = False
-        #: When this link was made, by the monotonic clock; how many in a row ended soon after.
-        self._began, self._short_lived = 0.0, 0
-        #: How many links began with −404.
-        self._unknown = 0
-        #: How many packets in a row were not of this session.
-        self._foreign = 0
+        self.auth_key = auth_key or AuthKey(None)
+        self.attempts = Attempts()
         self._link_state = state
         self._server_time = server_time
+        self._updates = updates
         self._missed = missed
-        #: How often messages were refused that are under way.
-        self._refusals: WeakKeyDictionary[asyncio.Future[Any], int] = WeakKeyDictionary()
-        super().__init__(auth_key, loggers=SafeLoggers(), **options)
-        self._state = Messages(self.auth_key, wall=wall, monotonic=time.monotonic)
-        self._send_queue = MessagePacker(self._state, self._loggers)
+        self._reconnected = reconnected
+        self._key_made = key_made
+        self._messages = Messages(self.auth_key, wall=wall, monotonic=time.monotonic)
+        self._connection: BotConnection | None = None
+        self._connecting = asyncio.Lock()
+        self._connected = False
+        #: Done while there is no connection, with the error that ended it.
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gone.set_result(None)
+        #: The two loops of the link, and the task that makes the next one.
+        self._loops: list[asyncio.Task[None]] = []
+        self._renewing: asyncio.Task[None] | None = None
+        #: What is to be sent, what is unanswered by its msg_id, and what is to be acknowledged.
+        self._queue: deque[Sent] = deque()
+        self._filled = asyncio.Event()
+        self._unanswered: dict[int, Sent] = {}
+        self._acks: set[int] = set()
+        #: Whether nothing at all has arrived over this link yet.
+        self._unheard = False
+        #: How many links began with −404; how many packets in a row were not of this session.
+        self._unknown, self._foreign = 0, 0
         state.end_link = self._end_link
         limit_unpacking()
 
-    # ---- links -----------------------------------------------------------------------------------
+    # ---- what Telethon calls ---------------------------------------------------------------------
+
+    def is_connected(self) -> bool:
+        """Return whether requests can be sent; they wait while a link is made."""
+        return self._connected
 
     @property
-    def _delay(self) -> float:
-        """How long Telethon pauses before its next attempt, in seconds."""
-        self._failures += 1
-        if self._connection is not None and self._connection.no_descriptors:
-            self._trouble = _NO_DESCRIPTORS
-        crowded = self._trouble == _CROWDED
-        first, longest = (
-            (_CROWDED_PAUSE, _LONGEST_CROWDED_PAUSE) if crowded else (_FIRST_PAUSE, LONGEST_PAUSE)
-        )
-        if self._trouble != self._said:
-            logger.warning(self._trouble, self._connection, longest)
-            self._said = self._trouble
-        return min(longest, first * float(2 ** min(self._failures - 1, 10)))
+    def disconnected(self) -> asyncio.Future[None]:
+        """Done once the connection is given up, with the error that ended it."""
+        return asyncio.shield(self._gone)
 
-    @_delay.setter
-    def _delay(self, value: float) -> None:
-        """Ignore the fixed pause that Telethon's constructor sets."""
+    async def connect(self, connection: BotConnection) -> bool:
+        """Make a link, however long that takes; return False if there is a connection."""
+        async with self._connecting:
+            if self._connected:
+                return False
+            self._connection = connection
+            await self._make_link(
+                connection, self.attempts.failed(connection) if self.attempts.fruitless else 0
+            )
+            self._gone = asyncio.get_running_loop().create_future()
+            self._connected = True
+            return True
 
-    async def _connect(self) -> None:
-        if self._fruitless:
-            await asyncio.sleep(self._delay)
-        else:
-            await self._pause_if_short_lived()
-        self._fruitless = self._unheard = True
+    async def disconnect(self) -> None:
+        """End the link; what is unanswered is cancelled."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._renewing
+            self._renewing = None
+        await self._give_up(None)
+
+    def send(self, request: TLRequest, ordered: bool = False) -> asyncio.Future[Any]:
+        """Return the future of the answer; raise ConnectionError if there is no connection."""
+        if not self._connected:
+            raise ConnectionError("not connected")
+        sent = Sent(request, bytes(request), asyncio.get_running_loop().create_future())
+        self._put(sent)
+        return sent.future
+
+    # ---- links -----------------------------------------------------------------------------------
+
+    async def _make_link(self, connection: BotConnection, pause: float) -> None:
+        await asyncio.sleep(pause)
+        while not await self._attempt(connection):
+            await connection.disconnect()
+            await asyncio.sleep(self.attempts.failed(connection))
+        self._unheard = True
+        self._foreign = 0
+        self.attempts.made()
         # What arrives is handled in the context of the two loops, which begin here: it is no part of a login.
         login = making_login.set(False)
         try:
-            await super()._connect()
+            loop = asyncio.get_running_loop()
+            self._loops = [loop.create_task(self._send_all()), loop.create_task(self._read_all())]
         finally:
             making_login.reset(login)
-        self._foreign = 0
-        self._began = time.monotonic()
         self._link_state.links += 1
         self._link_state.up.start()
 
-    async def _try_connect(self, attempt: int) -> bool:
-        self._trouble = _NO_CONNECTION
-        return bool(await super()._try_connect(attempt))
-
-    async def _try_gen_auth_key(self, attempt: int) -> bool:
+    async def _attempt(self, connection: BotConnection) -> bool:
+        self.attempts.trouble = Trouble.NO_CONNECTION
         try:
-            async with asyncio.timeout(_EXCHANGE_SECONDS):
-                plain = MTProtoPlainSender(self._connection, loggers=self._loggers)
-                self.auth_key.key, self._state.time_offset = await do_authentication(plain)
-        except Exception as error:  # whatever a stranger's server answers
+            await connection.connect(timeout=_CONNECT_SECONDS)
+            if not self.auth_key:
+                async with asyncio.timeout(_EXCHANGE_SECONDS):
+                    plain = MTProtoPlainSender(connection, loggers=SafeLoggers())
+                    self.auth_key.key, self._messages.time_offset = await do_authentication(plain)
+                await self._key_made(self.auth_key)
+        except Exception as error:  # whatever a network does, and a stranger's server answers
             if isinstance(error, SecurityError) and "could not find a valid key" in str(error):
-                self._trouble = _WRONG_KEY
+                self.attempts.trouble = Trouble.WRONG_KEY
             elif isinstance(error, InvalidBufferError) and error.code == 429:
-                self._trouble = _CROWDED
-            logger.info("no auth key was made: %s", places(error))
-            raise ConnectionResetError("no auth key was made") from None
-        if self._auth_key_callback is not None:
-            await self._auth_key_callback(self.auth_key)
+                self.attempts.trouble = Trouble.CROWDED
+            elif isinstance(error, OSError) and no_descriptors_left(error):
+                self.attempts.trouble = Trouble.NO_DESCRIPTORS
+            logger.info("no link to %s: %s", connection, places(error))
+            return False
         return True
 
-    async def _pause_if_short_lived(self) -> None:
-        """Wait, longer each time, once several links in a row have ended soon after they worked."""
-        if time.monotonic() - self._began > _SHORT_LIVED_SECONDS:
-            self._short_lived = 0
-        self._short_lived += 1
-        if (over := self._short_lived - _SHORT_LIVED_LINKS) < 0:
-            return
-        if over == 0:
-            logger.warning("links to %s end early; pausing up to %d s between them",
-                           self._connection, LONGEST_PAUSE)  # fmt: skip
-        await asyncio.sleep(min(LONGEST_PAUSE, _FIRST_PAUSE * float(2 ** min(over, 10))))
-
-    def _worked(self) -> None:
-        """Note that something of use has arrived over this link."""
-        if not self._fruitless:
-            return
-        self._fruitless = False
-        self._unknown = 0
-        if self._failures:
-            self._failures = 0
-            logger.warning("connected to %s again", self._connection)
-        self._trouble, self._said = _NO_CONNECTION, ""
-
-    async def _disconnect(self, error: BaseException | None = None) -> None:
-        self._link_state.link_lost()
-        await super()._disconnect(error)
-
     def _end_link(self) -> None:
-        self._start_reconnect(None)
-        self._connection.abort()
-
-    def _start_reconnect(self, error: BaseException | None) -> None:
-        if self._link_state.up.running:
-            self._link_state.up.stop()
-            self._link_state.link_ended()
-        # Telethon begins a new session then, and names our layer in the first only.
+        """End the link, and begin to make the next one."""
+        if not self._connected or self._renewing is not None:
+            return
+        self._link_state.up.stop()
+        self._link_state.link_ended()
+        # A new session begins, in which our layer has to be named again.
         self._link_state.fresh_session = True
-        # Whoever gave up waiting is not answered any more.
-        for number in [number for number, state in self._pending_state.items() if state.future.done()]:
-            del self._pending_state[number]
-        super()._start_reconnect(error)
+        self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
-    # ---- the two loops ---------------------------------------------------------------------------
+    async def _renew(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        connection.abort()
+        await self._close(connection)
+        self._messages.reset()
+        self._acks.clear()
+        # Before what is new, in their order; whoever gave up waiting is not answered any more.
+        again = [sent for sent in self._unanswered.values() if not sent.future.done()]
+        self._unanswered.clear()
+        self._queue.extendleft(reversed(again))
+        await self._make_link(connection, self.attempts.ended(connection))
+        self._renewing = None
+        self._reconnected()
 
-    async def _send_loop(self) -> None:
+    async def _close(self, connection: BotConnection) -> None:
+        loops, self._loops = self._loops, []
+        others = [loop for loop in loops if loop is not asyncio.current_task()]
+        for loop in others:
+            loop.cancel()
+        await connection.disconnect()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _give_up(self, error: Exception | None) -> None:
+        """End the connection; whatever waits for an answer gets the error, or is cancelled."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self._connected = False
+        self._link_state.link_lost()
+        await self._close(connection)
+        self._messages.reset()
+        self._acks.clear()
+        waiting = [*self._unanswered.values(), *self._queue]
+        self._unanswered.clear()
+        self._queue.clear()
+        for sent in waiting:
+            if sent.future.done():
+                continue
+            if error is None:
+                sent.future.cancel()
+            else:
+                sent.future.set_exception(error)
+        if self._gone.done():
+            return  # an attempt to connect was cancelled
+        if error is None:
+            self._gone.set_result(None)
+        else:
+            self._gone.set_exception(error)
+
+    # ---- out -------------------------------------------------------------------------------------
+
+    def _put(self, sent: Sent) -> None:
+        self._queue.append(sent)
+        self._filled.set()
+
+    def _tell(self, thing: TLObject) -> None:
+        """Send something that is not answered."""
+        self._put(Sent(thing, bytes(thing), asyncio.get_running_loop().create_future()))
+
+    async def _send_all(self) -> None:
+        connection = self._connection
+        assert connection is not None
         try:
-            await super()._send_loop()
+            while True:
+                if not self._queue:
+                    self._filled.clear()
+                    await self._filled.wait()
+                if data := self._pack():
+                    await connection.send(self._messages.seal(data))
         except Exception as error:  # the loop is owned here: a link that cannot send is of no use
-            logger.warning("the link cannot send: %s", places(error))
-            self._start_reconnect(None)
+            logger.info("the link cannot send: %s", places(error))
+            self._end_link()
 
-    async def _recv_loop(self) -> None:
-        while self._user_connected and not self._reconnecting:
-            try:
-                await self._take_packet(await self._connection.recv())
-            except InvalidBufferError as error:
-                await self._end_after(error.code)
-                return
-            except (ClockMovedError, OSError, asyncio.IncompleteReadError) as error:
-                logger.info("the link ended (%s)", type(error).__name__)
-                self._start_reconnect(error if isinstance(error, OSError) else None)
-                return
-            except Exception as error:  # the loop is owned here: a link that cannot be read is of no use
-                logger.warning("the link cannot be read: %s", places(error))
-                self._start_reconnect(None)
-                return
+    def _pack(self) -> bytes:
+        """Return the next messages in a container, one alone without; acknowledgements go along."""
+        buffer, batch = io.BytesIO(), 0
+        container: list[Sent] = []
+        if self._acks:
+            acks = [self._acks.pop() for _ in range(min(len(self._acks), _MAX_ACKS))]
+            self._messages.write(buffer, bytes(types.MsgsAck(acks)), content=False)
+            batch = 1
+        while self._queue and batch < _MAX_MESSAGES:
+            sent = self._queue[0]
+            if buffer.tell() + len(sent.data) + _HEAD > _MAX_BYTES:
+                if batch:
+                    break
+                self._queue.popleft()
+                sent.future.set_exception(ValueError("Request payload is too big"))
+                continue
+            self._queue.popleft()
+            if sent.future.done():
+                continue
+            answered = isinstance(sent.request, TLRequest)
+            sent.msg_id = self._messages.write(buffer, sent.data, content=answered)
+            sent.container_id = 0
+            batch += 1
+            container.append(sent)
+            if answered:
+                self._unanswered[sent.msg_id] = sent
+        if batch < 2:
+            return buffer.getvalue()
+        data = struct.pack("<Ii", CONTAINER, batch) + buffer.getvalue()
+        buffer = io.BytesIO()
+        container_id = self._messages.write(buffer, data, content=False)
+        for sent in container:
+            sent.container_id = container_id
+        return buffer.getvalue()
+
+    # ---- in --------------------------------------------------------------------------------------
+
+    async def _read_all(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        try:
+            while True:
+                self._take_packet(await connection.recv())
+        except InvalidBufferError as error:
+            await self._end_after(error.code)
+        except (ClockMovedError, OSError, asyncio.IncompleteReadError) as error:
+            logger.info("the link ended (%s)", type(error).__name__)
+            self._end_link()
+        except Exception as error:  # the loop is owned here: a link that cannot be read is of no use
+            logger.warning("the link cannot be read: %s", places(error))
+            self._end_link()
 
     async def _end_after(self, code: int | None) -> None:
         """End a link after a transport error: the key is dead, there are too many links, or a fault."""
@@ -255,19 +352,16 @@ class BotSender(MTProtoSender):
             self._unknown += 1
             if self._unknown >= _MAX_UNKNOWN:
                 self._unknown = 0
-                await self._disconnect(error=AuthKeyNotFound())
+                await self._give_up(AuthKeyNotFound())
                 return
         if code == 429:
-            self._trouble = _CROWDED
-        # Telegram answers each attempt of too many at once: a pause is due, whatever has arrived before.
-        self._fruitless = self._fruitless or code == 429
-        self._start_reconnect(None)
+            # Telegram answers each attempt of too many at once: a pause is due, whatever has arrived before.
+            self.attempts.trouble, self.attempts.fruitless = Trouble.CROWDED, True
+        self._end_link()
 
-    # ---- what arrives ----------------------------------------------------------------------------
-
-    async def _take_packet(self, packet: bytes) -> None:
+    def _take_packet(self, packet: bytes) -> None:
         try:
-            opened = self._state.open(packet)
+            opened = self._messages.open(packet)
         except SecurityError as error:
             self._note_unreadable(str(error), error)
             self._foreign += 1
@@ -282,49 +376,56 @@ class BotSender(MTProtoSender):
         if self._unheard:
             self._unheard = False
             self._server_time.note_unix(msg_id / 2**32)  # the upper half is unix seconds
-        self._pending_ack.add(msg_id)
+        self._acks.add(msg_id)
         try:
             for inner_id, inner in messages_in(msg_id, body):
-                self._pending_ack.add(inner_id)
-                await self._take(inner_id, inner)
+                self._acks.add(inner_id)
+                self._take(inner_id, inner)
         except UnreadableError as error:
             self._note_unreadable("a container", error)
             self._missed()
 
-    async def _take(self, msg_id: int, body: bytes) -> None:
+    def _take(self, msg_id: int, body: bytes) -> None:
         kind = kind_of(body)
-        if kind == _RPC_RESULT and len(body) >= _SHORTEST_RESULT:
+        if kind == RPC_RESULT and len(body) >= _SHORTEST_RESULT:
             self._take_answer(int.from_bytes(body[4:12], "little", signed=True), body[12:])
             return
         try:
             thing = BinaryReader(body).tgread_object()
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
                 self._worked()
-                self._updates_queue.put_nowait(thing)
+                self._updates(thing)
             else:
-                await self._handlers[kind](Message(msg_id, thing))
+                _SERVICE[type(thing)](self, msg_id, thing)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
             self._note_unreadable(name_of(kind), error)
             self._missed()
 
     def _take_answer(self, req_msg_id: int, body: bytes) -> None:
         self._worked()
-        state = self._pending_state.pop(req_msg_id, None)
-        if state is None or state.future.done():
+        sent = self._unanswered.pop(req_msg_id, None)
+        if sent is None or sent.future.done():
             return
         try:
-            result = read_answer(state.request, body)
+            result = read_answer(sent.request, body)
         except errors.RPCError as refusal:
-            state.future.set_exception(refusal)
+            sent.future.set_exception(refusal)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
-            name = type(innermost(state.request)).__name__
+            name = type(innermost(sent.request)).__name__
             self._note_unreadable(f"the answer to {name}", error)
-            state.future.set_exception(
+            sent.future.set_exception(
                 UnreadableError(f"the answer to {name} cannot be read ({reason(error)})")
             )
         else:
-            self._store_own_updates(result)
-            state.future.set_result(result)
+            if (own := own_updates(result)) is not None:
+                self._updates(own)
+            sent.future.set_result(result)
+
+    def _worked(self) -> None:
+        """Note that something of use has arrived over this link."""
+        if self.attempts.fruitless:
+            self._unknown = 0
+            self.attempts.worked(self._connection)
 
     def _note_unreadable(self, what: str, error: Exception) -> None:
         self._link_state.unreadable = count = self._link_state.unreadable + 1
@@ -332,47 +433,79 @@ class BotSender(MTProtoSender):
             logger.warning("Telegram sent what cannot be read, %d times since the start; now %s: %s",
                            count, what, places(error))  # fmt: skip
 
-    # ---- Telethon's handlers of single messages --------------------------------------------------
+    # ---- messages of the protocol itself ---------------------------------------------------------
 
-    async def _handle_pong(self, message: Message) -> None:
+    def _on_pong(self, msg_id: int, pong: types.Pong) -> None:
         self._worked()
-        self._server_time.note_unix(message.msg_id / 2**32)
-        state = self._pending_state.pop(message.obj.msg_id, None)
-        if state is not None and not state.future.done():
-            state.future.set_result(message.obj)
+        self._server_time.note_unix(msg_id / 2**32)
+        sent = self._unanswered.pop(pong.msg_id, None)
+        if sent is not None and not sent.future.done():
+            sent.future.set_result(pong)
 
-    async def _handle_new_session_created(self, message: Message) -> None:
-        if not self._fruitless:
+    def _on_new_session(self, msg_id: int, new: types.NewSessionCreated) -> None:
+        if not self.attempts.fruitless:
             self._missed()  # Telegram lost the session of this link, and with it what it would have pushed
         self._worked()
-        await super()._handle_new_session_created(message)
+        self._messages.salt = new.server_salt
 
-    async def _handle_bad_server_salt(self, message: Message) -> None:
-        self._state.salt = message.obj.new_server_salt
-        self._send_again(message.obj.bad_msg_id, 48)
+    def _on_bad_salt(self, msg_id: int, bad: types.BadServerSalt) -> None:
+        self._messages.salt = bad.new_server_salt
+        self._send_again(bad.bad_msg_id, bad.error_code)
 
-    async def _handle_bad_notification(self, message: Message) -> None:
-        code = message.obj.error_code
-        if code in (16, 17):
-            self._state.take_time(message.msg_id)
-        elif code in (32, 33):
-            self._state.move_sequence(64 if code == 32 else -16)
-        self._send_again(message.obj.bad_msg_id, code)
+    def _on_bad_message(self, msg_id: int, bad: types.BadMsgNotification) -> None:
+        if bad.error_code in (16, 17):
+            self._messages.take_time(msg_id)
+        elif bad.error_code in (32, 33):
+            self._messages.move_sequence(64 if bad.error_code == 32 else -16)
+        self._send_again(bad.bad_msg_id, bad.error_code)
 
     def _send_again(self, bad_msg_id: int, code: int) -> None:
         """Send the messages again that Telegram refused; over a fresh link, or give up, if that goes on."""
-        # A link begins with a salt that Telegram refuses: code 48 says nothing.
-        level = logging.DEBUG if code == 48 else logging.INFO
-        logger.log(level, "Telegram refused a message (bad_msg_notification %d); sending it again", code)
+        if code != _BAD_SALT:  # which is how Telegram tells a fresh link its salt
+            logger.info("Telegram refused a message (bad_msg_notification %d); sending it anew", code)
+        alone = self._unanswered.get(bad_msg_id)
+        refused = [alone] if alone is not None else [
+            sent for sent in self._unanswered.values() if sent.container_id == bad_msg_id
+        ]  # fmt: skip
         renewing = False
-        for state in self._pop_states(bad_msg_id):
-            if state.future.done():
+        for sent in refused:
+            del self._unanswered[sent.msg_id]
+            if sent.future.done():
                 continue
-            refused = self._refusals[state.future] = self._refusals.get(state.future, 0) + 1
-            renewing = renewing or refused == _RENEWING_REFUSAL
-            if refused <= _MAX_REFUSALS:
-                self._send_queue.append(state)
+            sent.refused += 1
+            renewing = renewing or sent.refused == _RENEWING_REFUSAL
+            if sent.refused <= _MAX_REFUSALS:
+                self._put(sent)
             else:
-                state.future.set_exception(errors.TimedOutError(state.request, "Timeout"))
+                sent.future.set_exception(errors.TimedOutError(sent.request, "Timeout"))
         if renewing:
             self._link_state.renew(f"Telegram refuses a message again and again (code {code})")
+
+    def _on_answer_waits(self, msg_id: int, info: types.MsgDetailedInfo | types.MsgNewDetailedInfo) -> None:
+        """Have Telegram send an answer that it only announced."""
+        self._tell(types.MsgResendReq([info.answer_msg_id]))
+
+    def _on_state_asked(self, msg_id: int, asked: types.MsgsStateReq | types.MsgResendReq) -> None:
+        """Tell that nothing is known of messages: their requests are sent again when a link ends."""
+        self._tell(types.MsgsStateInfo(msg_id, b"\1" * len(asked.msg_ids)))
+
+    def _on_nothing(self, msg_id: int, thing: TLObject) -> None:
+        """Ignore what asks for nothing."""
+
+
+_SERVICE: dict[type[Any], Callable[[BotSender, int, Any], None]] = {
+    types.Pong: BotSender._on_pong,
+    types.NewSessionCreated: BotSender._on_new_session,
+    types.BadServerSalt: BotSender._on_bad_salt,
+    types.BadMsgNotification: BotSender._on_bad_message,
+    types.MsgDetailedInfo: BotSender._on_answer_waits,
+    types.MsgNewDetailedInfo: BotSender._on_answer_waits,
+    types.MsgsStateReq: BotSender._on_state_asked,
+    types.MsgResendReq: BotSender._on_state_asked,
+    types.MsgsAck: BotSender._on_nothing,
+    types.MsgsStateInfo: BotSender._on_nothing,
+    types.MsgsAllInfo: BotSender._on_nothing,
+    types.FutureSalts: BotSender._on_nothing,
+    types.DestroySessionOk: BotSender._on_nothing,
+    types.DestroySessionNone: BotSender._on_nothing,
+}
