@@ -191,6 +191,23 @@ async def test_a_handler_that_suppresses_its_cancellation_is_cancelled_again(
     assert len(finished) == 1
 
 
+async def test_what_cut_one_handler_off_does_not_end_the_worker_at_the_next_job() -> None:
+    async def handle(one: Job) -> None:
+        if one.dialog == 1:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async with running(handle, workers=1, limit=0.02) as (dispatcher, finished):
+        for dialog in (1, 2, 3):
+            dispatcher.put(job(dialog))
+        await dispatcher.idle()
+        assert len(finished) == 3
+
+
 class Hands:
     """A clock that is set by hand."""
 

@@ -145,6 +145,39 @@ async def test_what_a_handler_raised_on_is_tried_again_by_hand_and_says_nothing_
     assert await client.parking.retry([entry.key]) == []
 
 
+@pytest.mark.parametrize("stops", [False, True])
+async def test_what_later_handlers_said_keeps_nothing_from_a_handler_that_is_mended(
+    stage: Stage, lot: Lot, stops: bool
+) -> None:
+    mended = asyncio.Event()
+
+    def register(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def mistaken(event: Any) -> None:
+            await event.respond("one")
+            if not mended.is_set():
+                raise LookupError
+            await event.respond("two")
+            if stops:
+                raise events.StopPropagation
+
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def later(event: Any) -> None:
+            await event.respond("help")
+
+    client = await stage.open(register, parked=lot)
+    ann = stage.meet()
+    stage.write(ann, "hello")
+    entry = await parked(lot, Reason.FAILED)
+    await client.parking.retry([entry.key])
+    await parked(lot, Reason.FAILED, attempts=2)
+    assert stage.heard(ann) == ["one", "help"]
+    mended.set()
+    await client.parking.retry([entry.key])
+    await until(lambda: not lot.kept)
+    assert stage.heard(ann) == ["one", "help", "two"]
+
+
 async def test_an_update_that_is_being_tried_again_is_not_tried_twice(stage: Stage, lot: Lot) -> None:
     go, seen = asyncio.Event(), list[bool]()
 

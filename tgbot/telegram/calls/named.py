@@ -75,7 +75,7 @@ class NamedSends:
         job = current_job.get()
         if job is None or job.key is None or not job.unfinished:
             return
-        bot_id, key = self._peers.self_id, job.key
+        bot_id, key = self._peers.self_id, job.key + job.part
         ids = [derive_random_id(bot_id, key, chat_id, job.next_send(chat_id)) for _ in _random_ids(request)]
         if type(request) is functions.messages.ForwardMessagesRequest:
             request.random_id = ids

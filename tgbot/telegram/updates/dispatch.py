@@ -79,25 +79,27 @@ class Job:
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
     _workers: Workers | None = None
     _lent: bool = False
-    #: How many sends went to each chat while this update was handled.
+    #: What the names of sends have behind the key: a mark for each handler that has failed before.
+    part: str = ""
+    #: How many sends went to each chat in this part.
     _sends: dict[int, int] = field(default_factory=dict)
 
     def next_send(self, chat_id: int) -> int:
-        """Return the zero-based index of this send within its chat, and count it."""
+        """Return the zero-based index of this send within its chat and part, and count it."""
         nth = self._sends.get(chat_id, 0)
         self._sends[chat_id] = nth + 1
         return nth
 
-    def fail(self, failure: Failure) -> None:
-        """Note that a handler did not finish it; what may succeed later outweighs what failed.
+    def begin_part(self) -> None:
+        """Name the sends of those behind a handler that failed anew: once mended, it may send more."""
+        self.part += "!"
+        self._sends.clear()
 
-        How a handler ends after `release` does not matter: it goes on for itself.
-        """
+    def fail(self, failure: Failure) -> None:
+        """Note that a handler did not finish it; what may succeed later outweighs what failed."""
         if self.done:
-            return
-        if self.failure is None or (
-            failure.reason is Reason.LATER and self.failure.reason is not Reason.LATER
-        ):
+            return  # after `release` it does not matter how a handler ends: it goes on for itself
+        if self.failure is None or failure.reason is Reason.LATER is not self.failure.reason:
             self.failure = failure
 
     # ---- time that is not the handlers' own ----------------------------------------------------
@@ -271,12 +273,7 @@ class Dispatcher:
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # SystemExit, which asyncio would log with its words
+        task.add_done_callback(self._tasks.discard)
 
     def _line_up(self, job: Job) -> None:
         """Let a job be next in turn, or the next of the suspects."""
@@ -331,24 +328,25 @@ class Dispatcher:
             if self._stopping or (task.cancelling() and not job.cuts):
                 raise
             self._note_end(job, error)
-            while task.cancelling():
-                task.uncancel()
         except SystemExit:
-            handler = name_of_handler(job.handler)
-            logger.error("%s ends the process (update %s, dialog %d)", handler, job.key, job.dialog)
+            name = name_of_handler(job.handler)
+            logger.error("%s ends the process (update %s, dialog %d)", name, job.key, job.dialog)
             raise
         except Exception as error:
             # `handle` catches the errors of handlers. This is a defect of the bot, and must not end it.
-            where = described(error)
-            logger.error("update %s of dialog %d could not be handled: %s", job.key, job.dialog, where)
+            logger.error(
+                "update %s of dialog %d could not be handled: %s", job.key, job.dialog, described(error)
+            )
             job.fail(Failure.of(name_of_handler(job.handler), error))
         finally:
             del self._running[job]
             current_job.set(None)
+        while task.cancelling():  # because of the time of this job; the next one begins anew
+            task.uncancel()
 
     def _note_end(self, job: Job, error: asyncio.CancelledError) -> None:
         """Note that a handler ended by being cancelled, because of its time or not."""
-        handler = name_of_handler(job.handler) or "?"
+        handler = name_of_handler(job.handler)
         if job.cuts:
             how, name = f"took longer than {self._limit:g} s and was cut off", "TimeoutError"
         else:

@@ -48,7 +48,11 @@ class Handlers:
         client = self._client
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
+        parted = job.entry is None
         for builder, callback in tuple(client._event_builders):
+            if not parted and _failed_before(job):
+                job.begin_part()  # as when it failed
+                parted = True
             job.handler = callback
             kind = type(builder)
             try:
@@ -72,6 +76,8 @@ class Handlers:
             except Exception as error:
                 self.errors += 1
                 self._note_error(job, error)
+                job.begin_part()
+                parted = parted or _failed_before(job)
 
     def _note_error(self, job: Job, error: Exception) -> None:
         handler, where = name_of_handler(job.handler), described(error)
@@ -102,3 +108,8 @@ class Handlers:
         elif event:
             event._client = client
         return event
+
+
+def _failed_before(job: Job) -> bool:
+    """Return whether a parked update was parked because of the handler that has just run."""
+    return job.entry is not None and name_of_handler(job.handler) == job.entry.handler

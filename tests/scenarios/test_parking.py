@@ -1,0 +1,99 @@
+"""Parked updates and the real command: through a kill, and after a mistake in a plugin was mended."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.crash import Site, open_site, until
+from tests.scenarios.test_crash import pts_on_disk
+
+SEND = "messages.sendMessage"
+#: Plain Telethon; what Telegram puts off at all counts as put off for long.
+PLUGIN = """
+from telethon import events
+
+def register(client):
+    client.flood_sleep_threshold = 0
+
+    @client.on(events.NewMessage(incoming=True))
+    async def answer(event):
+        await event.respond(f"first {event.raw_text}")
+        int(event.raw_text)
+        await event.respond(f"second {event.raw_text}")
+        raise events.StopPropagation
+"""
+#: The words that no log may show.
+WORDS = "a secret of mine"
+
+
+def said(site: Site, person: int) -> list[str]:
+    return [copy.post.text for copy in site.dialog(person) if copy.out]
+
+
+def ask(site: Site, *words: str) -> list[Any]:
+    """Return what `tgbot parked` says to these words."""
+    command = [sys.executable, "-m", "tgbot.cli", "--config", str(site.directory / "config.toml"), "parked"]
+    found = subprocess.run([*command, *words, "--json"], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in found.stdout.splitlines()]
+
+
+async def test_what_telegram_puts_off_is_answered_once_although_the_bot_is_killed_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with open_site(tmp_path, 1) as site:
+        (tmp_path / "crash_plugin.py").write_text(PLUGIN)
+        ann, bob = (site.world.new_user(name).id for name in ("Ann", "Bob"))
+        await (await site.spawn()).up()
+        site.said(ann, "0")
+        await until(lambda: len(said(site, ann)) == 2, "it answers")
+        site.sandbox.faults.fail(SEND, 420, "FLOOD_WAIT_4")
+        site.said(ann, "1")
+        await until(lambda: bool(ask(site, "list")), "it is parked")
+        site.said(bob, "2")
+        await until(lambda: said(site, bob) == ["first 2", "second 2"], "others are answered")
+        # As soon as the checkpoint is behind it, only the lot has it.
+        await until(lambda: pts_on_disk(site) >= site.account.log.pts, "the checkpoint goes on")
+        await site.end(signal.SIGKILL)
+        await (await site.spawn()).up()
+        answers = [f"{nth} {number}" for number in (0, 1) for nth in ("first", "second")]
+        await until(lambda: said(site, ann) == answers, "it is answered when it may be")
+        await until(lambda: not ask(site, "list"), "nothing is parked any more")
+        assert await site.end(signal.SIGTERM) == 0
+        assert said(site, ann) == answers
+
+
+async def test_after_a_mend_everybody_who_met_the_mistake_is_answered_once(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 1) as site:
+        (tmp_path / "crash_plugin.py").write_text(PLUGIN)
+        people = [site.world.new_user(f"User{number}").id for number in range(5)]
+        process = await site.spawn()
+        await process.up()
+        for person in people:
+            site.said(person, WORDS)
+        await until(lambda: len(ask(site, "list")) == len(people), "all are parked")
+        assert await site.end(signal.SIGTERM) == 0
+        log = "\n".join(process.log)
+        assert WORDS not in log
+        lines = [
+            line for line in process.log if "unhandled exception in crash_plugin.register.answer" in line
+        ]
+        assert len(lines) == len(people)
+        assert all("ValueError < crash_plugin.py:10 in answer" in line for line in lines)
+        (tmp_path / "crash_plugin.py").write_text(PLUGIN.replace("int(", "str("))
+        await (await site.spawn()).up()
+        ask(site, "retry", "--all")
+        wanted = [f"first {WORDS}", f"second {WORDS}"]
+        # The built-in handlers had answered after the plugin's failed.
+        await until(lambda: all(_by_plugin(site, one) == wanted for one in people), "all are answered, once")
+        await until(lambda: not ask(site, "list"), "nothing is parked any more")
+        assert await site.end(signal.SIGTERM) == 0
+        assert all(_by_plugin(site, one) == wanted for one in people)
+
+
+def _by_plugin(site: Site, person: int) -> list[str]:
+    return [text for text in said(site, person) if WORDS in text]
