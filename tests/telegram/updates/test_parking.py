@@ -418,3 +418,29 @@ async def test_without_a_lot_a_failure_counts_as_finished(
     stage.write(stage.meet(), "hello")
     await until(lambda: stage.finished)
     assert not client._batches.waiting
+
+
+async def test_what_a_handler_says_is_not_taken_for_what_another_one_said_when_it_failed(
+    stage: Stage, lot: Lot
+) -> None:
+    ann, mended = stage.meet(), False
+
+    def both(client: BotClient) -> None:
+        @client.on(events.NewMessage())  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def plugin(event: Any) -> None:
+            if not mended:
+                raise ValueError
+            await event.respond("the answer")
+
+        @client.on(events.NewMessage())  # type: ignore[untyped-decorator]
+        async def help_(event: Any) -> None:
+            await event.respond("some help")
+
+    client = await stage.open(both, parked=lot)
+    stage.write(ann, "hello")
+    await parked(lot, Reason.FAILED)
+    assert stage.heard(ann) == ["some help"]
+    mended = True
+    assert await client.parking.retry([f"m{ann}:1"]) == [f"m{ann}:1"]
+    await until(lambda: not lot.kept)
+    assert stage.heard(ann) == ["some help", "the answer"]

@@ -11,17 +11,21 @@ from telethon.tl import TLObject, TLRequest, functions, types
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import current_job
+from tgbot.telegram.updates.events import current_handler
+from tgbot.telegram.updates.failures import name_of_handler
 from tgbot.telegram.wire.reading import UnreadableError
 
 logger = logging.getLogger(__name__)
 
 
-def derive_random_id(bot_id: int, update_key: str, chat_id: int, index: int) -> int:
+def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, index: int) -> int:
     """Return the random_id of a send: a signed 64-bit integer, evenly spread, never 0.
 
-    The same for the same bot, update, chat (marked id) and zero-based index of the send within that chat.
+    The same for the same bot, update, handler (its name), chat (marked id) and zero-based index of the send
+    among those of its handler to that chat. The handler counts, because another one may have answered the
+    update when this one failed: what this one says after the mend is not what the other one said.
     """
-    text = f"{bot_id}:{update_key}:{chat_id}:{index}".encode()
+    text = f"{bot_id}:{update_key}:{chat_id}:{index}:{handler}".encode()
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True) or 1
 
 
@@ -75,8 +79,11 @@ class NamedSends:
         job = current_job.get()
         if job is None or job.key is None or not job.unfinished:
             return
-        bot_id, key = self._peers.self_id, job.key + job.part
-        ids = [derive_random_id(bot_id, key, chat_id, job.next_send(chat_id)) for _ in _random_ids(request)]
+        bot_id, key, handler = self._peers.self_id, job.key, name_of_handler(current_handler.get())
+        ids = [
+            derive_random_id(bot_id, key, handler, chat_id, job.next_send(handler, chat_id))
+            for _ in _random_ids(request)
+        ]
         if type(request) is functions.messages.ForwardMessagesRequest:
             request.random_id = ids
             return

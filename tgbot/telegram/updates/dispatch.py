@@ -79,21 +79,14 @@ class Job:
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
     _workers: Workers | None = None
     _lent: bool = False
-    #: What the names of sends have behind the key: a mark for each handler that has failed before.
-    part: str = ""
-    #: How many sends went to each chat in this part.
-    _sends: dict[int, int] = field(default_factory=dict)
+    #: How many sends of each handler went to each chat while this update was handled.
+    _sends: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def next_send(self, chat_id: int) -> int:
-        """Return the zero-based index of this send within its chat and part, and count it."""
-        nth = self._sends.get(chat_id, 0)
-        self._sends[chat_id] = nth + 1
+    def next_send(self, handler: str, chat_id: int) -> int:
+        """Return the zero-based index of this send among those of its handler to its chat, and count it."""
+        nth = self._sends.get((handler, chat_id), 0)
+        self._sends[handler, chat_id] = nth + 1
         return nth
-
-    def begin_part(self) -> None:
-        """Name the sends of those behind a handler that failed anew: once mended, it may send more."""
-        self.part += "!"
-        self._sends.clear()
 
     def fail(self, failure: Failure) -> None:
         """Note that a handler did not finish it; what may succeed later outweighs what failed."""

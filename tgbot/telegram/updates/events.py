@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from telethon import TelegramClient, errors, events
@@ -16,6 +18,9 @@ from tgbot.telegram.updates.failures import Failure, described, name_of_handler,
 from tgbot.telegram.updates.marks import Marks
 
 logger = logging.getLogger(__name__)
+
+#: The handler that the running task is, or was started by; None outside of any.
+current_handler: ContextVar[Callable[..., object] | None] = ContextVar("current_handler", default=None)
 
 
 def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | types.TypeChat | None:
@@ -48,11 +53,7 @@ class Handlers:
         client = self._client
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        parted = job.entry is None
         for builder, callback in tuple(client._event_builders):
-            if not parted and _failed_before(job):
-                job.begin_part()  # as when it failed
-                parted = True
             job.handler = callback
             kind = type(builder)
             try:
@@ -68,6 +69,7 @@ class Handlers:
                     wanted = await wanted
                 if wanted:
                     self._marks.begin_handler(job)
+                    current_handler.set(callback)
                     await callback(event)
             except events.StopPropagation:
                 return
@@ -76,8 +78,6 @@ class Handlers:
             except Exception as error:
                 self.errors += 1
                 self._note_error(job, error)
-                job.begin_part()
-                parted = parted or _failed_before(job)
 
     def _note_error(self, job: Job, error: Exception) -> None:
         handler, where = name_of_handler(job.handler), described(error)
@@ -108,8 +108,3 @@ class Handlers:
         elif event:
             event._client = client
         return event
-
-
-def _failed_before(job: Job) -> bool:
-    """Return whether a parked update was parked because of the handler that has just run."""
-    return job.entry is not None and name_of_handler(job.handler) == job.entry.handler
