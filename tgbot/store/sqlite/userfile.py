@@ -24,11 +24,12 @@ from tgbot.store.base import Parked, ParkedUpdates, Reason
 from tgbot.store.counts import PASSING, Notes
 from tgbot.store.files import OpenFile, make_private
 from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
-from tgbot.store.registry import CACHED_USERS, Registry, StoredUsers
+from tgbot.store.registry import CACHED_USERS, Registry
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait
 from tgbot.store.sqlite.worker import DiskWorker
+from tgbot.store.stored import StoredUsers
 
 _STATEMENT: Final = 1_000  # users in one statement
 _PAGE: Final = 200  # users read at once by `after`

@@ -13,8 +13,8 @@ from tgbot.core.errors import ExportExistsError
 from tgbot.store.files import sync
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
-from tgbot.store.registry import StoredUsers
 from tgbot.store.sqlite.connection import sqlite_errors
+from tgbot.store.stored import StoredUsers
 from tgbot.store.transfer.entries import COLUMNS, to_cells, to_json
 from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session

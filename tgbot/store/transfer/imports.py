@@ -12,12 +12,13 @@ from typing import Final
 
 from tgbot.core.errors import OwnFileError, WrongBotError
 from tgbot.store.peers import Peer, newer
-from tgbot.store.registry import Registry, UserRows
+from tgbot.store.registry import Registry
 from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 from tgbot.store.sqlite.userschema import prepare
+from tgbot.store.stored import UserRows
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.transfer.sessions import Peers, make_session

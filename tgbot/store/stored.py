@@ -1,0 +1,93 @@
+"""The users as they were written last: where their rows are, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol
+
+from tgbot.core.access import Access
+from tgbot.core.errors import RegistryDamagedError
+from tgbot.core.users import Counts, User
+from tgbot.store.counts import AccessCounts, Notes
+from tgbot.store.parked import ParkedChanges, ParkedRows
+from tgbot.store.record import UserRecord
+from tgbot.store.user_json import unpack
+
+
+class UserRows(ParkedRows, Protocol):
+    """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
+
+    That is the notes on their counts (see `AccessCounts`), and their parked updates.
+
+    Every method raises a StorageError where the rows cannot be read or written.
+    """
+
+    #: The name of the place, for errors.
+    place: str
+
+    def one(self, user_id: int) -> str | None:
+        """Return the text of one user, None if there is none."""
+
+    async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the texts of those of these users that are there, in one read."""
+
+    def after(self, user_id: int, access: Access | None) -> Iterator[tuple[int, str | None]]:
+        """Yield greater ids in order, in bounded memory; without text where the stored access is not wanted.
+
+        Users of whom a note says that their access ends by itself come with their text whatever it is.
+        """
+
+    def notes(self) -> Mapping[str, str]:
+        """Return all notes that were written."""
+
+    def recount(self) -> Mapping[str, int]:
+        """Count the users by their stored access, with a look at each."""
+
+    async def write(
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
+    ) -> None:
+        """Write users, notes and parked updates, and delete the users `gone`, all or nothing.
+
+        A note or an update that is None is deleted. All is on disk on return.
+        """
+
+    def close(self) -> None: ...
+
+
+class StoredUsers:
+    """The users in some rows, for reading only: what was written last, while a bot may be running on it."""
+
+    def __init__(self, rows: UserRows, clock: Callable[[], float]) -> None:
+        self._rows = rows
+        self._clock = clock
+
+    def get(self, user_id: int) -> User | None:
+        text = self._rows.one(user_id)
+        user = None if text is None else self._unpacked(user_id, text).user
+        return user if user is not None and user.met else None
+
+    def count(self) -> Counts:
+        return AccessCounts(self._clock, self._rows.notes(), self._rows.recount).now()
+
+    def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
+        for record in self.records(after_id, access):
+            if self._has(record.user, access):
+                yield record.user
+
+    def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
+        """Yield the records of all with a greater id, or at least of those who may have the access now."""
+        for user_id, text in self._rows.after(after_id, access):
+            if text is not None and (record := self._unpacked(user_id, text)).user.met:
+                yield record
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def _has(self, user: User, access: Access | None) -> bool:
+        return access is None or user.verdict(self._clock()).access is access
+
+    def _unpacked(self, user_id: int, text: str) -> UserRecord:
+        try:
+            return unpack(text)
+        except ValueError as error:
+            raise RegistryDamagedError(self._rows.place, f"the record of user {user_id}: {error}") from error
