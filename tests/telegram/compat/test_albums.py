@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from telethon import events
 from telethon.tl import types
 
@@ -13,6 +15,9 @@ from tests.telegram.conftest import Stage, settled, until
 from tests.telegram.updates.lot import Lot
 from tgbot.telegram import BotClient
 from tgbot.telegram.compat import albums
+from tgbot.telegram.compat.albums import Albums
+from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.keys import stable_key
 
 
 class Collector:
@@ -309,3 +314,56 @@ async def test_the_event_looks_as_with_plain_telethon(stage: Stage, clients: Any
     ours, theirs = seen
     assert ours.pop("ids") == theirs.pop("ids")
     assert ours == theirs
+
+
+def job_of(number: int, dialog: int, group: int | None) -> Job:
+    message = types.Message(number, types.PeerUser(dialog), message="", date=None, grouped_id=group)
+    update = types.UpdateNewMessage(message, number, 1)
+    return Job(update, {}, None, dialog, stable_key(update), number, False)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2), st.sampled_from([None, 7, 8]), st.booleans()), min_size=1, max_size=20
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_comes_every_job_is_put_once_in_order_and_finished_once(
+    monkeypatch: pytest.MonkeyPatch, arriving: list[tuple[int, int | None, bool]]
+) -> None:
+    monkeypatch.setattr(albums, "ALBUM_SECONDS", 0.0)
+    put: list[Job] = []
+    ended: list[Job] = []
+
+    def finish(job: Job) -> None:
+        job.unfinished -= 1
+        if not job.unfinished:
+            ended.append(job)
+            for message in line.ended(job):
+                finish(message)
+
+    def handled(job: Job) -> None:
+        put.append(job)
+        finish(job)
+
+    line = Albums(handled, wanted=lambda: True, catching_up=lambda: False)
+    line.finish = finish
+    jobs = [job_of(number, dialog, group) for number, (dialog, group, _) in enumerate(arriving, 1)]
+    for job, (_, _, pause) in zip(jobs, arriving, strict=True):
+        line.put(job)
+        if pause:
+            await asyncio.sleep(0.001)
+    await line.settle()
+    made = [job for job in put if job.album]
+    assert not line._lines
+    assert not line._members
+    for dialog in (1, 2):
+        messages = [job for job in put if job.dialog == dialog and not job.album]
+        assert messages == [job for job in jobs if job.dialog == dialog]
+    gathered = [update for album in made for update in album.album]
+    assert len({id(update) for update in gathered}) == len(gathered)
+    for album in made:
+        assert len({update.message.grouped_id for update in album.album}) == 1
+        assert len(album.album) > 1
+        assert put.index(album) > put.index(next(job for job in jobs if job.update is album.album[0]))
+    assert sorted(map(id, ended)) == sorted(map(id, [*jobs, *made]))
