@@ -166,8 +166,12 @@ async def test_a_greeting_that_fails_is_parked_like_the_failure_of_a_handler(
     club.asked_by(1)
     await until(lambda: list(club.desk.users.parked.entries()) and not client._batches.waiting)
     (entry,) = club.desk.users.parked.entries()
-    assert (entry.handler, entry.error, entry.retry_at) == ("greeting", "LookupError", None)
-    assert "somebody who asked to join could not be greeted: LookupError" in caplog.text
+    assert (entry.error, entry.retry_at) == ("LookupError", None)
+    assert entry.handler == "tgbot.handlers.join_requests.register.asked (greeting)"
+    assert (
+        "unhandled exception in tgbot.handlers.join_requests.register.asked (greeting) (update q"
+        in caplog.text
+    )
     assert "a name of" not in caplog.text
 
 

@@ -64,3 +64,40 @@ async def test_a_kill_right_after_the_answer_to_an_album_does_not_repeat_it(tmp_
         assert await site.end(signal.SIGTERM) == 0
         assert said(site, ann) == ["album of 3"]
         assert not site.faults
+
+
+#: Ends the process at each album.
+POISON = """
+import os, signal
+from telethon import events
+
+def register(client):
+    @client.on(events.Album)
+    async def album(event):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @client.on(events.NewMessage(incoming=True))
+    async def message(event):
+        await event.respond(f"got {event.raw_text}")
+        raise events.StopPropagation
+"""
+
+
+async def test_an_album_that_ends_the_process_twice_is_put_aside_as_a_whole(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 1) as site:
+        (tmp_path / "crash_plugin.py").write_text(POISON)
+        await (await site.spawn()).up()
+        ann, ben = (site.world.new_user(name).id for name in ("Ann", "Ben"))
+        send_album(site, ann)
+        for _ in range(2):
+            assert site.process is not None
+            assert await site.process.ended() == -signal.SIGKILL
+            await site.unplugged()
+            await site.spawn()
+        assert site.process is not None
+        await site.process.up()
+        site.said(ben, "hello")
+        await until(lambda: bool(said(site, ben)), "others are answered")
+        await until(lambda: len(said(site, ann)) == 3, "its messages are answered")
+        assert await site.end(signal.SIGTERM) == 0
+        assert said(site, ann) == ["got a", "got b", "got c"]

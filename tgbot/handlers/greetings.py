@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS
-from tgbot.telegram.refusals import Answer, answer_of
-from tgbot.telegram.updates.failures import described
 from tgbot.telegram.updates.holds import Hold
 
 log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ class Greeting:
     #: Keeps the request in flight until the person is greeted.
     hold: Hold
     #: Greets, if it is called with True, and does what comes after that.
-    work: Callable[[bool], Awaitable[None]]
+    work: Callable[[bool], Coroutine[object, object, None]]
 
 
 class Greetings:
@@ -73,15 +71,7 @@ class Greetings:
 
     async def _do(self, one: Greeting) -> None:
         in_time = self._clock() < one.until
-        try:
-            with one.hold.resumed():
-                await one.work(in_time)
-        except Exception as error:
-            if answer_of(error) is not Answer.LATER:
-                log.error("somebody who asked to join could not be greeted: %s", described(error))
-            one.hold.end(error)
-        else:
-            one.hold.end()
+        await one.hold.run(one.work(in_time))
         if not in_time:
             self._late += 1
         if self._late and (not self._queue or self._late >= _TOLD_EACH):

@@ -146,7 +146,7 @@ class BotClient(TelegramClient):
             up=self._link_state.up,
         )
         self._album_line = Albums(
-            self._dispatcher.put,
+            self._begin,
             wanted=self._handlers.want_albums,
             catching_up=lambda: self.intake.catching_up,
         )
@@ -269,7 +269,7 @@ class BotClient(TelegramClient):
 
     def hold(self, name: str) -> Hold:
         """Keep the update of the running handler in flight, for work of this name that goes on after it."""
-        return Hold(current_job.get(), name, self._finish)
+        return Hold(current_job.get(), name, self._finish, self._marks)
 
     # ---- what Telethon calls -------------------------------------------------------------------
 
@@ -335,11 +335,14 @@ class BotClient(TelegramClient):
     # ---- updates -------------------------------------------------------------------------------
 
     def _put(self, job: Job) -> None:
-        if self._marks.suspects:
-            self.parking.judge(job)
         if self._conversations:
             feed(self, job, self._handlers.build, self._tasks)
         self._album_line.put(job)
+
+    def _begin(self, job: Job) -> None:
+        if self._marks.suspects:
+            self.parking.judge(job)
+        self._dispatcher.put(job)
 
     def _handle(self, job: Job) -> Awaitable[None]:
         handled = self._handlers.handle(job)

@@ -28,24 +28,15 @@ class Work:
         async def message(event: Any) -> None:
             await event.respond("working")
             if event.raw_text == "work":
-                client.spawn(self.work(client, client.hold("work"), event.chat_id), "the work")
+                client.spawn(client.hold("work").run(self.work(client, event.chat_id)), "the work")
 
-    def check(self) -> None:
+    async def work(self, client: BotClient, chat: int) -> None:
+        self.begun += 1
+        await client.send_message(chat, "half done")
+        await self.gate.wait()
         if self.error is not None:
             raise self.error
-
-    async def work(self, client: BotClient, hold: Hold, chat: int) -> None:
-        self.begun += 1
-        try:
-            with hold.resumed():
-                await client.send_message(chat, "half done")
-                await self.gate.wait()
-                self.check()
-                await client.send_message(chat, "done")
-        except Exception as error:
-            hold.end(error)
-        else:
-            hold.end()
+        await client.send_message(chat, "done")
 
 
 async def test_the_chat_goes_on_while_the_update_stays_in_flight(stage: Stage) -> None:
@@ -86,7 +77,8 @@ async def test_what_ends_with_an_error_is_parked_and_done_at_a_retry(stage: Stag
     stage.write(ann, "work")
     await until(lambda: lot.kept and not client._batches.waiting)
     (entry,) = lot.kept.values()
-    assert (entry.reason, entry.handler, entry.error) == (Reason.FAILED, "work", "LookupError")
+    assert (entry.reason, entry.error) == (Reason.FAILED, "LookupError")
+    assert entry.handler.endswith("message (work)")
     work.error = None
     work.gate.clear()
     assert await client.parking.retry([entry.key]) == [entry.key]
@@ -114,6 +106,6 @@ async def test_an_update_that_is_finished_is_not_held(stage: Stage) -> None:
     ann = stage.meet()
     stage.write(ann, "hello")
     await until(lambda: holds)
-    holds[0].end()
+    await holds[0].run(client.get_me())
     assert client._batches.waiting == 0
     assert len(stage.finished) == 1

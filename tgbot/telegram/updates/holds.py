@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from tgbot.telegram.refusals import Answer, answer_of
 from tgbot.telegram.updates.dispatch import Job, current_job
-from tgbot.telegram.updates.failures import Failure
+from tgbot.telegram.updates.failures import Failure, described, name_of_handler
+from tgbot.telegram.updates.marks import Marked, Marks
+
+logger = logging.getLogger(__name__)
 
 
 class Hold:
-    """Keeps an update in flight until `end`, while its dialog goes on.
+    """Keeps an update in flight until its `run` has ended, while its dialog goes on.
 
-    One that is finished already, and None for no update at all, are not held.
     If the process ends before, Telegram sends the update again after the next start. Each hold of an update
-    has a name of its own, the same after a restart.
+    has a name of its own, the same after a restart. An update that is finished already, and None for no
+    update at all, are not held.
     """
 
-    def __init__(self, job: Job | None, name: str, finish: Callable[[Job], None]) -> None:
+    def __init__(self, job: Job | None, name: str, finish: Callable[[Job], None], marks: Marks) -> None:
         self._job = job = job if job is not None and job.unfinished else None
         self._name = name
         self._finish = finish
-        self._held = job is not None
+        self._marks = marks
         if job is not None:
             job.unfinished += 1
+            # As they are now: later handlers may run before the work.
+            self._handler, self._mark = f"{name_of_handler(job.handler)} ({name})", job.mark
 
-    @contextmanager
-    def resumed(self) -> Iterator[None]:
-        """Name what the block sends after the update and the hold; the same in each such block.
+    async def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do the work, once; what it sends is named after the update and the hold.
 
-        So a block that was not finished can be repeated.
+        An error of it is logged and parks the update, as if a handler had raised. A work that is cancelled is
+        not done: Telegram sends the update again after the next start.
         """
-        token = current_job.set(None if self._job is None else self._work(self._job))
+        job, self._job = self._job, None
+        if job is None:
+            await work
+            return
+        named = self._named(job)
+        token = current_job.set(named)
         try:
-            yield
+            await (Marked(work, named, self._marks) if named.mark else work)
+        except Exception as error:
+            if answer_of(error) is not Answer.LATER:
+                logger.error(
+                    "unhandled exception in %s (update %s, dialog %d): %s",
+                    self._handler,
+                    job.key,
+                    job.dialog,
+                    described(error),
+                )
+            if job.failure is None:
+                job.failure = Failure.of(self._handler, error)
         finally:
             current_job.reset(token)
+        self._finish(job)
 
-    def end(self, error: BaseException | None = None) -> None:
-        """Note that the work is done, or that it ended with an error: as if a handler had raised it.
-
-        The update is finished or parked if its handlers are done, else with them.
-        """
-        if self._held and self._job is not None:
-            self._held = False
-            if error is not None and self._job.failure is None:
-                self._job.failure = Failure.of(self._name, error)
-            self._finish(self._job)
-
-    def _work(self, job: Job) -> Job:
+    def _named(self, job: Job) -> Job:
         key = None if job.key is None else f"{job.key}+{self._name}"
-        return Job(job.update, job.entities, job.batch, job.dialog, key, 0, job.replayed)
+        named = Job(job.update, job.entities, job.batch, job.dialog, key, 0, job.replayed)
+        named.mark = self._mark
+        return named
