@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ import pytest
 
 from tests.messaging.telegram import NOW
 from tests.scenarios.crash import until
+from tests.scenarios.logins import free_port
 from tests.test_web import OTHER_TOKEN, Open, World, opened, signed
 
 __all__ = ["opened"]  # a fixture
@@ -179,11 +181,11 @@ async def test_where_all_places_are_taken_who_waits_longest_goes(opened: Open) -
 async def test_nobody_who_is_being_answered_is_sent_away(opened: Open) -> None:
     answering, go = [0], asyncio.Event()
 
-    async def checkpoint() -> None:
+    async def trouble() -> None:
         answering[0] += 1
         await go.wait()
 
-    world = await opened(connections=2, checkpoint=checkpoint)
+    world = await opened(connections=2, trouble=trouble)
     path = "/callback?" + urlencode(signed())
 
     async def flush() -> None:
@@ -211,6 +213,23 @@ async def test_no_descriptor_is_left_behind(opened: Open) -> None:
             writer.write(b"GET /")
     assert (await world.get())[0] == 200
     await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 4, "they are closed")
+
+
+async def test_all_addresses_of_a_host_are_listened_on(opened: Open) -> None:
+    world = await opened(host="localhost", port=free_port())
+    port = int(world.url.rpartition(":")[2])
+    addresses = {str(info[4][0]) for info in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
+    answering = 0
+    for address in addresses:
+        try:
+            reader, writer = await asyncio.open_connection(address, port)
+        except OSError:  # an address that this machine does not have
+            assert address != "127.0.0.1"
+            continue
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        answering += (await everything(reader)).startswith(b"HTTP/1.0 200")
+        writer.close()
+    assert answering
 
 
 # Refused logins.

@@ -109,7 +109,7 @@ class Visit(web.RequestHandler):
 
 
 class Door:
-    """Accepts connections from a listening socket, at most `limit` at once.
+    """Accepts connections from listening sockets, at most `limit` at once.
 
     Where there are more, the one that has waited longest for its request is dropped; so is each that has
     waited for `seconds`. If all are being answered, the new one is closed.
@@ -117,27 +117,25 @@ class Door:
 
     def __init__(
         self,
-        listener: socket.socket,
         visit: Callable[[dict[Visit, None]], Visit],
         *,
         limit: int,
         seconds: float,
     ) -> None:
-        self._listener = listener
         self._visit = visit
         self._limit = limit
         self._seconds = seconds
         #: The connections, in the order in which they were made.
         self.visits: dict[Visit, None] = {}
 
-    async def serve(self) -> None:
-        """Accept connections until cancelled."""
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept connections from a socket until cancelled."""
         loop = asyncio.get_running_loop()
         said = ""
         while True:
             try:
                 # One after the other: no more descriptors are taken than are counted.
-                await self._let_in((await loop.sock_accept(self._listener))[0])
+                await self._let_in((await loop.sock_accept(listener))[0])
                 said = ""
             except ConnectionError:
                 continue  # it was closed before it was accepted

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from tgbot.core.access import Evidence, Kind
-from tgbot.core.errors import ConfigError, TgbotError
+from tgbot.core.errors import ConfigError, TgbotError, system_reason
 from tgbot.core.places import places
 from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
@@ -237,32 +238,48 @@ async def open_site(
         # Around all of aiohttp's own handling; a middleware is not called for every request.
         server.request_handler = partial(pages.guard, server.request_handler)
         try:
-            listener = await _listen(settings.host, settings.port)
+            listeners = await _listen(settings.host, settings.port)
         except OSError as error:
-            expected = f"an address of this machine that is free ({error.strerror or error})"
+            expected = f"an address of this machine that is free ({system_reason(error)})"
             raise ConfigError("[login] listen", expected, value=f"{host}:{settings.port}") from error
-        stack.enter_context(listener)
         door = Door(
-            listener,
             partial(Visit, server, dress=pages.dress, seconds=settings.request_seconds),
             limit=settings.connections,
             seconds=settings.request_seconds,
         )
         stack.callback(pages.report)
-        for work in (door.serve(), _look_after(door, pages, settings.report_seconds)):
+        works = [_look_after(door, pages, settings.report_seconds)]
+        for listener in listeners:
+            stack.enter_context(listener)
+            works.append(door.serve(listener))
+        for work in works:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
-        url = f"http://{host}:{listener.getsockname()[1]}"
+        url = f"http://{host}:{listeners[0].getsockname()[1]}"
         log.info("login page of %s on %s", domain, url)
         yield url
 
 
-async def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raise OSError if the address cannot be had."""
-    loop = asyncio.get_running_loop()
-    family, _, _, _, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
-    listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    listener.setblocking(False)
-    return listener
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Return a listening socket for each address of a host; raise OSError if one of them is not free."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    with ExitStack() as opened:
+        listeners = []
+        missing: OSError | None = None
+        for family, address in dict.fromkeys((family, address) for family, *_, address in found):
+            try:
+                listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+            except OSError as error:
+                # "localhost" may name an address of IPv6 where there is none.
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                missing = error
+            else:
+                listeners.append(opened.enter_context(listener))
+                listener.setblocking(False)
+        if missing is not None and not listeners:
+            raise missing
+        opened.pop_all()
+    return listeners
 
 
 async def _look_after(door: Door, pages: Pages, report_seconds: float) -> None:
