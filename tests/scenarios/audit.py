@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.scenarios.crash import PATIENCE, Site
 from tgbot.core.access import Access
+from tgbot.sandbox.dialogs import Copy
 from tgbot.store.sqlite.userfile import open_readonly
 
 
@@ -61,6 +62,10 @@ class Audit:
         return "\n    ".join((numbers, *self.found))
 
 
+#: The beginnings of the answers to `/start`: to the first one, and to later ones.
+GREETINGS = ("Hello,", "Welcome back,")
+
+
 @dataclass(frozen=True)
 class _Due:
     """An answer that the bot owes."""
@@ -88,19 +93,18 @@ def _audit_dialog(
     site: Site, user_id: int, blocked_at: int, unread: Set[int], result: Audit, *, ordered: bool
 ) -> None:
     due: list[_Due] = []
-    started = unsure = False
+    started, unsure = False, not ordered
     for copy in site.dialog(user_id):
         text = copy.post.text
         if not copy.out:
             result.messages += 1
             optional = copy.id in unread
-            if text.startswith("poison"):
+            if _is_poison(copy):
                 result.told += 1
             elif text.startswith("/start"):
-                greetings = ("Welcome back," if started else "Hello,",)
-                due.append(_Due(copy.id, ("Welcome back,", "Hello,") if unsure else greetings, optional))
-                unsure |= optional or not ordered
-                started = True
+                greetings = GREETINGS if unsure else (GREETINGS[started],)
+                due.append(_Due(copy.id, greetings, optional))
+                started, unsure = True, unsure or optional
             else:
                 due += [_Due(copy.id, (f"echo {text}",), optional)] * (2 if text.startswith("twice") else 1)
             continue
@@ -129,6 +133,11 @@ def _audit_dialog(
             result.note(f"user {user_id}: message {one.message_id} has no answer {one.texts[0][:20]!r}")
 
 
+def _is_poison(copy: Copy) -> bool:
+    """Return whether a message brings the bot down: it is kept for somebody who asks for it."""
+    return copy.post.text.startswith("poison")
+
+
 def _is_answer(text: str, answer: str) -> bool:
     """Return whether a text of the bot is this answer; of a greeting, only the beginning is known."""
     return text == answer or (answer.endswith(",") and text.startswith(answer))
@@ -143,8 +152,8 @@ def audit_files(site: Site, result: Audit) -> None:
     try:
         now = site.world.date()
         for user_id in site.users():
-            if all(copy.id in unread for copy in site.dialog(user_id)):
-                continue  # nothing of them has reached the bot
+            if all(copy.id in unread or _is_poison(copy) for copy in site.dialog(user_id)):
+                continue  # nothing of them was handled
             if hashes.get(user_id) != site.world.accounts.access_hash(site.bot.id, user_id):
                 result.hashes_missing += 1
                 result.note(f"user {user_id}: no access hash in the session")
