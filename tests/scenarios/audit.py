@@ -64,6 +64,8 @@ class Audit:
 
 #: The beginnings of the answers to `/start`: to the first one, and to later ones.
 GREETINGS = ("Hello,", "Welcome back,")
+#: The beginning of the answer to a first message that nothing else answers.
+HELP = "Hello! I am a bot"
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def _audit_dialog(
             else:
                 due += [_Due(copy.id, (f"echo {text}",), optional)] * (2 if text.startswith("twice") else 1)
             continue
+        if not ordered and text.startswith(HELP):
+            continue  # where the plugin's handler failed, the handlers after it still run
         result.answers += 1
         fits = [place for place, one in enumerate(due) if any(_is_answer(text, t) for t in one.texts)]
         # Of equal answers, take the first message after the block: earlier ones may stay unanswered.

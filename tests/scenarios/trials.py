@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -26,8 +27,10 @@ PATIENCE: Final = 25.0
 PROFILE_CALLS: Final = 2
 #: How often a retry by hand is made: the fault may still be there at the first.
 MAX_BY_HAND: Final = 3
-#: How many bots run at the same time, and how long after one the next starts, in seconds.
-TOGETHER, START_EVERY = 80, 0.15
+#: How many bots run at the same time.
+TOGETHER: Final = 80
+#: How long after one bot the next one starts, and how late a timer may be at most then, in seconds.
+START_EVERY, KEEPS_UP = 0.2, 0.05
 
 
 class End(Enum):
@@ -193,15 +196,18 @@ class Run:
         self.before: list[float] = []
         self._directory = directory
         self._records = records
-        self._next_start = 0.0
+        self._starting = asyncio.Lock()
         self._together = asyncio.Semaphore(TOGETHER)
 
     async def may_start(self) -> None:
-        """Return when a further bot may start: some time after the one before, so that none is slow."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._next_start = max(now, self._next_start + START_EVERY)
-        await asyncio.sleep(self._next_start - now)
+        """Return when a further bot may start: one after another, and while the loop keeps up with them."""
+        clock = asyncio.get_running_loop().time
+        async with self._starting:
+            lag = math.inf
+            while lag > KEEPS_UP:
+                began = clock()
+                await asyncio.sleep(START_EVERY)
+                lag = clock() - began - START_EVERY
 
     @property
     def limit(self) -> float:
