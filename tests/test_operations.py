@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tgbot.operate.health import Trouble
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -36,3 +38,8 @@ def test_a_quoted_line_is_one_of_the_programs(line: str) -> None:
 
 def test_lines_are_quoted_at_all() -> None:
     assert len(quoted()) >= 15
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_each_reason_of_healthz_is_explained(trouble: Trouble) -> None:
+    assert f"\n| `{trouble}` | " in (ROOT / "docs/operations.md").read_text()

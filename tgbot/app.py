@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
@@ -121,13 +121,14 @@ async def open_bot(
         )
         if serve:
             _register(bot, plugins)
+            health = Health(client)  # before the first proof that updates arrive
             await client.start_updates()
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
             client.spawn(Profile(client, texts, config.bot.admins).show())
             if config.login.listen is not None:
-                await stack.enter_async_context(_login_page(config, bot))
+                await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)
         yield bot
 
@@ -169,7 +170,9 @@ async def _close(client: BotClient, grace: float) -> None:
         raise client.failed.result()  # it may have failed while it stopped
 
 
-def _login_page(config: Config, bot: Bot) -> AbstractAsyncContextManager[object]:
+def _login_page(
+    config: Config, bot: Bot, trouble: Callable[[], Awaitable[str | None]]
+) -> AbstractAsyncContextManager[object]:
     # Imported here: most bots have no login page, and importing aiohttp takes a tenth of a second.
     from tgbot.web import Settings, open_site
 
@@ -192,8 +195,7 @@ def _login_page(config: Config, bot: Bot) -> AbstractAsyncContextManager[object]
         sender=bot.sender,
         texts=bot.texts,
         knows=lambda user_id: bot.client.session.access_hash(user_id) is not None,
-        # Telethon's is_connected stays true while it tries to connect again.
-        trouble=Health(lambda: bot.client.connected, bot.client.checkpoint).trouble,
+        trouble=trouble,
         clock=bot.clock,
     )
 

@@ -202,8 +202,7 @@ class Readiness:
     """Whether the bot counts as ready, looked at again and again, as a watchdog does."""
 
     def __init__(self, bot: Bot) -> None:
-        client = bot.client
-        self._health = Health(lambda: client.connected, client.checkpoint)
+        self._health = Health(bot.client)
         self.ready = False
         #: What was wrong at the last look.
         self.trouble = ""

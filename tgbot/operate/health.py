@@ -1,18 +1,21 @@
-"""Whether the bot is healthy: connected, and able to put everything on disk."""
+"""Whether the bot is healthy: there is a proof that it hears Telegram, and it can put everything on disk."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
-from tgbot.core.errors import StorageError
+from tgbot.core.errors import StorageError, StorageGoneError
+from tgbot.core.places import places
 
 #: Seconds that a checkpoint counts as a proof that one can be made.
 PROVEN_SECONDS: Final = 10.0
+#: Seconds that a proof counts: the bot looks for one every minute without an update.
+HEARD_SECONDS: Final = 90.0
 
 logger = logging.getLogger(__name__)
 
@@ -20,49 +23,99 @@ logger = logging.getLogger(__name__)
 class Trouble(StrEnum):
     """What is wrong with the bot; a member's value is what `/healthz` answers."""
 
+    #: An error has ended the bot, and it closes; the last line of the log names the error.
+    FAILED = "the bot cannot go on"
     #: There is no connection now; the bot keeps trying to connect.
     NOT_CONNECTED = "not connected to Telegram"
-    #: The disk answers too slowly.
+    #: Telegram has ended the login, and the bot waits until it may log in again.
+    NOT_LOGGED_IN = "not logged in at Telegram"
+    #: Neither an update nor a state equal to ours came lately, or none came since the start.
+    UNHEARD = "no proof that updates arrive"
+    #: The disk answers too slowly, or another program holds a lock on a file.
     CHECKPOINT_SLOW = "a checkpoint takes too long"
     #: The disk is full or broken; the log says more.
     CHECKPOINT_FAILED = "no checkpoint can be made"
+    #: A file was deleted or replaced; what is written goes nowhere.
+    FILES_GONE = "a file of the bot is gone"
+
+
+class Client(Protocol):
+    """What there is to know about the bot's client."""
+
+    #: The error that ended the bot, once there is one.
+    failed: asyncio.Future[BaseException]
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a link now."""
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether Telegram takes requests."""
+
+    def proof_age(self) -> float:
+        """Return the seconds since the last proof that updates reach the bot."""
+
+    async def checkpoint(self) -> None:
+        """Put everything on disk; raise a StorageError if that cannot be done."""
 
 
 class Health:
-    """Check that the bot is connected and that a checkpoint can be made.
+    """Check that the bot hears Telegram and that a checkpoint can be made.
 
+    Only a proof since this object was made counts, so a bot that starts is not healthy before its first one.
     An idle bot makes no checkpoint by itself, so the check makes one: one at a time and at most one in
     `PROVEN_SECONDS`, however many callers ask.
     """
 
     def __init__(
         self,
-        connected: Callable[[], bool],
-        checkpoint: Callable[[], Awaitable[None]],
+        client: Client,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         checkpoint_seconds: float = 5.0,
     ) -> None:
-        self._connected = connected
-        self._checkpoint = checkpoint
+        self._client = client
         self._monotonic = monotonic
         self._checkpoint_seconds = checkpoint_seconds
+        self._began = monotonic()
         self._proven_at = float("-inf")
-        self._checking = asyncio.Lock()
+        self._making: asyncio.Task[Trouble | None] | None = None
 
     async def trouble(self) -> Trouble | None:
         """Return what is wrong, or None."""
-        if not self._connected():
+        client = self._client
+        if client.failed.done():
+            return Trouble.FAILED
+        if not client.connected:
             return Trouble.NOT_CONNECTED
+        if not client.logged_in:
+            return Trouble.NOT_LOGGED_IN
+        if client.proof_age() > min(HEARD_SECONDS, self._monotonic() - self._began):
+            return Trouble.UNHEARD
+        return await self._disk()
+
+    async def _disk(self) -> Trouble | None:
+        if self._making is None:
+            if self._monotonic() - self._proven_at <= PROVEN_SECONDS:
+                return None
+            self._making = asyncio.create_task(self._checkpoint())
+        # Not cancelled after that time: a checkpoint runs to its end.
+        making = self._making
+        await asyncio.wait((making,), timeout=self._checkpoint_seconds)
+        return making.result() if making.done() else Trouble.CHECKPOINT_SLOW
+
+    async def _checkpoint(self) -> Trouble | None:
+        began = self._monotonic()
         try:
-            async with asyncio.timeout(self._checkpoint_seconds), self._checking:
-                if self._monotonic() - self._proven_at > PROVEN_SECONDS:
-                    began = self._monotonic()
-                    await self._checkpoint()
-                    self._proven_at = began
-        except TimeoutError:
-            return Trouble.CHECKPOINT_SLOW
+            await self._client.checkpoint()
         except StorageError as error:
             logger.warning("no checkpoint can be made: %s", error)
+            return Trouble.FILES_GONE if isinstance(error, StorageGoneError) else Trouble.CHECKPOINT_FAILED
+        except Exception as error:
+            logger.error("no checkpoint can be made: %s", places(error))
             return Trouble.CHECKPOINT_FAILED
+        finally:
+            self._making = None
+        self._proven_at = began
         return None

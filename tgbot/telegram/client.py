@@ -186,6 +186,11 @@ class BotClient(TelegramClient):
         return self._watch.proof_age()
 
     @property
+    def logged_in(self) -> bool:
+        """Whether Telegram takes requests: false from the end of a login until there is another."""
+        return self._link_state.ready.is_set()
+
+    @property
     def handler_errors(self) -> int:
         """How many handlers raised, since the start."""
         return self._handlers.errors
