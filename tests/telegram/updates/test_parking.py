@@ -178,6 +178,26 @@ async def test_what_later_handlers_said_keeps_nothing_from_a_handler_that_is_men
     assert stage.heard(ann) == ["one", "help", "two"]
 
 
+class Odd(BaseException):
+    """What no `except Exception` catches."""
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, StopAsyncIteration, Odd])
+async def test_whatever_a_handler_raises_costs_its_update_only(
+    stage: Stage, lot: Lot, error: type[BaseException]
+) -> None:
+    mended = asyncio.Event()
+    client = await stage.open(raising(error, until=mended), parked=lot, concurrency=1)
+    ann, bob = stage.meet("Ann"), stage.meet("Bob")
+    stage.write(ann, "hello")
+    assert (await parked(lot, Reason.FAILED)).error == error.__name__
+    mended.set()
+    for person in (ann, bob):
+        stage.write(person, "hi")
+    await until(lambda: len(stage.heard(ann)) == 3 and len(stage.heard(bob)) == 2)
+    await until(lambda: client._dispatcher.free == 1)
+
+
 async def test_an_update_that_is_being_tried_again_is_not_tried_twice(stage: Stage, lot: Lot) -> None:
     go, seen = asyncio.Event(), list[bool]()
 

@@ -14,7 +14,7 @@ from telethon.tl import types
 
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
-from tgbot.telegram.updates.failures import Failure, described, name_of_handler, says_no_access
+from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.marks import Marks
 
 logger = logging.getLogger(__name__)
@@ -75,11 +75,13 @@ class Handlers:
                 return
             except errors.AlreadyInConversationError:
                 continue
-            except Exception as error:
+            except ENDS:
+                raise
+            except BaseException as error:  # whatever a handler raises is its own failure
                 self.errors += 1
                 self._note_error(job, error)
 
-    def _note_error(self, job: Job, error: Exception) -> None:
+    def _note_error(self, job: Job, error: BaseException) -> None:
         handler, where = name_of_handler(job.handler), described(error)
         logger.error(
             "unhandled exception in %s (update %s, dialog %d): %s", handler, job.key, job.dialog, where

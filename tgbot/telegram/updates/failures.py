@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from tgbot.core.places import places
 from tgbot.store.base import Reason
 from tgbot.telegram.refusals import Answer, answer_of, error_name, wait_of
 
+#: What ends more than the handler that raised it: its task, or the process.
+ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 #: How many places of an error are logged: enough to reach from the link up to the handler.
 _PLACES = 20
 
