@@ -46,7 +46,7 @@ WAITS: Final[Mapping[str, Mapping[str, float]]] = {
         "_LONGEST_PAUSE": 60.0,
     },
     "tgbot.telegram.wire.pulse": {"PING_SECONDS": 30.0, "PONG_SECONDS": 15.0, "LOOK_SECONDS": 1.0},
-    "tgbot.telegram.wire.sender": {"LONGEST_PAUSE": 10.0},
+    "tgbot.telegram.wire.attempts": {"LONGEST_PAUSE": 10.0},
 }
 
 
@@ -78,12 +78,21 @@ class Way:
 
 
 def _task_of(name: str) -> Cause:
-    """Cancel a task of Telethon's, as nothing of the bot does."""
-    return lambda deaf: getattr(_holder(deaf.bot, name), name).cancel()
+    """Cancel the task of this trial's bot that runs a method, as nothing of the bot does."""
 
+    def cancel(deaf: Deaf) -> None:
+        sender = deaf.bot.client._sender
+        for task in asyncio.all_tasks():
+            inside: Any = task.get_coro()
+            while inside is not None and getattr(inside, "__qualname__", "") != name:
+                inside = getattr(inside, "cr_await", None)
+            owner = None if inside is None else inside.cr_frame.f_locals["self"]
+            if owner is not None and sender in (owner, getattr(owner, "_sender", None)):
+                task.cancel()
+                return
+        raise LookupError(f"no task runs {name}")
 
-def _holder(bot: Bot, name: str) -> Any:
-    return bot.client._sender if hasattr(bot.client._sender, name) else bot.client
+    return cancel
 
 
 def _after_a_lost_push(cause: Cause) -> Cause:
@@ -178,10 +187,10 @@ WAYS: Final = (
         )
         for kind in (Nonsense.PTS_AHEAD, Nonsense.SEQ_AHEAD, Nonsense.QTS_AHEAD)
     ),
-    Way("the reader of the link ends", _task_of("_recv_loop_handle")),
-    Way("the writer of the link ends", _task_of("_send_loop_handle")),
-    Way("the loop of updates ends", _task_of("_updates_handle")),
-    Way("the pulse ends", _task_of("_keepalive_handle")),
+    Way("the reader of the link ends", _task_of("BotSender._read_all")),
+    Way("the writer of the link ends", _task_of("BotSender._send_all")),
+    Way("the loop of updates ends", _task_of("BotClient._take_updates")),
+    Way("the pulse ends", _task_of("Pulse.keep")),
     Way("the login is ended", lambda deaf: deaf.station.world.end_sessions(deaf.account)),
     Way("the next login is put off", _login_waits, curable=False),
     *(
