@@ -16,6 +16,7 @@ from tests.scenarios.crash import Site, open_site, until
 #: Plain Telethon; a text that is a way to die is one.
 PLUGIN = """
 import asyncio, ctypes, os, signal, sys
+from pathlib import Path
 from telethon import events
 
 def deep():
@@ -51,6 +52,10 @@ def register(client):
                 os._exit(7)
             case "task":
                 await twice(leave)
+            case "spin":
+                Path(__file__).with_name("spins").touch()
+                while True:
+                    pass
             case "thread":
                 await asyncio.to_thread(os._exit, 7)
         raise events.StopPropagation
@@ -132,6 +137,23 @@ async def test_what_ends_the_process_twice_is_put_aside_and_everybody_else_is_se
         await (await site.spawn()).up()
         site.said(bob, "three")
         await until(lambda: said(site, bob)[-1] == "you said three", "the bot runs on")
+        assert await site.end(signal.SIGTERM) == 0
+
+
+async def test_a_handler_that_never_lets_go_is_put_aside_after_the_second_kill(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 1) as site:
+        (tmp_path / "crash_plugin.py").write_text(PLUGIN)
+        ann, bob = (site.world.new_user(name).id for name in ("Ann", "Bob"))
+        await (await site.spawn()).up()
+        site.said(ann, "spin")
+        for text in ("one", "two"):
+            await until((tmp_path / "spins").exists, "it spins")
+            site.said(bob, text)
+            assert await site.end(signal.SIGKILL) == -signal.SIGKILL
+            (tmp_path / "spins").unlink()
+            await site.spawn()
+        await until(lambda: said(site, bob) == ["you said one", "you said two"], "others are answered")
+        assert [entry["reason"] for entry in parked(site)] == ["poison"]
         assert await site.end(signal.SIGTERM) == 0
 
 
