@@ -45,6 +45,8 @@ WAITS: Final[Mapping[str, Mapping[str, float]]] = {
         "_FIRST_DIFFERENCE_SECONDS": 5.0,
         "_LONGEST_PAUSE": 60.0,
     },
+    "tgbot.operate.health": {"HEARD_SECONDS": 90.0, "PROVEN_SECONDS": 10.0},
+    "tgbot.telegram.updates.watch": {"LOOK_SECONDS": 60.0, "READING_SECONDS": 3.0, "STATE_SECONDS": 10.0},
     "tgbot.telegram.wire.pulse": {"PING_SECONDS": 30.0, "PONG_SECONDS": 15.0, "LOOK_SECONDS": 1.0},
     "tgbot.telegram.wire.attempts": {"LONGEST_PAUSE": 10.0},
 }
