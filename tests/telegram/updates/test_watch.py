@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.telegram.conftest import Stage, echo, until
+from tgbot.sandbox.faults import Nonsense
 from tgbot.telegram.updates import watch
 
 STATE = "updates.getState"
@@ -57,6 +58,22 @@ async def test_a_state_that_equals_ours_is_a_proof(stage: Stage) -> None:
     await until(lambda: stage.sandbox.calls[STATE] >= looks + 3)
     await until(lambda: client.proof_age() < 0.3)
     assert client._link_state.links == links
+
+
+@pytest.mark.parametrize("kind", [Nonsense.PTS_NEGATIVE, Nonsense.PTS_BEHIND])
+async def test_a_state_below_ours_is_no_proof(stage: Stage, kind: Nonsense) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.write(ann, "one")
+    await until(lambda: stage.heard(ann))
+    stage.faults.fail("updates.getDifference", 500, "INTERNAL", times=1000)
+    stage.faults.distort_states(kind)
+    client.intake.proved_at -= 0.3
+    looks = stage.sandbox.calls[STATE]
+    await until(lambda: stage.sandbox.calls[STATE] >= looks + 3)
+    assert client.proof_age() > 0.3
+    stage.faults.clear()
+    await until(lambda: client.proof_age() < 0.3)
 
 
 async def test_updates_that_arrive_are_a_proof_and_nothing_is_asked(

@@ -54,6 +54,9 @@ class Sink(Protocol):
     def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
         """Take updates of a difference, and hold the state before them."""
 
+    def prove(self) -> None:
+        """Note that everything up to now has reached the bot."""
+
     def lose(self, what: str, count: int = 0) -> None:
         """Note that updates are lost."""
 
@@ -192,6 +195,7 @@ class AccountDifferences:
             await self._pause(self._outage.failed("its state is below ours", renew=True))
         else:
             self._outage.over()
+            self._sink.prove()
             await self._slow_down(empty=empty)
 
     async def _slow_down(self, *, empty: bool) -> None:

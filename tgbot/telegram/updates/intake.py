@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 WAITING_LIMIT = 25_000
 #: How many containers are kept before the start.
 HELD_LIMIT = 10_000
+#: By how many seconds a timer may be late before the process counts as busy, and how long it is waited then.
+BUSY_SECONDS, LONGEST_LATE = 0.1, 1.0
 #: How often it is looked whether a sequence had no update for too long, in seconds.
 SWEEP_SECONDS = 60.0
 
@@ -76,7 +78,7 @@ class Intake:
         self._due = asyncio.Event()
         #: Set when there is something to do in a hole before `_minding_until`.
         self._hole = asyncio.Event()
-        self._minding_until = 0.0
+        self._minding_until = float("inf")
         #: Set when the loops are to be started again.
         self._again = asyncio.Event()
 
@@ -172,8 +174,11 @@ class Intake:
 
     def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
         """Take updates of a difference, and hold the state before them."""
-        self.proved_at = self._clock()
         self._accept(portions, before, live=False, replayed=replayed)
+
+    def prove(self) -> None:
+        """Note that everything up to now has reached the bot."""
+        self.proved_at = self._clock()
 
     def lose(self, what: str, count: int = 0) -> None:
         """Note that updates are lost."""
@@ -272,6 +277,10 @@ class Intake:
         while True:
             self._hole.clear()
             now = self._clock()
+            if self.log.holes and (late := now - self._minding_until) > BUSY_SECONDS:
+                # The process was busy: what fills the hole may have arrived, and was not read yet.
+                await asyncio.sleep(min(late, LONGEST_LATE))
+                now = self._clock()
             if self.taking:
                 portions = self.log.expire(now)
                 for portion in portions:

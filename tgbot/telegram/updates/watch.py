@@ -75,11 +75,12 @@ class Watch:
             if not self._reached(state):
                 await asyncio.sleep(READING_SECONDS)
             if self._reached(state):
-                if intake.log.mark().pts > state.pts:
-                    intake.begin_difference()  # which is refused where Telegram's log began anew
                 self._deaf = 0
-                intake.proved_at = self._clock()
-                return True
+                if intake.log.mark().pts == state.pts:
+                    intake.prove()
+                    return True
+                intake.begin_difference()  # which is refused where Telegram's log began anew
+                return False
             reason = "updates do not arrive"
         except FailedError as failed:
             if self._up() == before:
