@@ -317,11 +317,14 @@ async def test_a_difference_that_is_never_answered_keeps_nobody_waiting_and_is_r
 
 
 @pytest.mark.parametrize("code", [400, 500])
-async def test_while_telegram_refuses_differences_everybody_is_answered(stage: Stage, code: int) -> None:
+async def test_while_telegram_refuses_differences_everybody_is_answered(
+    stage: Stage, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "PAUSES", (0.2,))
     client = await stage.open(echo)
     ann = stage.meet()
     kind = Timestamp.OUTDATED if code == 500 else Timestamp.INVALID
-    stage.faults.timestamp(kind, times=3)
+    stage.faults.timestamp(kind, times=7)
     stage.faults.lose(1)
     stage.write(ann, "one")
     stage.write(ann, "two")

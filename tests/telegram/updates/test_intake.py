@@ -16,7 +16,7 @@ from telethon.tl import functions, types
 from tests.telegram.conftest import PATIENCE, Stage, echo, settled, until
 from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
 from tgbot.telegram import BotClient
-from tgbot.telegram.updates import intake, requests
+from tgbot.telegram.updates import differences, intake, requests
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.intake import Intake
@@ -572,6 +572,7 @@ async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reporte
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(requests, "PAUSES", (0.001,))
+    monkeypatch.setattr(differences, "HOLE_SECONDS", 0.0)
     client = await stage.open(echo)
     ann = stage.meet()
     before = stage.sandbox.calls["updates.getDifference"]

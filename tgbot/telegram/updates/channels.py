@@ -34,9 +34,9 @@ _DIFFERENCES = (
 class _Trouble:
     """The failures of one channel."""
 
-    def __init__(self, channel: int) -> None:
+    def __init__(self, channel: int, clock: Callable[[], float]) -> None:
         # A fresh link would not help one channel, and would disturb all others.
-        self.outage = Outage(f"updates.getChannelDifference of {channel}", lambda reason: None)
+        self.outage = Outage(f"updates.getChannelDifference of {channel}", lambda reason: None, clock)
         self.narrowing = Narrowing()
         #: When the next request may be made.
         self.until = 0.0
@@ -117,7 +117,7 @@ class ChannelDifferences:
             self._fail(self._trouble(channel), places(error))
 
     def _trouble(self, channel: int) -> _Trouble:
-        return self._troubles.setdefault(channel, _Trouble(channel))
+        return self._troubles.setdefault(channel, _Trouble(channel, self._clock))
 
     def _fail(self, trouble: _Trouble, reason: str, wait: float = 0.0) -> None:
         trouble.until = self._clock() + trouble.outage.failed(reason, wait=wait)
@@ -204,7 +204,7 @@ class ChannelDifferences:
             self._troubles.pop(channel, None)
         elif failed.unreadable:
             await self._narrow(numbers, peer, failed.name, trouble)
-        elif failed.refused and trouble.outage.count + 1 >= MAX_REFUSALS:
+        elif failed.refused and trouble.outage.lasts(MAX_REFUSALS, HOLE_SECONDS):
             logger.error("Telegram refuses the difference of channel %d (%s)", channel, failed.name)
             portions, _ = log.skip_to(numbers, numbers.at or 0)
             self._sink.hand_out(portions, log.mark([channel]), replayed=False)

@@ -25,18 +25,14 @@ from tgbot.telegram.updates.requests import PAUSES, FailedError, Narrowing, Outa
 
 logger = logging.getLogger(__name__)
 
-#: After that many refusals (400, 403, 404) in a row the difference is given up.
+#: A difference is given up after that many refusals (400, 403, 404) in a row, and not before `HOLE_SECONDS`.
 MAX_REFUSALS = 5
 #: A hole that no difference fills is given up after so many seconds, if updates.getState confirms it.
 HOLE_SECONDS = 30.0
 #: How long updates.getState may stay unanswered, in seconds.
 STATE_SECONDS = 10.0
 #: Refusals that stay the same however often the difference is requested.
-_NO_DIFFERENCES = (
-    errors.MethodInvalidError,
-    errors.InputMethodInvalidError,
-    errors.PersistentTimestampEmptyError,
-)
+_NO_DIFFERENCES = (errors.MethodInvalidError, errors.InputMethodInvalidError)
 _DIFFERENCES = (
     types.updates.Difference,
     types.updates.DifferenceEmpty,
@@ -83,7 +79,7 @@ class AccountDifferences:
         self._sink = sink
         self._server_time = server_time
         self._clock = clock
-        self._outage = Outage("updates.getDifference", renew)
+        self._outage = Outage("updates.getDifference", renew, clock)
         self._narrowing = Narrowing()
         #: Telegram's pts and qts, up to which less is requested at a time.
         self._top = (0, 0)
@@ -256,13 +252,15 @@ class AccountDifferences:
             return
         self._narrowing.limit = None
         code = getattr(failed.error, "code", 0)
-        if isinstance(failed.error, _NO_DIFFERENCES) or code == 501:
+        known = self._log.account.at
+        no_pts = not known and isinstance(failed.error, errors.PersistentTimestampEmptyError)
+        if isinstance(failed.error, _NO_DIFFERENCES) or code == 501 or no_pts:
             await self._go_on_without()
             return
         if isinstance(failed.error, errors.PersistentTimestampInvalidError) and await self._began_anew():
             return
         pause = self._outage.failed(failed.name, wait=failed.wait)
-        if code in (400, 403, 404) and self._outage.count >= MAX_REFUSALS:
+        if failed.refused and self._outage.lasts(MAX_REFUSALS, HOLE_SECONDS):
             await self._go_on_without()
         else:
             await self._pause(pause)

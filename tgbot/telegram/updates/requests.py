@@ -108,14 +108,19 @@ class Requests:
 class Outage:
     """Failures of one kind of request in a row: the pauses between them, and the lines in the log."""
 
-    def __init__(self, what: str, renew: Callable[[str], None]) -> None:
+    def __init__(self, what: str, renew: Callable[[str], None], clock: Callable[[], float]) -> None:
         self.count = 0
         self._what = what
         self._renew = renew
+        self._clock = clock
+        #: When the first failure was.
+        self._since = 0.0
 
     def failed(self, reason: str, *, wait: float = 0.0, renew: bool = False) -> float:
         """Note a failure; return how long to pause, in seconds. With `renew` the link may be at fault."""
         self.count += 1
+        if self.count == 1:
+            self._since = self._clock()
         if self.count == WARN_AFTER:
             logger.warning(
                 "%s failed %d times in a row (%s); trying on, with pauses of up to %d s",
@@ -130,6 +135,10 @@ class Outage:
         if renew and self.count >= 4 and self.count & (self.count - 1) == 0:
             self._renew(f"{self._what}: {reason}")
         return max(wait, PAUSES[min(self.count, len(PAUSES)) - 1])
+
+    def lasts(self, count: int, seconds: float) -> bool:
+        """Return whether there were so many failures in a row, for so long."""
+        return self.count >= count and self._clock() - self._since >= seconds
 
     def over(self) -> None:
         """Note that a request succeeded."""
