@@ -297,6 +297,25 @@ async def test_a_state_with_a_wrong_number_costs_nobody_a_message(stage: Stage, 
     assert stage.lost == []
 
 
+async def test_a_first_state_that_is_too_far_ahead_makes_nobody_wait_for_long(stage: Stage) -> None:
+    stage.faults.distort_states(Nonsense.PTS_AHEAD)
+    await stage.open()
+    client = stage._open[0]
+    client.add_event_handler(answer, events.NewMessage(incoming=True))
+    await client.start_updates()
+    ann = stage.meet()
+    stage.write(ann, "one")
+    stage.write(ann, "two")
+    await until(lambda: stage.heard(ann) == said(["one", "two"]))
+    stage.faults.distort_states(None)
+    client.intake.begin_difference()
+    await caught_up(stage, client)
+
+
+async def answer(event: Any) -> None:
+    await event.respond(f"you said {event.raw_text}")
+
+
 # ---- what is not answered --------------------------------------------------------------------------
 
 

@@ -269,11 +269,13 @@ class AccountDifferences:
         """Return whether Telegram's log is another one than ours, and go on with it then."""
         log, state = self._log, await self.state()
         known = log.account.at
-        if state is None or known is None or state.pts >= known:
+        if state is None or known is None:
+            return False
+        if state.pts >= known and not (self._outage.count and log.account.disproved):
             return False
         logger.warning("the server's log begins anew (pts %d, ours %d)", state.pts, known)
         log.account.forget()
-        if log.account.at is None:
+        if log.account.at is None and state.pts < known:
             log.start_over(state)
         return True
 

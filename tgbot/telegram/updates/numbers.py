@@ -133,6 +133,11 @@ class Numbers:
         return (held[0].before, held[0].at) if held else None
 
     @property
+    def disproved(self) -> bool:
+        """Whether lower updates were pushed while the difference is due: the own number may be wrong."""
+        return self._lowest is not None
+
+    @property
     def overdue(self) -> bool:
         """Whether a difference was requested for the hole."""
         hole = self.hole
