@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +16,8 @@ from tgbot.store.base import Parked, ParkedUpdates, Reason
 
 #: How many entries are in one answer at most.
 PAGE: Final = 500
+#: How many are read between two turns of the event loop.
+_READ_AT_ONCE: Final = 100
 
 
 class Retry(Protocol):
@@ -44,22 +47,27 @@ def commands(parked: ParkedUpdates, retry: Retry, save: Callable[[], Awaitable[N
 
     async def retry_some(arguments: Mapping[str, Any]) -> object:
         """{keys} or {all, reason?}: all without a reason are those that did not end the process."""
-        keys = keys_in(arguments, but=Reason.POISON)
+        keys = await keys_in(arguments, but=Reason.POISON)
         found = set(await retry(keys))
         return {"done": [key for key in keys if key in found], "unknown": [k for k in keys if k not in found]}
 
     async def drop(arguments: Mapping[str, Any]) -> object:
         """{keys} or {all, reason?}."""
-        keys = keys_in(arguments)
+        keys = await keys_in(arguments)
         done = [key for key in keys if parked.drop(key)]
         await save()
         return {"done": done, "unknown": [key for key in keys if key not in set(done)]}
 
-    def keys_in(arguments: Mapping[str, Any], *, but: Reason | None = None) -> list[str]:
+    async def keys_in(arguments: Mapping[str, Any], *, but: Reason | None = None) -> list[str]:
         if not arguments.get("all"):
             return list(dict.fromkeys(arguments["keys"]))
-        chosen = _chosen(parked.entries(), arguments)
-        return [entry.key for entry in chosen if arguments.get("reason") or entry.reason is not but]
+        keys: list[str] = []
+        entries = parked.entries()
+        while page := list(islice(entries, _READ_AT_ONCE)):
+            chosen = _chosen(iter(page), arguments)
+            keys += [entry.key for entry in chosen if arguments.get("reason") or entry.reason is not but]
+            await asyncio.sleep(0)  # others have their turn
+        return keys
 
     return {"parked.list": show_all, "parked.show": show, "parked.retry": retry_some, "parked.drop": drop}
 

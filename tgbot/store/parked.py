@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from tgbot.store.base import Parked, Reason
@@ -66,6 +67,8 @@ class ParkingLot:
         self._clock = clock
         self._limit = limit
         self._places: dict[str, Place] = {}
+        #: User or dialog → the keys of the entries that are about it.
+        self._about: defaultdict[int, set[str]] = defaultdict(set)
         #: Changed since they were written, and being written now; None for an entry that was dropped.
         self._changes: dict[str, Parked | None] = {}
         self._writing: ParkedChanges = {}
@@ -96,9 +99,10 @@ class ParkingLot:
         return self._some((key,)).get(key)
 
     def drop(self, key: str) -> bool:
-        if key not in self._places:
+        place = self._places.pop(key, None)
+        if place is None:
             return False
-        del self._places[key]
+        self._leave(key, place)
         for times in (self._retries, self._waiting, self._failed):
             times.remove(key)
         self._changes[key] = None
@@ -118,11 +122,11 @@ class ParkingLot:
             yield from self._some(keys[start : start + _PAGE]).values()
 
     def count(self, user_id: int) -> int:
-        return len(self._keys_of(user_id))
+        return len(self._about.get(user_id, ()))
 
     def forget(self, user_id: int) -> None:
         """Drop the entries that `count` counts."""
-        for key in self._keys_of(user_id):
+        for key in tuple(self._about.get(user_id, ())):
             self.drop(key)
 
     @contextmanager
@@ -140,7 +144,12 @@ class ParkingLot:
             self._writing = {}
 
     def _put(self, key: str, place: Place) -> None:
+        old = self._places.get(key)
+        if old is not None:
+            self._leave(key, old)
         self._places[key] = place
+        for number in {place.dialog, place.user}:
+            self._about[number].add(key)
         self._retries.set(key, place.retry_at)
         self._waiting.set(key, place.parked_at if place.by_hand else None)
         failed = place.by_hand and place.reason is Reason.FAILED
@@ -154,47 +163,42 @@ class ParkingLot:
         found = ((key, unsaved[key] or stored.get(key)) for key in known)
         return {key: entry for key, entry in found if entry is not None}
 
-    def _keys_of(self, user_id: int) -> list[str]:
-        return [key for key, place in self._places.items() if user_id in (place.dialog, place.user)]
+    def _leave(self, key: str, place: Place) -> None:
+        """Take an entry from those that are about its user and its dialog."""
+        for number in {place.dialog, place.user}:
+            keys = self._about[number]
+            keys.discard(key)
+            if not keys:
+                del self._about[number]
 
     def _is_too_old(self, first: tuple[int, str] | None) -> bool:
         return first is not None and first[0] + KEPT_SECONDS <= self._clock()
 
 
 class _Times:
-    """Times of keys, of which the earliest are found without a look at the others."""
+    """Times of keys, in order: the earliest are found without a look at the others."""
 
     def __init__(self) -> None:
         self._of: dict[str, int] = {}
-        #: With some that do not hold any more.
-        self._heap: list[tuple[int, str]] = []
+        self._order: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
         return len(self._of)
 
     def set(self, key: str, at: int | None) -> None:
-        if at is None:
-            self.remove(key)
-        elif self._of.get(key) != at:
+        self.remove(key)
+        if at is not None:
             self._of[key] = at
-            heapq.heappush(self._heap, (at, key))
+            insort(self._order, (at, key))
 
     def remove(self, key: str) -> None:
-        self._of.pop(key, None)
+        at = self._of.pop(key, None)
+        if at is not None:
+            del self._order[bisect_left(self._order, (at, key))]
 
     def first(self) -> tuple[int, str] | None:
-        while self._heap:
-            at, key = self._heap[0]
-            if self._of.get(key) == at:
-                return at, key
-            heapq.heappop(self._heap)
-        return None
+        return self._order[0] if self._order else None
 
     def until(self, now: float) -> list[str]:
         """Return the keys with a time up to `now`, the earliest first."""
-        found: dict[tuple[int, str], None] = {}  # one that came back to an earlier time is in the heap twice
-        while (first := self.first()) is not None and first[0] <= now:
-            found[heapq.heappop(self._heap)] = None
-        for one in found:
-            heapq.heappush(self._heap, one)
-        return [key for _, key in found]
+        return [key for _, key in self._order[: bisect_right(self._order, now, key=itemgetter(0))]]

@@ -14,7 +14,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -55,6 +56,7 @@ _PLACES: Final = "SELECT key, dialog, user, reason, parked_at, retry_at FROM par
 #: The columns are in the order of the fields of `Parked`.
 _PARKED: Final = "SELECT * FROM parked WHERE key IN (SELECT value FROM json_each(?))"
 _PARK: Final = "REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_VALUES: Final = attrgetter(*(one.name for one in fields(Parked)))
 _DROP: Final = "DELETE FROM parked WHERE key = ?"
 
 _Row: TypeAlias = tuple[int, str | None]
@@ -165,7 +167,7 @@ class SqliteUserRows(ReadOnlyUserRows):
             cursor.execute(_DELETE, (gone,))
             cursor.executemany(userschema.NOTE, [note for note in notes.items() if note[1] is not None])
             cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
-            cursor.executemany(_PARK, [astuple(one) for one in parked.values() if one is not None])
+            cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])
             cursor.executemany(_DROP, [(key,) for key, one in parked.items() if one is None])
 
 
