@@ -68,7 +68,7 @@ class Background:
 
     def _unknown(self, packages: Collection[str]) -> list[str]:
         running = asyncio.all_tasks() - self._tasks.keys() - {asyncio.current_task()}
-        works = [(work, _module_of(work)) for work in map(_work_of, running)]
+        works = [(task.get_coro(), _module_of(task.get_coro())) for task in running]
         return sorted(
             f"{_name_of(work)} ({module})" for work, module in works if module.partition(".")[0] in packages
         )
@@ -88,16 +88,10 @@ def log_escaped(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
     if isinstance(error, errors.QueryIdInvalidError):
         return  # Telethon answers a press in a task of its own; this one was made too long ago
     task = context.get("task") or context.get("future")
-    work = _work_of(task) if isinstance(task, asyncio.Task) else None
+    work = task.get_coro() if isinstance(task, asyncio.Task) else None
     name = "a callback" if work is None else f"the task {_name_of(work)} ({_module_of(work)})"
     # Without an error there is only a constant message, such as that a pending task was dropped.
     logger.error("%s failed: %s", name, context.get("message") if error is None else places(error))
-
-
-def _work_of(task: asyncio.Task[Any]) -> object:
-    """Return the coroutine of a task as it was written, without what marks it (`updates.marks`)."""
-    work = task.get_coro()
-    return getattr(work, "coroutine", work)
 
 
 def _name_of(work: object) -> str:

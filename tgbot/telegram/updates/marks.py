@@ -182,11 +182,10 @@ class Marks:
 class Marked(Coroutine[Any, Any, T]):
     """A coroutine whose code is marked as a job's during each of its steps, until the job is finished."""
 
-    __slots__ = ("_job", "_marks", "_send", "coroutine")
+    __slots__ = ("_coroutine", "_job", "_marks", "_send")
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], job: Job, marks: Marks) -> None:
-        #: What runs, as it was written.
-        self.coroutine = coroutine
+        self._coroutine = coroutine
         self._send = coroutine.send
         self._job = job
         self._marks = marks
@@ -211,7 +210,7 @@ class Marked(Coroutine[Any, Any, T]):
         if not job.done:
             marks.slots[:_SLOT] = job.mark
         try:
-            return self.coroutine.throw(*error)
+            return self._coroutine.throw(*error)
         except SystemExit:
             marks.fix()
             raise
@@ -219,7 +218,7 @@ class Marked(Coroutine[Any, Any, T]):
             marks.slots[0] = 0
 
     def close(self) -> None:
-        self.coroutine.close()
+        self._coroutine.close()
 
     def __iter__(self) -> Iterator[Any]:
         return self
