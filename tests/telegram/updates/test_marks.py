@@ -229,6 +229,10 @@ async def test_tasks_and_threads_of_a_handler_are_marked_and_others_are_not(watc
         return any(watched.path.read_bytes()[256 : 16 * 256 : 256])
 
     async def work() -> None:
+        named = asyncio.create_task(look("named"))
+        assert named.get_coro().__qualname__ == look.__qualname__  # type: ignore[union-attr] # it is one
+        assert "look() running at" in repr(named)
+        await named
         await asyncio.gather(look("task"), look("other task"))
         seen["thread"] = await asyncio.to_thread(look_in_thread)
         # One that is cancelled before it begins leaves no coroutine behind.
@@ -240,6 +244,7 @@ async def test_tasks_and_threads_of_a_handler_are_marked_and_others_are_not(watc
     await asyncio.create_task(look("outside"))
     seen["outside thread"] = await asyncio.to_thread(look_in_thread)
     assert seen == {
+        "named": True,
         "task": True,
         "other task": True,
         "thread": True,

@@ -220,6 +220,10 @@ class Marked(Coroutine[Any, Any, T]):
     def close(self) -> None:
         self._coroutine.close()
 
+    def __getattr__(self, name: str) -> Any:
+        # Its name and its place, for whoever describes the task that runs it.
+        return getattr(self._coroutine, name)
+
     def __iter__(self) -> Iterator[Any]:
         return self
 
