@@ -23,6 +23,7 @@ from tgbot.app import open_bot
 from tgbot.store.base import Parked, Reason
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_parked
+from tgbot.store.transfer.sessions import make_session
 
 #: A time at which nothing is too old, whatever the clock says.
 AT = 2**31
@@ -212,3 +213,13 @@ async def test_a_long_list_comes_whole(registry: Path, configure: Configure, tgb
     async with open_bot(configure(), serve=True):
         _, out, _ = await tgbot("list")
         assert [line.split()[0] for line in out.splitlines()] == [f"m1:{number}" for number in range(1_700)]
+
+
+async def test_an_export_leaves_parked_updates_out_and_a_backup_has_them(
+    lot: None, tgbot: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_session(tmp_path / "sessions" / "bot.session", 42, ())
+    for arguments in (["users", "export", "out.json"], ["backup", "copies"]):
+        assert await asyncio.to_thread(cli.status, ["--config", "config.toml", *arguments]) == 0
+    assert TEXT not in (tmp_path / "out.json").read_text()
+    assert kept(tmp_path / "copies" / "users.sqlite") == ENTRIES
