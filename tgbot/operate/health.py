@@ -64,8 +64,7 @@ class Health:
     """Check that the bot hears Telegram and that a checkpoint can be made.
 
     Only a proof since this object was made counts, so a bot that starts is not healthy before its first one.
-    An idle bot makes no checkpoint by itself, so the check makes one: one at a time and at most one in
-    `PROVEN_SECONDS`, however many callers ask.
+    The check makes a checkpoint, one at a time and at most one in `PROVEN_SECONDS`, however many callers ask.
     """
 
     def __init__(
