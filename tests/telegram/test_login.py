@@ -12,7 +12,7 @@ from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.core.errors import LoginRefusedError, WrongBotError
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, login
-from tgbot.telegram.login import use_server
+from tgbot.telegram.server import use_server
 
 IMPORT = "auth.importBotAuthorization"
 DIFFERENCE = "updates.getDifference"

@@ -3,7 +3,7 @@
 from tgbot.telegram.calls.limits import slow_mode_raises
 from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
-from tgbot.telegram.login import Server
 from tgbot.telegram.refusals import error_name
+from tgbot.telegram.server import Server
 
 __all__ = ["BotClient", "Listener", "Server", "error_name", "slow_mode_raises"]

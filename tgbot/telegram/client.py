@@ -34,8 +34,9 @@ from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged, answered
 from tgbot.telegram.hooks import Listener
-from tgbot.telegram.login import Login, PlainClient, Server, use_server
+from tgbot.telegram.login import Login, PlainClient
 from tgbot.telegram.peers import Peers
+from tgbot.telegram.server import Server, use_server
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job

@@ -7,12 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from telethon import TelegramClient, errors, functions
-from telethon.crypto import rsa
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import TLObject, TLRequest, types
 
@@ -21,6 +19,7 @@ from tgbot.core.places import places
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.refusals import LOGIN_ENDED, answer_of, error_name, wait_of
+from tgbot.telegram.server import Server, is_home, is_there
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.wire.link import LinkState, making_login
@@ -40,8 +39,6 @@ _LASTING_SECONDS = 60.0
 _AWAY_SECONDS = 30.0
 #: After that many logins in a row that did not last, the auth key is made anew.
 _LOGINS_WITH_A_KEY = 2
-#: The data center of Telegram's that knows where all others are.
-_TELEGRAM = (2, "149.154.167.51", 443)
 
 #: What ends the bot: its token is refused, it was deleted or banned, the api_id is wrong.
 _REFUSED = (
@@ -54,16 +51,6 @@ _REFUSED = (
 )
 #: What says that an auth key is of no use any more.
 _KEY_IS_DEAD = (AuthKeyNotFound, errors.AuthKeyError, errors.UnauthorizedError)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server other than Telegram's own: its address, DC id, and the PEM text (PKCS#1) of its public key."""
-
-    host: str
-    port: int
-    dc_id: int
-    public_key: str | None
 
 
 class MovedError(Exception):
@@ -276,7 +263,7 @@ class Login:
                 return
             away = self._session.server_address, self._session.port
             # In this order: what is found there first may have come up after the last attempt.
-            if await _is_there(self._home.host, self._home.port) and not await _is_there(*away):
+            if await is_there(self._home.host, self._home.port) and not await is_there(*away):
                 logger.warning("data center %d of the server is not there; going back to the configured one",
                                self._session.dc_id)  # fmt: skip
                 await self._client.forget_key()
@@ -382,39 +369,3 @@ def _pause(attempts: int, longest: float) -> float:
 
 def _name(error: BaseException) -> str:
     return error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__
-
-
-def use_server(session: DurableSession, server: Server | None) -> None:
-    """Have the session connect to a server, None for Telegram's own.
-
-    A session that this server moved to another of its data centers stays there.
-    """
-    if server is None:
-        if session.value("server") or not session.server_address:
-            # The session is new, or was on another server than Telegram's until now.
-            session.set_dc(*_TELEGRAM)
-            session.set_value("server", 0)
-        return
-    if server.public_key is not None:
-        rsa.add_key(server.public_key, old=False)
-    configured = f"{server.host}:{server.port}/{server.dc_id}"
-    if session.value("server") != configured:
-        session.set_value("server", configured)
-        if not is_home(session, server):
-            session.set_dc(server.dc_id, server.host, server.port)
-
-
-def is_home(session: DurableSession, server: Server) -> bool:
-    """Return whether the session connects to the configured address, not to another data center."""
-    there = (server.dc_id, server.host, server.port)
-    return (session.dc_id, session.server_address, session.port) == there
-
-
-async def _is_there(host: str, port: int) -> bool:
-    """Return whether somebody accepts connections at an address."""
-    with suppress(OSError):
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-        writer.close()
-        return True
-    return False

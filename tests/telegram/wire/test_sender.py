@@ -46,7 +46,7 @@ class Bench:
 
     def packed(self) -> list[Any]:
         """Return what the next packet holds."""
-        data = self.sender._pack()
+        data = self.sender.outgoing.pack()
         bodies = [body for _, body in messages_in(0, data[16:])] if data else []
         return [BinaryReader(body).tgread_object() for body in bodies]
 
@@ -58,7 +58,7 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     yield made
-    for sent in (*made.sender._queue, *made.sender._unanswered.values()):
+    for sent in (*made.sender.outgoing._queue, *made.sender.outgoing.unanswered.values()):
         sent.future.cancel()
 
 
@@ -68,17 +68,17 @@ async def test_requests_leave_together_in_order_and_no_more_than_a_hundred(bench
     sent = [bench.packed() for _ in range(4)]
     assert [len(packet) for packet in sent] == [100, 100, 50, 0]
     assert [ping.ping_id for packet in sent for ping in packet] == list(range(250))
-    ids = list(bench.sender._unanswered)
+    ids = list(bench.sender.outgoing.unanswered)
     assert ids == sorted(set(ids))
 
 
 async def test_acknowledgements_go_along_with_a_request(bench: Bench) -> None:
-    bench.sender._acks = {3, 5}
+    bench.sender.outgoing.acks = {3, 5}
     bench.sender.send(functions.PingRequest(1))
     acks, ping = bench.packed()
     assert sorted(acks.msg_ids) == [3, 5]
     assert ping.ping_id == 1
-    assert not bench.sender._acks
+    assert not bench.sender.outgoing.acks
 
 
 async def test_a_request_that_no_packet_holds_fails_alone(bench: Bench) -> None:
@@ -119,7 +119,7 @@ async def test_a_session_that_the_server_lost_is_followed_by_a_difference(bench:
 async def test_a_container_that_is_refused_is_sent_again_as_a_whole(bench: Bench) -> None:
     futures = [bench.sender.send(functions.PingRequest(number)) for number in range(3)]
     bench.packed()
-    [container] = {sent.container_id for sent in bench.sender._unanswered.values()}
+    [container] = {sent.container_id for sent in bench.sender.outgoing.unanswered.values()}
     bench.take(types.BadMsgNotification(container, 0, 64))
     assert [ping.ping_id for ping in bench.packed()] == [0, 1, 2]
     assert not any(future.done() for future in futures)
@@ -138,7 +138,7 @@ async def test_a_container_that_is_refused_is_sent_again_as_a_whole(bench: Bench
 )
 async def test_what_asks_for_nothing_changes_nothing(bench: Bench, thing: Any) -> None:
     bench.take(thing)
-    assert (bench.missed, bench.state.unreadable, list(bench.sender._queue)) == (0, 0, [])
+    assert (bench.missed, bench.state.unreadable, list(bench.sender.outgoing._queue)) == (0, 0, [])
 
 
 @pytest.mark.parametrize("thing", [types.InputPeerEmpty(), types.User(1)])
@@ -160,7 +160,7 @@ async def test_an_answer_to_nobody_is_ignored(bench: Bench) -> None:
     bench.packed()
     bench.take(types.Pong(12345, 1))
     assert not future.done()
-    [msg_id] = bench.sender._unanswered
+    [msg_id] = bench.sender.outgoing.unanswered
     bench.take(types.Pong(msg_id, 1))
     async with asyncio.timeout(1):
         assert (await future).ping_id == 1

@@ -6,6 +6,10 @@ import logging
 import time
 from enum import Enum
 
+from telethon.errors import InvalidBufferError, SecurityError
+
+from tgbot.core.errors import no_descriptors_left
+
 logger = logging.getLogger(__name__)
 
 #: The longest pause between two attempts to connect, in seconds.
@@ -31,6 +35,16 @@ class Trouble(Enum):
         "LimitNOFILE=); retrying, with pauses of up to %d s"
     )
     CROWDED = "too many connections, says %s (transport error 429); retrying, with pauses of up to %d s"
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """Return why an attempt failed that ended in this error."""
+    if isinstance(error, SecurityError) and "could not find a valid key" in str(error):
+        return Trouble.WRONG_KEY
+    if isinstance(error, InvalidBufferError) and error.code == 429:
+        return Trouble.CROWDED
+    descriptors = isinstance(error, OSError) and no_descriptors_left(error)
+    return Trouble.NO_DESCRIPTORS if descriptors else Trouble.NO_CONNECTION
 
 
 class Attempts:

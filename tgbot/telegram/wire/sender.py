@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
-import struct
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from telethon import errors
@@ -19,18 +15,17 @@ from telethon.errors import AuthKeyNotFound, InvalidBufferError, SecurityError
 from telethon.extensions import BinaryReader
 from telethon.network.authenticator import do_authentication
 from telethon.network.mtprotoplainsender import MTProtoPlainSender
-from telethon.tl import TLObject, TLRequest, types
+from telethon.tl import TLRequest, types
 
 from tgbot.core.clock import ServerClock
-from tgbot.core.errors import no_descriptors_left
 from tgbot.core.places import places
-from tgbot.telegram.wire.attempts import Attempts, Trouble
+from tgbot.telegram.wire.attempts import Attempts, Trouble, trouble_of
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState, making_login
 from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.messages import ClockMovedError, Messages
+from tgbot.telegram.wire.outgoing import Outgoing
 from tgbot.telegram.wire.reading import (
-    CONTAINER,
     RPC_RESULT,
     UnreadableError,
     innermost,
@@ -53,28 +48,10 @@ _MAX_FOREIGN = 10
 _MAX_REFUSALS, _RENEWING_REFUSAL = 5, 3
 #: After that many links that begin with −404, the auth key is dead.
 _MAX_UNKNOWN = 2
-#: The most messages and bytes of a container, and the most acknowledgements in one message.
-_MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_044_448, 8_192
-#: Bytes of a message in a container beside its body.
-_HEAD = 16
 #: The shortest rpc_result that names its request: constructor and req_msg_id.
 _SHORTEST_RESULT = 12
-_BAD_SALT = 48
-#: The type Updates.
-_UPDATES = 0x8AF52AAC
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A message of ours that waits for its answer."""
-
-    request: TLObject
-    data: bytes
-    future: asyncio.Future[Any]
-    msg_id: int = 0
-    container_id: int = 0
-    #: How often Telegram refused it with bad_msg_notification.
-    refused: int = 0
+#: The type Updates, and the code of a message with a wrong salt.
+_UPDATES, _BAD_SALT = 0x8AF52AAC, 48
 
 
 class BotSender:
@@ -116,11 +93,7 @@ class BotSender:
         #: The two loops of the link, and the task that makes the next one.
         self._loops: list[asyncio.Task[None]] = []
         self._renewing: asyncio.Task[None] | None = None
-        #: What is to be sent, what is unanswered by its msg_id, and what is to be acknowledged.
-        self._queue: deque[Sent] = deque()
-        self._filled = asyncio.Event()
-        self._unanswered: dict[int, Sent] = {}
-        self._acks: set[int] = set()
+        self.outgoing = Outgoing(self._messages)
         #: Whether nothing at all has arrived over this link yet.
         self._unheard = False
         #: How many links began with −404; how many packets in a row were not of this session.
@@ -145,9 +118,8 @@ class BotSender:
             if self._connected:
                 return False
             self._connection = connection
-            await self._make_link(
-                connection, self.attempts.failed(connection) if self.attempts.fruitless else 0
-            )
+            pause = self.attempts.failed(connection) if self.attempts.fruitless else 0.0
+            await self._make_link(connection, pause)
             self._gone = asyncio.get_running_loop().create_future()
             self._connected = True
             return True
@@ -165,9 +137,7 @@ class BotSender:
         """Return the future of the answer; raise ConnectionError if there is no connection."""
         if not self._connected:
             raise ConnectionError("not connected")
-        sent = Sent(request, bytes(request), asyncio.get_running_loop().create_future())
-        self._put(sent)
-        return sent.future
+        return self.outgoing.ask(request)
 
     # ---- links -----------------------------------------------------------------------------------
 
@@ -190,7 +160,6 @@ class BotSender:
         self._link_state.up.start()
 
     async def _attempt(self, connection: BotConnection) -> bool:
-        self.attempts.trouble = Trouble.NO_CONNECTION
         try:
             await connection.connect(timeout=_CONNECT_SECONDS)
             if not self.auth_key:
@@ -199,12 +168,7 @@ class BotSender:
                     self.auth_key.key, self._messages.time_offset = await do_authentication(plain)
                 await self._key_made(self.auth_key)
         except Exception as error:  # whatever a network does, and a stranger's server answers
-            if isinstance(error, SecurityError) and "could not find a valid key" in str(error):
-                self.attempts.trouble = Trouble.WRONG_KEY
-            elif isinstance(error, InvalidBufferError) and error.code == 429:
-                self.attempts.trouble = Trouble.CROWDED
-            elif isinstance(error, OSError) and no_descriptors_left(error):
-                self.attempts.trouble = Trouble.NO_DESCRIPTORS
+            self.attempts.trouble = trouble_of(error)
             logger.info("no link to %s: %s", connection, places(error))
             return False
         return True
@@ -225,11 +189,7 @@ class BotSender:
         connection.abort()
         await self._close(connection)
         self._messages.reset()
-        self._acks.clear()
-        # Before what is new, in their order; whoever gave up waiting is not answered any more.
-        again = [sent for sent in self._unanswered.values() if not sent.future.done()]
-        self._unanswered.clear()
-        self._queue.extendleft(reversed(again))
+        self.outgoing.begin_anew()
         await self._make_link(connection, self.attempts.ended(connection))
         self._renewing = None
         self._reconnected()
@@ -251,17 +211,7 @@ class BotSender:
         self._link_state.link_lost()
         await self._close(connection)
         self._messages.reset()
-        self._acks.clear()
-        waiting = [*self._unanswered.values(), *self._queue]
-        self._unanswered.clear()
-        self._queue.clear()
-        for sent in waiting:
-            if sent.future.done():
-                continue
-            if error is None:
-                sent.future.cancel()
-            else:
-                sent.future.set_exception(error)
+        self.outgoing.give_up(error)
         if self._gone.done():
             return  # an attempt to connect was cancelled
         if error is None:
@@ -271,62 +221,17 @@ class BotSender:
 
     # ---- out -------------------------------------------------------------------------------------
 
-    def _put(self, sent: Sent) -> None:
-        self._queue.append(sent)
-        self._filled.set()
-
-    def _tell(self, thing: TLObject) -> None:
-        """Send something that is not answered."""
-        self._put(Sent(thing, bytes(thing), asyncio.get_running_loop().create_future()))
-
     async def _send_all(self) -> None:
         connection = self._connection
         assert connection is not None
         try:
             while True:
-                if not self._queue:
-                    self._filled.clear()
-                    await self._filled.wait()
-                if data := self._pack():
+                await self.outgoing.wait()
+                if data := self.outgoing.pack():
                     await connection.send(self._messages.seal(data))
         except Exception as error:  # the loop is owned here: a link that cannot send is of no use
             logger.info("the link cannot send: %s", places(error))
             self._end_link()
-
-    def _pack(self) -> bytes:
-        """Return the next messages in a container, one alone without; acknowledgements go along."""
-        buffer, batch = io.BytesIO(), 0
-        container: list[Sent] = []
-        if self._acks:
-            acks = [self._acks.pop() for _ in range(min(len(self._acks), _MAX_ACKS))]
-            self._messages.write(buffer, bytes(types.MsgsAck(acks)), content=False)
-            batch = 1
-        while self._queue and batch < _MAX_MESSAGES:
-            sent = self._queue[0]
-            if buffer.tell() + len(sent.data) + _HEAD > _MAX_BYTES:
-                if batch:
-                    break
-                self._queue.popleft()
-                sent.future.set_exception(ValueError("Request payload is too big"))
-                continue
-            self._queue.popleft()
-            if sent.future.done():
-                continue
-            answered = isinstance(sent.request, TLRequest)
-            sent.msg_id = self._messages.write(buffer, sent.data, content=answered)
-            sent.container_id = 0
-            batch += 1
-            container.append(sent)
-            if answered:
-                self._unanswered[sent.msg_id] = sent
-        if batch < 2:
-            return buffer.getvalue()
-        data = struct.pack("<Ii", CONTAINER, batch) + buffer.getvalue()
-        buffer = io.BytesIO()
-        container_id = self._messages.write(buffer, data, content=False)
-        for sent in container:
-            sent.container_id = container_id
-        return buffer.getvalue()
 
     # ---- in --------------------------------------------------------------------------------------
 
@@ -376,10 +281,10 @@ class BotSender:
         if self._unheard:
             self._unheard = False
             self._server_time.note_unix(msg_id / 2**32)  # the upper half is unix seconds
-        self._acks.add(msg_id)
+        self.outgoing.acks.add(msg_id)
         try:
             for inner_id, inner in messages_in(msg_id, body):
-                self._acks.add(inner_id)
+                self.outgoing.acks.add(inner_id)
                 self._take(inner_id, inner)
         except UnreadableError as error:
             self._note_unreadable("a container", error)
@@ -395,7 +300,7 @@ class BotSender:
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
                 self._worked()
                 self._updates(thing)
-            else:
+            elif not isinstance(thing, _IGNORED):
                 _SERVICE[type(thing)](self, msg_id, thing)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
             self._note_unreadable(name_of(kind), error)
@@ -403,8 +308,8 @@ class BotSender:
 
     def _take_answer(self, req_msg_id: int, body: bytes) -> None:
         self._worked()
-        sent = self._unanswered.pop(req_msg_id, None)
-        if sent is None or sent.future.done():
+        sent = self.outgoing.answered(req_msg_id)
+        if sent is None:
             return
         try:
             result = read_answer(sent.request, body)
@@ -413,9 +318,8 @@ class BotSender:
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
             name = type(innermost(sent.request)).__name__
             self._note_unreadable(f"the answer to {name}", error)
-            sent.future.set_exception(
-                UnreadableError(f"the answer to {name} cannot be read ({reason(error)})")
-            )
+            unreadable = UnreadableError(f"the answer to {name} cannot be read ({reason(error)})")
+            sent.future.set_exception(unreadable)
         else:
             if (own := own_updates(result)) is not None:
                 self._updates(own)
@@ -438,8 +342,7 @@ class BotSender:
     def _on_pong(self, msg_id: int, pong: types.Pong) -> None:
         self._worked()
         self._server_time.note_unix(msg_id / 2**32)
-        sent = self._unanswered.pop(pong.msg_id, None)
-        if sent is not None and not sent.future.done():
+        if (sent := self.outgoing.answered(pong.msg_id)) is not None:
             sent.future.set_result(pong)
 
     def _on_new_session(self, msg_id: int, new: types.NewSessionCreated) -> None:
@@ -463,19 +366,11 @@ class BotSender:
         """Send the messages again that Telegram refused; over a fresh link, or give up, if that goes on."""
         if code != _BAD_SALT:  # which is how Telegram tells a fresh link its salt
             logger.info("Telegram refused a message (bad_msg_notification %d); sending it anew", code)
-        alone = self._unanswered.get(bad_msg_id)
-        refused = [alone] if alone is not None else [
-            sent for sent in self._unanswered.values() if sent.container_id == bad_msg_id
-        ]  # fmt: skip
         renewing = False
-        for sent in refused:
-            del self._unanswered[sent.msg_id]
-            if sent.future.done():
-                continue
-            sent.refused += 1
+        for sent in self.outgoing.refused(bad_msg_id):
             renewing = renewing or sent.refused == _RENEWING_REFUSAL
             if sent.refused <= _MAX_REFUSALS:
-                self._put(sent)
+                self.outgoing.put(sent)
             else:
                 sent.future.set_exception(errors.TimedOutError(sent.request, "Timeout"))
         if renewing:
@@ -483,14 +378,11 @@ class BotSender:
 
     def _on_answer_waits(self, msg_id: int, info: types.MsgDetailedInfo | types.MsgNewDetailedInfo) -> None:
         """Have Telegram send an answer that it only announced."""
-        self._tell(types.MsgResendReq([info.answer_msg_id]))
+        self.outgoing.ask(types.MsgResendReq([info.answer_msg_id]))
 
     def _on_state_asked(self, msg_id: int, asked: types.MsgsStateReq | types.MsgResendReq) -> None:
         """Tell that nothing is known of messages: their requests are sent again when a link ends."""
-        self._tell(types.MsgsStateInfo(msg_id, b"\1" * len(asked.msg_ids)))
-
-    def _on_nothing(self, msg_id: int, thing: TLObject) -> None:
-        """Ignore what asks for nothing."""
+        self.outgoing.ask(types.MsgsStateInfo(msg_id, b"\1" * len(asked.msg_ids)))
 
 
 _SERVICE: dict[type[Any], Callable[[BotSender, int, Any], None]] = {
@@ -502,10 +394,7 @@ _SERVICE: dict[type[Any], Callable[[BotSender, int, Any], None]] = {
     types.MsgNewDetailedInfo: BotSender._on_answer_waits,
     types.MsgsStateReq: BotSender._on_state_asked,
     types.MsgResendReq: BotSender._on_state_asked,
-    types.MsgsAck: BotSender._on_nothing,
-    types.MsgsStateInfo: BotSender._on_nothing,
-    types.MsgsAllInfo: BotSender._on_nothing,
-    types.FutureSalts: BotSender._on_nothing,
-    types.DestroySessionOk: BotSender._on_nothing,
-    types.DestroySessionNone: BotSender._on_nothing,
 }
+#: What asks for nothing.
+_IGNORED = (types.MsgsAck, types.MsgsStateInfo, types.MsgsAllInfo, types.FutureSalts, types.DestroySessionOk,
+            types.DestroySessionNone)  # fmt: skip
