@@ -406,6 +406,30 @@ async def test_a_store_that_fails_for_a_time_ends_no_retries(
     assert "a secret" not in caplog.text
 
 
+async def test_a_store_that_fails_when_a_try_ends_leaves_the_update_for_another_try(
+    stage: Stage, lot: Lot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mended = asyncio.Event()
+    client = await stage.open(raising(LookupError, until=mended), parked=lot)
+    ann = stage.meet()
+    stage.write(ann, "hello")
+    entry = await parked(lot, Reason.FAILED)
+    mended.set()
+    drop = lot.drop
+
+    def failing(key: str) -> bool:
+        monkeypatch.setattr(lot, "drop", drop)
+        raise OSError("a secret")
+
+    monkeypatch.setattr(lot, "drop", failing)
+    await client.parking.retry([entry.key])
+    await client.parking.wait_until_idle()
+    assert lot.kept == {entry.key: entry}
+    await client.parking.retry([entry.key])
+    await until(lambda: not lot.kept)
+    assert stage.heard(ann) == ["first False", "second True"]
+
+
 async def test_a_stop_waits_for_what_is_tried_again_and_starts_nothing_more(stage: Stage, lot: Lot) -> None:
     go, trying = asyncio.Event(), asyncio.Event()
 

@@ -105,15 +105,17 @@ class Parking:
             return  # Telegram does not keep it, and it means nothing later: the press of a button
         if failure is None or failure.reason is not Reason.POISON:
             self._marks.survived(key)
-        if failure is not None:
-            self._park(key, job, failure)
-        elif entry is not None:
-            logger.info("parked update %s of dialog %d is done", key, job.dialog)
-            self._parked.drop(key)
-        if entry is not None:
-            self._tried.discard(key)
-            self._ended.set()
-            self._wake.set()
+        try:
+            if failure is not None:
+                self._park(key, job, failure)
+            elif entry is not None:
+                logger.info("parked update %s of dialog %d is done", key, job.dialog)
+                self._parked.drop(key)
+        finally:  # where the store fails the entry is as it was, and due again
+            if entry is not None:
+                self._tried.discard(key)
+                self._ended.set()
+                self._wake.set()
 
     def _park(self, key: str, job: Job, failure: Failure) -> None:
         entry = job.entry
