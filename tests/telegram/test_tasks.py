@@ -8,6 +8,7 @@ import gc
 import pytest
 
 from tests.telegram.conftest import until
+from tgbot.core.errors import PartEndedError
 from tgbot.telegram import tasks
 from tgbot.telegram.tasks import Background, log_escaped
 
@@ -48,11 +49,31 @@ async def test_a_stop_says_what_it_cut_off_but_not_what_ended_by_itself() -> Non
     background.spawn(careful(), "the report")
     ended = background.spawn(work(0))
     await asyncio.wait([ended])
-    background.spawn(tasks.Background.run_essential(background, work))  # the bot's own
+    background.spawn_essential(work)  # the bot's own
     await asyncio.sleep(0)
     await background.stop()
     assert background.cut == [f"the mailing ({__name__})"]
     assert saved == ["half of it"]
+
+
+async def test_a_part_that_is_cancelled_by_others_ends_the_bot_and_is_named() -> None:
+    background = Background()
+    background.spawn_essential(work, "the watch")
+    background.spawn(work())
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    error = await background.failed
+    assert isinstance(error, PartEndedError)
+    assert "the watch" in str(error)
+
+
+async def test_a_stop_is_no_end_of_a_part() -> None:
+    background = Background()
+    background.spawn_essential(work)
+    await asyncio.sleep(0)
+    await background.stop()
+    assert not background.failed.done()
 
 
 async def test_a_task_that_suppresses_its_cancellation_does_not_hold_a_stop_up(

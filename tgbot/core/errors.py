@@ -189,6 +189,10 @@ class StorageFailedError(StorageError):
     """{path} cannot be read or written ({reason}): check the disk, the directory and its permissions."""
 
 
+class PartEndedError(TgbotError):
+    """A part of the bot was cancelled that it cannot go on without: {part}. Start the bot again."""
+
+
 class UnknownFormError(TgbotError):
     """{path} is not a file of users: expected a Telethon session, JSON (an object or an id on each line, or \
 one list of them), or CSV with a column named id."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,10 +210,11 @@ class BotClient(TelegramClient):
         if state is not None:
             self.intake.load(state, replayed=True)
         use_server(self.session, self._server)
-        self._tasks.spawn(Pulse(self._sender, self._link_state).keep(self._tidy))
+        pulse = Pulse(self._sender, self._link_state)
+        self._tasks.spawn_essential(partial(pulse.keep, self._tidy), "Pulse.keep")
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
-        self._tasks.spawn(keep("taking updates", self._take_updates))
+        self._tasks.spawn_essential(partial(keep, "taking updates", self._take_updates), "taking updates")
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
@@ -221,7 +223,7 @@ class BotClient(TelegramClient):
         self._dispatcher.start()
         self._tasks.spawn_essential(self._batches.run)
         self.intake.start()
-        self._tasks.spawn(self._watch.run())
+        self._tasks.spawn_essential(self._watch.run)
         self._tasks.spawn_essential(self._checkpoints.keep)
         self._tasks.spawn_essential(self.parking.run)
 

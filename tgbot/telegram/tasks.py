@@ -9,6 +9,7 @@ from typing import Any
 
 from telethon import errors
 
+from tgbot.core.errors import PartEndedError
 from tgbot.core.places import places
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Background:
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
         self.cut: list[str] = []
         self._tasks: dict[asyncio.Task[Any], str] = {}  # Any: whatever they return
+        self._stopping = False
 
     def spawn(self, work: Coroutine[object, object, object], name: str | None = None) -> asyncio.Task[Any]:
         """Run something beside the handlers; an error of it is logged with its name, without its text."""
@@ -34,14 +36,18 @@ class Background:
         task.add_done_callback(self._ended)
         return task
 
-    def spawn_essential(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run something that the bot cannot go on without."""
-        self.spawn(self.run_essential(work))
+    def spawn_essential(self, work: Callable[[], Awaitable[None]], name: str | None = None) -> None:
+        """Run a part that the bot cannot go on without: if anything but `stop` cancels it, the bot ends."""
+        name = name or _name_of(work)
+        self.spawn(self._run_essential(work, name), name)
 
-    async def run_essential(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait for something that the bot cannot go on without."""
+    async def _run_essential(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         try:
             await work()
+        except asyncio.CancelledError:
+            if not self._stopping and not self.failed.done():
+                self.failed.set_result(PartEndedError(name))
+            raise
         except Exception as error:
             if not self.failed.done():
                 self.failed.set_result(error)
@@ -53,6 +59,7 @@ class Background:
         `plugins`, names of packages, began without `spawn` run on until the process ends: they are cut off.
         """
         self.cut += self._unknown(plugins)
+        self._stopping = True
         tasks = dict(self._tasks)
         for task in tasks:
             task.cancel()
