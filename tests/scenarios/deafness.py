@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tests.scenarios.relay import Relay, open_relay
 from tests.scenarios.shortened import shortened
 from tests.scenarios.trials import PATIENCE, Cell, End, Result, Run, Trial
 from tgbot.app import Bot
+from tgbot.core.errors import PartEndedError, StorageError
 from tgbot.operate.health import Health
 from tgbot.sandbox.faults import Damage, DeadKey, Nonsense
 
@@ -47,6 +49,7 @@ WAITS: Final[Mapping[str, Mapping[str, float]]] = {
     },
     "tgbot.operate.health": {"HEARD_SECONDS": 90.0, "PROVEN_SECONDS": 10.0},
     "tgbot.telegram.updates.watch": {"LOOK_SECONDS": 60.0, "READING_SECONDS": 3.0, "STATE_SECONDS": 10.0},
+    "tgbot.telegram.updates.differences": {"HOLE_SECONDS": 30.0, "STATE_SECONDS": 10.0},
     "tgbot.telegram.wire.pulse": {"PING_SECONDS": 30.0, "PONG_SECONDS": 15.0, "LOOK_SECONDS": 1.0},
     "tgbot.telegram.wire.attempts": {"LONGEST_PAUSE": 10.0},
 }
@@ -79,20 +82,29 @@ class Way:
     curable: bool = True
 
 
-def _task_of(name: str) -> Cause:
-    """Cancel the task of this trial's bot that runs a method, as nothing of the bot does."""
+def _sender_task(name: str) -> Cause:
+    """Cancel a task of the link's, as nothing of the bot does."""
 
     def cancel(deaf: Deaf) -> None:
         sender = deaf.bot.client._sender
         for task in asyncio.all_tasks():
-            inside: Any = task.get_coro()
-            while inside is not None and getattr(inside, "__qualname__", "") != name:
-                inside = getattr(inside, "cr_await", None)
-            owner = None if inside is None else inside.cr_frame.f_locals["self"]
-            if owner is not None and sender in (owner, getattr(owner, "_sender", None)):
+            work: Any = task.get_coro()
+            if work.__qualname__ == f"BotSender.{name}" and work.cr_frame.f_locals["self"] is sender:
                 task.cancel()
                 return
-        raise LookupError(f"no task runs {name}")
+        raise LookupError(name)
+
+    return cancel
+
+
+def _own_task(name: str) -> Cause:
+    """Cancel a task that the bot cannot go on without, as a plugin could that cancels all tasks."""
+
+    def cancel(deaf: Deaf) -> None:
+        named = [task for task, label in deaf.bot.client._tasks._tasks.items() if label.startswith(name)]
+        assert named, deaf.bot.client._tasks._tasks.values()
+        for task in named:
+            task.cancel()
 
     return cancel
 
@@ -115,14 +127,12 @@ async def _shared(deaf: Deaf) -> None:
     deaf.faults.share(True)
 
 
-def _hung_store(deaf: Deaf) -> None:
-    """Let nothing be read from the store any more."""
-
-    async def load(ids: object) -> None:
-        await asyncio.Event().wait()
-
+def _hung_disk(deaf: Deaf) -> None:
+    """Let the thread that reads and writes the users wait for its disk for ever."""
     store: Any = deaf.bot.client._store
-    store.load, store.loaded = load, lambda ids: False
+    hung = threading.Event()
+    deaf.stack.callback(hung.set)
+    store.users._rows.worker._submit(hung.wait)
 
 
 def _login_waits(deaf: Deaf) -> None:
@@ -189,10 +199,20 @@ WAYS: Final = (
         )
         for kind in (Nonsense.PTS_AHEAD, Nonsense.SEQ_AHEAD, Nonsense.QTS_AHEAD)
     ),
-    Way("the reader of the link ends", _task_of("BotSender._read_all")),
-    Way("the writer of the link ends", _task_of("BotSender._send_all")),
-    Way("the loop of updates ends", _task_of("BotClient._take_updates")),
-    Way("the pulse ends", _task_of("Pulse.keep")),
+    Way("the reader of the link ends", _sender_task("_read_all")),
+    Way("the writer of the link ends", _sender_task("_send_all")),
+    *(
+        Way(f"a task of the bot is cancelled ({name})", _own_task(name))
+        for name in (
+            "taking updates",
+            "Batches.run",
+            "Checkpoints.keep",
+            "Login.keep_up",
+            "Parking.run",
+            "Pulse.keep",
+            "Watch.run",
+        )
+    ),
     Way("the login is ended", lambda deaf: deaf.station.world.end_sessions(deaf.account)),
     Way("the next login is put off", _login_waits, curable=False),
     *(
@@ -205,7 +225,7 @@ WAYS: Final = (
     Way("Telegram's clock is 3 h ahead", lambda deaf: deaf.faults.set_clock(3 * 3600)),
     Way("Telegram's clock is 3 h behind", lambda deaf: deaf.faults.set_clock(-3 * 3600)),
     Way("all workers have handlers that never end", _full),
-    Way("the store does not answer", _hung_store, curable=False),
+    Way("the disk does not answer", _hung_disk),
 )
 
 
@@ -239,38 +259,52 @@ async def watched(bot: Bot) -> AsyncIterator[Readiness]:
 
 async def _become_deaf(way: Way, speed: float, trial: Trial) -> None:
     station, found = trial.station, FOUND_SECONDS / speed + LOADED_SECONDS
+    station.settings["handler_seconds"] = 60.0 / speed
     async with AsyncExitStack() as stack:
         relay = await stack.enter_async_context(open_relay(station.sandbox.port))
         station.connect_to(relay.port)
-        ended = False
-        async with trial.serving() as bot:
-            health = await stack.enter_async_context(watched(bot))
-            deaf = Deaf(trial, bot, relay, stack)
-            await trial.before(deaf.person)
-            if not await station.until(lambda: health.ready, found):
-                return trial.wrong(f"not ready before: {health.trouble}")
-            caused = way.cause(deaf)
-            if isinstance(caused, Awaitable):
-                await caused
-            text = trial.say(deaf.person)
-
-            def noticed() -> bool:
-                return not health.ready or bot.client.failed.done()
-
-            if not await station.until(lambda: noticed() or (way.curable and station.answers(text)), found):
-                trial.wrong("not found")
-            if not way.curable:
-                if not await station.until(noticed, found):
-                    trial.wrong("ready although deaf")
-                station.faults.clear()
-            await station.until(lambda: station.answers(text) or bot.client.failed.done(), PATIENCE)
-            ended = bot.client.failed.done()
-            if not ended:
-                await trial.touched(bot, text)
-                await trial.goes_on(deaf.person)
+        text = ""
+        try:
+            async with trial.serving() as bot:
+                deaf = Deaf(trial, bot, relay, stack)
+                health = await stack.enter_async_context(watched(bot))
+                await trial.before(deaf.person)
                 if not await station.until(lambda: health.ready, found):
-                    trial.wrong(f"not ready again: {health.trouble}")
+                    return trial.wrong(f"not ready before: {health.trouble}")
+                text = await _deafen(way, deaf, health, found)
+                await station.until(lambda: station.answers(text) or bot.client.failed.done(), PATIENCE)
+                if not bot.client.failed.done():
+                    await trial.touched(bot, text)
+                    await trial.goes_on(deaf.person)
+                    if not await station.until(lambda: health.ready, found):
+                        trial.wrong(f"not ready again: {health.trouble}")
+        except (PartEndedError, StorageError):
+            # The process ends with an error, and whoever watches over it starts it again.
+            await stack.aclose()
+            station.connect_to(station.sandbox.port)
+            async with trial.serving() as bot:
+                await trial.touched(bot, text)
     return None
+
+
+async def _deafen(way: Way, deaf: Deaf, health: Readiness, found: float) -> str:
+    """Make the bot deaf, see that this is found, end the fault, and return what was said meanwhile."""
+    trial, station, failed = deaf.trial, deaf.station, deaf.bot.client.failed
+    caused = way.cause(deaf)
+    if isinstance(caused, Awaitable):
+        await caused
+    text = trial.say(deaf.person)
+
+    def noticed() -> bool:
+        return not health.ready or failed.done()
+
+    if not await station.until(lambda: noticed() or (way.curable and station.answers(text)), found):
+        trial.wrong("not found")
+    if not way.curable:
+        if not await station.until(noticed, found):
+            trial.wrong("ready although deaf")
+        station.faults.clear()
+    return text
 
 
 def cells_of(ways: Iterable[Way], speed: float) -> dict[Way, Cell]:

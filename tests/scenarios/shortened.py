@@ -18,6 +18,7 @@ SHORTER: Final[Mapping[str, Mapping[str, Any]]] = {
     "tgbot.telegram.calls.unanswered": {"LIMIT_SECONDS": 4.0, "DIFFERENCE_SECONDS": 5.0},
     "tgbot.telegram.login": {"_ANSWER_SECONDS": 4.0, "_FIRST_DIFFERENCE_SECONDS": 1.0, "_LONGEST_PAUSE": 4.0},
     "tgbot.telegram.updates.parking": {"PAUSES": (1, 2, 3, 5)},
+    "tgbot.telegram.updates.watch": {"LOOK_SECONDS": 6.0},
     "tgbot.telegram.wire.pulse": {"PING_SECONDS": 5.0, "PONG_SECONDS": 3.0},
     "tgbot.telegram.wire.attempts": {"LONGEST_PAUSE": 1.0},
 }

@@ -39,7 +39,8 @@ class Station:
         self.meet(KNOWN)
         self._texts = 0
         directory.mkdir(parents=True, exist_ok=True)
-        self._settings = settings
+        #: `[bot]` keys; a change counts once `connect_to` is called.
+        self.settings = settings
         self.connect_to(sandbox.port)
 
     def connect_to(self, port: int) -> None:
@@ -55,7 +56,7 @@ class Station:
             f'api_hash = "{API_HASH}"',
             "[bot]",
             f'plugins = ["{PLUGIN}"]',
-            *(f"{name} = {value!r}" for name, value in self._settings.items()),
+            *(f"{name} = {value!r}" for name, value in self.settings.items()),
             "[storage]",
             f'directory = "{self.directory / "sessions"}"',
         ]

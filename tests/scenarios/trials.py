@@ -97,8 +97,6 @@ class Trial:
         await self._run.may_start()
         async with self.station.serving() as bot:
             yield bot
-            if bot.client.failed.done():
-                self.wrong(f"the bot ended by {type(bot.client.failed.result()).__name__}")
 
     # ---- what people do ------------------------------------------------------------------------
 
