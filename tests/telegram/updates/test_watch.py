@@ -76,6 +76,20 @@ async def test_a_state_below_ours_is_no_proof(stage: Stage, kind: Nonsense) -> N
     await until(lambda: client.proof_age() < 0.3)
 
 
+async def test_a_difference_that_ends_below_telegrams_state_is_no_proof(stage: Stage) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.empty_differences(True)
+    stage.faults.lose(1)
+    stage.write(ann, "one")
+    looks = stage.sandbox.calls[STATE]
+    await until(lambda: stage.sandbox.calls[STATE] >= looks + 3)
+    assert client.proof_age() > 0.3
+    stage.faults.empty_differences(False)
+    await until(lambda: stage.heard(ann) == ["you said one"])
+    await until(lambda: client.proof_age() < 0.3)
+
+
 async def test_updates_that_arrive_are_a_proof_and_nothing_is_asked(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,7 @@ class Sink(Protocol):
         """Take updates of a difference, and hold the state before them."""
 
     def prove(self) -> None:
-        """Note that everything up to now has reached the bot."""
+        """Note that everything has reached the bot, unless Telegram's state says otherwise."""
 
     def lose(self, what: str, count: int = 0) -> None:
         """Note that updates are lost."""

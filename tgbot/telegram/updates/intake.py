@@ -72,6 +72,8 @@ class Intake:
         self._channels = ChannelDifferences(self.log, requests, self, access_hash=access_hash, clock=clock)
         self._overflowing = False
         self._strange = 0
+        #: The pts and qts that Telegram named last when it was asked for its state.
+        self._told = (0, 0)
         #: Containers that arrived before the start, or after the stop.
         self._held: deque[types.TypeUpdates] = deque()
         #: Set when the account's difference is to be requested.
@@ -176,9 +178,19 @@ class Intake:
         """Take updates of a difference, and hold the state before them."""
         self._accept(portions, before, live=False, replayed=replayed)
 
+    def told(self, state: types.updates.State) -> bool:
+        """Note Telegram's present state; return whether everything up to it has reached the bot."""
+        self._told = (state.pts, state.qts)
+        return self._reached()
+
     def prove(self) -> None:
-        """Note that everything up to now has reached the bot."""
-        self.proved_at = self._clock()
+        """Note that everything has reached the bot, unless Telegram's state says otherwise."""
+        if self._reached():
+            self.proved_at = self._clock()
+
+    def _reached(self) -> bool:
+        mark, (pts, qts) = self.log.mark(), self._told
+        return mark.pts >= pts and (not mark.qts or mark.qts >= qts)
 
     def lose(self, what: str, count: int = 0) -> None:
         """Note that updates are lost."""

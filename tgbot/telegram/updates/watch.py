@@ -72,9 +72,9 @@ class Watch:
         intake, before = self._intake, self._up()
         try:
             state = await self._state()
-            if not self._reached(state):
+            if not intake.told(state):
                 await asyncio.sleep(READING_SECONDS)
-            if self._reached(state):
+            if intake.told(state):
                 self._deaf = 0
                 if intake.log.mark().pts == state.pts:
                     intake.prove()
@@ -109,8 +109,3 @@ class Watch:
         return await self._requests.make(
             functions.updates.GetStateRequest(), types.updates.State, limit=STATE_SECONDS
         )
-
-    def _reached(self, state: types.updates.State) -> bool:
-        """Return whether we have everything up to a state of Telegram's, without a hole."""
-        mark = self._intake.log.mark()
-        return mark.pts >= state.pts and (not mark.qts or mark.qts >= state.qts)
