@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import statistics
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -19,8 +18,9 @@ from tgbot.app import Bot
 from tgbot.sandbox.chats import Chat
 from tgbot.store.base import Reason
 
-#: How soon others must be answered, in seconds; more on a machine that is slow without a fault.
-PROMISED: Final = 2.0
+#: How soon others must be answered, in seconds. A machine that is slow without a fault has more time, by as
+#: much as it was slow, up to the second number: less than a fault lasts.
+PROMISED, LONGEST = 2.0, 4.5
 #: How long the message that a fault touches may take, in seconds.
 PATIENCE: Final = 25.0
 #: How many lists of commands a bot without admins sets at its first start: one for each language.
@@ -209,8 +209,8 @@ class Run:
 
     @property
     def limit(self) -> float:
-        """How soon others must be answered on this machine, in seconds."""
-        return max(PROMISED, 10 * statistics.median(self.before)) if self.before else PROMISED
+        """How soon others must be answered on this machine, in seconds; less than a fault lasts."""
+        return min(PROMISED + max(self.before, default=0.0), LONGEST)
 
     async def try_all(self, cells: Iterable[Cell]) -> None:
         """Try all cells; `results` has what was seen."""

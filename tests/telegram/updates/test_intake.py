@@ -15,6 +15,7 @@ from telethon.tl import functions, types
 
 from tests.telegram.conftest import PATIENCE, Stage, echo, settled, until
 from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
+from tgbot.sandbox.faults import Damage
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates import differences, intake, requests
 from tgbot.telegram.updates.batches import Batches
@@ -621,3 +622,19 @@ async def test_messages_that_the_bot_sends_with_a_container_for_an_answer_reach_
     assert seen == ["forward", "after"]
     assert stage.finished[0] == (ann, number)
     assert isinstance(await client(functions.updates.GetStateRequest()), types.updates.State)
+
+
+async def test_pushes_of_a_wrong_type_are_fetched_by_the_difference_at_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    await stage.open(echo)
+    people = [stage.meet() for _ in range(3)]
+    stage.faults.garble(20, stage.account.id, damage=Damage.WRONG)
+    asked = stage.sandbox.calls["updates.getDifference"]
+    for person in people:
+        stage.write(person, "a message text")
+        await until(lambda p=person: stage.heard(p))  # type: ignore[misc] # of this round
+    assert stage.sandbox.calls["updates.getDifference"] > asked
+    assert "what is no update" not in caplog.text
+    assert "message text" not in caplog.text
+    assert stage.lost == []

@@ -24,6 +24,8 @@ from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
 
 logger = logging.getLogger(__name__)
 
+#: The type of all updates, as Telethon numbers it.
+_UPDATE = types.UpdateNewMessage.SUBCLASS_OF_ID
 #: How many updates may wait for a worker. Beyond it new ones are left at Telegram, and a difference fetches
 #: them when only half as many wait. High enough that 10,000 messages of one person do not delay the others.
 WAITING_LIMIT = 25_000
@@ -217,6 +219,8 @@ class Intake:
                     raise
                 return
         inner = updates_in(container)
+        if any(update.SUBCLASS_OF_ID != _UPDATE for update in inner):
+            raise TypeError("a container holds what is no update")
         before = log.mark(channels_of(inner))
         try:
             self._accept(log.take(container, now), before, live=True)
