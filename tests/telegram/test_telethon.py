@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import telethon
 from telethon import TelegramClient, crypto, events, extensions
-from telethon._updates import entitycache, messagebox
+from telethon._updates import entitycache
 from telethon._updates import session as updates_session
 from telethon.client import chats, telegrambaseclient, updates
 from telethon.crypto import rsa
@@ -40,13 +40,6 @@ SENDER = mtprotosender.MTProtoSender
 
 #: Callables: whose, which, what it takes, what for.
 CALLS: list[tuple[Any, str, str, str]] = [
-    (messagebox.MessageBox, "is_empty", "self", "Telethon asks our log after it connects"),
-    (
-        messagebox.MessageBox,
-        "try_set_channel_state",
-        "self, id, pts",
-        "Telethon's list of dialogs tells our log",
-    ),
     (entitycache.EntityCache, "get", "self, id", "Peers answers it from the session"),
     (entitycache.EntityCache, "extend", "self, users, chats", "Peers drops it"),
     (entitycache.EntityCache, "set_self_user", "self, id, bot, hash", "Peers keeps who we are"),
@@ -124,7 +117,6 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
     ("sender", "auth_key", "a login starts over with a new one"),
     ("client", "_borrow_sender_lock", "the client sees there that a connection is being made"),
     ("client", "_sender", "the client puts a BotSender there"),
-    ("client", "_message_box", "the client puts its Log there"),
     ("client", "_mb_entity_cache", "the client puts a Peers there"),
     ("client", "_updates_queue", "the client puts its Intake there"),
     ("client", "_loop", "the client says in which loop it runs"),
@@ -302,7 +294,6 @@ def telethons() -> set[str]:
         chats,
         conversation,
         sqlite,
-        messagebox,
         common,
     ):
         found |= set(re.findall(r"\bself\.(_[a-z]\w*)", inspect.getsource(module)))
@@ -393,7 +384,7 @@ def test_telethon_is_the_version_that_all_this_was_written_for() -> None:
 
 
 #: How many private parts may be used at most; the number only goes down.
-MOST = 112
+MOST = 72
 
 
 def test_no_more_private_parts_are_used_than_before() -> None:

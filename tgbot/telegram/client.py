@@ -153,7 +153,6 @@ class BotClient(TelegramClient):
             catching_up=lambda: self.intake.catching_up,
         )
         self._album_line.finish = self._finish
-        self._message_box = self.intake.log  # Telethon's list of dialogs tells it about channels
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses

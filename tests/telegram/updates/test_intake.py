@@ -22,6 +22,7 @@ from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.log import Log as UpdateLog
+from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.requests import Requests
 
 
@@ -176,7 +177,7 @@ async def test_the_mark_of_a_channel_holds_while_one_of_its_updates_is_unfinishe
     log = Log()
     async with taking(log) as taker:
         await taker.settled()
-        taker.intake.log.try_set_channel_state(7, 100)
+        taker.intake.log.channels[7] = Numbers("channel 7", 100, 0.0, channel=7)
         taker.open.clear()
         message = types.Message(id=1, peer_id=types.PeerChannel(7), date=THEN, message="x")
         update = types.UpdateNewChannelMessage(message, 101, 1)

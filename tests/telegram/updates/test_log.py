@@ -13,8 +13,11 @@ from tests.telegram.updates.updatelog import FIRST, THEN, Entry, number_of
 from tests.telegram.updates.updatelog import Log as Telegram
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates import numbers
-from tgbot.telegram.updates.log import Log, Portion, channels_of
-from tgbot.telegram.updates.numbers import FILL_SECONDS, LATE_SECONDS, Hole
+from tgbot.telegram.updates.contents import unexplained
+from tgbot.telegram.updates.log import Log
+from tgbot.telegram.updates.numbers import FILL_SECONDS, LATE_SECONDS
+from tgbot.telegram.updates.place import channels_of
+from tgbot.telegram.updates.portions import Hole, Portion
 
 #: Long enough for what is behind a hole to be handed out.
 PATIENCE = LATE_SECONDS + FILL_SECONDS
@@ -371,7 +374,7 @@ def test_a_state_that_is_not_believed_moves_nothing_and_what_came_with_it_is_tak
     asked = follower.request()
     answer = telegram.difference(asked)
     answer.state.pts += 1_000_000
-    assert follower.log.unexplained(answer) == 1_000_000
+    assert unexplained(answer, FIRST.pts) == 1_000_000
     assert sorted(follower.receive(answer, asked, believed=False)) == [1, 2, 3, 4]
     assert follower.mark.pts == FIRST.pts
     assert follower.take(telegram.push(*telegram.entries)) == []

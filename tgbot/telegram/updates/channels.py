@@ -11,10 +11,12 @@ from telethon import errors, functions
 from telethon.tl import types
 
 from tgbot.core.places import places
-from tgbot.telegram.updates.differences import HOLE_SECONDS, MAX_REFUSALS, Sink, tell_holes
-from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log, channel_brought
+from tgbot.telegram.updates.contents import channel_brought
+from tgbot.telegram.updates.differences import HOLE_SECONDS, MAX_REFUSALS
+from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.requests import FailedError, Narrowing, Outage, Requests
+from tgbot.telegram.updates.sink import Sink, tell_holes
 
 logger = logging.getLogger(__name__)
 

@@ -6,22 +6,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from telethon import errors, functions
 from telethon.tl import types
 
 from tgbot.core.clock import ServerClock
 from tgbot.store.base import UpdateState
-from tgbot.telegram.updates.log import (
-    PLAUSIBLE_JUMP,
-    Log,
-    Portion,
-    channels_of,
-    state_of,
-)
-from tgbot.telegram.updates.numbers import Hole, Numbers
+from tgbot.telegram.updates.contents import state_of, unexplained
+from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
+from tgbot.telegram.updates.numbers import Numbers
+from tgbot.telegram.updates.place import channels_of
 from tgbot.telegram.updates.requests import PAUSES, FailedError, Narrowing, Outage, Requests
+from tgbot.telegram.updates.sink import Sink, tell_holes
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +35,6 @@ _DIFFERENCES = (
     types.updates.DifferenceSlice,
     types.updates.DifferenceTooLong,
 )
-
-
-class Sink(Protocol):
-    """Where the updates of differences go."""
-
-    #: Whether updates are taken now.
-    taking: bool
-
-    def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
-        """Take updates of a difference, and hold the state before them."""
-
-    def prove(self) -> None:
-        """Note that everything has reached the bot, unless Telegram's state says otherwise."""
-
-    def lose(self, what: str, count: int = 0) -> None:
-        """Note that updates are lost."""
 
 
 class AccountDifferences:
@@ -143,7 +123,7 @@ class AccountDifferences:
             await self._take_too_long(answer, asked)
             return
         believed = True
-        if log.unexplained(answer) > PLAUSIBLE_JUMP:
+        if unexplained(answer, log.account.at or 0) > PLAUSIBLE_JUMP:
             believed = await self._confirmed(state_of(answer), asked)
         before, replayed = log.mark(channels_of(getattr(answer, "other_updates", ()))), log.account.replayed
         numbers_before = (log.account.at, log.qts.at)
@@ -207,7 +187,7 @@ class AccountDifferences:
         known = log.account.at or 0
         if asked.pts < answer.pts <= known:
             return  # all up to there was taken meanwhile
-        if log.unexplained(answer) > PLAUSIBLE_JUMP:
+        if unexplained(answer, log.account.at or 0) > PLAUSIBLE_JUMP:
             state = types.updates.State(answer.pts, log.qts.at or 0, None, 0, 0)
             if not await self._confirmed(state, log.mark()):
                 await self._pause(self._outage.failed("its pts is not to be believed"))
@@ -397,12 +377,3 @@ class AccountDifferences:
             pts_limit=limit if part == "pts" else None,
             qts_limit=limit if part == "qts" else None,
         )
-
-
-def tell_holes(holes: list[Hole], sink: Sink) -> None:
-    """Log holes that were given up, and report them."""
-    for hole in holes:
-        count = hole.last - hole.first + 1
-        logger.error("%d updates never came (%s %d to %d): no difference has them",
-                     count, hole.sequence, hole.first, hole.last)  # fmt: skip
-        sink.lose("hole", count)

@@ -19,7 +19,9 @@ from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.channels import ChannelDifferences
 from tgbot.telegram.updates.differences import AccountDifferences
 from tgbot.telegram.updates.guard import keep
-from tgbot.telegram.updates.log import Log, Portion, channels_of, pts_before, updates_in
+from tgbot.telegram.updates.log import Log
+from tgbot.telegram.updates.place import channels_of, pts_before, updates_in
+from tgbot.telegram.updates.portions import Portion
 from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
 
 logger = logging.getLogger(__name__)

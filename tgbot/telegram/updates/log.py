@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import NamedTuple
 
 from telethon.tl import types
 
 from tgbot.store.base import UpdateState
-from tgbot.telegram.updates.keys import channel_of, stable_key
-from tgbot.telegram.updates.numbers import GREATEST, IDLE_SECONDS, Hole, Item, Numbers, Out
+from tgbot.telegram.updates.contents import account_brought, channel_brought, state_of
+from tgbot.telegram.updates.numbers import IDLE_SECONDS, Numbers
+from tgbot.telegram.updates.place import GREATEST, is_possible, order_of, place_of, updates_in
+from tgbot.telegram.updates.portions import Hole, Item, Out, Portion, brought_item, news, portions_of
 
 #: By how much a state may be above the updates that came with it; beyond it the state needs a proof.
 PLAUSIBLE_JUMP = 100
@@ -18,16 +19,6 @@ PLAUSIBLE_JUMP = 100
 PLAUSIBLE_SEQ = 1_000
 #: How many seconds a date may be ahead of Telegram's time.
 PLAUSIBLE_DATE = 300
-
-
-class Portion(NamedTuple):
-    """Updates to hand out together, with the users and chats that came with them."""
-
-    updates: list[types.TypeUpdate]
-    users: Sequence[types.TypeUser]
-    chats: Sequence[types.TypeChat]
-    #: Whether they were taken ahead of a hole.
-    ahead: bool
 
 
 class Log:
@@ -85,12 +76,6 @@ class Log:
     def due(self) -> bool:
         """Whether the account's difference has to be requested."""
         return self.account.due or self.qts.due
-
-    def try_set_channel_state(self, channel: int, pts: int) -> None:
-        """Note the pts of a channel that is not known yet; Telethon's list of dialogs tells them."""
-        if channel and 0 < pts <= GREATEST and channel not in self.channels:
-            self.channels[channel] = numbers = Numbers(f"channel {channel}", pts, 0.0, channel=channel)
-            numbers.deadline = self.account.deadline
 
     def start_over(self, state: types.updates.State) -> None:
         """Go on from a state of another log."""
@@ -152,11 +137,11 @@ class Log:
         own = getattr(container, "_self_outgoing", False)
         fresh = self._take_seq(container)
         out: Out = []
-        for update in sorted(updates, key=_place_in_order) if len(updates) > 1 else updates:
+        for update in sorted(updates, key=order_of) if len(updates) > 1 else updates:
             self._take(Item(update, users, chats, 0, 0, own, now), out, fresh=fresh)
         if self.account not in self.holes and self.qts not in self.holes:
             self._note_date(container.date)
-        return _portions(out, users, chats)
+        return portions_of(out, users, chats)
 
     def expire(self, now: float) -> list[Portion]:
         """Request differences that are due by time; return what was held for long enough."""
@@ -164,7 +149,7 @@ class Log:
         for numbers in tuple(self.holes):
             numbers.expire(now, out)
             self._note(numbers)
-        return _portions(out)
+        return portions_of(out)
 
     def next_time(self) -> float | None:
         """Return when `expire` has something to do, None: never."""
@@ -184,15 +169,6 @@ class Log:
     def begin_difference(self) -> None:
         """Have everything after the account's state requested."""
         self.account.due = True
-
-    def unexplained(self, answer: types.updates.TypeDifference) -> int:
-        """Return by how much the pts of a difference is above ours without updates for it."""
-        if isinstance(answer, types.updates.DifferenceTooLong):
-            return int(answer.pts) - (self.account.at or 0)
-        state = state_of(answer)
-        if state is None:
-            return 0
-        return int(state.pts) - (self.account.at or 0) - _brought(answer)
 
     def apply_difference(
         self,
@@ -217,34 +193,29 @@ class Log:
             self.seq = answer.seq or self.seq
             return [], True
         before, out = (account.at, qts.at), Out()
-        brought = _brought(answer)
+        brought = account_brought(answer)
         # Only a state that covers all that came with it makes sure that nothing of it comes a second time.
         covered = believed and part != "qts" and state.pts - asked.pts >= brought
         final = isinstance(answer, types.updates.Difference)
         for message in answer.new_messages:
-            update = types.UpdateNewMessage(message, 0, 0)
-            key = stable_key(update)
-            if key is None or key not in account.keys:
-                out.append((_brought_item(update, answer, now), False))
-            if key is not None and not (final and covered):
-                account.remember(key, account.keys.get(key, 0))
+            item = brought_item(types.UpdateNewMessage(message, 0, 0), answer, now)
+            account.take_brought(item, out, remember=not (final and covered))
         for encrypted in answer.new_encrypted_messages:
-            out.append((_brought_item(types.UpdateNewEncryptedMessage(encrypted, 0), answer, now), False))
+            out.append((brought_item(types.UpdateNewEncryptedMessage(encrypted, 0), answer, now), False))
         greatest_qts = 0
         for update in answer.other_updates:
             place = place_of(update)
-            item = _brought_item(update, answer, now)
+            item = brought_item(update, answer, now)
             if place is None or place.numbers not in ("pts", "qts"):
                 self._take(item, out, fresh=True)
                 continue
             numbers = account if place.numbers == "pts" else qts
-            if not _is_possible(place):
+            if not is_possible(place):
                 self.strange += 1
                 continue
             greatest_qts = max(greatest_qts, place.number if numbers is qts else 0)
-            if not numbers.knows(place.before, place.number):
-                out.append((item, False))
-                numbers.bring(place.before, place.number, now)
+            item.before, item.number = place.before, place.number
+            numbers.take_brought(item, out)
         if part != "qts":
             if believed and (account.at or 0) <= state.pts <= GREATEST:
                 account.move(state.pts, now, out)
@@ -265,8 +236,8 @@ class Log:
         self._note(account, qts)
         if account not in self.holes:
             self._note_date(state.date)
-        progress = _news(out) or (account.at, qts.at) != before or not self.due
-        return _portions(out, answer.users, answer.chats), progress
+        progress = news(out) or (account.at, qts.at) != before or not self.due
+        return portions_of(out, answer.users, answer.chats), progress
 
     def apply_channel_difference(
         self, channel: int, answer: types.updates.TypeChannelDifference, now: float, *, believed: bool = True
@@ -278,22 +249,18 @@ class Log:
         top = (answer.dialog.pts or 0) if too_long else answer.pts
         covered = believed and (too_long or top - asked >= channel_brought(answer))
         for message in answer.messages if too_long else getattr(answer, "new_messages", ()):
-            update = types.UpdateNewChannelMessage(message, 0, 0)
-            key = stable_key(update)
-            if key is None or key not in numbers.keys:
-                out.append((_brought_item(update, answer, now), False))
-            if key is not None and not (answer.final and covered):
-                numbers.remember(key, numbers.keys.get(key, 0))
+            item = brought_item(types.UpdateNewChannelMessage(message, 0, 0), answer, now)
+            numbers.take_brought(item, out, remember=not (answer.final and covered))
         for update in getattr(answer, "other_updates", ()):
             place = place_of(update)
-            item = _brought_item(update, answer, now)
+            item = brought_item(update, answer, now)
             if place is None or place.numbers != channel:
                 self._take(item, out, fresh=True)
-            elif not _is_possible(place):
+            elif not is_possible(place):
                 self.strange += 1
-            elif not numbers.knows(place.before, place.number):
-                out.append((item, False))
-                numbers.bring(place.before, place.number, now)
+            else:
+                item.before, item.number = place.before, place.number
+                numbers.take_brought(item, out)
         if believed and asked <= top <= GREATEST:
             numbers.move(max(top, numbers.at or 0), now, out)
         else:
@@ -305,8 +272,8 @@ class Log:
             if answer.timeout:
                 numbers.deadline = now + min(max(answer.timeout, 60), IDLE_SECONDS)
         self._note(numbers)
-        progress = _news(out) or numbers.at != asked or not numbers.due
-        return _portions(out, getattr(answer, "users", ()), getattr(answer, "chats", ())), progress
+        progress = news(out) or numbers.at != asked or not numbers.due
+        return portions_of(out, getattr(answer, "users", ()), getattr(answer, "chats", ())), progress
 
     def close_holes(self, numbers: Numbers, top: int) -> tuple[list[Portion], list[Hole]]:
         """Give up the holes of a sequence whose log reaches up to `top`.
@@ -319,21 +286,21 @@ class Log:
             if hole is not None:
                 lost.append(hole)
         self._note(numbers)
-        return _portions(out), lost
+        return portions_of(out), lost
 
     def skip_to(self, numbers: Numbers, top: int) -> tuple[list[Portion], int]:
         """Go on from `top`; return what is handed out, and how many numbers never came."""
         out: Out = []
         missed = numbers.skip_to(top, out)
         self._note(numbers)
-        return _portions(out), missed
+        return portions_of(out), missed
 
     def skip_over(self, numbers: Numbers, to: int, now: float) -> list[Portion]:
         """Go on from a number that is above the own one; return what is handed out."""
         out: Out = []
         numbers.move(to, now, out)
         self._note(numbers)
-        return _portions(out)
+        return portions_of(out)
 
     def request_channel(self, channel: int) -> None:
         """Have the difference of a channel requested."""
@@ -372,7 +339,7 @@ class Log:
             if fresh and not item.own:
                 out.append((item, False))
             return
-        if not _is_possible(place):
+        if not is_possible(place):
             self.strange += 1
             known = self.channels.get(place.numbers) if isinstance(place.numbers, int) else self.account
             if known is not None:
@@ -429,98 +396,3 @@ class Log:
                 self.channels_due[channel] = None
             elif channel is not None and self.channels_due:
                 self.channels_due.pop(channel, None)
-
-
-class Place(NamedTuple):
-    """Where an update stands."""
-
-    #: "pts", "qts" or the bare id of a channel.
-    numbers: str | int
-    before: int
-    number: int
-
-
-def place_of(update: types.TypeUpdate) -> Place | None:
-    """Return where an update stands, None for one that stands in no sequence."""
-    number = getattr(update, "pts", None)
-    if number:
-        channel = channel_of(update)
-        if channel == 0:
-            return None
-        count = getattr(update, "pts_count", None) or 0
-        return Place("pts" if channel is None else channel, number - count, number)
-    number = getattr(update, "qts", None)
-    return Place("qts", number - 1, number) if number else None
-
-
-def updates_in(container: types.TypeUpdates) -> list[types.TypeUpdate]:
-    """Return the updates in a container of any kind."""
-    return getattr(container, "updates", None) or [getattr(container, "update", container)]
-
-
-def channels_of(updates: Iterable[types.TypeUpdate]) -> set[int]:
-    """Return the bare ids of the channels whose pts these updates move."""
-    return {channel for update in updates if (channel := channel_of(update))}
-
-
-def pts_before(updates: Iterable[types.TypeUpdate]) -> int | None:
-    """Return the account's pts before the first of these updates, None if no update has one."""
-    places = map(place_of, updates)
-    numbers = (place.before for place in places if place and place.numbers == "pts" and _is_possible(place))
-    return min(numbers, default=None)
-
-
-def state_of(answer: types.updates.TypeDifference) -> types.updates.State | None:
-    """Return the state in a difference, None where it is empty."""
-    return getattr(answer, "state", None) or getattr(answer, "intermediate_state", None)
-
-
-def _is_possible(place: Place) -> bool:
-    return 0 <= place.before <= place.number <= GREATEST
-
-
-def _brought(answer: types.updates.TypeDifference) -> int:
-    """Return how many numbers of the account's log a difference explains."""
-    places = map(place_of, answer.other_updates)
-    counts = (place.number - place.before for place in places if place and place.numbers == "pts")
-    return len(answer.new_messages) + sum(counts)
-
-
-def channel_brought(answer: types.updates.TypeChannelDifference) -> int:
-    """Return how many numbers of the channel's log a difference explains."""
-    places = map(place_of, getattr(answer, "other_updates", ()))
-    counts = (place.number - place.before for place in places if place and isinstance(place.numbers, int))
-    return len(getattr(answer, "new_messages", ())) + sum(counts)
-
-
-def _brought_item(update: types.TypeUpdate, answer: object, now: float) -> Item:
-    return Item(update, getattr(answer, "users", ()), getattr(answer, "chats", ()), 0, 0, False, now)
-
-
-def _place_in_order(update: types.TypeUpdate) -> int:
-    place = place_of(update)
-    return place.before if place is not None else 0
-
-
-def _news(out: Out) -> bool:
-    """Return whether any of these has a key: others may come with each answer."""
-    return any(stable_key(item.update) is not None for item, _ in out)
-
-
-def _portions(
-    out: Out, users: Sequence[types.TypeUser] = (), chats: Sequence[types.TypeChat] = ()
-) -> list[Portion]:
-    """Return what is handed out, in order, each with the users and chats that came with it.
-
-    `users` and `chats` are handed out even where no update is.
-    """
-    portions: list[Portion] = []
-    for item, ahead in out:
-        last = portions[-1] if portions else None
-        if last is None or last.ahead != ahead or last.users is not item.users:
-            last = Portion([], item.users, item.chats, ahead)
-            portions.append(last)
-        last.updates.append(item.update)
-    if (users or chats) and not any(portion.users is users for portion in portions):
-        portions.append(Portion([], users, chats, False))
-    return portions

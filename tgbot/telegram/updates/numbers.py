@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from telethon.tl import types
+from operator import attrgetter
 
 from tgbot.telegram.updates.keys import message_key
+from tgbot.telegram.updates.portions import Hole, Item, Out
 
 #: How long a late push is waited for before the difference is requested, in seconds.
 LATE_SECONDS = 0.5
@@ -23,31 +21,6 @@ IDLE_SECONDS = 900.0
 HELD_LIMIT = 10_000
 #: How many messages are remembered that were taken ahead of a hole; beyond it updates are held.
 AHEAD_LIMIT = 50_000
-#: The greatest pts, qts and seq.
-GREATEST = 2**31 - 1
-
-
-class Hole(NamedTuple):
-    """Numbers of a sequence that never came, both ends included."""
-
-    sequence: str
-    first: int
-    last: int
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """An update, its place in a sequence, and what came with it."""
-
-    update: types.TypeUpdate
-    users: Sequence[types.TypeUser]
-    chats: Sequence[types.TypeChat]
-    #: The number before it and its own.
-    before: int
-    number: int
-    #: Whether it is the bot's own doing, which no handler is told of.
-    own: bool
-    at: float
 
 
 @dataclass(slots=True, eq=False)
@@ -57,10 +30,6 @@ class Span:
     start: int
     end: int
     at: float
-
-
-#: Updates to hand out, in order, and whether each was taken ahead of a hole.
-Out = list[tuple[Item, bool]]
 
 
 class Numbers:
@@ -243,21 +212,26 @@ class Numbers:
                 self.absorb(out)
         elif item.before < self.at:
             self._take_lower(item, out)
-        elif not any(span.start <= item.before and item.number <= span.end for span in self._spans):
+        elif not self._knows(item):
             self._take_ahead(item, out)
         self._settle()
 
-    def knows(self, before: int, number: int) -> bool:
-        """Return whether an update with this number was handed out."""
-        if self.at is not None and before < self.at:
-            return True
-        return any(span.start <= before and number <= span.end for span in self._spans)
+    def take_brought(self, item: Item, out: Out, *, remember: bool = True) -> None:
+        """Take an update of a difference: hand it out unless that was done.
 
-    def bring(self, before: int, number: int, at: float) -> None:
-        """Note that an update of a difference is handed out, which the state does not cover yet."""
-        if self.at is not None and number > self.at:
-            self._add_span(before, number, at)
-            self._settle()
+        A message has no number of its own there. `remember`: a later difference may bring it again.
+        """
+        key = message_key(item.update)
+        if key is not None:
+            if key not in self.keys:
+                out.append((item, False))
+            if remember:
+                self.remember(key, self.keys.get(key, 0))
+        elif not self._knows(item):
+            out.append((item, False))
+            if self.at is not None and item.number > self.at:
+                self._add_span(item.before, item.number, item.at)
+                self._settle()
 
     def remember(self, key: str, number: int) -> None:
         """Note that a message is handed out which a later difference may bring again."""
@@ -315,6 +289,11 @@ class Numbers:
 
     # ---- inside --------------------------------------------------------------------------------
 
+    def _knows(self, item: Item) -> bool:
+        if self.at is not None and item.before < self.at:
+            return True
+        return any(span.start <= item.before and item.number <= span.end for span in self._spans)
+
     def _learn(self, item: Item, out: Out) -> None:
         # A read receipt can come with the pts of the message after it, and before that message.
         self.at = item.number if item.number > item.before else max(item.number - 1, 1)
@@ -350,11 +329,11 @@ class Numbers:
         elif not any(self._same(item, other) for other in self._held_at(item.before)):
             if not self._held:
                 self._held_since = item.at
-            insort(self._held, item, key=_order)
+            insort(self._held, item, key=attrgetter("before", "number"))
 
     def _held_at(self, before: int) -> list[Item]:
-        first = bisect_left(self._held, before, key=_before)
-        last = bisect_right(self._held, before, lo=first, key=_before)
+        first = bisect_left(self._held, before, key=attrgetter("before"))
+        last = bisect_right(self._held, before, lo=first, key=attrgetter("before"))
         return self._held[first:last]
 
     def _same(self, one: Item, other: Item) -> bool:
@@ -397,7 +376,7 @@ class Numbers:
 
     def _add_span(self, start: int, end: int, at: float) -> None:
         spans = [*self._spans, Span(start, end, at)]
-        spans.sort(key=_start)
+        spans.sort(key=attrgetter("start"))
         merged = spans[:1]
         for span in spans[1:]:
             last = merged[-1]
@@ -416,15 +395,3 @@ class Numbers:
                 at = self.at or 0
                 self.keys = {key: number for key, number in self.keys.items() if not 0 < number <= at}
         self.plain = not (missing or self.asking or self.keys or self._low is not None)
-
-
-def _order(item: Item) -> tuple[int, int]:
-    return item.before, item.number
-
-
-def _before(item: Item) -> int:
-    return item.before
-
-
-def _start(span: Span) -> int:
-    return span.start
