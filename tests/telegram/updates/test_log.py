@@ -382,6 +382,19 @@ def test_a_state_that_is_not_believed_moves_nothing_and_what_came_with_it_is_tak
     assert follower.mark.pts == telegram.pts
 
 
+def test_what_is_held_and_comes_with_a_state_that_does_not_cover_it_is_taken_once() -> None:
+    telegram, follower = Telegram(slice_at=2), Follower()
+    for kind in ("message", "edit", "message"):
+        telegram.add(kind)
+    follower.take(telegram.push(telegram.entries[1]))
+    asked = follower.request()
+    answer = telegram.difference(asked)
+    answer.intermediate_state.pts = FIRST.pts
+    assert follower.receive(answer, asked) == [1, 2]
+    assert follower.pass_time(PATIENCE) == []
+    assert follower.catch_up(telegram) == [3]
+
+
 @pytest.mark.parametrize("pts", [1, -5, FIRST.pts])
 def test_a_state_below_what_came_with_it_is_no_reason_to_take_that_twice(pts: int) -> None:
     telegram, follower = Telegram(), Follower()

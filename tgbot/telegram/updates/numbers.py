@@ -231,6 +231,7 @@ class Numbers:
             out.append((item, False))
             if self.at is not None and item.number > self.at:
                 self._add_span(item.before, item.number, item.at)
+                self._held = [held for held in self._held if not self._same(held, item)]
                 self._settle()
 
     def remember(self, key: str, number: int) -> None:
@@ -337,7 +338,7 @@ class Numbers:
         return self._held[first:last]
 
     def _same(self, one: Item, other: Item) -> bool:
-        return one.number == other.number and type(one.update) is type(other.update)
+        return (one.before, one.number, type(one.update)) == (other.before, other.number, type(other.update))
 
     def _is_open(self, now: float) -> bool:
         """Return whether the hole was not filled in time: what comes now does not wait."""
