@@ -69,6 +69,13 @@ async def test_what_is_repeated_elsewhere_is_given_up_at_once(line: Line) -> Non
     assert line.renewed == 1
 
 
+async def test_a_channel_whose_difference_is_never_answered_costs_nobody_the_link(line: Line) -> None:
+    made = line.ask(functions.updates.GetChannelDifferenceRequest)
+    line.pass_time(15)
+    assert made.given_up
+    assert line.renewed == 0
+
+
 async def test_a_tick_without_a_link_does_not_count(line: Line) -> None:
     line.ask()
     line.up = False

@@ -67,6 +67,8 @@ class Open:
     tries_left: int
     #: Whether it carries a part of a file: on a slow line, what comes after it waits for that.
     of_file: bool
+    #: Whether it is about one channel: nobody else waits for it.
+    of_channel: bool
     #: How many links ended before its answer.
     lost: int
     #: Whether it was given up: its future is cancelled then.
@@ -78,9 +80,10 @@ class Open:
 class Unanswered:
     """Requests over one sender. Each that stays unanswered for too long has its link renewed.
 
-    Telethon sends what is unanswered again over the fresh link, with the same random_id. A request that
-    stays unanswered there, too, is given up after `MAX_TRIES` links. One during which links end again and
-    again is held back, so that the others are answered over the next link.
+    What is unanswered goes again over the fresh link, with the same random_id. A request that stays
+    unanswered there, too, is given up after `MAX_TRIES` links; the difference of a channel at once, on the
+    same link. One during which links end again and again is held back, so that the others are answered over
+    the next link.
 
     Time is counted in ticks that a link was up: a process that was stopped, or a loop that was blocked, makes
     no request late. It does not begin for a request while earlier ones are being answered, and is as long as
@@ -107,7 +110,16 @@ class Unanswered:
         """Note a request that was handed to the sender just now; `lost` links have ended during it before."""
         self._made = number = self._made + 1
         tries = 1 if kind in REPEATED_ELSEWHERE else MAX_TRIES
-        made = Open(future, limit_of(kind), number, self._tick, tries, kind.__module__ == _FILES, lost)
+        made = Open(
+            future,
+            limit_of(kind),
+            number,
+            self._tick,
+            tries,
+            of_file=kind.__module__ == _FILES,
+            of_channel=kind is functions.updates.GetChannelDifferenceRequest,
+            lost=lost,
+        )
         self._open[number] = made
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.look)
@@ -136,7 +148,8 @@ class Unanswered:
             if not up or (progress and made.number > self._answered):
                 made.since = self._tick
             elif (self._tick - made.since) * TICK_SECONDS >= limit:
-                late = True
+                # What is silent about one channel would be so over each link, and pings tell a dead one.
+                late = late or not made.of_channel
                 made.tries_left -= 1
                 if not made.tries_left:
                     made.given_up = True
