@@ -132,7 +132,9 @@ def _hung_disk(deaf: Deaf) -> None:
     store: Any = deaf.bot.client._store
     hung = threading.Event()
     deaf.stack.callback(hung.set)
-    store.users._rows.worker._submit(hung.wait)
+    worker = store.users._rows.worker
+    worker.seconds /= SPEED
+    worker._submit(hung.wait)
 
 
 def _login_waits(deaf: Deaf) -> None:

@@ -11,7 +11,8 @@ import pytest
 from telethon.tl import types
 
 from tests.scenarios.audit import audit_answers, quiet
-from tests.scenarios.crash import Site, open_site, until
+from tests.scenarios.crash import IMPATIENT_PLUGIN, Site, open_site, until
+from tests.scenarios.faultrounds import run_faults
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 from tgbot.core.access import Access
 from tgbot.sandbox.rpc import RpcError
@@ -53,6 +54,15 @@ async def test_cut_connections_lose_nothing_and_no_handler_sees_an_exception(tmp
     assert outcome.audit.clean, str(outcome)
     assert outcome.statuses == {0: 1}
     assert not outcome.faults
+
+
+async def test_grave_faults_lose_nothing_say_nothing_twice_and_log_no_text(tmp_path: Path) -> None:
+    async with open_site(tmp_path, SEED, plugin=IMPATIENT_PLUGIN, grace_seconds=GRACE) as site:
+        outcome = await run_faults(site, 12, rate=60.0)
+    print(outcome, outcome.kinds)
+    assert outcome.audit.clean, str(outcome)
+    assert not outcome.faults
+    assert len(outcome.kinds) > 5
 
 
 async def test_a_block_an_unblock_and_a_join_request_of_a_downtime_are_known_from_the_difference_alone(
