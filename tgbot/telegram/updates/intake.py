@@ -26,7 +26,7 @@ from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
 
 logger = logging.getLogger(__name__)
 
-#: The type of all updates, as Telethon numbers it.
+#: The type of all updates, as Telethon numbers it; a short container is one itself, and of another type.
 _UPDATE = types.UpdateNewMessage.SUBCLASS_OF_ID
 #: How many updates may wait for a worker. Beyond it new ones are left at Telegram, and a difference fetches
 #: them when only half as many wait. High enough that 10,000 messages of one person do not delay the others.
@@ -221,7 +221,7 @@ class Intake:
                     raise
                 return
         inner = updates_in(container)
-        if any(update.SUBCLASS_OF_ID != _UPDATE for update in inner):
+        if any(update.SUBCLASS_OF_ID != _UPDATE for update in inner if update is not container):
             raise TypeError("a container holds what is no update")
         before = log.mark(channels_of(inner))
         try:
