@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from telethon import TelegramClient, utils
-from telethon.errors import AuthKeyNotFound
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
 from telethon.network.mtprotosender import MTProtoSender
@@ -25,7 +24,7 @@ from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
-from tgbot.telegram.calls.link import UntilAnswered, introduced
+from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
@@ -34,6 +33,7 @@ from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged, answered
+from tgbot.telegram.elsewhere import open_sender
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient
 from tgbot.telegram.peers import Peers
@@ -47,7 +47,7 @@ from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.parking import Nowhere, Parking
-from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
+from tgbot.telegram.updates.requests import Requests
 from tgbot.telegram.updates.watch import Watch
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
@@ -55,8 +55,6 @@ from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.pulse import Pulse
 from tgbot.telegram.wire.sender import BotSender
 
-#: How long connecting to another data centre may take, in seconds.
-_CONNECT_SECONDS = 30.0
 #: The characters that Telethon's markdown begins with.
 _MARKUP = re.compile(r"[*_~`\[]")
 
@@ -213,7 +211,8 @@ class BotClient(TelegramClient):
         self._tasks.spawn_essential(partial(pulse.keep, self._tidy), "Pulse.keep")
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
-        self._tasks.spawn_essential(partial(keep, "taking updates", self._take_updates), "taking updates")
+        taking = partial(self._login.across_logins, self.intake.run)
+        self._tasks.spawn_essential(partial(keep, "taking updates", taking), "taking updates")
 
     async def start_updates(self) -> None:
         """Begin to handle updates, first all since the state on disk."""
@@ -249,7 +248,7 @@ class BotClient(TelegramClient):
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()
-        await self._tasks.stop(self._plugins())
+        await self._tasks.stop(self._handlers.packages())
         try:
             if self.me is not None and not self.failed.done():
                 await self._checkpoints.make()
@@ -268,11 +267,6 @@ class BotClient(TelegramClient):
         few seconds, it is cut off, and its name is in `cut`.
         """
         self._tasks.spawn(work, name)
-
-    def _plugins(self) -> set[str]:
-        """Return the names of the packages that registered handlers, but for the bot's own."""
-        modules = (getattr(callback, "__module__", None) for callback, _ in self.list_event_handlers())
-        return {str(module).partition(".")[0] for module in modules} - {"tgbot"}
 
     def hold(self, name: str) -> Hold:
         """Keep the update of the running handler in flight, for work of this name that goes on after it."""
@@ -312,32 +306,10 @@ class BotClient(TelegramClient):
             await self._clean_exported_senders()
 
     async def _create_exported_sender(self, dc_id: int) -> MTProtoSender:
-        # Telethon's own waits for its login without a limit, and all other data centres wait for it.
-        dc = await self._get_dc(dc_id)
-        sender = MTProtoSender(None, loggers=self._log, retries=2, connect_timeout=10)
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await sender.connect(BotConnection(dc.ip_address, dc.port, dc.id, loggers=self._log))
-            login = await self(functions.auth.ExportAuthorizationRequest(dc_id))
-            request = functions.auth.ImportAuthorizationRequest(login.id, login.bytes)
-            await self._call(sender, introduced(self._init_request, request))
-        except BaseException:
-            await sender.disconnect()
-            raise
-        return sender
+        return await open_sender(self, dc_id, self._init_request)
 
     async def _login_elsewhere(self, dc_id: int) -> None:
         await self._login.switch_dc(dc_id)
-
-    async def _take_updates(self) -> None:
-        while True:
-            try:
-                await self.intake.run()
-            except AuthKeyNotFound:
-                pass  # a new key is made
-            except LOGIN_OVER:
-                self._link_state.end_login()
-            await self._link_state.ready.wait()
 
     # ---- updates -------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from tgbot.telegram.refusals import LOGIN_ENDED, answer_of, error_name, wait_of
 from tgbot.telegram.server import Server, is_home, is_there
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.requests import LoginOverError
 from tgbot.telegram.wire.link import LinkState, making_login
 
 logger = logging.getLogger(__name__)
@@ -199,6 +200,17 @@ class Login:
             await self._persist(anew=over)
             self._state.logged_in()
             self._intake.begin_difference()
+
+    async def across_logins(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something that ends with each login, again after the next one, until cancelled."""
+        while True:
+            try:
+                await work()
+            except AuthKeyNotFound:
+                pass  # a new key is made
+            except LoginOverError:
+                self._state.end_login()
+            await self._state.ready.wait()
 
     async def switch_dc(self, dc_id: int) -> None:
         """Have the login made again in another data center, and wait for that; a login itself is told."""

@@ -23,7 +23,7 @@ from tgbot.telegram.updates.dispatch import Dispatcher, Job
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.log import Log as UpdateLog
 from tgbot.telegram.updates.numbers import Numbers
-from tgbot.telegram.updates.requests import Requests
+from tgbot.telegram.updates.requests import LoginOverError, Requests
 
 
 class Everything:
@@ -211,7 +211,7 @@ async def test_a_login_that_ended_is_raised_for_the_client_to_log_in_again() -> 
     taker = Taker(log)
     taker.failures = [errors.AuthKeyUnregisteredError(None)]
     taker.intake.start()
-    with pytest.raises(errors.AuthKeyUnregisteredError):
+    with pytest.raises(LoginOverError):
         await taker.intake.run()
 
 

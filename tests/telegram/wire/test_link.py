@@ -435,6 +435,19 @@ async def test_a_link_that_is_renewed_is_replaced_at_once_and_open_requests_go_o
     assert client.handler_errors == 0
 
 
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_stop_while_a_link_is_made_anew_and_nobody_is_there_ends_at_once(
+    stage: Stage, steps: int
+) -> None:
+    client = await stage.open(echo)
+    stage.faults.refuse(3600)
+    client._link_state.renew("a test wants it")
+    for _ in range(steps):  # at each step of closing the old link
+        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        await client._sender.disconnect()
+
+
 @pytest.mark.usefixtures("hasty")
 async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_for_it(
     make_link: Callable[..., Link],
@@ -451,6 +464,21 @@ async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_
             link.state.renew("a test wants it")
             while link.state.links < 2:  # noqa: ASYNC110 - a link has no event to wait for
                 await asyncio.sleep(0.005)
+
+
+async def test_a_stop_does_not_wait_long_for_an_other_side_that_takes_nothing(
+    make_link: Callable[..., Link],
+) -> None:
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        link = make_link()
+        await link.connect(deaf.getsockname()[1])
+        assert link.sender._connection is not None
+        link.sender._connection._writer.write(bytes(4_000_000))
+        async with asyncio.timeout(5.0):  # Telethon waits for ten seconds
+            await link.sender.disconnect()
 
 
 # ---- who we are ----------------------------------------------------------------------------------

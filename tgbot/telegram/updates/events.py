@@ -42,6 +42,11 @@ class Handlers:
         """Return whether there is a handler of `events.Album`."""
         return any(isinstance(builder, events.Album) for builder, _ in self._client._event_builders)
 
+    def packages(self) -> set[str]:
+        """Return the names of the packages that registered handlers, but for the bot's own."""
+        modules = (getattr(callback, "__module__", None) for _, callback in self._client._event_builders)
+        return {str(module).partition(".")[0] for module in modules} - {"tgbot"}
+
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
 

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from telethon.errors import AuthKeyNotFound
 from telethon.tl import types
 
 from tgbot.core.clock import ServerClock
@@ -22,7 +23,7 @@ from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.log import Log
 from tgbot.telegram.updates.place import channels_of, pts_before, updates_in
 from tgbot.telegram.updates.portions import Portion
-from tgbot.telegram.updates.requests import LOGIN_OVER, Requests
+from tgbot.telegram.updates.requests import LoginOverError, Requests
 
 logger = logging.getLogger(__name__)
 
@@ -261,10 +262,11 @@ class Intake:
         """
         while True:
             self._again.clear()
+            over = (LoginOverError, AuthKeyNotFound)
             loops = [
-                asyncio.create_task(keep("reading differences", self._read_account, raising=LOGIN_OVER)),
-                asyncio.create_task(keep("reading channels", self._channels.run, raising=LOGIN_OVER)),
-                asyncio.create_task(keep("watching holes", self._mind_holes, raising=LOGIN_OVER)),
+                asyncio.create_task(keep("reading differences", self._read_account, raising=over)),
+                asyncio.create_task(keep("reading channels", self._channels.run, raising=over)),
+                asyncio.create_task(keep("watching holes", self._mind_holes, raising=over)),
             ]
             again = asyncio.create_task(self._again.wait())
             try:

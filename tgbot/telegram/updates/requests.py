@@ -10,7 +10,7 @@ from telethon import errors
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import TLObject, TLRequest
 
-from tgbot.telegram.refusals import Answer, answer_of, error_name, wait_of
+from tgbot.telegram.refusals import Answer, answer_of, ends_login, error_name, wait_of
 from tgbot.telegram.updates.contents import check_difference
 
 logger = logging.getLogger(__name__)
@@ -21,8 +21,10 @@ ANSWER_SECONDS = 60.0
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 #: After so many failures in a row they are logged as a warning.
 WARN_AFTER = 3
-#: The login is over: whoever runs the requests logs in again.
-LOGIN_OVER = (errors.UnauthorizedError, errors.AuthKeyError, AuthKeyNotFound)
+
+
+class LoginOverError(Exception):
+    """Telegram takes no more requests of this login: whoever runs the requests logs in again."""
 
 
 class FailedError(Exception):
@@ -52,8 +54,8 @@ class FailedError(Exception):
 class Requests:
     """Make requests; raise a FailedError for one that is refused, unreadable or not answered in time.
 
-    `up` counts the seconds with a link: time without one does not count. An error that ends the login is
-    raised as it is.
+    `up` counts the seconds with a link: time without one does not count. Raise LoginOverError where Telegram
+    ended the login, AuthKeyNotFound where it does not know the auth key.
     """
 
     def __init__(self, ask: Callable[[TLRequest], Awaitable[TLObject]], up: Callable[[], float]) -> None:
@@ -64,11 +66,11 @@ class Requests:
         """Return the answer, which is of one of these kinds."""
         try:
             answer = await self._limited(request, ANSWER_SECONDS if limit is None else limit)
-        except LOGIN_OVER:
-            raise
-        except FailedError:
+        except (FailedError, AuthKeyNotFound):
             raise
         except Exception as error:
+            if ends_login(error):
+                raise LoginOverError from None
             answer = answer_of(error)
             raise FailedError(
                 error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__,

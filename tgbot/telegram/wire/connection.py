@@ -15,6 +15,8 @@ from tgbot.telegram.wire.loggers import SafeLogger
 
 #: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
 _DEAD_AFTER_MS = 10_000
+#: How long the other side may take what was sent before the socket is closed, in seconds.
+_CLOSE_SECONDS = 1.0
 #: The most bytes of a packet. Telegram's are below 2 MiB.
 MAX_PACKET = 16 << 20
 
@@ -74,6 +76,14 @@ class BotConnection(ConnectionTcpFull):
         ):
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+    async def close(self) -> None:
+        """Close the socket; what the other side does not take within a second is dropped."""
+        aborting = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self.abort)
+        try:
+            await self.disconnect()  # Telethon's own waits for ten seconds
+        finally:
+            aborting.cancel()
 
     def abort(self) -> None:
         """Close the socket at once, without waiting until the other side has taken what was sent."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 from telethon import errors
@@ -42,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 #: How long an attempt to connect, and the exchange of an auth key, may take, in seconds.
 _CONNECT_SECONDS, _EXCHANGE_SECONDS = 10.0, 20.0
+#: How often a task is cancelled that goes on, in seconds.
+_CANCEL_SECONDS = 0.2
 #: After that many packets in a row that are not of this session the link is made anew.
 _MAX_FOREIGN = 10
 #: How often one message is sent again after bad_msg_notification: with the third, over a fresh link.
@@ -126,11 +127,10 @@ class BotSender:
 
     async def disconnect(self) -> None:
         """End the link; what is unanswered is cancelled."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._renewing
-            self._renewing = None
+        renewing, self._renewing = self._renewing, None
+        while renewing is not None and not renewing.done():
+            renewing.cancel()  # again where Telethon swallows it: while it closes a connection
+            await asyncio.wait((renewing,), timeout=_CANCEL_SECONDS)
         await self._give_up(None)
 
     def send(self, request: TLRequest, ordered: bool = False) -> asyncio.Future[Any]:
@@ -144,7 +144,7 @@ class BotSender:
     async def _make_link(self, connection: BotConnection, pause: float) -> None:
         await asyncio.sleep(pause)
         while not await self._attempt(connection):
-            await connection.disconnect()
+            await connection.close()
             await asyncio.sleep(self.attempts.failed(connection))
         self._unheard = True
         self._foreign = 0
@@ -199,7 +199,7 @@ class BotSender:
         others = [loop for loop in loops if loop is not asyncio.current_task()]
         for loop in others:
             loop.cancel()
-        await connection.disconnect()
+        await connection.close()
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _give_up(self, error: Exception | None) -> None:
