@@ -24,7 +24,8 @@ class UpdateState:
 class Reason(StrEnum):
     """Why an update is parked; a member's value is how the command line and the store spell it."""
 
-    #: Telegram puts it off for longer than a handler may wait: tried again by itself at `retry_at`.
+    #: Telegram puts it off for longer than a handler may wait, or its answer cannot be read: tried again by
+    #: itself at `retry_at`.
     LATER = "later"
     #: A handler raised, or took longer than its time: tried again by hand.
     FAILED = "failed"

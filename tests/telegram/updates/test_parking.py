@@ -120,6 +120,35 @@ async def test_what_telegrams_faults_keep_from_an_answer_is_tried_until_it_is_do
     await until(lambda: not lot.kept)
 
 
+@pytest.mark.parametrize("mended_after", [2, 5])
+async def test_an_answer_that_cannot_be_read_puts_its_update_off_a_few_times(
+    stage: Stage, lot: Lot, clock: Shifted, mended_after: int
+) -> None:
+    def types_first(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def answer(event: Any) -> None:
+            async with client.action(event.chat_id, "typing"):
+                await event.respond("done")
+
+    stage.faults.garble_answers("messages.setTyping", seconds=float("inf"))
+    client = await stage.open(types_first, parked=lot, server_time=clock)
+    ann = stage.meet()
+    stage.write(ann, "hello")
+    for attempt in range(1, mended_after):
+        await parked(lot, Reason.LATER, attempts=attempt)
+        clock.ahead += 3602
+    if mended_after == 2:
+        stage.faults.clear()
+        clock.ahead += 3602
+    else:
+        entry = await parked(lot, Reason.FAILED, attempts=mended_after)
+        assert entry.retry_at is None
+        stage.faults.clear()
+        await client.parking.retry([entry.key])
+    await until(lambda: not lot.kept)
+    assert stage.heard(ann) == ["done"]
+
+
 async def test_what_a_handler_raised_on_is_tried_again_by_hand_and_says_nothing_twice(
     stage: Stage, lot: Lot, clock: Shifted
 ) -> None:

@@ -17,6 +17,8 @@ from tgbot.telegram.refusals import Answer, answer_of, error_name, wait_of
 
 #: What ends more than the handler that raised it: its task, or the process.
 ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+#: After how many answers in a row that cannot be read an update waits for a retry by hand.
+UNREADABLE_TRIES = 5
 #: How many places of an error are logged: enough to reach from the link up to the handler.
 _PLACES = 20
 
@@ -34,12 +36,16 @@ class Failure:
     trace: str = ""
     #: How many seconds Telegram asked to wait, 0 if it named none.
     wait: int = 0
+    #: After how many tries in vain it is no longer tried by itself; 0: for as long as the store keeps it.
+    tries: int = 0
 
     @classmethod
     def of(cls, handler: str, error: BaseException) -> Failure:
         """Return the failure of a handler that raised."""
-        reason = Reason.LATER if answer_of(error) is Answer.LATER else Reason.FAILED
-        return cls(reason, handler, name_of(error), trace_of(error), wait_of(error))
+        answer = answer_of(error)
+        reason = Reason.LATER if answer in (Answer.LATER, Answer.BROKEN) else Reason.FAILED
+        tries = UNREADABLE_TRIES if answer is Answer.BROKEN else 0
+        return cls(reason, handler, name_of(error), trace_of(error), wait_of(error), tries)
 
 
 def trace_of(error: BaseException) -> str:

@@ -123,6 +123,9 @@ class Parking:
             self._tell(key, job.dialog, failure.trace)
         if entry is not None and self._parked.get(key) is None:
             return  # somebody dropped it while it was tried
+        now, attempts = self._now(), entry.attempts + 1 if entry is not None else 1
+        if failure.tries and attempts >= failure.tries:
+            failure = replace(failure, reason=Reason.FAILED)
         if failure.reason is Reason.FAILED and not self._keep_failed:
             self._parked.drop(key)
             return
@@ -132,7 +135,6 @@ class Parking:
                 return
         else:
             packed = entry.update
-        now, attempts = self._now(), entry.attempts + 1 if entry is not None else 1
         retry_at = None
         if failure.reason is Reason.LATER:
             retry_at = math.ceil(now + (failure.wait or PAUSES[min(attempts, len(PAUSES)) - 1]))
