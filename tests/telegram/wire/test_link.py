@@ -7,7 +7,7 @@ import struct
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -123,6 +123,19 @@ class Link:
 
     async def connect(self, port: int) -> None:
         await self.sender.connect(BotConnection("127.0.0.1", port, 2, loggers=Loggers()))
+
+
+@asynccontextmanager
+async def stuck(link: Link) -> AsyncIterator[Link]:
+    """Connect a link to somebody who takes nothing, and fill it."""
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        await link.connect(deaf.getsockname()[1])
+        assert link.sender._connection is not None
+        link.sender._connection._writer.write(bytes(4_000_000))
+        yield link
 
 
 @pytest.fixture
@@ -452,14 +465,7 @@ async def test_a_stop_while_a_link_is_made_anew_and_nobody_is_there_ends_at_once
 async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_for_it(
     make_link: Callable[..., Link],
 ) -> None:
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen()
-        link = make_link()
-        await link.connect(deaf.getsockname()[1])
-        assert link.sender._connection is not None
-        link.sender._connection._writer.write(bytes(4_000_000))
+    async with stuck(make_link()) as link:
         async with asyncio.timeout(2.0):  # closing it in order takes Telethon ten seconds
             link.state.renew("a test wants it")
             while link.state.links < 2:  # noqa: ASYNC110 - a link has no event to wait for
@@ -469,14 +475,7 @@ async def test_a_link_whose_other_side_takes_nothing_is_renewed_without_waiting_
 async def test_a_stop_does_not_wait_long_for_an_other_side_that_takes_nothing(
     make_link: Callable[..., Link],
 ) -> None:
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen()
-        link = make_link()
-        await link.connect(deaf.getsockname()[1])
-        assert link.sender._connection is not None
-        link.sender._connection._writer.write(bytes(4_000_000))
+    async with stuck(make_link()) as link:
         async with asyncio.timeout(5.0):  # Telethon waits for ten seconds
             await link.sender.disconnect()
 
