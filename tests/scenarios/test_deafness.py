@@ -9,6 +9,7 @@ import pytest
 from tests.scenarios.deafness import WAYS, results_of, table
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_no_way_of_becoming_deaf_lasts(tmp_path: Path) -> None:
     results = await results_of(WAYS, tmp_path)

@@ -71,6 +71,7 @@ class Mishaps:
             await asyncio.sleep(self._chance.uniform(0.0, 0.5))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + 100)
 async def test_a_mix_of_all_faults_loses_nothing_and_says_nothing_twice(tmp_path: Path) -> None:
     seed = int(os.environ.get("TGBOT_MIX_SEED", "20261126"))

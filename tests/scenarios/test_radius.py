@@ -10,8 +10,8 @@ import pytest
 from tests.scenarios.cells import CELLS
 from tests.scenarios.radius import red, results_of, table
 
-#: The cells in two parts of the same size: each of them keeps one processor busy.
-PARTS = 2
+#: The cells in parts of the same size: each of them keeps one processor busy.
+PARTS = 4
 
 
 def memory() -> str | None:
@@ -20,6 +20,7 @@ def memory() -> str | None:
     return str(shared) if shared.is_dir() else None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_fault_stays_where_it_is(part: int) -> None:

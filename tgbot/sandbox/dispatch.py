@@ -127,10 +127,10 @@ class Dispatch:
             answer = real if plan.error is None else plan.error
         else:
             methods.introduce(self._world, link.caller, call)
-        if plan.rewrite is not None and not isinstance(answer, RpcError | Later):
-            answer = plan.rewrite(answer, link.caller.login.layer)
         if plan.silent:
             return
+        if plan.rewrite is not None and not isinstance(answer, RpcError | Later):
+            answer = plan.rewrite(answer, link.caller.login.layer)
         if plan.cut:
             if link.wire is not None:
                 link.wire.cut("fault: before the answer")
