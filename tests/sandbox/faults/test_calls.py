@@ -66,7 +66,7 @@ async def test_silence_lasts_until_it_is_lifted_and_is_for_one_account(
 async def test_a_difference_that_could_not_be_read_may_also_never_be_answered(
     sandbox: Sandbox, listener: Listener
 ) -> None:
-    sandbox.faults.garble_log(1, listener.bot_id)
+    sandbox.faults.garble_log(listener.bot_id)
     sandbox.faults.silence("updates.getDifference", account=listener.bot_id)
     async with raw(sandbox, listener.bot) as session:
         session.send(layered(functions.updates.GetDifferenceRequest(pts=1, date=None, qts=0)))
