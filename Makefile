@@ -48,7 +48,7 @@ check: $(DEV) ## check style, types, layers and dead code
 
 # Some of the tests cannot reach the floor of coverage, so with ARGS nothing is measured.
 test: $(DEV) ## run all tests, with a floor for the lines that they reach (ARGS="-k name" for some of them)
-	$(BIN)/pytest -q -n auto --dist worksteal $(if $(ARGS),$(ARGS),--cov --cov-report=)
+	$(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal $(if $(ARGS),$(ARGS),--cov --cov-report=)
 
 versions: ## run all tests with each supported version of Python
 	@for version in $(VERSIONS); do \

@@ -35,6 +35,10 @@ TOGETHER: Final = 80
 START_EVERY, KEEPS_UP = 0.2, 0.05
 
 
+#: How a result begins that says for how long others waited.
+_OTHERS_WAIT: Final = "others wait "
+
+
 class End(Enum):
     """What became of the message that a fault touched."""
 
@@ -56,6 +60,11 @@ class Result:
 
     end: End | None = None
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def only_slow(self) -> bool:
+        """Whether others waited for too long, and nothing else was wrong."""
+        return bool(self.wrong) and all(wrong.startswith(_OTHERS_WAIT) for wrong in self.wrong)
 
     def __str__(self) -> str:
         end = self.end.value if self.end is not None else "-"
@@ -125,7 +134,7 @@ class Trial:
             text, limit = self.say(person, chat=chat), self._run.limit
             if await self.station.answered(text, limit) is None:
                 late = await self.station.answered(text, PATIENCE)
-                self.wrong("others wait " + ("for ever" if late is None else f"{limit + late:.0f} s"))
+                self.wrong(_OTHERS_WAIT + ("for ever" if late is None else f"{limit + late:.0f} s"))
                 return
 
     async def hit(self, method: str, before: int, seconds: float = 8.0) -> None:
