@@ -15,7 +15,6 @@ settings.register_profile("explore", patient, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long tests: at the end no core waits for the last of them."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -112,7 +112,7 @@ def test_damaged_data_is_unreadable(data: bytes) -> None:
         unpack(data)
 
 
-def test_a_bomb_is_refused_with_no_more_memory_than_the_limit() -> None:
+def test_a_bomb_is_refused_before_memory_is_taken_for_it() -> None:
     limit_unpacking()
     answer = struct.pack("<I", RpcResult.CONSTRUCTOR_ID) + bytes(8) + GZIP + tl_bytes(BOMB)
     vector = struct.pack("<Ii", 0x1CB5C415, 3) + 3 * (GZIP + tl_bytes(BOMB))
@@ -128,7 +128,9 @@ def test_a_bomb_is_refused_with_no_more_memory_than_the_limit() -> None:
         ):
             with pytest.raises(UnreadableError, match="larger than"):
                 read()
-        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_UNPACKED
+        assert (
+            tracemalloc.get_traced_memory()[1] < MAX_UNPACKED * 3 / 4
+        )  # most of it is the packed data itself
     finally:
         tracemalloc.stop()
 

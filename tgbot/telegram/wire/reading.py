@@ -16,6 +16,10 @@ from telethon.tl.core import GzipPacked
 
 #: The most bytes that one packed object may unpack to; Telegram sends nothing as large.
 MAX_UNPACKED = 16 << 20
+#: How much is unpacked at a time, in bytes; nearly everything that Telegram packs is smaller.
+_PIECE = 1 << 20
+#: What tells zlib to take gzip and its own format.
+_FORMATS = 47
 #: Containers and packed objects within each other; Telegram nests two.
 _MAX_DEPTH = 4
 CONTAINER, RPC_RESULT = 0x73F1F8DC, 0xF35C6D01
@@ -31,16 +35,23 @@ class UnreadableError(ValueError):
 
 def unpack(data: bytes) -> bytes:
     """Return what gzip or zlib data unpacks to; raise UnreadableError for more than `MAX_UNPACKED` bytes."""
-    unpacking = zlib.decompressobj(47)  # either of the two formats
+    unpacking = zlib.decompressobj(_FORMATS)
     try:
-        unpacked = unpacking.decompress(data, MAX_UNPACKED)
+        unpacked = unpacking.decompress(data, _PIECE)
+        if unpacking.eof:
+            return unpacked
+        # It is large: how large is known before memory is taken for it, which the process would keep.
+        size = len(unpacked)
+        while not unpacking.eof:
+            piece = len(unpacking.decompress(unpacking.unconsumed_tail, _PIECE))
+            size += piece
+            if size > MAX_UNPACKED:
+                raise UnreadableError(f"packed data is larger than {MAX_UNPACKED} bytes")
+            if not piece and not unpacking.eof:
+                raise UnreadableError("packed data is cut off")
+        return zlib.decompress(data, _FORMATS)
     except zlib.error:
         raise UnreadableError("packed data is damaged") from None
-    if unpacking.eof:
-        return unpacked
-    if len(unpacked) >= MAX_UNPACKED:
-        raise UnreadableError(f"packed data is larger than {MAX_UNPACKED} bytes")
-    raise UnreadableError("packed data is cut off")
 
 
 def reason(error: Exception) -> str:
