@@ -127,11 +127,11 @@ async def run_faults(
 
 
 async def catch_up(site: Site, load: Load) -> None:
-    """End all faults, and return once everything is answered, also what was kept for a retry by hand."""
+    """End all faults, and return once everything is answered, also what is parked, for however long."""
     site.sandbox.faults.clear()
     site.sandbox.drop(site.bot.id)
     await quiet(site, load.blocked_at, 15.0)
-    await tgbot(site, "parked", "retry", "--all", "--reason", "failed")
+    await tgbot(site, "parked", "retry", "--all")
     await quiet(site, load.blocked_at)
 
 

@@ -273,7 +273,7 @@ async def test_after_a_login_that_lasted_the_next_one_is_made_at_once(
     for logins in (2, 3, 4):
         stage.world.end_sessions(stage.account.id)
         client.intake.begin_difference()
-        await until(lambda n=logins: stage.sandbox.calls[IMPORT] == n)  # type: ignore[misc] # of this round
+        await until(lambda n=logins: stage.sandbox.calls[IMPORT] >= n)  # type: ignore[misc] # of this round
         await served(stage)
 
 

@@ -12,16 +12,14 @@ from telethon import errors
 from telethon.crypto import AuthKey
 from telethon.errors import AuthKeyNotFound, InvalidBufferError, SecurityError
 from telethon.extensions import BinaryReader
-from telethon.network.authenticator import do_authentication
-from telethon.network.mtprotoplainsender import MTProtoPlainSender
 from telethon.tl import TLRequest, types
 
 from tgbot.core.clock import ServerClock
 from tgbot.core.places import places
 from tgbot.telegram.wire.attempts import Attempts, Trouble, trouble_of
 from tgbot.telegram.wire.connection import BotConnection
+from tgbot.telegram.wire.keyexchange import make_key
 from tgbot.telegram.wire.link import LinkState, making_login
-from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.messages import ClockMovedError, Messages
 from tgbot.telegram.wire.outgoing import Outgoing
 from tgbot.telegram.wire.reading import (
@@ -164,8 +162,7 @@ class BotSender:
             await connection.connect(timeout=_CONNECT_SECONDS)
             if not self.auth_key:
                 async with asyncio.timeout(_EXCHANGE_SECONDS):
-                    plain = MTProtoPlainSender(connection, loggers=SafeLoggers())
-                    self.auth_key.key, self._messages.time_offset = await do_authentication(plain)
+                    self.auth_key.key, self._messages.time_offset = await make_key(connection)
                 await self._key_made(self.auth_key)
         except Exception as error:  # whatever a network does, and a stranger's server answers
             self.attempts.trouble = trouble_of(error)
