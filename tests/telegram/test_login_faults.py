@@ -264,19 +264,6 @@ def test_pauses_between_logins_grow_to_minutes_and_no_further(monkeypatch: pytes
     ]  # fmt: skip
 
 
-async def test_after_a_login_that_lasted_the_next_one_is_made_at_once(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(login, "_LASTING_SECONDS", 0.0)
-    monkeypatch.setattr(login, "_FIRST_PAUSE", 3600.0)
-    client = await stage.open(echo)
-    for logins in (2, 3, 4):
-        stage.world.end_sessions(stage.account.id)
-        client.intake.begin_difference()
-        await until(lambda n=logins: stage.sandbox.calls[IMPORT] >= n)  # type: ignore[misc] # of this round
-        await served(stage)
-
-
 # ---- data centers ------------------------------------------------------------------------------------
 
 
