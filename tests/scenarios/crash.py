@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -279,6 +281,18 @@ async def _end_whatever_runs(site: Site) -> None:
     if site.process is not None and site.process.running:
         site.process.signal(signal.SIGCONT)
         await site.process.end(signal.SIGKILL)
+
+
+def heard(site: Site, person: int) -> list[str]:
+    """Return what the bot wrote to a person, in order."""
+    return [copy.post.text for copy in site.dialog(person) if copy.out]
+
+
+def ask_parked(site: Site, *words: str) -> list[Any]:
+    """Return what `tgbot parked` says to these words."""
+    command = [sys.executable, "-m", "tgbot.cli", "--config", str(site.directory / "config.toml"), "parked"]
+    found = subprocess.run([*command, *words, "--json"], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 class Person:

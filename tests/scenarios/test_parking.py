@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-from tests.scenarios.crash import Site, open_site, until
+from tests.scenarios.crash import ask_parked, heard, open_site, until
 from tests.scenarios.test_crash import pts_on_disk
 
 SEND = "messages.sendMessage"
@@ -29,17 +25,6 @@ def register(client):
 """
 
 
-def said(site: Site, person: int) -> list[str]:
-    return [copy.post.text for copy in site.dialog(person) if copy.out]
-
-
-def ask(site: Site, *words: str) -> list[Any]:
-    """Return what `tgbot parked` says to these words."""
-    command = [sys.executable, "-m", "tgbot.cli", "--config", str(site.directory / "config.toml"), "parked"]
-    found = subprocess.run([*command, *words, "--json"], capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in found.stdout.splitlines()]
-
-
 async def test_what_telegram_puts_off_is_answered_once_although_the_bot_is_killed_meanwhile(
     tmp_path: Path,
 ) -> None:
@@ -48,18 +33,18 @@ async def test_what_telegram_puts_off_is_answered_once_although_the_bot_is_kille
         ann, bob = (site.world.new_user(name).id for name in ("Ann", "Bob"))
         await (await site.spawn()).up()
         site.said(ann, "0")
-        await until(lambda: len(said(site, ann)) == 2, "it answers")
+        await until(lambda: len(heard(site, ann)) == 2, "it answers")
         site.sandbox.faults.fail(SEND, 420, "FLOOD_WAIT_4")
         site.said(ann, "1")
-        await until(lambda: bool(ask(site, "list")), "it is parked")
+        await until(lambda: bool(ask_parked(site, "list")), "it is parked")
         site.said(bob, "2")
-        await until(lambda: said(site, bob) == ["first 2", "second 2"], "others are answered")
+        await until(lambda: heard(site, bob) == ["first 2", "second 2"], "others are answered")
         # As soon as the checkpoint is behind it, only the lot has it.
         await until(lambda: pts_on_disk(site) >= site.account.log.pts, "the checkpoint goes on")
         await site.end(signal.SIGKILL)
         await (await site.spawn()).up()
         answers = [f"{nth} {number}" for number in (0, 1) for nth in ("first", "second")]
-        await until(lambda: said(site, ann) == answers, "it is answered when it may be")
-        await until(lambda: not ask(site, "list"), "nothing is parked any more")
+        await until(lambda: heard(site, ann) == answers, "it is answered when it may be")
+        await until(lambda: not ask_parked(site, "list"), "nothing is parked any more")
         assert await site.end(signal.SIGTERM) == 0
-        assert said(site, ann) == answers
+        assert heard(site, ann) == answers

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scenarios.crash import Site, open_site, until
+from tests.scenarios.crash import Site, ask_parked, heard, open_site, until
 
 #: Plain Telethon; a text that is a way to die is one.
 PLUGIN = """
@@ -62,19 +59,8 @@ def register(client):
 """
 
 
-def said(site: Site, person: int) -> list[str]:
-    return [copy.post.text for copy in site.dialog(person) if copy.out]
-
-
-def ask(site: Site, *words: str) -> list[Any]:
-    """Return what `tgbot parked` says to these words."""
-    command = [sys.executable, "-m", "tgbot.cli", "--config", str(site.directory / "config.toml"), "parked"]
-    found = subprocess.run([*command, *words, "--json"], capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in found.stdout.splitlines()]
-
-
 def parked(site: Site) -> list[Any]:
-    return ask(site, "list")
+    return ask_parked(site, "list")
 
 
 def marks(site: Site) -> Path:
@@ -118,9 +104,9 @@ async def test_what_ends_the_process_twice_is_put_aside_and_everybody_else_is_se
         assert await end_by_itself(site) == status
         process = await site.spawn()
         answers = ["you said one", "you said two"]
-        await until(lambda: said(site, bob) == answers, "others are answered")
+        await until(lambda: heard(site, bob) == answers, "others are answered")
         await until(
-            lambda: said(site, ann) == [f"you said {way}", *answers], "their next messages are answered"
+            lambda: heard(site, ann) == [f"you said {way}", *answers], "their next messages are answered"
         )
         assert marks(site).exists()
         assert await site.end(signal.SIGTERM) == 0
@@ -136,7 +122,7 @@ async def test_what_ends_the_process_twice_is_put_aside_and_everybody_else_is_se
         # Never again by itself.
         await (await site.spawn()).up()
         site.said(bob, "three")
-        await until(lambda: said(site, bob)[-1] == "you said three", "the bot runs on")
+        await until(lambda: heard(site, bob)[-1] == "you said three", "the bot runs on")
         assert await site.end(signal.SIGTERM) == 0
 
 
@@ -152,7 +138,7 @@ async def test_a_handler_that_never_lets_go_is_put_aside_after_the_second_kill(t
             assert await site.end(signal.SIGKILL) == -signal.SIGKILL
             (tmp_path / "spins").unlink()
             await site.spawn()
-        await until(lambda: said(site, bob) == ["you said one", "you said two"], "others are answered")
+        await until(lambda: heard(site, bob) == ["you said one", "you said two"], "others are answered")
         assert [entry["reason"] for entry in parked(site)] == ["poison"]
         assert await site.end(signal.SIGTERM) == 0
 
@@ -169,8 +155,8 @@ async def test_a_poison_that_is_tried_by_hand_after_the_mend_is_done(tmp_path: P
         (tmp_path / "crash_plugin.py").write_text(PLUGIN.replace("os._exit(7)", "await event.respond('bye')"))
         await (await site.spawn()).up()
         await until(lambda: bool(parked(site)), "it is parked")
-        ask(site, "retry", parked(site)[0]["key"])
-        await until(lambda: said(site, ann) == ["you said leave", "bye"], "it is answered")
+        ask_parked(site, "retry", parked(site)[0]["key"])
+        await until(lambda: heard(site, ann) == ["you said leave", "bye"], "it is answered")
         await until(lambda: not parked(site), "it is done")
         assert await site.end(signal.SIGTERM) == 0
 
@@ -183,7 +169,7 @@ async def test_a_bot_that_is_killed_again_and_again_while_it_waits_suspects_nobo
         for person in people:
             await (await site.spawn()).up()
             site.said(person, "exit")
-            await until(lambda: bool(said(site, person)), "one more handler waits")  # noqa: B023 - awaited here
+            await until(lambda: bool(heard(site, person)), "one more handler waits")  # noqa: B023 - awaited here
             await site.end(signal.SIGKILL)
         await (await site.spawn()).up()
         await until(lambda: marks(site).exists(), "it is up")
