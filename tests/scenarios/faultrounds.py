@@ -28,6 +28,10 @@ IMPORT = "auth.importBotAuthorization"
 
 #: What ends the process.
 DEADLY = frozenset({"poison", "kill"})
+#: Seconds for which differences deny that there are updates. After 30 the bot has to give these up.
+EMPTY_SECONDS = 10.0
+#: Log lines that tell a loss: no fault of these lasts for so long that one is due.
+LOSSES = ("updates never came", "lost for good", "refuses the difference")
 
 
 def befall(site: Site, *, without: Set[str] = frozenset()) -> str:
@@ -38,7 +42,7 @@ def befall(site: Site, *, without: Set[str] = frozenset()) -> str:
         "difference garbled": lambda: faults.garble_answers(DIFFERENCE, chance.choice(list(Damage)), times=2),
         "difference unanswered": lambda: faults.silence(DIFFERENCE),
         "difference stuck": lambda: faults.stick_differences(True, bot),
-        "difference empty": lambda: faults.empty_differences(True, bot),
+        "difference empty": lambda: deny_updates(site),
         "difference lags": lambda: faults.lag_differences(1.0, bot),
         "difference refused": lambda: faults.fail(DIFFERENCE, 400, "NONSENSE_OF_TODAY", times=2),
         "state wrong": lambda: faults.distort_states(
@@ -73,6 +77,18 @@ def befall(site: Site, *, without: Set[str] = frozenset()) -> str:
     if name in asked:
         faults.drop(bot)
     return name
+
+
+def deny_updates(site: Site) -> None:
+    """Have differences be empty for a while, and requested again after it."""
+    faults, bot = site.sandbox.faults, site.bot.id
+
+    def admit() -> None:
+        faults.empty_differences(False, bot)
+        faults.drop(bot)
+
+    faults.empty_differences(True, bot)
+    asyncio.get_running_loop().call_later(EMPTY_SECONDS, admit)
 
 
 def kill(site: Site) -> None:
@@ -140,8 +156,12 @@ async def conclude(site: Site, load: Load, outcome: Outcome) -> None:
     outcome.statuses[await site.end(signal.SIGTERM)] += 1
     outcome.audit = audit_answers(site, load.blocked_at, ordered=False)
     audit_files(site, outcome.audit)
-    # Errors are logged, as they must be. What must not be logged counts, and so does an end by itself.
-    outcome.faults = [line for line in site.faults if line.startswith(("logged ", "ended by itself"))]
+    # Errors are logged, as they must be. What must not be logged counts, losses and an end by itself too.
+    outcome.faults = [
+        line
+        for line in site.faults
+        if line.startswith(("logged ", "ended by itself")) or any(loss in line for loss in LOSSES)
+    ]
 
 
 async def tgbot(site: Site, *words: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import shutil
 import statistics
 import sys
 import tempfile
@@ -119,14 +120,16 @@ async def soak(site: Site, minutes: float, rate: float) -> bool:
     await process.up()
     counter = int(site.world.new_user(f"{NAME} Counter").id)
     began, every = clock(), min(60.0, minutes * 60 / SAMPLES)
-    with load.going_on():
+    with load.going_on(), (site.directory / "faults").open("w", buffering=1) as deeds:
         while clock() - began < minutes * 60 and process.running:
             due = clock() + every
             samples.append(await measured(site, counter, clock() - began))
             show(str(samples[-1]))
             while clock() < due and process.running:
                 await asyncio.sleep(min(FAULT_EVERY, max(0.0, due - clock())))
-                outcome.kinds[befall(site, without=DEADLY)] += 1
+                kind = befall(site, without=DEADLY)
+                outcome.kinds[kind] += 1
+                deeds.write(f"{clock() - began:.1f} {kind}\n")
     await catch_up(site, load)
     await asyncio.sleep(every)  # what was opened for faults has been closed by now
     samples.append(await measured(site, counter, clock() - began))
@@ -146,9 +149,22 @@ def show(text: str) -> None:
 
 
 async def run(options: argparse.Namespace) -> bool:
-    with tempfile.TemporaryDirectory(prefix="tgbot-soak-") as directory:
-        async with open_site(Path(directory), options.seed, plugin=IMPATIENT_PLUGIN) as site:
-            return await soak(site, options.minutes, options.rate)
+    """Run the soak in a new directory; it stays, with the bot's log and the faults, if anything is wrong."""
+    directory = Path(tempfile.mkdtemp(prefix="tgbot-soak-"))
+    well = False
+    try:
+        async with open_site(directory, options.seed, plugin=IMPATIENT_PLUGIN) as site:
+            try:
+                well = await soak(site, options.minutes, options.rate)
+            finally:
+                if site.process is not None:
+                    (directory / "log").write_text("\n".join(site.process.log))
+    finally:
+        if well:
+            shutil.rmtree(directory)
+        else:
+            show(f"the bot's files, its log and the faults: {directory}")
+    return well
 
 
 def main(given: Sequence[str]) -> int:
