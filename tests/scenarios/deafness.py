@@ -49,7 +49,8 @@ WAITS: Final[Mapping[str, Mapping[str, float]]] = {
     },
     "tgbot.operate.health": {"HEARD_SECONDS": 90.0, "PROVEN_SECONDS": 10.0},
     "tgbot.telegram.updates.watch": {"LOOK_SECONDS": 60.0, "READING_SECONDS": 3.0, "STATE_SECONDS": 10.0},
-    "tgbot.telegram.updates.differences": {"HOLE_SECONDS": 30.0, "STATE_SECONDS": 10.0},
+    "tgbot.telegram.updates.denials": {"HOLE_SECONDS": 30.0},
+    "tgbot.telegram.updates.differences": {"STATE_SECONDS": 10.0},
     "tgbot.telegram.wire.pulse": {"PING_SECONDS": 30.0, "PONG_SECONDS": 15.0, "LOOK_SECONDS": 1.0},
     "tgbot.telegram.wire.attempts": {"LONGEST_PAUSE": 10.0},
 }

@@ -275,7 +275,7 @@ async def test_admins_are_told_of_a_difference_that_telegram_keeps_refusing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tgbot.telegram.updates.requests.PAUSES", (0.05,))
-    monkeypatch.setattr("tgbot.telegram.updates.differences.HOLE_SECONDS", 0.0)
+    monkeypatch.setattr("tgbot.telegram.updates.differences.REFUSAL_SECONDS", 0.0)
     ann, admin = scene.meet(), scene.meet("Admin")
     scene.configure(admins=[admin])
     async with scene.serving() as bot:

@@ -14,7 +14,7 @@ from tgbot.sandbox.chats import Chat
 from tgbot.sandbox.faults import Damage, Nonsense, Timestamp
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient
-from tgbot.telegram.updates import differences, requests
+from tgbot.telegram.updates import denials, requests
 
 DIFFERENCE = "updates.getDifference"
 OF_CHANNEL = "updates.getChannelDifference"
@@ -221,7 +221,7 @@ async def test_a_hole_that_no_difference_fills_is_given_up_when_telegram_confirm
     await client.checkpoint()
     assert on_disk(stage) == before  # it stays before the hole
     assert stage.lost == []
-    monkeypatch.setattr(differences, "HOLE_SECONDS", 0.1)
+    monkeypatch.setattr(denials, "HOLE_SECONDS", 0.1)
     await until(lambda: stage.lost_updates == [("hole", 2)])
     assert f"2 updates never came (pts {before + 1} to {before + 2})" in caplog.text
     stage.faults.empty_differences(False)
@@ -251,7 +251,7 @@ async def test_after_a_kill_a_message_in_a_hole_is_answered_although_later_ones_
 async def test_an_update_with_a_wrong_number_costs_nobody_a_message(
     stage: Stage, kind: Nonsense, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(differences, "HOLE_SECONDS", 1.0)
+    monkeypatch.setattr(denials, "HOLE_SECONDS", 1.0)
     client = await stage.open(echo)
     ann, ben = stage.meet("Ann"), stage.meet("Ben")
     stage.write(ann, "one")
@@ -480,7 +480,7 @@ async def test_a_channel_that_is_closed_to_the_bot_is_forgotten(stage: Stage) ->
 async def test_a_hole_of_a_channel_is_given_up_when_telegram_confirms_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tgbot.telegram.updates.channels.HOLE_SECONDS", 0.5)
+    monkeypatch.setattr("tgbot.telegram.updates.denials.HOLE_SECONDS", 0.5)
     heard: list[str] = []
     client = await stage.open(listen(heard))
     ann = stage.meet()

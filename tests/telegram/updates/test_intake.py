@@ -574,7 +574,7 @@ async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reporte
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(requests, "PAUSES", (0.001,))
-    monkeypatch.setattr(differences, "HOLE_SECONDS", 0.0)
+    monkeypatch.setattr(differences, "REFUSAL_SECONDS", 0.0)
     client = await stage.open(echo)
     ann = stage.meet()
     before = stage.sandbox.calls["updates.getDifference"]

@@ -244,7 +244,7 @@ def test_a_hole_is_given_up_up_to_the_first_update_behind_it() -> None:
         telegram.add("message")
     follower.take(telegram.push(telegram.entries[2]))
     assert follower.pass_time(PATIENCE) == [3]
-    portions, lost = follower.log.close_holes(follower.log.account, telegram.pts)
+    portions, lost = follower.log.close_holes(follower.log.account, telegram.pts, 2**31)
     assert portions == []
     assert lost == [Hole("pts", FIRST.pts + 1, FIRST.pts + 2)]
     assert follower.mark.pts == telegram.pts
@@ -258,7 +258,7 @@ def test_an_update_that_is_above_telegrams_log_is_handed_out_and_moves_nothing(p
     assert follower.take(types.Updates([nonsense], [], [], THEN, 0)) == []
     taken = follower.pass_time(patience)
     assert follower.take(telegram.push(telegram.add("message"))) == [1]
-    portions, lost = follower.log.close_holes(follower.log.account, telegram.pts)
+    portions, lost = follower.log.close_holes(follower.log.account, telegram.pts, 2**31)
     assert lost == []
     assert taken + of(portions) == [77]
     assert follower.mark.pts == telegram.pts

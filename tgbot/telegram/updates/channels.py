@@ -12,7 +12,8 @@ from telethon.tl import types
 
 from tgbot.core.places import places
 from tgbot.telegram.updates.contents import channel_brought
-from tgbot.telegram.updates.differences import HOLE_SECONDS, MAX_REFUSALS
+from tgbot.telegram.updates.denials import Denials
+from tgbot.telegram.updates.differences import MAX_REFUSALS, REFUSAL_SECONDS
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.requests import FailedError, Narrowing, Outage, Requests
@@ -40,6 +41,7 @@ class _Trouble:
         # A fresh link would not help one channel, and would disturb all others.
         self.outage = Outage(f"updates.getChannelDifference of {channel}", lambda reason: None, clock)
         self.narrowing = Narrowing()
+        self.denials = Denials()
         #: When the next request may be made.
         self.until = 0.0
 
@@ -137,7 +139,7 @@ class ChannelDifferences:
         peer = types.InputChannel(channel, access_hash)
         began = self._clock()
         top = None
-        if numbers.hole is not None and began - numbers.hole[1] >= HOLE_SECONDS:
+        if trouble.denials.lasting(began):
             top = await self._top(peer)
         numbers.begin()
         try:
@@ -174,9 +176,13 @@ class ChannelDifferences:
             logger.error("Telegram no longer has all updates of channel %d: some are lost for good", channel)
             self._sink.lose("difference_too_long")
         trouble.narrowing.widen()
+        if answer.final:
+            trouble.denials.note(numbers, began)
+        else:
+            trouble.denials.end()
         if answer.final and numbers.overdue:
             if top is not None and numbers.at == at:
-                portions, lost = log.close_holes(numbers, top)
+                portions, lost = log.close_holes(numbers, top, trouble.denials.lasting(self._clock()))
                 self._sink.hand_out(portions, before, replayed=False)
                 tell_holes(lost, self._sink)
             if numbers.overdue:
@@ -200,13 +206,14 @@ class ChannelDifferences:
         trouble: _Trouble,
     ) -> None:
         log = self._log
+        trouble.denials.end()
         if isinstance(failed.error, _CLOSED):
             logger.info("channel %d is closed to the bot (%s)", channel, failed.name)
             log.forget_channel(channel)
             self._troubles.pop(channel, None)
         elif failed.unreadable:
             await self._narrow(numbers, peer, failed.name, trouble)
-        elif failed.refused and trouble.outage.lasts(MAX_REFUSALS, HOLE_SECONDS):
+        elif failed.refused and trouble.outage.lasts(MAX_REFUSALS, REFUSAL_SECONDS):
             logger.error("Telegram refuses the difference of channel %d (%s)", channel, failed.name)
             portions, _ = log.skip_to(numbers, numbers.at or 0)
             self._sink.hand_out(portions, log.mark([channel]), replayed=False)

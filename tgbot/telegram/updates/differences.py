@@ -13,6 +13,7 @@ from telethon.tl import types
 from tgbot.core.clock import ServerClock
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.contents import state_of, unexplained
+from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.place import channels_of
@@ -21,10 +22,8 @@ from tgbot.telegram.updates.sink import Sink, tell_holes
 
 logger = logging.getLogger(__name__)
 
-#: A difference is given up after that many refusals (400, 403, 404) in a row, and not before `HOLE_SECONDS`.
-MAX_REFUSALS = 5
-#: A hole that no difference fills is given up after so many seconds, if updates.getState confirms it.
-HOLE_SECONDS = 30.0
+#: A difference is given up after that many refusals (400, 403, 404) in a row, and not before so many seconds.
+MAX_REFUSALS, REFUSAL_SECONDS = 5, 30.0
 #: How long updates.getState may stay unanswered, in seconds.
 STATE_SECONDS = 10.0
 #: Refusals that stay the same however often the difference is requested.
@@ -67,6 +66,8 @@ class AccountDifferences:
         self._empty = 0
         self._empty_at = 0.0
         self._nudged = asyncio.Event()
+        #: Of pts and qts.
+        self._denials = Denials(), Denials()
 
     def nudge(self) -> None:
         """End a pause: there is a new reason to request the difference."""
@@ -86,8 +87,8 @@ class AccountDifferences:
     async def read(self) -> None:
         """Request a difference once and take it, or pause."""
         now = self._clock()
-        hole_at = min((hole[1] for numbers in self._sequences if (hole := numbers.hole)), default=now)
-        state = await self.state() if now - hole_at >= HOLE_SECONDS else None
+        lasting = any(denials.lasting(now) for denials in self._denials)
+        state = await self.state() if lasting else None
         part = self._part() if self._narrowing.limit is not None else ""
         asked = self._asked(part)
         request = self._request(asked, part, self._narrowing.limit)
@@ -141,7 +142,9 @@ class AccountDifferences:
         self._narrowing.widen()
         if final and not part:
             await self._take_last(state, numbers_before, progress, began, empty=not portions)
-        elif progress:
+            return
+        self._end_denials()
+        if progress:
             self._outage.over()
         else:
             await self._pause(self._outage.failed("it does not advance", renew=True))
@@ -157,12 +160,14 @@ class AccountDifferences:
     ) -> None:
         """Look what is missing although a difference was read to its end."""
         log = self._log
+        for numbers, denials in zip(self._sequences, self._denials, strict=True):
+            denials.note(numbers, began)
+        if state is not None and (log.account.at, log.qts.at) == before:
+            tops = state.pts, state.qts
+            for numbers, denials, top in zip(self._sequences, self._denials, tops, strict=True):
+                if denied := denials.lasting(self._clock()):
+                    self._close(numbers, top, denied)
         missing = [numbers for numbers in self._sequences if numbers.overdue]
-        if missing and (log.account.at, log.qts.at) == before and state is not None:
-            for numbers, top in ((log.account, state.pts), (log.qts, state.qts)):
-                if numbers.hole is not None and self._clock() - numbers.hole[1] >= HOLE_SECONDS:
-                    self._close(numbers, top)
-            missing = [numbers for numbers in self._sequences if numbers.overdue]
         if missing:
             log.account.due = True
             if any(numbers.hole and numbers.hole[1] <= began for numbers in missing):
@@ -216,15 +221,20 @@ class AccountDifferences:
             return False
         return True
 
-    def _close(self, numbers: Numbers, top: int) -> None:
+    def _end_denials(self) -> None:
+        for denials in self._denials:
+            denials.end()
+
+    def _close(self, numbers: Numbers, top: int, denied: int) -> None:
         before = self._log.mark()
-        portions, lost = self._log.close_holes(numbers, top)
+        portions, lost = self._log.close_holes(numbers, top, denied)
         self._sink.hand_out(portions, before, replayed=False)
         tell_holes(lost, self._sink)
 
     # ---- what fails ----------------------------------------------------------------------------
 
     async def _failed(self, failed: FailedError) -> None:
+        self._end_denials()
         if not self._sink.taking:
             return
         if failed.unreadable:
@@ -240,7 +250,7 @@ class AccountDifferences:
         if isinstance(failed.error, errors.PersistentTimestampInvalidError) and await self._began_anew():
             return
         pause = self._outage.failed(failed.name, wait=failed.wait)
-        if failed.refused and self._outage.lasts(MAX_REFUSALS, HOLE_SECONDS):
+        if failed.refused and self._outage.lasts(MAX_REFUSALS, REFUSAL_SECONDS):
             await self._go_on_without()
         else:
             await self._pause(pause)

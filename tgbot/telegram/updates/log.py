@@ -275,16 +275,16 @@ class Log:
         progress = news(out) or numbers.at != asked or not numbers.due
         return portions_of(out, getattr(answer, "users", ()), getattr(answer, "chats", ())), progress
 
-    def close_holes(self, numbers: Numbers, top: int) -> tuple[list[Portion], list[Hole]]:
-        """Give up the holes of a sequence whose log reaches up to `top`.
+    def close_holes(self, numbers: Numbers, top: int, denied: int) -> tuple[list[Portion], list[Hole]]:
+        """Give up the holes of a sequence up to the number `denied`; the server's log reaches up to `top`.
 
         Return what is handed out, and the holes that are lost.
         """
         lost, out = [], Out()
-        while numbers.hole is not None:
-            hole = numbers.give_up(top, out)
-            if hole is not None:
-                lost.append(hole)
+        while (hole := numbers.hole) is not None and hole[0] <= denied:
+            given_up = numbers.give_up(top, out)
+            if given_up is not None:
+                lost.append(given_up)
         self._note(numbers)
         return portions_of(out), lost
 

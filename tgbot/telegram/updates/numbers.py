@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
 from operator import attrgetter
 
 from tgbot.telegram.updates.keys import message_key
-from tgbot.telegram.updates.portions import Hole, Item, Out
+from tgbot.telegram.updates.portions import Hole, Item, Out, Span
 
 #: How long a late push is waited for before the difference is requested, in seconds.
 LATE_SECONDS = 0.5
@@ -21,15 +20,6 @@ IDLE_SECONDS = 900.0
 HELD_LIMIT = 10_000
 #: How many messages are remembered that were taken ahead of a hole; beyond it updates are held.
 AHEAD_LIMIT = 50_000
-
-
-@dataclass(slots=True, eq=False)
-class Span:
-    """Numbers beyond a hole that were handed out: those above `start`, up to `end`."""
-
-    start: int
-    end: int
-    at: float
 
 
 class Numbers:
@@ -100,6 +90,11 @@ class Numbers:
         if spans and not (held and held[0].before < spans[0].start):
             return spans[0].start, spans[0].at
         return (held[0].before, held[0].at) if held else None
+
+    def holes_until(self, time: float) -> int:
+        """Return the number before the last update behind a hole that came by then, 0 if none did."""
+        ends = [span.start for span in self._spans if span.at <= time]
+        return max([*ends, *(held.before for held in self._held if held.at <= time)], default=0)
 
     @property
     def disproved(self) -> bool:

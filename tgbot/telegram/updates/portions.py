@@ -36,6 +36,15 @@ class Item:
     at: float
 
 
+@dataclass(slots=True, eq=False)
+class Span:
+    """Numbers beyond a hole that were handed out: those above `start`, up to `end`."""
+
+    start: int
+    end: int
+    at: float
+
+
 #: Updates to hand out, in order, and whether each was taken ahead of a hole.
 Out = list[tuple[Item, bool]]
 
