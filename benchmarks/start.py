@@ -16,6 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,8 @@ def cpu_seconds(pid: int) -> float:
 class Load:
     """Send `/start` to a bot from new users, directly in the sandbox's world, and time the answers."""
 
-    def __init__(self, sandbox: Sandbox, bot_id: int) -> None:
+    def __init__(self, sandbox: Sandbox, bot_id: int, patience: float = 60.0) -> None:
+        self._patience = patience
         self._world = sandbox.world
         self._bot_id = bot_id
         self._sent_at: dict[int, float] = {}
@@ -77,41 +80,62 @@ class Load:
     async def until(self, unanswered: int) -> None:
         while len(self._sent_at) > unanswered:
             self._answered.clear()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(self._patience):
                 await self._answered.wait()
+
+    async def send_all(self, messages: int, window: int) -> None:
+        """Send so many, at most about `window` of them unanswered, and wait for all answers."""
+        step = min(100, window)
+        for _ in range(0, messages, step):
+            for _ in range(step):
+                self.send()
+            await self.until(window - step)
+        await self.until(0)
+
+
+@asynccontextmanager
+async def started(
+    sandbox: Sandbox,
+    kind: str,
+    directory: str,
+    command: Sequence[str] = (sys.executable,),
+    patience: float = 60.0,
+) -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
+    """Run a client until the block ends; yield its bot's id and its process once it is ready."""
+    bot = sandbox.new_bot()
+    key = Path(directory) / "key.pem"
+    key.write_text(sandbox.public_key)
+    settings = {
+        "host": sandbox.host,
+        "port": sandbox.port,
+        "dc_id": sandbox.dc_id,
+        "public_key": sandbox.public_key,
+        "public_key_file": str(key),
+        "fingerprint": sandbox.key.fingerprint,
+        "token": bot.token,
+        "directory": directory,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command, "-m", "benchmarks.clients", kind,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(settings).encode() + b"\n")
+    async with asyncio.timeout(patience):
+        if not await process.stdout.readline():
+            raise RuntimeError(f"{kind} did not start")
+    try:
+        yield bot.id, process
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def one_round(kind: str, messages: int, rate: int) -> Figures:
     with tempfile.TemporaryDirectory() as directory:
-        async with Sandbox() as sandbox:
-            bot = sandbox.new_bot()
-            key = Path(directory) / "key.pem"
-            key.write_text(sandbox.public_key)
-            settings = {
-                "host": sandbox.host,
-                "port": sandbox.port,
-                "dc_id": sandbox.dc_id,
-                "public_key": sandbox.public_key,
-                "public_key_file": str(key),
-                "fingerprint": sandbox.key.fingerprint,
-                "token": bot.token,
-                "directory": directory,
-            }
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "benchmarks.clients", kind,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(settings).encode() + b"\n")
-            async with asyncio.timeout(60):
-                if not await process.stdout.readline():
-                    raise RuntimeError(f"{kind} did not start")
-            try:
-                return await measure(sandbox, bot.id, process.pid, messages, rate)
-            finally:
-                process.terminate()
-                await process.wait()
+        async with Sandbox() as sandbox, started(sandbox, kind, directory) as (bot, process):
+            return await measure(sandbox, bot, process.pid, messages, rate)
 
 
 async def measure(sandbox: Sandbox, bot_id: int, pid: int, messages: int, rate: int) -> Figures:
@@ -120,11 +144,7 @@ async def measure(sandbox: Sandbox, bot_id: int, pid: int, messages: int, rate: 
         load.send()
     await load.until(0)
     before, began = cpu_seconds(pid), time.perf_counter()
-    for _ in range(0, messages, 100):
-        for _ in range(100):
-            load.send()
-        await load.until(WINDOW)
-    await load.until(0)
+    await load.send_all(messages, WINDOW)
     took = time.perf_counter() - began
     saturated = (cpu_seconds(pid) - before) / messages * 1000
     load.times.clear()
