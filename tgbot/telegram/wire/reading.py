@@ -14,6 +14,8 @@ from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
 from telethon.tl.core import GzipPacked
 
+from tgbot.telegram.wire.readers import Reader
+
 #: The most bytes that one packed object may unpack to; Telegram sends nothing as large.
 MAX_UNPACKED = 16 << 20
 #: How much is unpacked at a time, in bytes; nearly everything that Telegram packs is smaller.
@@ -123,7 +125,7 @@ def read_answer(request: TLRequest, body: bytes) -> Any:  # Any: as the request 
         body = unpack(BinaryReader(body[4:]).tgread_bytes())
     if kind_of(body) == types.RpcError.CONSTRUCTOR_ID:
         raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[4:])), request)
-    result = request.read_result(BinaryReader(body))
+    result = request.read_result(Reader(body))
     if not answers(innermost(request), result):
         raise UnreadableError("it is of another type")
     return result

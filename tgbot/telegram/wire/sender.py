@@ -11,7 +11,6 @@ from typing import Any
 from telethon import errors
 from telethon.crypto import AuthKey
 from telethon.errors import AuthKeyNotFound, InvalidBufferError, SecurityError
-from telethon.extensions import BinaryReader
 from telethon.tl import TLRequest, types
 
 from tgbot.core.clock import ServerClock
@@ -22,6 +21,7 @@ from tgbot.telegram.wire.keyexchange import make_key
 from tgbot.telegram.wire.link import LinkState, making_login
 from tgbot.telegram.wire.messages import ClockMovedError, Messages
 from tgbot.telegram.wire.outgoing import Outgoing
+from tgbot.telegram.wire.readers import read_object
 from tgbot.telegram.wire.reading import (
     RPC_RESULT,
     UnreadableError,
@@ -293,7 +293,7 @@ class BotSender:
             self._take_answer(int.from_bytes(body[4:12], "little", signed=True), body[12:])
             return
         try:
-            thing = BinaryReader(body).tgread_object()
+            thing = read_object(body)
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
                 self._worked()
                 self._updates(thing)
