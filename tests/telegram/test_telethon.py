@@ -24,12 +24,10 @@ from telethon.errors import rpcerrorlist
 from telethon.events import common
 from telethon.extensions import markdown
 from telethon.network import (
-    ConnectionTcpFull,
     authenticator,
     mtprotoplainsender,
     mtprotosender,
 )
-from telethon.network.connection import tcpfull
 from telethon.sessions import MemorySession, sqlite
 from telethon.tl import alltlobjects, core, functions, types
 from telethon.tl.custom import conversation
@@ -44,8 +42,6 @@ CALLS: list[tuple[Any, str, str, str]] = [
     (entitycache.EntityCache, "extend", "self, users, chats", "Peers drops it"),
     (entitycache.EntityCache, "set_self_user", "self, id, bot, hash", "Peers keeps who we are"),
     (updates_session.Entity, "__init__", "self, ty, id, hash", "Peers answers with one"),
-    (ConnectionTcpFull, "_connect", "self, timeout=None, ssl=None", "BotConnection sets up the socket there"),
-    (ConnectionTcpFull, "_send", "self, data", "BotConnection minds uvloop's errors there"),
     (
         mtprotoplainsender.MTProtoPlainSender,
         "__init__",
@@ -56,7 +52,6 @@ CALLS: list[tuple[Any, str, str, str]] = [
     (SENDER, "_start_reconnect", "self, error", "a link to another data centre is renewed with it"),
     (crypto.AuthKey, "__init__", "self, data", "BotSender begins without a key"),
     (authenticator, "do_authentication", "sender", "auth keys are made with it"),
-    (tcpfull.FullPacketCodec, "read_packet", "self, reader", "BotCodec reads frames in its stead"),
     (core.GzipPacked, "from_reader", "reader", "everything is unpacked there, within a limit"),
     (conversation.Conversation, "__aenter__", "self", "an open conversation holds no chat up"),
     (
@@ -99,7 +94,6 @@ CALLS: list[tuple[Any, str, str, str]] = [
 NAMES: list[tuple[Any, str, str]] = [
     (updates_session, "EntityType", "Peers tells users and channels apart with it"),
     (alltlobjects, "LAYER", "the client introduces itself with it"),
-    (ConnectionTcpFull, "packet_codec", "BotConnection reads frames with its own"),
     (alltlobjects, "tlobjects", "the types of answers are known from it"),
     (extensions.BinaryReader, "tgread_object", "messages are read with it"),
     (rpcerrorlist, "rpc_errors_dict", "the name of an error is read from it"),
@@ -112,8 +106,6 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
     ("cache", "self_id", "the client names sends after it"),
     ("cache", "self_bot", "Peers sets it"),
     ("action", "_action", "ours shows it"),
-    ("connection", "_log", "BotConnection quiets it"),
-    ("connection", "_writer", "BotConnection finds the socket there"),
     ("sender", "auth_key", "a login starts over with a new one"),
     ("client", "_borrow_sender_lock", "the client sees there that a connection is being made"),
     ("client", "_sender", "the client puts a BotSender there"),
@@ -134,9 +126,9 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
 
 #: What must stand in the source of a part for ours to work: whose, which, the words, what follows from them.
 WORDS: list[tuple[Any, str, str, str]] = [
+    (SENDER, "_transport_connected", "self._connection._connected", "BotConnection tells it"),
     (core.RpcResult, "from_reader", "GzipPacked.from_reader(", "answers are unpacked within a limit"),
     (authenticator, "do_authentication", "could not find a valid key", "a wrong key is told by it"),
-    (ConnectionTcpFull, "_send_loop", "isinstance(e, IOError)", "a lost connection is an OSError to it"),
     (common.EventCommon, "_set_client", "self._entities", "events find the users of their container there"),
     (
         TelegramClient,
@@ -157,7 +149,6 @@ async def made(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
         "client": client,
         "cache": client._mb_entity_cache,
         "sender": mtprotosender.MTProtoSender(None, loggers=client._log),
-        "connection": ConnectionTcpFull("127.0.0.1", 1, 2, loggers=client._log),
         "action": client.action(types.InputPeerUser(1, 1), "typing"),
         "conversation": client.conversation(types.InputPeerUser(1, 1)),
         "session": session,
@@ -262,7 +253,7 @@ NAMED = {row[1] for row in (*CALLS, *NAMES, *ATTRIBUTES)} | {
     "_self_outgoing",
     "__init__",
 }
-NAMED_OWNERS = {of(row[0]) for row in (*CALLS, *NAMES)} | {"ConnectionTcpFull", "SQLiteSession"}
+NAMED_OWNERS = {of(row[0]) for row in (*CALLS, *NAMES)} | {"SQLiteSession"}
 
 
 def trees() -> Iterator[tuple[Path, ast.Module]]:
@@ -331,14 +322,11 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
     from tgbot.store.sqlite.session import DurableSession
     from tgbot.telegram.client import BotClient
     from tgbot.telegram.compat.conversation import Conversation
-    from tgbot.telegram.wire.connection import BotCodec, BotConnection
 
     missing = {
         f"{kind.__name__}.{name}"
         for kind in (
             BotClient,
-            BotCodec,
-            BotConnection,
             Conversation,
             DurableSession,
         )
@@ -354,7 +342,7 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
         and name not in inspect.signature(TelegramClient.conversation).parameters
     }
     # Documented, or every object's.
-    missing -= {"BotClient.action", "BotClient.connect", "BotClient.conversation", "BotConnection.__str__"}
+    missing -= {"BotClient.action", "BotClient.connect", "BotClient.conversation"}
     assert not missing, f"methods of Telethon that are overridden and that no test names: {sorted(missing)}"
 
 
@@ -384,7 +372,7 @@ def test_telethon_is_the_version_that_all_this_was_written_for() -> None:
 
 
 #: How many private parts may be used at most; the number only goes down.
-MOST = 72
+MOST = 66
 
 
 def test_no_more_private_parts_are_used_than_before() -> None:

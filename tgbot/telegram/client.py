@@ -89,7 +89,6 @@ class BotClient(TelegramClient):
             session,
             api_id,
             api_hash,
-            connection=BotConnection,
             use_ipv6=server is not None and ":" in server.host,
             connection_retries=-1,
             catch_up=False,
@@ -290,8 +289,7 @@ class BotClient(TelegramClient):
         """Connect, however long that takes; do nothing if there is a connection."""
         self._loop = asyncio.get_running_loop()
         session = self.session
-        connection = BotConnection(session.server_address, session.port, session.dc_id, loggers=self._log)
-        if await self._sender.connect(connection):
+        if await self._sender.connect(BotConnection(session.server_address, session.port)):
             self._link_state.fresh_session = True
             session.auth_key = self._sender.auth_key
 

@@ -27,7 +27,7 @@ async def open_sender(
     sender = MTProtoSender(None, loggers=client._log, retries=2, connect_timeout=10)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            await sender.connect(BotConnection(dc.ip_address, dc.port, dc.id, loggers=client._log))
+            await sender.connect(BotConnection(dc.ip_address, dc.port))
         login = await client(functions.auth.ExportAuthorizationRequest(dc_id))
         request = functions.auth.ImportAuthorizationRequest(login.id, login.bytes)
         await client._call(sender, introduced(introduction, request))

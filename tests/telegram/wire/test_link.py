@@ -28,13 +28,6 @@ from tgbot.telegram.wire.sender import BotSender
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Loggers(dict[str, logging.Logger]):
-    """What Telethon's parts take their loggers from."""
-
-    def __missing__(self, name: str) -> logging.Logger:
-        return logging.getLogger(name)
-
-
 class Listener:
     """A server without MTProto: it accepts connections and calls `serve` with each."""
 
@@ -122,7 +115,7 @@ class Link:
         )
 
     async def connect(self, port: int) -> None:
-        await self.sender.connect(BotConnection("127.0.0.1", port, 2, loggers=Loggers()))
+        await self.sender.connect(BotConnection("127.0.0.1", port))
 
 
 @asynccontextmanager
@@ -134,7 +127,7 @@ async def stuck(link: Link) -> AsyncIterator[Link]:
         deaf.listen()
         await link.connect(deaf.getsockname()[1])
         assert link.sender._connection is not None
-        link.sender._connection._writer.write(bytes(4_000_000))
+        link.sender._connection.write(bytes(4_000_000))
         yield link
 
 
@@ -358,7 +351,10 @@ async def test_telegrams_time_is_known_from_the_first_message_of_a_connection(st
 async def test_the_socket_is_one_that_notices_a_dead_link_within_about_ten_seconds(stage: Stage) -> None:
     client = await stage.open()
     assert client._sender._connection is not None
-    sock = client._sender._connection._writer.get_extra_info("socket")
+    made = client._sender._connection
+    assert made is not None
+    assert made._transport is not None
+    sock = made._transport.get_extra_info("socket")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     idle, every, count = (
@@ -377,7 +373,7 @@ async def test_a_server_that_takes_nothing_any_more_is_given_up(monkeypatch: pyt
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
-        link = BotConnection("127.0.0.1", deaf.getsockname()[1], 2, loggers=Loggers())
+        link = BotConnection("127.0.0.1", deaf.getsockname()[1])
         await link.connect(timeout=PATIENCE)
         await link.send(bytes(4_000_000))
         with pytest.raises(OSError, match="timed out"):
@@ -541,13 +537,12 @@ def test_a_transport_that_uvloop_has_closed_is_a_lost_connection() -> None:
     async def send_too_late() -> BaseException | None:
         listener = Listener(swallows)
         server = await asyncio.start_server(listener, "127.0.0.1", 0)
-        link = BotConnection("127.0.0.1", server.sockets[0].getsockname()[1], 2, loggers=Loggers())
+        link = BotConnection("127.0.0.1", server.sockets[0].getsockname()[1])
         await link.connect(timeout=PATIENCE)
-        link._writer.close()
-        await link._writer.wait_closed()
+        await link.disconnect()
         error: BaseException | None = None
         try:
-            link._send(bytes(4))
+            link.write(bytes(4))
         except Exception as raised:
             error = raised
         await link.disconnect()

@@ -1,17 +1,17 @@
-"""The socket: a half-open link is noticed, frames have limits, transport errors are told from packets."""
+"""The socket: frames with limits; a half-open link is noticed, transport errors are told from packets."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+import struct
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 from zlib import crc32
 
 from telethon.errors import InvalidBufferError, InvalidChecksumError
-from telethon.network import ConnectionTcpFull
-from telethon.network.connection.tcpfull import FullPacketCodec
-
-from tgbot.telegram.wire.loggers import SafeLogger
 
 #: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
 _DEAD_AFTER_MS = 10_000
@@ -19,80 +19,215 @@ _DEAD_AFTER_MS = 10_000
 _CLOSE_SECONDS = 1.0
 #: The most bytes of a packet. Telegram's are below 2 MiB.
 MAX_PACKET = 16 << 20
+#: How many packets may wait for `recv` before the socket is read no further.
+_WAITING = 16
+_HEAD = struct.Struct("<ii")
 
 
-class BotCodec(FullPacketCodec):
-    """Telethon's frames. A transport error is raised as soon as its four bytes are there, framed or bare."""
+class BotConnection(asyncio.Protocol):
+    """The full transport of MTProto over TCP: each frame has its length, its number and a checksum.
 
-    async def read_packet(self, reader: asyncio.StreamReader) -> bytes:
-        """Return the payload of the next frame.
+    After `connect`, packets are awaited with `recv`, which is what Telethon does, or handed to a function,
+    from `listen` on, as they are read from the socket.
+    """
 
-        Raise InvalidBufferError for a transport error (with its `code`) and for a frame of no possible size,
-        InvalidChecksumError for a damaged one.
-        """
-        head = await reader.readexactly(4)
-        length = int.from_bytes(head, "little", signed=True)
-        if length < 0:
-            raise InvalidBufferError(head)
-        if not 12 < length <= MAX_PACKET:
-            raise InvalidBufferError(b"")
-        rest = await reader.readexactly(length - 4)
-        payload, found = rest[4:-4], int.from_bytes(rest[-4:], "little")
-        wanted = crc32(rest[:-4], crc32(head))
-        if found != wanted:
-            raise InvalidChecksumError(found, wanted)
-        if len(payload) == 4:
-            raise InvalidBufferError(payload)
-        return payload
-
-
-class BotConnection(ConnectionTcpFull):
-    """Telethon's full transport on a socket that notices a half-open link within about ten seconds."""
-
-    packet_codec = BotCodec
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._log: Any = SafeLogger(self._log, {})
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._transport: asyncio.Transport | None = None
+        #: Done once the socket is closed.
+        self._closed: asyncio.Future[None] | None = None
+        #: The beginning of a frame, and how many bytes have to be there before it is looked at again.
+        self._pieces: list[bytes] = []
+        self._have, self._need = 0, 0
+        self._sent = 0
+        #: What `recv` returns, and the error that it raises afterwards.
+        self._packets: deque[bytes] = deque()
+        self._error: Exception | None = None
+        self._arrived = asyncio.Event()
+        self._take: Callable[[bytes], None] | None = None
+        self._ended: Callable[[Exception], None] = lambda error: None
+        self._room: Callable[[], None] = lambda: None
+        #: Whether what is sent now goes out at once: the other side takes what was sent before.
+        self.writable = False
 
     def __str__(self) -> str:
-        return str(super().__str__()).rpartition("/")[0]  # address and port, without the kind of connection
+        return f"{self._host}:{self._port}"
 
-    async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:  # noqa: ASYNC109 - Telethon's signature
-        await super()._connect(timeout=timeout, ssl=ssl)
-        # Telethon keeps the queues, and an unread error of the previous link would end this one at once.
-        self._recv_queue: Any = asyncio.Queue(1)
-        self._send_queue: Any = asyncio.Queue(1)
-        sock = self._writer.get_extra_info("socket")
-        if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # Not every system has these. Without them only the pings notice a dead link.
-        for name, value in (
-            ("TCP_USER_TIMEOUT", _DEAD_AFTER_MS),
-            ("TCP_KEEPIDLE", 5),
-            ("TCP_KEEPINTVL", 3),
-            ("TCP_KEEPCNT", 2),
-        ):
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Telethon calls it
+        """Connect anew; raise OSError, or TimeoutError after `timeout` seconds."""
+        self._have = self._need = self._sent = 0
+        self._error = self._take = None
+        self._pieces.clear()
+        self._packets.clear()
+        self._arrived.clear()
+        async with asyncio.timeout(timeout):
+            await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
 
-    async def close(self) -> None:
+    def listen(
+        self, take: Callable[[bytes], None], ended: Callable[[Exception], None], room: Callable[[], None]
+    ) -> None:
+        """Hand each packet to `take` from now on, the error that ends the link to `ended`.
+
+        `room` is called whenever the connection is `writable` again.
+        """
+        self._take, self._ended, self._room = take, ended, room
+        while self._packets and self._take is take:
+            take(self._packets.popleft())
+        if self._error is not None:
+            ended(self._error)
+
+    async def recv(self) -> bytes:
+        """Return the next packet; raise the error that ended the link.
+
+        That is InvalidBufferError for a transport error (with its `code`) and for a frame of no possible
+        size, InvalidChecksumError for a damaged one, OSError or IncompleteReadError for a link that was cut.
+        """
+        while not self._packets:
+            if self._error is not None:
+                raise self._error
+            self._arrived.clear()
+            await self._arrived.wait()
+        packet = self._packets.popleft()
+        if len(self._packets) < _WAITING and self._transport is not None:
+            self._transport.resume_reading()
+        return packet
+
+    async def send(self, data: bytes) -> None:
+        """Send a packet; raise ConnectionError if there is no connection."""
+        self.write(data)
+
+    def write(self, *packets: bytes) -> None:
+        """Send packets in one go; raise ConnectionError if there is no connection."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("not connected")
+        frames: list[bytes] = []
+        for data in packets:
+            frame = _HEAD.pack(len(data) + 12, self._sent) + data
+            frames += (frame, crc32(frame).to_bytes(4, "little"))
+            self._sent += 1
+        transport.write(b"".join(frames))
+
+    async def disconnect(self) -> None:
         """Close the socket; what the other side does not take within a second is dropped."""
-        aborting = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self.abort)
-        try:
-            await self.disconnect()  # Telethon's own waits for ten seconds
-        finally:
-            aborting.cancel()
+        if self._transport is None or self._closed is None:
+            return
+        self._transport.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await asyncio.shield(self._closed)
+        self.abort()
+        await asyncio.shield(self._closed)  # at once
 
     def abort(self) -> None:
         """Close the socket at once, without waiting until the other side has taken what was sent."""
-        if self._writer is not None:
-            self._writer.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
-    def _send(self, data: bytes) -> None:
+    @property
+    def _connected(self) -> bool:
+        # Telethon's sender to another data centre asks this.
+        return self._transport is not None and not self._transport.is_closing()
+
+    # ---- what asyncio calls ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Set the socket up."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._closed = asyncio.get_running_loop().create_future()
+        self.writable = True
+        _notice_dead_links(transport.get_extra_info("socket"))
+
+    def data_received(self, data: bytes) -> None:
+        """Cut packets from what arrives."""
+        if self._error is not None:
+            return
+        if self._pieces:
+            self._pieces.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        at = 0
         try:
-            super()._send(data)
-        except RuntimeError as error:
-            # uvloop raises this where a transport is closed. Telethon only expects what asyncio raises.
-            raise ConnectionResetError(str(error)) from error
+            while len(data) - at >= (need := _length(data, at)):
+                packet = _payload(data, at, at + need)
+                at += need
+                if self._take is not None:
+                    self._take(packet)
+                else:
+                    self._packets.append(packet)
+                    self._arrived.set()
+        except (InvalidBufferError, InvalidChecksumError) as error:
+            self._end(error)
+            return
+        if at < len(data):
+            self._pieces.append(data[at:])
+            self._have, self._need = len(data) - at, need
+        if len(self._packets) >= _WAITING and self._transport is not None:
+            self._transport.pause_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note that the socket is closed."""
+        self.writable = False
+        if self._closed is not None and not self._closed.done():
+            self._closed.set_result(None)
+        self._end(error or asyncio.IncompleteReadError(b"", None))
+
+    def pause_writing(self) -> None:
+        """Note that the other side takes nothing for now."""
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        """Note that there is room again."""
+        self.writable = True
+        self._room()
+
+    def _end(self, error: Exception) -> None:
+        if self._error is None:
+            self._error = error
+            self._arrived.set()
+            self._ended(error)
+
+
+def _length(data: bytes, at: int) -> int:
+    """Return how many bytes the frame has that begins here, as far as that is known; at least four.
+
+    Raise InvalidBufferError for a transport error as soon as its four bytes are there, framed or bare.
+    """
+    if len(data) - at < 4:
+        return 4
+    length = int.from_bytes(data[at : at + 4], "little", signed=True)
+    if length < 0:
+        raise InvalidBufferError(data[at : at + 4])
+    if not 12 < length <= MAX_PACKET:
+        raise InvalidBufferError(b"")
+    return length
+
+
+def _payload(data: bytes, at: int, end: int) -> bytes:
+    found, wanted = int.from_bytes(data[end - 4 : end], "little"), crc32(memoryview(data)[at : end - 4])
+    if found != wanted:
+        raise InvalidChecksumError(found, wanted)
+    payload = data[at + 8 : end - 4]
+    if len(payload) == 4:
+        raise InvalidBufferError(payload)
+    return payload
+
+
+def _notice_dead_links(sock: Any) -> None:  # Any: asyncio's or uvloop's socket
+    """Have TCP give up a link on which nothing is acknowledged for about ten seconds."""
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # Not every system has these. Without them only the pings notice a dead link.
+    for name, value in (
+        ("TCP_USER_TIMEOUT", _DEAD_AFTER_MS),
+        ("TCP_KEEPIDLE", 5),
+        ("TCP_KEEPINTVL", 3),
+        ("TCP_KEEPCNT", 2),
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -6,6 +6,7 @@ import asyncio
 import io
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +37,14 @@ class Sent:
 class Outgoing:
     """What waits to be sent, in its order, and what was sent and is unanswered.
 
-    A message whose future is done, because its asker gave up waiting, is not sent again.
+    A message whose future is done, because its asker gave up waiting, is not sent again. `wake` is called
+    when there is something to be sent.
     """
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, wake: Callable[[], None]) -> None:
         self._messages = messages
+        self._wake = wake
         self._queue: deque[Sent] = deque()
-        self._filled = asyncio.Event()
         #: By msg_id.
         self.unanswered: dict[int, Sent] = {}
         #: The ids of Telegram's messages that are to be acknowledged: they go along with what is sent.
@@ -57,13 +59,7 @@ class Outgoing:
     def put(self, sent: Sent) -> None:
         """Put a message at the end, once more if it was sent before."""
         self._queue.append(sent)
-        self._filled.set()
-
-    async def wait(self) -> None:
-        """Return once there is something to be sent."""
-        if not self._queue:
-            self._filled.clear()
-            await self._filled.wait()
+        self._wake()
 
     def pack(self) -> bytes:
         """Return the next messages in a container, one alone without; b"" if there is none any more."""

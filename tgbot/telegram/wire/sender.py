@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from typing import Any
 
 from telethon import errors
@@ -34,6 +35,7 @@ from tgbot.telegram.wire.reading import (
     read_answer,
     reason,
 )
+from tgbot.telegram.wire.service import ServiceMessages
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +45,14 @@ _CONNECT_SECONDS, _EXCHANGE_SECONDS = 10.0, 20.0
 _CANCEL_SECONDS = 0.2
 #: After that many packets in a row that are not of this session the link is made anew.
 _MAX_FOREIGN = 10
-#: How often one message is sent again after bad_msg_notification: with the third, over a fresh link.
-_MAX_REFUSALS, _RENEWING_REFUSAL = 5, 3
 #: After that many links that begin with −404, the auth key is dead.
 _MAX_UNKNOWN = 2
+#: How many packets go out in one turn of the loop.
+_PACKETS = 8
 #: The shortest rpc_result that names its request: constructor and req_msg_id.
 _SHORTEST_RESULT = 12
-#: The type Updates, and the code of a message with a wrong salt.
-_UPDATES, _BAD_SALT = 0x8AF52AAC, 48
+#: The type Updates.
+_UPDATES = 0x8AF52AAC
 
 
 class BotSender:
@@ -89,10 +91,17 @@ class BotSender:
         #: Done while there is no connection, with the error that ended it.
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gone.set_result(None)
-        #: The two loops of the link, and the task that makes the next one.
-        self._loops: list[asyncio.Task[None]] = []
+        #: The task that makes the next link, and those that give up.
         self._renewing: asyncio.Task[None] | None = None
-        self.outgoing = Outgoing(self._messages)
+        self._giving_up: set[asyncio.Task[None]] = set()
+        #: What arrives is handled in this context: it is no part of a login, nor of a handler.
+        self._context = _outside_of_logins()
+        #: Whether what waits is sent when the event loop turns.
+        self._sending = False
+        self.outgoing = Outgoing(self._messages, self._send_soon)
+        self._service = ServiceMessages(
+            self._messages, self.outgoing, state, server_time, worked=self._worked, missed=self._session_lost
+        )
         #: Whether nothing at all has arrived over this link yet.
         self._unheard = False
         #: How many links began with −404; how many packets in a row were not of this session.
@@ -142,20 +151,20 @@ class BotSender:
     async def _make_link(self, connection: BotConnection, pause: float) -> None:
         await asyncio.sleep(pause)
         while not await self._attempt(connection):
-            await connection.close()
+            await connection.disconnect()
             await asyncio.sleep(self.attempts.failed(connection))
         self._unheard = True
         self._foreign = 0
         self.attempts.made()
-        # What arrives is handled in the context of the two loops, which begin here: it is no part of a login.
-        login = making_login.set(False)
-        try:
-            loop = asyncio.get_running_loop()
-            self._loops = [loop.create_task(self._send_all()), loop.create_task(self._read_all())]
-        finally:
-            making_login.reset(login)
+        asyncio.get_running_loop().call_soon(self._begin, connection)
         self._link_state.links += 1
         self._link_state.up.start()
+
+    def _begin(self, connection: BotConnection) -> None:
+        """Read and send over a link that was made."""
+        if connection is self._connection:
+            connection.listen(self._on_packet, self._on_end, self._send_soon)
+            self._send()
 
     async def _attempt(self, connection: BotConnection) -> bool:
         try:
@@ -184,20 +193,12 @@ class BotSender:
         connection = self._connection
         assert connection is not None
         connection.abort()
-        await self._close(connection)
+        await connection.disconnect()
         self._messages.reset()
         self.outgoing.begin_anew()
         await self._make_link(connection, self.attempts.ended(connection))
         self._renewing = None
         self._reconnected()
-
-    async def _close(self, connection: BotConnection) -> None:
-        loops, self._loops = self._loops, []
-        others = [loop for loop in loops if loop is not asyncio.current_task()]
-        for loop in others:
-            loop.cancel()
-        await connection.close()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _give_up(self, error: Exception | None) -> None:
         """End the connection; whatever waits for an answer gets the error, or is cancelled."""
@@ -206,7 +207,7 @@ class BotSender:
             return
         self._connected = False
         self._link_state.link_lost()
-        await self._close(connection)
+        await connection.disconnect()
         self._messages.reset()
         self.outgoing.give_up(error)
         if self._gone.done():
@@ -218,43 +219,59 @@ class BotSender:
 
     # ---- out -------------------------------------------------------------------------------------
 
-    async def _send_all(self) -> None:
+    def _send_soon(self) -> None:
+        if not self._sending:
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        """Send what waits, as far as the other side takes it: all of one turn of the loop in one go."""
+        self._sending = False
         connection = self._connection
-        assert connection is not None
+        if connection is None or not self._connected or self._renewing is not None or not connection.writable:
+            return
         try:
-            while True:
-                await self.outgoing.wait()
-                if data := self.outgoing.pack():
-                    await connection.send(self._messages.seal(data))
-        except Exception as error:  # the loop is owned here: a link that cannot send is of no use
+            packets: list[bytes] = []
+            while len(packets) < _PACKETS and (data := self.outgoing.pack()):
+                packets.append(self._messages.seal(data))
+            if packets:
+                connection.write(*packets)
+            if len(packets) == _PACKETS:
+                self._send_soon()
+        except Exception as error:  # the link is owned here: one that cannot send is of no use
             logger.info("the link cannot send: %s", places(error))
             self._end_link()
 
     # ---- in --------------------------------------------------------------------------------------
 
-    async def _read_all(self) -> None:
-        connection = self._connection
-        assert connection is not None
+    def _on_packet(self, packet: bytes) -> None:
+        if self._renewing is not None:
+            return
         try:
-            while True:
-                self._take_packet(await connection.recv())
-        except InvalidBufferError as error:
-            await self._end_after(error.code)
-        except (ClockMovedError, OSError, asyncio.IncompleteReadError) as error:
-            logger.info("the link ended (%s)", type(error).__name__)
-            self._end_link()
-        except Exception as error:  # the loop is owned here: a link that cannot be read is of no use
-            logger.warning("the link cannot be read: %s", places(error))
-            self._end_link()
+            self._context.run(self._take_packet, packet)
+        except Exception as error:  # the link is owned here: one that cannot be read is of no use
+            self._on_end(error)
 
-    async def _end_after(self, code: int | None) -> None:
+    def _on_end(self, error: Exception) -> None:
+        if isinstance(error, InvalidBufferError):
+            self._end_after(error.code)
+            return
+        if isinstance(error, (ClockMovedError, OSError, asyncio.IncompleteReadError)):
+            logger.info("the link ended (%s)", type(error).__name__)
+        else:
+            logger.warning("the link cannot be read: %s", places(error))
+        self._end_link()
+
+    def _end_after(self, code: int | None) -> None:
         """End a link after a transport error: the key is dead, there are too many links, or a fault."""
         logger.info("the link ended (transport error %s)", code)
         if code == 404:
             self._unknown += 1
             if self._unknown >= _MAX_UNKNOWN:
                 self._unknown = 0
-                await self._give_up(AuthKeyNotFound())
+                giving_up = asyncio.get_running_loop().create_task(self._give_up(AuthKeyNotFound()))
+                self._giving_up.add(giving_up)
+                giving_up.add_done_callback(self._giving_up.discard)
                 return
         if code == 429:
             # Telegram answers each attempt of too many at once: a pause is due, whatever has arrived before.
@@ -297,8 +314,8 @@ class BotSender:
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
                 self._worked()
                 self._updates(thing)
-            elif not isinstance(thing, _IGNORED):
-                _SERVICE[type(thing)](self, msg_id, thing)
+            else:
+                self._service.take(msg_id, thing)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
             self._note_unreadable(name_of(kind), error)
             self._missed()
@@ -328,70 +345,19 @@ class BotSender:
             self._unknown = 0
             self.attempts.worked(self._connection)
 
+    def _session_lost(self) -> None:
+        """Note that Telegram began a new session: of this link's earlier one it lost what it would push."""
+        if not self.attempts.fruitless:
+            self._missed()
+
     def _note_unreadable(self, what: str, error: Exception) -> None:
         self._link_state.unreadable = count = self._link_state.unreadable + 1
         if count & (count - 1) == 0:  # the first, the second, the fourth, ...
             logger.warning("Telegram sent what cannot be read, %d times since the start; now %s: %s",
                            count, what, places(error))  # fmt: skip
 
-    # ---- messages of the protocol itself ---------------------------------------------------------
 
-    def _on_pong(self, msg_id: int, pong: types.Pong) -> None:
-        self._worked()
-        self._server_time.note_unix(msg_id / 2**32)
-        if (sent := self.outgoing.answered(pong.msg_id)) is not None:
-            sent.future.set_result(pong)
-
-    def _on_new_session(self, msg_id: int, new: types.NewSessionCreated) -> None:
-        if not self.attempts.fruitless:
-            self._missed()  # Telegram lost the session of this link, and with it what it would have pushed
-        self._worked()
-        self._messages.salt = new.server_salt
-
-    def _on_bad_salt(self, msg_id: int, bad: types.BadServerSalt) -> None:
-        self._messages.salt = bad.new_server_salt
-        self._send_again(bad.bad_msg_id, bad.error_code)
-
-    def _on_bad_message(self, msg_id: int, bad: types.BadMsgNotification) -> None:
-        if bad.error_code in (16, 17):
-            self._messages.take_time(msg_id)
-        elif bad.error_code in (32, 33):
-            self._messages.move_sequence(64 if bad.error_code == 32 else -16)
-        self._send_again(bad.bad_msg_id, bad.error_code)
-
-    def _send_again(self, bad_msg_id: int, code: int) -> None:
-        """Send the messages again that Telegram refused; over a fresh link, or give up, if that goes on."""
-        if code != _BAD_SALT:  # which is how Telegram tells a fresh link its salt
-            logger.info("Telegram refused a message (bad_msg_notification %d); sending it anew", code)
-        renewing = False
-        for sent in self.outgoing.refused(bad_msg_id):
-            renewing = renewing or sent.refused == _RENEWING_REFUSAL
-            if sent.refused <= _MAX_REFUSALS:
-                self.outgoing.put(sent)
-            else:
-                sent.future.set_exception(errors.TimedOutError(sent.request, "Timeout"))
-        if renewing:
-            self._link_state.renew(f"Telegram refuses a message again and again (code {code})")
-
-    def _on_answer_waits(self, msg_id: int, info: types.MsgDetailedInfo | types.MsgNewDetailedInfo) -> None:
-        """Have Telegram send an answer that it only announced."""
-        self.outgoing.ask(types.MsgResendReq([info.answer_msg_id]))
-
-    def _on_state_asked(self, msg_id: int, asked: types.MsgsStateReq | types.MsgResendReq) -> None:
-        """Tell that nothing is known of messages: their requests are sent again when a link ends."""
-        self.outgoing.ask(types.MsgsStateInfo(msg_id, b"\1" * len(asked.msg_ids)))
-
-
-_SERVICE: dict[type[Any], Callable[[BotSender, int, Any], None]] = {
-    types.Pong: BotSender._on_pong,
-    types.NewSessionCreated: BotSender._on_new_session,
-    types.BadServerSalt: BotSender._on_bad_salt,
-    types.BadMsgNotification: BotSender._on_bad_message,
-    types.MsgDetailedInfo: BotSender._on_answer_waits,
-    types.MsgNewDetailedInfo: BotSender._on_answer_waits,
-    types.MsgsStateReq: BotSender._on_state_asked,
-    types.MsgResendReq: BotSender._on_state_asked,
-}
-#: What asks for nothing.
-_IGNORED = (types.MsgsAck, types.MsgsStateInfo, types.MsgsAllInfo, types.FutureSalts, types.DestroySessionOk,
-            types.DestroySessionNone)  # fmt: skip
+def _outside_of_logins() -> Context:
+    context = copy_context()
+    context.run(making_login.set, False)
+    return context
