@@ -8,11 +8,13 @@ from telethon.tl import TLRequest, functions
 
 from tgbot.core.access import AFTER_REFUSAL, Access, Evidence, Kind, from_rpc_error
 from tgbot.core.users import UserRegistry
+from tgbot.telegram.calls.texts import PlainText
 
 #: What the success of a request about a user says about the bot's access to them.
 _ACCEPTED: Final = {
     functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
     functions.messages.SendMessageRequest: Kind.SENT,
+    PlainText: Kind.SENT,
     functions.messages.SendMediaRequest: Kind.SENT,
     functions.messages.SendMultiMediaRequest: Kind.SENT,
     functions.messages.ForwardMessagesRequest: Kind.SENT,

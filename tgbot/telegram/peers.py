@@ -47,11 +47,18 @@ class Peers:
             if len(self._hashless) > MAX_HASHLESS:
                 del self._hashless[next(iter(self._hashless))]
 
+    def input_user(self, user_id: int) -> types.InputPeerUser | None:
+        """Return a user as requests name them, None for an unknown one."""
+        access_hash = self._access_hash(user_id)
+        return None if access_hash is None else types.InputPeerUser(user_id, access_hash)
+
+    def _access_hash(self, user_id: int) -> int | None:
+        access_hash = self._session.access_hash(user_id)
+        return 0 if access_hash is None and user_id in self._hashless else access_hash
+
     def get(self, id: int) -> Entity | None:
         """Return the user with this id, else the channel with this bare id, None for an unknown one."""
-        access_hash = self._session.access_hash(id)
-        if access_hash is None and id in self._hashless:
-            access_hash = 0
+        access_hash = self._access_hash(id)
         if access_hash is not None:
             return Entity(EntityType.USER, id, access_hash)
         access_hash = self._session.access_hash(marked_channel(id))

@@ -12,6 +12,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.core.ids import marked_id
+from tgbot.telegram.calls.texts import PlainText
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire.reading import UnreadableError
 
@@ -19,6 +20,7 @@ from tgbot.telegram.wire.reading import UnreadableError
 SENDS = frozenset(
     {
         functions.messages.SendMessageRequest,
+        PlainText,
         functions.messages.SendMediaRequest,
         functions.messages.SendInlineBotResultRequest,
         functions.messages.ForwardMessagesRequest,
@@ -48,6 +50,8 @@ class Caller(Protocol):
 
 def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -> Call:
     """Return the call for a request whose peers are resolved."""
+    if type(request) is PlainText:
+        return Call(sender, request, request.peer.user_id, flood_threshold)
     forwards = type(request) is functions.messages.ForwardMessagesRequest
     peer = (
         request.to_peer if forwards else getattr(request, "peer", None) or getattr(request, "channel", None)

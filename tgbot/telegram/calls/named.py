@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from hashlib import blake2b
 
 from telethon import errors, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call, Caller
+from tgbot.telegram.calls.texts import PlainText
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import current_job
 from tgbot.telegram.updates.events import current_handler
@@ -78,6 +80,8 @@ class NamedSends:
     def _name(self, request: TLRequest, chat_id: int) -> None:
         job = current_job.get()
         if job is None or job.key is None or not job.unfinished:
+            if type(request) is PlainText:
+                request.random_id = int.from_bytes(os.urandom(8), "big", signed=True) or 1
             return
         bot_id, key, handler = self._peers.self_id, job.key, name_of_handler(current_handler.get())
         ids = [

@@ -16,6 +16,7 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.marks import Marks
+from tgbot.telegram.updates.messages import private_message
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Handlers:
                 if not builder.resolved:
                     await builder.resolve(client)
                 wanted = builder.filter(event)
-                if inspect.isawaitable(wanted):
+                if wanted is not event and wanted is not None and inspect.isawaitable(wanted):
                     wanted = await wanted
                 if wanted:
                     self._marks.begin_handler(job)
@@ -102,6 +103,11 @@ class Handlers:
             return None
         if kind is events.Raw:
             return update
+        if kind is events.NewMessage:
+            event = private_message(update, job.entities, client, self._peers)
+            if event is not None:
+                event.__dict__["replayed"] = job.replayed
+                return event
         if job.album:
             event = events.Album.Event([one.message for one in job.album])
         else:
