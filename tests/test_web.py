@@ -30,7 +30,7 @@ from tgbot.locales.texts import Texts
 from tgbot.store.sqlite.logins import REMEMBERED
 from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
-from tgbot.web.login import SKEW, Reason, RefusedLogin, check, read
+from tgbot.web.login import MOST_CHOICES, MOST_PARAMETERS, SKEW, Reason, RefusedLogin, check, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.page import chosen
 
@@ -109,10 +109,10 @@ def test_a_query_altered_in_any_bit_is_refused_or_says_the_same(place: int, bit:
     altered = bytearray(query)
     altered[place % len(query)] ^= 1 << bit
     try:
-        fields = read(altered.decode("latin-1"))
+        found = read(altered.decode("latin-1"))
     except RefusedLogin:
         return
-    same = fields == read(query.decode())  # %C3 and %c3 are one byte
+    same = found == read(query.decode())  # %C3 and %c3 are one byte
     assert (refusal(altered.decode("latin-1")) is None) == same
 
 
@@ -131,13 +131,11 @@ def test_another_bots_signature_is_forged() -> None:
         ("", Reason.MISSING, "id"),
         ("id", Reason.UNREADABLE, ""),
         ("first_name=%ff", Reason.UNREADABLE, ""),
-        ("&".join(f"id={number}" for number in range(30)), Reason.UNREADABLE, ""),
-        (urlencode(signed(phone="1")), Reason.UNKNOWN, ""),
+        ("&".join(f"id={number}" for number in range(MOST_PARAMETERS + 1)), Reason.UNREADABLE, ""),
         (urlencode(signed()) + "&id=1001", Reason.TWICE, "id"),
         (urlencode(signed()) + "&hash=" + "0" * 64, Reason.TWICE, "hash"),
         (urlencode(signed(id=None)), Reason.MISSING, "id"),
         (urlencode(signed(auth_date=None)), Reason.MISSING, "auth_date"),
-        (urlencode(signed(first_name=None)), Reason.MISSING, "first_name"),
         (urlencode(signed(id="-5")), Reason.MALFORMED, "id"),
         (urlencode(signed(id="1e3")), Reason.MALFORMED, "id"),
         (urlencode(signed(id="١٢٣")), Reason.MALFORMED, "id"),
@@ -168,6 +166,119 @@ def test_a_login_is_good_from_a_little_before_its_time_until_its_age(age: int, r
 
 def test_the_dates_of_a_forged_login_are_not_told() -> None:
     assert refusal(urlencode(signed(OTHER_TOKEN, auth_date=1))) == (Reason.FORGED, "")
+
+
+# What Telegram signs one day, and what is added on the way.
+
+#: Fields that Telegram does not send yet.
+NEW_FIELDS = {"phone_verified": "1", "language_code": "ru", "is_premium": "", "Title": "a=b & c+d", "z9": "ё"}
+#: What trackers add.
+TRACKED = {
+    "utm_source": "mail",
+    "utm_medium": "",
+    "utm_campaign": "a b",
+    "fbclid": "IwAR0",
+    "gclid": "EAIa",
+    "yclid": "17",
+    "_ga": "1",
+    "mc_eid": "x",
+    "ref": "%",
+}
+
+
+@st.composite
+def tracked_logins(draw: st.DrawFn) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Draw a login with fields that Telegram does not send yet, and its parameters with added ones, mixed."""
+    new = draw(st.lists(st.sampled_from(sorted(NEW_FIELDS)), unique=True, max_size=3))
+    fields = signed(first_name=draw(st.none() | st.just("Anna")), **{name: NEW_FIELDS[name] for name in new})
+    added = draw(st.lists(st.sampled_from(sorted(TRACKED)), unique=True, max_size=7 - len(new)))
+    pairs = [*fields.items(), *((name, TRACKED[name]) for name in added)]
+    return fields, draw(st.permutations(pairs))
+
+
+@given(tracked_logins())
+def test_whatever_telegram_signs_and_trackers_add_in_any_order_the_login_is_accepted(
+    case: tuple[dict[str, str], list[tuple[str, str]]],
+) -> None:
+    fields, pairs = case
+    login = check(urlencode(pairs), NOW, token=TOKEN, max_age=MAX_AGE)
+    assert (login.id, login.first_name) == (ANNA, fields.get("first_name", ""))
+    assert login.digest == check(urlencode(fields), NOW, token=TOKEN, max_age=MAX_AGE).digest
+
+
+@given(tracked_logins(), st.data())
+def test_no_signed_field_can_be_left_out_or_changed_among_added_ones(
+    case: tuple[dict[str, str], list[tuple[str, str]]], data: st.DataObject
+) -> None:
+    fields, pairs = case
+    name = data.draw(st.sampled_from(sorted(fields.keys() - {"hash"})))
+    left_out = [pair for pair in pairs if pair[0] != name]
+    assert refusal(urlencode(left_out)) is not None
+    assert refusal(urlencode([*left_out, (name, fields[name] + "1")])) is not None
+
+
+@pytest.mark.parametrize("new", [0, 1, 2])
+@pytest.mark.parametrize("place", ["before", "after", "between"])
+def test_a_dozen_added_parameters_are_ignored_wherever_they_stand(new: int, place: str) -> None:
+    fields = signed(**dict(list(NEW_FIELDS.items())[:new]))
+    added = {f"tracker_{number}": str(number) for number in range(12)}
+    parts = [*added.items()], [*fields.items()]
+    if place == "between":
+        parts = sorted(parts[0] + parts[1]), []
+    query = urlencode([*parts[place == "after"], *parts[place != "after"]])
+    assert refusal(query) is None
+
+
+def test_many_fields_that_telegram_adds_at_once_are_told_from_what_was_added_behind_them() -> None:
+    new = {f"field_{number}": str(number) for number in range(12)}
+    assert refusal(urlencode([*signed(**new).items(), *TRACKED.items()])) is None
+    assert refusal(urlencode([*TRACKED.items(), *signed(**new).items()])) is None
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        *("&fbclid", "&&", "&=", "&=x", "&utm_source=%ff", "&%ff=1", "&utm[a]=1", "&1x=1", "&a%3Db=1"),
+        *("&x=a%0Ab", "&utm_source=a&utm_source=b", "&x=" + "y" * 4000, "&id%20=7", "&ID=7"),
+        "&first%00name=x",
+    ],
+)
+def test_what_telegram_cannot_have_signed_is_ignored(added: str) -> None:
+    assert refusal(urlencode(signed()) + added) is None
+    assert refusal(added.removeprefix("&") + "&" + urlencode(signed())) is None
+    assert refusal(urlencode(signed(OTHER_TOKEN)) + added) == (Reason.FORGED, "")
+
+
+def test_a_new_field_is_found_although_a_tracker_uses_its_name_as_well() -> None:
+    query = urlencode(signed(source="telegram"))
+    assert refusal(query + "&source=mail") is None
+    assert refusal("source=mail&" + query) is None
+
+
+def test_a_line_of_what_is_signed_cannot_be_split_otherwise() -> None:
+    fields = signed(first_name="Anna=x", last_name=None)
+    del fields["first_name"]
+    assert refusal(urlencode(fields | {"first_name=Anna": "x"})) == (Reason.FORGED, "")
+    fields = signed(first_name="Anna", note="x", username=None)
+    del fields["note"]
+    assert refusal(urlencode(fields | {"first_name": "Anna\nnote=x"})) == (Reason.MALFORMED, "first_name")
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 8, 20, MOST_PARAMETERS - 5])
+def test_a_forged_login_costs_few_signatures_however_many_parameters_it_has(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[bool] = []
+    compare = hmac.compare_digest
+
+    def counted(one: str, other: str) -> bool:
+        compared.append(compare(one, other))
+        return compared[-1]
+
+    monkeypatch.setattr(hmac, "compare_digest", counted)
+    fields = signed(OTHER_TOKEN) | {f"x{other}": "1" for other in range(number)}
+    assert refusal(urlencode(fields)) == (Reason.FORGED, "")
+    assert min(2**number, MOST_CHOICES) <= len(compared) <= MOST_CHOICES
 
 
 # The site.
@@ -350,7 +461,6 @@ async def test_the_page_does_not_wait_long_for_somebody_unknown(opened: Open) ->
     [
         ("", "no field “id”"),
         ("id", "damaged"),
-        (urlencode(signed(phone="1")), "a field that Telegram does not send"),
         (urlencode(signed()) + "&id=1001", "field “id” twice"),
         (urlencode(signed(id="x")), "“id” of the login has an impossible value"),
         (urlencode(signed(OTHER_TOKEN)), "signature does not match"),
@@ -385,6 +495,29 @@ async def test_a_login_works_once(world: World) -> None:
     assert "already used" in text
     assert len(world.client.sent) == 1
     assert (await world.log_in(signed(auth_date=NOW + 1)))[0] == 200
+
+
+async def test_a_used_login_stays_used_whatever_is_added_to_its_address(world: World) -> None:
+    query = "/callback?" + urlencode(signed())
+    assert (await world.get(query + "&utm_source=mail"))[0] == 200
+    for added in ("", "&utm_source=mail", "&utm_source=other", "&gclid=1&x=2", "&junk"):
+        status, text, _ = await world.get(query + added)
+        assert (status, "already used" in text) == (400, True)
+    assert len(world.client.sent) == 1
+
+
+@pytest.mark.parametrize("first_name", [None, "", "\u3164\u200b"])
+async def test_who_has_no_name_is_recorded_and_greeted_without_one(
+    world: World, first_name: str | None
+) -> None:
+    status, text = await world.log_in(signed(first_name=first_name, username=None))
+    assert status == 200
+    assert "You are logged in" in text
+    assert world.client.said()[0].startswith("Hello! You have just logged in on example.com.")
+    user = world.users.get(ANNA)
+    assert user is not None
+    assert (user.first_name, user.usernames) == (first_name or "", ())
+    assert user.last_evidence(Kind.LOGIN)
 
 
 async def test_a_login_works_once_however_many_bring_it_at_once(world: World) -> None:

@@ -90,7 +90,7 @@ async def test_what_is_no_request_is_answered_with_our_headers_and_without_its_w
 @pytest.mark.parametrize(
     "query",
     [
-        urlencode(signed()) + "&x=" + "PlantedWords" * 400,
+        urlencode(signed(OTHER_TOKEN)) + "&x=" + "PlantedWords" * 400,
         "&".join(["id=1"] * 500),
         urlencode(signed()) + "&first_name=PlantedWords",
         "id=%00&first_name=PlantedWords%0d%0aX-Planted:1&auth_date=1&hash=PlantedWords",

@@ -19,7 +19,7 @@ from tgbot.core.access import Access, Kind
 from tgbot.core.errors import ConfigError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
-from tgbot.sandbox.widget import Widget
+from tgbot.sandbox.widget import Widget, signed
 
 
 @pytest.fixture
@@ -125,6 +125,21 @@ async def test_a_used_login_is_refused_after_a_restart_and_a_forgotten_user_stay
         status, page = await visit(site, "/callback", data)
         assert (status, "already used" in page) == (400, True)
         assert bot.users.get(anna.id) is None
+
+
+async def test_neither_a_field_that_telegram_adds_one_day_nor_what_trackers_add_stops_a_login(
+    bot: Bot, site: Config, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    data = widget.log_in(account.id, anna.id)
+    del data["hash"], data["first_name"]
+    assert account.token is not None
+    added = signed(account.token, data | {"is_premium": "1"}) | {"utm_source": "mail", "fbclid": "IwAR0"}
+    status, page = await visit(site, "/callback", added)
+    assert (status, "You are logged in" in page) == (200, True)
+    assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+    status, page = await visit(site, "/callback", added | {"fbclid": "IwAR1"})
+    assert (status, "already used" in page) == (400, True)
 
 
 async def test_forged_data_is_refused_and_nothing_recorded(

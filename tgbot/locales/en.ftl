@@ -315,7 +315,6 @@ login-absent = This page does not exist
 login-trouble = Something went wrong on our side, and you are not logged in. Please try again in a moment.
 login-refused = This login was not accepted
 login-refused-unreadable = The address of this page is damaged, so it cannot be read as a login. Nothing was stored.
-login-refused-unknown = The login has a field that Telegram does not send. Nothing was stored.
 login-refused-twice = The login has the field “{ $field }” twice. Nothing was stored.
 login-refused-missing = The login has no field “{ $field }”. Nothing was stored.
 login-refused-malformed = The field “{ $field }” of the login has an impossible value. Nothing was stored.
