@@ -144,6 +144,8 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
         ('[login]\nsite = "example.com"', "[login] site = 'example.com': expected the page's public address"),
         ('[login]\nsite = "https://example.com/bot"', "expected the page's public address without a path"),
         ('[login]\nsite = "http://example.com"', "(http is allowed on this machine only"),
+        ('[login]\nsite = "https://0.0.0.0"', "(no browser can open it)"),
+        ('[login]\nsite = "https://[::]:443"', "(no browser can open it)"),
         ('[login]\nlisten = "8080"', "[login] listen = '8080': expected \"host:port\" to listen on"),
         ('[login]\nwidget = "https://a.example/w.js; x"', "expected the address of a script"),
         ("[login]\nmax_age = 59", "expected a whole number of seconds from 60 to 604800"),
@@ -182,6 +184,42 @@ def test_what_is_wrong_is_one_line_with_key_value_and_expectation(
     tmp_path: Path, text: str, said: str
 ) -> None:
     assert said in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        *("0.0.0.0:80", "[::]:8080", "192.168.1.5:8080", "[fe80::1]:80", "[::ffff:10.0.0.1]:80"),
+        *("bot.internal:80", "localhost.example.com:80", "127.example.com:80"),
+    ],
+)
+def test_a_page_that_others_can_reach_needs_its_public_address(tmp_path: Path, listen: str) -> None:
+    said = (
+        "[login] site = '': expected the page's public address without a path, such as \"https://example.com\""
+        f' (listen = "{listen}" is not for this machine alone: name the address that visitors open, or listen'
+        " on 127.0.0.1)"
+    )
+    for text in ("", '\nsite = ""'):
+        line = refusal(tmp_path, f'[login]\nlisten = "{listen}"{text}')
+        assert line.startswith("DIR/config.toml: ")
+        assert said in line
+    assert refusal(tmp_path, "", TGBOT_LOGIN_LISTEN=listen).startswith(f"TGBOT_LOGIN_SITE: {said}")
+    given = configured(tmp_path, f'[login]\nlisten = "{listen}"', TGBOT_LOGIN_SITE="https://example.com")
+    assert given.login.public == "https://example.com"
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        *("127.0.0.1:80", "127.1.2.3:80", "[::1]:8080", "[::ffff:127.0.0.1]:80"),
+        *("localhost:80", "LOCALHOST:80", "a.localhost:80"),
+    ],
+)
+def test_a_page_for_this_machine_alone_needs_no_address(tmp_path: Path, listen: str) -> None:
+    assert configured(tmp_path, f'[login]\nlisten = "{listen}"').login.public == f"http://{listen}"
+    site = f'[login]\nsite = "http://{listen}"'
+    if "ffff" not in listen:
+        assert configured(tmp_path, site).login.public == f"http://{listen}".lower()
 
 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:

@@ -117,11 +117,13 @@ def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
     """Return the first refusal as one line: where it was written, the key, the value, what was expected."""
     first = error.errors(include_url=False, include_input=False)[0]
     section, key = str(first["loc"][0]), str(first["loc"][1])
-    origin = next(origin for origin in reversed(origins) if key in origin.sections.get(section, {}))
+    # A key that is required because of another one of its section may be written nowhere.
+    written = [origin for origin in origins if key in origin.sections.get(section, {})]
+    origin = (written or [origin for origin in origins if section in origin.sections])[-1]
     expected = str(sections()[section][key].description)
     if reason := str(first.get("ctx", {}).get("error", "")):
         expected += f" ({reason})"
-    value = HIDDEN if (section, key) in places("SecretStr") else origin.sections[section][key]
+    value = HIDDEN if (section, key) in places("SecretStr") else origin.sections[section].get(key, "")
     source = origin.name if origin.directory is not None else variable(section, key)
     return ConfigError(f"[{section}] {key}", expected, value=value, source=source)
 

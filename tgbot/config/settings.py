@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 from tgbot.core.errors import CredentialsMissingError
 
 #: What the names of our environment variables begin with.
 PREFIX = "TGBOT_"
-#: Hosts of this machine, as an address names them.
-LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 def variable(section: str, key: str) -> str:
@@ -73,13 +72,35 @@ def _server(value: object) -> object:
     return Server(match[1] or match[2], int(match[3]))
 
 
-def _site(value: object) -> object:
+def _site(value: object, others: ValidationInfo) -> object:
     if value == "":
+        listen = others.data.get("listen")
+        if listen is not None and not _is_loopback(listen.host):
+            raise ValueError(
+                f'listen = "{listen}" is not for this machine alone: name the address that visitors open, or'
+                " listen on 127.0.0.1"
+            )
         return value
-    match = _text(value, r"((https?)://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)/*")
-    if match[2] == "http" and match[3] not in LOOPBACK:
-        raise ValueError("http is allowed on this machine only: anybody on the way could read a login")
+    match = _text(value, r"((https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)/*")
+    _check_host(match[2], match[3])
     return match[1].lower()
+
+
+def _check_host(scheme: str, host: str) -> None:
+    """Raise ValueError for an address on the web that a login may not be sent to."""
+    bare = host.strip("[]")
+    if bare in ("0.0.0.0", "::"):
+        raise ValueError("no browser can open it")
+    if scheme == "http" and not _is_loopback(bare):
+        raise ValueError("http is allowed on this machine only: anybody on the way could read a login")
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a host is this machine and no other can reach it; an IPv6 host has no brackets."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    return re.fullmatch(r"(?:.+\.)?localhost", host, re.IGNORECASE) is not None
 
 
 def _script(value: object) -> object:
@@ -238,7 +259,9 @@ class Login(_Section):
 
     listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page')
     site: Annotated[str, BeforeValidator(_site)] = _key(
-        "", 'the page\'s public address without a path, such as "https://example.com"'
+        "",
+        'the page\'s public address without a path, such as "https://example.com"',
+        validate_default=True,  # whether it is required depends on `listen`
     )
     max_age: int = _key(86_400, "a whole number of seconds from 60 to 604800", ge=60, le=604_800)
     widget: Annotated[str, BeforeValidator(_script)] = _key(
