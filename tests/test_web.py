@@ -380,6 +380,19 @@ async def test_the_page_has_the_widget_of_this_bot(world: World) -> None:
     assert "https://t.me/the_bot" in text
 
 
+async def test_behind_the_button_the_page_has_words_for_the_case_that_it_does_not_load(world: World) -> None:
+    _, text, _ = await world.get()
+    button, _, words = text.partition("</script>")
+    assert '<div class="widget"><script async ' in button
+    assert words.partition("</div>")[0].endswith(
+        '<p class="absent" role="status">The button does not load: telegram.org cannot be reached from here, or'
+        " something in this browser blocks it. Reload this page later, or open the chat below.</p>"
+    )
+    # They need no script, which might not load either: the style shows them. tests/browser has the proof.
+    assert text.count("<script") == 1
+    assert ".widget iframe ~ .absent { display: none; }" in text
+
+
 async def test_nothing_but_the_widget_may_be_loaded_and_nothing_kept(world: World) -> None:
     for path in ("/", "/callback", "/nowhere", "/healthz"):
         _, _, headers = await world.get(path)

@@ -83,6 +83,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
         f"--user-data-dir={tmp_path / 'chromium'}",
     ):
         options.add_argument(argument)
+    options.page_load_strategy = "none"  # a page may wait for a script that never comes
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = await asyncio.to_thread(
         webdriver.Chrome, options=options, service=webdriver.ChromeService(executable_path=DRIVER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,42 @@ async def test_who_cancels_stays_where_they_were(
     await back(browser, ours)
     assert await browser.find("body.start")
     assert bot.users.get(anna.id) is None
+
+
+#: Whether the words about a button that does not load can be read now.
+SAYS_SO = """\
+const words = document.querySelector(".absent");
+return getComputedStyle(words).visibility === "visible" && words.getBoundingClientRect().height > 0;
+"""
+
+
+@pytest.mark.parametrize("answers", ["not at all", "never", "404"])
+async def test_the_page_says_that_telegrams_button_does_not_load(
+    browser: Browser, site: Config, answers: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = {"not at all": free_port(), "never": silent.getsockname()[1]}.get(answers)
+        script = f"http://127.0.0.1:{port}/w.js" if port else site.login.widget.replace("widget", "nothing")
+        without = site.login.model_copy(update={"widget": script})
+        async with open_bot(site.model_copy(update={"login": without}), serve=True):
+            await browser.do(lambda driver: driver.get(site.login.public))
+            await browser.find("body.start .absent")
+            await browser.until(lambda driver: driver.execute_script(SAYS_SO))
+            assert "The button does not load: 127.0.0.1" in await browser.text()
+            await picture(browser, "no-button")
+
+
+async def test_a_button_that_loads_is_not_said_to_be_missing(
+    browser: Browser, bot: Bot, site: Config
+) -> None:
+    await browser.do(lambda driver: driver.get(site.login.public))
+    await browser.find(".widget iframe")
+    await browser.do(
+        lambda driver: driver.execute_script("document.getAnimations().forEach(one => one.finish())")
+    )
+    assert not await browser.do(lambda driver: driver.execute_script(SAYS_SO))
+    assert "does not load" not in await browser.text()
+    await picture(browser, "button")
 
 
 async def test_the_page_fits_a_small_screen_in_the_dark(browser: Browser, bot: Bot, site: Config) -> None:

@@ -299,6 +299,7 @@ link-no-name = I have no username, so there is no link to me.
 login-title = Log in with { $bot }
 login-why = Log in to { $domain } with one click. You need no new password and no form.
 login-no-script = The button needs JavaScript, which is turned off in this browser.
+login-no-button = The button does not load: { $server } cannot be reached from here, or something in this browser blocks it. Reload this page later, or open the chat below.
 login-gives-name = This page will see your name, username and photo.
 login-gives-writing = { $bot } may write to you if you leave that box checked. You can block it at any time.
 login-gives-no-more = Your phone number and your chats stay with Telegram.

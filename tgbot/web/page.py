@@ -47,10 +47,12 @@ class Page:
             ' data-size="large" data-radius="12" data-userpic="false" data-request-access="write"'
             f' data-lang="{escape(language)}" data-auth-url="{escape(self._callback)}"></script>'
         )
-        say = self._phrases(language)
+        say = self._phrases(language, server=urlsplit(self._widget).hostname or "")
         body = (
             f"<p>{say('login-why')}</p>"
-            f'<div class="widget">{script}<noscript>{say("login-no-script")}</noscript></div>'
+            f'<div class="widget">{script}<noscript>{say("login-no-script")}</noscript>'
+            # The script puts the button before itself. Without one, the style shows this after some seconds.
+            f'<p class="absent" role="status">{say("login-no-button")}</p></div>'
             f"<ul><li>{say('login-gives-name')}</li><li>{say('login-gives-writing')}</li>"
             f"<li>{say('login-gives-no-more')}</li></ul>"
             f'<p class="soft">{say("login-instead")} <a href="{self._chat}">@{escape(self._username)}</a></p>'
