@@ -331,6 +331,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
             trouble: Callable[[], Awaitable[str | None]] = well,
             host: str = "127.0.0.1",
             port: int = 0,
+            clock: Callable[[], float] = lambda: NOW,
             **limits: Any,
         ) -> World:
             users = MemoryRegistry(lambda: NOW) if users is None else users
@@ -355,7 +356,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                     texts=TEXTS,
                     knows=knows,
                     trouble=trouble,
-                    clock=lambda: NOW,
+                    clock=clock,
                 )
             )
             return World(users, client, http, url, site.aclose)
@@ -385,8 +386,8 @@ async def test_behind_the_button_the_page_has_words_for_the_case_that_it_does_no
     button, _, words = text.partition("</script>")
     assert '<div class="widget"><script async ' in button
     assert words.partition("</div>")[0].endswith(
-        '<p class="absent" role="status">The button does not load: telegram.org cannot be reached from here, or'
-        " something in this browser blocks it. Reload this page later, or open the chat below.</p>"
+        '<p class="absent" role="status">The button does not load: telegram.org cannot be reached from here,'
+        " or something in this browser blocks it. Reload this page later, or open the chat below.</p>"
     )
     # They need no script, which might not load either: the style shows them. tests/browser has the proof.
     assert text.count("<script") == 1
@@ -508,6 +509,69 @@ async def test_a_login_works_once(world: World) -> None:
     assert "already used" in text
     assert len(world.client.sent) == 1
     assert (await world.log_in(signed(auth_date=NOW + 1)))[0] == 200
+
+
+def cookie_of(headers: Any) -> str:
+    """Return the cookie that an answer sets, as a browser sends it back."""
+    return str(headers["Set-Cookie"]).partition(";")[0]
+
+
+async def test_the_browser_that_logged_in_is_told_so_when_it_loads_the_page_again(opened: Open) -> None:
+    world = await opened()
+    path = "/callback?" + urlencode(signed())
+    _, _, headers = await world.get(path)
+    told = headers["Set-Cookie"].lower().replace(" ", "").split(";")
+    assert {"path=/callback", "httponly", "secure", "samesite=lax"} < set(told)
+    assert signed()["hash"] not in headers["Set-Cookie"]
+    cookie = cookie_of(headers)
+    users = world.users
+    await world.close()
+    world = await opened(users)  # also after a restart
+    for again in (path, path + "&utm_source=mail"):
+        for language, words in (
+            ("en", "have already logged in on example.com"),
+            ("ru", "уже вошли на example.com"),
+        ):
+            status, text, headers = await world.get(again, Cookie=cookie, Accept_Language=language)
+            assert (status, words in text) == (200, True)
+            assert "Set-Cookie" not in headers
+    assert world.client.sent == []
+
+
+async def test_who_has_the_address_of_a_login_alone_is_refused(world: World) -> None:
+    path = "/callback?" + urlencode(signed())
+    mine = cookie_of((await world.get(path))[2])
+    name = mine.partition("=")[0]
+    others = cookie_of((await world.get("/callback?" + urlencode(signed(id=1002))))[2])
+    for cookie in (
+        "",
+        "x",
+        others,
+        f"{name}=",
+        f"{name}={signed()['hash']}",
+        f"{name}=\u00e9\ud83d\ude00",
+        mine[:-1],
+    ):
+        status, text, _ = await world.get(path, Cookie=cookie)
+        assert (status, "already used" in text) == (400, True), cookie
+
+
+async def test_a_refused_login_leaves_no_cookie(world: World) -> None:
+    for fields in (signed(OTHER_TOKEN), signed(auth_date=1), {}):
+        _, _, headers = await world.get("/callback?" + urlencode(fields))
+        assert "Set-Cookie" not in headers
+    assert "Set-Cookie" not in (await world.get("/"))[2]
+
+
+async def test_on_a_later_day_the_browser_that_logged_in_is_still_told_so(opened: Open) -> None:
+    days = [NOW]
+    world = await opened(clock=lambda: days[0])
+    path = "/callback?" + urlencode(signed())
+    cookie = cookie_of((await world.get(path))[2])
+    days[0] = NOW + 2 * MAX_AGE
+    assert (await world.get(path, Cookie=cookie))[0] == 200
+    status, text, _ = await world.get(path)
+    assert (status, "too old" in text) == (400, True)
 
 
 async def test_a_used_login_stays_used_whatever_is_added_to_its_address(world: World) -> None:

@@ -92,7 +92,16 @@ async def test_from_the_click_to_the_greeting(browser: Browser, bot: Bot, site: 
     assert user.last_evidence(Kind.WRITE_ACCESS)
     assert await browser.complaints() == []
 
+    address = await browser.do(lambda driver: driver.current_url)
     await browser.do(lambda driver: driver.refresh())
+    await browser.until(
+        lambda driver: "already logged in" in driver.find_element("css selector", "body").text
+    )
+    await browser.find("body.done")
+    await picture(browser, "again")
+
+    await browser.do(lambda driver: driver.delete_all_cookies())
+    await browser.do(lambda driver: driver.get(address))
     await browser.find("body.refused")
     assert "already used" in await browser.text()
     await picture(browser, "refused")

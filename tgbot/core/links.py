@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from tgbot.core.errors import LinkError
 from tgbot.core.ids import bare_id, is_channel, marked_channel
+from tgbot.core.keys import derived_key
 
 #: The longest start payload; apps drop a longer one silently.
 PAYLOAD_LENGTH: Final = 64
@@ -208,7 +209,7 @@ def signing_key(bot_token: str) -> bytes:
     The token cannot be computed from the key, which serves start payloads only. After a new token, payloads
     signed before are refused.
     """
-    return hmac.new(bot_token.encode(), b"tgbot key: start payloads", hashlib.sha256).digest()
+    return derived_key(bot_token, "start payloads")
 
 
 def _as_in_app(host: str, path: str) -> tuple[str, dict[str, str]]:

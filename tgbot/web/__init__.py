@@ -1,6 +1,7 @@
 """The bot's pages over HTTP: the login page with Telegram's widget, its callback, and `/healthz`.
 
     login.py     the widget's login data: read and checked; pure
+    proofs.py    what proves a login afterwards; pure
     page.py      the page in each of its states (page.html, page.css)
     greeting.py  the bot's message to a user who logged in
     door.py      the connections: how many, and for how long

@@ -68,6 +68,12 @@ class Page:
         body = f"<p>{say(words)}</p>{_button(link, say('login-open-chat'))}"
         return self._page(language, "done", "✓", say("login-done" if name else "login-done-nameless"), body)
 
+    def done_before(self, language: str) -> str:
+        """Return the page for the visitor who logged in, and loads the page of that login again."""
+        say = self._phrases(language)
+        body = f"<p>{say('login-done-before')}</p>{_button(self._chat, say('login-open-chat'))}"
+        return self._page(language, "done", "✓", say("login-done-nameless"), body)
+
     def refused(self, language: str, reason: str, field: str = "") -> str:
         """Return the page that says why a login was not accepted."""
         return self._stopped(language, f"login-refused-{reason}", field=field)

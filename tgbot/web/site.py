@@ -24,12 +24,13 @@ from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
 from tgbot.store.sqlite.locks import patiently
-from tgbot.store.sqlite.logins import UsedLogins
+from tgbot.store.sqlite.logins import REMEMBERED, UsedLogins
 from tgbot.store.sqlite.worker import run_aside
 from tgbot.web.door import Door, Visit
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import Login, Reason, RefusedLogin, check
 from tgbot.web.page import Page, chosen
+from tgbot.web.proofs import Marks
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ Handle: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 #: How often connections that wait for too long are looked for, in seconds.
 _SWEEP_SECONDS: Final = 1.0
+#: The cookie that marks the browser in which a login was accepted.
+_COOKIE: Final = "tgbot_login"
 #: Connections that the system keeps until they are accepted.
 _BACKLOG: Final = 128
 
@@ -72,6 +75,9 @@ class Pages:
     #: Returns the login in a query string at a time; raises RefusedLogin.
     check: Callable[[str, float], Login]
     page: Page
+    marks: Marks
+    #: Whether visitors come over TLS.
+    secure: bool
     used: UsedLogins
     users: UserRegistry
     greeter: Greeter
@@ -98,7 +104,10 @@ class Pages:
         return _html(self.page.start(self._language(request)))
 
     async def _callback(self, request: web.Request) -> web.Response:
-        language = self._language(request)
+        language, signed_hash = self._language(request), request.query.get("hash", "")
+        if self.marks.has(request.cookies.get(_COOKIE, ""), signed_hash):
+            # The page is loaded again, perhaps days later. No data of the address is used.
+            return _html(self.page.done_before(language))
         try:
             login = self.check(request.raw_path.partition("?")[2], self.clock())
             if request.method == "HEAD":  # must change nothing
@@ -109,7 +118,20 @@ class Pages:
             return _html(self.page.refused(language, refused.reason.value, refused.field), 400)
         greeted = await self.greeter.greet(login, language)
         log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
-        return _html(self.page.done(language, login.first_name, greeted=greeted))
+        answer = _html(self.page.done(language, login.first_name, greeted=greeted))
+        self._mark(answer, signed_hash)
+        return answer
+
+    def _mark(self, answer: web.Response, signed_hash: str) -> None:
+        answer.set_cookie(
+            _COOKIE,
+            self.marks.mark(signed_hash),
+            path="/callback",
+            max_age=REMEMBERED,
+            secure=self.secure,
+            httponly=True,
+            samesite="Lax",
+        )
 
     async def _accept(self, login: Login) -> None:
         """Record a login; it is on disk when this returns. Raise RefusedLogin or a StorageError.
@@ -222,6 +244,8 @@ async def open_site(
         pages = Pages(
             check=partial(check, token=token, max_age=settings.max_age),
             page=Page(texts, name=name, username=username, site=settings.public, widget=settings.widget),
+            marks=Marks(token),
+            secure=settings.public.startswith("https:"),
             used=logins,
             users=users,
             greeter=greeter,
