@@ -64,6 +64,7 @@ COMMANDS = [
     ["parked", "drop"],
     ["backup"],
     ["link"],
+    ["login-key"],
 ]
 
 
@@ -80,6 +81,36 @@ def test_help_is_there_at_once_because_nothing_heavy_is_imported() -> None:
     code = "import sys, tgbot.cli; print(*sys.modules)"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"telethon", "cryptography", "sqlite3", "fluent"} & set(asked.stdout.split())
+
+
+def test_the_key_of_ones_own_site_belongs_to_site_and_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(token: str, then: str) -> str:
+        monkeypatch.setenv("TGBOT_BOT_TOKEN", token)
+        monkeypatch.setenv("TGBOT_LOGIN_THEN", then)
+        assert cli.status(["login-key"]) == 0
+        return capsys.readouterr().out
+
+    one = key("42:AAH", "https://shop.example.com/welcome")
+    assert re.fullmatch(r"[0-9a-f]{64}\n", one)
+    assert key("42:AAH", "https://SHOP.example.com?a=b") == one
+    for token, then in (
+        ("42:AAJ", "https://shop.example.com/welcome"),
+        ("42:AAH", "https://shop.example.com:444/welcome"),
+        ("42:AAH", "https://example.com/welcome"),
+    ):
+        assert key(token, then) != one
+
+
+def test_a_key_needs_the_token_and_a_site(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.status(["login-key"]) == 2
+    assert "TGBOT_BOT_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("TGBOT_BOT_TOKEN", "42:AAH")
+    assert cli.status(["login-key"]) == 2
+    assert "[login] then = ''" in capsys.readouterr().err
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
+import json
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,6 +24,7 @@ from telethon.errors import UserIsBlockedError
 from yarl import URL
 
 from tests.messaging.telegram import ANNA, NOW, Telegram, sender_on
+from tests.scenarios.talk import until
 from tests.store.memory import MemoryRegistry
 from tgbot.config.settings import Login as LoginSettings
 from tgbot.core.access import Access, Evidence, Kind
@@ -32,6 +36,7 @@ from tgbot.web import Settings, open_site
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import MOST_CHOICES, MOST_PARAMETERS, SKEW, Reason, RefusedLogin, check, read
 from tgbot.web.login import Login as LoggedIn
+from tgbot.web.onward import LIFETIME
 from tgbot.web.page import chosen
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
@@ -724,6 +729,91 @@ async def test_an_address_in_use_is_told_with_its_key(opened: Open) -> None:
             ConfigError, match=rf"\[login\] listen = '{address}': expected an address .* free"
         ):
             await opened(port=port)
+
+
+# The way on to one's own site.
+
+
+def claims_in(address: str) -> dict[str, Any]:
+    """Return what the token in an address says, without a look at its signature."""
+    header, claims, signature = URL(address).query["token"].split(".")
+    assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": "HS256", "typ": "JWT"}
+    assert len(base64.urlsafe_b64decode(signature + "==")) == 32
+    said = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    assert isinstance(said, dict)
+    return said
+
+
+async def test_who_logged_in_is_sent_on_with_a_token(opened: Open) -> None:
+    world = await opened(then="https://shop.example.org/welcome?from=login")
+    path = "/callback?" + urlencode(signed(auth_date=NOW - 5, last_name="Schmidt"))
+    status, text, headers = await world.get(path)
+    assert (status, text) == (303, "")
+    assert headers["Location"].startswith("https://shop.example.org/welcome?from=login&token=")
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    said = claims_in(headers["Location"])
+    assert re.fullmatch("[0-9a-f]{64}", said.pop("jti"))
+    assert said == {
+        "iss": "https://example.com",
+        "aud": "https://shop.example.org",
+        "sub": str(ANNA),
+        "name": "Anna Schmidt",
+        "preferred_username": "anna_s",
+        "auth_time": NOW - 5,
+        "iat": NOW,
+        "exp": NOW + LIFETIME,
+    }
+    await until(lambda: len(world.client.sent) == 1)
+
+    status, text, again = await world.get(path, Cookie=cookie_of(headers))
+    assert (status, "have already logged in" in text, "Location" in again) == (200, True, False)
+    assert '<a class="button" href="https://shop.example.org/welcome?from=login">' in text
+    assert (await world.get(path))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["", urlencode(signed(OTHER_TOKEN)), urlencode(signed(auth_date=1)) + "&nonce=x"]
+)
+async def test_who_is_refused_is_not_sent_on(opened: Open, query: str) -> None:
+    world = await opened(then="https://shop.example.org/")
+    status, _, headers = await world.get("/callback?" + query)
+    assert (status, "Location" in headers) == (400, False)
+
+
+async def test_who_has_neither_name_nor_username_is_sent_on_without_them(opened: Open) -> None:
+    world = await opened(then="https://shop.example.org")
+    _, _, headers = await world.get("/callback?" + urlencode(signed(first_name="\u3164", username=None)))
+    assert headers["Location"].startswith("https://shop.example.org/?token=")
+    assert not {"name", "preferred_username", "nonce"} & claims_in(headers["Location"]).keys()
+
+
+async def test_what_a_site_gives_its_visitor_along_comes_back_in_the_token(opened: Open) -> None:
+    world = await opened(then="https://shop.example.org/")
+    _, text, _ = await world.get("/?nonce=Ab-1_.~&utm_source=mail")
+    assert 'data-auth-url="https://example.com/callback?nonce=Ab-1_.~"' in text
+    _, _, headers = await world.get("/callback?nonce=Ab-1_.~&" + urlencode(signed()))
+    assert claims_in(headers["Location"])["nonce"] == "Ab-1_.~"
+    # The way back to the button keeps it.
+    _, text, _ = await world.get("/callback?nonce=Ab-1_.~&" + urlencode(signed()))
+    assert 'href="/?nonce=Ab-1_.~"' in text
+
+
+@pytest.mark.parametrize(
+    "nonce", ["", "%22%3E%3Cscript%3EPlanted", "a+b", "Planted" * 20, "%ff", "a%0ab", "%C3%A9"]
+)
+async def test_nothing_else_can_be_given_along(opened: Open, nonce: str) -> None:
+    world = await opened(then="https://shop.example.org/")
+    _, text, _ = await world.get(f"/?nonce={nonce}")
+    assert 'data-auth-url="https://example.com/callback"' in text
+    assert "Planted" not in text
+    _, _, headers = await world.get(f"/callback?nonce={nonce}&" + urlencode(signed()))
+    assert "nonce" not in claims_in(headers["Location"])
+
+
+async def test_without_a_site_to_go_on_to_nothing_is_given_along(world: World) -> None:
+    _, text, _ = await world.get("/?nonce=Ab1")
+    assert "Ab1" not in text
 
 
 # The greeting.

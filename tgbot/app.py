@@ -183,6 +183,7 @@ def _login_page(
             host=login.listen.host,
             port=login.listen.port,
             public=login.public,
+            then=login.then,
             widget=login.widget,
             max_age=login.max_age,
             used=config.storage.logins,

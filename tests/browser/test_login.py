@@ -131,6 +131,20 @@ async def test_who_cancels_stays_where_they_were(
     assert bot.users.get(anna.id) is None
 
 
+async def test_who_logged_in_is_sent_on_to_ones_own_site(browser: Browser, site: Config, anna: Talk) -> None:
+    then = site.login.model_copy(update={"then": f"{site.login.widget.partition('/js/')[0]}/welcome"})
+    config = site.model_copy(update={"login": then})
+    async with open_bot(config, serve=True):
+        ours = await to_confirmation(browser, config)
+        await browser.click("#accept")
+        await back(browser, ours)
+        address = await browser.until(
+            lambda driver: "/welcome?token=" in driver.current_url and driver.current_url
+        )
+        assert address.startswith(f"{config.login.then}?token=ey")
+        assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+
+
 #: Whether the words about a button that does not load can be read now.
 SAYS_SO = """\
 const words = document.querySelector(".absent");

@@ -14,9 +14,9 @@ from tgbot.config.settings import Config, Login, Server
 from tgbot.sandbox.widget import Widget
 
 
-def with_login(config: Config, widget: Widget, port: int) -> Config:
+def with_login(config: Config, widget: Widget, port: int, *, then: str = "") -> Config:
     """Return the configuration with a login page on a local port, and the sandbox's widget on it."""
-    login = Login(site=f"http://127.0.0.1:{port}", widget=widget.script)
+    login = Login(site=f"http://127.0.0.1:{port}", widget=widget.script, then=then)
     return config.model_copy(update={"login": login.model_copy(update={"listen": Server("127.0.0.1", port)})})
 
 
@@ -35,3 +35,14 @@ async def visit(
         http.get(URL(url, encoded=True), headers={"Accept-Language": language}) as answer,
     ):
         return answer.status, await answer.text()
+
+
+async def sent_on(config: Config, data: Mapping[str, Any]) -> str:
+    """Log in with this data, and return the address that the visitor is sent on to."""
+    url = URL(f"{config.login.public}/callback?{urlencode(data)}", encoded=True)
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        http.get(url, allow_redirects=False) as answer,
+    ):
+        assert answer.status == 303
+        return answer.headers["Location"]

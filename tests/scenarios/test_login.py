@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import json
+import re
+import textwrap
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,8 +17,9 @@ import pytest
 from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
-from tests.scenarios.logins import free_port, visit, with_login
+from tests.scenarios.logins import free_port, sent_on, visit, with_login
 from tests.scenarios.talk import PATIENCE, Talk, until
+from tgbot import cli
 from tgbot.app import Bot, open_bot
 from tgbot.config.settings import Config
 from tgbot.core.access import Access, Kind
@@ -20,6 +27,7 @@ from tgbot.core.errors import ConfigError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget, signed
+from tgbot.web.onward import site_key
 
 
 @pytest.fixture
@@ -157,6 +165,76 @@ async def test_the_page_shows_the_sandboxs_widget(bot: Bot, site: Config, widget
     assert status == 200
     assert f'src="{widget.script}"' in page
     assert "Вход через" in page
+
+
+def documented_lines() -> str:
+    """Return the lines of docs/operations.md with which a site checks who logged in."""
+    page = Path(__file__).parents[2].joinpath("docs/operations.md").read_text()
+    block = re.search(r"(?m)^    import base64\n(?:(?: {4}.*)?\n)+", page)
+    assert block is not None
+    return textwrap.dedent(block[0])
+
+
+class SitesClock:
+    """The clock of one's own site."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+
+async def test_ones_own_site_reads_with_the_documented_lines_who_logged_in(
+    configure: Configure,
+    widget: Widget,
+    account: Account,
+    person: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    then = "https://shop.example.com/welcome"
+    site = with_login(configure(), widget, free_port(), then=then)
+    monkeypatch.setenv("TGBOT_LOGIN_THEN", then)
+    assert cli.status(["--config", str(tmp_path / "config.toml"), "login-key"]) == 0
+    key = capsys.readouterr().out.strip()
+
+    anna = Talk(await person("Anna", "Schmidt"))
+    async with open_bot(site, serve=True) as bot:
+        address = await sent_on(site, widget.log_in(account.id, anna.id) | {"nonce": "n1"})
+        assert (await anna.hears()).startswith("Hello, Anna!")
+        now = bot.client.server_time()
+    token = address.removeprefix(f"{then}?token=")
+
+    lines: dict[str, Any] = {}
+    exec(documented_lines(), lines)
+    lines["time"] = clock = SitesClock(now)
+    read_login = lines["read_login"]
+    claims = read_login(token, key, "https://shop.example.com")
+    assert (claims["sub"], claims["name"], claims["nonce"]) == (str(anna.id), "Anna Schmidt", "n1")
+
+    header, said, signature = token.split(".")
+    other = base64.urlsafe_b64encode(json.dumps(claims | {"sub": "1"}).encode()).rstrip(b"=").decode()
+    nothing = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    for forged in (
+        *("", ".", "..", "é", token[:-1], f"{token}A", f"{header}.{said}.", f"{header}.{other}.{signature}"),
+        *(f"{nothing}.{other}.", f"{nothing}.{said}.{signature}"),
+    ):
+        with pytest.raises(ValueError, match="login page"):
+            read_login(forged, key, "https://shop.example.com")
+    wrong = (
+        ("0" * 64, "https://shop.example.com"),
+        (site_key(str(account.token), "https://shop.example.com:444/").hex(), "https://shop.example.com"),
+        (hashlib.sha256(str(account.token).encode()).hexdigest(), "https://shop.example.com"),
+        (key, "https://shop.example.com.evil.example"),
+    )
+    for bad_key, audience in wrong:
+        with pytest.raises(ValueError, match=r"login page|site"):
+            read_login(token, bad_key, audience)
+    clock.now = claims["exp"] + 1
+    with pytest.raises(ValueError, match="late"):
+        read_login(token, key, "https://shop.example.com")
 
 
 async def test_healthz_follows_the_connection(bot: Bot, site: Config, sandbox: Sandbox) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, parked, printed, sandbox, users
+from tgbot.cli import backup, link, loginkey, parked, printed, sandbox, users
 from tgbot.cli.invocation import Invocation, Json, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.core.errors import TgbotError
@@ -110,6 +110,7 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
 
 commands.command("backup")(backup.backup)
 commands.command("link")(link.link)
+commands.command("login-key")(loginkey.login_key)
 commands.command("sandbox")(sandbox.sandbox)
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(users.commands, name="users")

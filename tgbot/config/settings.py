@@ -72,6 +72,10 @@ def _server(value: object) -> object:
     return Server(match[1] or match[2], int(match[3]))
 
 
+#: Scheme and host of an address on the web, and its port.
+_ORIGIN = r"((https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)"
+
+
 def _site(value: object, others: ValidationInfo) -> object:
     if value == "":
         listen = others.data.get("listen")
@@ -81,9 +85,17 @@ def _site(value: object, others: ValidationInfo) -> object:
                 " listen on 127.0.0.1"
             )
         return value
-    match = _text(value, r"((https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)/*")
+    match = _text(value, rf"{_ORIGIN}/*")
     _check_host(match[2], match[3])
     return match[1].lower()
+
+
+def _then(value: object) -> object:
+    if value == "":
+        return value
+    match = _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")
+    _check_host(match[2], match[3])
+    return match[1].lower() + (match[4] or "")
 
 
 def _check_host(scheme: str, host: str) -> None:
@@ -262,6 +274,9 @@ class Login(_Section):
         "",
         'the page\'s public address without a path, such as "https://example.com"',
         validate_default=True,  # whether it is required depends on `listen`
+    )
+    then: Annotated[str, BeforeValidator(_then)] = _key(
+        "", 'an address of your own site, such as "https://example.com/welcome", or "" for none'
     )
     max_age: int = _key(86_400, "a whole number of seconds from 60 to 604800", ge=60, le=604_800)
     widget: Annotated[str, BeforeValidator(_script)] = _key(

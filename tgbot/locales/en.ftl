@@ -310,6 +310,7 @@ login-done-nameless = You are logged in
 login-done-greeted = You are logged in on { $domain }, and { $bot } has just written to you.
 login-done-open = You are logged in on { $domain }. To get messages from { $bot }, open the chat and press Start.
 login-done-before = You have already logged in on { $domain }. Loading this page again changes nothing.
+login-go-on = Continue
 login-open-chat = Open the chat
 login-again = Log in again
 login-to-start = Go to the login page

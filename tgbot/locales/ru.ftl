@@ -184,6 +184,7 @@ login-done-nameless = Вы вошли
 login-done-greeted = Вы вошли на { $domain }, и { $bot } только что вам написал.
 login-done-open = Вы вошли на { $domain }. Чтобы { $bot } мог вам писать, откройте чат и нажмите «Запустить».
 login-done-before = Вы уже вошли на { $domain }. Повторная загрузка этой страницы ничего не меняет.
+login-go-on = Продолжить
 login-open-chat = Открыть чат
 login-again = Войти ещё раз
 login-to-start = На страницу входа

@@ -1,7 +1,8 @@
 """The bot's pages over HTTP: the login page with Telegram's widget, its callback, and `/healthz`.
 
     login.py     the widget's login data: read and checked; pure
-    proofs.py    what proves a login afterwards; pure
+    proofs.py    the mark of the browser in which a login was accepted; pure
+    onward.py    the token for one's own site, to which visitors go on; pure
     page.py      the page in each of its states (page.html, page.css)
     greeting.py  the bot's message to a user who logged in
     door.py      the connections: how many, and for how long

@@ -47,11 +47,16 @@ class Greeter:
 
         Its language is the one that the user chose or their app names, else `language`.
         """
+        greeting = self.begin(login, language)
+        await asyncio.wait((greeting,), timeout=self.patience)
+        return greeting.done() and not greeting.cancelled() and not greeting.exception() and greeting.result()
+
+    def begin(self, login: Login, language: str) -> asyncio.Task[bool]:
+        """Begin to greet a user; return at once."""
         greeting = asyncio.create_task(self._greet(login, language))
         self.greetings.add(greeting)
         greeting.add_done_callback(self._ended)
-        await asyncio.wait((greeting,), timeout=self.patience)
-        return greeting.done() and not greeting.cancelled() and not greeting.exception() and greeting.result()
+        return greeting
 
     async def close(self) -> None:
         """Cancel the greetings that still wait."""

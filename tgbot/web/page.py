@@ -40,12 +40,13 @@ class Page:
         #: The Content-Security-Policy: this style, the script, and the frame that the script opens.
         self.policy = self._policy()
 
-    def start(self, language: str) -> str:
-        """Return the page with the button."""
+    def start(self, language: str, nonce: str = "") -> str:
+        """Return the page with the button; a nonce comes along with the login."""
+        callback = f"{self._callback}?nonce={nonce}" if nonce else self._callback
         script = (
             f'<script async src="{escape(self._widget)}" data-telegram-login="{self._username}"'
             ' data-size="large" data-radius="12" data-userpic="false" data-request-access="write"'
-            f' data-lang="{escape(language)}" data-auth-url="{escape(self._callback)}"></script>'
+            f' data-lang="{escape(language)}" data-auth-url="{escape(callback)}"></script>'
         )
         say = self._phrases(language, server=urlsplit(self._widget).hostname or "")
         body = (
@@ -68,15 +69,20 @@ class Page:
         body = f"<p>{say(words)}</p>{_button(link, say('login-open-chat'))}"
         return self._page(language, "done", "✓", say("login-done" if name else "login-done-nameless"), body)
 
-    def done_before(self, language: str) -> str:
-        """Return the page for the visitor who logged in, and loads the page of that login again."""
+    def done_before(self, language: str, then: str) -> str:
+        """Return the page for the visitor who logged in, and loads the page of that login again.
+
+        From it they go on to the address `then`, or to the chat if that is "".
+        """
         say = self._phrases(language)
-        body = f"<p>{say('login-done-before')}</p>{_button(self._chat, say('login-open-chat'))}"
+        words = "login-go-on" if then else "login-open-chat"
+        body = f"<p>{say('login-done-before')}</p>{_button(then or self._chat, say(words))}"
         return self._page(language, "done", "✓", say("login-done-nameless"), body)
 
-    def refused(self, language: str, reason: str, field: str = "") -> str:
+    def refused(self, language: str, reason: str, field: str = "", nonce: str = "") -> str:
         """Return the page that says why a login was not accepted."""
-        return self._stopped(language, f"login-refused-{reason}", field=field)
+        start = f"/?nonce={nonce}" if nonce else "/"
+        return self._stopped(language, f"login-refused-{reason}", start, field=field)
 
     def trouble(self, language: str) -> str:
         """Return the page for an error of ours."""
@@ -87,9 +93,9 @@ class Page:
         say = self._phrases(language)
         return self._page(language, "refused", "?", say("login-absent"), _button("/", say("login-to-start")))
 
-    def _stopped(self, language: str, words: str, **args: str) -> str:
+    def _stopped(self, language: str, words: str, start: str = "/", **args: str) -> str:
         say = self._phrases(language, **args)
-        body = f"<p>{say(words)}</p>{_button('/', say('login-again'))}"
+        body = f"<p>{say(words)}</p>{_button(start, say('login-again'))}"
         return self._page(language, "refused", "!", say("login-refused"), body)
 
     def _phrases(self, language: str, **args: str) -> Callable[[str], str]:
@@ -133,4 +139,4 @@ def chosen(texts: Texts, accepted: str) -> str:
 
 
 def _button(link: str, words: str) -> str:
-    return f'<a class="button" href="{link}">{words}</a>'
+    return f'<a class="button" href="{escape(link)}">{words}</a>'

@@ -29,6 +29,7 @@ from tgbot.store.sqlite.worker import run_aside
 from tgbot.web.door import Door, Visit
 from tgbot.web.greeting import Greeter
 from tgbot.web.login import Login, Reason, RefusedLogin, check
+from tgbot.web.onward import NONCE, Onward
 from tgbot.web.page import Page, chosen
 from tgbot.web.proofs import Marks
 
@@ -54,6 +55,8 @@ class Settings:
     port: int
     #: The address that visitors see, without a path.
     public: str
+    #: Where visitors are sent on to after a login, "" if they stay.
+    then: str = ""
     #: The address of Telegram's script, which shows the button.
     widget: str
     #: Seconds for which Telegram's login data is accepted.
@@ -76,6 +79,8 @@ class Pages:
     check: Callable[[str, float], Login]
     page: Page
     marks: Marks
+    #: Where visitors go on to after a login; None if they stay.
+    onward: Onward | None
     #: Whether visitors come over TLS.
     secure: bool
     used: UsedLogins
@@ -101,13 +106,14 @@ class Pages:
         return application
 
     async def _start(self, request: web.Request) -> web.Response:
-        return _html(self.page.start(self._language(request)))
+        return _html(self.page.start(self._language(request), self._nonce(request)))
 
     async def _callback(self, request: web.Request) -> web.Response:
-        language, signed_hash = self._language(request), request.query.get("hash", "")
+        language, nonce = self._language(request), self._nonce(request)
+        signed_hash = request.query.get("hash", "")
         if self.marks.has(request.cookies.get(_COOKIE, ""), signed_hash):
             # The page is loaded again, perhaps days later. No data of the address is used.
-            return _html(self.page.done_before(language))
+            return _html(self.page.done_before(language, self.onward.then if self.onward else ""))
         try:
             login = self.check(request.raw_path.partition("?")[2], self.clock())
             if request.method == "HEAD":  # must change nothing
@@ -115,12 +121,23 @@ class Pages:
             await self._accept(login)
         except RefusedLogin as refused:
             self.refused[refused.reason] += 1
-            return _html(self.page.refused(language, refused.reason.value, refused.field), 400)
-        greeted = await self.greeter.greet(login, language)
-        log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
-        answer = _html(self.page.done(language, login.first_name, greeted=greeted))
+            return _html(self.page.refused(language, refused.reason.value, refused.field, nonce), 400)
+        if self.onward is None:
+            greeted = await self.greeter.greet(login, language)
+            log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
+            answer = _html(self.page.done(language, login.first_name, greeted=greeted))
+        else:
+            self.greeter.begin(login, language)
+            log.info("user %d logged in on %s, and is sent on", login.id, self.domain)
+            address = self.onward.address(login, self.clock(), nonce)
+            answer = web.Response(status=303, headers={"Location": address})
         self._mark(answer, signed_hash)
         return answer
+
+    def _nonce(self, request: web.BaseRequest) -> str:
+        """Return what the site to which visitors go on has given this one along; "" for nothing."""
+        nonce = request.query.get("nonce", "") if self.onward else ""
+        return nonce if NONCE.fullmatch(nonce) else ""
 
     def _mark(self, answer: web.Response, signed_hash: str) -> None:
         answer.set_cookie(
@@ -245,6 +262,7 @@ async def open_site(
             check=partial(check, token=token, max_age=settings.max_age),
             page=Page(texts, name=name, username=username, site=settings.public, widget=settings.widget),
             marks=Marks(token),
+            onward=Onward(settings.then, settings.public, token) if settings.then else None,
             secure=settings.public.startswith("https:"),
             used=logins,
             users=users,
