@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from telethon.errors import UserIsBlockedError
+from telethon.errors import FloodWaitError, RPCError, ServerError, UserIsBlockedError
 from yarl import URL
 
 from tests.messaging.telegram import ANNA, NOW, Telegram, sender_on
@@ -32,8 +32,8 @@ from tgbot.core.errors import ConfigError, StorageFullError
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.store.sqlite.logins import REMEMBERED
-from tgbot.web import Settings, open_site
-from tgbot.web.greeting import Greeter
+from tgbot.web import Settings, greeting, open_site
+from tgbot.web.greeting import LONGEST_PUT_OFF, PAUSES, Greeter
 from tgbot.web.login import MOST_CHOICES, MOST_PARAMETERS, SKEW, Reason, RefusedLogin, check, read
 from tgbot.web.login import Login as LoggedIn
 from tgbot.web.onward import LIFETIME
@@ -819,7 +819,12 @@ async def test_without_a_site_to_go_on_to_nothing_is_given_along(world: World) -
 # The greeting.
 
 
-async def greeted(users: MemoryRegistry, client: Telegram, knows: Callable[[int], bool]) -> bool:
+async def greeted(
+    users: MemoryRegistry,
+    client: Telegram,
+    knows: Callable[[int], bool] = lambda _: True,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> bool:
     greeter = Greeter(
         users,
         sender_on(client, users),
@@ -828,6 +833,7 @@ async def greeted(users: MemoryRegistry, client: Telegram, knows: Callable[[int]
         knows=knows,
         patience=5,
         longest_wait=0.1,
+        sleep=sleep,
     )
     users.record(ANNA, Evidence(Kind.LOGIN, NOW))
     try:
@@ -853,6 +859,57 @@ async def test_who_stays_unknown_is_asked_in_the_end_and_the_answer_recorded() -
     user = users.get(ANNA)
     assert user is not None
     assert user.verdict(NOW).access is Access.BLOCKED
+
+
+class Pauses:
+    """A clock that a greeting waits by: it notes each pause, and at the end of some does something."""
+
+    def __init__(self, **after: Callable[[], object]) -> None:
+        self.taken: list[float] = []
+        self._after = after
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+        self._after.get(f"after_{len(self.taken)}", lambda: None)()
+
+
+async def test_a_greeting_waits_as_long_as_telegram_asks_and_else_ever_longer() -> None:
+    users, client = MemoryRegistry(lambda: NOW), Telegram()
+    client.refusals[ANNA] = FloodWaitError(None, capture=900)
+
+    def fault() -> None:
+        client.refusals[ANNA] = ServerError(None, "INTERNAL", 500)
+
+    pauses = Pauses(after_2=fault, after_6=client.refusals.clear)
+    assert await greeted(users, client, sleep=pauses)
+    assert pauses.taken == [900, 900, *(PAUSES[failures] for failures in (2, 3, 3, 3))]
+    assert len(client.sent) == 1
+
+
+@pytest.mark.parametrize("error", [FloodWaitError(None, capture=7000), ServerError(None, "INTERNAL", 500)])
+async def test_a_greeting_that_is_put_off_for_too_long_is_given_up(
+    error: RPCError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(greeting, "PAUSES", (1200,))
+    users, client = MemoryRegistry(lambda: NOW), Telegram()
+    client.refusals[ANNA] = error
+    pauses = Pauses()
+    assert not await greeted(users, client, sleep=pauses)
+    assert pauses.taken == ([] if isinstance(error, FloodWaitError) else [1200] * (LONGEST_PUT_OFF // 1200))
+    assert len(client.calls) == len(pauses.taken) + 1
+    assert f"user {ANNA} logged in but was not greeted" in caplog.text
+
+
+async def test_who_may_no_longer_be_written_to_is_not_greeted_in_the_end() -> None:
+    users, client = MemoryRegistry(lambda: NOW), Telegram()
+    client.refusals[ANNA] = FloodWaitError(None, capture=900)
+
+    def block() -> None:
+        users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW + 1))
+        client.refusals.clear()
+
+    assert not await greeted(users, client, sleep=Pauses(after_1=block))
+    assert client.sent == []
 
 
 async def test_closing_gives_up_greetings_that_wait() -> None:

@@ -27,7 +27,11 @@ from tgbot.core.errors import ConfigError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget, signed
+from tgbot.telegram.calls import retries
+from tgbot.web import greeting
 from tgbot.web.onward import site_key
+
+SEND = "messages.sendMessage"
 
 
 @pytest.fixture
@@ -165,6 +169,49 @@ async def test_the_page_shows_the_sandboxs_widget(bot: Bot, site: Config, widget
     assert status == 200
     assert f'src="{widget.script}"' in page
     assert "Вход через" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(500, "INTERNAL"), (500, "WORKER_BUSY_TOO_LONG_RETRY"), (503, "Timeout")],
+)
+async def test_a_greeting_that_telegram_puts_off_follows_later(
+    bot: Bot,
+    site: Config,
+    sandbox: Sandbox,
+    widget: Widget,
+    account: Account,
+    person: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    name: str,
+) -> None:
+    monkeypatch.setattr(retries, "FAULT_PAUSES", (0.01,))
+    monkeypatch.setattr(greeting, "PAUSES", (0.01,))
+    anna = Talk(await person("Anna"))
+    sandbox.faults.fail(SEND, code, name, times=3, account=account.id)
+    assert (await visit(site, "/callback", widget.log_in(account.id, anna.id)))[0] == 200
+    assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+    assert await anna.said_nothing_before()
+
+
+async def test_a_greeting_whose_answers_fail_is_said_once(
+    bot: Bot,
+    site: Config,
+    sandbox: Sandbox,
+    widget: Widget,
+    account: Account,
+    person: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retries, "FAULT_PAUSES", (0.01,))
+    monkeypatch.setattr(greeting, "PAUSES", (0.01,))
+    anna = Talk(await person("Anna"))
+    sandbox.faults.fail(SEND, 500, "INTERNAL", times=7, after=True, account=account.id)
+    await visit(site, "/callback", widget.log_in(account.id, anna.id))
+    await until(lambda: sandbox.calls[SEND] == 8)
+    assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+    assert await anna.said_nothing_before()
 
 
 def documented_lines() -> str:

@@ -1,9 +1,10 @@
 """All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
 from tgbot.telegram.calls.limits import slow_mode_raises
+from tgbot.telegram.calls.named import named_sends
 from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.refusals import error_name
 from tgbot.telegram.server import Server
 
-__all__ = ["BotClient", "Listener", "Server", "error_name", "slow_mode_raises"]
+__all__ = ["BotClient", "Listener", "Server", "error_name", "named_sends", "slow_mode_raises"]

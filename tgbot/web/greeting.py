@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from telethon import errors
 
@@ -15,15 +16,24 @@ from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
-from tgbot.telegram import error_name
+from tgbot.telegram import error_name, named_sends
+from tgbot.telegram.refusals import Answer, answer_of, wait_of
 from tgbot.web.login import Login
 
 log = logging.getLogger(__name__)
+
+#: Pauses after a greeting that Telegram put off without naming a time, in seconds; the last one repeats.
+PAUSES: Final = (1, 5, 30, 300)
+#: For how many seconds a greeting is put off in all; it says that the user has just logged in.
+LONGEST_PUT_OFF: Final = 3600
 
 
 @dataclass(slots=True, eq=False)
 class Greeter:
     """Greets users who logged in, if Telegram allows it; a refusal is not an error.
+
+    What Telegram puts off is sent again later, for up to an hour and as long as the bot runs. All sends of
+    one login have the same name, so that it is greeted once, whatever became of the answers.
 
     The access hash comes with the service message about write access, which may arrive after the browser's
     request. A message without it could be refused although the user allowed it, and the refusal would then
@@ -40,10 +50,12 @@ class Greeter:
     patience: float = 2.0
     #: Seconds that the greeting waits for the access hash.
     longest_wait: float = 30.0
+    #: Waits for some seconds before a greeting that was put off.
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     greetings: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def greet(self, login: Login, language: str) -> bool:
-        """Return whether the greeting was sent within `patience`; it may follow until `longest_wait` is over.
+        """Return whether the greeting was sent within `patience`; it may follow.
 
         Its language is the one that the user chose or their app names, else `language`.
         """
@@ -66,23 +78,39 @@ class Greeter:
 
     async def _greet(self, login: Login, language: str) -> bool:
         await self._becomes_known(login.id)
-        if (await self.sender.can_write(login.id)).access is not Access.REACHABLE:
-            return False
+        put_off = failures = 0
+        while True:
+            # Since the last attempt the user may have blocked the bot, or had it forget them.
+            if (await self.sender.can_write(login.id)).access is not Access.REACHABLE:
+                return False
+            try:
+                await self._send(login, language)
+            except Exception as error:
+                if (answer := answer_of(error)) is None:
+                    raise
+                name = error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__
+                if answer is not Answer.LATER:
+                    log.info("user %d logged in but takes no message: %s", login.id, name)
+                    return False
+                pause = wait_of(error) or PAUSES[min(failures, len(PAUSES) - 1)]
+                failures += 1
+                put_off += pause
+                if put_off > LONGEST_PUT_OFF:
+                    log.warning("user %d logged in but was not greeted: %s", login.id, name)
+                    return False
+                await self.sleep(pause)
+            else:
+                return True
+
+    async def _send(self, login: Login, language: str) -> None:
         user = self.users.get(login.id)
         spoken = (user.spoken if user else None) or language
         name = clean_name(user.first_name if user else login.first_name)
         text = self.texts.render(
             spoken, "login-hello" if name else "login-hello-nameless", name=name, domain=self.domain
         )
-        try:
+        with named_sends(f"login {login.digest.hex()}"):
             await self.sender.send(login.id, text)
-        except errors.RPCError as error:
-            log.info("user %d logged in but takes no message: %s", login.id, error_name(error))
-            return False
-        except (OSError, ValueError) as error:  # no answer in time, or none that can be read
-            log.warning("user %d logged in but was not greeted: %s", login.id, type(error).__name__)
-            return False
-        return True
 
     async def _becomes_known(self, user_id: int) -> None:
         """Return when the session has the access hash, or `longest_wait` is over."""

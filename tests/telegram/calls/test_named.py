@@ -16,7 +16,7 @@ from tgbot.sandbox.faults.damage import Damage
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import retries
 from tgbot.telegram.calls.call import call_of
-from tgbot.telegram.calls.named import NamedSends, derive_random_id
+from tgbot.telegram.calls.named import NamedSends, derive_random_id, named_sends
 from tgbot.telegram.peers import Peers
 
 BOT = 77
@@ -155,6 +155,21 @@ async def test_a_message_deleted_since_it_was_sent_is_not_sent_again_and_returne
     await until(lambda: len(returned) == 2)
     assert returned[0] == returned[1]
     assert stage.heard(ann) == []
+
+
+async def test_a_named_work_that_is_begun_again_sends_what_it_had_not_sent(
+    stage: Stage, client: BotClient, ann: int
+) -> None:
+    with named_sends("login 1"):
+        first = await client.send_message(ann, "one")
+    with named_sends("login 1"):
+        again = await client.send_message(ann, "one")
+        await client.send_message(ann, "two")
+    with named_sends("login 2"):
+        await client.send_message(ann, "one")
+    await client.send_message(ann, "three")
+    assert again.id == first.id
+    assert stage.heard(ann) == ["one", "two", "one", "three"]
 
 
 async def test_a_send_whose_earlier_copy_is_under_way_is_asked_for_until_the_message_comes(

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from telethon import errors, utils
@@ -20,6 +25,32 @@ from tgbot.telegram.wire.reading import UnreadableError
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Work:
+    """Work outside of updates, whose sends are named after it."""
+
+    key: str
+    #: How many sends went to each chat.
+    sends: Counter[int] = field(default_factory=Counter)
+
+
+_current_work: ContextVar[_Work | None] = ContextVar("current_work", default=None)
+
+
+@contextmanager
+def named_sends(work: str) -> Iterator[None]:
+    """Name the sends in the block after this work, which belongs to no update.
+
+    If the work is begun again in another block of the same name, also after a restart, Telegram sends only
+    what it had not sent before.
+    """
+    before = _current_work.set(_Work(work))
+    try:
+        yield
+    finally:
+        _current_work.reset(before)
+
+
 def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, index: int) -> int:
     """Return the random_id of a send: a signed 64-bit integer, evenly spread, never 0.
 
@@ -34,10 +65,10 @@ def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, i
 class NamedSends:
     """Give each send made while an update is handled the random_id derived from that update's key.
 
-    When the update is handled again, the send has the same random_id, and Telegram sends nothing and
-    returns the earlier messages. A send that Telegram calls a duplicate without ever returning the messages,
-    and one whose answer can never be read, count as sent: the message returned then has id 0, and one that
-    was deleted since has only its text.
+    So it does within `named_sends`, with the name of the work. When the update is handled again, the send
+    has the same random_id, and Telegram sends nothing and returns the earlier messages. A send that Telegram
+    calls a duplicate without ever returning the messages, and one whose answer can never be read, count as
+    sent: the message returned then has id 0, and one that was deleted since has only its text.
     """
 
     def __init__(self, then: Caller, peers: Peers) -> None:
@@ -78,21 +109,30 @@ class NamedSends:
         return types.Updates([*result.updates, *added], result.users, result.chats, result.date, result.seq)
 
     def _name(self, request: TLRequest, chat_id: int) -> None:
-        job = current_job.get()
-        if job is None or job.key is None or not job.unfinished:
-            if type(request) is PlainText:
-                request.random_id = int.from_bytes(os.urandom(8), "big", signed=True) or 1
+        if type(request) is PlainText:
+            named = _next_id(self._peers.self_id, chat_id)
+            request.random_id = named or int.from_bytes(os.urandom(8), "big", signed=True) or 1
             return
-        bot_id, key, handler = self._peers.self_id, job.key, name_of_handler(current_handler.get())
-        ids = [
-            derive_random_id(bot_id, key, handler, chat_id, job.next_send(handler, chat_id))
-            for _ in _random_ids(request)
-        ]
+        ids = [_next_id(self._peers.self_id, chat_id) for _ in _random_ids(request)]
+        if not all(ids):
+            return
         if type(request) is functions.messages.ForwardMessagesRequest:
             request.random_id = ids
             return
         for one, random_id in zip(getattr(request, "multi_media", [request]), ids, strict=True):
             one.random_id = random_id
+
+
+def _next_id(bot_id: int, chat_id: int) -> int:
+    """Return the random_id of the next send to a chat, 0 where sends have no names."""
+    if (work := _current_work.get()) is not None:
+        work.sends[chat_id] += 1
+        return derive_random_id(bot_id, work.key, "", chat_id, work.sends[chat_id] - 1)
+    job = current_job.get()
+    if job is None or job.key is None or not job.unfinished:
+        return 0
+    handler = name_of_handler(current_handler.get())
+    return derive_random_id(bot_id, job.key, handler, chat_id, job.next_send(handler, chat_id))
 
 
 def _random_ids(request: TLRequest) -> list[int]:
