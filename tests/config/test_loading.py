@@ -147,6 +147,8 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
         ('[login]\nsite = "http://example.com"', "(http is allowed on this machine only"),
         ('[login]\nsite = "https://0.0.0.0"', "(no browser can open it)"),
         ('[login]\nsite = "https://[::]:443"', "(no browser can open it)"),
+        ('[login]\nsite = "https://[0:0::0]"', "(no browser can open it)"),
+        ('[login]\nsite = "http://[::]"', "(no browser can open it)"),
         (
             '[login]\nthen = "example.com"',
             "[login] then = 'example.com': expected an address of your own site",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -101,7 +101,8 @@ def _then(value: object) -> object:
 def _check_host(scheme: str, host: str) -> None:
     """Raise ValueError for an address on the web that a login may not be sent to."""
     bare = host.strip("[]")
-    if bare in ("0.0.0.0", "::"):
+    address = _ip_address(bare)
+    if address is not None and address.is_unspecified:
         raise ValueError("no browser can open it")
     if scheme == "http" and not _is_loopback(bare):
         raise ValueError("http is allowed on this machine only: anybody on the way could read a login")
@@ -109,10 +110,19 @@ def _check_host(scheme: str, host: str) -> None:
 
 def _is_loopback(host: str) -> bool:
     """Return whether a host is this machine and no other can reach it; an IPv6 host has no brackets."""
-    with suppress(ValueError):
-        address = ip_address(host)
-        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    address = _ip_address(host)
+    if address is not None:
+        return address.is_loopback
     return re.fullmatch(r"(?:.+\.)?localhost", host, re.IGNORECASE) is not None
+
+
+def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is, None for a name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _script(value: object) -> object:
