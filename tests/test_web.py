@@ -543,6 +543,33 @@ async def test_the_browser_that_logged_in_is_told_so_when_it_loads_the_page_agai
     assert world.client.sent == []
 
 
+async def test_who_loads_the_page_again_before_the_bot_has_written_is_told_so_too(opened: Open) -> None:
+    known: list[int] = []
+    world = await opened(knows=lambda _: bool(known), greeting_seconds=60)
+    path = "/callback?" + urlencode(signed())
+    async with asyncio.timeout(30), world.http.get(URL(world.url + path, encoded=True)) as first:
+        status, text, _ = await world.get(path, Cookie=cookie_of(first.headers))
+        assert (status, "have already logged in" in text) == (200, True)
+        known.append(ANNA)
+        assert "has just written to you" in await first.text()
+    assert len(world.client.sent) == 1
+
+
+async def test_who_closes_the_page_before_the_bot_has_written_disturbs_nobody(
+    opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    known: list[int] = []
+    world = await opened(knows=lambda _: bool(known), greeting_seconds=60)
+    path = "/callback?" + urlencode(signed())
+    async with asyncio.timeout(30), world.http.get(URL(world.url + path, encoded=True)) as first:
+        first.close()
+    known.append(ANNA)
+    await until(lambda: len(world.client.sent) == 1)
+    await world.close()
+    assert "cannot be answered" not in caplog.text
+    assert "failed" not in caplog.text
+
+
 async def test_who_has_the_address_of_a_login_alone_is_refused(world: World) -> None:
     path = "/callback?" + urlencode(signed())
     mine = cookie_of((await world.get(path))[2])

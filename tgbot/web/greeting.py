@@ -47,7 +47,7 @@ class Greeter:
     #: Says whether the session has a user's access hash.
     knows: Callable[[int], bool]
     #: Seconds that the page waits for the greeting.
-    patience: float = 2.0
+    patience: float
     #: Seconds that the greeting waits for the access hash.
     longest_wait: float = 30.0
     #: Waits for some seconds before a greeting that was put off.

@@ -8,7 +8,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ Handle: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _SWEEP_SECONDS: Final = 1.0
 #: The cookie that marks the browser in which a login was accepted.
 _COOKIE: Final = "tgbot_login"
+_HTML: Final = {"Content-Type": "text/html; charset=utf-8"}
 #: Connections that the system keeps until they are accepted.
 _BACKLOG: Final = 128
 
@@ -63,6 +64,8 @@ class Settings:
     max_age: int
     #: The file of used logins.
     used: Path
+    #: How long the page waits for the bot's greeting, in seconds.
+    greeting_seconds: float = 2.0
     #: The most connections at once.
     connections: int = 100
     #: How long a connection may take until its request is complete, in seconds.
@@ -108,7 +111,7 @@ class Pages:
     async def _start(self, request: web.Request) -> web.Response:
         return _html(self.page.start(self._language(request), self._nonce(request)))
 
-    async def _callback(self, request: web.Request) -> web.Response:
+    async def _callback(self, request: web.Request) -> web.StreamResponse:
         language, nonce = self._language(request), self._nonce(request)
         signed_hash = request.query.get("hash", "")
         if self.marks.has(request.cookies.get(_COOKIE, ""), signed_hash):
@@ -122,16 +125,21 @@ class Pages:
         except RefusedLogin as refused:
             self.refused[refused.reason] += 1
             return _html(self.page.refused(language, refused.reason.value, refused.field, nonce), 400)
-        if self.onward is None:
-            greeted = await self.greeter.greet(login, language)
-            log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
-            answer = _html(self.page.done(language, login.first_name, greeted=greeted))
-        else:
+        if self.onward is not None:
             self.greeter.begin(login, language)
             log.info("user %d logged in on %s, and is sent on", login.id, self.domain)
             address = self.onward.address(login, self.clock(), nonce)
-            answer = web.Response(status=303, headers={"Location": address})
+            sent_on = web.Response(status=303, headers={"Location": address})
+            self._mark(sent_on, signed_hash)
+            return sent_on
+        # The mark goes ahead, through nginx as well: the page may be loaded again before the bot has written.
+        answer = web.StreamResponse(headers=_HTML | {"X-Accel-Buffering": "no"})
         self._mark(answer, signed_hash)
+        await answer.prepare(request)
+        greeted = await self.greeter.greet(login, language)
+        log.info("user %d logged in on %s (greeted: %s)", login.id, self.domain, greeted)
+        with suppress(ConnectionError):  # the visitor has gone
+            await answer.write(self.page.done(language, login.first_name, greeted=greeted).encode())
         return answer
 
     def _nonce(self, request: web.BaseRequest) -> str:
@@ -139,7 +147,7 @@ class Pages:
         nonce = request.query.get("nonce", "") if self.onward else ""
         return nonce if NONCE.fullmatch(nonce) else ""
 
-    def _mark(self, answer: web.Response, signed_hash: str) -> None:
+    def _mark(self, answer: web.StreamResponse, signed_hash: str) -> None:
         answer.set_cookie(
             _COOKIE,
             self.marks.mark(signed_hash),
@@ -256,7 +264,9 @@ async def open_site(
     async with AsyncExitStack() as stack:
         logins = await run_aside(partial(patiently, partial(UsedLogins, settings.used)))
         stack.callback(logins.close)
-        greeter = Greeter(users, sender, texts, domain=domain, knows=knows)
+        greeter = Greeter(
+            users, sender, texts, domain=domain, knows=knows, patience=settings.greeting_seconds
+        )
         stack.push_async_callback(greeter.close)
         pages = Pages(
             check=partial(check, token=token, max_age=settings.max_age),
@@ -345,4 +355,4 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+    return web.Response(body=text.encode(), status=status, headers=_HTML)
