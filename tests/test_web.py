@@ -846,6 +846,10 @@ async def test_without_a_site_to_go_on_to_nothing_is_given_along(world: World) -
 # The greeting.
 
 
+async def settled(digest: bytes) -> None:
+    """Take note of a greeting that is sent or given up."""
+
+
 async def greeted(
     users: MemoryRegistry,
     client: Telegram,
@@ -861,6 +865,7 @@ async def greeted(
         patience=5,
         longest_wait=0.1,
         sleep=sleep,
+        settle=settled,
     )
     users.record(ANNA, Evidence(Kind.LOGIN, NOW))
     try:
@@ -943,7 +948,9 @@ async def test_closing_gives_up_greetings_that_wait() -> None:
     users = MemoryRegistry(lambda: NOW)
     client = Telegram()
     sender = sender_on(client, users)
-    greeter = Greeter(users, sender, TEXTS, domain="example.com", knows=lambda _: False, patience=0)
+    greeter = Greeter(
+        users, sender, TEXTS, domain="example.com", knows=lambda _: False, patience=0, settle=settled
+    )
     assert not await greeter.greet(LoggedIn(ANNA, "Anna", "", "", NOW, b""), "en")
     async with asyncio.timeout(5):
         await greeter.close()

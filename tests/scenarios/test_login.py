@@ -9,6 +9,7 @@ import json
 import re
 import textwrap
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tgbot.core.errors import ConfigError
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.widget import Widget, signed
+from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.telegram.calls import retries
 from tgbot.web import greeting
 from tgbot.web.onward import site_key
@@ -193,6 +195,38 @@ async def test_a_greeting_that_telegram_puts_off_follows_later(
     assert (await visit(site, "/callback", widget.log_in(account.id, anna.id)))[0] == 200
     assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
     assert await anna.said_nothing_before()
+
+
+async def test_a_greeting_that_telegram_puts_off_follows_after_a_restart_once(
+    site: Config, sandbox: Sandbox, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    sandbox.faults.fail(SEND, 420, "FLOOD_WAIT_900", account=account.id)
+    async with open_bot(site, serve=True):
+        await visit(site, "/callback", widget.log_in(account.id, anna.id))
+        await until(lambda: sandbox.calls[SEND] == 1)
+    async with open_bot(site, serve=True):
+        assert (await anna.hears()).startswith("Hello, Anna! You have just logged in on 127.0.0.1.")
+        assert await anna.said_nothing_before()
+    async with open_bot(site, serve=True):
+        assert await anna.said_nothing_before()
+
+
+async def test_who_asks_to_be_forgotten_is_not_greeted_after_a_restart(
+    site: Config, sandbox: Sandbox, widget: Widget, account: Account, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    sandbox.faults.fail(SEND, 420, "FLOOD_WAIT_900", account=account.id)
+    async with open_bot(site, serve=True) as bot:
+        await visit(site, "/callback", widget.log_in(account.id, anna.id))
+        await until(lambda: sandbox.calls[SEND] == 1)
+        await bot.forget(anna.id)
+    async with open_bot(site, serve=True):
+        assert await anna.said_nothing_before()
+        with closing(UsedLogins(site.storage.logins)) as used:
+            async with asyncio.timeout(PATIENCE):
+                while await used.owed():  # noqa: ASYNC110 - another connection to the file
+                    await asyncio.sleep(0.01)
 
 
 async def test_a_greeting_whose_answers_fail_is_said_once(

@@ -10,7 +10,7 @@ from typing import Final
 
 from telethon import errors
 
-from tgbot.core.access import Access
+from tgbot.core.access import Access, Kind
 from tgbot.core.names import clean_name
 from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
@@ -32,8 +32,8 @@ LONGEST_PUT_OFF: Final = 3600
 class Greeter:
     """Greets users who logged in, if Telegram allows it; a refusal is not an error.
 
-    What Telegram puts off is sent again later, for up to an hour and as long as the bot runs. All sends of
-    one login have the same name, so that it is greeted once, whatever became of the answers.
+    What Telegram puts off is sent again later, for up to an hour. All sends of one login have the same name,
+    so that it is greeted once, whatever became of the answers and of the process.
 
     The access hash comes with the service message about write access, which may arrive after the browser's
     request. A message without it could be refused although the user allowed it, and the refusal would then
@@ -48,6 +48,8 @@ class Greeter:
     knows: Callable[[int], bool]
     #: Seconds that the page waits for the greeting.
     patience: float
+    #: Notes, by the login's digest, that the greeting is sent or given up.
+    settle: Callable[[bytes], Awaitable[None]]
     #: Seconds that the greeting waits for the access hash.
     longest_wait: float = 30.0
     #: Waits for some seconds before a greeting that was put off.
@@ -65,7 +67,7 @@ class Greeter:
 
     def begin(self, login: Login, language: str) -> asyncio.Task[bool]:
         """Begin to greet a user; return at once."""
-        greeting = asyncio.create_task(self._greet(login, language))
+        greeting = asyncio.create_task(self._settled(login, language))
         self.greetings.add(greeting)
         greeting.add_done_callback(self._ended)
         return greeting
@@ -76,11 +78,15 @@ class Greeter:
             greeting.cancel()
         await asyncio.gather(*self.greetings, return_exceptions=True)
 
+    async def _settled(self, login: Login, language: str) -> bool:
+        greeted = await self._greet(login, language)
+        await self.settle(login.digest)
+        return greeted
+
     async def _greet(self, login: Login, language: str) -> bool:
-        await self._becomes_known(login.id)
         put_off = failures = 0
-        while True:
-            # Since the last attempt the user may have blocked the bot, or had it forget them.
+        while self._knows_of(login):
+            await self._becomes_known(login.id)
             if (await self.sender.can_write(login.id)).access is not Access.REACHABLE:
                 return False
             try:
@@ -101,6 +107,13 @@ class Greeter:
                 await self.sleep(pause)
             else:
                 return True
+        return False
+
+    def _knows_of(self, login: Login) -> bool:
+        """Return whether the login is in the registry: it is not once the user has asked to be forgotten."""
+        user = self.users.get(login.id)
+        evidence = user.last_evidence(Kind.LOGIN) if user else None
+        return evidence is not None and evidence.at >= login.auth_date
 
     async def _send(self, login: Login, language: str) -> None:
         user = self.users.get(login.id)

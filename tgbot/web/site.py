@@ -27,7 +27,7 @@ from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.logins import REMEMBERED, UsedLogins
 from tgbot.store.sqlite.worker import run_aside
 from tgbot.web.door import Door, Visit
-from tgbot.web.greeting import Greeter
+from tgbot.web.greeting import LONGEST_PUT_OFF, Greeter
 from tgbot.web.login import Login, Reason, RefusedLogin, check
 from tgbot.web.onward import NONCE, Onward
 from tgbot.web.page import Page, chosen
@@ -121,7 +121,7 @@ class Pages:
             login = self.check(request.raw_path.partition("?")[2], self.clock())
             if request.method == "HEAD":  # must change nothing
                 return _html("")
-            await self._accept(login)
+            await self._accept(login, language)
         except RefusedLogin as refused:
             self.refused[refused.reason] += 1
             return _html(self.page.refused(language, refused.reason.value, refused.field, nonce), 400)
@@ -158,7 +158,7 @@ class Pages:
             samesite="Lax",
         )
 
-    async def _accept(self, login: Login) -> None:
+    async def _accept(self, login: Login, language: str) -> None:
         """Record a login; it is on disk when this returns. Raise RefusedLogin or a StorageError.
 
         The login counts as used only once its evidence is on disk: after a kill between the two it can be
@@ -179,9 +179,18 @@ class Pages:
                 profile = Profile(login.id, login.first_name, login.last_name, names)
                 self.users.seen(profile, login.auth_date, Way.LOGIN)
             await self.users.flush()
-            await self.used.add(login.digest, login.auth_date, self.clock())
+            await self.used.add(login.digest, login.auth_date, self.clock(), (login.id, language))
         finally:
             self.under_way.discard(login.digest)
+
+    async def greet_on(self) -> None:
+        """Begin again with the greetings that the last run had not sent, except those that come too late."""
+        for owed in await self.used.owed():
+            if owed.signed < self.clock() - LONGEST_PUT_OFF:
+                await self.used.settle(owed.digest)
+            else:
+                login = Login(owed.user_id, "", "", "", owed.signed, owed.digest)
+                self.greeter.begin(login, owed.language)
 
     def report(self) -> None:
         """Log how many logins were refused since the last report, if any were."""
@@ -265,7 +274,13 @@ async def open_site(
         logins = await run_aside(partial(patiently, partial(UsedLogins, settings.used)))
         stack.callback(logins.close)
         greeter = Greeter(
-            users, sender, texts, domain=domain, knows=knows, patience=settings.greeting_seconds
+            users,
+            sender,
+            texts,
+            domain=domain,
+            knows=knows,
+            patience=settings.greeting_seconds,
+            settle=logins.settle,
         )
         stack.push_async_callback(greeter.close)
         pages = Pages(
@@ -306,6 +321,7 @@ async def open_site(
             works.append(door.serve(listener))
         for work in works:
             stack.push_async_callback(_cancel, asyncio.create_task(work))
+        await pages.greet_on()
         url = f"http://{host}:{listeners[0].getsockname()[1]}"
         log.info("login page of %s on %s", domain, url)
         yield url

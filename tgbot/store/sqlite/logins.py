@@ -1,4 +1,7 @@
-"""Which login data has been used: on disk, so that neither a restart nor `/forget` lets it in again."""
+"""Which login data has been used: on disk, so that neither a restart nor `/forget` lets it in again.
+
+With it, who is still to be greeted after their login.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from sqlitedict import SqliteDict
 
@@ -36,9 +39,23 @@ _TAKE_OVER: Final = (
 )
 
 
+#: The rows whose value is a list.
+_OWED: Final = f"SELECT key, value FROM {_TABLE} WHERE substr(value, 1, 1) = '[' ORDER BY rowid"
+
+
+class Owed(NamedTuple):
+    """A used login whose user is still to be greeted, in a language; it was signed at `signed`."""
+
+    digest: bytes
+    signed: int
+    user_id: int
+    language: str
+
+
 class UsedLogins:
     """A durable map: digest of a used login, in hexadecimal → until when it is remembered (unix seconds).
 
+    The value of a login whose user is still to be greeted is a list: this time, their id, and the language.
     Made if there is none (mode 0600). Raise a StorageError where the file cannot be used.
     """
 
@@ -66,19 +83,40 @@ class UsedLogins:
         """Return whether this login was used."""
         return await self._run(lambda: digest.hex() in self._until)
 
-    async def add(self, digest: bytes, signed: int, now: float) -> None:
+    async def add(self, digest: bytes, signed: int, now: float, owed: tuple[int, str] | None = None) -> None:
         """Remember that this login, signed at `signed`, was used; on disk on return.
 
-        Logins that are too old to be accepted at `now` are forgotten by and by.
+        `owed` is the user who is to be greeted for it, and the language. Logins that are too old to be
+        accepted at `now` are forgotten by and by.
         """
 
         def change() -> None:
-            for key, until in list(islice(self._until.items(), _LOOKED_AT)):
-                if until < now:
+            for key, value in list(islice(self._until.items(), _LOOKED_AT)):
+                if (value[0] if isinstance(value, list) else value) < now:
                     del self._until[key]
-            self._until[digest.hex()] = signed + REMEMBERED
+            until = signed + REMEMBERED
+            self._until[digest.hex()] = until if owed is None else [until, *owed]
 
         await self._run(change)
+
+    async def settle(self, digest: bytes) -> None:
+        """Remember that nobody is to be greeted for this login any more; on disk on return."""
+
+        def change() -> None:
+            if isinstance(value := self._until.get(digest.hex()), list):
+                self._until[digest.hex()] = value[0]
+
+        await self._run(change)
+
+    async def owed(self) -> list[Owed]:
+        """Return the logins whose users are still to be greeted, in the order of their use."""
+
+        def find() -> list[Owed]:
+            rows = self._until.conn.select(_OWED)
+            found = ((bytes.fromhex(key), *json.loads(value)) for key, value in rows)
+            return [Owed(digest, until - REMEMBERED, *who) for digest, until, *who in found]
+
+        return await self._run(find)
 
     def close(self) -> None:
         """Close the file, once the change under way is written."""
