@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import json.encoder
 import re
+from operator import attrgetter
 from typing import Any, Final
 
 from tgbot.core.access import Access, Evidence, Kind, Record
@@ -17,6 +18,7 @@ _NUMBERS: Final = (
     *("first_start_id", "first_message_id", "last_finished_id", "greeted_access_id"),
 )
 _OTHERS: Final = ("history", "preferences", "join_requests")
+_numbers_of: Final = attrgetter(*_NUMBERS)
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
 _WAYS: Final = {way.value: way for way in Way}
@@ -52,9 +54,13 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     ):
         if text:
             parts.append(f',"{name}":{_quoted(text)}')
-    parts += [f',"{name}":{number}' for name in _NUMBERS if (number := getattr(user, name))]
-    parts += [f',"{name}":true' for name in _FLAGS if getattr(profile, name)]
-    parts += [f',"{name}":{json.dumps(value)}' for name in _OTHERS if (value := getattr(user, name))]
+    for name, number in zip(_NUMBERS, _numbers_of(user), strict=True):
+        if number:
+            parts.append(f',"{name}":{number}')
+    if profile.premium or profile.bot or profile.deleted:
+        parts += [f',"{name}":true' for name in _FLAGS if getattr(profile, name)]
+    if user.history or user.preferences or user.join_requests:
+        parts += [f',"{name}":{json.dumps(value)}' for name in _OTHERS if (value := getattr(user, name))]
     if user.evidence.spans:
         spans = [
             f'"{kind}":[{_packed(first)}]'

@@ -27,7 +27,7 @@ from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
 from tgbot.telegram.calls.retries import Retries
-from tgbot.telegram.calls.texts import message_sent, plain_text
+from tgbot.telegram.calls.texts import PlainText, message_sent, plain_text
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
@@ -357,6 +357,8 @@ class BotClient(TelegramClient):
         if job is not None:
             job.pause()
         try:
+            if type(request) is PlainText:
+                return await self._calls.call(call_of(sender, request, longest))
             if utils.is_list_like(request):
                 return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
             if type(request) is functions.messages.SetBotCallbackAnswerRequest:

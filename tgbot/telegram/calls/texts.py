@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from telethon.tl import functions, types
 
+from tgbot.telegram.wire.messages import tl_bytes
+
 #: The characters that Telethon's markdown begins with.
 _MARKUP: Final = re.compile(r"[*_~`\[]")
 #: The options that a plain text may have.
 _OPTIONS: Final = frozenset({"reply_to"})
-_HEAD: Final = struct.Struct("<II")
+#: Constructor, flags, and the user.
+_HEAD: Final = struct.Struct("<IIIqq")
 #: The flag of a send that is a reply.
 _REPLY: Final = 1
 
@@ -32,14 +35,21 @@ class PlainText(functions.messages.SendMessageRequest):
         """Return at once: the peer is resolved."""
 
     def _bytes(self) -> bytes:
-        parts = (
-            _HEAD.pack(self.CONSTRUCTOR_ID, _REPLY if self.reply_to else 0),
-            bytes(self.peer),
-            bytes(self.reply_to) if self.reply_to else b"",
-            self.serialize_bytes(self.message),
-            self.random_id.to_bytes(8, "little", signed=True),
+        peer, reply_to = self.peer, self.reply_to
+        return b"".join(
+            (
+                _HEAD.pack(
+                    self.CONSTRUCTOR_ID,
+                    _REPLY if reply_to else 0,
+                    peer.CONSTRUCTOR_ID,
+                    peer.user_id,
+                    peer.access_hash,
+                ),
+                bytes(reply_to) if reply_to else b"",
+                tl_bytes(self.message.encode()),
+                self.random_id.to_bytes(8, "little", signed=True),
+            )
         )
-        return b"".join(parts)
 
 
 #: The fields of a send without any.

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from telethon.errors import TypeNotFoundError, rpc_message_to_error
 from telethon.extensions import BinaryReader
@@ -25,6 +25,11 @@ _FORMATS = 47
 #: Containers and packed objects within each other; Telegram nests two.
 _MAX_DEPTH = 4
 CONTAINER, RPC_RESULT = 0x73F1F8DC, 0xF35C6D01
+_CONTAINER: Final = CONTAINER.to_bytes(4, "little")
+#: What messages begin with that hold others.
+_NESTED: Final = frozenset({_CONTAINER, GzipPacked.CONSTRUCTOR_ID.to_bytes(4, "little")})
+#: What a message in a container begins with: msg_id, seq_no, length.
+_INNER: Final = struct.Struct("<qii")
 #: The result of requests that are answered with true or false.
 _BOOL = 0xF5B399AC
 #: The results that are one object, by the id of their type.
@@ -88,25 +93,30 @@ def messages_in(msg_id: int, body: bytes, depth: int = 0) -> Iterator[tuple[int,
 
     Raise UnreadableError where one is damaged; the messages before it have been yielded then.
     """
+    kind = body[:4]
+    if kind not in _NESTED:
+        yield msg_id, body
+        return
     if depth > _MAX_DEPTH:
         raise UnreadableError("containers are nested too deeply")
-    kind = kind_of(body)
-    if kind == GzipPacked.CONSTRUCTOR_ID:
+    if kind != _CONTAINER:
         yield from messages_in(msg_id, unpack(BinaryReader(body[4:]).tgread_bytes()), depth + 1)
-    elif kind == CONTAINER:
-        try:
-            (count,), at = struct.unpack_from("<i", body, 4), 8
-            for _ in range(count):
-                inner_id, _seq_no, length = struct.unpack_from("<qii", body, at)
-                at += 16
-                if not 0 <= length <= len(body) - at:
-                    raise UnreadableError("a container is cut off")
-                yield from messages_in(inner_id, body[at : at + length], depth + 1)
-                at += length
-        except struct.error:
-            raise UnreadableError("a container is cut off") from None
-    else:
-        yield msg_id, body
+        return
+    try:
+        (count,), at = struct.unpack_from("<i", body, 4), 8
+        for _ in range(count):
+            inner_id, _seq_no, length = _INNER.unpack_from(body, at)
+            at += 16
+            if not 0 <= length <= len(body) - at:
+                raise UnreadableError("a container is cut off")
+            inner = body[at : at + length]
+            at += length
+            if inner[:4] in _NESTED:
+                yield from messages_in(inner_id, inner, depth + 1)
+            else:
+                yield inner_id, inner
+    except struct.error:
+        raise UnreadableError("a container is cut off") from None
 
 
 def innermost(request: TLRequest) -> TLRequest:
