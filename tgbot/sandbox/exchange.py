@@ -29,6 +29,8 @@ DH_PRIME = int(
 _PRIME_BYTES = DH_PRIME.to_bytes(256, "big")
 _GENERATOR = 3
 _MARGIN = 1 << (2048 - 64)
+#: The sizes of the factors of pq.
+_P_BITS, _Q_BITS = 17, 31
 
 _REQ_PQ = 0x60469778
 _REQ_PQ_MULTI = 0xBE7E8EF1
@@ -183,13 +185,12 @@ class Exchange:
         self._nonce = reader.take(16)
         self._server_nonce = self._bytes(16)
         generator = _random.Random(self._bytes(16))
-        first = second = _small_prime(generator)
-        while second == first:
-            second = _small_prime(generator)
-        self._pq = min(first, second), max(first, second)
+        # Telegram's both have 31 bits. Of such factors Telethon's random walk may find both in the same step:
+        # it takes 1 and pq for them then, once in thousands of exchanges. Unlike in size they are told apart.
+        self._pq = p, q = _prime(generator, _P_BITS), _prime(generator, _Q_BITS)
         self.stage = Stage.PARAMS
         # Eight bytes, as at Telegram: a client may read them as a signed number.
-        pq = (first * second).to_bytes(8, "big")
+        pq = (p * q).to_bytes(8, "big")
         return b"".join(
             (
                 struct.pack("<I", _RES_PQ),
@@ -366,10 +367,10 @@ def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]
     return one + two[:12], two[12:] + three + new_nonce[:4]
 
 
-def _small_prime(generator: _random.Random) -> int:
-    """Return a prime of 27 or 28 bits. Telegram's have 31 and take a client in Python twice as long."""
+def _prime(generator: _random.Random, bits: int) -> int:
+    """Return a prime of so many bits, at most 31."""
     while True:
-        number = generator.randrange(1 << 26, 1 << 28) | 1
+        number = generator.randrange(1 << (bits - 1), 1 << bits) | 1
         # Miller-Rabin with these bases is exact below 3.2e9.
         if all(_passes(number, base) for base in (2, 3, 5, 7)):
             return number
