@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -237,6 +238,82 @@ async def test_a_key_that_dies_while_the_bot_runs_is_dropped_and_everything_else
     assert client.handler_errors == 0
 
 
+@pytest.mark.parametrize(
+    ("code", "name", "dropped"),
+    [
+        (401, "AUTH_KEY_UNREGISTERED", (IMPORT, STATE)),
+        (401, "AUTH_KEY_INVALID", (IMPORT, STATE)),
+        (401, "AUTH_KEY_PERM_EMPTY", (IMPORT, STATE)),
+        (401, "SESSION_EXPIRED", (IMPORT, STATE)),
+        (401, "SESSION_REVOKED", (IMPORT, STATE)),
+        (401, "SOMETHING_NEW", (IMPORT, STATE)),
+        (406, "AUTH_KEY_DUPLICATED", ASKED),
+        (401, "SESSION_PASSWORD_NEEDED", ()),
+        (401, "ACTIVE_USER_REQUIRED", ()),
+        (406, "FRESH_CHANGE_PHONE_FORBIDDEN", ()),
+        (406, "SOMETHING_NEW", ()),
+        (400, "SOMETHING_NEW", ()),
+        (403, "SOMETHING_NEW", ()),
+        (404, "SOMETHING_NEW", ()),
+        (500, "SOMETHING_NEW", ()),
+        (-503, "Timeout", ()),
+        (420, "FLOOD_WAIT_1", ()),
+        (420, "SOMETHING_NEW", ()),
+    ],
+)
+@pytest.mark.parametrize("method", ASKED)
+async def test_a_login_drops_its_key_for_what_ends_logins_and_for_nothing_else(
+    stage: Stage,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    code: int,
+    name: str,
+    dropped: tuple[str, ...],
+) -> None:
+    stage.faults.fail(method, code, name)
+    await stage.open(echo)
+    await served(stage)
+    assert said(caplog, "logging in again with a new one") == (method in dropped)
+    assert len(stage.sandbox._keys) >= 1 + (method in dropped)  # one key in 256 is made twice
+
+
+@pytest.mark.parametrize("answer", [None, *DeadKey])
+async def test_after_a_login_that_lasted_the_next_one_is_made_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answer: DeadKey | None
+) -> None:
+    """For None only the login has ended; nothing is waited for an hour but what is tried a second time."""
+    monkeypatch.setattr(login, "_ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(login, "_FIRST_PAUSE", 3600.0)
+    monkeypatch.setattr(login, "_LONGEST_BETWEEN_LOGINS", 3600.0)
+    client = await stage.open(echo)
+    now = client._login._since
+    monkeypatch.setattr(client._login, "_clock", lambda: now)
+    for logins in (2, 3, 4):
+        now += login._LASTING_SECONDS + 1
+        if answer is None:
+            stage.world.end_sessions(stage.account.id)
+        else:
+            stage.faults.kill_keys(answer=answer)
+        client.intake.begin_difference()
+        await served(stage)
+        assert client._link_state.logins == logins
+
+
+async def test_a_late_word_that_an_earlier_login_is_over_does_not_end_the_present_one(stage: Stage) -> None:
+    client = await stage.open(echo)
+    ann = stage.meet()
+    stage.faults.fail(SEND, 401, "SESSION_REVOKED")
+    stage.faults.delay(1.0, SEND)
+    stage.write(ann, "hello")
+    await until(lambda: stage.sandbox.calls[SEND])
+    stage.faults.delay(0, SEND)
+    stage.world.end_sessions(stage.account.id)
+    client.intake.begin_difference()
+    await until(lambda: stage.heard(ann) == ["you said hello"])
+    assert stage.sandbox.calls[IMPORT] == 2
+    assert client.handler_errors == 0
+
+
 async def test_a_server_that_ends_each_login_is_asked_at_a_bearable_pace(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,10 +384,12 @@ async def test_a_data_center_that_is_gone_is_left_for_the_configured_server(
     stage.faults.move(stage.account.id, 4)
     client = await stage.open(echo)
     await stage.close(client)
-    session = DurableSession(stage.path)
-    session.set_dc(4, stage.sandbox.host, 1)  # as if the server listened elsewhere since
-    session.close()
-    again = await stage.open(echo)
+    with socket.socket() as nobody:  # its port is taken, and refuses connections
+        nobody.bind((stage.sandbox.host, 0))
+        session = DurableSession(stage.path)
+        session.set_dc(4, *nobody.getsockname())  # as if the server listened elsewhere since
+        session.close()
+        again = await stage.open(echo)
     assert (again.session.dc_id, again.session.port) == (4, stage.sandbox.dcs[4].port)
     assert said(caplog, "data center 4 of the server is not there") == 1
     await served(stage)

@@ -18,7 +18,7 @@ from tgbot.core.errors import LoginRefusedError, TgbotError, WrongBotError
 from tgbot.core.places import places
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.refusals import LOGIN_ENDED, answer_of, error_name, wait_of
+from tgbot.telegram.refusals import answer_of, ends_login, error_name, wait_of
 from tgbot.telegram.server import Server, is_home, is_there
 from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.updates.intake import Intake
@@ -50,8 +50,6 @@ _REFUSED = (
     errors.UserDeactivatedError,
     errors.UserDeactivatedBanError,
 )
-#: What says that an auth key is of no use any more.
-_KEY_IS_DEAD = (AuthKeyNotFound, errors.AuthKeyError, errors.UnauthorizedError)
 
 
 class MovedError(Exception):
@@ -133,12 +131,14 @@ class Login:
         state: LinkState,
         server_time: Callable[[], int],
         server: Server | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._session = session
         self._intake = intake
         self._state = state
         self._server_time = server_time
+        self._clock = clock
         #: The configured server, None for Telegram's own.
         self._home = server
         self._token = ""
@@ -146,7 +146,7 @@ class Login:
         self._attempts, self._logins = 0, 0
         #: Whether the token has to be sent although the bot may be logged in.
         self._anew = False
-        #: When the bot was logged in, by the monotonic clock.
+        #: When the bot was logged in, by `clock`.
         self._since = 0.0
         #: The trouble that was logged last.
         self._said = ""
@@ -177,10 +177,8 @@ class Login:
         try:
             async with asyncio.timeout(_FIRST_DIFFERENCE_SECONDS):
                 state = getattr(await self._client.ask(request), "state", None) or state
-        except LOGIN_ENDED:
-            raise
         except Exception as error:
-            if answer_of(error) is None:
+            if ends_login(error) or answer_of(error) is None:
                 raise
             logger.info("no difference from the first state (%s)", type(error).__name__)
         return UpdateState(state.pts, state.qts, int(state.date.timestamp()), state.seq)
@@ -193,10 +191,9 @@ class Login:
         making_login.set(True)
         while True:
             over = await self._connection_or_login_ended()
-            if time.monotonic() - self._since > _LASTING_SECONDS:
+            if self._clock() - self._since > _LASTING_SECONDS:
                 self._attempts = self._logins = 0
-            else:
-                await asyncio.sleep(_pause(self._attempts, _LONGEST_BETWEEN_LOGINS))
+            await asyncio.sleep(_pause(self._attempts, _LONGEST_BETWEEN_LOGINS))
             await self._persist(anew=over)
             self._state.logged_in()
             self._intake.begin_difference()
@@ -209,7 +206,7 @@ class Login:
             except AuthKeyNotFound:
                 pass  # a new key is made
             except LoginOverError:
-                self._state.end_login()
+                self._state.end_login(self._state.logins)
             await self._state.ready.wait()
 
     async def switch_dc(self, dc_id: int) -> None:
@@ -217,7 +214,7 @@ class Login:
         if making_login.get():
             raise MovedError(dc_id)
         self._move_to = dc_id
-        self._state.end_login()
+        self._state.end_login(self._state.logins)
         async with waiting():
             await self._state.ready.wait()
 
@@ -241,11 +238,12 @@ class Login:
             except MovedError as moved:
                 self._move_to = moved.dc_id
                 pause = _pause(self._attempts, _LONGEST_BETWEEN_LOGINS)
-            except _KEY_IS_DEAD as error:
-                await self._forget_key(error)
-                pause = _pause(self._attempts, _LONGEST_BETWEEN_LOGINS)
             except Exception as error:  # the loop is owned here: nothing else ends the bot
-                pause = self._pause_after(error)
+                if isinstance(error, AuthKeyNotFound) or ends_login(error):
+                    await self._forget_key(error)
+                    pause = _pause(self._attempts, _LONGEST_BETWEEN_LOGINS)
+                else:
+                    pause = self._pause_after(error)
             else:
                 self._logged_in()
                 return me
@@ -256,9 +254,12 @@ class Login:
             await self._client.forget_key()
         await self._connect()
         me = None
-        with suppress(errors.UnauthorizedError):
+        try:
             me = await self._client.me()
             self._refuse_another_bot(me.id)
+        except errors.UnauthorizedError as error:
+            if not ends_login(error):
+                raise
         if me is None or self._anew:
             await self._send_token()
             me = await self._client.me()
@@ -295,7 +296,7 @@ class Login:
                 self._intake.start_over(state)
 
     def _logged_in(self) -> None:
-        self._since = time.monotonic()
+        self._since = self._clock()
         if self._said:
             self._said = ""
             logger.warning("the login succeeded")

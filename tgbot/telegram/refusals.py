@@ -12,7 +12,7 @@ from telethon.errors.rpcerrorlist import rpc_errors_dict, rpc_errors_re
 from tgbot.telegram.wire.reading import UnreadableError
 
 #: The login is over, or the auth key refused: the same request may succeed after the next login.
-LOGIN_ENDED = (
+_LOGIN_ENDED = (
     errors.AuthKeyUnregisteredError,
     errors.AuthKeyInvalidError,
     errors.AuthKeyPermEmptyError,
@@ -103,7 +103,7 @@ def is_migration(error: BaseException) -> bool:
 def ends_login(error: BaseException) -> bool:
     """Return whether Telegram no longer takes requests of this login or auth key."""
     # A bare UnauthorizedError has a name that Telethon does not know.
-    return isinstance(error, LOGIN_ENDED) or type(error) is errors.UnauthorizedError
+    return isinstance(error, _LOGIN_ENDED) or type(error) is errors.UnauthorizedError
 
 
 def is_fault(error: BaseException) -> bool:

@@ -71,6 +71,7 @@ class UntilAnswered:
         again = sender is self._main and not making_login.get()
         logins = lost = 0
         while True:
+            login = state.logins
             try:
                 if not again:
                     return await self._once(sender, request)
@@ -84,10 +85,12 @@ class UntilAnswered:
             except NoAnswerError:
                 raise
             except errors.RPCError as error:
-                logins += 1
-                if not again or not ends_login(error) or logins == MAX_LOGINS:
+                if not again or not ends_login(error):
                     raise
-                state.end_login()
+                logins += login == state.logins  # else it is a late word on a login before the present one
+                if logins == MAX_LOGINS:
+                    raise
+                state.end_login(login)
             except _HeldBackError:
                 if not again:
                     raise

@@ -51,6 +51,8 @@ class LinkState:
         self.ready = asyncio.Event()
         #: Set when Telegram ended the login, until it is made again.
         self.login_ended = asyncio.Event()
+        #: How many logins were made: the number of the present one.
+        self.logins = 0
         #: Whether the bot has stopped: nothing is connected any more.
         self.closed = False
         #: How often Telegram sent what cannot be read, since the start.
@@ -76,12 +78,14 @@ class LinkState:
         self.up.stop()
         self.ready.clear()
 
-    def end_login(self) -> None:
-        """Note that Telegram no longer knows the login."""
-        self.ready.clear()
-        self.login_ended.set()
+    def end_login(self, number: int) -> None:
+        """Note that Telegram no longer knows the login of this number; do nothing if there is a later one."""
+        if number == self.logins:
+            self.ready.clear()
+            self.login_ended.set()
 
     def logged_in(self) -> None:
         """Note that Telegram takes requests from now on."""
+        self.logins += 1
         self.login_ended.clear()
         self.ready.set()
