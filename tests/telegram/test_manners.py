@@ -86,7 +86,7 @@ async def test_a_server_without_differences_is_answered_without_delay() -> None:
     async with taking(log) as taker:
         taker.intake.put_nowait(log.push(log.add("message")))
         await handled(taker, [1])
-        assert taker.lost == ["difference_refused"]
+        await until(lambda: taker.lost == ["difference_refused"])
 
 
 async def test_what_is_pushed_before_the_start_is_handled_after_it() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from telethon import events
+from telethon.tl import types
 
 from tests.telegram.conftest import Stage, echo, until
 from tgbot.sandbox.chats import Chat
 from tgbot.sandbox.faults import Damage, Nonsense, Timestamp
+from tgbot.sandbox.faults.calls import Plan
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates import denials, requests
@@ -475,6 +477,56 @@ async def test_a_channel_that_is_closed_to_the_bot_is_forgotten(stage: Stage) ->
     assert not client.intake.log.channels_due
     stage.write(ann, "hello")
     await until(lambda: stage.heard(ann) == said(["hello"]))
+
+
+async def test_a_channels_difference_that_is_refused_is_given_up_and_told_with_its_numbers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(requests, "PAUSES", (0.001,))
+    monkeypatch.setattr("tgbot.telegram.updates.channels.HOLE_SECONDS", 0.0)
+    heard: list[str] = []
+    client = await stage.open(listen(heard))
+    ann = stage.meet()
+    chat = supergroup(stage, ann)
+    await joined(stage, client, chat, ann)
+    heard.clear()
+    pts = chat.log.pts
+    stage.faults.fail(OF_CHANNEL, 400, "SOMETHING_NEW", times=100)
+    await lost(stage, ann, chat, "one")
+    await lost(stage, ann, chat, "two")
+    stage.world.send_as(ann, chat.marked, "three")
+    await until(lambda: stage.lost_updates == [("difference_refused", 2)])
+    where = f"(channel {chat.id}, pts {pts + 1} to {pts + 2})"
+    assert f"channel {chat.id} (SOMETHING_NEW); 2 updates are lost for good {where}" in caplog.text
+    await until(lambda: heard == ["three"])
+
+
+async def test_a_channels_difference_that_is_too_long_is_told_with_its_numbers(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    client = await stage.open(listen(heard))
+    ann = stage.meet()
+    chat = supergroup(stage, ann)
+    await joined(stage, client, chat, ann)
+    heard.clear()
+    pts = chat.log.pts
+
+    def too_long(answer: Any, layer: int) -> object:
+        *_, last = answer.new_messages
+        settings = types.PeerNotifySettings()
+        dialog = types.Dialog(types.PeerChannel(chat.id), last.id, 0, 0, 0, 0, 0, 0, settings, pts=answer.pts)
+        return types.updates.ChannelDifferenceTooLong(dialog, [last], answer.chats, answer.users, final=True)
+
+    for number in range(4):
+        await lost(stage, ann, chat, f"{number}")
+    stage.faults._add(OF_CHANNEL, Plan(rewrite=too_long), 1, None, None)
+    client.intake.log.request_channel(chat.id)
+    client.intake._channels.look()
+    await until(lambda: heard == ["3"])
+    assert stage.lost_updates == [("difference_too_long", 3)]
+    where = f"(channel {chat.id}, pts {pts + 1} to {pts + 4})"
+    assert f"channel {chat.id}; 3 updates are lost for good {where}" in caplog.text
 
 
 async def test_a_hole_of_a_channel_is_given_up_when_telegram_confirms_it(

@@ -304,16 +304,19 @@ async def test_a_difference_that_is_too_long_is_counted_as_a_loss_and_the_rest_i
         await taker.quiet()
         assert taker.numbers == [4]
         assert taker.lost == ["difference_too_long"]
-        assert "some are lost for good" in caplog.text
+        assert "; 3 updates are lost for good" in caplog.text
 
 
-async def test_a_server_that_finds_its_own_state_too_long_is_not_asked_for_ever() -> None:
+async def test_a_server_that_finds_its_own_state_too_long_is_not_asked_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     log = Log()
     log.difference = lambda request: types.updates.DifferenceTooLong(FIRST.pts)  # type: ignore[method-assign] # as above
     async with taking(log) as taker:
         await taker.settled()
         assert len(taker.asked) == 1
         assert taker.lost == ["difference_too_long"]
+        assert "; some are lost for good" in caplog.text
 
 
 async def test_more_than_can_wait_is_left_at_telegram_and_fetched_when_there_is_room(
@@ -542,14 +545,19 @@ async def test_the_difference_brings_what_happened_in_a_downtime(stage: Stage) -
     ]
 
 
-async def test_a_difference_that_is_too_long_is_reported_as_a_loss(stage: Stage) -> None:
+async def test_a_difference_that_is_too_long_is_reported_as_a_loss_with_its_numbers(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     client = await stage.open(echo)
     ann = stage.meet()
+    before = client.intake.log.mark().pts
     stage.faults.differences_too_long(True)
-    stage.faults.lose(1)
-    stage.write(ann, "lost")
+    stage.faults.lose(3)
+    for _ in range(3):
+        stage.write(ann, "lost")
     client.intake.begin_difference()
-    await until(lambda: stage.lost == ["difference_too_long"])
+    await until(lambda: stage.lost_updates == [("difference_too_long", 3)])
+    assert f"3 updates are lost for good (pts {before + 1} to {before + 3})" in caplog.text
     stage.faults.differences_too_long(False)
     stage.write(ann, "after")
     await until(lambda: stage.heard(ann) == ["you said after"])
@@ -577,10 +585,14 @@ async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reporte
     monkeypatch.setattr(differences, "REFUSAL_SECONDS", 0.0)
     client = await stage.open(echo)
     ann = stage.meet()
-    before = stage.sandbox.calls["updates.getDifference"]
+    before, pts = stage.sandbox.calls["updates.getDifference"], client.intake.log.mark().pts
     stage.faults.fail("updates.getDifference", 400, "PERSISTENT_TIMESTAMP_INVALID", times=100)
+    stage.faults.lose(3)
+    for _ in range(3):
+        stage.write(ann, "lost")
     client.intake.begin_difference()
-    await until(lambda: stage.lost == ["difference_refused"])
+    await until(lambda: stage.lost_updates == [("difference_refused", 3)])
+    assert f"3 updates are lost for good (pts {pts + 1} to {pts + 3})" in caplog.text
     assert 1 < stage.sandbox.calls["updates.getDifference"] - before < 10
     assert client.losses == {"difference_refused": 1}
     assert "Telegram refuses the difference" in caplog.text

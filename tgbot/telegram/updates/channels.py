@@ -16,8 +16,9 @@ from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.differences import MAX_REFUSALS, REFUSAL_SECONDS
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
 from tgbot.telegram.updates.numbers import Numbers
+from tgbot.telegram.updates.portions import Hole
 from tgbot.telegram.updates.requests import FailedError, Narrowing, Outage, Requests
-from tgbot.telegram.updates.sink import Sink, tell_holes
+from tgbot.telegram.updates.sink import Sink, tell_holes, tell_lost
 
 logger = logging.getLogger(__name__)
 
@@ -173,8 +174,9 @@ class ChannelDifferences:
         portions, progress = log.apply_channel_difference(channel, answer, self._clock(), believed=believed)
         self._sink.hand_out(portions, before, replayed=replayed)
         if too_long and believed and told > at:
-            logger.error("Telegram no longer has all updates of channel %d: some are lost for good", channel)
-            self._sink.lose("difference_too_long")
+            why = f"Telegram no longer has all updates of channel {channel}"
+            holes = [Hole(numbers.name, at + 1, told)]
+            tell_lost("difference_too_long", why, holes, self._sink, brought=len(answer.messages))
         trouble.narrowing.widen()
         if answer.final:
             trouble.denials.note(numbers, began)
@@ -214,12 +216,12 @@ class ChannelDifferences:
         elif failed.unreadable:
             await self._narrow(numbers, peer, failed.name, trouble)
         elif failed.refused and trouble.outage.lasts(MAX_REFUSALS, REFUSAL_SECONDS):
-            logger.error("Telegram refuses the difference of channel %d (%s)", channel, failed.name)
-            portions, _ = log.skip_to(numbers, numbers.at or 0)
+            portions, holes = log.skip_to(numbers, numbers.at or 0)
             self._sink.hand_out(portions, log.mark([channel]), replayed=False)
             log.forget_channel(channel)
             self._troubles.pop(channel, None)
-            self._sink.lose("difference_refused")
+            why = f"Telegram refuses the difference of channel {channel} ({failed.name})"
+            tell_lost("difference_refused", why, holes, self._sink)
         else:
             self._fail(trouble, failed.name, failed.wait)
 
@@ -258,8 +260,8 @@ class ChannelDifferences:
         if await self._readable(peer, at) is not False or numbers.at != at:
             return True  # it can be read now
         portions = self._log.skip_over(numbers, at + step, self._clock())
-        logger.error("%d updates cannot be read and are passed over (%s, pts %d to %d)",
-                     step, numbers.name, at + 1, at + step)  # fmt: skip
+        passed = Hole(numbers.name, at + 1, at + step)
+        logger.error("%d updates cannot be read and are passed over (%s)", step, passed)
         self._sink.hand_out(portions, self._log.mark([numbers.channel or 0]), replayed=False)
         self._sink.lose("unreadable", step)
         return True

@@ -17,8 +17,9 @@ from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.place import channels_of
+from tgbot.telegram.updates.portions import Hole
 from tgbot.telegram.updates.requests import PAUSES, FailedError, Narrowing, Outage, Requests
-from tgbot.telegram.updates.sink import Sink, tell_holes
+from tgbot.telegram.updates.sink import Sink, tell_holes, tell_lost
 
 logger = logging.getLogger(__name__)
 
@@ -197,16 +198,16 @@ class AccountDifferences:
             if not await self._confirmed(state, log.mark()):
                 await self._pause(self._outage.failed("its pts is not to be believed"))
                 return
-        logger.error("Telegram no longer has all updates since the last state: some are lost for good")
-        before = log.mark()
+        before, holes = log.mark(), list[Hole]()
         if answer.pts > known:
-            portions, _ = log.skip_to(log.account, answer.pts)
+            portions, holes = log.skip_to(log.account, answer.pts)
             self._sink.hand_out(portions, before, replayed=False)
             log.account.due = True  # the rest comes next
         else:
             log.account.complete(self._clock())  # the pts that we sent: the next answer would be the same
             log.qts.complete(self._clock())
-        self._sink.lose("difference_too_long")
+        why = "Telegram no longer has all updates since the last state"
+        tell_lost("difference_too_long", why, holes, self._sink)
 
     async def _confirmed(self, state: types.updates.State | None, asked: UpdateState) -> bool:
         """Return whether Telegram takes a state for its own: it answers a difference from there."""
@@ -272,19 +273,20 @@ class AccountDifferences:
     async def _go_on_without(self) -> None:
         """Give the difference up and go on from Telegram's present state."""
         log, state = self._log, await self.state()
-        logger.error("Telegram refuses the difference; going on with what arrives from now on")
-        before, known = log.mark(), log.account.at or 0
+        before, known, holes = log.mark(), log.account.at or 0, list[Hole]()
         if state is not None and state.pts < known:
             log.start_over(state)
         else:
             for numbers, top in ((log.account, state and state.pts), (log.qts, state and state.qts)):
-                portions, _ = log.skip_to(numbers, top or numbers.at or 0)
+                portions, missed = log.skip_to(numbers, top or numbers.at or 0)
+                holes += missed
                 self._sink.hand_out(portions, before, replayed=False)
             log.account.doubt()
         for numbers in self._sequences:
             numbers.complete(self._clock())
         self._outage.over()
-        self._sink.lose("difference_refused")
+        why = "Telegram refuses the difference; going on with what arrives from now on"
+        tell_lost("difference_refused", why, holes, self._sink)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next request; a new reason to request ends the wait."""
@@ -350,8 +352,8 @@ class AccountDifferences:
         if await self._readable(part, 0) is not False or (numbers.at or 0) != at:
             return True  # it can be read now
         portions = self._log.skip_over(numbers, at + step, self._clock())
-        logger.error("%d updates cannot be read and are passed over (%s %d to %d)",
-                     step, numbers.name, at + 1, at + step)  # fmt: skip
+        passed = Hole(numbers.name, at + 1, at + step)
+        logger.error("%d updates cannot be read and are passed over (%s)", step, passed)
         self._sink.hand_out(portions, self._log.mark(), replayed=False)
         self._sink.lose("unreadable", step)
         return True

@@ -48,7 +48,7 @@ class Log:
         self.account = Numbers("pts", state.pts, now, replayed=replayed)
         self.qts = Numbers("qts", state.qts or None, now, replayed=replayed)
         self.channels = {
-            channel: Numbers(f"channel {channel}", pts, now, channel=channel, replayed=replayed)
+            channel: Numbers(f"channel {channel}, pts", pts, now, channel=channel, replayed=replayed)
             for channel, pts in state.channels.items()
         }
         self.date, self.seq = state.date, state.seq
@@ -288,8 +288,8 @@ class Log:
         self._note(numbers)
         return portions_of(out), lost
 
-    def skip_to(self, numbers: Numbers, top: int) -> tuple[list[Portion], int]:
-        """Go on from `top`; return what is handed out, and how many numbers never came."""
+    def skip_to(self, numbers: Numbers, top: int) -> tuple[list[Portion], list[Hole]]:
+        """Go on from `top`; return what is handed out, and what never came."""
         out: Out = []
         missed = numbers.skip_to(top, out)
         self._note(numbers)
@@ -355,7 +355,7 @@ class Log:
         if not isinstance(name, int):
             return self.account if name == "pts" else self.qts
         if name not in self.channels:
-            self.channels[name] = Numbers(f"channel {name}", None, now, channel=name)
+            self.channels[name] = Numbers(f"channel {name}, pts", None, now, channel=name)
         return self.channels[name]
 
     def _take_seq(self, container: types.TypeUpdates) -> bool:

@@ -158,20 +158,21 @@ class Numbers:
         self.absorb(out)
         return lost if lost is not None and lost.first <= lost.last else None
 
-    def skip_to(self, top: int, out: Out) -> int:
-        """Go on from `top`, or from what was taken behind it; return how many numbers never came."""
-        missed = 0
+    def skip_to(self, top: int, out: Out) -> list[Hole]:
+        """Go on from `top`, or from what was taken behind it; return what never came."""
+        missed: list[Hole] = []
         while (hole := self.hole) is not None and self.at is not None:
-            missed += hole[0] - self.at
+            missed.append(Hole(self.name, self.at + 1, hole[0]))
             self.at = hole[0]
             self.absorb(out)
         if top > (self.at or 0):
-            missed += top - (top if self.at is None else self.at)
+            if self.at is not None:
+                missed.append(Hole(self.name, self.at + 1, top))
             self.at = top
         self.due = False
         self.keys.clear()
         self._settle()
-        return missed
+        return [hole for hole in missed if hole.size > 0]
 
     def forget(self) -> None:
         """Go on from what came last, or from the next update, whatever its number: the log began anew."""

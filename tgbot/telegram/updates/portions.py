@@ -84,3 +84,10 @@ class Hole(NamedTuple):
     sequence: str
     first: int
     last: int
+
+    @property
+    def size(self) -> int:
+        return self.last - self.first + 1
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.first} to {self.last}"

@@ -30,7 +30,15 @@ class Sink(Protocol):
 def tell_holes(holes: list[Hole], sink: Sink) -> None:
     """Log holes that were given up, and report them."""
     for hole in holes:
-        count = hole.last - hole.first + 1
-        logger.error("%d updates never came (%s %d to %d): no difference has them",
-                     count, hole.sequence, hole.first, hole.last)  # fmt: skip
-        sink.lose("hole", count)
+        logger.error("%d updates never came (%s): no difference has them", hole.size, hole)
+        sink.lose("hole", hole.size)
+
+
+def tell_lost(what: str, why: str, holes: list[Hole], sink: Sink, *, brought: int = 0) -> None:
+    """Log why updates are lost, and report them: those in holes, but for as many as the answer brought."""
+    count = max(sum(hole.size for hole in holes) - brought, 0)
+    if count:
+        logger.error("%s; %d updates are lost for good (%s)", why, count, ", ".join(map(str, holes)))
+    else:
+        logger.error("%s; some are lost for good", why)
+    sink.lose(what, count)
