@@ -11,7 +11,7 @@ import pytest
 from telethon.tl import types
 
 from tests.scenarios.audit import audit_answers, quiet
-from tests.scenarios.crash import IMPATIENT_PLUGIN, Site, open_site, until
+from tests.scenarios.crash import IMPATIENT_PLUGIN, PATIENCE, Site, open_site, until
 from tests.scenarios.faultrounds import run_faults
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 from tgbot.core.access import Access
@@ -23,8 +23,8 @@ SEED = 20261126
 GRACE = 5.0
 
 
-async def outcome_of(name: str, directory: Path) -> Outcome:
-    async with open_site(directory, SEED, people=2, grace_seconds=GRACE) as site:
+async def outcome_of(name: str, directory: Path, grace: float = GRACE) -> Outcome:
+    async with open_site(directory, SEED, people=2, grace_seconds=grace) as site:
         outcome = await run_rounds(site, VARIANTS[name], ROUNDS, rate=100.0)
     print(outcome)
     return outcome
@@ -41,12 +41,28 @@ async def test_killed_at_random_instants_it_loses_nothing_and_says_nothing_twice
     assert not outcome.faults
 
 
-async def test_told_to_stop_it_ends_in_time_with_status_0_and_loses_nothing(tmp_path: Path) -> None:
-    outcome = await outcome_of("term", tmp_path)
+async def test_told_to_stop_it_ends_with_status_0_once_all_is_done_and_loses_nothing(tmp_path: Path) -> None:
+    # A stop that waited for this grace to pass would not end while anybody looks.
+    outcome = await outcome_of("term", tmp_path, grace=60 * PATIENCE)
     assert outcome.audit.clean, str(outcome)
     assert outcome.statuses == {0: ROUNDS + 1}
-    assert outcome.slowest_stop < GRACE
     assert not outcome.faults
+
+
+async def test_told_to_stop_it_cuts_what_does_not_end_and_does_it_after_the_next_start(tmp_path: Path) -> None:
+    async with open_site(tmp_path, 5, grace_seconds=0.2) as site:
+        process = await site.spawn()
+        await process.up()
+        ann = site.world.new_user("Ann")
+        site.said(ann.id, "hold on")
+        await until((tmp_path / "holding").exists, "the handler works on it")
+        assert await site.end() == 0
+        assert any("not everything finished within 0.2 s" in line for line in process.log)
+        assert not answers(site, ann.id)
+        (tmp_path / "go").touch()
+        await (await site.spawn()).up()
+        await until(lambda: answers(site, ann.id) == ["echo hold on"], "it is done after the next start")
+        assert not site.faults
 
 
 async def test_cut_connections_lose_nothing_and_no_handler_sees_an_exception(tmp_path: Path) -> None:
