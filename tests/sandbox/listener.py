@@ -5,6 +5,7 @@ from typing import Any
 
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox
 
 
@@ -37,7 +38,7 @@ class Listener:
             self.sandbox.world.send_as(self.ann, self.bot_id, text)
 
     async def until(self, *texts: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(self.told) < len(texts):
                 self._news.clear()
                 await self._news.wait()

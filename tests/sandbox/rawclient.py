@@ -12,6 +12,7 @@ from telethon.extensions import BinaryReader
 from telethon.network.mtprotostate import MTProtoState
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox
 
 
@@ -34,7 +35,7 @@ class RawClient:
         return msg_id
 
     async def payload(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             length = struct.unpack("<i", await self.reader.readexactly(4))[0]
             return await self.reader.readexactly(length)
 

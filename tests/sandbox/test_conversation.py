@@ -9,6 +9,7 @@ import pytest
 from telethon import Button, TelegramClient, errors, events
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tests.sandbox.conftest import Person, PlainBot
 from tgbot.sandbox.server import Sandbox
 
@@ -25,7 +26,7 @@ class Seen:
         self._queue.put_nowait(event)
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self._queue.get(), 5)
+        return await asyncio.wait_for(self._queue.get(), PATIENCE)
 
 
 async def test_a_start_with_a_payload_reaches_the_bot_and_its_answer_the_user(

@@ -10,6 +10,7 @@ from telethon import events
 from telethon.errors import FloodWaitError, UserIsBlockedError
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox, SandboxError
 from tgbot.sandbox.world import World
 
@@ -68,7 +69,7 @@ async def test_a_lost_answer_means_done_but_cut_off(sandbox: Sandbox, listener: 
     listener.write("/start")
     sandbox.faults.lose_answer("messages.sendMessage")
     peer = types.InputPeerUser(listener.ann, 0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         # Telethon connects again and repeats the call by itself.
         answer = await listener.bot(functions.messages.SendMessageRequest(peer, "once", random_id=1))
     assert sandbox.calls["messages.sendMessage"] == 2
@@ -78,7 +79,7 @@ async def test_a_lost_answer_means_done_but_cut_off(sandbox: Sandbox, listener: 
 
 async def called(sandbox: Sandbox, method: str, times: int) -> None:
     """Wait until a method has been called this many times."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while sandbox.calls[method] < times:  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.001)
 
@@ -183,12 +184,12 @@ async def test_dropped_clients_come_back_and_miss_nothing(sandbox: Sandbox, list
 
     listener.bot.add_event_handler(note, events.NewMessage(incoming=True))
     listener.write("one")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await heard.get() == "one"
     assert sandbox.faults.drop(listener.ann) == 0
     assert sandbox.faults.drop(listener.bot_id) == 1
     listener.write("two")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert (await listener.bot.get_me()).id == listener.bot_id
         await listener.bot.catch_up()
         assert await heard.get() == "two"
@@ -199,14 +200,14 @@ async def test_new_connections_are_refused_for_a_while_and_old_ones_stand(
 ) -> None:
     sandbox.faults.refuse(60)
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() == b""
     writer.close()
     await listener.bot(functions.help.GetNearestDcRequest())
     sandbox.faults.accept()
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
     writer.write(b"\xef\x14" + b"k" * 80)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() != b""
     writer.close()
 
@@ -215,7 +216,7 @@ async def test_after_a_restart_clients_go_on_with_their_login(sandbox: Sandbox, 
     port = sandbox.port
     await sandbox.faults.restart()
     assert sandbox.port == port
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert (await listener.bot.get_me()).id == listener.bot_id
 
 

@@ -14,6 +14,7 @@ from pyrogram.crypto import rsa
 from pyrogram.errors import UserIsBlocked
 from pyrogram.handlers import MessageHandler
 
+from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox
 
 
@@ -58,7 +59,7 @@ async def test_kurigram_logs_in_as_a_bot_and_answers_a_start(sandbox: Sandbox, t
     async with client:
         assert (client.me.id, client.me.username) == (bot.id, "echo_bot")
         sandbox.world.send_as(ann.id, bot.id, "/start apples")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await answered.wait()
     got = [copy.post.text for copy in ann.box]
     assert got == ["/start apples", "Hello, Ann: apples"]
@@ -76,7 +77,7 @@ async def test_kurigram_understands_an_rpc_error(sandbox: Sandbox) -> None:
     client.add_handler(MessageHandler(meet))
     async with client:
         sandbox.world.send_as(ann.id, bot.id, "hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await met.wait()
         sandbox.world.block(ann.id, bot.id)
         with pytest.raises(UserIsBlocked):

@@ -10,6 +10,7 @@ from telethon import events
 from telethon.errors import RandomIdDuplicateError
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox
 
 from .conftest import Person, PlainBot
@@ -34,7 +35,7 @@ class Dialog:
 
     async def carried_out(self) -> None:
         """Return when the first send is in the dialog."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(self.texts()) < 2:
                 self._grown.clear()
                 await self._grown.wait()
@@ -79,7 +80,7 @@ async def test_a_repeated_send_leaves_no_gap_in_the_updates(
     await client(dialog.send())
     sandbox.calls.clear()
     sandbox.world.send_as(dialog.user.id, dialog.bot.id, "and now")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await heard.get() == "and now"
     assert sandbox.calls["updates.getDifference"] == 0
 
@@ -98,7 +99,7 @@ async def test_a_send_is_a_duplicate_while_the_first_has_no_answer_yet(
     await two(dialog.send("another", random_id=8))
     # After a restart no call is under way, and Telethon repeats the call by itself.
     await sandbox.restart()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         answer = await first
     assert answer.updates[1].message.message == "once"
     assert dialog.texts() == ["hi", "once", "another"]
@@ -142,7 +143,7 @@ async def test_two_edits_within_one_second_are_two_updates(
     message = await ann.send_message(peer, "frist")
     await ann.edit_message(message, "first!")
     await ann.edit_message(message, "first")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         edits = [await live.get(), await live.get()]
     assert [edit.pts for edit in edits] == [state.pts + 2, state.pts + 3]
     assert edits[0].message.edit_date == edits[1].message.edit_date

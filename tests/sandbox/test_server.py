@@ -16,6 +16,7 @@ from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tgbot.sandbox import connection, delivery, dispatch
 from tgbot.sandbox.dispatch import method_name
 from tgbot.sandbox.server import Sandbox, SandboxError
@@ -38,7 +39,7 @@ class Heard:
         await self.texts.put(event.raw_text)
 
     async def next(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.texts.get()
 
 
@@ -219,7 +220,7 @@ async def test_a_world_and_a_key_can_move_into_a_new_sandbox(sandbox: Sandbox, p
 async def test_an_unknown_auth_key_is_told_with_404(sandbox: Sandbox) -> None:
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
     writer.write(b"\xef" + bytes([20]) + os.urandom(80))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() == b"\x01" + struct.pack("<i", -404)
     writer.close()
 
@@ -239,7 +240,7 @@ async def test_bad_bytes_close_their_connection_with_a_reason_and_disturb_nobody
     ann = await person("Ann")
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
     writer.write(data)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() == b""
     writer.close()
     assert reason in caplog.text
@@ -275,7 +276,7 @@ async def test_floods_of_random_bytes_disturb_nobody(
         length = random.choice([struct.pack("<I", len(payload)), bytes([len(payload) // 4]), b""])
         writer.write(opening + length + payload)
         writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await reader.read()
         writer.close()
     assert (await ann.get_me()).first_name == "Ann"
@@ -362,7 +363,7 @@ async def test_an_answer_that_was_lost_is_sent_again_to_a_session_that_comes_bac
 
 async def quiet(sandbox: Sandbox, connections: int) -> None:
     """Wait until the server has at most this many connections."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while sandbox.connections > connections:  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.001)
 

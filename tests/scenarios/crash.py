@@ -22,6 +22,7 @@ from typing import Any
 from telethon import events
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE as PATIENCE
 from tests.sandbox.conftest import plain_client
 from tests.scenarios.planted import API_HASH, NAME, access_hashes, leaks
 from tgbot.sandbox.dialogs import Copy
@@ -74,9 +75,6 @@ IMPATIENT_PLUGIN = (
     PLUGIN.replace("def register(client):", "def register(client):\n    client.flood_sleep_threshold = 2")
     + "\nfrom tests.scenarios.shortened import shorten\nshorten()\n"
 )
-
-#: The limit for each wait, in seconds; on an idle machine nothing takes this long.
-PATIENCE = 60.0
 
 
 async def until(

@@ -9,8 +9,7 @@ from typing import Any
 from telethon import events
 from telethon.tl import functions
 
-#: Long enough for a busy machine; a test waits this long only if the bot stays silent.
-PATIENCE = 15.0
+from tests.patience import PATIENCE as PATIENCE
 
 
 class Talk:

@@ -49,7 +49,7 @@ async def test_told_to_stop_it_ends_with_status_0_once_all_is_done_and_loses_not
     assert not outcome.faults
 
 
-async def test_told_to_stop_it_cuts_what_does_not_end_and_does_it_after_the_next_start(tmp_path: Path) -> None:
+async def test_told_to_stop_it_cuts_what_does_not_end_and_does_it_after_the_start(tmp_path: Path) -> None:
     async with open_site(tmp_path, 5, grace_seconds=0.2) as site:
         process = await site.spawn()
         await process.up()

@@ -12,6 +12,7 @@ import pytest
 from telethon import events
 from telethon.tl import TLRequest, types
 
+from tests.patience import PATIENCE as PATIENCE
 from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox and its people
 from tgbot.core.clock import ServerClock
 from tgbot.sandbox.server import Sandbox
@@ -19,9 +20,6 @@ from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, Server
 from tgbot.telegram.updates.intake import Intake
-
-#: How long anything is waited for, in seconds; on an idle machine nothing takes as long.
-PATIENCE = 10.0
 
 
 async def until(so: Callable[[], object]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from telethon.errors import BadRequestError, FloodWaitError, PeerIdInvalidError, TypeNotFoundError
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tests.sandbox.conftest import PlainBot, plain_client
 from tests.sandbox.listener import Listener
 from tests.sandbox.rawclient import SELF, layered, raw
@@ -110,7 +111,7 @@ async def test_telethon_repeats_a_call_with_a_bad_clock_or_sequence(
 ) -> None:
     for code in (16, 32):
         sandbox.faults.bad_msg(code, "help.getNearestDc")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert (await listener.bot(NEAREST)).this_dc == sandbox.dc_id
     assert sandbox.calls["help.getNearestDc"] == 4
 

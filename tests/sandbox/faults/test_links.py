@@ -10,6 +10,7 @@ from telethon.errors import AuthKeyDuplicatedError, AuthKeyNotFound, InvalidBuff
 from telethon.extensions import BinaryReader
 from telethon.tl import functions, types
 
+from tests.patience import PATIENCE
 from tests.sandbox.conftest import PlainBot
 from tests.sandbox.listener import Listener
 from tests.sandbox.rawclient import SELF, layered, raw
@@ -41,11 +42,11 @@ class Socket:
         self.writer.write(struct.pack("<i", len(payload)) + payload)
 
     async def read(self, count: int) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.reader.readexactly(count)
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.reader.read() == b""
 
     async def close(self) -> None:
@@ -108,7 +109,7 @@ async def test_telethon_reads_the_code_of_a_transport_error(
     monkeypatch.setattr(InvalidBufferError, "__init__", note)
     assert sandbox.faults.send_transport_error(-429, account=listener.ann) == 0
     assert sandbox.faults.send_transport_error(-429, account=listener.bot_id, shape=shape) == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await codes.get() == 429
 
 

@@ -242,11 +242,12 @@ async def test_one_answer_that_cannot_be_read_does_not_cost_the_others_of_its_co
     peer = await client.get_input_entity(ann)
     typing = functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction())
     requests = [typing, STATE(), typing, functions.users.GetUsersRequest([types.InputUserSelf()])]
-    results: list[Any]
-    async with asyncio.timeout(2):
-        results = await asyncio.gather(*map(client, requests), return_exceptions=True)
+    asked = stage.sandbox.calls.copy()
+    results: list[Any] = await asyncio.gather(*map(client, requests), return_exceptions=True)
     first, broken, second, users = results
     assert (first, second, users[0].id) == (True, True, client.me.id)
+    # None was asked for again.
+    assert (stage.sandbox.calls - asked).total() == len(requests)
     assert isinstance(broken, UnreadableError)
 
 
