@@ -120,6 +120,65 @@ async def test_what_telegrams_faults_keep_from_an_answer_is_tried_until_it_is_do
     await until(lambda: not lot.kept)
 
 
+async def test_once_one_that_waited_without_a_named_time_is_done_the_others_are_tried_at_once(
+    stage: Stage, lot: Lot, clock: Shifted
+) -> None:
+    client = await stage.open(echo, parked=lot, server_time=clock)
+    ann, bob, carl = (stage.meet(name) for name in ("Ann", "Bob", "Carl"))
+
+    def kept(person: int) -> Parked | None:
+        return next((entry for entry in lot.kept.values() if entry.dialog == person), None)
+
+    async def tried(person: int, attempts: int) -> None:
+        await until(lambda: (entry := kept(person)) is not None and entry.attempts == attempts)
+
+    stage.faults.fail(SEND, 420, "FLOOD_WAIT_7200", peer=carl)
+    stage.faults.fail(SEND, 500, "INTERNAL", seconds=float("inf"))
+    for person in (ann, carl):
+        stage.write(person, "hello")
+        await tried(person, 1)
+    for attempts in (2, 3, 4, 5):
+        clock.ahead += 301
+        await tried(ann, attempts)
+    stage.write(bob, "hello")
+    await tried(bob, 1)
+    # Over the wire it is over, but nobody's time has come; Ann's comes in 15 minutes.
+    stage.faults.clear()
+    clock.ahead += 6
+    await until(lambda: all(stage.heard(person) == ["you said hello"] for person in (ann, bob)))
+    # Telegram named the time for Carl's.
+    await client.parking.wait_until_idle()
+    await until(lambda: [(entry.dialog, entry.attempts) for entry in lot.kept.values()] == [(carl, 1)])
+
+
+async def test_more_may_be_retried_by_hand_than_are_tried_at_once(
+    stage: Stage, lot: Lot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(parking, "TRIED_AT_ONCE", 1)
+    go, tried = asyncio.Event(), 0
+
+    def register(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def answer(event: Any) -> None:
+            nonlocal tried
+            if not event.replayed:
+                raise LookupError
+            tried += 1
+            await go.wait()
+
+    client = await stage.open(register, parked=lot)
+    for _ in range(4):
+        stage.write(stage.meet(), "hello")
+    await until(lambda: len(lot.kept) == 4)
+    assert len(await client.parking.retry(list(lot.kept))) == 4
+    await until(lambda: tried == 4)
+    client.parking._wake.set()
+    await until(lambda: not client.parking._wake.is_set())  # it was looked what is due
+    go.set()
+    await until(lambda: not lot.kept)
+    assert "cannot be tried again" not in caplog.text
+
+
 @pytest.mark.parametrize("mended_after", [2, 5])
 async def test_an_answer_that_cannot_be_read_puts_its_update_off_a_few_times(
     stage: Stage, lot: Lot, clock: Shifted, mended_after: int

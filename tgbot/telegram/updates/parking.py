@@ -21,6 +21,7 @@ from tgbot.telegram.updates.packing import pack, unpack
 logger = logging.getLogger(__name__)
 
 #: Pauses before an update is tried again for which Telegram named no time, in seconds; the last one repeats.
+#: Once one of these updates is done, the others are tried at once.
 PAUSES = (5, 15, 60, 300, 900, 3600)
 #: How many parked updates are tried at a time; the others wait in the store.
 TRIED_AT_ONCE = 1000
@@ -62,6 +63,10 @@ class Parking:
         self._keep_failed = keep_failed
         #: Keys of the updates that are being tried again.
         self._tried: set[str] = set()
+        #: Keys of those that were put off in this run without a time of Telegram's; of those of them that are
+        #: tried before their time, because another one is done.
+        self._untimed: set[str] = set()
+        self._early: set[str] = set()
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._stopped = False
@@ -111,6 +116,9 @@ class Parking:
             elif entry is not None:
                 logger.info("parked update %s of dialog %d is done", key, job.dialog)
                 self._parked.drop(key)
+                if key in self._untimed:  # what kept it from being done may be over for all of them
+                    self._early |= self._untimed - {key}
+                    self._untimed.clear()
         finally:  # where the store fails the entry is as it was, and due again
             if entry is not None:
                 self._tried.discard(key)
@@ -136,7 +144,10 @@ class Parking:
         else:
             packed = entry.update
         retry_at = None
+        self._untimed.discard(key)
         if failure.reason is Reason.LATER:
+            if not (failure.wait or failure.tries):
+                self._untimed.add(key)
             retry_at = math.ceil(now + (failure.wait or PAUSES[min(attempts, len(PAUSES)) - 1]))
         self._parked.park(
             Parked(
@@ -237,8 +248,10 @@ class Parking:
         if self._stopped:
             return _LONGEST_PAUSE
         now = self._now()
-        due = (key for key in self._parked.due(now) if key not in self._tried)
-        await self.retry(list(islice(due, TRIED_AT_ONCE - len(self._tried))))
+        due = (key for key in (*self._parked.due(now), *self._early) if key not in self._tried)
+        some = list(islice(dict.fromkeys(due), max(TRIED_AT_ONCE - len(self._tried), 0)))
+        self._early.difference_update(some)
+        await self.retry(some)
         next_due = self._parked.next_due()
         if next_due is None:
             return _LONGEST_PAUSE
