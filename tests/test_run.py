@@ -60,7 +60,7 @@ async def test_run_returns_0_at_a_signal_when_all_is_on_disk(
     sandbox.world.send_as(ann.id, account.id, "/start spring")
     await until(lambda: bool(texts(sandbox, account, ann.id)))
     os.kill(os.getpid(), number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await running == 0
     assert caplog.messages[-1] == "stopped; everything is on disk"
     assert stops.answer is signals.ignore
@@ -78,7 +78,7 @@ async def test_run_raises_the_error_that_ended_the_bot(
     sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
     sandbox.drop(account.id)
     with pytest.raises(LoginRefusedError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await running
     assert course[-3:] == CLOSED
 
@@ -112,7 +112,7 @@ async def test_a_bot_that_cannot_go_on_does_not_wait_for_what_is_under_way(
     sandbox.world.accounts.new_token(sandbox.world.accounts[account.id])
     sandbox.drop(account.id)
     with pytest.raises(LoginRefusedError):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await running
     assert "not everything finished" not in caplog.text
 
@@ -492,7 +492,7 @@ async def ended(process: asyncio.subprocess.Process, number: int = 0) -> int:
     """Return the exit status, after a signal if one is given."""
     if number:
         process.send_signal(number)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await process.wait()
 
 

@@ -70,7 +70,7 @@ async def test_what_is_no_request_is_answered_with_our_headers_and_without_its_w
     opened: Open, request_: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    world = await opened(request_seconds=0.5)
+    world = await opened(request_seconds=2.0)
     async with connected(world) as (reader, writer), asyncio.timeout(20):
         writer.write(request_)
         answer = await everything(reader)

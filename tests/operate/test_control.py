@@ -168,7 +168,7 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(path: Path) -> 
         finished.set()
         return "x" * 10_000_000
 
-    async with listening(path, COMMANDS | {"much": much}, client_seconds=0.2):
+    async with listening(path, COMMANDS | {"much": much}, client_seconds=1.0):
         reader, writer = await asyncio.open_unix_connection(str(path), limit=10)
         writer.write(b'{"command": "much", "arguments": {}}\n')
         await finished.wait()
@@ -186,7 +186,7 @@ def serving_tasks() -> list[str]:
 
 
 async def test_many_idle_clients_are_turned_away_and_later_ones_served(path: Path) -> None:
-    async with listening(path, COMMANDS, client_seconds=0.3):
+    async with listening(path, COMMANDS, client_seconds=1.0):
         idle = [await asyncio.open_unix_connection(str(path)) for _ in range(MAX_CLIENTS + 4)]
         turned_away = [reader for reader, _ in idle[MAX_CLIENTS:]]
         for reader in turned_away:

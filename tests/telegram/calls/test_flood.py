@@ -204,7 +204,7 @@ async def test_time_spent_waiting_for_a_flood_is_not_a_handlers_own(
             await asyncio.sleep(0)
 
     stage.faults.fail(SEND, 420, "FLOOD_WAIT_1")
-    await stage.open(slow, handler_seconds=0.3)
+    await stage.open(slow, handler_seconds=0.9)
     stage.write(ann, "hello")
     await until(lambda: stage.heard(ann) == ["answer"])
     await until(lambda: stage.finished)

@@ -16,7 +16,7 @@ def asking(client: BotClient) -> None:
 
     @client.on(events.NewMessage(pattern="ask"))  # type: ignore[untyped-decorator] # Telethon is untyped
     async def ask(event: Any) -> None:
-        async with client.conversation(event.chat_id, timeout=10) as conversation:
+        async with client.conversation(event.chat_id, timeout=60) as conversation:
             await conversation.send_message("name?")
             answer = await conversation.get_response()
             await conversation.send_message(f"hello {answer.raw_text}")
@@ -112,7 +112,7 @@ async def test_a_condition_that_fails_is_logged_and_the_others_are_asked(
     def waiting(client: BotClient) -> None:
         @client.on(events.NewMessage(pattern="ask"))  # type: ignore[untyped-decorator] # Telethon is untyped
         async def ask(event: Any) -> None:
-            async with client.conversation(event.chat_id, timeout=10) as conversation:
+            async with client.conversation(event.chat_id, timeout=60) as conversation:
                 broken, right = (
                     asyncio.create_task(conversation.wait_event(events.NewMessage(func=condition)))
                     for condition in (lambda event: int(event.raw_text), lambda event: True)

@@ -187,7 +187,7 @@ async def test_a_press_that_a_conversation_waits_for_is_left_to_it(buttons: Butt
     def register(client: BotClient) -> None:
         @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
         async def message(event: Any) -> None:
-            async with client.conversation(event.chat_id, timeout=10) as conversation:
+            async with client.conversation(event.chat_id, timeout=60) as conversation:
                 pressed = asyncio.create_task(conversation.wait_event(events.CallbackQuery(func=among)))
                 await conversation.send_message("press", buttons=[Button.inline("go", b"go")])
                 press = await pressed

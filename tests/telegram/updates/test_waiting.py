@@ -83,8 +83,8 @@ async def test_1500_people_whose_answers_wait_for_their_turn_hold_up_nobody_else
 async def test_a_handler_whose_request_is_long_under_way_is_not_cut_off(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.faults.delay(0.8, SEND)
-    await stage.open(echo, handler_seconds=0.3)
+    stage.faults.delay(1.5, SEND)
+    await stage.open(echo, handler_seconds=1.2)
     ann = stage.meet()
     stage.write(ann, "hello")
     await until(lambda: stage.finished)
