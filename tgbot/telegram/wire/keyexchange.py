@@ -8,8 +8,7 @@ from telethon.crypto import AuthKey
 from telethon.errors import SecurityError
 from telethon.network.authenticator import do_authentication
 from telethon.network.mtprotoplainsender import MTProtoPlainSender
-from telethon.tl import TLRequest
-from telethon.tl.functions import ReqDHParamsRequest
+from telethon.tl import TLRequest, functions
 
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.loggers import SafeLoggers
@@ -42,6 +41,6 @@ class _PlainSender(MTProtoPlainSender):
     """Telethon's, which does not send what the server would close the connection for."""
 
     async def send(self, request: TLRequest) -> Any:
-        if isinstance(request, ReqDHParamsRequest) and request.p == b"\x01":
+        if isinstance(request, functions.ReqDHParamsRequest) and request.p == b"\x01":
             raise _NoFactorsError
         return await super().send(request)
