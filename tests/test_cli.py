@@ -567,3 +567,14 @@ def test_while_the_bot_runs_its_users_are_read_and_its_session_is_not_touched(
             bot.send_signal(signal.SIGINT)
         bot.stderr.read()
         assert bot.wait(20) == 0
+
+
+def test_a_secret_that_others_can_read_is_told_beside_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "sessions").mkdir()
+    SqliteRegistry(tmp_path / "sessions" / "users.sqlite", clock=time.time).close()
+    (tmp_path / "secrets.toml").write_text('[telegram]\nbot_token = "42:secret"')
+    warning = "secrets.toml holds secrets, and others can read it (mode 0644): chmod 600 secrets.toml"
+    for mode, said in ((0o644, f"tgbot: {warning}\n"), (0o600, "")):
+        (tmp_path / "secrets.toml").chmod(mode)
+        answer = tgbot("users", "count", "--json")
+        assert (json.loads(answer.stdout)["total"], answer.stderr) == (0, said)

@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,8 +124,38 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
     assert set(known) == {"TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_PUBLIC_KEY"}  # tested elsewhere here
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
-    assert configured(tmp_path, "[telegram]\ndc_id = 4", TGBOT_DC_ID=" ").telegram.dc_id == 4
+def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> None:
+    public = rsa.generate_private_key(65537, 1024).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "key.pem").write_bytes(public.public_bytes(serialization.Encoding.PEM, form))
+    written = f"""
+        [telegram]
+        api_id = 1\napi_hash = "x"\nbot_token = "{TOKEN}"\nserver = "a:1"\ndc_id = 4\npublic_key = "key.pem"
+        [bot]
+        admins = [1]\nplugins = ["a"]\ntexts = "t"\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
+        grace_seconds = 3
+        [join_requests]\napprove = "always"
+        [storage]\ndirectory = "kept"
+        [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
+        [log]\nlevel = "ERROR"
+        """
+    names = {variable(*place) for place in places()}
+    assert {key for values in tomllib.loads(written).values() for key in values} == {
+        key for _, key in places()
+    }
+    everything = configured(tmp_path, written)
+    for section, key in places():
+        assert getattr(getattr(everything, section), key) != getattr(getattr(Config(), section), key), key
+    for empty in ("", " "):
+        emptied = configured(tmp_path, written, **dict.fromkeys(names, empty))
+        assert emptied == configured(tmp_path, "")
+    assert configured(tmp_path, written, TGBOT_ADMINS="").bot == everything.bot.model_copy(
+        update={"admins": ()}
+    )
+
+
+def test_an_empty_variable_with_a_name_that_is_nearly_ours_is_refused_too(tmp_path: Path) -> None:
+    assert "did you mean TGBOT_ADMINS?" in refusal(tmp_path, "", TGBOT_ADMIN="")
 
 
 def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp_path: Path) -> None:
@@ -338,9 +370,71 @@ def test_what_is_secret_is_a_key() -> None:
 def test_a_directory_and_a_file_that_is_not_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Is a directory"):
         load(tmp_path, {})
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="UTF-8"):
+    (tmp_path / "binary").write_bytes(b"[bot]\n\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary: it is not UTF-8 text \(line 2\): save it as UTF-8\.$"):
         load(tmp_path / "binary", {})
+
+
+@pytest.mark.parametrize("name", ["config.toml", "secrets.toml"])
+def test_a_byte_order_mark_is_no_part_of_a_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
+    (tmp_path / name).write_text("\ufeff[telegram]\napi_id = 5\n")
+    assert load(tmp_path / "config.toml", {}).telegram.api_id == 5
+
+
+@pytest.mark.parametrize("name", ["config.toml", "secrets.toml"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding_is_told_by_its_name(name: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
+    (tmp_path / name).write_bytes("[telegram]\napi_id = 5\n".encode(encoding))
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "config.toml", {})
+    assert str(refused.value) == f"{tmp_path / name}: it is {encoding[:6].upper()} text: save it as UTF-8."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[bot]\nparked = 1\n[log]\n [ bot ] # again\n", "section [bot] stands twice (lines 1 and 4)"),
+        ("bot.parked = 1\n[bot]\n", "section [bot] stands twice (line 2)"),
+        ("[bot]\n[[bot]]\n", "section [bot] stands twice (lines 1 and 2)"),
+        ("[sesame]\n[sesame]\n", "section stands twice (lines 1 and 2)"),
+        ("[bot]\nparked = 1\nparked=2\n[log]\n", "key parked stands twice (lines 2 and 3): delete one"),
+        ("[bot]\nparked = 1\n\nparked = 2", "key parked stands twice (lines 2 and 4): delete one"),
+        ("[bot]\nsesame = 1\nsesame = 2", "key stands twice (lines 2 and 3): delete one"),
+        ("\nbot = { parked = 1, parked = 2 }", "key stands twice (line 2): delete one"),
+    ],
+)
+def test_what_stands_twice_is_said_to_stand_twice(text: str, said: str, tmp_path: Path) -> None:
+    line = refusal(tmp_path, text)
+    assert line.startswith(f"DIR/config.toml: a {said}")
+    assert "sesame" not in line
+
+
+@pytest.mark.parametrize("name", ["config.toml", "secrets.toml"])
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o600, 0o400, 0o622])
+def test_a_secret_that_others_can_read_is_warned_of(name: str, mode: int, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch(0o644)
+    (tmp_path / name).write_text(f'[telegram]\nbot_token = "{TOKEN}"')
+    (tmp_path / name).chmod(mode)
+    warnings: list[str] = []
+    load(tmp_path / "config.toml", {}, warnings.append)
+    if mode & 0o044:
+        (line,) = warnings
+        assert line == (
+            f"{tmp_path / name} holds secrets, and others can read it (mode {mode:04o}):"
+            f" chmod 600 {tmp_path / name}"
+        )
+    else:
+        assert warnings == []
+
+
+def test_a_file_without_secrets_may_be_read_by_all(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    (tmp_path / "config.toml").write_text('[telegram]\nbot_token = ""\napi_id = 5')
+    (tmp_path / "config.toml").chmod(0o644)
+    load(tmp_path / "config.toml", {}, warnings.append)
+    assert warnings == []
 
 
 @given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.text(max_size=30)))

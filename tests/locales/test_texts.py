@@ -131,11 +131,11 @@ def test_arguments_come_out_as_they_are(name: str, other: str) -> None:
 class Source:
     name = "en.ftl"
 
-    def read_text(self, encoding: str) -> str:
+    def read_bytes(self) -> bytes:
         return (
-            "greeting = <{ $name }> { $other }{ $name }!\n    { bye }\n"
-            "bye = Bye, { $name }.\n"
-            'quoted = { "{" }{ $name }\n'
+            b"greeting = <{ $name }> { $other }{ $name }!\n    { bye }\n"
+            b"bye = Bye, { $name }.\n"
+            b'quoted = { "{" }{ $name }\n'
         )
 
 
@@ -178,6 +178,26 @@ def test_a_file_that_is_no_text_and_a_directory_that_is_none_are_told(tmp_path: 
     (tmp_path / "en.ftl").write_bytes(b"\xff\xfe")
     with pytest.raises(TextError, match=r"en\.ftl"):
         Texts.load(tmp_path)
+
+
+def test_a_file_reads_the_same_from_every_editor(tmp_path: Path) -> None:
+    text = "a = Привет\nb = one\n    two\n"
+    for content in (text, "\ufeff" + text, text.replace("\n", "\r\n")):
+        (tmp_path / "en.ftl").write_bytes(content.encode())
+        texts = Texts([tmp_path / "en.ftl"])
+        assert (texts.render("en", "a"), texts.render("en", "b")) == ("Привет", "one\ntwo")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reason"),
+    [("utf-16", "it is UTF-16 text: save it as UTF-8"), ("koi8-r", r"it is not UTF-8 text \(line 2\): save")],
+)
+def test_a_file_in_another_encoding_is_told_with_what_to_do(
+    encoding: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "en.ftl").write_bytes("a = A\nb = Привет\n".encode(encoding))
+    with pytest.raises(TextError, match=rf"en\.ftl cannot be used: {reason}"):
+        Texts([tmp_path / "en.ftl"])
 
 
 def test_strangers_cannot_fill_memory_with_language_codes() -> None:

@@ -195,6 +195,7 @@ class Site:
             "[storage]",
             f'directory = "{self.session.parent}"',
         ]
+        (self.directory / "config.toml").touch(0o600)  # it holds the token
         (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
 
     async def spawn(self, *before: str) -> Process:

@@ -60,6 +60,7 @@ class Station:
             "[storage]",
             f'directory = "{self.directory / "sessions"}"',
         ]
+        (self.directory / "config.toml").touch(0o600)  # it holds the token
         (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
 
     @asynccontextmanager

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from tgbot.cli import printed
+
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
     from tgbot.signals import StopSignals
@@ -39,7 +41,7 @@ def settings(context: typer.Context) -> Config:
     """Return the configuration from --config and the environment. Raise ConfigError."""
     from tgbot.config.loading import load
 
-    return load(context.obj.config, os.environ)
+    return load(context.obj.config, os.environ, printed.complain)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

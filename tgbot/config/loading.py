@@ -6,10 +6,11 @@ The environment beats secrets.toml, which beats config.toml, which beats the def
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tgbot.config.settings import PREFIX, Config, Storage, variable
+from tgbot.core.encodings import decoded
 from tgbot.core.errors import ConfigError, ConfigSourceError
 from tgbot.core.names import clean_name
 from tgbot.core.secrets import HIDDEN, looks_secret
@@ -35,10 +37,13 @@ class _Origin:
     directory: Path | None = None
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+def load(
+    path: Path | None, environ: Mapping[str, str], warn: Callable[[str], None] = lambda text: None
+) -> Config:
     """Read a file (None: ./config.toml if it exists), secrets.toml beside it, and the environment.
 
-    Raise ConfigError, one line about the first thing that is wrong.
+    Raise ConfigError, one line about the first thing that is wrong; `warn` is told of a file that shows a
+    secret to others.
     """
     file = path or Path("config.toml")
     origins = [_read_file(file)] if path is not None or file.exists() else []
@@ -49,7 +54,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     known = sections()
     for origin in origins:
         _refuse_unknown_names(origin, known)
-        _refuse_secrets_in_git(origin, places("SecretStr"))
+        if origin.directory is not None and (held := _secrets_in(origin)):
+            _refuse_secrets_in_git(origin, held[0])
+            if mode := _readable_by_others(Path(origin.name)):
+                who = f"{origin.name} holds secrets, and others can read it (mode {mode:04o})"
+                warn(f"{who}: chmod 600 {origin.name}")
     try:
         return Config.model_validate(_merged(origins, file.parent))
     except ValidationError as error:
@@ -73,12 +82,13 @@ def _type(field: FieldInfo) -> str:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, object]]:
-    """Return the TGBOT_* variables as sections, each value as TOML would give it."""
+    """Return the TGBOT_* variables as sections, each value as TOML would give it, None for an empty one."""
     known = {variable(*place): place for place in places()}
     values: dict[str, dict[str, object]] = {}
     for name, text in _read_environment(environ, known).items():
         section, key = known[name]
-        values.setdefault(section, {})[key] = _typed(_type(sections()[section][key]), text)
+        value = _typed(_type(sections()[section][key]), text) if text else None
+        values.setdefault(section, {})[key] = value
     return values
 
 
@@ -98,19 +108,23 @@ def _typed(kind: str, text: str) -> object:
 
 
 def _merged(origins: list[_Origin], home: Path) -> dict[str, dict[str, object]]:
-    """Return all values, those of later origins in front.
+    """Return all values, those of later origins in front; None takes a key back to its default.
 
     A relative path starts at the directory of the file that it was written in, a default one at `home`.
     """
     merged: dict[str, dict[str, object]] = {section: {} for section in Config.model_fields}
-    merged["storage"]["directory"] = str(home / Storage().directory)
     for origin in origins:
         for section, values in origin.sections.items():
             merged[section] |= values
         for section, key in places("Path"):
             if isinstance(path := origin.sections.get(section, {}).get(key), str) and path:
                 merged[section][key] = str((origin.directory or Path()) / Path(path).expanduser())
-    return merged
+    given = {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in merged.items()
+    }
+    given["storage"].setdefault("directory", str(home / Storage().directory))
+    return given
 
 
 def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
@@ -131,24 +145,47 @@ def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
 def _read_file(file: Path) -> _Origin:
     """Read a TOML file. Raise ConfigError if it is missing, unreadable or not TOML."""
     try:
-        text = file.read_bytes().decode()
+        text = decoded(file.read_bytes())
     except FileNotFoundError:
         raise ConfigError("--config", "a file that exists", value=str(file), source="command line") from None
     except OSError as error:
         raise ConfigSourceError(file, f"it cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigSourceError(file, "it is not UTF-8 text") from None
+    except ValueError as error:
+        raise ConfigSourceError(file, str(error)) from None
     try:
         return _Origin(str(file), tomllib.loads(text), file.parent)
     except tomllib.TOMLDecodeError as error:
-        # The error names only the place: the parser's own sentence may quote a secret.
-        place = re.search(r"line \d+, column \d+|end of document", str(error))
-        where = f" at {place[0]}" if place else ""
-        raise ConfigSourceError(file, f"it is not TOML{where}; text stands in quotes there") from None
+        raise ConfigSourceError(file, _not_toml(str(error), text.splitlines())) from None
+
+
+def _not_toml(said: str, lines: list[str]) -> str:
+    """Return what is wrong and where. The parser's own sentence may quote a secret, so it is not shown."""
+    place = re.search(r"line (\d+), column \d+|end of document", said)
+    if place is None:
+        return "it is not TOML; text stands in quotes there"
+    number = int(place[1] or len(lines))
+    if not re.match("Cannot declare|Cannot overwrite|Duplicate", said):
+        return f"it is not TOML at {place[0]}; text stands in quotes there"
+    name, is_section = _head(lines[number - 1])
+    known = sections()
+    shown = f" {name}" if name in known or any(name in keys for keys in known.values()) else ""
+    if said.startswith("Duplicate"):  # within { }, so the line begins with another name
+        shown = ""
+    what = f"section{shown and f' [{name}]'}" if is_section else f"key{shown}"
+    earlier = [at for at, line in enumerate(lines[: number - 1], 1) if _head(line) == (name, is_section)]
+    where = f"lines {earlier[-1]} and {number}" if earlier else f"line {number}"
+    advice = "put all of its keys under one of them" if is_section else "delete one of them"
+    return f"a {what} stands twice ({where}): {advice}"
+
+
+def _head(line: str) -> tuple[str, bool]:
+    """Return the name with which a line of TOML begins, and whether it is a section's."""
+    match = re.match(r"\s*(\[*)\s*(.*?)\s*(?:[]=#]|$)", line)
+    return (match[2], bool(match[1])) if match else ("", False)
 
 
 def _read_environment(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Return the variables of known names, without those that are empty.
+    """Return the variables of known names.
 
     Raise ConfigError for a name that is nearly known. Other names are ignored: orchestrators make variables
     such as TGBOT_SERVICE_HOST from the name of a service.
@@ -156,7 +193,7 @@ def _read_environment(environ: Mapping[str, str], known: Collection[str]) -> dic
     found: dict[str, str] = {}
     names = [name.removeprefix(PREFIX) for name in known]
     for name, text in environ.items():
-        if not name.startswith(PREFIX) or not text.strip():
+        if not name.startswith(PREFIX):
             continue
         if name in known:
             found[name] = text.strip()
@@ -198,11 +235,25 @@ def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> 
     return f"there is no {what}, only {', '.join(form.format(known) for known in names)}"
 
 
-def _refuse_secrets_in_git(origin: _Origin, secrets: Collection[tuple[str, str]]) -> None:
+def _secrets_in(origin: _Origin) -> list[tuple[str, str]]:
+    """Return the places of the secrets that stand in an origin."""
+    return sorted(
+        (section, key) for section, key in places("SecretStr") if origin.sections.get(section, {}).get(key)
+    )
+
+
+def _readable_by_others(file: Path) -> int:
+    """Return the mode of a file that others than its owner can read, else 0.
+
+    A file of somebody else, such as root, is read by its group on purpose.
+    """
+    found = file.stat()
+    others = 0o044 if found.st_uid == os.geteuid() else 0o004
+    return found.st_mode & 0o777 if found.st_mode & others else 0
+
+
+def _refuse_secrets_in_git(origin: _Origin, held: tuple[str, str]) -> None:
     """Raise ConfigError if git tracks a file that holds a secret: the next push would publish it."""
-    held = sorted((section, key) for section, key in secrets if origin.sections.get(section, {}).get(key))
-    if origin.directory is None or not held:
-        return
     file = Path(origin.name).resolve()
     if not any((parent / ".git").exists() for parent in file.parents):
         return
@@ -217,7 +268,7 @@ def _refuse_secrets_in_git(origin: _Origin, secrets: Collection[tuple[str, str]]
     except (OSError, subprocess.TimeoutExpired):
         return  # without git, nothing is pushed from here
     if listed.returncode == 0:
-        section, key = held[0]
+        section, key = held
         raise ConfigSourceError(
             origin.name,
             f"[{section}] {key} is a secret, and git tracks this file: move it to {SECRETS_FILE} beside this"

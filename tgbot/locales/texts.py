@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fluent.runtime import FluentBundle, FluentResource
 
+from tgbot.core.encodings import decoded
 from tgbot.core.errors import TextError
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ class Texts:
     def _read(self, source: Path | Traversable) -> None:
         language = source.name.removesuffix(".ftl").replace("_", "-")
         try:
-            resource = FluentResource(source.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise TextError(str(source), f"it cannot be read: {error}") from error
+            resource = FluentResource(decoded(source.read_bytes()))
+        except OSError as error:
+            raise TextError(str(source), f"it cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise TextError(str(source), str(error)) from None
         for entry in resource.body:
             if type(entry).__name__ == "Junk":
                 line = entry.content.strip().partition("\n")[0]
