@@ -68,6 +68,8 @@ def test_an_import_says_what_it_did_and_twice_does_nothing(
         "unchanged": 0,
         "access_hashes": 0,
         "refused": 0,
+        "chats": 0,
+        "cells_left_out": {},
         "dry_run": False,
     }
     again = asked(capsys, "users", "import", "ids.csv")
@@ -111,6 +113,53 @@ def test_a_file_of_no_known_form_is_one_line(capsys: pytest.CaptureFixture[str],
     assert cli.status(["users", "import", "ids"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tgbot: ids is not a file of users: expected a Telethon session, JSON")
+
+
+def test_a_table_with_row_numbers_of_its_own_is_taken_by_the_ids_of_telegram(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "users.csv").write_text(
+        f"id,user_id,username,age\n1,{ANNA},anna,30\n2,-1001234567890,chat,\n"
+    )
+    said = asked(capsys, "users", "import", "users.csv")
+    assert (said["new"], said["refused"], said["chats"]) == (1, 1, 1)
+    assert asked(capsys, "users", "show", str(ANNA))["usernames"] == ["anna"]
+    assert cli.status(["users", "show", "1"]) == 3
+
+
+def test_two_columns_that_may_hold_the_ids_are_named_and_one_can_be_chosen(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "users.csv").write_text(f"user_id,chat_id\n1,{ANNA}\n2,{BORIS}\n")
+    assert cli.status(["users", "import", "users.csv"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "tgbot: users.csv has several columns that may hold the ids of the users at Telegram:"
+        " user_id and chat_id. Name the right one with --id COLUMN."
+    )
+    assert not (tmp_path / "sessions" / "users.sqlite").exists()
+    assert cli.status(["users", "import", "users.csv", "--id", "client"]) == 2
+    assert "no column client for --id, only user_id, chat_id" in capsys.readouterr().err
+    assert asked(capsys, "users", "import", "users.csv", "--id", "chat_id")["new"] == 2
+    assert asked(capsys, "users", "show", str(BORIS))["id"] == BORIS
+
+
+def test_cells_that_were_not_understood_are_counted_by_column(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "users.csv").write_text(
+        "id,premium,last_seen,age\n7,maybe,5,30\n8,perhaps,yesterday,31\n9,yes,2023-11-14,32\n"
+    )
+    assert cli.status(["users", "import", "users.csv", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "tgbot: users.csv: columns that are not read: age",
+        "tgbot: users.csv: 1 cells left out: last_seen is not a time",
+        "tgbot: users.csv: 2 cells left out: premium is neither true nor false",
+    ]
+    said = json.loads(printed.out)
+    assert (said["new"], said["cells_left_out"]) == (3, {"last_seen": 1, "premium": 2})
+    assert asked(capsys, "users", "show", "9")["premium"] is True
 
 
 def test_another_bot_s_session_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

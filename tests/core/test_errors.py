@@ -11,6 +11,7 @@ import pytest
 import tgbot
 from tgbot.core import errors
 from tgbot.core.errors import (
+    AmbiguousIdError,
     BackupTargetError,
     BotAnswerError,
     BotRunningError,
@@ -28,6 +29,7 @@ from tgbot.core.errors import (
     NeverMetError,
     NeverRunError,
     NobodysSessionError,
+    NoSuchColumnError,
     NotParkedError,
     OwnFileError,
     PartEndedError,
@@ -112,6 +114,8 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (StorageFailedError(PATH, "disk I/O error"), (HERE, "disk I/O error"), "check the disk"),
     (PartEndedError("Watch.run"), ("Watch.run",), "Start the bot again"),
     (UnknownFormError(PATH), (HERE,), "expected a Telethon session, JSON"),
+    (AmbiguousIdError(PATH, "a and b"), (HERE, "a and b"), "--id COLUMN"),
+    (NoSuchColumnError(PATH, "x", "a, b"), (HERE, "x", "a, b"), "only a, b"),
     (NobodysSessionError(PATH), (HERE,), "add --same-bot"),
     (OwnFileError(PATH), (HERE,), "name another file"),
     (BackupTargetError(PATH, "it is a file", "name a directory"), (HERE, "it is a file"), "name a directory"),
@@ -158,6 +162,7 @@ def test_the_exit_status_is_1_but_for_wrong_usage_and_for_a_no() -> None:
         "PluginError": 2,
         "WrongBotError": 2,
         "BotUnknownError": 2,
+        "NoSuchColumnError": 2,
         "LinkError": 2,
         "TextError": 2,
         "NameNotFoundError": 3,

@@ -18,6 +18,7 @@ from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionI
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
+    from tgbot.store.transfer.forms import UserFile
 
 
 def import_users(
@@ -31,35 +32,40 @@ def import_users(
     same_bot: Annotated[
         bool, typer.Option("--same-bot", help="Import a session that names no bot as this bot's.")
     ] = False,
+    id_name: Annotated[
+        str, typer.Option("--id", metavar="COLUMN", help="The column of a table that holds the ids.")
+    ] = "",
     json: Json = False,
 ) -> int:
     """Import users from a file. Stop the bot first; with --dry-run it may run.
 
     FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, one object or one id a
-    line, or one list of them; or CSV with a header that names id. "users export" writes all three, and its
-    --help lists the fields. Only the id is required; fields with other names are ignored.
+    line, or one list of them; or a table (CSV) as a spreadsheet or a database writes it, with a header.
+    "users export" writes all three, and its --help lists the fields. Only the id is required, in a column
+    telegram_id, user_id, chat_id or id; where two may be meant, --id says which. Other fields are ignored.
 
     Older knowledge replaces nothing, and only evidence counts as permission to write. A file that names no
     bot is taken as this bot's; users of another bot are refused. Entries that cannot be read are reported and
-    skipped. An import may be interrupted and repeated. Exit status 1: no entry could be read.
+    skipped, and so are cells that cannot be understood. An import may be interrupted and repeated. Exit
+    status 1: no entry could be read.
     """
     from tgbot.store.lock import instance_lock
+    from tgbot.store.transfer.forms import UserFile
 
     config = settings(context)
     bot_id = _bot_id(config)
     try:
         with nullcontext() if dry_run else instance_lock(config.storage.session):
-            return _take_in(config, path, bot_id, dry=dry_run, same_bot=same_bot, json=json)
+            file = UserFile(path, bot_id, int(time.time()), same_bot=same_bot, id_name=id_name)
+            return _take_in(config, file, bot_id, dry=dry_run, json=json)
     except SessionInUseError:
         raise BotRunningError("An import", "stop it first") from None
 
 
-def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bool, json: bool) -> int:
-    from tgbot.store.transfer.forms import UserFile
+def _take_in(config: Config, file: UserFile, bot_id: int, *, dry: bool, json: bool) -> int:
     from tgbot.store.transfer.imports import Summary, take_in
 
-    now, summary = int(time.time()), Summary()
-    file = UserFile(path, bot_id, now, same_bot=same_bot)
+    path, now, summary = file.path, int(time.time()), Summary()
     files = {"session": config.storage.session, "registry": config.storage.registry}
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
@@ -75,6 +81,12 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
         printed.complain(f"{path}:{line}: {reason}")
     if summary.refused > len(summary.refusals):
         printed.complain(f"{path}: and {summary.refused - len(summary.refusals):,} more like these")
+    if file.unknown:
+        printed.complain(f"{path}: columns that are not read: {', '.join(file.unknown)}")
+    left_out: dict[str, int] = {}
+    for (column, reason), number in sorted(file.unclear.items()):
+        printed.complain(f"{path}: {number:,} cells left out: {column} {reason}")
+        left_out[column] = left_out.get(column, 0) + number
     counts = {
         "read": summary.read,
         "new": summary.new,
@@ -82,9 +94,10 @@ def _take_in(config: Config, path: Path, bot_id: int, *, dry: bool, same_bot: bo
         "unchanged": summary.unchanged,
         "access_hashes": summary.peers,
         "refused": summary.refused,
+        "chats": summary.chats,
     }
     if json:
-        printed.as_json({**counts, "dry_run": dry})
+        printed.as_json({**counts, "cells_left_out": left_out, "dry_run": dry})
     else:
         if dry:
             printed.line("Nothing was changed. It would be:")
@@ -115,7 +128,8 @@ def export_users(
     premium, bot, deleted, last_seen), language, known_by, payloads, message ids, evidence (kind → first and
     last [at, qts, until, detail]), preferences, join_requests (chat → when), access_hash and when it was seen
     (hash_seen). Times are unix seconds. csv has the same in columns, with JSON in the cells of known_by,
-    evidence, history, preferences and join_requests. session is a Telethon session without a login: ids,
+    evidence, history, preferences and join_requests; a cell that a spreadsheet would take for a formula
+    stands behind an apostrophe. session is a Telethon session without a login: ids,
     access hashes, usernames, names.
 
     All three hold access hashes, so only the owner may read the file. An existing file is not replaced.

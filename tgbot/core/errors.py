@@ -195,7 +195,17 @@ class PartEndedError(TgbotError):
 
 class UnknownFormError(TgbotError):
     """{path} is not a file of users: expected a Telethon session, JSON (an object or an id on each line, or \
-one list of them), or CSV with a column named id."""
+one list of them), or a table (CSV) whose first row names the columns, one of them id or user_id. If the ids \
+are in a column of another name, add --id COLUMN."""
+
+
+class AmbiguousIdError(TgbotError):
+    """{path} has several columns that may hold the ids of the users at Telegram: {columns}. Name the right \
+one with --id COLUMN."""
+
+
+class NoSuchColumnError(WrongUsageError):
+    """{path} has no column {column} for --id, only {columns}."""
 
 
 class NobodysSessionError(TgbotError):

@@ -109,11 +109,11 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         fields["history"] = [Change(*change) for change in fields["history"]]
     if "join_requests" in fields:
         fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
-    _modernise(fields)
+    modernise(fields)
     return UserFields(user_id, profile, evidence=evidence, known_by=known_by, **fields)
 
 
-def _modernise(fields: dict[str, object]) -> None:
+def modernise(fields: dict[str, object]) -> None:
     """Put what older versions stored elsewhere into its field, and drop what nothing needs any more."""
     fields.pop("last_own_id", None)
     preferences = fields.get("preferences")

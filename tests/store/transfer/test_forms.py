@@ -18,6 +18,7 @@ from tgbot.core.errors import (
     UnknownFormError,
     WrongBotError,
 )
+from tgbot.store.transfer.entries import A_CHAT
 from tgbot.store.transfer.forms import Form, UserFile
 from tgbot.store.transfer.sessions import make_session
 
@@ -69,8 +70,7 @@ def test_each_form_is_recognised_and_read(content: str, form: Form, ids: list[in
         ("[1.5, 2]", [2], [(1, "the id is not a number")]),
         ("id\n1\n\nx\n4", [1, 4], [(4, "the id is not a number")]),
         ("id,name\n1,a,b\n2,a", [2], [(2, "more cells than the header names")]),
-        ("id,premium\n1,maybe\n2,no", [2], [(2, "premium is neither true nor false")]),
-        ("id,evidence\n1,{\n2,", [2], [(2, "evidence is not JSON")]),
+        ("id\n1\n-1001234567890\n4", [1, 4], [(3, A_CHAT)]),
         (b"1\n\xff\n3", [1, 3], [(2, "not UTF-8")]),
     ],
 )
@@ -80,7 +80,9 @@ def test_an_unreadable_entry_is_reported_by_its_place_and_skipped(
     assert read(tmp_path / "file", content)[1:] == (ids, refused)
 
 
-@pytest.mark.parametrize("content", ["", "hello", "name,age\nAnna,5", "<html>", "\0\0\0", "PK\x03\x04"])
+@pytest.mark.parametrize(
+    "content", ["", "hello", "name,age\nAnna,5", "<html>", "\0\0\0", "PK\x03\x04", "1,2\n3,4\n"]
+)
 def test_what_is_none_of_these_is_refused(content: str, tmp_path: Path) -> None:
     with pytest.raises(UnknownFormError, match="expected a Telethon session, JSON"):
         read(tmp_path / "file", content)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
@@ -19,23 +20,19 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tgbot.core.access import Evidence, Kind, Record
-from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, UserFields, Way
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, LANGUAGE, Profile, UserFields, Way
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
-from tgbot.store.user_json import pack, user_of
+from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
+from tgbot.store.transfer.columns import layout, plain
+from tgbot.store.user_json import modernise, pack, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
 _AHEAD: Final = 24 * 60 * 60
-#: Names that other programs use → ours.
-_ALSO: Final = {
-    "user_id": "id",
-    "username": "usernames",
-    "lang_code": "language",
-    "language_code": "language",
-    "is_premium": "premium",
-    "is_bot": "bot",
-}
+#: What the id of a group or channel is refused with.
+A_CHAT: Final = "the id is that of a group or channel: those of users are above 0"
+_LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
 
 
 class EntryError(ValueError):
@@ -63,6 +60,8 @@ def checked_id(value: object) -> int:
     value = _digits(value)
     if type(value) is not int:
         raise EntryError("the id is not a number")
+    if value < 0:
+        raise EntryError(A_CHAT)
     if not 0 < value < 2**63:
         raise EntryError("the id is not that of a user: those are above 0")
     return value
@@ -88,6 +87,13 @@ def _loaded(value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         raise PydanticCustomError("json", "is not JSON") from None
+
+
+def _with_a_language(preferences: dict[str, str] | None) -> dict[str, str] | None:
+    code = preferences.get(LANGUAGE) if preferences else None
+    if code is not None and not _LANGUAGE_CODE.fullmatch(code):
+        raise PydanticCustomError("language", "has a language that is not a language code")
+    return preferences
 
 
 _Number = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=0, lt=2**63)]
@@ -146,7 +152,7 @@ class _Fields(BaseModel):
     evidence: Annotated[dict[Kind, _Span] | None, _Json] = None
     #: [at, field, old] each.
     history: Annotated[tuple[tuple[_Time, str, str], ...], _Json] = ()
-    preferences: Annotated[dict[str, str] | None, _Json] = None
+    preferences: Annotated[dict[str, str] | None, _Json, AfterValidator(_with_a_language)] = None
     #: Marked chat id → when.
     join_requests: Annotated[dict[_SignedNumber, _Time] | None, _Json] = None
     #: What the session has of the user; the hash is text, since it takes 64 bits.
@@ -160,6 +166,18 @@ class _Fields(BaseModel):
 #: The columns of a CSV file, in order.
 COLUMNS: Final = tuple(_Fields.model_fields)
 _NOT_OF_USER: Final = frozenset({"bot_id", "access", *COLUMNS[COLUMNS.index("access_hash") :]})
+
+_OURS: Final = frozenset(COLUMNS)
+#: Cells without which a row cannot be used.
+_NEEDED: Final = frozenset({"id", "bot_id"})
+#: Column → how its cells are read, where they are not text.
+_READERS: Final[dict[str, Callable[[str], object]]] = {
+    **{name: number_of for name in COLUMNS if name == "id" or name.endswith("_id")},
+    **{name: time_of for name in COLUMNS if name.endswith(("_at", "_seen"))},
+    **dict.fromkeys(("premium", "bot", "deleted"), flag_of),
+    **dict.fromkeys(("usernames", "hash_usernames"), names_of),
+    "access_hash": number_of,
+}
 
 #: Type of a pydantic error → what is wrong with a field.
 _WRONG: Final = {
@@ -191,7 +209,7 @@ def _sentence(error: ErrorDetails) -> str:
     name = str(field)
     if name == "id":
         return str(error["ctx"]["error"]) if "ctx" in error else "no id"
-    if kind in ("future", "json"):
+    if kind in ("future", "json", "language"):
         return f"{name} {error['msg']}"
     if "[key]" in inner and name in _KEYS:
         return f"{name} {_KEYS[name]}"
@@ -203,29 +221,95 @@ def _sentence(error: ErrorDetails) -> str:
 # ---- from a file ---------------------------------------------------------------------------------
 
 
-def from_fields(fields: Mapping[str, object], now: int, bot_id: int) -> Entry:
-    """Return the entry of an object, or of a row of a table: column → text.
+def from_fields(fields: Mapping[str, object], now: int, bot_id: int, id_name: str = "") -> Entry:
+    """Return the entry of an object; `id_name` is the name of the field with the id, where it was given.
 
     An empty value says nothing, and fields with other names are ignored. Raise EntryError for what cannot be
     understood, for a user of another bot than `bot_id`, and for times more than a day after `now`.
     """
-    also = {ours: fields[name] for name, ours in _ALSO.items() if name in fields}
+    if id_name or not fields.keys() <= _OURS:
+        fields = _renamed(fields, id_name)
     given = {
         name: value
-        for name, value in {**also, **fields}.items()
+        for name, value in fields.items()
         if value or isinstance(value, int) or name == "hash_usernames"
     }
+    _take_out_of_preferences(given)
     try:
         valid = _Fields.model_validate(given, context=now + _AHEAD)
     except ValidationError as error:
         raise EntryError(_sentence(error.errors(include_url=False)[0])) from None
+    return _entry(valid, bot_id)
+
+
+def from_cells(cells: Mapping[str, str], now: int, bot_id: int, unclear: Callable[[str, str], None]) -> Entry:
+    """Return the entry of a row of a table: our column → what its cell holds.
+
+    A cell that cannot be understood is left out; `unclear` is told its column and why. Raise EntryError where
+    it is the id's, or the bot's, and for a user of another bot than `bot_id`.
+    """
+    given: dict[str, object] = {"hash_usernames": ()} if "hash_usernames" in cells else {}
+    for name, cell in cells.items():
+        if cell:
+            try:
+                value = _READERS.get(name, text_of)(cell)
+            except CellError as error:
+                if name in _NEEDED:
+                    raise EntryError(f"{'the id' if name == 'id' else name} {error}") from None
+                unclear(name, str(error))
+                continue
+            if value is not None:
+                given[name] = value
+    try:
+        _take_out_of_preferences(given)
+    except EntryError as error:
+        unclear("preferences", str(error))
+        del given["preferences"]
+    while True:
+        try:
+            return _entry(_Fields.model_validate(given, context=now + _AHEAD), bot_id)
+        except ValidationError as invalid:
+            wrong = {str(one["loc"][0]): _sentence(one) for one in invalid.errors(include_url=False)}
+            for name in _NEEDED & wrong.keys():
+                raise EntryError(wrong[name]) from None
+            for name, said in wrong.items():
+                unclear(name, said.removeprefix(f"{name} "))
+                del given[name]
+
+
+def _renamed(fields: Mapping[str, object], id_name: str) -> dict[str, object]:
+    """Return the fields under our names."""
+    names, values = tuple(fields), list(fields.values())
+    found = layout(names, COLUMNS, id_name)
+    renamed = {name: values[place] for name, place in found.fields.items()}
+    for place in found.ids:
+        value = _digits(values[place])
+        if value != renamed.setdefault("id", value) and isinstance(value, int) and value > 0:
+            both = f"{plain(names[found.ids[0]])} and {plain(names[place])}"
+            raise EntryError(f"{both} are different ids: choose one with --id")
+    return renamed
+
+
+def _take_out_of_preferences(given: dict[str, object]) -> None:
+    """Put what older versions kept among the preferences into its fields, to be checked like them."""
+    if "preferences" not in given:
+        return
+    try:
+        loaded = _loaded(given["preferences"])
+    except PydanticCustomError:
+        return  # what is not JSON is refused with the rest
+    if isinstance(loaded, dict):
+        given["preferences"] = dict(loaded)
+        try:
+            modernise(given)
+        except (ValueError, AttributeError, TypeError):
+            raise EntryError("preferences holds join requests that cannot be read") from None
+
+
+def _entry(valid: _Fields, bot_id: int) -> Entry:
     if valid.bot_id not in (0, bot_id):
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
-    read = {name: getattr(valid, name) for name in valid.model_fields_set - _NOT_OF_USER}
-    try:
-        user = user_of(read)
-    except ValueError:
-        raise EntryError("preferences holds join requests that cannot be read") from None
+    user = user_of({name: getattr(valid, name) for name in valid.model_fields_set - _NOT_OF_USER})
     user.evidence = Record(user.evidence)
     del user.history[:-HISTORY_LENGTH]
     requests = sorted(user.join_requests.items(), key=lambda request: request[1])
@@ -280,7 +364,7 @@ def to_json(user: UserRecord, peer: Peer | None, bot_id: int | None) -> str:
 def to_cells(user: UserRecord, peer: Peer | None, bot_id: int | None) -> list[str]:
     """Return the user as a row under `COLUMNS`."""
     fields = json.loads(to_json(user, peer, bot_id))
-    return [_cell(name, fields.get(name)) for name in COLUMNS]
+    return [guarded(_cell(name, fields.get(name))) for name in COLUMNS]
 
 
 def _cell(name: str, value: object) -> str:

@@ -34,7 +34,8 @@ def rows(users: StoredUsers, peers: Peers | None) -> Rows:
 
 def write_text(file: IO[str], form: Form, entries: Rows, bot_id: int | None) -> int:
     """Write JSON, one user a line, or CSV to an open file; return how many users there were."""
-    table = csv.writer(file, lineterminator="\n")
+    # With this line end, which RFC 4180 asks for, the writer also quotes a CR within a name.
+    table = csv.writer(file, lineterminator="\r\n")
     if form is Form.CSV:
         table.writerow(COLUMNS)
     count = 0

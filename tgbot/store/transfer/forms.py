@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import ijson
 
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
-from tgbot.store.transfer.entries import Entry, EntryError, from_fields, from_id, from_peer
+from tgbot.core.names import clean_name
+from tgbot.store.transfer.cells import CellError, number_of
+from tgbot.store.transfer.entries import Entry, EntryError, from_cells, from_fields, from_id, from_peer
 from tgbot.store.transfer.sessions import Peers
+from tgbot.store.transfer.sources import CHUNK, Utf8Source
+from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows
 
 #: The longest line, and the longest entry of a list, in bytes.
 _LONGEST: Final = 1024 * 1024
-_CHUNK: Final = 256 * 1024
-_BOM: Final = b"\xef\xbb\xbf"
+#: A line of a list of ids, as a spreadsheet may write it. A comma within it would be a second column.
+_AN_ID: Final = re.compile(r"""['"]*[+-]?[0-9][0-9 .'’_\u00a0\u202f]*(e[+-]?[0-9]+)?['"]*,?""", re.IGNORECASE)
 
 
 class Form(StrEnum):
@@ -35,25 +40,29 @@ class Form(StrEnum):
     SESSION = "session"
 
 
-#: Is called for an entry that cannot be read: with the line, or its place in a JSON list, and why.
-Refused = Callable[[int, str], None]
-
-
 class UserFile:
     """A file of users of the bot `bot_id`: its form and its entries.
 
-    Raise UnknownFormError for a file of another form; NobodysSessionError, WrongBotError or
-    SessionDamagedError for a session whose users cannot be imported.
+    `id_name` is the name of the column or field with the ids, "" to find it. Raise UnknownFormError for a
+    file of another form; AmbiguousIdError or NoSuchColumnError for a table whose ids cannot be told;
+    NobodysSessionError, WrongBotError or SessionDamagedError for a session whose users cannot be imported.
     """
 
-    def __init__(self, path: Path, bot_id: int, now: int, *, same_bot: bool = False) -> None:
+    def __init__(
+        self, path: Path, bot_id: int, now: int, *, same_bot: bool = False, id_name: str = ""
+    ) -> None:
         self.path = path
         self._bot_id = bot_id
         self._now = now
+        self._id_name = id_name
         #: How much there is to read, in the same units as `done`: bytes, or rows of a session.
         self.size = path.stat().st_size
         #: How much has been read.
         self.done = 0
+        #: The columns of a table that are not read.
+        self.unknown: list[str] = []
+        #: Column and reason → how many of its cells could not be understood, and were left out.
+        self.unclear: Counter[tuple[str, str]] = Counter()
         self.form, self._read = self._recognised()
         if self.form is Form.SESSION:
             with Peers(path) as peers:
@@ -69,22 +78,31 @@ class UserFile:
         return self._read(refused)
 
     def _recognised(self) -> tuple[Form, Callable[[Refused], Iterator[Entry]]]:
-        with self.path.open("rb") as file:
-            head = file.read(_CHUNK)
+        with self._opened() as file:
+            head = file.read(CHUNK)
+        self.done = 0
         if head.startswith(b"SQLite format 3\0"):
             return Form.SESSION, self._of_session
-        text = head.removeprefix(_BOM).decode(errors="replace").lstrip()
-        first = (text.splitlines() or [""])[0].strip()
+        whole = head.decode(errors="replace")
+        text = whole.lstrip()
         if text.startswith("["):
             return Form.JSON, self._of_list
-        if text.startswith("{") or re.fullmatch(r"\"?[0-9]+\"?,?", first):
+        if text.startswith("{") or _AN_ID.fullmatch(text.partition("\n")[0].strip()):
             return Form.JSON, self._of_lines
-        for delimiter in ",;\t":
-            with suppress(csv.Error):
-                names = next(csv.reader([first], delimiter=delimiter), [])
-                if {"id", "user_id"} & {name.strip().lower() for name in names}:
-                    return Form.CSV, partial(self._of_table, delimiter)
+        if table := recognised(whole, self.path, self._id_name):
+            self.unknown = table.unknown
+            return Form.CSV, partial(self._of_table, table)
         raise UnknownFormError(self.path)
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """Open the file as UTF-8, and count in `done` how much of it was read."""
+
+        def count(done: int) -> None:
+            self.done = done
+
+        with BufferedReader(Utf8Source(self.path, count), CHUNK) as file:
+            yield file
 
     def _of_session(self, refused: Refused) -> Iterator[Entry]:
         with Peers(self.path) as peers:
@@ -92,11 +110,15 @@ class UserFile:
                 yield from_peer(marked, peer, self._bot_id, self._now)
 
     def _of_lines(self, refused: Refused) -> Iterator[Entry]:
-        for number, line in self._lines(refused):
+        for number, line, broken in self._lines(refused):
             stripped = line.strip().removesuffix(",")
-            if stripped:
+            if broken:
+                refused(number, "not UTF-8")
+            elif stripped:
                 try:
-                    value = json.loads(stripped)
+                    value = number_of(stripped) if _AN_ID.fullmatch(stripped) else json.loads(stripped)
+                except CellError as error:
+                    refused(number, f"the id {error}")
                 except (ValueError, RecursionError):
                     refused(number, "not JSON")
                 else:
@@ -104,65 +126,61 @@ class UserFile:
 
     def _of_value(self, value: object, number: int, refused: Refused) -> Iterator[Entry]:
         try:
-            yield from_fields(value, self._now, self._bot_id) if isinstance(value, dict) else from_id(value)
+            if isinstance(value, dict):
+                yield from_fields(value, self._now, self._bot_id, self._id_name)
+            else:
+                yield from_id(value)
         except EntryError as error:
             refused(number, str(error))
 
-    def _of_table(self, delimiter: str, refused: Refused) -> Iterator[Entry]:
-        at = 0
+    def _of_table(self, table: Table, refused: Refused) -> Iterator[Entry]:
+        found = rows(self._lines(refused), table.separator, refused)
+        next(found, None)  # the header
+        width = len(table.names)
+        places = {**table.layout.fields, "id": table.layout.ids[0]}
+        shown = {name: clean_name(table.names[place]) for name, place in places.items()}
 
-        def lines() -> Iterator[str]:
-            nonlocal at
-            for at, line in self._lines(refused):  # noqa: B007 - `at` is of the function around
-                yield line
+        def unclear(name: str, why: str) -> None:
+            self.unclear[shown.get(name, name), why] += 1
 
-        rows = csv.reader(lines(), delimiter=delimiter)
-        names: list[str] = []
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                refused(at, str(error))
+        for number, row, broken in found:
+            if any(row[width:]):
+                refused(number, "more cells than the header names")
                 continue
-            if not names:
-                names = [name.strip().lower() for name in row] if any(row) else []
-            elif len(row) > len(names):
-                refused(at, "more cells than the header names")
-            elif any(row):
-                yield from self._of_value(dict(zip(names, row, strict=False)), at, refused)
+            cells = {name: row[place] for name, place in places.items() if place < len(row)}
+            if broken:
+                for name in [name for name, cell in cells.items() if "\ufffd" in cell]:
+                    unclear(name, "is not UTF-8")
+                    del cells[name]
+            try:
+                yield from_cells(cells, self._now, self._bot_id, unclear)
+            except EntryError as error:
+                refused(number, str(error))
 
-    def _lines(self, refused: Refused) -> Iterator[tuple[int, str]]:
-        with self.path.open("rb") as file:
+    def _lines(self, refused: Refused) -> Iterator[Line]:
+        with self._opened() as file:
             number = 0
             while line := file.readline(_LONGEST):
                 number += 1
-                self.done += len(line)
                 if len(line) == _LONGEST and not line.endswith(b"\n"):
                     while (rest := file.readline(_LONGEST)) and not rest.endswith(b"\n"):
-                        self.done += len(rest)
-                    self.done += len(rest)
+                        pass
                     refused(number, "the line is too long")
                     continue
-                if number == 1:
-                    line = line.removeprefix(_BOM)
                 try:
                     # Names out of Telegram may hold lone surrogates, which CSV can hold only in this way.
-                    yield number, line.decode("utf-8", "surrogatepass")
+                    yield number, line.decode("utf-8", "surrogatepass"), False
                 except UnicodeDecodeError:
-                    refused(number, "not UTF-8")
+                    yield number, line.decode("utf-8", "replace"), True
 
     def _of_list(self, refused: Refused) -> Iterator[Entry]:
         values = ijson.sendable_list()
         parser = ijson.items_coro(values, "item")
         number = unfinished = 0  # entries, and bytes since the last of them
         why = ""
-        with self.path.open("rb") as file:
-            file.seek(len(_BOM) if file.read(len(_BOM)) == _BOM else 0)
+        with self._opened() as file:
             while not why:
-                data = file.read(_CHUNK)
-                self.done += len(data)
+                data = file.read(CHUNK)
                 unfinished += len(data)
                 try:
                     parser.send(data) if data else parser.close()

@@ -19,7 +19,7 @@ from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 from tgbot.store.sqlite.userschema import prepare
 from tgbot.store.stored import UserRows
-from tgbot.store.transfer.entries import Entry
+from tgbot.store.transfer.entries import A_CHAT, Entry
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.transfer.sessions import Peers, make_session
 
@@ -36,6 +36,8 @@ class Summary:
     #: Entries that could be read, and entries that could not.
     read: int = 0
     refused: int = 0
+    #: How many of those that could not be read are groups or channels.
+    chats: int = 0
     #: Users that the registry did not have; that it had and knows more of now; that it had like this.
     new: int = 0
     changed: int = 0
@@ -48,6 +50,7 @@ class Summary:
     def refuse(self, line: int, reason: str) -> None:
         """Count an entry that could not be read."""
         self.refused += 1
+        self.chats += reason == A_CHAT
         if len(self.refusals) < _REPORTED:
             self.refusals.append((line, reason))
 
