@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from tests.strategies import evidence, profiles
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import Change, Profile, UserFields, Way
 from tgbot.store.record import UserRecord
-from tgbot.store.user_json import pack, unpack
+from tgbot.store.user_json import pack, refreshed, unpack
 
 
 @given(st.lists(profiles, max_size=5), st.lists(evidence, max_size=10), st.text(max_size=5))
@@ -29,6 +31,32 @@ def test_a_user_comes_back_from_json(seen: list[Profile], found: list[Evidence],
     assert all(isinstance(change, Change) for change in again.fields.history)
     assert all(isinstance(way, Way) for way in again.fields.known_by)
     assert pack(again.fields) == pack(user)
+    packed = pack(user, Access.BLOCKED)
+    assert refreshed(packed) == (packed, json.loads(packed))
+    assert refreshed(packed).met is again.user.met
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id":7,"last_own_id":5,"known_by":{"message":5}}',
+        '{"id":7,"preferences":{"join_requests":"-1001:190","greeted_for_access":"6","language":"ru"}}',
+        '{"id":7,"known_by":{"a way of a plugin":5}}',
+    ],
+)
+def test_what_an_older_version_packed_is_refreshed(text: str) -> None:
+    record = unpack(text)
+    packed = refreshed(text)
+    assert packed.text == pack(record.fields, record.counted) != text
+    assert (packed.fields, packed.met) == (json.loads(packed.text), record.user.met)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "1", "{}", '{"id":1,"unheard_of":1}', '{"id":1,"evidence":{"x":1}}']
+)
+def test_what_is_no_user_is_not_refreshed(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        refreshed(text)
 
 
 @pytest.mark.parametrize(

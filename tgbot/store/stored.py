@@ -11,7 +11,7 @@ from tgbot.core.users import Counts, User
 from tgbot.store.counts import AccessCounts, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
 from tgbot.store.record import UserRecord
-from tgbot.store.user_json import unpack
+from tgbot.store.user_json import PackedUser, refreshed, unpack
 
 
 class UserRows(ParkedRows, Protocol):
@@ -70,15 +70,21 @@ class StoredUsers:
         return AccessCounts(self._clock, self._rows.notes(), self._rows.recount).now()
 
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
-        for record in self.records(after_id, access):
-            if self._has(record.user, access):
-                yield record.user
-
-    def records(self, after_id: int = 0, access: Access | None = None) -> Iterator[UserRecord]:
-        """Yield the records of all with a greater id, or at least of those who may have the access now."""
         for user_id, text in self._rows.after(after_id, access):
-            if text is not None and (record := self._unpacked(user_id, text)).user.met:
-                yield record
+            if text is not None:
+                user = self._unpacked(user_id, text).user
+                if user.met and self._has(user, access):
+                    yield user
+
+    def packed(self) -> Iterator[tuple[int, PackedUser]]:
+        """Yield everybody the bot met by id, in order of ids, as packed text; memory stays bounded."""
+        for user_id, text in self._rows.after(0, None):
+            try:
+                user = refreshed(text or "")
+            except ValueError as error:
+                raise self._damaged(user_id, error) from error
+            if user.met:
+                yield user_id, user
 
     def close(self) -> None:
         self._rows.close()
@@ -90,4 +96,7 @@ class StoredUsers:
         try:
             return unpack(text)
         except ValueError as error:
-            raise RegistryDamagedError(self._rows.place, f"the record of user {user_id}: {error}") from error
+            raise self._damaged(user_id, error) from error
+
+    def _damaged(self, user_id: int, error: ValueError) -> RegistryDamagedError:
+        return RegistryDamagedError(self._rows.place, f"the record of user {user_id}: {error}")

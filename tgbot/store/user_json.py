@@ -6,7 +6,9 @@ import json
 import json.encoder
 import re
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import Change, Profile, UserFields, Way
@@ -18,12 +20,48 @@ _NUMBERS: Final = (
     *("first_start_id", "first_message_id", "last_finished_id", "greeted_access_id"),
 )
 _OTHERS: Final = ("history", "preferences", "join_requests")
-_numbers_of: Final = attrgetter(*_NUMBERS)
+_TEXTS: Final = ("language", "first_payload", "last_payload")
+_VALUES: Final = attrgetter(*_TEXTS, *_NUMBERS, *_OTHERS)
+#: The names in a packed user.
+_NAMES: Final = frozenset(
+    {"id", "access", "usernames", "known_by", "evidence", "first_name", "last_name", "profile_language"}
+    | {*_FLAGS, *_NUMBERS, *_OTHERS, *_TEXTS}
+)
+#: What older versions kept among the preferences.
+_OLDER: Final = frozenset({"join_requests", "greeted_for_access"})
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
 _WAYS: Final = {way.value: way for way in Way}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _quoted: Final = json.encoder.encode_basestring
+
+
+class PackedUser(NamedTuple):
+    """A user as packed text, and the object in it."""
+
+    text: str
+    fields: dict[str, Any]
+
+    @property
+    def met(self) -> bool:
+        """Whether the bot met the user (see `User.met`)."""
+        return bool(self.fields.get("known_by") or self.fields.get("evidence"))
+
+
+def loads(text: str | bytes) -> Any:
+    """Return what JSON text holds; ValueError if it is not JSON, RecursionError if it is too deep."""
+    try:
+        return from_json(text)  # twice as quick
+    except ValueError:
+        return json.loads(text)  # it also reads lone surrogates
+
+
+def dumps(value: object) -> str:
+    """Return a value as JSON text."""
+    try:
+        return to_json(value).decode()  # seven times as quick
+    except ValueError:
+        return json.dumps(value)  # it also writes lone surrogates
 
 
 def pack(user: UserFields, access: Access | None = None) -> str:
@@ -48,19 +86,17 @@ def pack(user: UserFields, access: Access | None = None) -> str:
         ("first_name", profile.first_name),
         ("last_name", profile.last_name),
         ("profile_language", profile.language),
-        ("language", user.language),
-        ("first_payload", user.first_payload),
-        ("last_payload", user.last_payload),
     ):
         if text:
             parts.append(f',"{name}":{_quoted(text)}')
-    for name, number in zip(_NUMBERS, _numbers_of(user), strict=True):
-        if number:
-            parts.append(f',"{name}":{number}')
+    values = _VALUES(user)
+    parts += [f',"{name}":{_quoted(text)}' for name, text in zip(_TEXTS, values, strict=False) if text]
+    parts += [f',"{name}":{number}' for name, number in zip(_NUMBERS, values[3:], strict=False) if number]
     if profile.premium or profile.bot or profile.deleted:
         parts += [f',"{name}":true' for name in _FLAGS if getattr(profile, name)]
-    if user.history or user.preferences or user.join_requests:
-        parts += [f',"{name}":{json.dumps(value)}' for name in _OTHERS if (value := getattr(user, name))]
+    parts += [
+        f',"{name}":{json.dumps(value)}' for name, value in zip(_OTHERS, values[-3:], strict=True) if value
+    ]
     if user.evidence.spans:
         spans = [
             f'"{kind}":[{_packed(first)}]'
@@ -73,10 +109,32 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     return packed if packed.isascii() else _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", packed)
 
 
+def refreshed(text: str) -> PackedUser:
+    """Return a user that was packed, also by an older version, as `pack` writes them now.
+
+    Raise ValueError if the text holds none. This takes a quarter of the time of `unpack` and `pack`.
+    """
+    try:
+        fields: dict[str, Any] = loads(text)
+        if (
+            fields.keys() <= _NAMES
+            and fields.get("evidence", _KINDS).keys() <= _KINDS.keys()
+            and fields.get("known_by", _WAYS).keys() <= _WAYS.keys()
+            and _OLDER.isdisjoint(fields.get("preferences", ()))
+            and type(fields["id"]) is int
+        ):
+            return PackedUser(text, fields)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a user: {type(error).__name__}") from error
+    record = unpack(text)
+    text = pack(record.fields, record.counted)
+    return PackedUser(text, loads(text))
+
+
 def unpack(text: str) -> UserRecord:
     """Return the user that was packed, also by an older version; ValueError if the text holds none."""
     try:
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = loads(text)
         access = fields.pop("access", None)
         return UserRecord(user_of(fields), None if access is None else _ACCESSES[access])
     except (LookupError, TypeError, AttributeError) as error:

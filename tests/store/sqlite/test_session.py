@@ -372,8 +372,8 @@ async def test_a_peer_loaded_while_a_name_of_it_has_moved_takes_the_name_back(
     last.close()
 
 
-def test_peers_put_from_a_file_are_on_disk_at_once(session: DurableSession, path: Path) -> None:
-    session.put({5: Peer(50, ("anna",), None, "Anna", 100), 6: Peer(60, ("anna", "b"), None, "B", 200)})
+async def test_peers_put_from_a_file_are_on_disk_at_once(session: DurableSession, path: Path) -> None:
+    await session.put({5: Peer(50, ("anna",), None, "Anna", 100), 6: Peer(60, ("anna", "b"), None, "B", 200)})
     rows = on_disk(path, "SELECT id, hash, username, name FROM entities ORDER BY id")
     assert rows == [(5, 50, None, "Anna"), (6, 60, "anna", "B")]
     assert session.username("anna") == UsernameRow(6, 200)

@@ -27,7 +27,7 @@ from tgbot.store.transfer.entries import (
     to_cells,
     to_json,
 )
-from tgbot.store.user_json import pack, unpack
+from tgbot.store.user_json import PackedUser, pack, refreshed, unpack
 
 BOT, NOW = 42, 1_000_000
 TEXT = st.text(max_size=6)
@@ -81,6 +81,10 @@ class Merged(Registry):
         return pack(self._records[7].fields)
 
 
+def packed(record: UserRecord) -> PackedUser:
+    return refreshed(pack(record.fields, record.counted))
+
+
 def never_unclear(column: str, why: str) -> None:
     raise AssertionError(f"{column} {why}")
 
@@ -89,8 +93,10 @@ def never_unclear(column: str, why: str) -> None:
 def test_a_user_comes_back_from_json_and_from_csv_as_they_were(user: UserFields) -> None:
     record = UserRecord(user, judge(user.evidence, NOW).access)
     for entry in (
-        from_fields(json.loads(to_json(record, PEER, BOT)), NOW, BOT),
-        from_cells(dict(zip(COLUMNS, to_cells(record, PEER, BOT), strict=True)), NOW, BOT, never_unclear),
+        from_fields(json.loads(to_json(packed(record), PEER, BOT)), NOW, BOT),
+        from_cells(
+            dict(zip(COLUMNS, to_cells(packed(record), PEER, BOT), strict=True)), NOW, BOT, never_unclear
+        ),
     ):
         assert entry.peer == PEER
         users = Merged()
@@ -98,19 +104,31 @@ def test_a_user_comes_back_from_json_and_from_csv_as_they_were(user: UserFields)
         assert users.text == pack(user)
 
 
+@pytest.mark.parametrize("peer", [Peer(5, (), None, "Anna", 0), Peer(-5, ("null", "anna"), "-491", "=A", 7)])
+def test_a_peer_comes_back_from_json_and_from_csv_as_it_was(peer: Peer) -> None:
+    user = packed(UserRecord(UserFields(7, Profile(7, "Anna", usernames=("other",)), last_seen=9)))
+    cells = dict(zip(COLUMNS, to_cells(user, peer, BOT), strict=True))
+    for entry in (
+        from_cells(cells, NOW, BOT, never_unclear),
+        from_fields(json.loads(to_json(user, peer, BOT)), NOW, BOT),
+    ):
+        assert entry.peer == peer
+
+
 @given(users())
 def test_what_is_known_already_changes_nothing(user: UserFields) -> None:
     users = Merged(user)
     before = users.text
     assert (
-        users.take(from_fields(json.loads(to_json(UserRecord(user), None, BOT)), NOW, BOT), NOW + 5) is False
+        users.take(from_fields(json.loads(to_json(packed(UserRecord(user)), None, BOT)), NOW, BOT), NOW + 5)
+        is False
     )
     assert users.text == before
 
 
 @given(users(), users())
 def test_a_second_merge_of_the_same_changes_nothing(mine: UserFields, theirs: UserFields) -> None:
-    text = to_json(UserRecord(theirs), None, BOT)
+    text = to_json(packed(UserRecord(theirs)), None, BOT)
     users = Merged(mine)
     before = users.text
     changed = users.take(from_fields(json.loads(text), NOW, BOT))

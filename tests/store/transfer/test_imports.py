@@ -320,6 +320,23 @@ async def test_an_import_that_is_interrupted_keeps_what_it_counted(
     assert (rest.new, rest.unchanged) == (70, 30)
 
 
+async def test_a_name_that_no_session_can_hold_is_kept_as_far_as_it_can(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text(
+        f'{{"id": {ANNA}, "access_hash": 5, "first_name": "A\\ud83d", "usernames": ["a\\ud83d"]}}\n'
+        f'{{"id": {BORIS}, "access_hash": 6, "hash_phone": "\\udc00", "hash_name": "B\\ud83d\\ude00"}}\n'
+    )
+    assert (await place.take(tmp_path / "file")).new == 2
+    with Peers(place.session) as peers:
+        assert peers.get([ANNA, BORIS]) == {
+            ANNA: Peer(5, ("a?",), None, "A?", 0),
+            BORIS: Peer(6, (), "?", "B\U0001f600", 0),
+        }
+    with closing(SqliteRegistry(place.registry, clock=time.time)) as users:
+        anna = users.get(ANNA)
+        assert anna is not None
+        assert anna.first_name == "A\ud83d"
+
+
 async def test_many_take_little_memory(place: Place, tmp_path: Path) -> None:
     def lines() -> Iterator[str]:
         for number in range(1, 20_001):

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tgbot.core.access import Access
 from tgbot.core.errors import AmbiguousIdError, NoSuchColumnError
 from tgbot.core.users import Profile, UserFields
-from tgbot.store.record import UserRecord
 from tgbot.store.transfer.entries import A_CHAT, COLUMNS, Entry
 from tgbot.store.transfer.exports import write_text
 from tgbot.store.transfer.forms import Form, UserFile
+from tgbot.store.user_json import pack, refreshed
 
 BOT, NOW = 42, 1_800_000_000
 ANNA, BORIS = 5_000_000_001, 5_000_000_002
@@ -236,7 +236,7 @@ def test_every_string_comes_back_from_an_exported_table(
     user = UserFields(ANNA, Profile(ANNA, first, last, language=language or None), last_payload=payload)
     user.preferences = {key: value} if key not in ("language", "join_requests", "greeted_for_access") else {}
     out = io.StringIO(newline="")
-    write_text(out, Form.CSV, iter([(UserRecord(user, Access.UNKNOWN), None)] * 2), BOT)
+    write_text(out, Form.CSV, iter([(ANNA, refreshed(pack(user, Access.UNKNOWN)), None)] * 2), BOT)
     content = out.getvalue().encode("utf-8", "surrogatepass")
     read = Read(tmp_path_factory.getbasetemp() / "table", content)
     assert (read.refused, read.left_out, read.file.unknown) == ([], {}, [])

@@ -114,15 +114,15 @@ class DurableSession(PeerBook, SQLiteSession):
 
     # ---- peers ---------------------------------------------------------------------------------
 
-    def put(self, peers: Mapping[int, Peer]) -> None:
-        """Store peers out of a file in the place of those here; on disk on return, which may take a while.
+    async def put(self, peers: Mapping[int, Peer]) -> None:
+        """Store peers out of a file in the place of those here; on disk on return, written in a thread.
 
         A username that several of them have belongs to the one that was seen last.
         """
         owners: dict[str, int | None] = {}
         for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
             owners.update(dict.fromkeys(peer.names, marked))
-        self._write(Changes(dict(peers), owners), None)
+        await self._worker.run(lambda: self._write(Changes(dict(peers), owners), None))
         self._reread(peers)
 
     def forget(self, marked_id: int) -> None:

@@ -43,6 +43,20 @@ BY_IDS = """
         (SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)
     FROM entities WHERE id IN (SELECT value FROM json_each(?)) AND id <> 0"""
 
+# One statement for many peers: json_each takes the text apart in C, without the interpreter lock.
+_DROP_NAMES = "DELETE FROM tgbot_usernames WHERE id IN (SELECT value FROM json_each(?))"
+#: Takes names from whoever has them; their owners are among the peers that are written next.
+_TAKE_NAMES = """
+    UPDATE entities SET username = NULL
+    WHERE username IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"""
+_ADD_NAMES = """
+    INSERT OR REPLACE INTO tgbot_usernames
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+    FROM json_each(?)"""
+_ADD_ENTITIES = f"""
+    INSERT OR REPLACE INTO entities
+    SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(6))} FROM json_each(?)"""
+
 
 @dataclass(slots=True)
 class Changes:
@@ -89,21 +103,17 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     names = {
         marked: [name for name in peer.names if owners.get(name) == marked] for marked, peer in peers.items()
     }
-    cursor.executemany("DELETE FROM tgbot_usernames WHERE id = ?", [(marked,) for marked in peers])
+    cursor.execute(_DROP_NAMES, (json.dumps(list(peers)),))
     rows = [(name, marked, peers[marked].seen) for marked, owned in names.items() for name in owned]
     if rows:
-        cursor.executemany(
-            "UPDATE entities SET username = NULL WHERE username = ? AND id <> ?",
-            [(name, marked) for name, marked, _ in rows],
-        )
-        cursor.executemany("INSERT OR REPLACE INTO tgbot_usernames VALUES (?, ?, ?)", rows)
-    cursor.executemany(
-        "INSERT OR REPLACE INTO entities VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (marked, peer.access_hash, next(iter(names[marked]), None), peer.phone, peer.title, peer.seen)
-            for marked, peer in peers.items()
-        ],
-    )
+        text = json.dumps(rows)
+        cursor.execute(_TAKE_NAMES, (text,))
+        cursor.execute(_ADD_NAMES, (text,))
+    entities = [
+        (marked, peer.access_hash, next(iter(names[marked]), None), peer.phone, peer.title, peer.seen)
+        for marked, peer in peers.items()
+    ]
+    cursor.execute(_ADD_ENTITIES, (json.dumps(entities),))
 
 
 def stored_peer(row: Row) -> tuple[int, Peer]:

@@ -84,6 +84,8 @@ def names_of(cell: str) -> list[str] | None:
 
 def _needs_guard(text: str) -> bool:
     """Return whether a text needs an apostrophe; one that has some already needs another one for them."""
+    if text[:1].isalpha():  # nearly always
+        return text.rstrip() in _NOTHING
     stem = text.lstrip("'")
     if not stem:
         return len(text) > 1
@@ -98,6 +100,8 @@ def number_of(cell: str) -> int | None:
 
     Raise CellError for what is no whole number, has lost digits, or can be read in two ways.
     """
+    if len(cell) < 16 and cell.isdecimal() and cell.isascii():  # nearly always
+        return int(cell)
     text = _bare(cell)
     if text is None:
         return None
@@ -129,6 +133,8 @@ def time_of(cell: str) -> int | None:
     A date without a zone is in UTC. Raise CellError for other text, and for a date of which day and month can
     be exchanged.
     """
+    if len(cell) < 12 and cell.isdecimal() and cell.isascii():  # nearly always
+        return int(cell)
     text = _bare(cell)
     if text is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import json.encoder
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,23 +15,25 @@ from pydantic import (
     Field,
     Strict,
     ValidationError,
-    ValidationInfo,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tgbot.core.access import Evidence, Kind, Record
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, LANGUAGE, Profile, UserFields, Way
 from tgbot.store.peers import Peer
-from tgbot.store.record import UserRecord
 from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
 from tgbot.store.transfer.columns import layout, plain
-from tgbot.store.user_json import modernise, pack, user_of
+from tgbot.store.user_json import PackedUser, dumps, loads, modernise, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
 _AHEAD: Final = 24 * 60 * 60
+#: The fields that are a time.
+_TIMES: Final = ("language_at", "first_seen", "last_seen", "hash_seen")
 #: What the id of a group or channel is refused with.
 A_CHAT: Final = "the id is that of a group or channel: those of users are above 0"
+_quoted: Final = json.encoder.encode_basestring_ascii
+_FUTURE: Final = "has a time in the future"
 _LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
 
 
@@ -75,16 +77,10 @@ def _digits(value: object) -> object:
     return value
 
 
-def _not_ahead(value: int, info: ValidationInfo[int]) -> int:
-    if value > info.context:
-        raise PydanticCustomError("future", "has a time in the future")
-    return value
-
-
 def _loaded(value: object) -> object:
     """Return what the JSON text in a cell of a table holds; anything else as it is."""
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         raise PydanticCustomError("json", "is not JSON") from None
 
@@ -96,8 +92,11 @@ def _with_a_language(preferences: dict[str, str] | None) -> dict[str, str] | Non
     return preferences
 
 
-_Number = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=0, lt=2**63)]
-_Time = Annotated[_Number, AfterValidator(_not_ahead)]
+# Strict numbers are checked in C; what is none of them may be their digits as text.
+_Strict = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
+_Digits = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=0, lt=2**63)]
+_Number = Annotated[_Strict | _Digits, Field(union_mode="left_to_right")]
+_Time = _Number
 _SignedNumber = Annotated[int, Strict(), BeforeValidator(_digits), Field(ge=-(2**63), lt=2**63)]
 _Flag = Annotated[bool, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
 _Names = Annotated[
@@ -168,6 +167,7 @@ COLUMNS: Final = tuple(_Fields.model_fields)
 _NOT_OF_USER: Final = frozenset({"bot_id", "access", *COLUMNS[COLUMNS.index("access_hash") :]})
 
 _OURS: Final = frozenset(COLUMNS)
+_PLACES: Final = {name: place for place, name in enumerate(COLUMNS)}
 #: Cells without which a row cannot be used.
 _NEEDED: Final = frozenset({"id", "bot_id"})
 #: Column → how its cells are read, where they are not text.
@@ -205,11 +205,12 @@ _KEYS: Final = {
 
 def _sentence(error: ErrorDetails) -> str:
     """Return what is wrong with which field."""
-    kind, (field, *inner) = error["type"], error["loc"]
+    kind, (field, *parts) = error["type"], error["loc"]
+    inner = [part for part in parts if not str(part).startswith(("constrained-int", "function-before"))]
     name = str(field)
     if name == "id":
         return str(error["ctx"]["error"]) if "ctx" in error else "no id"
-    if kind in ("future", "json", "language"):
+    if kind in ("json", "language"):
         return f"{name} {error['msg']}"
     if "[key]" in inner and name in _KEYS:
         return f"{name} {_KEYS[name]}"
@@ -236,9 +237,11 @@ def from_fields(fields: Mapping[str, object], now: int, bot_id: int, id_name: st
     }
     _take_out_of_preferences(given)
     try:
-        valid = _Fields.model_validate(given, context=now + _AHEAD)
+        valid = _Fields.model_validate(given)
     except ValidationError as error:
         raise EntryError(_sentence(error.errors(include_url=False)[0])) from None
+    for name in _ahead(valid, now + _AHEAD):
+        raise EntryError(f"{name} {_FUTURE}")
     return _entry(valid, bot_id)
 
 
@@ -267,14 +270,31 @@ def from_cells(cells: Mapping[str, str], now: int, bot_id: int, unclear: Callabl
         del given["preferences"]
     while True:
         try:
-            return _entry(_Fields.model_validate(given, context=now + _AHEAD), bot_id)
+            valid = _Fields.model_validate(given)
         except ValidationError as invalid:
             wrong = {str(one["loc"][0]): _sentence(one) for one in invalid.errors(include_url=False)}
-            for name in _NEEDED & wrong.keys():
-                raise EntryError(wrong[name]) from None
-            for name, said in wrong.items():
-                unclear(name, said.removeprefix(f"{name} "))
-                del given[name]
+        else:
+            wrong = {name: f"{name} {_FUTURE}" for name in _ahead(valid, now + _AHEAD)}
+            if not wrong:
+                return _entry(valid, bot_id)
+        for name in _NEEDED & wrong.keys():
+            raise EntryError(wrong[name])
+        for name, said in wrong.items():
+            unclear(name, said.removeprefix(f"{name} "))
+            del given[name]
+
+
+def _ahead(valid: _Fields, latest: int) -> list[str]:
+    """Return the fields with a time after `latest`."""
+    found = valid.__dict__
+    names = [name for name in _TIMES if (found[name] or 0) > latest]
+    moments = (("known_by", valid.known_by), ("join_requests", valid.join_requests))
+    names += [name for name, times in moments if times and max(times.values()) > latest]
+    if any(seen.at > latest for span in (valid.evidence or {}).values() for seen in span):
+        names.append("evidence")
+    if any(at > latest for at, *_ in valid.history):
+        names.append("history")
+    return names
 
 
 def _renamed(fields: Mapping[str, object], id_name: str) -> dict[str, object]:
@@ -309,15 +329,18 @@ def _take_out_of_preferences(given: dict[str, object]) -> None:
 def _entry(valid: _Fields, bot_id: int) -> Entry:
     if valid.bot_id not in (0, bot_id):
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
-    user = user_of({name: getattr(valid, name) for name in valid.model_fields_set - _NOT_OF_USER})
+    read = valid.__dict__
+    user = user_of({name: read[name] for name in valid.model_fields_set - _NOT_OF_USER})
     user.evidence = Record(user.evidence)
-    del user.history[:-HISTORY_LENGTH]
-    requests = sorted(user.join_requests.items(), key=lambda request: request[1])
-    user.join_requests = dict(requests[-JOIN_REQUESTS_KEPT:])
+    if user.history:
+        del user.history[:-HISTORY_LENGTH]
+    if len(user.join_requests) > 1:
+        requests = sorted(user.join_requests.items(), key=lambda request: request[1])
+        user.join_requests = dict(requests[-JOIN_REQUESTS_KEPT:])
     for flag, kind in ((user.profile.bot, Kind.IS_BOT), (user.profile.deleted, Kind.DELETED)):
         if flag and kind not in user.evidence.spans:
             user.evidence.add(Evidence(kind, user.last_seen))
-    return Entry(user.id, user, _peer(valid, user))
+    return Entry(user.id, user, _peer(valid, user) if valid.access_hash else None)
 
 
 def from_id(value: object) -> Entry:
@@ -337,41 +360,53 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
-def _peer(read: _Fields, user: UserFields) -> Peer | None:
-    if not read.access_hash:
-        return None
+def _peer(read: _Fields, user: UserFields) -> Peer:
     names = user.profile.usernames if read.hash_usernames is None else read.hash_usernames
-    title = read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip()
+    title = _writable(read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip())
     seen = user.last_seen if read.hash_seen is None else read.hash_seen
-    lowered = tuple(name.lower() for name in names)
-    return Peer(read.access_hash, lowered, read.hash_phone or None, title or None, seen)
+    lowered = tuple(_writable(name).lower() for name in names)
+    return Peer(read.access_hash, lowered, _writable(read.hash_phone) or None, title or None, seen)
+
+
+def _writable(text: str) -> str:
+    """Return a text as a session can hold it, with "?" in the place of lone surrogates."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 # ---- to a file -----------------------------------------------------------------------------------
 
 
-def to_json(user: UserRecord, peer: Peer | None, bot_id: int | None) -> str:
+def to_json(user: PackedUser, peer: Peer | None, bot_id: int | None) -> str:
     """Return the user as one line of JSON, without its line break."""
-    more: dict[str, object] = {} if bot_id is None else {"bot_id": bot_id}
+    more = "" if bot_id is None else f',"bot_id":{bot_id}'
     if peer is not None:
-        more |= {"access_hash": str(peer.access_hash), "hash_seen": peer.seen, "hash_usernames": peer.names}
-        more |= {"hash_name": peer.title} if peer.title else {}
-        more |= {"hash_phone": str(peer.phone)} if peer.phone else {}
-    text = pack(user.fields, user.counted)
-    return f"{text[:-1]},{json.dumps(more)[1:]}" if more else text
+        names = ",".join(map(_quoted, peer.names))
+        more += f',"access_hash":"{peer.access_hash}","hash_seen":{peer.seen},"hash_usernames":[{names}]'
+        more += f',"hash_name":{_quoted(peer.title)}' if peer.title else ""
+        more += f',"hash_phone":{_quoted(str(peer.phone))}' if peer.phone else ""
+    return f"{user.text[:-1]}{more}}}"
 
 
-def to_cells(user: UserRecord, peer: Peer | None, bot_id: int | None) -> list[str]:
+def to_cells(user: PackedUser, peer: Peer | None, bot_id: int | None) -> list[str]:
     """Return the user as a row under `COLUMNS`."""
-    fields = json.loads(to_json(user, peer, bot_id))
-    return [guarded(_cell(name, fields.get(name))) for name in COLUMNS]
+    fields = {**user.fields, "bot_id": bot_id}
+    if peer is not None:
+        fields |= {"access_hash": peer.access_hash, "hash_seen": peer.seen, "hash_usernames": peer.names}
+        fields |= {"hash_name": peer.title, "hash_phone": peer.phone}
+    row = [""] * len(COLUMNS)
+    for name, value in fields.items():
+        if value is not None:
+            row[_PLACES[name]] = _cell(value)
+    return row
 
 
-def _cell(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict) or name == "history":
-        return json.dumps(value)
-    if isinstance(value, list):
-        return " ".join(value)
-    return str(int(value)) if isinstance(value, bool) else str(value)
+def _cell(value: object) -> str:
+    if type(value) is int:
+        return str(value) if 0 <= value < 10**15 else guarded(str(value))
+    if isinstance(value, str):
+        return guarded(value)
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
+        return guarded(" ".join(value))
+    return dumps(value)

@@ -12,24 +12,25 @@ from typing import IO, TypeAlias
 from tgbot.core.errors import ExportExistsError
 from tgbot.store.files import sync
 from tgbot.store.peers import Peer
-from tgbot.store.record import UserRecord
 from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.stored import StoredUsers
 from tgbot.store.transfer.entries import COLUMNS, to_cells, to_json
 from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.user_json import PackedUser
 
-Rows: TypeAlias = Iterator[tuple[UserRecord, Peer | None]]
+#: Id, user, and what the session has of them.
+Rows: TypeAlias = Iterator[tuple[int, PackedUser, Peer | None]]
 
 
 def rows(users: StoredUsers, peers: Peers | None) -> Rows:
     """Yield every user in order of ids, with what the session has of each; memory stays bounded."""
     stream = iter(()) if peers is None else peers.iterate(above=0)
     marked, peer = next(stream, (0, None))
-    for user in users.records():
-        while peer is not None and marked < user.fields.id:
+    for user_id, user in users.packed():
+        while peer is not None and marked < user_id:
             marked, peer = next(stream, (0, None))
-        yield user, peer if marked == user.fields.id and peer is not None and peer.access_hash else None
+        yield user_id, user, peer if marked == user_id and peer is not None and peer.access_hash else None
 
 
 def write_text(file: IO[str], form: Form, entries: Rows, bot_id: int | None) -> int:
@@ -39,7 +40,7 @@ def write_text(file: IO[str], form: Form, entries: Rows, bot_id: int | None) -> 
     if form is Form.CSV:
         table.writerow(COLUMNS)
     count = 0
-    for user, peer in entries:
+    for _, user, peer in entries:
         count += 1
         if form is Form.CSV:
             table.writerow(to_cells(user, peer, bot_id))
@@ -61,7 +62,7 @@ def write_file(path: Path, form: Form, entries: Rows, bot_id: int | None) -> int
             raise ExportExistsError(path)
     with sqlite_errors(path), _deleted_unless_renamed(part):
         if form is Form.SESSION:
-            known = ((user.fields.id, peer) for user, peer in entries if peer is not None)
+            known = ((user_id, peer) for user_id, _, peer in entries if peer is not None)
             count = make_session(part, bot_id, known)
         else:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

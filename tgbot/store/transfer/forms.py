@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from tgbot.store.transfer.entries import Entry, EntryError, from_cells, from_fie
 from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
 from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows
+from tgbot.store.user_json import loads
 
 #: The longest line, and the longest entry of a list, in bytes.
 _LONGEST: Final = 1024 * 1024
@@ -116,22 +116,23 @@ class UserFile:
                 refused(number, "not UTF-8")
             elif stripped:
                 try:
-                    value = number_of(stripped) if _AN_ID.fullmatch(stripped) else json.loads(stripped)
+                    value = number_of(stripped) if _AN_ID.fullmatch(stripped) else loads(stripped)
                 except CellError as error:
                     refused(number, f"the id {error}")
                 except (ValueError, RecursionError):
                     refused(number, "not JSON")
                 else:
-                    yield from self._of_value(value, number, refused)
+                    if (entry := self._of_value(value, number, refused)) is not None:
+                        yield entry
 
-    def _of_value(self, value: object, number: int, refused: Refused) -> Iterator[Entry]:
+    def _of_value(self, value: object, number: int, refused: Refused) -> Entry | None:
         try:
             if isinstance(value, dict):
-                yield from_fields(value, self._now, self._bot_id, self._id_name)
-            else:
-                yield from_id(value)
+                return from_fields(value, self._now, self._bot_id, self._id_name)
+            return from_id(value)
         except EntryError as error:
             refused(number, str(error))
+            return None
 
     def _of_table(self, table: Table, refused: Refused) -> Iterator[Entry]:
         found = rows(self._lines(refused), table.separator, refused)
@@ -188,7 +189,8 @@ class UserFile:
                     why = "the list does not end" if "premature EOF" in str(error) else "not JSON"
                 for value in values:
                     number, unfinished = number + 1, 0
-                    yield from self._of_value(value, number, refused)
+                    if (entry := self._of_value(value, number, refused)) is not None:
+                        yield entry
                 values.clear()
                 if unfinished > _LONGEST:
                     why = "the entry is too long"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -90,9 +91,7 @@ async def take_in(
             changed = _newer(peers, chunk)
             await _merge(users, chunk, now, summary)
             if not dry:
-                if changed:
-                    store.session.put(changed)
-                await users.flush()
+                await asyncio.gather(store.session.put(changed), users.flush())
             summary.peers += len(changed)
             summary.read += len(chunk)
             progress(file.done)

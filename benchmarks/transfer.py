@@ -1,0 +1,95 @@
+"""What a million users cost on their way out and in: list, export and import, as the commands are typed.
+
+    python -m benchmarks.transfer [--users 1000000] [--json]
+
+The times are those of the whole command, its start of about half a second included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.registry import FIRST_ID, STRIDE, fill
+from tgbot.store.peers import Peer
+from tgbot.store.transfer.sessions import make_session
+
+BOT = 42
+#: Label → the words after `tgbot users`; "store" is the directory that the command works on.
+COMMANDS = {
+    "list": ("full", "list"),
+    "list --access blocked": ("full", "list", "--access", "blocked"),
+    "list --json": ("full", "list", "--json"),
+    "export json": ("full", "export", "users.json"),
+    "export csv": ("full", "export", "users.csv"),
+    "export session": ("full", "export", "users.session"),
+    "import json": ("from_json", "import", "users.json"),
+    "import json again": ("from_json", "import", "users.json"),
+    "import csv": ("from_csv", "import", "users.csv"),
+    "import session": ("from_session", "import", "users.session"),
+    "import ids": ("from_ids", "import", "ids"),
+}
+
+
+def prepare(directory: Path, users: int) -> None:
+    """Make a bot's registry and session with so many users, and a file with their ids."""
+    (directory / "full").mkdir()
+    fill(directory / "full" / "users.sqlite", users)
+    ids = range(FIRST_ID, FIRST_ID + users * STRIDE, STRIDE)
+    peers = (
+        (user, Peer(user * 0x1F_FFFF_FFFF % 2**62, (f"user_{place}",), None, "Name Family", 1_700_000_000))
+        for place, user in enumerate(ids)
+    )
+    make_session(directory / "full" / "bot.session", BOT, peers)
+    (directory / "ids").write_text("".join(f"{user}\n" for user in ids))
+
+
+def measure(directory: Path, store: str, words: tuple[str, ...]) -> dict[str, float]:
+    """Run a command; return its time, its processor time (seconds) and its largest memory (MiB)."""
+    environment = os.environ | {
+        "TGBOT_BOT_TOKEN": f"{BOT}:secret",
+        "TGBOT_STORAGE_DIRECTORY": str(directory / store),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tgbot.cli", "users", *words],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"tgbot users {' '.join(words)} failed")
+    return {"seconds": wall, "cpu": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true", help="one line of JSON for each command")
+    args = parser.parse_args()
+    if not args.json:
+        print(f"{'tgbot users …':24} {'seconds':>8} {'users/s':>9} {'cpu s':>7} {'MiB':>5}")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        prepare(directory, args.users)
+        for label, (store, *words) in COMMANDS.items():
+            found = measure(directory, store, tuple(words))
+            rate = args.users / found["seconds"]
+            if args.json:
+                print(json.dumps({"command": label, "users": args.users, **found}), flush=True)
+            else:
+                shown = f"{found['seconds']:8.1f} {rate:9,.0f} {found['cpu']:7.1f} {found['mib']:5.0f}"
+                print(f"{label:24} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
