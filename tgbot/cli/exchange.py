@@ -17,6 +17,8 @@ from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tgbot.config.settings import Config
     from tgbot.store.transfer.forms import UserFile
 
@@ -150,15 +152,16 @@ def export_users(
         session = config.storage.session
         peers = stack.enter_context(Peers(session)) if session.exists() else None
         bot_id = (peers.bot_id() if peers is not None else None) or config.telegram.bot_id
-        entries = rows(users, peers)
+        done: Callable[[float], None] | None = None
+        if not (target == Path("-") and sys.stdout.isatty()):
+            done = stack.enter_context(printed.progress("users", users.count().total))
+        entries = rows(users, peers, done)
         if target == Path("-"):
             sys.stdout.reconfigure(errors="surrogatepass")  # type: ignore[union-attr]  # it is a real stream
             with printed.output_errors():
                 write_text(sys.stdout, Form(chosen), entries, bot_id)
             return 0
-        with printed.progress(target.name, users.count().total) as done:
-            counted = (row for number, row in enumerate(entries, 1) if done(number) is None)
-            count = write_file(target, Form(chosen), counted, bot_id)
+        count = write_file(target, Form(chosen), entries, bot_id)
     printed.line(f"{target}  {count:,} users")
     return 0
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tgbot.cli import exchange, printed
 from tgbot.cli.invocation import NO, Json, settings
+from tgbot.cli.pager import paged
 from tgbot.core.access import Access
 
 if TYPE_CHECKING:
@@ -32,13 +34,28 @@ def list_users(
     access: Annotated[Access | None, typer.Option(help="Only those to whom the bot has this access.")] = None,
     after: Annotated[int, typer.Option(metavar="ID", help="Begin above this id.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="No more than so many.")] = None,
+    pager: Annotated[
+        bool,
+        typer.Option("--pager/--no-pager", help="Show a long list on a terminal page by page, by $PAGER."),
+    ] = True,
     json: Json = False,
 ) -> None:
     """List users by id: id, access, language, usernames, name; one a line."""
-    with closing(_registry(context)) as users:
+    with ExitStack() as stack:
+        users = stack.enter_context(closing(_registry(context)))
+        done = None
+        if sys.stdout.isatty():
+            stack.enter_context(paged(wanted=pager))
+        else:
+            counts = users.count()
+            total = counts.total if access is None else counts.by.get(access, 0)
+            done = stack.enter_context(printed.progress("users", min(total, limit or total)))
         now = time.time()
-        for user in itertools.islice(users.iterate(after_id=after, access=access), limit):
+        found = itertools.islice(users.iterate(after_id=after, access=access), limit)
+        for number, user in enumerate(found, 1):
             printed.as_json(described(user, now)) if json else printed.line(_row(user, now))
+            if done is not None:
+                done(number)
 
 
 @commands.command()

@@ -155,10 +155,15 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         *[take(name, False) for name in _FLAGS],
     )
     evidence = Record()
+    spans = evidence.spans
     for name, span in take("evidence", {}).items():
         kind = _KINDS[name]
-        first = _checked(Evidence(kind, *span[0]))
-        evidence.spans[kind] = (first, first if len(span) == 1 else _checked(Evidence(kind, *span[1])))
+        first = last = Evidence(kind, *span[0])
+        if len(span) > 1:
+            last = Evidence(kind, *span[1])
+        if not (type(first.at) is type(first.qts) is type(last.at) is type(last.qts) is int):
+            raise TypeError("evidence without a time")
+        spans[kind] = (first, last)
     known_by: dict[Way, int] = {}
     for name, at in take("known_by", {}).items():
         way = _WAYS.get(name, Way.OTHER)
@@ -188,9 +193,3 @@ def _packed(evidence: Evidence) -> str:
     if detail or until is not None:
         return json.dumps([at, qts, until, detail] if detail else [at, qts, until])
     return f"[{at},{qts}]" if qts else f"[{at}]"
-
-
-def _checked(evidence: Evidence) -> Evidence:
-    if type(evidence.at) is not int or type(evidence.qts) is not int:
-        raise TypeError("evidence without a time")
-    return evidence

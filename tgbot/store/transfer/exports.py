@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Final, TypeAlias
 
 from tgbot.core.errors import ExportExistsError
 from tgbot.store.files import sync
@@ -19,15 +19,23 @@ from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session
 from tgbot.store.user_json import PackedUser
 
+#: After so many users it is told how many there were.
+_TOLD: Final = 100
+
 #: Id, user, and what the session has of them.
 Rows: TypeAlias = Iterator[tuple[int, PackedUser, Peer | None]]
 
 
-def rows(users: StoredUsers, peers: Peers | None) -> Rows:
-    """Yield every user in order of ids, with what the session has of each; memory stays bounded."""
+def rows(users: StoredUsers, peers: Peers | None, progress: Callable[[int], None] | None = None) -> Rows:
+    """Yield every user in order of ids, with what the session has of each; memory stays bounded.
+
+    `progress` is told now and then how many there were.
+    """
     stream = iter(()) if peers is None else peers.iterate(above=0)
     marked, peer = next(stream, (0, None))
-    for user_id, user in users.packed():
+    for number, (user_id, user) in enumerate(users.packed(), 1):
+        if progress is not None and number % _TOLD == 0:
+            progress(number)
         while peer is not None and marked < user_id:
             marked, peer = next(stream, (0, None))
         yield user_id, user, peer if marked == user_id and peer is not None and peer.access_hash else None
