@@ -76,6 +76,7 @@ bench: $(DEV) ## measure what a /start costs beside other clients, and a million
 	$(BIN)/python -m benchmarks.start $(ARGS)
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python -m benchmarks.usernames
+	$(BIN)/python -m benchmarks.transfer
 
 crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)

@@ -77,6 +77,9 @@ def test_row_numbers_are_not_people(header: str, tmp_path: Path) -> None:
         (f"telegram_id,tg_id\n{ANNA},7\n", "telegram_id and tg_id"),
         (f"id,ID\n1,{ANNA}\n", "id and ID"),
         (f"id,client,name\n1,{ANNA},A\n2,{BORIS},B\n3,{BORIS + 5},C\n", "id and client"),
+        (f"id,Telegram\n1,{ANNA}\n", "id and Telegram"),
+        (f"id,client id\n30001,{ANNA}\n30000,{BORIS}\n29999,{ANNA + 7}\n", "id and client id"),
+        (f"id,Клиент\n3,{ANNA}\n7,{BORIS}\n", "id and Клиент"),
         (f"user_id,account\n7,{ANNA}\n8,{BORIS}\n9,{BORIS + 5}\n", "user_id and account"),
     ],
 )
@@ -113,10 +116,16 @@ def test_the_same_holds_for_objects(tmp_path: Path) -> None:
         f"user_id,chat_id\n{ANNA},{ANNA}\n{BORIS},-1001234567890\n",
         f"id,referrer_id,name\n{ANNA},{BORIS},Anna\n{BORIS},,Boris\n",
         f"id,age\n{ANNA},30\n{BORIS},31\n",
+        f"telegram_id,client\n{ANNA},900000\n{BORIS},900001\n",
+        f"id,client\n{ANNA},900000\n{BORIS},900001\n",
     ],
 )
 def test_columns_that_agree_or_hold_something_else_are_no_doubt(content: str, tmp_path: Path) -> None:
     assert Read(tmp_path / "f", content).ids == [ANNA, BORIS]
+
+
+def test_small_ids_beside_numbers_of_something_else_are_no_doubt(tmp_path: Path) -> None:
+    assert Read(tmp_path / "f", "id,created,phone,score\n7,1700000000,491701234567,20000\n").ids == [7]
 
 
 def test_ids_that_are_nobodys_are_counted_as_what_they_are(tmp_path: Path) -> None:

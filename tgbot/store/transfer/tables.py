@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Final
 from tgbot.core.errors import AmbiguousIdError, NoSuchColumnError
 from tgbot.core.names import clean_name
 from tgbot.store.transfer.cells import CellError, number_of
-from tgbot.store.transfer.columns import Layout, layout
+from tgbot.store.transfer.columns import Layout, layout, plain
 from tgbot.store.transfer.entries import COLUMNS
 
 _SEPARATORS: Final = ",;\t|"
@@ -26,6 +27,11 @@ _SAMPLE: Final = 50
 #: Smaller ids are so rare at Telegram that a column of larger numbers is the more likely one.
 _SMALL: Final = 10_000
 
+#: What the name of a column has in it whose numbers may be those of people.
+_PEOPLE: Final = re.compile(
+    "id$|user|client|customer|member|person|people|account|telegram|^tg|chat|peer|contact|subscriber|follower"
+    "|клиент|пользоват|подписч|аккаунт|телеграм|контакт"
+)
 _QUOTES: Final = "the quotes do not end where a cell ends"
 
 #: Is called with a line, or a place in a JSON list, and why it cannot be read.
@@ -126,7 +132,7 @@ def _rivals(table: Table, sample: list[list[str]]) -> list[int]:
     """Return the columns that may hold the ids as well as the one that is preferred.
 
     They are those of an equally good name with other ids in them; and where the preferred column seems to
-    number the rows, and its name does not say whose ids they are, those with large numbers.
+    number the rows, and its name does not say whose ids they are, columns of large numbers for people.
     """
     preferred, *others = table.layout.ids
     ids = [_number(row[preferred]) for row in sample]
@@ -136,10 +142,10 @@ def _rivals(table: Table, sample: list[list[str]]) -> list[int]:
         if any(number > 0 and number != mine for number, mine in zip(numbers, ids, strict=True)):
             rivals.append(place)
     steps = {after - before for before, after in pairwise(ids)}
-    if not table.layout.certain and len(ids) > 2 and steps == {1} and ids[0] < _SMALL:
+    if not table.layout.certain and ids and (max(ids) < _SMALL or (len(ids) > 2 and steps in ({1}, {-1}))):
         for place in table.layout.others(len(table.names)):
             numbers = [_number(row[place]) for row in sample]
-            if any(number >= _SMALL for number in numbers) and all(numbers):
+            if _PEOPLE.search(plain(table.names[place])) and all(number >= _SMALL for number in numbers):
                 rivals.append(place)
     return rivals
 
