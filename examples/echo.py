@@ -13,17 +13,19 @@ from __future__ import annotations
 from telethon import TelegramClient, events
 
 from tgbot.core.users import UserRegistry
+from tgbot.messaging.menu import Menu
 
 
-def register(client: TelegramClient, *, users: UserRegistry) -> None:
-    """Register the handlers below."""
+def register(client: TelegramClient, *, users: UserRegistry, commands: Menu) -> None:
+    """Register the handlers below, and show the command in /help and in the menu."""
+    commands.add("shout", {"en": "say it loudly", "ru": "сказать погромче"})
 
-    @client.on(events.NewMessage(pattern=r"^/start( .+)?$"))
+    # The pattern matches a /start with a payload only, so every other /start gets the bot's own greeting.
+    @client.on(events.NewMessage(pattern=r"^/start .+$"))
     async def came_by_link(event: events.NewMessage.Event) -> None:
         user = users.get(event.sender_id)
         if user is not None and user.last_payload_id == event.id:
             await event.respond(f"You came by the link {user.last_payload}.", parse_mode=None)
-        # The bot's own greeting follows, unless you add: raise events.StopPropagation
 
     @client.on(events.NewMessage(pattern=r"(?s)^/shout (.+)$"))
     async def shout(event: events.NewMessage.Event) -> None:

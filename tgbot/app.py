@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
@@ -22,7 +22,7 @@ from tgbot.core.users import UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
-from tgbot.messaging.profile import Profile
+from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts
@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 #: The part of the file descriptors that visitors of the login page may take.
 PAGE_SHARE: Final = 0.25
+
+#: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
+BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, link, help)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -120,13 +123,15 @@ async def open_bot(
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
         if serve:
-            _register(bot, plugins)
+            _register(bot, plugins, config.bot.handlers)
             health = Health(client)  # before the first proof that updates arrive
             await client.start_updates()
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
-            client.spawn(Profile(client, texts, config.bot.admins).show())
+            manage = Manage(config.profile.manage)
+            profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)
+            client.spawn(profile.show())
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)
@@ -154,13 +159,17 @@ class BotListener:
         evidence.record_seen(self._users, users, source, self._clock())
 
 
-def _register(parts: Parts, plugins: Iterable[Plugin]) -> None:
-    """Register all handlers, in the order in which they are called; `tgbot.handlers` says why."""
+def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:
+    """Register the handlers, of the built-in ones those with these names, in the order of their calls.
+
+    `tgbot.handlers` says why in this order.
+    """
     evidence.register(parts)
     for plugin in plugins:
         plugin.add_to(parts)
-    for built_in in (start, join_requests, allowed, language, privacy, admin, link, help):
-        built_in.register(parts)
+    for built_in in BUILT_IN:
+        if built_in.__name__.rpartition(".")[2] in names:
+            built_in.register(parts)
 
 
 async def _close(client: BotClient, grace: float) -> None:

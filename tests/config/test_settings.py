@@ -9,9 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.config.test_loading import TOKEN, configured, refusal
+from tgbot.app import BUILT_IN
 from tgbot.config.loading import load
-from tgbot.config.settings import Config
+from tgbot.config.settings import HANDLERS, Config
 from tgbot.core.errors import CredentialsMissingError
+from tgbot.messaging.profile import Manage
 
 
 def test_no_secret_shows_in_a_repr(tmp_path: Path) -> None:
@@ -63,6 +65,12 @@ def test_a_public_key_of_either_form_is_read_from_beside_the_file(
     assert pem is not None
     assert pem.startswith("-----BEGIN RSA PUBLIC KEY-----")
     assert load(None, {"TGBOT_PUBLIC_KEY": str(tmp_path / "server.pem")}).telegram.public_key_pem() == pem
+
+
+def test_the_handlers_that_can_be_switched_are_the_built_in_ones_in_order() -> None:
+    assert [module.__name__ for module in BUILT_IN] == [f"tgbot.handlers.{name}" for name in HANDLERS]
+    for manage in Manage:
+        assert Config.model_validate({"profile": {"manage": manage.value}}).profile.manage == manage
 
 
 def test_a_key_that_is_not_rsa_is_refused(tmp_path: Path) -> None:

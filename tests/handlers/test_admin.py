@@ -40,7 +40,7 @@ async def test_whois_tells_name_names_language_access_and_how_it_is_known(desk: 
         lines = (await desk.asks(boss, f"/whois {text}")).split("\n")
         assert lines[:4] == ["👤 Anna S", f"id: {anna}", "usernames: @anna", "language: de"]
         assert lines[4].startswith("may I write: yes, since 3 days ago (")
-        assert lines[4].endswith("UTC) – they started me")
+        assert lines[4].endswith("UTC) – Telegram accepted a message")
         assert "in my session" in lines[-1]
 
 

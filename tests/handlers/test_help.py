@@ -10,10 +10,16 @@ from telethon.tl import types
 
 from tests.handlers.conftest import TEXTS, Desk
 from tests.telegram.conftest import Stage
-from tgbot.handlers import help, start
+from tgbot.handlers import admin, help, start
 from tgbot.telegram import BotClient
 
-HELP = TEXTS.render("en", "help")
+
+def help_in(language: str, *names: str) -> str:
+    lines = "\n".join(f"/{name} – {TEXTS.render(language, f'command-{name}')}" for name in names)
+    return TEXTS.render(language, "help", commands=lines)
+
+
+HELP = help_in("en", "start", "help")
 
 
 def plugin(client: BotClient) -> None:
@@ -95,13 +101,13 @@ async def test_service_messages_are_not_answered(desk: Desk) -> None:
 async def test_help_is_in_the_users_language(desk: Desk) -> None:
     boris = desk.meet("Борис")
     desk.language(boris, "ru")
-    assert await desk.says(boris, "привет") == [TEXTS.render("ru", "help")]
+    assert await desk.says(boris, "привет") == [help_in("ru", "start", "help")]
 
 
 async def test_admins_get_help_with_their_commands_too(stage: Stage) -> None:
     desk = Desk(stage)
     boss = desk.meet("Boss")
-    await desk.open(help, admins=frozenset({boss}))
+    await desk.open(start, admin, help, admins=frozenset({boss}))
     answer = await desk.asks(boss, "/help")
     assert answer.startswith(HELP)
     assert all(command in answer for command in ("/resolve", "/whois", "/check", "/stats"))

@@ -30,7 +30,7 @@ def account(sandbox: Sandbox) -> Account:
 def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
     """Return a function that makes a bot's configuration; `[bot]` keys are given by name."""
 
-    def configure(*, token: str | None = None, **bot: Any) -> Config:
+    def configure(*, token: str | None = None, manage: str = "missing", **bot: Any) -> Config:
         key = tmp_path / "sandbox.pem"
         key.write_text(sandbox.public_key)
         file = tmp_path / "config.toml"
@@ -40,6 +40,8 @@ def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
             f"dc_id = {sandbox.dc_id}",
             f'public_key = "{key}"',
             f'bot_token = "{token or account.token}"',
+            "[profile]",
+            f'manage = "{manage}"',
             "[bot]",
             *(f"{name} = {list(v) if isinstance(v, (tuple, set)) else v!r}" for name, v in bot.items()),
         ]

@@ -34,7 +34,6 @@ async def test_a_plugin_answers_beside_the_bot(bot: Bot, person: Any) -> None:
 async def test_a_plugin_is_given_the_payload(bot: Bot, person: Any) -> None:
     anna = Talk(await person("Anna"))
     assert await anna.ask("/start promo-7") == "You came by the link promo-7."
-    assert (await anna.hears()).startswith("Hello, Anna!")
     assert (await anna.ask("/start")).startswith("Welcome back, Anna!")
 
 
@@ -98,7 +97,7 @@ async def test_a_plugin_that_raises_stops_nobody(
     monkeypatch.syspath_prepend(tmp_path)
     bot = await start_bot(plugins=["poison"])
     anna = Talk(await person("Anna"))
-    assert (await anna.ask("poison")).startswith("Hello! I am a bot")
+    await anna.say("poison")  # It is the plugin's to answer, after the mend.
     assert (await anna.ask("/start")).startswith("Hello, Anna!")
     assert bot.client.handler_errors == 1
 

@@ -228,6 +228,24 @@ class StoreContract:
         assert again.users.last_finished(1) == 5
         assert keys_of(again) == ["m1:5"]
 
+    async def test_a_note_is_kept_through_a_failed_checkpoint_and_a_restart(
+        self, store: OpenStore, home: Home
+    ) -> None:
+        assert store.users.note("colour") is None
+        store.users.seen(ANN, 100, Way.MESSAGE)
+        store.users.keep_note("colour", "red")
+        with home.broken(), pytest.raises(StorageError):
+            await store.checkpoint(None)
+        assert store.users.note("colour") == "red"
+        found = (await self.restarted()).users
+        assert found.note("colour") == "red"
+        found.keep_note("colour", "green")
+        assert found.note("colour") == "green"
+        assert found.changed
+        await found.flush()
+        assert not found.changed
+        assert (found.note("colour"), found.note("shape"), found.count().total) == ("green", None, 1)
+
     async def test_a_failed_checkpoint_loses_no_parked_update(self, store: OpenStore, home: Home) -> None:
         store.parked.park(parked("m1:1"))
         await store.checkpoint(None)

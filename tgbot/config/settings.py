@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -156,6 +157,19 @@ def _pkcs1(path: Path) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
+#: The built-in handlers, by their modules in tgbot.handlers, in the order in which they are called.
+HANDLERS = ("start", "join_requests", "allowed", "language", "privacy", "admin", "link", "help")
+
+
+def _handlers(value: object) -> object:
+    for name in value if isinstance(value, list | tuple) else ():
+        if isinstance(name, str) and name not in HANDLERS:
+            near = difflib.get_close_matches(name.lower(), HANDLERS, 1)
+            # The name itself is not said: it may be a secret in a wrong place.
+            raise ValueError(f"did you mean {near[0]}?" if near else "")
+    return value
+
+
 _MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
 
@@ -226,6 +240,9 @@ class Bot(_Section):
     plugins: Annotated[tuple[Annotated[str, Field(pattern=_MODULE)], ...], Field(strict=False)] = _key(
         (), 'a list of names of Python modules, such as ["examples.echo"]'
     )
+    handlers: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_handlers)] = _key(
+        HANDLERS, "a list of built-in handlers out of " + ", ".join(HANDLERS)
+    )
     texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )
@@ -233,6 +250,12 @@ class Bot(_Section):
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)
     grace_seconds: float = _key(10.0, "a number of seconds from 0 to 3600", ge=0, le=3600)
+
+
+class Profile(_Section):
+    """The bot's profile at Telegram: about, description and command lists."""
+
+    manage: Literal["missing", "always", "never"] = _key("missing", 'one of "missing", "always", "never"')
 
 
 class JoinRequests(_Section):
@@ -312,6 +335,7 @@ class Config(_Section):
 
     telegram: Telegram = Telegram()
     bot: Bot = Bot()
+    profile: Profile = Profile()
     join_requests: JoinRequests = JoinRequests()
     storage: Storage = Storage()
     login: Login = Login()

@@ -19,6 +19,7 @@ from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.updates.events import is_matched
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,14 @@ def on_command(
     """Register a handler of these commands in private chats.
 
     With `only` the commands exist for these users only. A bot is never answered: two bots that answer each
-    other never stop.
+    other never stop. A command that a plugin has a handler with a matching pattern for is left to the plugin.
     """
     users = parts.users
+    parts.commands.offer(*names, admins=only is not None)
 
     async def command(event: events.NewMessage.Event) -> None:
         user = users.get(event.sender_id)
-        if user is None or not user.bot:
+        if (user is None or not user.bot) and not is_matched():
             await handle(event, event.pattern_match, user, Words.to(parts.texts, user))
 
     def is_for(event: events.NewMessage.Event) -> bool:
@@ -88,6 +90,23 @@ def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
         return event.pattern_match is not None and bool(event.is_private) and not event.via_inline
 
     parts.client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
+
+
+def wrote_in_group(event: events.NewMessage.Event) -> bool:
+    """Return whether a person wrote this message, under their own name, in a group or supergroup.
+
+    Posts of channels, their copies in a discussion group, anonymous admins, messages by way of an inline bot
+    and those of bots are not answered: nobody waits for it, and everybody would see it.
+    """
+    message, chat = event.message, event.chat
+    return (
+        type(message.from_id) is types.PeerUser
+        and not message.post
+        and message.via_bot_id is None
+        and not getattr(event.sender, "bot", None)
+        and not getattr(chat, "broadcast", None)
+        and not getattr(chat, "monoforum", None)
+    )
 
 
 def peer_of(event: events.CallbackQuery.Event) -> types.TypeInputPeer:

@@ -12,6 +12,7 @@ from telethon.tl import TLObject, types
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Evidence, Kind
 from tgbot.core.commands import parse
 from tgbot.core.errors import LinkError
+from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
@@ -110,6 +111,14 @@ def register(parts: Parts) -> None:
         at = seconds(update.date, clock)
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
         known_by(record(update.user_id, asked), Way.JOIN_REQUEST)
+        # After a crash this may come again, and the request may be answered already: Telegram says so then.
+        users.join_requested(update.user_id, marked_id(update.peer), at)
+
+    def member(update: types.UpdateChannelParticipant | types.UpdateChatParticipant) -> None:
+        if update.new_participant is not None:
+            in_channel = type(update) is types.UpdateChannelParticipant
+            chat = marked_channel(update.channel_id) if in_channel else marked_chat(update.chat_id)
+            users.join_request_closed(update.user_id, chat, seconds(update.date, clock))
 
     def renamed(update: types.UpdateUserName) -> None:
         user = users.get(update.user_id)
@@ -126,6 +135,8 @@ def register(parts: Parts) -> None:
         types.UpdateShortMessage: short_message,
         types.UpdateBotStopped: stopped,
         types.UpdateBotChatInviteRequester: join_request,
+        types.UpdateChannelParticipant: member,
+        types.UpdateChatParticipant: member,
         types.UpdateUserName: renamed,
     }
 

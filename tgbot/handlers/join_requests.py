@@ -8,7 +8,7 @@ from telethon import errors, events
 from telethon.tl import functions, types
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Kind
-from tgbot.core.ids import marked_channel, marked_chat, marked_id
+from tgbot.core.ids import marked_id
 from tgbot.core.names import clean_name
 from tgbot.handlers.evidence import seconds
 from tgbot.handlers.greetings import Greeting, Greetings
@@ -26,7 +26,7 @@ _ANSWERED = frozenset({"HIDE_REQUESTER_MISSING", "USER_ALREADY_PARTICIPANT"})
 
 
 def register(parts: Parts) -> None:
-    """Register handlers of requests, of their end, and with `Approve.AFTER_START` of requesters' messages.
+    """Register handlers of requests, and with `Approve.AFTER_START` of requesters' messages.
 
     A request is greeted while the bot may write because of it: for five minutes, and until somebody answers
     it. It is greeted before it is approved, because the approval ends the permission. Greetings have a queue
@@ -37,9 +37,7 @@ def register(parts: Parts) -> None:
 
     async def asked(update: types.UpdateBotChatInviteRequester) -> None:
         user_id, chat = update.user_id, marked_id(update.peer)
-        # After a crash this may come again, and the request may be answered already: Telegram says so then.
         at = seconds(update.date, clock)
-        users.join_requested(user_id, chat, at)
         user = users.get(user_id)
         if user is None or user.bot:
             return
@@ -91,12 +89,6 @@ def register(parts: Parts) -> None:
         users.join_request_closed(user_id, chat, int(clock()))
         return admitted
 
-    async def changed(update: types.UpdateChannelParticipant | types.UpdateChatParticipant) -> None:
-        if update.new_participant is not None:
-            in_channel = type(update) is types.UpdateChannelParticipant
-            chat = marked_channel(update.channel_id) if in_channel else marked_chat(update.chat_id)
-            users.join_request_closed(update.user_id, chat, seconds(update.date, clock))
-
     async def wrote(event: events.NewMessage.Event) -> None:
         user_id = event.message.peer_id.user_id
         user = users.get(user_id)
@@ -112,8 +104,5 @@ def register(parts: Parts) -> None:
         return user is not None and bool(user.join_requests)
 
     client.add_event_handler(asked, events.Raw(types.UpdateBotChatInviteRequester))
-    client.add_event_handler(
-        changed, events.Raw((types.UpdateChannelParticipant, types.UpdateChatParticipant))
-    )
     if approve is Approve.AFTER_START:
         client.add_event_handler(wrote, events.NewMessage(incoming=True, func=has_asked))

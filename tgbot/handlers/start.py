@@ -10,16 +10,21 @@ from telethon.tl import types
 from tgbot.core.commands import Command
 from tgbot.core.links import LinkKind, bot_link
 from tgbot.core.names import clean_name, usernames_of
-from tgbot.handlers.commands import matching
+from tgbot.handlers.commands import matching, wrote_in_group
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
+from tgbot.telegram.updates.events import is_answered
 
 #: Stands for the name in a greeting that is rendered once for everybody.
 _NAME = "\0"
 
 
 def register(parts: Parts) -> None:
-    """Register the handler of `/start` in private chats, and of a `/start` meant for this bot in groups."""
+    """Register the handler of `/start` in private chats, and of a `/start` meant for this bot in groups.
+
+    What a plugin has answered is left to the plugin.
+    """
+    parts.commands.offer("start")
     client, users, sender, texts = parts.client, parts.users, parts.sender, parts.texts
 
     @lru_cache(maxsize=256)
@@ -52,11 +57,13 @@ def register(parts: Parts) -> None:
 
     async def started(event: events.NewMessage.Event) -> None:
         command: Command = event.pattern_match
+        if is_answered():
+            return
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
-        elif command.mention or command.args:
+        elif (command.mention or command.args) and wrote_in_group(event):
             # The link that adds the bot to a group sends this; a bare /start may be for any bot.
-            author = users.get(event.sender_id) if event.sender_id else None
+            author = users.get(event.sender_id)
             if author is None or not author.bot:
                 say = Words.to(texts, author)
                 await sender.answer(event, say("start-group"))

@@ -23,25 +23,18 @@ start-add-to-group = Add me to a group
 
 ## Help
 
+# { $commands } are lines such as “/start – start, or start again”.
 help =
     Hello! I am a bot, and this is what I understand:
 
-    /start – start, or start again
-    /help – this message
-    /language – the language I use with you
-    /privacy – what I store about you
-    /forget – delete what I store about you
+    { $commands }
 
     You are welcome to write anything else, too.
 
 help-admin =
     You are an admin here, so you can also use:
 
-    /resolve @name, link or id – who this is, and whether I may write to them
-    /whois – the same, in reply to their message or to one that you forwarded to me
-    /check – the same, after asking Telegram whether I may write
-    /stats – how many people I know
-    /link – links that start a chat with me or add me to a group
+    { $commands }
 
 ## Commands for admins: what was asked for
 
@@ -271,11 +264,11 @@ command-help = what I understand
 command-language = the language I use with you
 command-privacy = what I store about you
 command-forget = delete what I store about you
-command-resolve = who this is, and whether I may write to them
-command-whois = the same for the author of a message
-command-check = the same, after asking Telegram
+command-resolve = by @name, link or id: who this is, and whether I may write to them
+command-whois = the same for the author of a message that you reply to
+command-check = the same, after asking Telegram whether I may write
 command-stats = how many people I know
-command-link = links to me
+command-link = links that start a chat with me or add me to a group
 
 ## Commands for admins: links
 

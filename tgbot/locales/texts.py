@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -64,6 +64,12 @@ class Texts:
         """Return the language for an app's language code: the code itself, its base language, or English."""
         return self._chain(code)[0]
 
+    def pick(self, language: str | None, given: Mapping[str, str]) -> str:
+        """Return the text in this language out of a mapping, else in its base language, else in English."""
+        by_code = {code.lower(): text for code, text in given.items()}
+        wanted = _with_bases((language or FALLBACK)[:32])
+        return next((by_code[code] for code in wanted if code in by_code), given[FALLBACK])
+
     def render(self, language: str | None, message_id: str, **args: str | int | float) -> str:
         """Return a text in this language, else in its base language, else in English.
 
@@ -116,10 +122,8 @@ class Texts:
         code = (code or FALLBACK)[:32]
         languages = self._chains.get(code)
         if languages is None:
-            parts = code.replace("_", "-").lower().split("-")
-            wanted = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
             known = {language.lower(): language for language in self._bundles}
-            found = [known[name] for name in wanted if name in known]
+            found = [known[name] for name in _with_bases(code) if name in known]
             languages = tuple(dict.fromkeys([*found, FALLBACK]))
             if len(self._chains) < 1000:  # strangers choose the code
                 self._chains[code] = languages
@@ -145,6 +149,12 @@ class Texts:
             except ValueError as error:
                 raise TextError(str(source), f"{language!r} is not a language") from error
         self._bundles[language].add_resource(resource, allow_overrides=True)
+
+
+def _with_bases(code: str) -> list[str]:
+    """Return a language code in lower case and those of its base languages, the longest first."""
+    parts = code.replace("_", "-").lower().split("-")
+    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 def _ftl(directory: Path | Traversable) -> Iterator[Path | Traversable]:

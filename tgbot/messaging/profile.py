@@ -2,39 +2,83 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Coroutine, Iterable
-from typing import Final
+from enum import StrEnum
+from typing import Final, Protocol
 
 from telethon import errors
 from telethon.tl import functions, types
 
 from tgbot.locales.texts import FALLBACK, Texts
+from tgbot.messaging.menu import Line, Menu
 from tgbot.telegram import BotClient, error_name
 from tgbot.telegram.refusals import answer_of
 
 log = logging.getLogger(__name__)
 
-#: The commands for everybody, and those that only admins have; their texts are `command-<name>`.
-COMMANDS: Final = ("start", "help", "language", "privacy", "forget")
-ADMIN_COMMANDS: Final = ("resolve", "whois", "check", "stats", "link")
-#: Telegram's limits, in characters.
-ABOUT_LENGTH: Final = 120
-DESCRIPTION_LENGTH: Final = 512
+#: The texts of a profile, with Telegram's limits in characters; those of the bot are `profile-<name>`.
+LENGTHS: Final = {"about": 120, "description": 512}
+_COMMANDS: Final = "commands"
+#: The name of the note on what the bot has set.
+_NOTE: Final = "profile"
+
+
+class Manage(StrEnum):
+    """What the bot does with its profile; a member's value is how the configuration spells it."""
+
+    #: Set what is empty, and update what the bot itself has set.
+    MISSING = "missing"
+    #: Set whatever differs.
+    ALWAYS = "always"
+    #: Neither ask nor set anything.
+    NEVER = "never"
+
+
+class Notes(Protocol):
+    """Where it is kept what the bot has set."""
+
+    def note(self, name: str) -> str | None:
+        """Return what was kept last under a name, None for nothing."""
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Keep a text under a name."""
 
 
 class Profile:
-    """Compares what Telegram shows of the bot with the texts, and sets what differs.
+    """Compares what Telegram shows of the bot with the texts, and sets what differs, as `manage` says.
 
-    Telegram shows the English texts to everybody whose language has none. An empty text leaves what the
-    profile has. The bot's name is never changed: it is set at BotFather.
+    What people see in a language is empty if it has no text of its own and the default language none. Once
+    they see something that the bot has not set, that stays with `Manage.MISSING`, in every language that
+    shows it. Languages without a text are left alone, and so is the bot's name.
     """
 
-    def __init__(self, client: BotClient, texts: Texts, admins: Iterable[int]) -> None:
+    def __init__(
+        self,
+        client: BotClient,
+        texts: Texts,
+        menu: Menu,
+        admins: Iterable[int],
+        *,
+        manage: Manage,
+        notes: Notes,
+    ) -> None:
         self._client = client
         self._texts = texts
+        self._menu = menu
         self._admins = tuple(admins)
+        self._manage = manage
+        self._notes = notes
+        #: What the bot has set, by kind: place → text.
+        self._own: dict[str, dict[str, str]] = json.loads(notes.note(_NOTE) or "{}")
+        #: Telegram's language code → the language of the texts; "" is for everybody else.
+        self._languages = {"" if code == FALLBACK else code: code for code in texts.languages}
+        #: The command lists that Telegram has, and the texts for everybody else, as far as they are known.
+        self._lists: dict[tuple[str, str], list[Line]] = {}
+        self._default: dict[str, str] = {}
+        self._kept: dict[str, None] = {}
 
     async def show(self) -> int:
         """Bring the profile up to date and return how many calls failed: each is logged, none is raised.
@@ -42,21 +86,24 @@ class Profile:
         A second run sets nothing. An admin gets a list of commands of their own once they have written to
         the bot.
         """
-        lists: list[tuple[types.TypeBotCommandScope, tuple[str, ...], str]]
-        lists = [(types.BotCommandScopeDefault(), COMMANDS, "commands")]
-        for admin in self._admins:
-            access_hash = self._client.session.access_hash(admin)
-            if access_hash is not None:
-                scope = types.BotCommandScopePeer(types.InputPeerUser(admin, access_hash))
-                lists.append((scope, COMMANDS + ADMIN_COMMANDS, f"commands of admin {admin}"))
+        if self._manage is Manage.NEVER:
+            return 0
         failures = 0
-        for language in self._texts.languages:
-            code = "" if language == FALLBACK else language
+        for found in (self._lists, self._default, self._kept):
+            found.clear()
+        for code, language in self._languages.items():
             if code and not re.fullmatch("[a-z]{2,3}", code):
                 continue  # a dialect: Telegram shows the texts of its language
-            failures += await self._tried(self._set_texts(language, code), "about and description")
-            for scope, names, what in lists:
-                failures += await self._tried(self._set_commands(scope, language, code, names), what)
+            failures += await self._tried(self._show_texts(language, code), "about and description")
+            failures += await self._tried(self._show_commands(language, code), "commands")
+            for admin in self._admins:
+                access_hash = self._client.session.access_hash(admin)
+                if access_hash is not None:
+                    work = self._show_commands(language, code, types.InputPeerUser(admin, access_hash))
+                    failures += await self._tried(work, f"commands of admin {admin}")
+        if self._kept:
+            log.info("the bot's profile keeps what the bot has not set: %s (see [profile] manage)",
+                     ", ".join(self._kept))  # fmt: skip
         return failures
 
     async def _tried(self, work: Coroutine[object, object, None], what: str) -> bool:
@@ -70,23 +117,119 @@ class Profile:
             return True
         return False
 
-    async def _set_texts(self, language: str, code: str) -> None:
-        shown = await self._client(functions.bots.GetBotInfoRequest(lang_code=code))
-        wanted = {
-            "about": self._texts.render(language, "profile-about")[:ABOUT_LENGTH],
-            "description": self._texts.render(language, "profile-description")[:DESCRIPTION_LENGTH],
-        }
-        changed = {name: text for name, text in wanted.items() if text and text != getattr(shown, name)}
-        if changed:
-            await self._client(functions.bots.SetBotInfoRequest(lang_code=code, **changed))
-            log.info("the bot's profile has a new %s (%s)", " and ".join(changed), language)
+    # ---- about and description -----------------------------------------------------------------
 
-    async def _set_commands(
-        self, scope: types.TypeBotCommandScope, language: str, code: str, names: Iterable[str]
+    async def _show_texts(self, language: str, code: str) -> None:
+        shown = await self._client(functions.bots.GetBotInfoRequest(lang_code=code))
+        changed: dict[str, tuple[str, str]] = {}
+        for kind in LENGTHS:
+            wanted, now = self._text(language, kind), getattr(shown, kind)
+            if not code:
+                self._default[kind] = now
+            if not wanted or (code and wanted == self._text(FALLBACK, kind)):
+                continue
+            # Telegram may or may not name the text for everybody where a language has none.
+            seen = now or self._default.get(kind, "")
+            if now == wanted:
+                self._remember(kind, code, wanted)
+            elif self._may_replace(kind, seen, (self._text(one, kind) for one in self._languages.values())):
+                changed[kind] = seen, wanted
+            else:
+                self._kept[f"{kind} ({language})"] = None
+        if changed:
+            new = {kind: wanted for kind, (_, wanted) in changed.items()}
+            await self._client(functions.bots.SetBotInfoRequest(lang_code=code, **new))
+        for kind, (seen, wanted) in changed.items():
+            if not code:
+                self._default[kind] = wanted
+            self._remember(kind, code, wanted)
+            _tell(kind, language, seen)
+
+    def _text(self, language: str, kind: str) -> str:
+        return self._texts.render(language, f"profile-{kind}")[: LENGTHS[kind]].strip()
+
+    # ---- command lists -------------------------------------------------------------------------
+
+    async def _show_commands(
+        self, language: str, code: str, admin: types.InputPeerUser | None = None
     ) -> None:
-        wanted = [(name, self._texts.render(language, f"command-{name}")) for name in names]
-        shown = await self._client(functions.bots.GetBotCommandsRequest(scope, code))
-        if [(one.command, one.description) for one in shown] != wanted:
-            commands = [types.BotCommand(*one) for one in wanted]
+        """Bring the list of everybody, or that of an admin, up to date in one language."""
+        scope = types.BotCommandScopeDefault() if admin is None else types.BotCommandScopePeer(admin)
+        for_admins = admin is not None
+        wanted, now = self._list(language, for_admins), await self._shown(scope, code)
+        if code and wanted == self._list(FALLBACK, for_admins):
+            wanted = []  # no text in this language
+        if now != wanted:
+            seen = now
+            if not now and self._manage is Manage.MISSING:
+                seen = await self._inherited(scope, code)
+            ours = (self._list(one, who) for one in self._languages.values() for who in (False, True))
+            if not self._may_replace(_COMMANDS, _written(seen), map(_written, ours), wanted=bool(wanted)):
+                if wanted:
+                    self._kept[f"commands ({language})"] = None
+                return
+            await self._set_commands(scope, code, wanted)
+            _tell("command list", language, _written(now))
+        self._remember(_COMMANDS, f"{_name(scope)} {code}", _written(wanted))
+
+    async def _set_commands(self, scope: types.TypeBotCommandScope, code: str, wanted: list[Line]) -> None:
+        if wanted:
+            commands = [types.BotCommand(*line) for line in wanted]
             await self._client(functions.bots.SetBotCommandsRequest(scope, code, commands))
-            log.info("the bot's profile has a new command list (%s)", language)
+        else:
+            await self._client(functions.bots.ResetBotCommandsRequest(scope, code))
+        self._lists[_name(scope), code] = wanted
+
+    def _list(self, language: str, for_admins: bool) -> list[Line]:
+        """Return the list of everybody, or that of the admins; empty if they have none of their own."""
+        lines, more = self._menu.lines(self._texts, language), self._menu.admin_lines(self._texts, language)
+        return lines if not for_admins else [*lines, *more] if more else []
+
+    async def _shown(self, scope: types.TypeBotCommandScope, code: str) -> list[Line]:
+        """Return the list that Telegram has for exactly this."""
+        key = _name(scope), code
+        if key not in self._lists:
+            shown = await self._client(functions.bots.GetBotCommandsRequest(scope, code))
+            self._lists[key] = [Line(one.command, one.description) for one in shown]
+        return self._lists[key]
+
+    async def _inherited(self, scope: types.TypeBotCommandScope, code: str) -> list[Line]:
+        """Return the list that people see in a private chat where there is none for exactly this."""
+        default = types.BotCommandScopeDefault()
+        narrower = [] if type(scope) is type(default) else [scope]
+        for wider in (*narrower, types.BotCommandScopeUsers(), default):
+            for language in dict.fromkeys((code, "")):
+                if shown := await self._shown(wider, language):
+                    return shown
+        return []
+
+    # ---- what is the bot's own -----------------------------------------------------------------
+
+    def _may_replace(self, kind: str, seen: str, texts: Iterable[str], *, wanted: bool = True) -> bool:
+        """Return whether what people see may be replaced: where nothing is wanted, only what the bot set."""
+        if wanted and (not seen or self._manage is Manage.ALWAYS):
+            return True
+        return bool(seen) and (seen in self._own.get(kind, {}).values() or seen in texts)
+
+    def _remember(self, kind: str, place: str, text: str) -> None:
+        places = self._own.setdefault(kind, {})
+        if places.get(place, "") != text:
+            places[place] = text
+            self._notes.keep_note(_NOTE, json.dumps(self._own))
+
+
+def _written(lines: Iterable[Line]) -> str:
+    """Return a list of commands as text, "" for an empty one."""
+    return "\n".join(map(str, lines))
+
+
+def _name(scope: types.TypeBotCommandScope) -> str:
+    peer = getattr(scope, "peer", None)
+    return type(scope).__name__ if peer is None else f"{type(scope).__name__} {peer.user_id}"
+
+
+def _tell(what: str, language: str, old: str) -> None:
+    if old:
+        log.info("the bot's profile has a new %s (%s), in place of: %r", what, language, old)
+    else:
+        log.info("the bot's profile has a new %s (%s)", what, language)

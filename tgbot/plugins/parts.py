@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
+from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.telegram import BotClient
@@ -42,6 +43,8 @@ class Parts:
     peers: Peers
     #: The texts of the bot, in each language.
     texts: Texts
+    #: The commands that /help and the menus of the apps show; `commands.add` adds one.
+    commands: Menu = field(default_factory=Menu)
     #: User ids of the bot's admins.
     admins: frozenset[int]
     #: Telegram's time in unix seconds.

@@ -61,6 +61,8 @@ class Registry(StoredUsers):
         self._dirty: dict[int, UserRecord] = {}
         self._saving: dict[int, UserRecord] = {}
         self._absent: dict[int, None] = {}
+        #: Notes that are not written yet.
+        self._notes: dict[str, str] = {}
         self._counts = AccessCounts(clock, rows.notes(), rows.recount)
         self._flushing = asyncio.Lock()
 
@@ -94,10 +96,14 @@ class Registry(StoredUsers):
             if record is not None and record.user.met and self._has(record.user, access):
                 yield record.user
 
+    def note(self, name: str) -> str | None:
+        """Return what `keep_note` was given last under a name, None for nothing."""
+        return self._notes.get(name) or self._rows.notes().get(name)
+
     @property
     def changed(self) -> bool:
         """Whether anything waits for a flush."""
-        return bool(self._dirty) or self.parked.changed
+        return bool(self._dirty) or bool(self._notes) or self.parked.changed
 
     def loaded(self, user_ids: Iterable[int]) -> bool:
         """Return whether all of these users, as far as there are any, are in memory."""
@@ -223,6 +229,10 @@ class Registry(StoredUsers):
             self._judge(record)
         return changed if known else None
 
+    def keep_note(self, name: str, text: str) -> None:
+        """Keep a text under a name that nothing else has in the store; written with the users."""
+        self._notes[name] = text
+
     def forget(self, user_id: int) -> None:
         record = self._records.get(user_id) or self._obtain(user_id)
         record.forget()
@@ -241,20 +251,24 @@ class Registry(StoredUsers):
                 return
             batch = self._saving = self._dirty
             self._dirty = {}
+            notes = dict(self._notes)
             try:
                 # Taken together: what an update did to its user goes with its place among the parked ones.
                 with self.parked.saving() as parked:
-                    await self._write(batch, parked)
+                    await self._write(batch, notes, parked)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}
                 raise
             finally:
                 self._saving = {}
+            self._notes = {name: text for name, text in self._notes.items() if notes.get(name) != text}
             for user_id in batch:
                 self._records.move_to_end(user_id)
             self._evict(len(self._records))
 
-    async def _write(self, batch: Mapping[int, UserRecord], parked: ParkedChanges) -> None:
+    async def _write(
+        self, batch: Mapping[int, UserRecord], notes: Mapping[str, str], parked: ParkedChanges
+    ) -> None:
         # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
         # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}
@@ -269,8 +283,8 @@ class Registry(StoredUsers):
             packed.append((record, record.counted))
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-        with self._counts.saving(packed) as notes:
-            await self._rows.write(texts, gone, notes, parked)
+        with self._counts.saving(packed) as counts:
+            await self._rows.write(texts, gone, {**counts, **notes}, parked)
 
     # ---- records -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from tgbot.store.user_json import PackedUser, refreshed, unpack
 class UserRows(ParkedRows, Protocol):
     """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
 
-    That is the notes on their counts (see `AccessCounts`), and their parked updates.
+    That is the notes, on their counts (see `AccessCounts`) and other ones, and their parked updates.
 
     Every method raises a StorageError where the rows cannot be read or written.
     """

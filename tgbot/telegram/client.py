@@ -21,6 +21,7 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
+from tgbot.telegram.calls.answers import answering
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
@@ -351,7 +352,7 @@ class BotClient(TelegramClient):
 
         async def resolved(one: TLRequest) -> Call:
             await one.resolve(self, utils)
-            return call_of(sender, one, longest)
+            return answering(call_of(sender, one, longest))
 
         job = current_job.get()
         if job is not None:

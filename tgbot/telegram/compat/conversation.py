@@ -60,7 +60,7 @@ class Conversation(TelethonConversation):
 
 
 def feed(client: TelegramClient, job: Job, build: Build, tasks: Background) -> None:
-    """Hand an update to the open conversations of a Telethon client.
+    """Hand an update to the open conversations of a Telethon client; its chat's messages are answered there.
 
     What a conversation's own conditions say of it is the result of `job.claim`, which `tasks` runs.
     """
@@ -74,6 +74,7 @@ def feed(client: TelegramClient, job: Job, build: Build, tasks: Background) -> N
             ):
                 if event := build(kind, job):
                     take(event)
+                    job.replied |= kind is events.NewMessage and event.chat_id == conversation.chat_id
         except Exception as error:
             logger.error(
                 "the conversation in %d cannot take an update: %s", conversation.chat_id, places(error)

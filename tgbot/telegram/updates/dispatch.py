@@ -54,6 +54,10 @@ class Job:
     claim: asyncio.Task[bool] | None = None
     #: Whether one of its handlers answers the press of a button that it brings.
     answered: bool = False
+    #: Whether a handler with a pattern was called with it.
+    matched: bool = False
+    #: Whether a handler of a plugin has sent something into its dialog, or a conversation took it.
+    replied: bool = False
     #: How much of its work is not finished: its handlers, and each thing that keeps it in flight beyond them.
     unfinished: int = 1
     #: The entry of a parked update that is tried again.

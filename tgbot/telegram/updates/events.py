@@ -13,7 +13,7 @@ from telethon.events.common import EventCommon
 from telethon.tl import types
 
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.dispatch import Job, current_job
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.messages import private_message
@@ -24,9 +24,46 @@ logger = logging.getLogger(__name__)
 current_handler: ContextVar[Callable[..., object] | None] = ContextVar("current_handler", default=None)
 
 
+#: The package of the bot's own handlers.
+_OWN = __name__.partition(".")[0]
+
+
 def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | types.TypeChat | None:
     """Return the user or chat with this marked id that came with an update, None if it did not."""
     return update._entities.get(marked_id)
+
+
+def is_own(callback: Callable[..., object]) -> bool:
+    """Return whether a handler is the bot's own, not that of a plugin."""
+    return _package(callback) == _OWN
+
+
+def is_matched() -> bool:
+    """Return whether an earlier handler with a pattern was called with the update of the running handler."""
+    job = current_job.get()
+    return job is not None and job.matched
+
+
+def is_answered() -> bool:
+    """Return whether that is so, or a plugin or a conversation answers the update in its chat."""
+    job = current_job.get()
+    return job is not None and (job.matched or job.replied)
+
+
+class Lineup(list[tuple[Any, Callable[..., object]]]):  # Any: builders of events have no types
+    """Telethon's list of handlers, in the order in which they are called.
+
+    Handlers of plugins come before those of the bot, whenever they are registered, but for the first ones:
+    what the bot records is recorded before anybody else is called.
+    """
+
+    def append(self, entry: tuple[Any, Callable[..., object]], /) -> None:
+        place = len(self)
+        if not is_own(entry[1]):
+            plugins = [index for index, (_, callback) in enumerate(self) if not is_own(callback)]
+            records = [index for index, (builder, _) in enumerate(self) if type(builder) is events.Raw]
+            place = plugins[-1] + 1 if plugins else min(len(self), int(records[:1] == [0]))
+        self.insert(place, entry)
 
 
 class Handlers:
@@ -35,6 +72,7 @@ class Handlers:
     def __init__(self, client: TelegramClient, peers: Peers, marks: Marks) -> None:
         #: How many handlers raised, since the start.
         self.errors = 0
+        client._event_builders = Lineup(client._event_builders)
         self._client = client
         self._peers = peers
         self._marks = marks
@@ -45,8 +83,7 @@ class Handlers:
 
     def packages(self) -> set[str]:
         """Return the names of the packages that registered handlers, but for the bot's own."""
-        modules = (getattr(callback, "__module__", None) for _, callback in self._client._event_builders)
-        return {str(module).partition(".")[0] for module in modules} - {"tgbot"}
+        return {_package(callback) for _, callback in self._client._event_builders} - {_OWN}
 
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
@@ -76,7 +113,10 @@ class Handlers:
                 if wanted:
                     self._marks.begin_handler(job)
                     current_handler.set(callback)
-                    await callback(event)
+                    try:
+                        await callback(event)
+                    finally:
+                        job.matched |= getattr(builder, "pattern", None) is not None
             except events.StopPropagation:
                 return
             except errors.AlreadyInConversationError:
@@ -121,3 +161,7 @@ class Handlers:
         elif event:
             event._client = client
         return event
+
+
+def _package(callback: Callable[..., object]) -> str:
+    return str(getattr(callback, "__module__", None)).partition(".")[0]

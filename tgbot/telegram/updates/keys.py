@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from telethon import utils
 from telethon.tl import TLObject, types
 
@@ -49,6 +51,15 @@ def dialog_of(update: types.TypeUpdate) -> int:
         # The private dialog of the person, not the chat they want to enter.
         return int(update.user_id)
     return marked_id(getattr(update, "peer", None)) or marked_id(update)
+
+
+def topic_of(update: types.TypeUpdate) -> int | None:
+    """Return the id of the topic that the message of an update is in, None for none and the general one."""
+    header: Any = getattr(getattr(update, "message", None) or update, "reply_to", None)  # Any: a TL object
+    if type(header) is not types.MessageReplyHeader or not header.forum_topic:
+        return None
+    topic: int | None = header.reply_to_top_id or header.reply_to_msg_id
+    return topic
 
 
 def lane_of(update: types.TypeUpdate, dialog: int) -> int:
