@@ -54,6 +54,8 @@ class BotProfile:
     joins_groups: bool = True
     #: True: bot-to-bot mode. Two bots may write to each other if both have it.
     talks_to_bots: bool = False
+    #: True: the private chats of the bot have topics.
+    topics: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts
 from .chats import Chat
-from .dialogs import Copy, Post
+from .dialogs import Copy, Post, peer_of
 from .feeds import Feeds
 from .logs import Entry
 from .privacy import reaches
@@ -31,19 +31,33 @@ class ChannelPosts:
         self._feeds = feeds
         self._date = date
 
-    def add(self, sender: Account, chat: Chat, post: Post, reply_to: int | None) -> Copy:
+    def add(
+        self, sender: int, chat: Chat, post: Post, reply_to: int | None = None, topic: int | None = None
+    ) -> Copy:
         """Add a post to the messages of a channel."""
         if not chat.megagroup:
             post.extras = {"post": True, "from_id": None} | (post.extras or {})
-        copy = Copy(chat.marked, chat.marked, post, out=False, reply_to=reply_to)
+        elif chat.is_anonymous(sender):
+            post.extras = {"from_id": peer_of(chat.marked)} | (post.extras or {})
+        copy = Copy(chat.marked, chat.marked, post, out=False, reply_to=reply_to, topic=topic)
         chat.box.add(copy)
         self._hand(chat, chat.log.add(copy), sender)
         return copy
 
+    def copy_into(self, group: Chat, channel: Chat, copy: Copy) -> None:
+        """Copy a post of a channel into its discussion group, as Telegram does by itself."""
+        post, peer = copy.post, peer_of(channel.marked)
+        header = types.MessageFwdHeader(
+            post.date, from_id=peer, channel_post=copy.id, saved_from_peer=peer, saved_from_msg_id=copy.id
+        )
+        same = Post(channel.marked, post.date, post.text, entities=post.entities, media=post.media,
+                    markup=post.markup, forwarded=header)  # fmt: skip
+        self.add(channel.marked, group, same)
+
     def edited(self, chat: Chat, copy: Copy) -> Entry:
         """Log an edit of the post."""
         entry = chat.log.add_edit(copy)
-        self._hand(chat, entry, self._accounts[copy.post.sender])
+        self._hand(chat, entry, copy.post.sender)
         return entry
 
     def delete(self, chat: Chat, copies: Iterable[Copy], by: Account) -> int:
@@ -55,7 +69,7 @@ class ChannelPosts:
                 ids.append(copy.id)
         if ids:
             self._hand(
-                chat, chat.log.add(types.UpdateDeleteChannelMessages(chat.id, ids, 0, 0), len(ids)), by
+                chat, chat.log.add(types.UpdateDeleteChannelMessages(chat.id, ids, 0, 0), len(ids)), by.id
             )
         return len(ids)
 
@@ -67,9 +81,9 @@ class ChannelPosts:
             if not isinstance(entry.content, Copy) or reaches(chat, viewer, entry.content, self._accounts)
         ]
 
-    def _hand(self, chat: Chat, entry: Entry, sender: Account) -> None:
+    def _hand(self, chat: Chat, entry: Entry, sender: int) -> None:
         chat.changed_at = self._date()
         for member in chat.members:
             # The sender's session gets it in the answer to the call.
-            if member != sender.id and self.seen(chat, self._accounts[member], [entry]):
+            if member != sender and self.seen(chat, self._accounts[member], [entry]):
                 self._feeds.hand(member, channel_update(entry, member))

@@ -43,6 +43,10 @@ class Chat:
     date: int
     channel: bool = False
     megagroup: bool = False
+    #: Whether a supergroup has topics.
+    forum: bool = False
+    #: The marked id of a channel's discussion group, and of a discussion group's channel; 0 for none.
+    linked: int = 0
     usernames: list[str] = field(default_factory=list)
     about: str = field(default="", repr=False)
     #: Member → the date on which they joined.
@@ -74,6 +78,14 @@ class Chat:
     def may_delete(self, account: int) -> bool:
         """Return whether this account may delete messages of others."""
         return account == self.creator or bool(getattr(self.admins.get(account), "delete_messages", False))
+
+    def may_manage_topics(self, account: int) -> bool:
+        """Return whether this account may make topics."""
+        return account == self.creator or bool(getattr(self.admins.get(account), "manage_topics", False))
+
+    def is_anonymous(self, account: int) -> bool:
+        """Return whether what this admin of a supergroup writes is shown as written by the group."""
+        return self.megagroup and bool(getattr(self.admins.get(account), "anonymous", False))
 
     def may_invite(self, account: int) -> bool:
         """Return whether this account may add users and answer requests to join."""

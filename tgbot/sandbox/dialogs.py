@@ -51,6 +51,7 @@ class Post:
         action: TLObject | None = None,
         extras: dict[str, Any] | None = None,
     ) -> None:
+        #: The account that wrote it; the marked id of the channel that a post of a channel was copied from.
         self.sender = sender
         self.date = date
         self.text = text
@@ -69,20 +70,36 @@ class Post:
 class Copy:
     """One account's copy of a post: message id, direction and dialog."""
 
-    __slots__ = ("deleted", "id", "out", "owner", "peer", "post", "pts", "random_id", "reply_to")
+    __slots__ = ("deleted", "id", "out", "owner", "peer", "post", "pts", "random_id", "reply_to", "topic")
 
-    def __init__(self, owner: int, peer: int, post: Post, *, out: bool, reply_to: int | None) -> None:
+    def __init__(
+        self,
+        owner: int,
+        peer: int,
+        post: Post,
+        *,
+        out: bool,
+        reply_to: int | None,
+        topic: int | None = None,
+    ) -> None:
         self.owner = owner
         self.id = 0
         self.peer = peer
         self.post = post
         self.out = out
         self.reply_to = reply_to
+        #: The id of the topic that it is in.
+        self.topic = topic
         #: The pts of the message in the log of its owner.
         self.pts = 0
         self.random_id: int | None = None
         self.deleted = False
         post.copies.append(self)
+
+    @property
+    def makes_topic(self) -> bool:
+        """Whether this is the service message that made a topic."""
+        return isinstance(self.post.action, types.MessageActionTopicCreate)
 
     def twin(self, owner: int) -> Copy | None:
         """Return another account's copy of the same post."""
@@ -93,8 +110,7 @@ class Copy:
         post = self.post
         out = self.out or post.sender == viewer
         # In a private dialog only outgoing messages name their sender; the peer sent all others.
-        sender = types.PeerUser(post.sender) if self.out or self.peer < 0 else None
-        reply = types.MessageReplyHeader(reply_to_msg_id=self.reply_to) if self.reply_to else None
+        sender = peer_of(post.sender) if self.out or self.peer < 0 else None
         if post.action is not None:
             kind, fields = types.MessageService, {"action": post.action}
         else:
@@ -116,8 +132,17 @@ class Copy:
             date=post.date,
             out=out,
             from_id=sender,
-            reply_to=fields.pop("reply_to", reply),
+            reply_to=fields.pop("reply_to", self._header()),
             **fields,
+        )
+
+    def _header(self) -> types.MessageReplyHeader | None:
+        reply, topic = self.reply_to or self.topic, self.topic
+        if reply is None:
+            return None
+        above = topic if topic != reply else None
+        return types.MessageReplyHeader(
+            forum_topic=topic is not None or None, reply_to_msg_id=reply, reply_to_top_id=above
         )
 
 

@@ -106,6 +106,16 @@ class Groups:
         chat.version += 1
         self._log_status(chat, account, before, by=by)
 
+    def link(self, channel: Chat, group: Chat | None) -> None:
+        """Make a supergroup the discussion group of a channel; None: the channel has none."""
+        for chat in (channel, group):
+            old = self._chats.get(chat.linked) if chat is not None else None
+            if old is not None:
+                old.linked = 0
+        channel.linked = group.marked if group is not None else 0
+        if group is not None:
+            group.linked = channel.marked
+
     def _log_status(self, chat: Chat, account: Account, before: TLObject | None, *, by: int) -> None:
         """Log an account's new status in a chat: for itself, if a bot, and for all bots that are admins."""
         after = participant(chat, account.id)

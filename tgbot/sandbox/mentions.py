@@ -19,7 +19,8 @@ _USER_VECTORS: Final = frozenset(("users", "recent_requesters"))
 def mentioned(copy: Copy) -> Iterator[int]:
     """Yield the marked ids in a message."""
     post = copy.post
-    yield post.sender
+    if not (post.extras and "from_id" in post.extras):  # else the sender is not shown
+        yield post.sender
     yield copy.peer
     if copy.out:
         yield copy.owner

@@ -42,35 +42,44 @@ class Posts:
         *,
         random_id: int | None = None,
         reply_to: int | None = None,
+        topic: int | None = None,
         opens: bool = True,
     ) -> Copy:
         """Give the sender and all others in the dialog a copy; return the sender's.
 
+        `reply_to` and `topic` are ids of messages of the sender, or of the channel.
+
         The message is recorded under its random_id, which must be new (`Sends.earlier`). A message to a bot
         opens its dialog, unless `opens` is False.
         """
-        copy = self._spread(sender, peer, post, reply_to, opens=opens)
+        copy = self._spread(sender, peer, post, reply_to, topic, opens=opens)
         if random_id:
             copy.random_id = random_id
             self._sends.add(SendKey(sender.id, peer, random_id), copy)
         return copy
 
-    def _spread(self, sender: Account, peer: int, post: Post, reply_to: int | None, *, opens: bool) -> Copy:
+    def _spread(
+        self, sender: Account, peer: int, post: Post, reply_to: int | None, topic: int | None, *, opens: bool
+    ) -> Copy:
         chat = self._chats[peer] if peer < 0 else None
         if chat is not None and chat.channel:
-            return self._channels.add(sender, chat, post, reply_to)
-        mine = Copy(sender.id, peer, post, out=True, reply_to=reply_to)
+            copy = self._channels.add(sender.id, chat, post, reply_to, topic)
+            group = self._chats.get(chat.linked)
+            if group is not None and not chat.megagroup and post.action is None:
+                self._channels.copy_into(group, chat, copy)
+            return copy
+        mine = Copy(sender.id, peer, post, out=True, reply_to=reply_to, topic=topic)
         copies = [mine]
         if peer > 0:
             to = self._accounts[peer]
             if to is not sender and sender.id not in to.blocked:
-                reply = self._reply(sender, reply_to, peer)
-                copies.append(Copy(peer, sender.id, post, out=False, reply_to=reply))
+                reply, root = (self._twin(sender, number, peer) for number in (reply_to, topic))
+                copies.append(Copy(peer, sender.id, post, out=False, reply_to=reply, topic=root))
             if to.is_bot and not sender.is_bot and opens:
                 to.started.add(sender.id)
         elif chat is not None:
             copies += [
-                Copy(member, peer, post, out=False, reply_to=self._reply(sender, reply_to, member))
+                Copy(member, peer, post, out=False, reply_to=self._twin(sender, reply_to, member))
                 for member in chat.members
                 if member != sender.id and reaches(chat, self._accounts[member], mine, self._accounts)
             ]
@@ -137,8 +146,8 @@ class Posts:
                 self._feeds.log(other, peer_read)
         return 1
 
-    def _reply(self, sender: Account, reply_to: int | None, owner: int) -> int | None:
-        """Return another account's message id of the post that the sender replies to."""
-        copy = sender.box.get(reply_to) if reply_to else None
+    def _twin(self, sender: Account, message_id: int | None, owner: int) -> int | None:
+        """Return another account's id of a message of the sender, None if it has none."""
+        copy = sender.box.get(message_id) if message_id else None
         twin = copy.twin(owner) if copy is not None else None
         return twin.id if twin is not None else None

@@ -12,16 +12,16 @@ def reaches(chat: Chat, member: Account, copy: Copy, accounts: Accounts) -> bool
     profile, post = member.profile, copy.post
     if profile is None or profile.sees_all or member.id in chat.admins or post.action is not None:
         return True
-    sender = accounts[post.sender]
+    sender = accounts.get(post.sender)
     if sender is member:
         return True
-    if sender.is_bot:
+    if sender is not None and sender.is_bot:
         return False
     if post.text.startswith("/"):
         addressee = post.text.split(maxsplit=1)[0].partition("@")[2].lower()
         return not addressee or addressee in (name.lower() for name in member.usernames)
     if copy.reply_to is None:
         return False
-    box = chat.box if chat.channel else sender.box
+    box = chat.box if chat.channel or sender is None else sender.box
     answered = box.get(copy.reply_to)
     return answered is not None and answered.post.sender == member.id

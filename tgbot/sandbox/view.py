@@ -34,6 +34,7 @@ class View:
                 access_hash=self._accounts.access_hash(viewer.id, user.id, kind=b"min"),
                 first_name=user.first_name,
                 last_name=user.last_name or None,
+                bot_info_version=user.profile.version if user.profile is not None else None,
             )
         access_hash = self._accounts.access_hash(viewer.id, user.id)
         if user.deleted:
@@ -58,6 +59,7 @@ class View:
             result.bot_info_version = profile.version
             result.bot_chat_history = profile.sees_all
             result.bot_nochats = not profile.joins_groups
+            result.bot_forum_view = profile.topics or None
         else:
             result.premium = user.premium
             result.status = types.UserStatusRecently()
@@ -105,6 +107,8 @@ class View:
             left=not member,
             broadcast=not chat.megagroup,
             megagroup=chat.megagroup,
+            forum=chat.forum or None,
+            has_link=bool(chat.linked) or None,
             access_hash=access_hash,
             username=chat.usernames[0] if len(chat.usernames) == 1 else None,
             usernames=[types.Username(name, active=True) for name in chat.usernames] if several else None,

@@ -9,6 +9,7 @@ from telethon.tl import types
 from telethon.tl.functions import channels, messages, updates
 
 from tests.sandbox.methods.direct import Client, Clock, refused
+from tgbot.sandbox.chats import Chat
 from tgbot.sandbox.world import World
 
 
@@ -111,6 +112,102 @@ def test_only_admins_write_in_a_channel_and_forwards_name_it(world: World, ann: 
     assert (header.from_id, header.channel_post) == (types.PeerChannel(channel.id), 1)
     [message] = ann(messages.GetHistoryRequest(peer, 0, None, 0, 10, 0, 0, 0)).messages
     assert (message.message, message.post, message.from_id) == ("today", True, None)
+
+
+@pytest.fixture
+def news(world: World, ann: Client, bot: Client) -> Any:
+    """Create Ann's channel, linked to her supergroup, with the bot as an admin of both; return both."""
+    channel = world.new_channel("News", creator=ann.id)
+    group = world.new_channel("Talk", megagroup=True, creator=ann.id)
+    for chat in (channel, group):
+        rights = types.ChatAdminRights(post_messages=True)
+        world.groups.promote(chat, world.accounts[bot.id], rights, by=ann.id)
+    ann(
+        channels.SetDiscussionGroupRequest(
+            *(given(ann, chat, types.InputChannel) for chat in (channel, group))
+        )
+    )
+    return channel, group
+
+
+def given(client: Client, chat: Chat, kind: Any = types.InputPeerChannel) -> Any:
+    return kind(chat.id, client.world.accounts.access_hash(client.id, chat.id, kind=b"channel"))
+
+
+def test_a_post_is_copied_into_the_discussion_group_in_the_channels_name(
+    ann: Client, bot: Client, news: Any
+) -> None:
+    channel, group = news
+    ann(messages.SendMessageRequest(given(ann, channel), "/start summer"))
+    told = _channel_difference(bot, given(bot, channel), 1)
+    [post] = [message for message in told.new_messages if message.message]
+    assert (post.post, post.from_id) == (True, None)
+    assert ann.id not in [user.id for user in told.users]
+    told = _channel_difference(bot, given(bot, group), 1)
+    [copy] = [message for message in told.new_messages if getattr(message, "message", None)]
+    peer = types.PeerChannel(channel.id)
+    header = copy.fwd_from
+    assert (copy.message, copy.from_id, copy.out, copy.post) == ("/start summer", peer, False, None)
+    assert (header.from_id, header.channel_post, header.saved_from_peer, header.saved_from_msg_id) == (
+        peer,
+        post.id,
+        peer,
+        post.id,
+    )
+    assert channel.id in [chat.id for chat in told.chats]
+    history = ann(messages.GetHistoryRequest(given(ann, group), 0, None, 0, 1, 0, 0, 0))
+    assert (history.messages[0].message, history.messages[0].out) == ("/start summer", False)
+    full = ann(channels.GetFullChannelRequest(given(ann, channel, types.InputChannel))).full_chat
+    assert full.linked_chat_id == group.id
+    ann(messages.EditMessageRequest(given(ann, channel), post.id, message="/start autumn"))
+    ann(messages.ForwardMessagesRequest(given(ann, group), [copy.id], ann.peer(bot), random_id=[5]))
+    assert bot.difference().new_messages[-1].fwd_from.from_id == peer
+
+
+def test_a_discussion_group_is_linked_by_who_owns_both_and_unlinked(
+    world: World, ann: Client, news: Any, new_person: Any
+) -> None:
+    channel, group = news
+    mine = given(ann, channel, types.InputChannel)
+    ben = new_person("Ben")
+    theirs = (given(ben, channel, types.InputChannel), given(ben, group, types.InputChannel))
+    with refused("CHAT_ADMIN_REQUIRED"):
+        ben(channels.SetDiscussionGroupRequest(*theirs))
+    with refused("MEGAGROUP_ID_INVALID"):
+        ann(channels.SetDiscussionGroupRequest(mine, mine))
+    with refused("BROADCAST_ID_INVALID"):
+        ann(channels.SetDiscussionGroupRequest(given(ann, group, types.InputChannel), mine))
+    ann(channels.SetDiscussionGroupRequest(mine, types.InputChannelEmpty()))
+    ann(messages.SendMessageRequest(given(ann, channel), "alone"))
+    assert (channel.linked, group.linked) == (0, 0)
+    history = ann(messages.GetHistoryRequest(given(ann, group), 0, None, 0, 9, 0, 0, 0))
+    assert "alone" not in [getattr(message, "message", "") for message in history.messages]
+
+
+def test_people_write_as_the_group_or_as_a_channel_of_theirs(
+    world: World, ann: Client, bot: Client, news: Any, new_person: Any
+) -> None:
+    channel, group = news
+    ben = new_person("Ben")
+    world.groups.add(group, world.accounts[ben.id], by=ann.id)
+
+    def heard_from(client: Client, **options: Any) -> Any:
+        client(messages.SendMessageRequest(given(client, group), "/start x", **options))
+        told = _channel_difference(bot, given(bot, group), group.log.pts - 1)
+        shown = told.new_messages[-1].from_id
+        assert isinstance(shown, types.PeerUser) == (client.id in [user.id for user in told.users])
+        return shown
+
+    assert heard_from(ann) == types.PeerUser(ann.id)
+    assert heard_from(ann, send_as=given(ann, channel)) == types.PeerChannel(channel.id)
+    assert heard_from(ann, send_as=given(ann, group)) == types.PeerChannel(group.id)
+    with refused("SEND_AS_PEER_INVALID"):
+        heard_from(ben, send_as=given(ben, channel))
+    with refused("SEND_AS_PEER_INVALID"):
+        heard_from(ben, send_as=given(ben, group))
+    group.admins[ben.id] = types.ChatAdminRights(anonymous=True)
+    assert heard_from(ben) == types.PeerChannel(group.id)
+    assert heard_from(ben, send_as=types.InputPeerSelf()) == types.PeerChannel(group.id)
 
 
 def test_startgroup_in_a_supergroup_tells_all_that_it_did(ann: Client, bot: Client) -> None:

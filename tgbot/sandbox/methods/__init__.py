@@ -10,7 +10,21 @@ from telethon.tl import TLRequest, functions
 
 from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
-from . import account, auth, bots, chats, contacts, help, history, joining, media, messages, updates, users
+from . import (
+    account,
+    auth,
+    bots,
+    chats,
+    contacts,
+    forums,
+    help,
+    history,
+    joining,
+    media,
+    messages,
+    updates,
+    users,
+)
 from .calls import Call, Method, Open
 
 _log = logging.getLogger(__name__)
@@ -23,6 +37,7 @@ METHODS: Final[dict[type, Method]] = {
         bots,
         chats,
         contacts,
+        forums,
         help,
         history,
         joining,

@@ -61,7 +61,10 @@ def set_bot_commands(call: Call, request: bots.SetBotCommandsRequest) -> bool:
             raise RpcError(400, "BOT_COMMAND_INVALID")
         if not 0 < len(command.description) <= _COMMAND_TEXT:
             raise RpcError(400, "BOT_COMMAND_DESCRIPTION_INVALID")
-    profile.commands[key] = list(request.commands)
+    if request.commands:
+        profile.commands[key] = list(request.commands)
+    else:
+        profile.commands.pop(key, None)  # wider lists show again
     profile.version += 1
     return True
 

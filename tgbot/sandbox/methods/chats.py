@@ -10,10 +10,12 @@ from telethon.tl.functions import channels, messages
 from ..accounts import Account, is_username
 from ..channels import channel_update
 from ..chats import Chat
+from ..dialogs import peer_of
 from ..groups import participant
 from ..logs import FIRST_PTS, FIRST_QTS
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+from .users import bot_info
 
 _TITLE_LENGTH: Final = 128
 #: The rights of an admin of a basic group.
@@ -94,6 +96,36 @@ def delete_chat_user(call: Call, request: messages.DeleteChatUserRequest) -> TLO
     return changed(call, chat)
 
 
+def set_discussion_group(call: Call, request: channels.SetDiscussionGroupRequest) -> bool:
+    channel = call.chat(request.broadcast, "BROADCAST_ID_INVALID")
+    none = isinstance(request.group, types.InputChannelEmpty)
+    group = None if none else call.chat(request.group, "MEGAGROUP_ID_INVALID")
+    if call.me.id != channel.creator or (group is not None and call.me.id != group.creator):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    if channel.megagroup:
+        raise RpcError(400, "BROADCAST_ID_INVALID")
+    if group is not None and not group.megagroup:
+        raise RpcError(400, "MEGAGROUP_ID_INVALID")
+    call.world.groups.link(channel, group)
+    return True
+
+
+def shown_as(call: Call, to: Account | Chat, given: TLObject) -> TLObject:
+    """Return the peer that a message is shown as written by, None for the caller itself.
+
+    People write as a channel of theirs, and as the group if they may be anonymous there. Raise
+    SEND_AS_PEER_INVALID for anything else.
+    """
+    if given is None or isinstance(given, types.InputPeerSelf):
+        return None
+    chat = call.chat(given, "SEND_AS_PEER_INVALID")
+    if isinstance(to, Chat) and to.megagroup and not call.me.is_bot:
+        own = call.me.id == chat.creator and (chat is to or not chat.megagroup)
+        if own or (chat is to and to.is_anonymous(call.me.id)):
+            return peer_of(chat.marked)
+    raise RpcError(400, "SEND_AS_PEER_INVALID")
+
+
 def leave_channel(call: Call, request: channels.LeaveChannelRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     since = chat.log.pts
@@ -141,7 +173,12 @@ def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
         chat.id, [participant(chat, each) for each in chat.members], chat.version
     )
     full = types.ChatFull(
-        chat.id, chat.about, members, types.PeerNotifySettings(), requests_pending=len(chat.requests) or None
+        chat.id,
+        chat.about,
+        members,
+        types.PeerNotifySettings(),
+        bot_info=bots_in(call, chat),
+        requests_pending=len(chat.requests) or None,
     )
     users, chats = call.world.view.beside(call.me, [chat.marked, *chat.members], complete=True)
     return types.messages.ChatFull(full, chats, users)
@@ -149,6 +186,7 @@ def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
 
 def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
+    linked, bots = call.world.chats.get(chat.linked), bots_in(call, chat)
     full = types.ChannelFull(
         id=chat.id,
         about=chat.about,
@@ -157,13 +195,25 @@ def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLO
         unread_count=0,
         chat_photo=types.PhotoEmpty(0),
         notify_settings=types.PeerNotifySettings(),
-        bot_info=[],
+        bot_info=bots,
         pts=chat.log.pts,
         participants_count=len(chat.members),
         requests_pending=len(chat.requests) or None,
+        linked_chat_id=linked.id if linked is not None else None,
     )
-    users, chats = call.world.view.beside(call.me, [chat.marked], complete=True)
+    peers = [chat.marked, *(one.user_id for one in bots), *([chat.linked] if chat.linked else [])]
+    users, chats = call.world.view.beside(call.me, peers, complete=True)
     return types.messages.ChatFull(full, chats, users)
+
+
+def bots_in(call: Call, chat: Chat) -> list[TLObject]:
+    """Return the BotInfo of each bot in a chat, with the commands that the caller sees there."""
+    found = (
+        bot_info(account, call.me, chat)
+        for number in chat.members
+        if (account := call.world.accounts.get(number))
+    )
+    return [info for info in found if info is not None]
 
 
 def get_participant(call: Call, request: channels.GetParticipantRequest) -> TLObject:
@@ -199,6 +249,7 @@ METHODS: Final = {
     messages.AddChatUserRequest: Method(add_chat_user, Open.USERS),
     channels.InviteToChannelRequest: Method(invite_to_channel, Open.USERS),
     messages.DeleteChatUserRequest: Method(delete_chat_user),
+    channels.SetDiscussionGroupRequest: Method(set_discussion_group, Open.USERS),
     channels.LeaveChannelRequest: Method(leave_channel),
     messages.EditChatAdminRequest: Method(edit_chat_admin, Open.USERS),
     channels.EditAdminRequest: Method(edit_admin),

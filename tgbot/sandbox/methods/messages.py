@@ -17,7 +17,8 @@ from ..mentions import mentioned
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from ..sends import SendKey
 from .calls import Call, Method, Open, seconds
-from .chats import changed
+from .chats import changed, shown_as
+from .forums import thread
 from .media import as_message_media
 
 _TEXT_LENGTH: Final = 4096
@@ -138,9 +139,9 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
         posts.append((post, random_id))
-    sent = {
-        random_id: call.world.posts.add(me, to.marked, post, random_id=random_id) for post, random_id in posts
-    }
+    if request.top_msg_id and request.reply_to is None:
+        request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)
+    sent = {random_id: _post(call, to, post, request, random_id) for post, random_id in posts}
     return _wrap_sends(call, earlier, sent)
 
 
@@ -148,7 +149,9 @@ def _forwarded(call: Call, copy: Copy) -> TLObject:
     post = copy.post
     if copy.owner < 0 and not call.world.chats[copy.owner].megagroup:
         return types.MessageFwdHeader(post.date, from_id=peer_of(copy.owner), channel_post=copy.id)
-    author = call.world.accounts[post.sender]
+    author = call.world.accounts.get(post.sender)
+    if author is None or (post.extras and post.extras.get("from_id")):
+        return types.MessageFwdHeader(post.date, from_id=copy.message().from_id)
     if author.hides_forwards and author is not call.me:
         return types.MessageFwdHeader(post.date, from_name=author.name)
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
@@ -207,14 +210,12 @@ def _post(
     extras = {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
     if extras:
         post.extras = (post.extras or {}) | extras
-    reply_to = None
-    if isinstance(request.reply_to, types.InputReplyToMessage):
-        answered = call.box(to).get(request.reply_to.reply_to_msg_id)
-        # A reply to a deleted message is sent without the reply.
-        if answered is not None and answered.peer == to.marked:
-            reply_to = answered.id
+    if shown := shown_as(call, to, request.send_as):
+        post.extras = (post.extras or {}) | {"from_id": shown}
+    reply_to, topic = thread(call, to, request.reply_to)
     random_id = request.random_id if random_id is None else random_id
-    return call.world.posts.add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to)
+    add = call.world.posts.add
+    return add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to, topic=topic)
 
 
 def _sent(call: Call, copy: Copy, *, short: bool = False) -> TLObject:

@@ -8,6 +8,7 @@ from telethon.tl import TLObject, types
 from telethon.tl.functions import users
 
 from ..accounts import Account
+from ..chats import Chat
 from ..rpc import RpcError
 from .calls import Call, Method
 
@@ -36,19 +37,25 @@ def get_full_user(call: Call, request: users.GetFullUserRequest) -> TLObject:
         types.PeerNotifySettings(),
         0,
         blocked=user.id in me.blocked or None,
-        about=user.about or None,
-        bot_info=bot_info(user, me.language or ""),
+        about=_about(user, me) or None,
+        bot_info=bot_info(user, me),
     )
     return types.users.UserFull(full, [], [call.world.view.user(me, user)])
 
 
-def bot_info(user: Account, language: str) -> TLObject:
-    """Build the BotInfo that a user sees in a private dialog; return None for a person."""
+def _about(user: Account, viewer: Account) -> str:
+    abouts = user.profile.abouts if user.profile is not None else {}
+    return abouts.get(viewer.language or "") or user.about
+
+
+def bot_info(user: Account, viewer: Account, chat: Chat | None = None) -> TLObject:
+    """Build the BotInfo that a user sees in a private dialog, or in a chat; return None for a person."""
     profile = user.profile
     if profile is None:
         return None
-    scopes = [("users", language), ("users", ""), ("default", language), ("default", "")]
-    commands = next((profile.commands[scope] for scope in scopes if scope in profile.commands), [])
+    language = viewer.language or ""
+    places = ((scope, code) for scope in _scopes(viewer, chat) for code in (language, ""))
+    commands = next((profile.commands[place] for place in places if place in profile.commands), [])
     description = profile.descriptions.get(language) or profile.descriptions.get("")
     return types.BotInfo(
         user_id=user.id,
@@ -56,6 +63,22 @@ def bot_info(user: Account, language: str) -> TLObject:
         commands=commands,
         menu_button=types.BotMenuButtonDefault(),
     )
+
+
+def _scopes(viewer: Account, chat: Chat | None) -> list[str]:
+    """Return the scopes of commands that hold for a user in a dialog or chat, the narrowest first."""
+    if chat is None:
+        return [f"BotCommandScopePeer {viewer.id}", "users", "default"]
+    admin = viewer.id == chat.creator or viewer.id in chat.admins
+    found = [
+        (f"BotCommandScopePeerUser {chat.marked} {viewer.id}", True),
+        (f"BotCommandScopePeerAdmins {chat.marked}", admin),
+        (f"BotCommandScopePeer {chat.marked}", True),
+        ("chat_admins", admin),
+        ("chats", True),
+        ("default", True),
+    ]
+    return [scope for scope, holds in found if holds]
 
 
 METHODS: Final = {
