@@ -11,6 +11,7 @@ from telethon.tl import types
 from tests.handlers.conftest import TEXTS, Desk
 from tests.telegram.conftest import Stage
 from tgbot.handlers import admin, help, start
+from tgbot.messaging.menu import Menu
 from tgbot.telegram import BotClient
 
 
@@ -84,6 +85,19 @@ async def test_a_plugins_command_is_not_answered_with_help(desk: Desk) -> None:
 
 async def test_a_plugin_that_stops_propagation_has_handled_a_first_message(desk: Desk) -> None:
     assert await desk.says(desk.meet(), "sesame") == []
+
+
+async def test_a_list_that_is_too_long_for_a_message_has_names_only(stage: Stage) -> None:
+    desk = Desk(stage)
+    commands = Menu()
+    for number in range(80):
+        commands.add(f"command{number}", "x" * 256, admins=number % 2 == 0)
+    boss = desk.meet("Boss")
+    await desk.open(start, admin, help, admins=frozenset({boss}), commands=commands)
+    answer = await desk.asks(boss, "/help")
+    assert len(answer) < 4096
+    assert answer.startswith(TEXTS.render("en", "help", commands="/start /help /command1 /command3")[:80])
+    assert all(f"/command{number}" in answer.split() for number in range(80))
 
 
 async def test_start_is_not_answered_with_help_too(desk: Desk) -> None:

@@ -126,6 +126,19 @@ async def test_what_no_person_wrote_is_not_answered(
     assert await square.silent(bot)
 
 
+async def test_what_is_written_to_a_channel_directly_is_not_answered(
+    bot: Bot, square: Square, sandbox: Sandbox, account: Account
+) -> None:
+    anna = square.anna._self_id
+    direct = sandbox.world.new_channel("News direct", megagroup=True, creator=anna)
+    direct.monoforum = True
+    sandbox.world.groups.add(direct, sandbox.world.accounts[account.id], by=anna)
+    for text in STARTS:
+        sandbox.world.send_as(anna, direct.marked, text)
+    assert await square.silent(bot)
+    assert all(copy.post.sender == anna for copy in direct.box)
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_other_bots_are_not_answered_also_where_only_little_is_known_of_them(
     bot: Bot, square: Square, sandbox: Sandbox, account: Account, known: bool

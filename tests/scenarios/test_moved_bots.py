@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon import TelegramClient, events
+from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
-from tests.scenarios.conftest import StartBot
+from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.talk import Talk, until
-from tgbot.app import Bot
+from tgbot.app import Bot, open_bot
 from tgbot.config.settings import HANDLERS
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
@@ -95,6 +101,22 @@ RAW = r"""
             await client.send_message(message.peer_id, "pizza: " + message.message.strip("/"))
 """
 FALLBACKS = (IFS, FILTERED, RAW)
+
+ALBUMS = r"""
+    @client.on(events.Album)
+    async def album(event):
+        await event.respond(f"pizza: {len(event.messages)}")
+"""
+BROKEN = r"""
+    failed = []
+
+    @client.on(events.NewMessage(pattern="/start"))
+    async def start(event):
+        if not failed:
+            failed.append(event)
+            raise OSError("the oven is cold")
+        await event.respond("pizza: start")
+"""
 
 LOGS = r"""
     @client.on(events.NewMessage)
@@ -187,6 +209,28 @@ async def test_switched_off_the_bot_leaves_all_answers_to_the_plugin(
     assert "message" in user.known_by
 
 
+async def test_an_album_is_the_album_handlers_alone(start_bot: StartBot, person: Any, moved: Any) -> None:
+    await start_bot(plugins=[moved(ALBUMS)])
+    anna = Talk(await person("Anna"))
+    await anna.client.send_file("the_bot", [b"one", b"two"], force_document=True)
+    assert await anna.hears() == "pizza: 2"
+    assert (await end(anna)).startswith("Hello! I am a bot")
+
+
+async def test_what_a_plugin_failed_on_is_answered_by_it_alone_after_the_mend(
+    start_bot: StartBot, person: Any, moved: Any
+) -> None:
+    bot = await start_bot(plugins=[moved(BROKEN)])
+    anna = Talk(await person("Anna"))
+    await anna.say("/start")
+    await until(lambda: bot.parked(anna.id) == 1)
+    assert (await end(anna)).startswith("Hello! I am a bot")
+    (key,) = [entry.key for entry in bot.users.parked.entries()]  # type: ignore[attr-defined] # of a store
+    await bot.client.parking.retry([key])
+    assert await anna.hears() == "pizza: start"
+    assert (await end(anna)).startswith("Hello! I am a bot")
+
+
 async def test_a_plugin_that_only_looks_on_takes_no_answer_away(
     start_bot: StartBot, person: Any, moved: Any
 ) -> None:
@@ -251,3 +295,54 @@ async def test_what_is_known_of_people_does_not_depend_on_the_handlers(
     user = bot.users.get(talk.id)
     assert user is not None
     assert user.first_payload == "promo"
+
+
+# ---- the way of docs/operations.md -----------------------------------------------------------------
+
+
+async def test_a_bot_is_moved_as_the_page_for_operators_says(
+    configure: Configure, sandbox: Sandbox, account: Account, person: Any, moved: Any, tmp_path: Path
+) -> None:
+    profile = sandbox.world.accounts[account.id].profile
+    assert profile is not None
+    profile.descriptions[""] = "The best pizza"
+    plain: Any = TelegramClient(SQLiteSession(str(tmp_path / "old")), 1, "hash")
+    plain.session.set_dc(sandbox.dc_id, sandbox.host, sandbox.port)
+
+    @plain.on(events.NewMessage(pattern=r"^/start( .+)?$"))  # type: ignore[untyped-decorator] # Telethon is untyped
+    async def start(event: Any) -> None:
+        await event.respond("pizza: start")
+
+    anna, boris = Talk(await person("Anna")), Talk(await person("Boris"))
+    await plain.start(bot_token=account.token)
+    assert await anna.ask("/start") == "pizza: start"
+    await plain.disconnect()
+    await boris.say("/order")
+
+    plugin = moved(DECORATED)
+    configure(plugins=[plugin])
+    old, sessions = tmp_path / "old.session", tmp_path / "sessions"
+    sessions.mkdir()
+    shutil.copy(old, sessions / "bot.session")
+    command = (
+        sys.executable,
+        "-m",
+        "tgbot.cli",
+        "--config",
+        str(tmp_path / "config.toml"),
+        "users",
+        "import",
+        str(old),
+    )
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    async with open_bot(configure(plugins=[plugin]), serve=True) as bot:
+        assert await boris.hears() == "pizza: order"
+        known = bot.users.get(anna.id)
+        assert known is not None
+        assert "import" in known.known_by
+        await bot.sender.send(anna.id, "We have moved")
+        assert await anna.hears() == "We have moved"
+        assert await anna.ask("/start") == "pizza: start"
+        assert (await end(anna)).startswith("Hello! I am a bot")
+    assert profile.descriptions == {"": "The best pizza"}

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from telethon import events
 from telethon.tl import types
 
 from tgbot.core.commands import parse
 from tgbot.core.names import usernames_of
 from tgbot.handlers.wording import Words
+from tgbot.messaging.menu import Line
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import is_answered
+
+#: The longest text of a message; longer lists of commands are shown without what they do.
+TEXT_LENGTH: Final = 4096
 
 
 def register(parts: Parts) -> None:
     """Register one handler, which must be the last.
 
     A message is handled if a `pattern` of another handler matched it, if a plugin answered it in its chat,
-    or if a handler raised `events.StopPropagation`. Later messages that are not commands are left to the
+    if it is part of an album and there is a handler of albums, or if a handler raised
+    `events.StopPropagation`. Later messages that are not commands are left to the
     plugins.
     """
     client, users, commands, texts = parts.client, parts.users, parts.commands, parts.texts
@@ -24,7 +31,7 @@ def register(parts: Parts) -> None:
 
     async def unhandled(event: events.NewMessage.Event) -> None:
         message = event.message
-        if type(message.peer_id) is not types.PeerUser or is_answered():
+        if type(message.peer_id) is not types.PeerUser or is_answered() or is_of_an_album(message):
             return
         text = message.message or ""
         command = parse(text, usernames_of(client.me)) if text.startswith("/") else None
@@ -35,10 +42,21 @@ def register(parts: Parts) -> None:
         first = user is None or user.is_first_message(message.id)
         if first or (command is not None and command.for_us):
             say, language = Words.to(texts, user), user.spoken if user is not None else None
-            text = say("help", commands="\n".join(map(str, commands.lines(texts, language))))
-            more = commands.admin_lines(texts, language)
-            if more and user_id in parts.admins:
-                text += "\n\n" + say("help-admin", commands="\n".join(map(str, more)))
+            lists = [("help", commands.lines(texts, language))]
+            if user_id in parts.admins:
+                lists.append(("help-admin", commands.admin_lines(texts, language)))
+            text = "\n\n".join(say(name, commands="\n".join(map(str, some))) for name, some in lists if some)
+            if len(text) > TEXT_LENGTH:
+                text = "\n\n".join(say(name, commands=_names(some)) for name, some in lists if some)
             await parts.sender.answer(event, text)
 
+    def is_of_an_album(message: types.Message) -> bool:
+        """Return whether a message is part of an album, for which there is a handler; it is called later."""
+        builders = (builder for _, builder in client.list_event_handlers())
+        return bool(message.grouped_id) and any(isinstance(builder, events.Album) for builder in builders)
+
     client.add_event_handler(unhandled, events.NewMessage(incoming=True))
+
+
+def _names(lines: list[Line]) -> str:
+    return " ".join(f"/{line.name}" for line in lines)

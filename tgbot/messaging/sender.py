@@ -38,6 +38,7 @@ _CLOSED_CHAT: Final = frozenset(
         "CHAT_WRITE_FORBIDDEN",
         "PEER_ID_INVALID",
         "TOPIC_CLOSED",
+        "TOPIC_DELETED",
         "USER_BANNED_IN_CHANNEL",
     }
 )

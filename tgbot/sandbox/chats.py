@@ -43,6 +43,8 @@ class Chat:
     date: int
     channel: bool = False
     megagroup: bool = False
+    #: Whether a supergroup holds what people write to a channel directly.
+    monoforum: bool = False
     #: Whether a supergroup has topics.
     forum: bool = False
     #: The marked id of a channel's discussion group, and of a discussion group's channel; 0 for none.

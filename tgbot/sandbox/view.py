@@ -108,6 +108,7 @@ class View:
             broadcast=not chat.megagroup,
             megagroup=chat.megagroup,
             forum=chat.forum or None,
+            monoforum=chat.monoforum or None,
             has_link=bool(chat.linked) or None,
             access_hash=access_hash,
             username=chat.usernames[0] if len(chat.usernames) == 1 else None,
