@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from telethon.tl import types
+from telethon.tl.functions.bots import GetBotInfoRequest
 
 from tests.scenarios.conftest import *  # noqa: F403 - a whole bot on the sandbox
 from tests.scenarios.conftest import Configure
@@ -21,6 +22,7 @@ from tgbot.messaging.menu import OWN, TEXT_LENGTH
 from tgbot.messaging.profile import LENGTHS, Manage, Profile
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.accounts import BotProfile
+from tgbot.sandbox.methods import METHODS
 from tgbot.sandbox.server import Sandbox
 
 COMMANDS = ["start", "help", "language", "privacy", "forget"]
@@ -134,20 +136,69 @@ async def test_a_list_for_private_chats_is_what_people_see_there(
     now.commands["users", code] = OWNERS
     async with open_bot(configure()) as bot:
         await started(bot).show()
-    shown = {("users", code): OWNERS}
-    if code:
-        shown[DEFAULT] = now.commands[DEFAULT]
-    assert now.commands == shown
+    kept = {("users", code): OWNERS}
+    assert now.commands == (kept | {DEFAULT: now.commands[DEFAULT]} if code else kept)
 
 
-async def test_what_the_owner_sets_over_the_bots_texts_stays(configure: Configure, now: BotProfile) -> None:
+@pytest.mark.usefixtures("_logged")
+async def test_what_the_owner_sets_over_the_bots_texts_is_what_everybody_sees(
+    configure: Configure, now: BotProfile, person: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    boss = Talk(await person("Boss"))
+    async with open_bot(configure(admins=[boss.id]), serve=True):
+        await boss.ask("/start")
+    async with open_bot(configure(admins=[boss.id])) as bot:
+        await started(bot).show()
+        assert len(now.commands) == 4
+        now.abouts[""], now.commands[DEFAULT] = "Pizza!", OWNERS
+        now.descriptions["ru"] = "Лучшая пицца"
+        await started(bot).show()
+        await started(bot).show()
+    assert (now.abouts, now.commands) == ({"": "Pizza!"}, {DEFAULT: OWNERS})
+    assert now.descriptions == {"": TEXTS.render("en", "profile-description"), "ru": "Лучшая пицца"}
+    assert (
+        f"no about of its own (ru) any more; it was: {TEXTS.render('ru', 'profile-about')!r}" in caplog.text
+    )
+
+
+async def test_what_the_owner_sets_in_one_language_stays_there(configure: Configure, now: BotProfile) -> None:
     async with open_bot(configure()) as bot:
         await started(bot).show()
-        now.abouts[""] = "Pizza!"
-        now.commands["default", "ru"] = OWNERS
+        now.abouts["ru"], now.commands["default", "ru"] = "Пицца!", OWNERS
         await started(bot).show()
-    assert now.abouts == {"": "Pizza!", "ru": TEXTS.render("ru", "profile-about")}
+    assert now.abouts == {"": TEXTS.render("en", "profile-about"), "ru": "Пицца!"}
     assert now.commands["default", "ru"] == OWNERS
+    assert names(now.commands, "default", "") == COMMANDS
+
+
+@pytest.mark.parametrize("falls_back", [True, False])
+async def test_it_does_not_matter_whether_telegram_names_the_default_text_for_a_language(
+    configure: Configure,
+    sandbox: Sandbox,
+    now: BotProfile,
+    monkeypatch: pytest.MonkeyPatch,
+    falls_back: bool,
+) -> None:
+    if not falls_back:
+        method = METHODS[GetBotInfoRequest]
+
+        def exactly(call: Any, request: Any) -> Any:
+            found = now.abouts.get(request.lang_code, ""), now.descriptions.get(request.lang_code, "")
+            return types.bots.BotInfo("Bot", *found)
+
+        monkeypatch.setitem(METHODS, GetBotInfoRequest, method._replace(answer=exactly))
+    now.descriptions[""] = "The best pizza"
+    async with open_bot(configure()) as bot:
+        for _ in range(2):
+            await started(bot).show()
+            assert now.descriptions == {"": "The best pizza"}
+            assert now.abouts == {code: TEXTS.render(code, "profile-about") for code in ("", "ru")}
+        now.abouts[""] = "Pizza!"
+        await started(bot).show()
+        assert now.abouts == {"": "Pizza!"}
+        sandbox.faults.fail("bots.getBotInfo", 400, "BOT_INVALID")
+        assert await started(bot).show() == 1
+        assert now.abouts == {"": "Pizza!"}
 
 
 # ---- what the bot set itself -----------------------------------------------------------------------

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Coroutine, Iterable
 from enum import StrEnum
+from itertools import product
 from typing import Final, Protocol
 
 from telethon import errors
@@ -50,9 +51,9 @@ class Notes(Protocol):
 class Profile:
     """Compares what Telegram shows of the bot with the texts, and sets what differs, as `manage` says.
 
-    What people see in a language is empty if it has no text of its own and the default language none. Once
-    they see something that the bot has not set, that stays with `Manage.MISSING`, in every language that
-    shows it. Languages without a text are left alone, and so is the bot's name.
+    With `Manage.MISSING` it counts what people see: in a language without a text of its own, the default one.
+    What somebody else has set stays, in every language that shows it, and the bot takes its own texts back
+    that would hide it. Languages without a text are left alone, and so is the bot's name.
     """
 
     def __init__(
@@ -120,30 +121,32 @@ class Profile:
     # ---- about and description -----------------------------------------------------------------
 
     async def _show_texts(self, language: str, code: str) -> None:
+        if code and not self._default and self._manage is Manage.MISSING:
+            return  # it is not known what people see there
         shown = await self._client(functions.bots.GetBotInfoRequest(lang_code=code))
         changed: dict[str, tuple[str, str]] = {}
         for kind in LENGTHS:
             wanted, now = self._text(language, kind), getattr(shown, kind)
-            if not code:
-                self._default[kind] = now
+            default = self._default.setdefault(kind, now)
             if not wanted or (code and wanted == self._text(FALLBACK, kind)):
-                continue
-            # Telegram may or may not name the text for everybody where a language has none.
-            seen = now or self._default.get(kind, "")
-            if now == wanted:
-                self._remember(kind, code, wanted)
-            elif self._may_replace(kind, seen, (self._text(one, kind) for one in self._languages.values())):
-                changed[kind] = seen, wanted
-            else:
+                continue  # no text in this language
+            # Telegram may or may not name the default text where a language has none.
+            own, base = (now, "") if not code else (now if now != default else "", default)
+            if self._is_theirs(kind, own) or self._is_theirs(kind, base):
                 self._kept[f"{kind} ({language})"] = None
+                wanted = ""
+            if own != wanted and (wanted or self._is_ours(kind, own)):
+                changed[kind] = own, wanted
+            elif wanted:
+                self._remember(kind, code, wanted)
         if changed:
             new = {kind: wanted for kind, (_, wanted) in changed.items()}
             await self._client(functions.bots.SetBotInfoRequest(lang_code=code, **new))
-        for kind, (seen, wanted) in changed.items():
+        for kind, (own, wanted) in changed.items():
             if not code:
                 self._default[kind] = wanted
             self._remember(kind, code, wanted)
-            _tell(kind, language, seen)
+            _tell(kind, language, own, wanted)
 
     def _text(self, language: str, kind: str) -> str:
         return self._texts.render(language, f"profile-{kind}")[: LENGTHS[kind]].strip()
@@ -159,17 +162,18 @@ class Profile:
         wanted, now = self._list(language, for_admins), await self._shown(scope, code)
         if code and wanted == self._list(FALLBACK, for_admins):
             wanted = []  # no text in this language
+        own, base = _written(now), ""
+        if self._manage is Manage.MISSING:
+            base = _written(await self._inherited(scope, code))
+        if self._is_theirs(_COMMANDS, own) or self._is_theirs(_COMMANDS, base):
+            if wanted:
+                self._kept[f"commands ({language})"] = None
+            wanted = []
         if now != wanted:
-            seen = now
-            if not now and self._manage is Manage.MISSING:
-                seen = await self._inherited(scope, code)
-            ours = (self._list(one, who) for one in self._languages.values() for who in (False, True))
-            if not self._may_replace(_COMMANDS, _written(seen), map(_written, ours), wanted=bool(wanted)):
-                if wanted:
-                    self._kept[f"commands ({language})"] = None
+            if not wanted and not self._is_ours(_COMMANDS, own):
                 return
             await self._set_commands(scope, code, wanted)
-            _tell("command list", language, _written(now))
+            _tell("command list", language, own, _written(wanted))
         self._remember(_COMMANDS, f"{_name(scope)} {code}", _written(wanted))
 
     async def _set_commands(self, scope: types.TypeBotCommandScope, code: str, wanted: list[Line]) -> None:
@@ -194,22 +198,30 @@ class Profile:
         return self._lists[key]
 
     async def _inherited(self, scope: types.TypeBotCommandScope, code: str) -> list[Line]:
-        """Return the list that people see in a private chat where there is none for exactly this."""
-        default = types.BotCommandScopeDefault()
-        narrower = [] if type(scope) is type(default) else [scope]
-        for wider in (*narrower, types.BotCommandScopeUsers(), default):
-            for language in dict.fromkeys((code, "")):
-                if shown := await self._shown(wider, language):
-                    return shown
+        """Return the list that people see in a private chat as long as there is none for exactly this."""
+        users, default = types.BotCommandScopeUsers(), types.BotCommandScopeDefault()
+        wider = (users, default) if type(scope) is type(default) else (scope, users, default)
+        for one, language in product(wider, dict.fromkeys((code, ""))):
+            exactly = (_name(one), language) == (_name(scope), code)
+            if not exactly and (shown := await self._shown(one, language)):
+                return shown
         return []
 
     # ---- what is the bot's own -----------------------------------------------------------------
 
-    def _may_replace(self, kind: str, seen: str, texts: Iterable[str], *, wanted: bool = True) -> bool:
-        """Return whether what people see may be replaced: where nothing is wanted, only what the bot set."""
-        if wanted and (not seen or self._manage is Manage.ALWAYS):
-            return True
-        return bool(seen) and (seen in self._own.get(kind, {}).values() or seen in texts)
+    def _is_theirs(self, kind: str, text: str) -> bool:
+        """Return whether a text is to stay, because somebody else has set it."""
+        return bool(text) and self._manage is Manage.MISSING and not self._is_ours(kind, text)
+
+    def _is_ours(self, kind: str, text: str) -> bool:
+        """Return whether the bot has set a text, or would set it in one of its languages."""
+        if not text:
+            return False
+        if kind == _COMMANDS:
+            lists = (self._list(one, who) for one in self._languages.values() for who in (False, True))
+            return text in self._own.get(kind, {}).values() or text in map(_written, lists)
+        texts = (self._text(one, kind) for one in self._languages.values())
+        return text in self._own.get(kind, {}).values() or text in texts
 
     def _remember(self, kind: str, place: str, text: str) -> None:
         places = self._own.setdefault(kind, {})
@@ -228,8 +240,10 @@ def _name(scope: types.TypeBotCommandScope) -> str:
     return type(scope).__name__ if peer is None else f"{type(scope).__name__} {peer.user_id}"
 
 
-def _tell(what: str, language: str, old: str) -> None:
-    if old:
+def _tell(what: str, language: str, old: str, new: str) -> None:
+    if not new:
+        log.info("the bot's profile has no %s of its own (%s) any more; it was: %r", what, language, old)
+    elif old:
         log.info("the bot's profile has a new %s (%s), in place of: %r", what, language, old)
     else:
         log.info("the bot's profile has a new %s (%s)", what, language)

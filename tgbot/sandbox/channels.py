@@ -50,8 +50,14 @@ class ChannelPosts:
         header = types.MessageFwdHeader(
             post.date, from_id=peer, channel_post=copy.id, saved_from_peer=peer, saved_from_msg_id=copy.id
         )
-        same = Post(channel.marked, post.date, post.text, entities=post.entities, media=post.media,
-                    markup=post.markup, forwarded=header)  # fmt: skip
+        same = Post(
+            channel.marked,
+            post.date,
+            post.text,
+            entities=post.entities,
+            media=post.media,
+            forwarded=header,
+        )
         self.add(channel.marked, group, same)
 
     def edited(self, chat: Chat, copy: Copy) -> Entry:
