@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
@@ -131,10 +132,13 @@ async def test_who_comes_as_min_or_not_at_all_from_the_first_is_answered(
     assert access(bot, mini) is access(bot, gone) is Access.REACHABLE
 
 
+@pytest.mark.parametrize("known", [True, False])
 async def test_another_bot_is_never_answered(
-    bot: Bot, account: Account, person: Any, plain_bot: Any, sandbox: Sandbox
+    bot: Bot, account: Account, person: Any, plain_bot: Any, sandbox: Sandbox, known: bool
 ) -> None:
     other = sandbox.new_bot("other_bot")
+    if not known:
+        sandbox.world.view.shown_min.add(other.id)
     accounts = sandbox.world.accounts
     for one in (other.id, account.id):
         profile = accounts[one].profile
@@ -144,4 +148,4 @@ async def test_another_bot_is_never_answered(
     for text in ("hello", "/start", "/help", "/language", "/privacy", "/forget", "/start"):
         await robot.send_message("the_bot", text)
     await until(lambda: bot.users.last_finished(other.id) >= 7)
-    assert all(copy.out for copy in accounts[other.id].box)
+    assert sandbox.calls["messages.sendMessage"] == 7  # Those of the other bot: none is even tried.

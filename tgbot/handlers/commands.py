@@ -54,15 +54,15 @@ def on_command(
 ) -> None:
     """Register a handler of these commands in private chats.
 
-    With `only` the commands exist for these users only. A bot is never answered: two bots that answer each
-    other never stop. A command that a plugin has a handler with a matching pattern for is left to the plugin.
+    With `only` the commands exist for these users only. A bot is never answered, and a command that matches
+    a pattern of a plugin is left to the plugin.
     """
     users = parts.users
     parts.commands.offer(*names, admins=only is not None)
 
     async def command(event: events.NewMessage.Event) -> None:
         user = users.get(event.sender_id)
-        if (user is None or not user.bot) and not is_matched():
+        if not is_matched() and not is_from_bot(event, user):
             await handle(event, event.pattern_match, user, Words.to(parts.texts, user))
 
     def is_for(event: events.NewMessage.Event) -> bool:
@@ -92,7 +92,15 @@ def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
     parts.client.add_event_handler(pressed, events.CallbackQuery(func=is_for))
 
 
-def wrote_in_group(event: events.NewMessage.Event) -> bool:
+def is_from_bot(event: events.NewMessage.Event, user: User | None) -> bool:
+    """Return whether a bot wrote a message; `user` is what is known of who wrote it.
+
+    Two bots that answer each other never stop. A bot of whom only a min user came is in no registry.
+    """
+    return (user is not None and user.bot) or bool(getattr(event.message.sender, "bot", False))
+
+
+def wrote_in_group(event: events.NewMessage.Event, user: User | None) -> bool:
     """Return whether a person wrote this message, under their own name, in a group or supergroup.
 
     Posts of channels, their copies in a discussion group, anonymous admins, messages by way of an inline bot
@@ -103,7 +111,7 @@ def wrote_in_group(event: events.NewMessage.Event) -> bool:
         type(message.from_id) is types.PeerUser
         and not message.post
         and message.via_bot_id is None
-        and not getattr(event.sender, "bot", None)
+        and not is_from_bot(event, user)
         and not getattr(chat, "broadcast", None)
         and not getattr(chat, "monoforum", None)
     )

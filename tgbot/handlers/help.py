@@ -9,6 +9,7 @@ from telethon.tl import types
 
 from tgbot.core.commands import parse
 from tgbot.core.names import usernames_of
+from tgbot.handlers.commands import is_from_bot
 from tgbot.handlers.wording import Words
 from tgbot.messaging.menu import Line
 from tgbot.plugins.parts import Parts
@@ -37,7 +38,7 @@ def register(parts: Parts) -> None:
         command = parse(text, usernames_of(client.me)) if text.startswith("/") else None
         user_id = message.peer_id.user_id
         user = users.get(user_id)
-        if user is not None and user.bot:
+        if is_from_bot(event, user):
             return
         first = user is None or user.is_first_message(message.id)
         if first or (command is not None and command.for_us):

@@ -10,7 +10,7 @@ from telethon.tl import types
 from tgbot.core.commands import Command
 from tgbot.core.links import LinkKind, bot_link
 from tgbot.core.names import clean_name, usernames_of
-from tgbot.handlers.commands import matching, wrote_in_group
+from tgbot.handlers.commands import is_from_bot, matching, wrote_in_group
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import is_answered
@@ -44,8 +44,8 @@ def register(parts: Parts) -> None:
     async def greet(event: events.NewMessage.Event) -> None:
         message = event.message
         user = users.get(message.peer_id.user_id)
-        if user is not None and user.bot:
-            return  # Two bots that greet each other never stop.
+        if is_from_bot(event, user):
+            return
         first = user is None or user.is_first_start(message.id)
         text = "start-hello" if first else "start-welcome-back"
         name, language = (clean_name(user.first_name), user.spoken) if user else ("", None)
@@ -61,10 +61,10 @@ def register(parts: Parts) -> None:
             return
         if type(event.message.peer_id) is types.PeerUser:
             await greet(event)
-        elif (command.mention or command.args) and wrote_in_group(event):
+        elif command.mention or command.args:
             # The link that adds the bot to a group sends this; a bare /start may be for any bot.
-            author = users.get(event.sender_id)
-            if author is None or not author.bot:
+            author = users.get(event.sender_id) if event.sender_id else None
+            if wrote_in_group(event, author):
                 say = Words.to(texts, author)
                 await sender.answer(event, say("start-group"))
 
