@@ -359,7 +359,7 @@ class BotClient(TelegramClient):
             job.pause()
         try:
             if type(request) is PlainText:
-                return await self._calls.call(call_of(sender, request, longest))
+                return await self._calls.call(answering(call_of(sender, request, longest)))
             if utils.is_list_like(request):
                 return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
             if type(request) is functions.messages.SetBotCallbackAnswerRequest:
