@@ -11,14 +11,14 @@ from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from telethon.tl import types
+from telethon.tl import TLRequest, types
 
 from tgbot.config.settings import Config
 from tgbot.core.clock import ServerClock
 from tgbot.core.errors import BotRunningError, SessionInUseError
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
-from tgbot.core.users import UserRegistry
+from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
@@ -94,7 +94,7 @@ async def open_bot(
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
             marks=config.storage.marks,
-            listener=BotListener(users, clock, alerts),
+            listener=BotListener(users, clock, alerts, Keep(config.bot.keep)),
             server_time=clock,
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
@@ -140,23 +140,29 @@ async def open_bot(
 
 def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
     storage = config.storage
-    return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked)
+    keep = Keep(config.bot.keep)
+    return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked, keep=keep)
 
 
 class BotListener:
     """What the client reports, passed on: users and outcomes to the registry, losses to the admins."""
 
-    def __init__(self, users: UserRegistry, clock: ServerClock, alerts: Alerts) -> None:
+    def __init__(self, users: UserRegistry, clock: ServerClock, alerts: Alerts, keep: Keep) -> None:
         self._users = users
         self._clock = clock
+        self._keep = keep
         self.finished = users.finished
         self.last_finished = users.last_finished
-        self.outcome = partial(record_outcome, users)
         self.lost = alerts.lost
 
     def seen(self, users: Sequence[types.User], source: str) -> None:
-        """Record the profiles of full users that arrived, and how they became known."""
-        evidence.record_seen(self._users, users, source, self._clock())
+        """Record the profiles of full users that arrived, if they are kept, and how they became known."""
+        evidence.record_seen(self._users, users, source, self._clock(), self._keep)
+
+    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
+        """Record what a call says about access to a user; nothing of strangers who are not kept."""
+        if self._keep is Keep.ALL or self._users.get(user_id) is not None:
+            record_outcome(self._users, request, user_id, error_name, at)
 
 
 def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:

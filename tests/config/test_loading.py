@@ -100,6 +100,7 @@ VARIABLES = {
     "TGBOT_ADMINS": ("1, 22,333", (1, 22, 333)),
     "TGBOT_PLUGINS": ("examples.echo,my.own", ("examples.echo", "my.own")),
     "TGBOT_HANDLERS": ("start, help", ("start", "help")),
+    "TGBOT_KEEP": ("all", "all"),
     "TGBOT_TEXTS": ("/etc/bot/texts", Path("/etc/bot/texts")),
     "TGBOT_CONCURRENCY": ("7", 7),
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),

@@ -11,7 +11,8 @@ from telethon.tl import types
 from tests.handlers.conftest import Desk
 from tests.telegram.conftest import until
 from tgbot.core.access import Access, Kind
-from tgbot.handlers.evidence import Permission, permission_detail, profile_of
+from tgbot.handlers.evidence import Permission, permission_detail
+from tgbot.messaging.resolve import profile_of
 
 
 @pytest.fixture

@@ -46,9 +46,7 @@ async def test_everything_else_in_a_group_is_left_alone(
     for text in ("hello", "/help", "/start", "/start@another_bot", "/nonsense@the_bot", "/stats"):
         await group.say(text)
     assert "private chats" in await group.ask("/start@the_bot")  # The first thing it says there.
-    user = bot.users.get(group.id)
-    assert user is not None
-    assert "message" not in user.known_by
+    assert bot.users.get(group.id) is None
 
 
 async def test_who_was_met_in_a_group_is_greeted_for_the_first_time_in_private(bot: Bot, person: Any) -> None:

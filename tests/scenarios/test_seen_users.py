@@ -25,7 +25,7 @@ async def boss(person: Any) -> Talk:
 
 @pytest.fixture
 async def bot(start_bot: StartBot, boss: Talk) -> Bot:
-    return await start_bot(admins=[boss.id])
+    return await start_bot(admins=[boss.id], keep="all")
 
 
 def ways(answer: str) -> dict[str, str]:

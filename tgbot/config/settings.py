@@ -243,6 +243,7 @@ class Bot(_Section):
     handlers: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_handlers)] = _key(
         HANDLERS, "a list of built-in handlers out of " + ", ".join(HANDLERS)
     )
+    keep: Literal["private", "all"] = _key("private", 'one of "private", "all"')
     texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )

@@ -27,7 +27,7 @@ class Way(StrEnum):
     MESSAGE = "message"
     #: The bot looked a username up.
     USERNAME = "username"
-    #: The bot asked Telegram for the user by id.
+    #: An admin looked the id up.
     ID = "id"
     #: The user asked to join a chat that the bot manages.
     JOIN_REQUEST = "join_request"
@@ -45,6 +45,21 @@ class Way(StrEnum):
     IMPORT = "import"
     #: Another way, named by a plugin, a file or another version of this program.
     OTHER = "other"
+
+
+#: How a user becomes known who is only named to the bot: by a group, a forward, an inline query, an answer.
+_NAMED: Final = frozenset({Way.DIFFERENCE, Way.GROUP, Way.UPDATE, Way.ANSWER})
+#: How a user comes to the bot: of their own accord, or by an act of an admin.
+CAME: Final = frozenset(Way) - _NAMED
+
+
+class Keep(StrEnum):
+    """Whom the bot keeps; a member's value is how the configuration spells it."""
+
+    #: Who came to it: by a dialog, a request to join, a login, or an admin's look-up or import.
+    PRIVATE = "private"
+    #: Everybody it has seen, in groups too.
+    ALL = "all"
 
 
 class Profile(NamedTuple):
@@ -174,6 +189,8 @@ class User:
     join_requests: Final[Mapping[int, int]] = _live(lambda user: MappingProxyType(user._fields.join_requests))
     #: False for somebody of whom only the last finished message or a preference is kept.
     met: Final[bool] = _live(lambda user: bool(user._fields.known_by or user._fields.evidence.spans))
+    #: Whether the user came to the bot, or an admin asked for them; else they were only named to it.
+    came: Final[bool] = _live(lambda user: not CAME.isdisjoint(user._fields.known_by))
     #: All evidence that is kept: of each kind the first and the last.
     evidence: Final[tuple[Evidence, ...]] = _live(lambda user: tuple(user._fields.evidence))
     #: The evidence of the latest block, None if the user never blocked the bot.
@@ -210,6 +227,11 @@ class User:
 
     def __repr__(self) -> str:
         return f"User(id={self._fields.id})"
+
+
+def is_kept(keep: Keep, user: User | None) -> bool:
+    """Return whether the bot keeps what Telegram says of a user; None is a user whom it does not know."""
+    return keep is not Keep.PRIVATE or (user is not None and user.came)
 
 
 class Counts(NamedTuple):

@@ -15,6 +15,7 @@ from tgbot.core.commands import Command, parse
 from tgbot.core.names import usernames_of
 from tgbot.core.places import places
 from tgbot.core.users import User
+from tgbot.handlers.evidence import person_of
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
@@ -81,7 +82,8 @@ def on_press(parts: Parts, pattern: bytes, handle: OnPress) -> None:
     users, match = parts.users, re.compile(pattern).fullmatch
 
     async def pressed(event: events.CallbackQuery.Event) -> None:
-        user, chosen = users.get(event.sender_id), event.pattern_match[1].decode(errors="replace")
+        chosen = event.pattern_match[1].decode(errors="replace")
+        user = person_of(users, event.original_update, event.sender_id)
         await handle(event, chosen, user, Words.to(parts.texts, user))
 
     def is_for(event: events.CallbackQuery.Event) -> bool:

@@ -15,15 +15,16 @@ from tgbot.core.errors import LinkError
 from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
-from tgbot.core.users import Profile, User, UserRegistry, Way
+from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way, is_kept
+from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
+from tgbot.telegram.updates.events import entity_of
 
 #: Where a profile came from (see the client's `Listener`) → how that makes a user known.
 _WAYS = {
     "update": Way.UPDATE,
     "difference": Way.DIFFERENCE,
     "ResolveUsernameRequest": Way.USERNAME,
-    "GetUsersRequest": Way.ID,
 }
 
 
@@ -65,8 +66,17 @@ def register(parts: Parts) -> None:
     """
     client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
 
-    def known_by(user: User, way: Way) -> None:
-        if way not in user.known_by and user.last_seen:
+    def came(update: TLObject, user: User, way: Way) -> None:
+        """Note how a user came, with the profile that the update brought: until now it may not be kept."""
+        if way in user.known_by and user.last_seen:
+            return
+        named = _named(update, user.id)
+        if named is not None and not named.min:
+            profile, now = profile_of(named), int(clock())
+            users.seen(profile, now, way)
+            if update.replayed:
+                users.seen(profile, now, Way.DIFFERENCE)
+        elif user.last_seen:
             users.seen(user.profile, user.last_seen, way)
 
     def message(update: types.UpdateNewMessage) -> None:
@@ -82,25 +92,25 @@ def register(parts: Parts) -> None:
         if type(said) is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
                 allowed = Evidence(Kind.WRITE_ACCESS, at, detail=permission_detail(said.action))
-                known_by(record(user_id, allowed), Way.LOGIN)
+                came(update, record(user_id, allowed), Way.LOGIN)
             return
         payload = start_payload(said.message or "", client.me)
         if payload is None:
-            known_by(record(user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
+            came(update, record(user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
         else:
-            known_by(users.payload(user_id, payload, at, said.id), Way.MESSAGE)
+            came(update, users.payload(user_id, payload, at, said.id), Way.MESSAGE)
         users.opened(user_id, said.id)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         author = getattr(update.message, "from_id", None)
         user = users.get(author.user_id) if isinstance(author, types.PeerUser) else None
-        if user is not None:
-            known_by(user, Way.GROUP)
+        if user is not None and user.last_seen and Way.GROUP not in user.known_by:
+            users.seen(user.profile, user.last_seen, Way.GROUP)
 
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
             at = seconds(update.date, clock)
-            known_by(record(update.user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
+            came(update, record(update.user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
             users.opened(update.user_id, update.id)
 
     def stopped(update: types.UpdateBotStopped) -> None:
@@ -110,7 +120,7 @@ def register(parts: Parts) -> None:
     def join_request(update: types.UpdateBotChatInviteRequester) -> None:
         at = seconds(update.date, clock)
         asked = Evidence(Kind.JOIN_REQUEST, at, update.qts, at + JOIN_REQUEST_SECONDS)
-        known_by(record(update.user_id, asked), Way.JOIN_REQUEST)
+        came(update, record(update.user_id, asked), Way.JOIN_REQUEST)
         # After a crash this may come again, and the request may be answered already: Telegram says so then.
         users.join_requested(update.user_id, marked_id(update.peer), at)
 
@@ -166,23 +176,29 @@ def start_payload(text: str, me: types.User) -> str | None:
         return ""  # No link can carry it, so somebody typed it.
 
 
-def record_seen(users: UserRegistry, arrived: Iterable[types.User], source: str, at: int) -> None:
-    """Store the profiles of full users that arrived; `source` is as in the client's `Listener`."""
+def record_seen(
+    users: UserRegistry, arrived: Iterable[types.User], source: str, at: int, keep: Keep = Keep.ALL
+) -> None:
+    """Store the profiles of full users that arrived, of those who are kept; `source` as in `Listener`.
+
+    Who is looked up by username is kept: a look-up counts against the day's limit. Who writes to the bot for
+    the first time is not kept yet; `register`'s handler does that.
+    """
     way = _WAYS.get(source, Way.ANSWER)
     for user in arrived:
-        if not user.is_self:
+        if not user.is_self and (way in CAME or is_kept(keep, users.get(user.id))):
             users.seen(profile_of(user), at, way)
 
 
-def profile_of(user: types.User) -> Profile:
-    """Build the profile from a full TL user; never from a min user."""
-    return Profile(
-        user.id,
-        user.first_name or "",
-        user.last_name or "",
-        usernames_of(user),
-        user.lang_code or None,
-        True if user.premium else False,  # noqa: SIM210 - half the time of bool(), for everybody who arrives
-        True if user.bot else False,  # noqa: SIM210 - likewise
-        True if user.deleted else False,  # noqa: SIM210 - likewise
-    )
+def person_of(users: UserRegistry, update: TLObject, user_id: int) -> User | None:
+    """Return the user as the registry knows them, else as they came with the update, which stores nothing."""
+    user, named = users.get(user_id), _named(update, user_id)
+    if named is None or (user is not None and user.last_seen):
+        return user
+    return User(UserFields(user_id, profile_of(named), language=named.lang_code or None))
+
+
+def _named(update: TLObject, user_id: int) -> types.User | None:
+    """Return the user who came with an update, who may be a min one; None if they did not."""
+    named = entity_of(update, user_id)
+    return named if isinstance(named, types.User) else None

@@ -11,6 +11,7 @@ from tgbot.core.commands import Command
 from tgbot.core.links import LinkKind, bot_link
 from tgbot.core.names import clean_name, usernames_of
 from tgbot.handlers.commands import is_from_bot, matching, wrote_in_group
+from tgbot.handlers.evidence import person_of
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import is_answered
@@ -63,7 +64,7 @@ def register(parts: Parts) -> None:
             await greet(event)
         elif command.mention or command.args:
             # The link that adds the bot to a group sends this; a bare /start may be for any bot.
-            author = users.get(event.sender_id) if event.sender_id else None
+            author = person_of(users, event.original_update, event.sender_id or 0)
             if wrote_in_group(event, author):
                 say = Words.to(texts, author)
                 await sender.answer(event, say("start-group"))

@@ -27,7 +27,7 @@ from tgbot.core.errors import (
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
 from tgbot.core.links import parse
 from tgbot.core.names import usernames_of
-from tgbot.core.users import User, UserRegistry, Way
+from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.store.peers import RESOLVES_A_DAY
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, error_name
@@ -117,7 +117,7 @@ class Peers:
             return await self._from_session(peer_id, None, Found.SESSION)
         if not is_user(peer_id):
             raise NeverMetError(peer_id, "the session")
-        user = await self._ask_entity(peer_id, types.InputPeerUser(peer_id, 0))
+        user = await self._ask_entity(peer_id, types.InputPeerUser(peer_id, 0), Way.ID)
         if user is None:
             raise NeverMetError(peer_id, "the session, asking Telegram without an access hash")
         return self._from_entity(user, None)
@@ -188,7 +188,12 @@ class Peers:
         peer = input_peer(peer_id, access_hash)
         usernames = self._session.usernames_of(peer_id)
         known = self._users.get(peer_id) if is_user(peer_id) else None
-        entity = known or await self._ask_entity(peer_id, peer)
+        via = Way.ID if age is None else Way.USERNAME
+        entity: Entity | User | None = known
+        if known is None or not known.last_seen:
+            entity = await self._ask_entity(peer_id, peer, via) or known
+        elif not known.came:  # only seen somewhere; kept from now on, because an admin asked for them
+            self._users.seen(known.profile, known.last_seen, via)
         if entity is not None:
             kind, title = _kind(entity), _title(entity)
         elif is_user(peer_id):
@@ -197,8 +202,8 @@ class Peers:
             kind, title = PeerKind.CHANNEL if is_channel(peer_id) else PeerKind.GROUP, ""
         return Resolved(kind, peer_id, peer, found, age, usernames, title)
 
-    async def _ask_entity(self, peer_id: int, peer: types.TypeInputPeer) -> Entity | None:
-        """Ask Telegram to describe the peer; None if it refuses. No name is looked up for this."""
+    async def _ask_entity(self, peer_id: int, peer: types.TypeInputPeer, via: Way) -> Entity | None:
+        """Ask Telegram to describe the peer, and record a user; None if it refuses. No name is looked up."""
         try:
             if is_user(peer_id):
                 answer = await self._client(functions.users.GetUsersRequest([utils.get_input_user(peer)]))
@@ -212,6 +217,8 @@ class Peers:
             return None
         for entity in answer:
             if isinstance(entity, Entity) and not getattr(entity, "min", False):
+                if isinstance(entity, types.User):
+                    self._users.seen(profile_of(entity), int(self._clock()), via)
                 return entity
         return None
 
@@ -229,6 +236,20 @@ def input_peer(peer_id: int, access_hash: int) -> types.TypeInputPeer:
     if is_channel(peer_id):
         return types.InputPeerChannel(bare_id(peer_id), access_hash)
     return types.InputPeerChat(bare_id(peer_id))
+
+
+def profile_of(user: types.User) -> Profile:
+    """Build the profile from a full TL user; never from a min user."""
+    return Profile(
+        user.id,
+        user.first_name or "",
+        user.last_name or "",
+        usernames_of(user),
+        user.lang_code or None,
+        True if user.premium else False,  # noqa: SIM210 - half the time of bool(), for everybody who arrives
+        True if user.bot else False,  # noqa: SIM210 - likewise
+        True if user.deleted else False,  # noqa: SIM210 - likewise
+    )
 
 
 def _kind(entity: Entity | User) -> PeerKind:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from telethon import errors, events, utils
 from telethon.tl import TLObject, functions, types
 
-from tgbot.core.access import Access, Verdict, from_rpc_error
+from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, from_rpc_error, judge
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.pace import Pace
@@ -117,12 +117,17 @@ class Sender:
         """
         user_id, peer = self._target(user)
         await self._pace.turn(user_id)
+        now = int(self._clock())
+        answer = Evidence(Kind.ACTION_ACCEPTED, now)
         try:
             await self._client(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))
         except errors.RPCError as error:
-            if from_rpc_error(error_name(error), int(self._clock())) is None:
+            refusal = from_rpc_error(error_name(error), now)
+            if refusal is None:
                 raise
-        return self._verdict(user_id)
+            answer = refusal
+        # Of strangers who are not kept there is the answer alone.
+        return self._verdict(user_id) if self._users.get(user_id) else judge(Record([answer]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

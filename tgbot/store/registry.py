@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -41,7 +41,7 @@ class Registry(StoredUsers):
 
     `clock` is Telegram's clock, in unix seconds. A flush writes what has changed; users that were used least
     recently leave memory once they are written, beyond `cached_users`. `parked` is how many updates that
-    handlers failed on are kept.
+    handlers failed on are kept. `flushing` is called with the ids of the users that a flush begins to write.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class Registry(StoredUsers):
         *,
         cached_users: int = CACHED_USERS,
         parked: int = PARKED_UPDATES,
+        flushing: Callable[[Collection[int]], None] = lambda user_ids: None,
     ) -> None:
         super().__init__(rows, clock)
+        self._before_writing = flushing
         #: The updates that could not be finished, in the same commit as the users.
         self.parked = ParkingLot(rows, clock, limit=parked)
         self._cached_users = cached_users
@@ -222,8 +224,7 @@ class Registry(StoredUsers):
         else:
             changed = record.merge(other, partial=partial)
         if not record.user.met:
-            record.fields.known_by[Way.IMPORT] = now
-            record.fields.first_seen = record.fields.first_seen or now
+            self._note_import(record, now)
             changed = True
         if changed:
             self._judge(record)
@@ -232,6 +233,19 @@ class Registry(StoredUsers):
     def keep_note(self, name: str, text: str) -> None:
         """Keep a text under a name that nothing else has in the store; written with the users."""
         self._notes[name] = text
+
+    def imported(self, user_id: int, now: int) -> bool:
+        """Note that an admin imported a user; return whether this is news, because they had not come yet."""
+        record = self._records.get(user_id) or self._obtain(user_id)
+        if record.user.came:
+            return False
+        self._note_import(record, now)
+        self._judge(record)
+        return True
+
+    def _note_import(self, record: UserRecord, now: int) -> None:
+        record.fields.known_by[Way.IMPORT] = now
+        record.fields.first_seen = record.fields.first_seen or now
 
     def forget(self, user_id: int) -> None:
         record = self._records.get(user_id) or self._obtain(user_id)
@@ -252,6 +266,7 @@ class Registry(StoredUsers):
             batch = self._saving = self._dirty
             self._dirty = {}
             notes = dict(self._notes)
+            self._before_writing(batch)
             try:
                 # Taken together: what an update did to its user goes with its place among the parked ones.
                 with self.parked.saving() as parked:

@@ -320,6 +320,8 @@ class BotClient(TelegramClient):
         self._dispatcher.put(job)
 
     def _handle(self, job: Job) -> Awaitable[None]:
+        if job.entry is not None:
+            self._mb_entity_cache.recall(job.entities)  # it may have been parked by an earlier run
         handled = self._handlers.handle(job)
         if type(job.update) in PRESSES:
             return acknowledged(handled, job, self, self._tasks.spawn)

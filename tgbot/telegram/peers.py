@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from telethon._updates.session import Entity, EntityType
 from telethon.tl import types
@@ -35,10 +35,14 @@ class Peers:
 
         `source` says what brought them.
         """
-        self._session.remember([*users, *chats])
         full = [user for user in users if type(user) is types.User and not user.min and not user.is_self]
         if full:
             self._listener.seen(full, source)
+        self._session.remember([*users, *chats])
+
+    def recall(self, entities: Mapping[int, types.TypeUser | types.TypeChat]) -> None:
+        """Hand those of these users and chats, by marked id, to the session that it does not know."""
+        self._session.remember([one for at, one in entities.items() if self._session.access_hash(at) is None])
 
     def wrote(self, user_id: int) -> None:
         """Note that a user wrote to the bot: an access hash of 0 is valid for them while none is known."""

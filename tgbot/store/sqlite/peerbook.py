@@ -20,6 +20,9 @@ from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
 SEEN_GRAIN: Final = 600
 #: How many peers stay in memory; each of the others costs one read by primary key.
 KNOWN_LIMIT: Final = 50_000
+#: How many users stay in memory whom the file does not get, those that were seen last. More than there can
+#: be updates that wait, so that nobody who writes to the bot is among those who leave.
+PASSING_LIMIT: Final = 50_000
 #: How many ids are remembered as unknown to the file, so that it is not read for them again.
 ABSENT_LIMIT: Final = 10_000
 #: How many peers are read between two turns of the event loop.
@@ -30,11 +33,16 @@ _DAY: Final = 24 * 60 * 60
 class PeerBook:
     """Who the peers of a session file are and whose the usernames: each answer is what Telegram said last.
 
-    Changes are in effect at once, and wait in `_changes` until a `_saving` block has written them.
+    Changes are in effect at once, and wait in `_changes` until a `_saving` block has written them. Users of
+    whom `keeps` says no are passing: found in the same way, but in memory only, and not written.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], keeps: Callable[[int], bool]) -> None:
         self._clock = clock
+        self._keeps = keeps
+        #: The passing users, who were seen first first, and their usernames; newer than what the file has.
+        self._passing: OrderedDict[int, Peer] = OrderedDict()
+        self._passing_names: dict[str, int] = {}
         self._known: OrderedDict[int, Peer] = OrderedDict()
         self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
@@ -50,22 +58,32 @@ class PeerBook:
     def remember(self, peers: Iterable[Entity]) -> None:
         """Store users and chats as they arrive; min ones and those without access hash are left out.
 
-        On disk at the next checkpoint, found by every look-up at once. A peer that has not changed and
-        was seen within the last ten minutes costs one comparison and no write.
+        On disk at the next checkpoint, but for passing users, and found by every look-up at once. A peer that
+        has not changed and was seen within the last ten minutes costs one comparison and no write.
         """
         now = int(self._clock())
         for entity in peers:
             found = peer_of(entity, now)
             if found is not None:
                 marked, new = found
-                old = self._known.get(marked)
+                old = self._passing.get(marked) or self._known.get(marked)
                 if (
                     old is None
                     or not -SEEN_GRAIN < now - old.seen < SEEN_GRAIN
                     or (old.access_hash, old.names, old.title, old.phone)
                     != (new.access_hash, new.names, new.title, new.phone)
                 ):
-                    self._put(marked, new, old)
+                    if marked < 0 or entity.is_self or self._keeps(marked):
+                        self._put(marked, new, old)
+                    else:
+                        self._pass(marked, new, old)
+
+    def keep(self, user_ids: Iterable[int]) -> None:
+        """Let the file get those of these users who were passing, and are to be kept now."""
+        for user_id in user_ids:
+            peer = self._passing.get(user_id)
+            if peer is not None and self._keeps(user_id):
+                self._put(user_id, peer, peer)
 
     def loaded(self, marked_ids: Iterable[int]) -> bool:
         """Return whether all of these peers, as far as there are any, are in memory."""
@@ -116,6 +134,9 @@ class PeerBook:
         return row if row is None or not is_future(row.seen, self._clock()) else UsernameRow(row.marked_id, 0)
 
     def _username(self, name: str) -> UsernameRow | None:
+        passing = self._passing_names.get(name)
+        if passing is not None:
+            return UsernameRow(passing, self._passing[passing].seen)
         for changes in (self._changes, self._writing):
             if name in changes.names:
                 marked = changes.names[name]
@@ -142,8 +163,12 @@ class PeerBook:
     def drop_username(self, name: str) -> None:
         """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
         name = name.lower().lstrip("@")
+        owner = self._passing_names.pop(name, None)
+        if owner is not None:
+            passing = self._passing[owner]
+            passing.names = tuple(other for other in passing.names if other != name)
         row = self.username(name)
-        if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
+        if row is not None and (peer := self._kept(row.marked_id)) is not None:
             peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
             self._changes.peers.setdefault(row.marked_id, peer)
             for other in peer.names:
@@ -175,6 +200,7 @@ class PeerBook:
     def _drop(self, marked_id: int) -> None:
         """Drop a peer and its usernames from memory, after they were deleted from the file."""
         self._reread((marked_id,))
+        self._take_out(marked_id)
         for changes in (self._changes, self._writing):
             peer = changes.peers.pop(marked_id, None)
             for name in peer.names if peer else ():
@@ -202,9 +228,10 @@ class PeerBook:
 
     def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
         """Store a peer in the place of the one in memory, and give it its usernames."""
+        self._take_out(marked)
         if old is not None:
             self._release(marked, set(old.names).difference(new.names))
-        else:
+        if marked not in self._known:
             self._absent.pop(marked, None)
             self._make_room()
         for name in new.names:
@@ -212,6 +239,28 @@ class PeerBook:
                 self._take_from_others(name, marked)
             self._changes.names[name] = marked
         self._known[marked] = self._changes.peers[marked] = new
+
+    def _pass(self, marked: int, new: Peer, old: Peer | None) -> None:
+        """Store a passing user in the place of what was known; what the file says of others is put right."""
+        self._take_out(marked)
+        for name in set(old.names).difference(new.names) if old is not None else ():
+            row = self.username(name)
+            if row is not None and row.marked_id == marked:
+                self._changes.names[name] = None
+        for name in new.names:
+            row = self.username(name)
+            if row is not None and row.marked_id != marked:
+                self.drop_username(name)
+            self._passing_names[name] = marked
+        self._passing[marked] = new
+        if len(self._passing) > PASSING_LIMIT:
+            self._take_out(next(iter(self._passing)))
+
+    def _take_out(self, marked: int) -> None:
+        """Take a user out of those who are passing, if it is one."""
+        peer = self._passing.pop(marked, None)
+        for name in peer.names if peer is not None else ():
+            self._passing_names.pop(name, None)
 
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
@@ -235,8 +284,12 @@ class PeerBook:
         row = self.username(name)
         if row is not None and row.marked_id != marked_id and (peer := self._in_memory(row.marked_id)):
             peer.names = tuple(other for other in peer.names if other != name)
+        self._passing_names.pop(name, None)
 
     def _in_memory(self, marked_id: int) -> Peer | None:
+        return self._passing.get(marked_id) or self._kept(marked_id)
+
+    def _kept(self, marked_id: int) -> Peer | None:
         return (
             self._known.get(marked_id)
             or self._changes.peers.get(marked_id)

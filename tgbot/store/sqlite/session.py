@@ -36,14 +36,20 @@ class DurableSession(PeerBook, SQLiteSession):
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
     update state when `checkpoint` returns. Plain Telethon can open the file again. `clock` says when a peer
-    is seen, in unix seconds; a bot gives Telegram's. Raise SessionDamagedError or SessionTooNewError for a
+    is seen, in unix seconds; a bot gives Telegram's. `keeps` says of which users, by id, the file gets what
+    Telegram says; the others are in memory only. Raise SessionDamagedError or SessionTooNewError for a
     file that cannot be used, which is left as it is; a file of an older version is copied aside first.
     """
 
     _conn: sqlite3.Connection | None
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        PeerBook.__init__(self, clock)
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        keeps: Callable[[int], bool] = lambda user_id: True,
+    ) -> None:
+        PeerBook.__init__(self, clock, keeps)
         self.path = path
         self._file: OpenFile | None = None
         self._lock_wait = LockWait(path)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from tgbot.core.users import Keep, is_kept
 from tgbot.store.base import ParkedUpdates, UpdateState
 from tgbot.store.files import OpenFile
 from tgbot.store.parked import PARKED_UPDATES
@@ -23,8 +24,9 @@ IDLE_SECONDS: Final = 10.0
 class SqliteStore:
     """A `Store` in two files: Telethon's session, with peers and update state, and the users.
 
-    The files are made if there are none (mode 0600). Raise a StorageError for a file that cannot be used; it
-    is left as it is.
+    The files are made if there are none (mode 0600). With `Keep.PRIVATE` the session gets only those users
+    who came to the bot, at the checkpoint after they did. Raise a StorageError for a file that cannot be
+    used; it is left as it is.
     """
 
     def __init__(
@@ -35,11 +37,14 @@ class SqliteStore:
         clock: Callable[[], float],
         cached_users: int = CACHED_USERS,
         parked: int = PARKED_UPDATES,
+        keep: Keep = Keep.ALL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session = DurableSession(session, clock)
+        self.session = DurableSession(session, clock, lambda user_id: is_kept(keep, self.users.get(user_id)))
         try:
-            self.users = SqliteRegistry(users, clock=clock, cached_users=cached_users, parked=parked)
+            self.users = SqliteRegistry(
+                users, clock=clock, cached_users=cached_users, parked=parked, flushing=self.session.keep
+            )
         except BaseException:
             self.session.close()
             raise

@@ -129,6 +129,8 @@ async def _merge(users: Registry, chunk: list[Entry], now: int, summary: Summary
     outcomes: dict[int, bool | None] = {}
     for entry, fields in entries:
         changed = users.merge(fields, partial=entry.partial, now=now)
+        if users.imported(entry.id, now):
+            changed = None if changed is None else True
         if outcomes.get(entry.id, False) is False:
             outcomes[entry.id] = changed
     found = list(outcomes.values())
