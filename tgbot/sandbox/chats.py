@@ -31,6 +31,8 @@ class JoinRequest:
     date: int
     invite: Invite
     about: str = field(default="", repr=False)
+    #: The number under which the guard bot may answer it at once, 0 for none.
+    query: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +59,10 @@ class Chat:
     admins: dict[int, types.ChatAdminRights] = field(default_factory=dict)
     invites: dict[str, Invite] = field(default_factory=dict)
     requests: dict[int, JoinRequest] = field(default_factory=dict)
+    #: A bot that is asked about each request first, 0 for none.
+    guard: int = 0
+    #: Id of the supergroup that a basic group has become, 0 if it has not.
+    migrated_to: int = 0
     version: int = 1
     #: Messages and updates of a channel; those of a basic group are in the boxes and logs of its members.
     box: Box = field(default_factory=Box, repr=False)

@@ -17,6 +17,8 @@ from .rpc import RpcError
 
 #: Seconds in which a bot may write to the user of an open request to join.
 REQUEST_SECONDS: Final = 300
+#: Seconds in which a guard bot may answer a request at once.
+QUERY_SECONDS: Final = 10
 _FIRST_GROUP: Final = 4_000_000
 _FIRST_CHANNEL: Final = 1_500_000_000
 
@@ -42,6 +44,8 @@ class Groups:
         self._invites: dict[str, Chat] = {}
         self._last_group = _FIRST_GROUP
         self._last_channel = _FIRST_CHANNEL
+        #: Requests that a guard bot was asked about: query → the chat, and the user.
+        self._queries: dict[int, tuple[Chat, int]] = {}
 
     def new_group(self, title: str, creator: int, *members: int) -> Chat:
         """Add a basic group and notify its members."""
@@ -66,6 +70,28 @@ class Groups:
         self._chats[chat.marked] = chat
         if creator:
             self._say(chat, creator, types.MessageActionChannelCreate(title))
+        return chat
+
+    def migrate(self, group: Chat) -> Chat:
+        """Turn a basic group into a supergroup with its members, admins, links and requests; return it.
+
+        Both get a service message. Nothing can be done in the group afterwards.
+        """
+        self._last_channel += 1
+        chat = Chat(
+            self._last_channel, group.title, group.creator, self._date(), channel=True, megagroup=True
+        )
+        chat.about, chat.members, chat.admins = group.about, dict(group.members), dict(group.admins)
+        chat.invites, group.invites = group.invites, {}
+        chat.requests, group.requests = group.requests, {}
+        self._invites.update(dict.fromkeys(chat.invites, chat))
+        self._chats[chat.marked] = chat
+        group.migrated_to = chat.id
+        group.version += 1
+        self._say(group, group.creator, types.MessageActionChatMigrateTo(chat.id))
+        self._say(chat, chat.creator, types.MessageActionChannelMigrateFrom(group.title, group.id))
+        for member in chat.members:
+            self._feeds.hand(member, types.UpdateChannel(chat.id))
         return chat
 
     def add(self, chat: Chat, account: Account, *, by: int, action: TLObject | None = None) -> bool:
@@ -157,8 +183,11 @@ class Groups:
             self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByLink(invite.admin))
             return
         if user.id not in chat.requests:
-            chat.requests[user.id] = JoinRequest(user.id, self._date(), invite, about)
-            self._log_request(chat, chat.requests[user.id])
+            asked = chat.requests[user.id] = JoinRequest(user.id, self._date(), invite, about)
+            if chat.guard:
+                asked.query = self._random.getrandbits(62) or 1
+                self._queries[asked.query] = chat, user.id
+            self._log_request(chat, asked)
         raise RpcError(400, "INVITE_REQUEST_SENT")
 
     def _log_request(self, chat: Chat, request: JoinRequest) -> None:
@@ -171,12 +200,28 @@ class Groups:
                 account.allowed[request.user] = max(account.allowed.get(request.user, 0.0), until)
                 invite = exported(request.invite)
                 peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
+                query = request.query if admin == chat.guard and request.query else None
                 update = types.UpdateBotChatInviteRequester(
-                    peer, request.date, request.user, request.about, invite, 0
+                    peer, request.date, request.user, request.about, invite, 0, query
                 )
                 self._feeds.log_bot(account, update)
             else:
                 self._feeds.hand(admin, pending(chat))
+
+    def answer_query(self, bot: Account, query: int, approved: bool | None) -> None:
+        """Carry out a guard bot's answer: None leaves the request to the admins.
+
+        Raise QUERY_ID_INVALID for a query that is not this bot's, was answered, or is too old.
+        """
+        chat, number = self._queries.pop(query, (None, 0))
+        request = chat.requests.get(number) if chat is not None else None
+        if chat is None or chat.guard != bot.id or request is None or request.query != query:
+            raise RpcError(400, "QUERY_ID_INVALID")
+        if self._date() - request.date > QUERY_SECONDS:
+            raise RpcError(400, "QUERY_ID_INVALID")
+        request.query = 0
+        if approved is not None:
+            self.decide(chat, self._accounts[number], approved=approved)
 
     def decide(self, chat: Chat, user: Account, *, approved: bool) -> None:
         """Approve or decline a request; raise HIDE_REQUESTER_MISSING if it is not open."""

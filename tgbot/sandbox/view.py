@@ -90,6 +90,8 @@ class View:
                 chat.date,
                 chat.version,
                 creator=chat.creator == viewer.id,
+                deactivated=bool(chat.migrated_to),
+                migrated_to=self._input_channel(viewer, chat.migrated_to) if chat.migrated_to else None,
                 admin_rights=chat.admins.get(viewer.id),
             )
         access_hash = self._accounts.access_hash(viewer.id, chat.id, kind=b"channel")
@@ -116,6 +118,10 @@ class View:
             admin_rights=chat.admins.get(viewer.id),
             participants_count=len(chat.members),
         )
+
+    def _input_channel(self, viewer: Account, number: int) -> types.InputChannel:
+        access_hash = self._accounts.access_hash(viewer.id, number, kind=b"channel")
+        return types.InputChannel(number, access_hash)
 
     def beside(
         self, viewer: Account, marked: Iterable[int], *, complete: bool = False

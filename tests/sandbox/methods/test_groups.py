@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from telethon.tl import types
-from telethon.tl.functions import channels, messages
+from telethon.tl.functions import bots, channels, messages
 
 from tests.sandbox.methods.direct import Client, Clock, refused
 from tgbot.sandbox.world import World
@@ -159,3 +159,81 @@ def test_a_member_cannot_come_again_nor_a_bot_that_joins_no_groups(
         ben(messages.ExportChatInviteRequest(given))
     with refused("MESSAGE_DELETE_FORBIDDEN", 403):
         ben(channels.DeleteMessagesRequest(types.InputChannel(channel_id, access_hash), [1]))
+
+
+def test_a_group_becomes_a_supergroup_with_its_requests_and_takes_no_calls_any_more(
+    world: World, ann: Client, bot: Client, new_person: Any
+) -> None:
+    ben = new_person("Ben")
+    chat = ann(messages.CreateChatRequest([ann.user(bot)], "Friends")).updates.chats[0]
+    ann(messages.EditChatAdminRequest(chat.id, ann.user(bot), True))
+    group = types.InputPeerChat(chat.id)
+    invite = ann(messages.ExportChatInviteRequest(group, request_needed=True)).link.rpartition("+")[2]
+    with refused("INVITE_REQUEST_SENT"):
+        ben(messages.ImportChatInviteRequest(invite))
+    with refused("CHAT_ADMIN_REQUIRED"):
+        bot_of = new_person("Eve")
+        world.groups.add(world.chats[-chat.id], world.accounts[bot_of.id], by=ann.id)
+        bot_of(messages.MigrateChatRequest(chat.id))
+    answer = ann(messages.MigrateChatRequest(chat.id))
+    old, new = (
+        next(one for one in answer.chats if type(one) is kind) for kind in (types.Chat, types.Channel)
+    )
+    assert (old.deactivated, old.migrated_to.channel_id, new.megagroup) == (True, new.id, True)
+    with refused("CHAT_ID_INVALID"):
+        bot(messages.SendMessageRequest(group, "hello"))
+    with refused("CHAT_ID_INVALID"):
+        bot(messages.HideChatJoinRequestRequest(group, bot.user(ben), approved=True))
+    told = bot.difference()
+    actions = [message.action for message in told.new_messages if getattr(message, "action", None)]
+    assert actions[-1] == types.MessageActionChatMigrateTo(new.id)
+    (seen,) = bot(messages.GetChatsRequest([chat.id])).chats
+    supergroup = types.InputPeerChannel(seen.migrated_to.channel_id, seen.migrated_to.access_hash)
+    bot(messages.HideChatJoinRequestRequest(supergroup, bot.user(ben), approved=True))
+    assert ben.id in world.chats[-(10**12) - new.id].members
+    assert types.MessageActionChannelMigrateFrom("Friends", chat.id) in [
+        entry.content.post.action for entry in world.chats[-(10**12) - new.id].log.above(0, 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "joins", "open_still"),
+    [
+        (types.JoinChatBotResultApproved(), True, False),
+        (types.JoinChatBotResultDeclined(), False, False),
+        (types.JoinChatBotResultQueued(), False, True),
+    ],
+)
+def test_a_guard_bot_answers_a_request_once_and_within_ten_seconds(
+    world: World,
+    clock: Clock,
+    ann: Client,
+    bot: Client,
+    new_person: Any,
+    approval: Any,
+    result: Any,
+    joins: bool,
+    open_still: bool,
+) -> None:
+    channel_id, invite_hash = approval
+    chat = world.chats[-(10**12) - channel_id]
+    given = types.InputChannel(channel_id, world.accounts.access_hash(ann.id, channel_id, kind=b"channel"))
+    with refused("BOT_INVALID"):
+        ann(channels.ToggleJoinRequestRequest(given, True, guard_bot=ann.user(new_person("Eve"))))
+    ann(channels.ToggleJoinRequestRequest(given, True, guard_bot=ann.user(bot)))
+    for name in ("Ben", "Cleo"):
+        with refused("INVITE_REQUEST_SENT"):
+            new_person(name)(messages.ImportChatInviteRequest(invite_hash))
+    (ben, first), (cleo, second) = [
+        (update.user_id, update.query_id)
+        for update in bot.difference().other_updates
+        if isinstance(update, types.UpdateBotChatInviteRequester)
+    ]
+    assert bot(bots.SetJoinChatResultsRequest(first, result))
+    assert (ben in chat.members, ben in chat.requests) == (joins, open_still)
+    with refused("QUERY_ID_INVALID"):
+        bot(bots.SetJoinChatResultsRequest(first, result))
+    clock.time += 11
+    with refused("QUERY_ID_INVALID"):
+        bot(bots.SetJoinChatResultsRequest(second, result))
+    assert cleo in chat.requests

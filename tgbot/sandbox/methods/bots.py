@@ -19,6 +19,8 @@ _COMMAND_TEXT: Final = 256
 _NAME: Final = 64
 _ABOUT: Final = 120
 _DESCRIPTION: Final = 512
+#: What decides a request to join; the other answers leave it open.
+_DECISIONS: Final = {types.JoinChatBotResultApproved: True, types.JoinChatBotResultDeclined: False}
 _SCOPES: Final = {
     types.BotCommandScopeDefault: "default",
     types.BotCommandScopeUsers: "users",
@@ -151,7 +153,14 @@ def _bot(call: Call, request: TLRequest) -> Account:
     return bot
 
 
+def set_join_chat_results(call: Call, request: bots.SetJoinChatResultsRequest) -> bool:
+    approved = _DECISIONS.get(type(request.result))
+    call.world.groups.answer_query(call.me, request.query_id, approved)
+    return True
+
+
 METHODS: Final = {
+    bots.SetJoinChatResultsRequest: Method(set_join_chat_results, Open.BOTS),
     bots.CanSendMessageRequest: Method(can_send_message, Open.USERS),
     bots.AllowSendMessageRequest: Method(allow_send_message, Open.USERS),
     bots.SetBotCommandsRequest: Method(set_bot_commands, Open.BOTS),

@@ -83,6 +83,8 @@ class Call:
         if isinstance(given, types.InputPeerChat):
             chat = world.chats.get(-given.chat_id)
             if chat is not None and self.me.id in chat.members:
+                if chat.migrated_to:
+                    raise RpcError(400, "CHAT_ID_INVALID")
                 return chat
         elif isinstance(given, types.InputPeerChannel | types.InputChannel):
             chat = world.chats.get(-CHANNEL_BASE - given.channel_id)

@@ -70,6 +70,25 @@ def administered(call: Call, chat: Chat) -> Chat:
     return chat
 
 
+def migrate_chat(call: Call, request: messages.MigrateChatRequest) -> TLObject:
+    group = call.chat(types.InputPeerChat(request.chat_id))
+    if call.me.id != group.creator:
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    chat = call.world.groups.migrate(group)
+    entries = chat.log.above(FIRST_PTS, FIRST_QTS)
+    updates = [types.UpdateChannel(chat.id), *(channel_update(entry, call.me.id) for entry in entries)]
+    return call.happened(updates, [group.marked, chat.marked])
+
+
+def toggle_join_request(call: Call, request: channels.ToggleJoinRequestRequest) -> TLObject:
+    chat = administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    bot = call.user(request.guard_bot, "BOT_INVALID") if request.guard_bot is not None else None
+    if bot is not None and not (bot.is_bot and chat.may_invite(bot.id)):
+        raise RpcError(400, "BOT_INVALID")
+    chat.guard = bot.id if bot is not None and request.enabled else 0
+    return changed(call, chat, chat.log.pts)
+
+
 def add_chat_user(call: Call, request: messages.AddChatUserRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     if not call.world.groups.add(chat, call.user(request.user_id), by=call.me.id):
@@ -158,8 +177,10 @@ def _promote(call: Call, chat: Chat, user: Account, rights: TLObject) -> None:
 
 
 def get_chats(call: Call, request: messages.GetChatsRequest) -> TLObject:
-    found = [call.chat(types.InputPeerChat(number)) for number in request.id]
-    return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
+    found = [call.world.chats.get(-number) for number in request.id]
+    if any(chat is None or call.me.id not in chat.members for chat in found):
+        raise RpcError(400, "CHAT_ID_INVALID")
+    return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found if chat])
 
 
 def get_channels(call: Call, request: channels.GetChannelsRequest) -> TLObject:
@@ -246,6 +267,8 @@ def update_username(call: Call, request: channels.UpdateUsernameRequest) -> bool
 METHODS: Final = {
     messages.CreateChatRequest: Method(create_chat, Open.USERS),
     channels.CreateChannelRequest: Method(create_channel, Open.USERS),
+    messages.MigrateChatRequest: Method(migrate_chat, Open.USERS),
+    channels.ToggleJoinRequestRequest: Method(toggle_join_request, Open.USERS),
     messages.AddChatUserRequest: Method(add_chat_user, Open.USERS),
     channels.InviteToChannelRequest: Method(invite_to_channel, Open.USERS),
     messages.DeleteChatUserRequest: Method(delete_chat_user),
