@@ -118,6 +118,7 @@ async def open_bot(
             checkpoint=client.checkpoint,
             forget=forget,
             parked=store.parked.count,
+            right_missing=alerts.right_missing,
             approve=Approve(config.join_requests.approve),
             payload_key=signing_key(credentials.bot_token),
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",

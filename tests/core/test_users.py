@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.store.contracts import ANN, Clock, counted, recounted
 from tests.store.memory import MemoryRegistry
 from tests.strategies import evidence, profiles
-from tgbot.core.access import Evidence, Kind
-from tgbot.core.users import Profile, User, UserFields, Way
+from tgbot.core.access import Evidence, Kind, Record
+from tgbot.core.users import Keep, Profile, User, UserFields, Way, is_kept
 
 
 @given(st.lists(st.tuples(profiles, st.sampled_from([Way.MESSAGE, Way.GROUP])), max_size=6), st.randoms())
@@ -134,3 +134,19 @@ def test_a_known_user_s_message_takes_few_steps() -> None:
         gc.enable()
     # No judgement, no read of the rows: a lookup and a comparison each.
     assert calls == ["seen", "record", "add", "finished"]
+
+
+@pytest.mark.parametrize("way", Way)
+def test_who_was_only_named_did_not_come(way: Way) -> None:
+    user = User(UserFields(7, Profile(7), known_by={way: 1}))
+    named = way in {Way.GROUP, Way.UPDATE, Way.DIFFERENCE, Way.ANSWER}
+    assert user.came is not named
+    assert is_kept(Keep.PRIVATE, user) is not named
+    assert is_kept(Keep.ALL, user)
+
+
+def test_of_strangers_and_of_who_only_blocked_the_bot_nothing_is_kept() -> None:
+    blocked = User(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.BOT_STOPPED, 5)])))
+    assert not is_kept(Keep.PRIVATE, blocked)
+    assert not is_kept(Keep.PRIVATE, None)
+    assert is_kept(Keep.ALL, None)

@@ -158,3 +158,18 @@ def test_every_loss_has_a_text(texts: Texts, language: str) -> None:
     for name in names | {"unreadable", "hole", "poison"}:
         for n in (1, 3, 5):
             assert texts.render(language, f"lost-{name.replace('_', '-')}", n=n).startswith("⚠️ ")
+
+
+async def test_a_missing_right_is_told_with_the_chat_and_each_chat_by_itself(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters = Letters()
+    alerts = Alerts(users, texts, (BEN,))
+    alerts.right_missing(-100, "Chess\nClub")
+    alerts.right_missing(-100, "Chess\nClub")
+    alerts.right_missing(-200, "")
+    async with telling(alerts, letters):
+        told = [(await letters.sent.get())[1] for _ in range(2)]
+    assert "“Chess Club” (id -100)" in told[0]
+    assert "a chat (id -200)" in told[1]
+    assert letters.sent.empty()

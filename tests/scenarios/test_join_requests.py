@@ -20,8 +20,8 @@ RIGHTS = types.ChatAdminRights(invite_users=True)
 class Club:
     """A supergroup or a channel with an owner, where the bot may add users, and its invite link."""
 
-    def __init__(self, owner: Any, chat: Any, link: str) -> None:
-        self.owner, self.chat, self.link = owner, chat, link
+    def __init__(self, owner: Any, title: str, chat: Any, link: str) -> None:
+        self.owner, self.title, self.chat, self.link = owner, title, chat, link
 
     async def asked_by(self, client: Any) -> None:
         """Let somebody follow the link."""
@@ -38,6 +38,12 @@ class Club:
         (user,) = [one for one in waiting.users if one.id == client._self_id]
         await self.owner(functions.messages.HideChatJoinRequestRequest(self.chat, user, approved=approved))
 
+    async def gives_rights(self, rights: types.ChatAdminRights) -> None:
+        """Let the owner set the bot's rights."""
+        channel = types.InputChannel(self.chat.channel_id, self.chat.access_hash)
+        bot = await self.owner.get_input_entity("the_bot")
+        await self.owner(functions.channels.EditAdminRequest(channel, bot, rights, ""))
+
     def lets_in(self, sandbox: Sandbox, client: Any) -> bool:
         """Return whether the person is a member."""
         return client._self_id in sandbox.world.chats[-(10**12) - self.chat.channel_id].members
@@ -50,7 +56,7 @@ async def club(owner: Any, title: str, *, rights: Any = RIGHTS, **kind: Any) -> 
     await owner(functions.channels.EditAdminRequest(chat, bot, rights, ""))
     peer = types.InputPeerChannel(chat.channel_id, chat.access_hash)
     invite = await owner(functions.messages.ExportChatInviteRequest(peer, request_needed=True))
-    return Club(owner, peer, invite.link)
+    return Club(owner, title, peer, invite.link)
 
 
 def access(bot: Bot, talk: Talk, after: float = 0) -> Access:
@@ -90,7 +96,7 @@ async def test_always_lets_everybody_in(configure: Configure, person: Any, sandb
         gate = await club(await person("Olga"), "Chess Club")
         anna = Talk(await person("Anna"))
         await gate.asked_by(anna.client)
-        assert "I am letting you in right away" in await anna.hears()
+        assert "I approve requests there myself" in await anna.hears()
         await until(lambda: gate.lets_in(sandbox, anna.client))
         await until(lambda: access(bot, anna) is Access.NOT_ALLOWED)  # The window ends with the request.
 
@@ -112,7 +118,7 @@ async def test_after_start_lets_in_who_writes_to_the_bot_also_after_a_restart(
         assert access(bot, anna, after=10_000) is Access.REACHABLE
         other = await club(olga, "Go Club")
         await other.asked_by(anna.client)  # A user who has started the bot is approved at once.
-        assert "I am letting you in right away" in await anna.hears()
+        assert "I approve requests there myself" in await anna.hears()
         await until(lambda: other.lets_in(sandbox, anna.client))
 
 
@@ -230,8 +236,8 @@ async def test_without_the_right_to_approve_the_bot_says_so_in_its_log(
         assert bot.client.handler_errors == 0
 
 
-def with_approve(configure: Configure, approve: str) -> Any:
-    config = configure()
+def with_approve(configure: Configure, approve: str, **settings: Any) -> Any:
+    config = configure(**settings)
     return config.model_copy(
         update={"join_requests": config.join_requests.model_copy(update={"approve": approve})}
     )

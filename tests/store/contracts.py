@@ -90,6 +90,25 @@ class StoreContract:
     async def reopened(self, registry: Registry) -> Registry:
         return (await self.restarted()).users
 
+    # ---- requests to join that the bot gave up ----------------------------------------------------
+
+    async def test_a_dropped_request_is_no_evidence_and_stays_away(self, registry: Registry) -> None:
+        registry.record(1, Evidence(Kind.JOIN_REQUEST, 1_000, until=1_300))
+        registry.join_requested(1, -7, 1_000)
+        registry.join_requested(1, -8, 1_000)
+        assert registry.join_request_dropped(1, -7, 999) is None  # one of before
+        assert registry.join_request_dropped(1, -9, 1_001) is None
+        assert registry.join_request_dropped(2, -7, 1_001) is None
+        assert registry.get(2) is None
+        user = registry.join_request_dropped(1, -7, 1_001)
+        assert user is not None
+        assert list(user.join_requests) == [-8]
+        assert user.last_evidence(Kind.JOIN_REQUEST_CLOSED) is None
+        again = (await self.reopened(registry)).get(1)
+        assert again is not None
+        assert list(again.join_requests) == [-8]
+        assert again.verdict(1_100).access is Access.REACHABLE
+
     # ---- checkpoints ---------------------------------------------------------------------------
 
     async def test_a_checkpoint_brings_users_and_state_to_the_next_process(self, store: OpenStore) -> None:

@@ -306,6 +306,12 @@ class UserRegistry(UserReader, Protocol):
         Where no other request lets the bot write at `at`, this is evidence (`Kind.JOIN_REQUEST_CLOSED`).
         """
 
+    def join_request_dropped(self, user_id: int, chat_id: int, at: int) -> User | None:
+        """Note at `at` that the bot tries no more to approve a request; return None if none was open by then.
+
+        It may be open at Telegram still, so this is no evidence.
+        """
+
     def access_greeted(self, user_id: int, message_id: int) -> User:
         """Note that the bot greeted the user for this message about write access."""
 

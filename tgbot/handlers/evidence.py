@@ -16,6 +16,7 @@ from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
 from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way, is_kept
+from tgbot.handlers.migrations import Migrations
 from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import entity_of
@@ -65,6 +66,7 @@ def register(parts: Parts) -> None:
     Later handlers find the payload of a `/start` in the user's `last_payload`.
     """
     client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
+    migrations = Migrations(client.session)
 
     def came(update: TLObject, user: User, way: Way) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
@@ -102,6 +104,7 @@ def register(parts: Parts) -> None:
         users.opened(user_id, said.id)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
+        migrations.told(update)
         author = getattr(update.message, "from_id", None)
         user = users.get(author.user_id) if isinstance(author, types.PeerUser) else None
         if user is not None and user.last_seen and Way.GROUP not in user.known_by:
@@ -128,7 +131,9 @@ def register(parts: Parts) -> None:
         if update.new_participant is not None:
             in_channel = type(update) is types.UpdateChannelParticipant
             chat = marked_channel(update.channel_id) if in_channel else marked_chat(update.chat_id)
-            users.join_request_closed(update.user_id, chat, seconds(update.date, clock))
+            for one in (chat, migrations.before(chat)):
+                if one is not None:
+                    users.join_request_closed(update.user_id, one, seconds(update.date, clock))
 
     def renamed(update: types.UpdateUserName) -> None:
         user = users.get(update.user_id)

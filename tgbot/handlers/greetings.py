@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS
-from tgbot.telegram.updates.holds import Hold
 
 log = logging.getLogger(__name__)
 
@@ -29,20 +28,17 @@ class Spawn(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Greeting:
-    """One person to be greeted, before `until` in Telegram's time."""
+    """One person to be greeted, before `until` in Telegram's time; None if there is nothing to be said."""
 
-    until: float
-    #: Keeps the request in flight until the person is greeted.
-    hold: Hold
-    #: Greets, if it is called with True, and does what comes after that.
+    until: float | None
+    #: Greets, if it is called with True, and does what comes after that; it keeps its update in flight.
     work: Callable[[bool], Coroutine[object, object, None]]
 
 
 class Greetings:
     """Do the work of greetings in order, a few at a time; each update is finished with its greeting.
 
-    Those whose time is over when their turn comes take no turn of the bot's pace. What fails is parked, as if
-    the handler had raised.
+    Those whose time is over when their turn comes take no turn of the bot's pace.
     """
 
     def __init__(self, clock: Callable[[], float], spawn: Spawn) -> None:
@@ -55,7 +51,7 @@ class Greetings:
 
     def put(self, greeting: Greeting) -> None:
         """Take a greeting. If too many wait already, it is not sent; what comes after it is done."""
-        if len(self._queue) >= LIMIT:
+        if len(self._queue) >= LIMIT and greeting.until is not None:
             greeting.until = 0
         self._queue.append(greeting)
         if self._runners < RUNNERS:
@@ -70,9 +66,9 @@ class Greetings:
             self._runners -= 1
 
     async def _do(self, one: Greeting) -> None:
-        in_time = self._clock() < one.until
-        await one.hold.run(one.work(in_time))
-        if not in_time:
+        in_time = one.until is not None and self._clock() < one.until
+        await one.work(in_time)
+        if not in_time and one.until is not None:
             self._late += 1
         if self._late and (not self._queue or self._late >= _TOLD_EACH):
             log.warning("%d people asked to join and could not be greeted within five minutes", self._late)

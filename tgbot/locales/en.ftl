@@ -231,12 +231,16 @@ join-hello-more = I handle the requests there, so I may write to you although yo
 join-chat = “{ $title }”
 join-a-chat = a chat
 join-next-never = An admin of the chat will decide. If you have a question in the meantime, write to me here.
-join-next-always = I am letting you in right away. If you have a question, write to me here.
-join-next-after-start = Send me /start or anything else, and I will let you in.
-join-admitted = { $chats ->
-    [one] You are in: I have approved your request.
-   *[other] You are in: I have approved your { $chats } requests.
-}
+join-next-always = I approve requests there myself, so there is nothing for you to do. If you have a question, write to me here.
+join-next-after-start = Send me /start or anything else, and I will approve your request.
+join-admitted = You are in: I have approved your request to join { $chat }.
+join-gone = I cannot let you into { $chat }: it no longer exists, or I am no longer in it. If you know an admin of it, ask them for a new link.
+join-no-right = I cannot let you into { $chat }: I have not been given the right to. An admin of the chat will decide about your request.
+join-too-many = I cannot let you into { $chat }: you are in as many groups and channels as Telegram allows. Leave one of them, and ask an admin of the chat to approve your request.
+join-refused = I cannot let you into { $chat }: Telegram does not allow it. An admin of the chat can still approve your request.
+
+# To the admins of the bot.
+right-missing = ⚠️ People ask to join { $chat } (id { $id }), and I cannot let them in: I am not an admin there with the right to add users. I do not try their requests again; an admin of the chat has to answer them.
 
 ## Write access
 

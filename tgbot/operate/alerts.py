@@ -1,14 +1,16 @@
-"""Report to the bot's admins, in the chat, what was lost for good."""
+"""Report to the bot's admins, in the chat, what was lost for good, and what only they can put right."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Collection
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from telethon import errors
 
+from tgbot.core.names import clean_name
 from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
@@ -21,6 +23,14 @@ logger = logging.getLogger(__name__)
 PAUSES = (1, 5, 30, 300)
 
 
+class _Report(NamedTuple):
+    """What is reported: the name of a text, and the chat that it is about."""
+
+    text: str
+    chat: int = 0
+    title: str = ""
+
+
 class Sends(Protocol):
     """Send a text to a user by id, at Telegram's pace; raise Telegram's error."""
 
@@ -28,7 +38,7 @@ class Sends(Protocol):
 
 
 class Alerts:
-    """Reports losses to the admins; losses that are not reported yet are kept in memory.
+    """Reports losses and missing rights to the admins; what is not reported yet is kept in memory.
 
     A kind of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name
     with hyphens, and gets the number of lost updates as `n`. A kind that happens again before it was reported
@@ -38,14 +48,21 @@ class Alerts:
     def __init__(self, users: UserRegistry, texts: Texts, admins: Collection[int]) -> None:
         self._users = users
         self._texts = texts
-        #: What each admin has not been told yet: kinds of loss and how many updates, the oldest first.
-        self._untold: dict[int, dict[str, int]] = {admin: {} for admin in admins}
+        #: What each admin has not been told yet: a report and its number, the oldest first.
+        self._untold: dict[int, dict[_Report, int]] = {admin: {} for admin in admins}
         self._changed = {admin: asyncio.Event() for admin in admins}
 
     def lost(self, what: str, count: int = 0) -> None:
         """Note a loss; returns at once. A loss of an unknown number counts as one."""
+        self._note(_Report(f"lost-{what.replace('_', '-')}"), max(count, 1))
+
+    def right_missing(self, chat: int, title: str) -> None:
+        """Note that the bot may not add users in a chat; returns at once."""
+        self._note(_Report("right-missing", chat, clean_name(title)), 1)
+
+    def _note(self, report: _Report, count: int) -> None:
         for admin, untold in self._untold.items():
-            untold[what] = untold.get(what, 0) + max(count, 1)
+            untold[report] = untold.get(report, 0) + count
             self._changed[admin].set()
 
     async def send(self, sender: Sends) -> None:
@@ -74,17 +91,19 @@ class Alerts:
                 await asyncio.sleep(later or PAUSES[min(failures, len(PAUSES) - 1)])
                 failures += 1
 
-    async def _send(self, sender: Sends, admin: int, what: str, count: int) -> int | None:
-        """Send one loss; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
+    async def _send(self, sender: Sends, admin: int, what: _Report, count: int) -> int | None:
+        """Send one report; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
         user = self._users.get(admin)
         if user is None:
             return None
-        text_id = f"lost-{what.replace('_', '-')}"
+        say = partial(self._texts.render, user.spoken)
         try:
-            await sender.send(admin, self._texts.render(user.spoken, text_id, n=count))
+            chat = say("join-chat", title=what.title) if what.title else say("join-a-chat")
+            await sender.send(admin, say(what.text, n=count, chat=chat, id=str(what.chat)))
         except Exception as error:
             if answer_of(error) is Answer.LATER:
                 return wait_of(error)
+            matter = "a missing right" if what.chat else "a loss"
             name = error_name(error) if isinstance(error, errors.RPCError) else places(error)
-            logger.warning("could not tell admin %d of a loss (%s)", admin, name)
+            logger.warning("could not tell admin %d of %s (%s)", admin, matter, name)
         return None

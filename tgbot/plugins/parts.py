@@ -55,6 +55,8 @@ class Parts:
     forget: Callable[[int], Awaitable[None]]
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
+    #: Tells the bot's admins that it may not add users in a chat; given its marked id and title.
+    right_missing: Callable[[int, str], None] = lambda chat, title: None
     #: When requests to join a chat are approved.
     approve: Approve = Approve.NEVER
     #: Signs start payloads (`links.pack` and `links.unpack`); made from the bot's token.

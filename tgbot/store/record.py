@@ -73,12 +73,18 @@ class UserRecord:
         A request made after `at` stays open.
         """
         requests = self.fields.join_requests
-        asked = requests.get(chat_id)
-        if asked is None or asked > at:
+        if not self.join_request_dropped(chat_id, at):
             return False
-        del requests[chat_id]
         if not any(other + JOIN_REQUEST_SECONDS > at for other in requests.values()):
             self.fields.evidence.add(Evidence(Kind.JOIN_REQUEST_CLOSED, at))
+        return True
+
+    def join_request_dropped(self, chat_id: int, at: int) -> bool:
+        """Remove the request that was open at `at`, and say nothing of its end; return whether there was."""
+        asked = self.fields.join_requests.get(chat_id)
+        if asked is None or asked > at:
+            return False
+        del self.fields.join_requests[chat_id]
         return True
 
     def forget(self) -> None:

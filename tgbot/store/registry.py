@@ -207,6 +207,13 @@ class Registry(StoredUsers):
         self._judge(record)
         return record.user
 
+    def join_request_dropped(self, user_id: int, chat_id: int, at: int) -> User | None:
+        record = self._records.get(user_id) or self._find(user_id)
+        if record is None or not record.join_request_dropped(chat_id, at):
+            return None
+        self._dirty[user_id] = record
+        return record.user
+
     def access_greeted(self, user_id: int, message_id: int) -> User:
         record = self._change(user_id)
         record.fields.greeted_access_id = min(record.fields.greeted_access_id or message_id, message_id)

@@ -43,6 +43,7 @@ from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
 from tgbot.telegram.updates.events import Handlers
+from tgbot.telegram.updates.finished import Finished
 from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
@@ -96,7 +97,7 @@ class BotClient(TelegramClient):
         self.me: types.User = None
         #: Telegram's time in unix seconds.
         self.server_time = server_time
-        self._listener = listener
+        self._finished = Finished(listener.finished)
         self._store = store
         self._server = server
         self._link_state = LinkState()
@@ -320,8 +321,6 @@ class BotClient(TelegramClient):
         self._dispatcher.put(job)
 
     def _handle(self, job: Job) -> Awaitable[None]:
-        if job.entry is not None:
-            self._mb_entity_cache.recall(job.entities)  # it may have been parked by an earlier run
         handled = self._handlers.handle(job)
         if type(job.update) in PRESSES:
             return acknowledged(handled, job, self, self._tasks.spawn)
@@ -331,14 +330,14 @@ class BotClient(TelegramClient):
         """Note that a part of a job's work is done: its handlers, a hold, or the album that it belongs to."""
         job.unfinished -= 1
         if job.unfinished:
+            self._finished.hold(job.dialog, job.message_id)
             return
         self.parking.conclude(job)
         if job.album:
             for message in self._album_line.ended(job):
                 self._finish(message)
             return
-        if job.message_id:
-            self._listener.finished(job.dialog, job.message_id)
+        self._finished.finish(job.dialog, job.message_id)
         self._batches.finish(job.batch)
 
     # ---- calls ---------------------------------------------------------------------------------

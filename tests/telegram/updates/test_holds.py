@@ -46,12 +46,29 @@ async def test_the_chat_goes_on_while_the_update_stays_in_flight(stage: Stage) -
     number = stage.write(ann, "work")
     await until(lambda: stage.heard(ann) == ["working", "half done"])
     later = stage.write(ann, "hello")
-    await until(lambda: stage.finished == [(ann, later)])
-    assert client._batches.waiting == 1
+    await until(lambda: len(stage.heard(ann)) == 3 and client._batches.waiting == 1)
+    assert stage.finished == []
     work.gate.set()
-    await until(lambda: (ann, number) in stage.finished)
+    await until(lambda: stage.finished == [(ann, number), (ann, later)])
     assert stage.heard(ann) == ["working", "half done", "working", "done"]
     assert client._batches.waiting == 0
+
+
+async def test_it_happens_again_after_a_kill_although_a_later_message_was_handled(stage: Stage) -> None:
+    work = Work()
+    client = await stage.open(work.register)
+    ann = stage.meet()
+    stage.write(ann, "work")
+    await until(lambda: stage.heard(ann) == ["working", "half done"])
+    stage.write(ann, "hello")
+    await until(lambda: stage.heard(ann) == ["working", "half done", "working"])
+    await until(lambda: client._batches.waiting == 1)
+    await client.checkpoint()
+    await stage.kill(client)
+    work.gate.set()
+    client = await stage.open(work.register)
+    await until(lambda: not client._batches.waiting and len(stage.heard(ann)) == 4)
+    assert stage.heard(ann) == ["working", "half done", "working", "done"]
 
 
 async def test_after_a_kill_it_happens_again_and_says_nothing_twice(stage: Stage) -> None:

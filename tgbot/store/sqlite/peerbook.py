@@ -125,6 +125,12 @@ class PeerBook:
         rows = self._read(sql.BY_ID, marked_id)
         return rows[0][0] if rows else None
 
+    def title(self, marked_id: int) -> str:
+        """Return the title of a chat, or the name of a user, as last seen; "" if that is not known."""
+        self._load((marked_id,))
+        peer = self._in_memory(marked_id)
+        return (peer.title if peer is not None else None) or ""
+
     def username(self, name: str) -> UsernameRow | None:
         """Return whom Telegram last said a username belongs to, and when; None if that is not known.
 

@@ -94,6 +94,8 @@ class Handlers:
         StopPropagation ends it. An event is built once for each kind of event.
         """
         client = self._client
+        if job.entry is not None:
+            self._peers.recall(job.entities)  # it may have been parked by an earlier run
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
         for builder, callback in tuple(client._event_builders):
