@@ -118,48 +118,6 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"tgbot \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["usrs"], "'usrs'"),
-        (["users", "show", "x"], "'ID'"),
-        (["users", "show", "0"], "'ID'"),
-        (["users", "list", "--access", "maybe"], "maybe"),
-        (["resolve"], "'NAME'"),
-        (["run", "--fast"], "--fast"),
-        (["run", "--config", "config.toml"], "tgbot --config FILE COMMAND"),
-        (["--config", "absent.toml", "run"], "--config = 'absent.toml': expected a file that exists"),
-        (["sandbox", "--port", "70000"], "'--port'"),
-        (["backup"], "'DIR'"),
-        (["users", "import", "absent.json"], "absent.json"),
-        (["users", "export", "--format", "xml"], "'xml' is not one of json, csv, session"),
-        (["users", "export", "--format", "session"], "a session needs a FILE"),
-        (["link", "stop"], "'stop'"),
-        (["link", "start", "a b", "--bot", "the_bot"], "only A-Z a-z 0-9 _ - are passed on"),
-        (["link", "start", "x" * 65, "--bot", "the_bot"], "65 characters"),
-        (["link", "start", "--bot", "the bot"], "a username is"),
-        (
-            ["link", "start", "--bot", "the_bot", "--rights", "change_info"],
-            "nobody has rights in a private chat",
-        ),
-        (["link", "startgroup", "--bot", "the_bot", "--rights", "all"], "'all': not a right"),
-        (["link", "startchannel", "x", "--bot", "the_bot"], "no payload is sent to a channel"),
-        (["link", "start", "--bot", "the_bot", "--sign"], "no PAYLOAD to sign"),
-        (["link", "start", "--bot", "the_bot", "--qr-file", "code.gif"], "neither in .svg nor in .png"),
-        (["link", "start"], "--bot NAME"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_status_2(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.status(arguments) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
-    assert line.startswith("tgbot: ")
-    assert said in line
-
-
 def test_ctrl_c_while_modules_are_imported_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     ended = tgbot("users", "list", PYTHONPATH=f"{tmp_path}{os.pathsep}{Path(__file__).parents[1]}")

@@ -17,6 +17,7 @@ import pytest
 
 from tgbot import cli
 from tgbot.core.access import Evidence, Kind
+from tgbot.core.plural import counted
 from tgbot.core.users import Profile, Way
 from tgbot.store.lock import instance_lock
 from tgbot.store.peers import Peer
@@ -210,7 +211,7 @@ def test_while_the_bot_runs_everybody_is_exported_for_the_owner_s_eyes(
     assert lines[1]["evidence"] == {"bot_stopped": [[95, 3]]}
     for name, count in (("out.json", 2), ("out.csv", 2), ("out.session", 1), ("out", 2)):
         assert cli.status(["users", "export", name]) == 0
-        assert capsys.readouterr().out == f"{name}  {count} users\n"
+        assert capsys.readouterr().out == f"{name}  {counted(count, 'user')}\n"
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "out").read_bytes() == (tmp_path / "out.json").read_bytes()
     assert (tmp_path / "out.csv").read_text().startswith("id,bot_id,access,first_name,")

@@ -105,9 +105,9 @@ def test_a_qr_code_is_written_as_a_picture(
 ) -> None:
     assert linked(capsys, "start", "--bot", "the_bot", "--qr-file", name)["qr"] == name
     assert (tmp_path / name).read_bytes().startswith(magic)
-    assert cli.status(["link", "start", "--bot", "the_bot", "--qr-file", "absent/code.png"]) == 1
+    assert cli.status(["link", "start", "--bot", "the_bot", "--qr-file", "absent/code.png"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("tgbot: absent/code.png cannot be read or written (No such file or directory)")
+    assert line.startswith("tgbot: link: --qr-file: there is no directory 'absent' for 'code.png'")
     assert sorted(file.name for file in tmp_path.iterdir()) == [name]
 
 

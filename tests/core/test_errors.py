@@ -95,7 +95,7 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (BotRunningError("An import", "stop it first"), ("An import", "the session"), "stop it first"),
     (BotSilentError(PATH, "timed out"), (HERE, "timed out"), "Run this as the user that the bot runs as"),
     (BotAnswerError("It is raining: wait.", 3), ("It is raining",), "wait"),
-    (NotParkedError("m1:5, m1:6"), ("m1:5, m1:6",), '"tgbot parked list" shows all keys'),
+    (NotParkedError("m1:5", "m1:6"), ("one of the keys m1:5, m1:6",), '"tgbot parked list" shows all keys'),
     (
         SessionDamagedError(PATH, "malformed"),
         (HERE, "malformed", "left as it is"),

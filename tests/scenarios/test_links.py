@@ -85,7 +85,9 @@ async def test_a_qr_code_comes_as_a_picture(bot: Bot, boss: Talk) -> None:
     ],
 )
 async def test_what_cannot_be_a_link_is_told(bot: Bot, boss: Talk, typed: str) -> None:
-    assert (await boss.ask(f"/link {typed}")).startswith("I cannot make a link from that: ")
+    answer = await boss.ask(f"/link {typed}")
+    assert answer.startswith("I cannot make a link from that: ")
+    assert re.search(r"[^.]\.$", answer), "a sentence has one full stop"
 
 
 async def test_link_alone_tells_how_and_is_for_admins_only(bot: Bot, boss: Talk, person: Any) -> None:

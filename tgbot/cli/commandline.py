@@ -17,8 +17,9 @@ import typer
 
 from tgbot import __version__
 from tgbot.cli import backup, link, loginkey, parked, printed, sandbox, users
-from tgbot.cli.invocation import Invocation, Json, finish, settings
+from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
+from tgbot.cli.usage import Usage, command_of
 from tgbot.core.errors import TgbotError
 from tgbot.core.secrets import without_secrets
 from tgbot.signals import StopSignals
@@ -46,7 +47,8 @@ commands = typer.Typer(
 def options(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings file [default: ./config.toml if it exists].")
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings file.", show_default="./config.toml if it exists"),
     ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
@@ -59,7 +61,7 @@ def options(
         raise typer.Exit(2)
 
 
-@commands.command("run")
+@commands.command("run", epilog=examples("run", "--config other.toml run"))
 def run_bot(context: typer.Context) -> int:
     """Run the bot until SIGTERM or Ctrl-C.
 
@@ -76,7 +78,7 @@ def run_bot(context: typer.Context) -> int:
     return finish(run(config, invocation.signals or StopSignals()))
 
 
-@commands.command()
+@commands.command(epilog=examples("demo", "demo --once"))
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the story, without a prompt.")] = False,
 ) -> int:
@@ -86,7 +88,7 @@ def demo(
     return finish(demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty()))
 
 
-@commands.command()
+@commands.command(epilog=examples("resolve @durov", "resolve 5000000001 --json"))
 def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     """Show who a name, a link or an id is, and whether the bot may write to them.
 
@@ -97,7 +99,7 @@ def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     return finish(people.answer(settings(context), text, json, probe=False))
 
 
-@commands.command()
+@commands.command(epilog=examples("check @durov", "check 5000000001 --json"))
 def check(context: typer.Context, text: Name, json: Json = False) -> int:
     """Ask Telegram whether the bot may write to somebody, and record the answer.
 
@@ -108,10 +110,21 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
     return finish(people.answer(settings(context), text, json, probe=True))
 
 
-commands.command("backup")(backup.backup)
-commands.command("link")(link.link)
-commands.command("login-key")(loginkey.login_key)
-commands.command("sandbox")(sandbox.sandbox)
+commands.command("backup", epilog=examples("backup copies", "--config other.toml backup copies"))(
+    backup.backup
+)
+commands.command(
+    "link",
+    epilog=examples(
+        "link start summer",
+        "link startgroup --rights invite_users --bot the_bot",
+        "link start 42 --sign --qr",
+    ),
+)(link.link)
+commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
+commands.command("sandbox", epilog=examples("sandbox", "sandbox --bots 2 --directory here --json"))(
+    sandbox.sandbox
+)
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(users.commands, name="users")
 
@@ -140,9 +153,14 @@ def main(arguments: list[str], signals: StopSignals | None) -> int:
 
 def status(arguments: list[str], signals: StopSignals | None = None) -> int:
     """Run a command line and return its exit status; print an expected error on standard error."""
+    command = command_of(commands)
+    usage = Usage(command, arguments)
     try:
         try:
-            result = commands(args=arguments, prog_name="tgbot", standalone_mode=False, obj=signals)
+            if problem := usage.doubtful():
+                printed.complain(without_secrets(problem))
+                return 2
+            result = command.main(arguments, "tgbot", standalone_mode=False, obj=signals)
         finally:
             if signals is not None:
                 signals.settle()
@@ -154,9 +172,7 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
         printed.complain(str(error))
         return error.exit_status
     except typer.TyperException as error:
-        said = without_secrets(error.format_message())
-        hint = "tgbot --config FILE COMMAND" if "--config" in said else "see tgbot --help"
-        printed.complain(f"{said} ({hint})")
+        printed.complain(without_secrets(usage.explained(error)))
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130

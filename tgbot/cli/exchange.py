@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import Json, settings
+from tgbot.cli.invocation import Json, new_file, settings
 from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
+from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,12 @@ def export_users(
     ] = Path("-"),
     form: Annotated[
         str,
-        typer.Option("--format", metavar="json|csv|session", help="By default the ending of FILE, or json."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="One of json, csv, session.",
+            show_default="the ending of FILE, else json",
+        ),
     ] = "",
 ) -> int:
     """Write all users the bot has met to a file that "users import" reads; works while the bot runs.
@@ -143,9 +149,14 @@ def export_users(
 
     chosen = form or target.suffix[1:] or "json"
     if chosen not in list(Form):
-        raise typer.BadParameter(f"{chosen!r} is not one of json, csv, session", param_hint="'--format'")
-    if target == Path("-") and chosen == "session":
-        raise typer.BadParameter("a session needs a FILE", param_hint="'FILE'")
+        if form:
+            raise typer.BadParameter(f"'{form}': expected one of json, csv, session", param_hint="--format")
+        advice = "expected a name that ends in .json, .csv or .session, or --format"
+        raise typer.BadParameter(f"'{target}': {advice}", param_hint="FILE")
+    if target != Path("-"):
+        new_file(target, "FILE")
+    elif chosen == "session":
+        raise typer.BadParameter("a session needs the name of a file", param_hint="FILE")
     config = settings(context)
     with ExitStack() as stack:
         users = stack.enter_context(closing(open_readonly(config.storage.registry)))
@@ -162,7 +173,7 @@ def export_users(
                 write_text(sys.stdout, Form(chosen), entries, bot_id)
             return 0
         count = write_file(target, Form(chosen), entries, bot_id)
-    printed.line(f"{target}  {count:,} users")
+    printed.line(f"{target}  {counted(count, 'user')}")
     return 0
 
 

@@ -27,6 +27,11 @@ NO: Final = 3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
 
 
+def examples(*lines: str) -> str:
+    """Return what a command's help ends with: command lines to copy, without the name of the program."""
+    return "\n".join(["Examples:", "", *(f"- `tgbot {line}`" for line in lines)])
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """What is known of a command line before its command runs; typer's context holds it."""
@@ -42,6 +47,15 @@ def settings(context: typer.Context) -> Config:
     from tgbot.config.loading import load
 
     return load(context.obj.config, os.environ, printed.complain)
+
+
+def new_file(path: Path, parameter: str) -> None:
+    """Raise typer.BadParameter, which names the parameter, if no file can have this path."""
+    if path.is_dir():
+        raise typer.BadParameter(f"'{path}' is a directory: name a file", param_hint=parameter)
+    if not path.parent.is_dir():
+        problem = f"there is no directory '{path.parent}' for '{path.name}': make it, or name another one"
+        raise typer.BadParameter(problem, param_hint=parameter)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

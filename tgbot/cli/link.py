@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import Json, settings
+from tgbot.cli.invocation import Json, new_file, settings
 from tgbot.core.errors import BotUnknownError, CredentialsMissingError
 from tgbot.core.links import LinkKind, bot_link, signing_key
 from tgbot.core.links import sign as signed
@@ -34,16 +34,19 @@ def link(
         ),
     ] = "",
     bot: Annotated[
-        str, typer.Option(metavar="NAME", help="The bot's username; default: the session's.")
+        str, typer.Option(metavar="NAME", help="The bot's username.", show_default="the session's")
     ] = "",
-    rights: Annotated[str, typer.Option(metavar="A,B", help="Rights of an administrator to ask for.")] = "",
+    rights: Annotated[
+        str, typer.Option(metavar="A,B", help="Rights of an administrator to ask for.", show_default="none")
+    ] = "",
     sign: Annotated[
         bool,
         typer.Option("--sign", help="Sign PAYLOAD, a number or a text, so that nobody else can make one."),
     ] = False,
     qr: Annotated[bool, typer.Option("--qr", help="Draw a QR code of the link on the terminal.")] = False,
     qr_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the QR code to FILE.svg or FILE.png.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the QR code to FILE.svg or FILE.png.", show_default="none"),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -53,10 +56,12 @@ def link(
     payload; after a new token it refuses those signed before. A link to a channel carries no payload; there
     the bot can only be an administrator.
     """
-    if qr_file is not None and qr_file.suffix.lower() not in (".svg", ".png"):
-        raise typer.BadParameter(f"'{qr_file}' ends neither in .svg nor in .png", param_hint="'--qr-file'")
+    if qr_file is not None:
+        if qr_file.suffix.lower() not in (".svg", ".png"):
+            raise typer.BadParameter(f"'{qr_file}' ends neither in .svg nor in .png", param_hint="--qr-file")
+        new_file(qr_file, "--qr-file")
     if sign and not payload:
-        raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="'--sign'")
+        raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="--sign")
     config = settings(context)
     name = (bot or _own_name(config)).removeprefix("@")
     if sign:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import NO, Json, settings
+from tgbot.cli.invocation import NO, Json, examples, settings
 from tgbot.core.errors import BotRunningError, NeverRunError, NotParkedError, SessionInUseError
 from tgbot.store.base import Reason
 
@@ -27,14 +27,16 @@ commands = typer.Typer(
 Chosen = Annotated[
     Reason | None,
     typer.Option(
+        metavar="REASON",
         help="Only those parked for this reason: Telegram put them off (later), a handler failed (failed), "
-        "or the process died twice (poison)."
+        "or the process died twice (poison).",
+        show_default="all",
     ),
 ]
-Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY…", help='Keys, as "tgbot parked list" shows.')]
+Keys = Annotated[list[str] | None, typer.Argument(metavar="KEY", help='Keys, as "tgbot parked list" shows.')]
 
 
-@commands.command("list")
+@commands.command("list", epilog=examples("parked list", "parked list --reason failed --json"))
 def list_parked(context: typer.Context, reason: Chosen = None, json: Json = False) -> None:
     """List parked updates, the oldest first.
 
@@ -45,7 +47,7 @@ def list_parked(context: typer.Context, reason: Chosen = None, json: Json = Fals
         printed.as_json(entry) if json else printed.line(_row(entry))
 
 
-@commands.command()
+@commands.command(epilog=examples("parked show m5000000001:7", "parked show m5000000001:7 --text"))
 def show(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help='A key, as "tgbot parked list" shows it.')],
@@ -74,7 +76,7 @@ def show(
     return 0
 
 
-@commands.command()
+@commands.command(epilog=examples("parked retry m5000000001:7", "parked retry --all --reason failed"))
 def retry(
     context: typer.Context,
     keys: Keys = None,
@@ -91,7 +93,7 @@ def retry(
     return _change(context, "parked.retry", keys, every, reason, json)
 
 
-@commands.command()
+@commands.command(epilog=examples("parked drop m5000000001:7", "parked drop --all --reason poison"))
 def drop(
     context: typer.Context,
     keys: Keys = None,
@@ -112,9 +114,9 @@ def _change(
     json: bool,
 ) -> int:
     if bool(keys) == every:
-        raise typer.BadParameter("give either keys or --all", param_hint="'KEY…'")
+        raise typer.BadParameter("give either keys or --all", param_hint="KEY")
     if reason is not None and not every:
-        raise typer.BadParameter("it goes with --all", param_hint="'--reason'")
+        raise typer.BadParameter("it goes with --all", param_hint="--reason")
     bot = _Bot(settings(context))
     result = bot.ask(command, {"keys": keys or [], "all": every, "reason": reason})
     done, unknown = result["done"], result["unknown"]
@@ -126,7 +128,7 @@ def _change(
             what = "handled again now" if bot.running else "handled again at the next start of the bot"
         printed.line(f"{len(done):,} {what}")
     if unknown:
-        printed.complain(str(NotParkedError(", ".join(unknown))))
+        printed.complain(str(NotParkedError(*unknown)))
         return NO
     return 0
 

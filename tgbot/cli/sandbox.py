@@ -14,6 +14,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.invocation import Json, finish
+from tgbot.store.files import disk_errors
 
 if TYPE_CHECKING:
     from tgbot.sandbox.exchange import ServerKey
@@ -21,14 +22,30 @@ if TYPE_CHECKING:
 
 
 def sandbox(
-    host: Annotated[str, typer.Option(help="Address to listen on; loopback only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 selects a free one.")] = 0,
-    dc_id: Annotated[int, typer.Option("--dc-id", min=1, max=9, help="Number of the data centre.")] = 2,
-    bots: Annotated[int, typer.Option(min=0, max=1000, help="Number of bots to add and print.")] = 1,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Address to listen on; loopback only.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 selects a free one.")
+    ] = 0,
+    dc_id: Annotated[
+        int, typer.Option("--dc-id", metavar="N", min=1, max=9, help="Number of the data centre.")
+    ] = 2,
+    bots: Annotated[
+        int, typer.Option(metavar="N", min=0, max=1000, help="Number of bots to add and print.")
+    ] = 1,
     directory: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Directory for the server's key, to use it again.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for the server's key, to use it again.",
+            show_default="a temporary one",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed for tokens, ids and hashes.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Seed for tokens, ids and hashes.", show_default="random"),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Run a Telegram server on this machine until SIGTERM or Ctrl-C.
@@ -43,8 +60,10 @@ def sandbox(
     try:
         with tempfile.TemporaryDirectory(prefix="tgbot-sandbox-") as temporary:
             kept = directory or Path(temporary)
-            kept.mkdir(parents=True, exist_ok=True)
-            server = Sandbox(host=host, port=port, dc_id=dc_id, key=_key(kept), seed=seed)
+            with disk_errors(kept):
+                kept.mkdir(parents=True, exist_ok=True)
+                key = _key(kept)
+            server = Sandbox(host=host, port=port, dc_id=dc_id, key=key, seed=seed)
             finish(_serve(server, kept, bots, json))
     except SandboxError as error:
         printed.complain(str(error))

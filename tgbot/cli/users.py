@@ -6,17 +6,20 @@ import itertools
 import sys
 import time
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from tgbot.cli import exchange, printed
-from tgbot.cli.invocation import NO, Json, settings
+from tgbot.cli.invocation import NO, Json, examples, settings
 from tgbot.cli.pager import paged
 from tgbot.core.access import Access
 
 if TYPE_CHECKING:
     from tgbot.core.users import User, UserReader
+
+#: The largest id that the registry can hold.
+_LARGEST: Final = 2**63 - 1
 
 commands = typer.Typer(help="The users the bot has met; all but import work while the bot runs.")
 
@@ -28,12 +31,24 @@ def _registry(context: typer.Context) -> UserReader:
     return open_readonly(settings(context).storage.registry)
 
 
-@commands.command("list")
+@commands.command(
+    "list",
+    epilog=examples("users list --access reachable", "users list --after 5000000001 --limit 100 --json"),
+)
 def list_users(
     context: typer.Context,
-    access: Annotated[Access | None, typer.Option(help="Only those to whom the bot has this access.")] = None,
-    after: Annotated[int, typer.Option(metavar="ID", help="Begin above this id.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="No more than so many.")] = None,
+    access: Annotated[
+        Access | None,
+        typer.Option(
+            metavar="ACCESS",
+            help=f"Only those with this access: {', '.join(Access)}.",
+            show_default="all",
+        ),
+    ] = None,
+    after: Annotated[int, typer.Option(metavar="ID", min=0, help="Begin above this id.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="No more than so many.", show_default="all")
+    ] = None,
     pager: Annotated[
         bool,
         typer.Option("--pager/--no-pager", help="Show a long list on a terminal page by page, by $PAGER."),
@@ -51,14 +66,15 @@ def list_users(
             total = counts.total if access is None else counts.by.get(access, 0)
             done = stack.enter_context(printed.progress("users", min(total, limit or total)))
         now = time.time()
-        found = itertools.islice(users.iterate(after_id=after, access=access), limit)
+        users_found = users.iterate(after_id=min(after, _LARGEST), access=access)
+        found = itertools.islice(users_found, None if limit is None else min(limit, _LARGEST))
         for number, user in enumerate(found, 1):
             printed.as_json(described(user, now)) if json else printed.line(_row(user, now))
             if done is not None:
                 done(number)
 
 
-@commands.command()
+@commands.command(epilog=examples("users show 5000000001", "users show 5000000001 --json"))
 def show(
     context: typer.Context,
     user_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The user's id.")],
@@ -74,7 +90,7 @@ def show(
     return 0
 
 
-@commands.command()
+@commands.command(epilog=examples("users count", "users count --json"))
 def count(context: typer.Context, json: Json = False) -> None:
     """Count users, in all and by access."""
     with closing(_registry(context)) as users:
@@ -114,5 +130,9 @@ def _row(user: User, now: float) -> str:
     return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {printed.clean(names)}  {name}"
 
 
-commands.command("import")(exchange.import_users)
-commands.command("export")(exchange.export_users)
+commands.command("import", epilog=examples("users import old.session --dry-run", "users import users.csv"))(
+    exchange.import_users
+)
+commands.command("export", epilog=examples("users export users.json", "users export --format csv"))(
+    exchange.export_users
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import re
 from pathlib import Path
 from string import Formatter
 from typing import Final
@@ -37,10 +38,14 @@ class TgbotError(Exception):
     exit_status = 1
 
     def __init__(self, *facts: object) -> None:
-        """Put the facts into the message, in the order in which it first names them."""
+        """Put the facts into the message, in the order in which it first names them.
+
+        A fact that is a sentence has a full stop, and so has the message: one of them goes.
+        """
         message = inspect.cleandoc(str(self.__doc__))
         names = dict.fromkeys(name for _, name, _, _ in Formatter().parse(message) if name)
-        super().__init__(without_tokens(message.format(**dict(zip(names, facts, strict=True)))))
+        message = message.format(**dict(zip(names, facts, strict=True)))
+        super().__init__(without_tokens(re.sub(r"(?<=[\w)])\.\.(?=\s|$)", ".", message)))
 
 
 class WrongUsageError(TgbotError):
@@ -123,9 +128,12 @@ class BotAnswerError(TgbotError):
 
 
 class NotParkedError(TgbotError):
-    """No parked update has the key {keys}: "tgbot parked list" shows all keys."""
+    """No parked update has {keys}: "tgbot parked list" shows all keys."""
 
     exit_status = 3
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__(f"the key {keys[0]}" if len(keys) == 1 else f"one of the keys {', '.join(keys)}")
 
 
 class StorageError(TgbotError):

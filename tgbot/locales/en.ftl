@@ -288,7 +288,7 @@ link-made =
     In the app: { $app }
 link-typed =
     If an app loses the payload, type: { $typed }
-link-unreadable = I cannot make a link from that: { $reason }.
+link-unreadable = I cannot make a link from that: { $reason }
 link-no-name = I have no username, so there is no link to me.
 
 ## Login

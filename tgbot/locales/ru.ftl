@@ -334,6 +334,6 @@ link-made =
     В приложении: { $app }
 link-typed =
     Если приложение теряет payload, наберите: { $typed }
-link-unreadable = Такой ссылки не сделать: { $reason }.
+link-unreadable = Такой ссылки не сделать: { $reason }
 link-no-name = У меня нет имени пользователя, поэтому и ссылки на меня нет.
 

@@ -43,7 +43,7 @@ def backup(files: list[Path], target: Path, progress: Callable[[Path, float], No
         place.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(place.parent, target):
         try:
-            with disk_errors(part):
+            with disk_errors(target):
                 _delete(part)
                 if old.exists() and not place.exists():
                     old.rename(place)  # a backup was interrupted where names cannot be exchanged
