@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.users import Profile, Way
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
+ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
 
 
@@ -380,12 +383,16 @@ def answered(address: dict[str, Any]) -> bool:
 def test_the_sandbox_says_in_one_line_how_to_reach_it(sandbox: Callable[..., subprocess.Popen[str]]) -> None:
     process = sandbox("--bots", "2", "--dc-id", "3")
     said = introduced(process)
-    assert set(said) == {"host", "port", "dc_id", "public_key", "bots", "phones"}
+    assert set(said) == {"host", "port", "dc_id", "public_key", "bots", "users"}
     assert (said["host"], said["dc_id"]) == ("127.0.0.1", 3)
     assert Path(said["public_key"]).read_text().startswith("-----BEGIN RSA PUBLIC KEY-----")
     assert len({bot["token"] for bot in said["bots"]}) == 2
     assert all(re.fullmatch(r"\d+:[\w-]{35}", bot["token"]) and bot["username"] for bot in said["bots"])
-    assert all(phone.startswith("999663") for phone in said["phones"])
+    assert [user["name"] for user in said["users"]] == ["Anna", "Boris", "Clara"]
+    assert all(user["phone"].startswith("999663") and user["code"] == "33333" for user in said["users"])
+    assert (
+        len({user["username"] for user in said["users"]}) == len({user["id"] for user in said["users"]}) == 3
+    )
     assert answered(said)
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=20)
@@ -410,6 +417,62 @@ def test_the_end_of_input_does_not_end_the_sandbox_and_ctrl_c_does(
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+def test_the_next_free_port_is_taken_and_each_fits_into_a_string_session(
+    sandbox: Callable[..., subprocess.Popen[str]],
+) -> None:
+    """The string sessions of GramJS hold no port above 32767."""
+    ports = [introduced(sandbox("--users", "12", "--bots", "0"))["port"] for _ in range(2)]
+    assert ports[0] != ports[1]
+    assert all(4430 <= port < 32768 for port in ports)
+
+
+def test_the_program_in_the_help_of_the_sandbox_logs_in_and_writes_to_the_bot(
+    sandbox: Callable[..., subprocess.Popen[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the port is another one, where its own is taken."""
+    assert cli.status(["sandbox", "--help"]) == 0
+    text = re.search(r"^ +from pathlib.*?(?=\n╭)", capsys.readouterr().out, re.MULTILINE | re.DOTALL)
+    assert text is not None
+    program = dedent("\n".join(line.rstrip() for line in text[0].splitlines())).strip()
+    assert len([line for line in program.splitlines() if line]) == 10
+    assert program in (ROOT / "docs/sandbox.md").read_text().replace("\n    ", "\n")
+    said = introduced(sandbox("--directory", "here"))
+    written = subprocess.run(
+        [sys.executable, "-c", program.replace("4430", str(said["port"]))],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert written.stdout.splitlines()[-1:] == ["/start"], written.stderr
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_does_not_see_the_key_of_a_kept_directory(
+    sandbox: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    introduced(sandbox("--directory", "here"))
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    seen = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "here/.gitignore" in seen
+    assert "key" not in seen
+    assert (tmp_path / "here" / "server_key.pem").exists()
+
+
+def test_a_gitignore_of_somebody_else_is_left_alone_and_the_key_is_told(
+    sandbox: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    process = sandbox("--directory", ".")
+    introduced(process)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "tgbot: server_key.pem is a private key: add it to .gitignore\n"
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
 
 
 def test_a_kept_directory_keeps_the_key(

@@ -217,7 +217,8 @@ def test_help_has_every_option_its_default_and_examples_that_parse(
     for option in command.params:
         assert option.opts[-1] in text or str(option.metavar) in text
         if option.param_type_name == "option" and not option.is_flag:
-            explained = text.partition(f" {option.opts[0]} ")[2].partition(" --")[0]
+            options = text.partition("─ Options ─")[2]
+            explained = options.partition(f" {option.opts[0]} ")[2].partition(" --")[0]
             assert "[default: " in explained, f"{option.opts[0]} has no default in the help"
     examples = re.findall(r"^ +• (.+(?:\n {4,}\S.*)*)$", text.partition("Examples:")[2], re.MULTILINE)
     assert examples

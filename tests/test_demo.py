@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import select
@@ -236,7 +237,7 @@ def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) ->
     terminal.type("!daria\n")
     terminal.shows("You write as Daria now.")
     terminal.type("!press Delete it\n")
-    terminal.shows("Daria has no button “Delete it”. Buttons: Добавить меня в группу")
+    terminal.shows("Daria has no button “Delete it”. Buttons: none")
     terminal.type("/forget\n")
     terminal.shows("[Удалить]")
     terminal.type("!press Удалить\n")
@@ -244,6 +245,34 @@ def test_on_a_terminal_a_person_can_type_as_any_character(terminal: Terminal) ->
     terminal.type("20 + 22\n")
     terminal.shows("20 + 22 = 42")
     terminal.type("\x04")
+    terminal.shows("The bot is stopped.")
+    assert terminal.process.wait(20) == 0
+
+
+@pytest.mark.long
+def test_typed_commands_in_any_order_end_nothing(terminal: Terminal) -> None:
+    """Each command comes after each other one."""
+    commands = [
+        "!block",
+        "!unblock",
+        "hello",
+        "/start",
+        "/language",
+        "!press English",
+        "!press",
+        "!boris",
+        "!",
+    ]
+    terminal.shows("Your turn")
+    for number, (one, other) in enumerate(itertools.permutations(commands, 2)):
+        # The name that nobody has is answered once everything before it was carried out.
+        terminal.type(f"{one}\n  {other}  \n!anna\n!nobody{number}\n")
+        terminal.shows(f"Unknown command !nobody{number}.")
+    terminal.type("!anna\n!block\nhello\n")
+    terminal.shows("Anna has blocked the bot and cannot write to it. First type: !unblock")
+    terminal.type("!unblock\n20 + 22\n")
+    terminal.shows("20 + 22 = 42")
+    terminal.type("!quit\n")
     terminal.shows("The bot is stopped.")
     assert terminal.process.wait(20) == 0
 

@@ -85,7 +85,9 @@ def demo(
     """Show the bot talking with people, on a Telegram server of its own: needs no token and no network."""
     from tgbot import demo
 
-    return finish(demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty()))
+    return finish(
+        demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty(), program=printed.program())
+    )
 
 
 @commands.command(epilog=examples("resolve @durov", "resolve 5000000001 --json"))
@@ -122,9 +124,9 @@ commands.command(
     ),
 )(link.link)
 commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
-commands.command("sandbox", epilog=examples("sandbox", "sandbox --bots 2 --directory here --json"))(
-    sandbox.sandbox
-)
+commands.command(
+    "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
+)(sandbox.sandbox)
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(users.commands, name="users")
 

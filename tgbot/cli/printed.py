@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from tgbot.core.names import clean_name
@@ -56,6 +59,18 @@ def as_json(value: Mapping[str, object]) -> None:
 def complain(text: str) -> None:
     """Print an error on standard error."""
     sys.stderr.write(f"tgbot: {text}\n")
+
+
+def program() -> str:
+    """Return how this program is typed here: `tgbot` where the shell finds it, else the path of its file."""
+    file = Path(sys.argv[0])
+    if file.name != "tgbot":
+        return f"{shlex.quote(sys.executable)} -m tgbot.cli"
+    found = shutil.which("tgbot")
+    if found is not None and file.exists() and file.samefile(found):
+        return "tgbot"
+    inside = file.absolute().is_relative_to(Path.cwd())
+    return shlex.quote(str(file.absolute().relative_to(Path.cwd()) if inside else file.absolute()))
 
 
 def unexpected(error: BaseException) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +17,40 @@ from tgbot.cli import printed
 from tgbot.cli.invocation import Json, finish
 from tgbot.store.files import disk_errors
 
+#: The ports that are tried where none is named: the string sessions of some libraries hold none above 32767.
+PORTS: Final = range(4430, 4530)
+#: The first names of the people who are there from the start; more people are numbered.
+NAMES: Final = ("Anna", "Boris", "Clara", "Daria", "Emil", "Frida", "Georg", "Hanna", "Igor", "Julia")
+#: The files that the sandbox makes in its directory, which git is to ignore.
+IGNORED: Final = "# Keys of a Telegram server for this machine only.\nserver_key.pem\npublic_key.pem\nbot/\n"
+#: Log in as Anna and write to the bot, with Telethon.
+TELETHON: Final = """\
+from pathlib import Path
+from telethon.crypto import rsa
+from telethon.sessions import MemorySession
+from telethon.sync import TelegramClient
+
+rsa.add_key(Path("here/public_key.pem").read_text(), old=False)
+session = MemorySession()
+session.set_dc(2, "127.0.0.1", 4430)
+client = TelegramClient(session, 1, "any")
+with client.start(phone="9996620000", code_callback=lambda: "22222"):
+    print(client.send_message("sandbox_bot", "/start").text)"""
+HELP: Final = f"""Run a Telegram server on this machine until SIGTERM or Ctrl-C.
+
+Any MTProto library can log in: bots with a token, users with a phone number. Everything is kept in memory.
+The server answers as Telegram does, and says so where it cannot. It can also misbehave on purpose: type
+"help" while it runs.
+
+After "tgbot sandbox --directory here", this program logs in as Anna and writes to the bot:
+
+```
+{TELETHON}
+```
+"""
+
 if TYPE_CHECKING:
+    from tgbot.sandbox.accounts import Account
     from tgbot.sandbox.exchange import ServerKey
     from tgbot.sandbox.server import Sandbox
 
@@ -26,7 +60,14 @@ def sandbox(
         str, typer.Option(metavar="HOST", help="Address to listen on; loopback only.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 selects a free one.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 is the default.",
+            show_default=f"{PORTS[0]}, or the next one that is free",
+        ),
     ] = 0,
     dc_id: Annotated[
         int, typer.Option("--dc-id", metavar="N", min=1, max=9, help="Number of the data centre.")
@@ -34,6 +75,9 @@ def sandbox(
     bots: Annotated[
         int, typer.Option(metavar="N", min=0, max=1000, help="Number of bots to add and print.")
     ] = 1,
+    users: Annotated[
+        int, typer.Option(metavar="N", min=0, max=1000, help="Number of people to add and print.")
+    ] = 3,
     directory: Annotated[
         Path | None,
         typer.Option(
@@ -48,12 +92,6 @@ def sandbox(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Run a Telegram server on this machine until SIGTERM or Ctrl-C.
-
-    Any MTProto library can log in: bots with a token, users with a phone number. The server answers as
-    Telegram does. It starts without accounts and keeps them in memory. It can also misbehave on purpose: type
-    "help" while it runs.
-    """
     from tgbot.sandbox.server import Sandbox, SandboxError
 
     printed.log_to_stderr("INFO")
@@ -63,8 +101,8 @@ def sandbox(
             with disk_errors(kept):
                 kept.mkdir(parents=True, exist_ok=True)
                 key = _key(kept)
-            server = Sandbox(host=host, port=port, dc_id=dc_id, key=key, seed=seed)
-            finish(_serve(server, kept, bots, json))
+            server = Sandbox(host=host, port=port, ports=PORTS, dc_id=dc_id, key=key, seed=seed)
+            finish(_serve(server, kept, bots, users, json))
     except SandboxError as error:
         printed.complain(str(error))
         return 2
@@ -74,9 +112,9 @@ def sandbox(
     return 0
 
 
-async def _serve(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
+async def _serve(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
     async with server:
-        _introduce(server, directory, bots, json)
+        _introduce(server, directory, bots, users, json)
         await _obey(server)
 
 
@@ -84,6 +122,11 @@ def _key(directory: Path) -> ServerKey:
     """Read the key from the directory; generate and store it if there is none."""
     from tgbot.sandbox.exchange import ServerKey
 
+    ignored = directory / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text(IGNORED)
+    elif "server_key.pem" not in ignored.read_text():
+        printed.complain(f"server_key.pem is a private key: add it to {ignored}")
     file = directory / "server_key.pem"
     if file.exists():
         return ServerKey.from_pem(file.read_text())
@@ -93,14 +136,17 @@ def _key(directory: Path) -> ServerKey:
     return key
 
 
-def _introduce(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
+def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
     """Store the public key, print the address, the key and the accounts for clients, and flush."""
     from tgbot.config.settings import Server
 
     public_key = directory.resolve() / "public_key.pem"
     public_key.write_text(server.public_key)
-    new_bots = [server.new_bot() for _ in range(bots)]
-    phones = [server.new_phone() for _ in range(3)]
+    new_bots = [
+        server.new_bot(f"sandbox_{number}_bot" if number else "sandbox_bot") for number in range(bots)
+    ]
+    people = [_person(server, number) for number in range(users)]
+    code = server.world.accounts.code
     if json:
         printed.as_json(
             {
@@ -109,7 +155,16 @@ def _introduce(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
                 "dc_id": server.dc_id,
                 "public_key": str(public_key),
                 "bots": [{"token": bot.token, "username": bot.username} for bot in new_bots],
-                "phones": phones,
+                "users": [
+                    {
+                        "id": each.id,
+                        "name": each.first_name,
+                        "username": each.usernames[0],
+                        "phone": each.phone,
+                        "code": code,
+                    }
+                    for each in people
+                ],
             }
         )
     else:
@@ -118,18 +173,27 @@ def _introduce(server: Sandbox, directory: Path, bots: int, json: bool) -> None:
         printed.line(f"Public key      {public_key}")
         for bot in new_bots:
             printed.line(f"Bot             @{bot.username}, token {bot.token}")
-        code = str(server.dc_id) * 5
-        printed.line(f"Phone numbers   {', '.join(phones)}, login code {code}; sign up with any name")
+        for each in people:
+            name = f"{each.first_name} (@{each.usernames[0]})"
+            printed.line(f"User            {name}, phone {each.phone}, login code {code}")
         printed.line("api_id and api_hash can be anything. Any other well-formed token adds a new bot.")
+        program = printed.program()
         if new_bots:
             printed.line("To run tgbot on it:")
             printed.line(
-                f"  TGBOT_SERVER={address} TGBOT_DC_ID={server.dc_id} TGBOT_PUBLIC_KEY={public_key}"
-                f" TGBOT_BOT_TOKEN={new_bots[0].token} TGBOT_STORAGE_DIRECTORY={public_key.parent / 'bot'}"
-                " tgbot run"
+                f"  TGBOT_SERVER={address} TGBOT_DC_ID={server.dc_id}"
+                f" TGBOT_PUBLIC_KEY={shlex.quote(str(public_key))} TGBOT_BOT_TOKEN={new_bots[0].token}"
+                f" TGBOT_STORAGE_DIRECTORY={shlex.quote(str(public_key.parent / 'bot'))} {program} run"
             )
+        printed.line(f"To log in with Telethon, see: {program} sandbox --help")
         printed.line('Type "help" for commands that cause faults. Ctrl-C stops the server.')
     sys.stdout.flush()
+
+
+def _person(server: Sandbox, number: int) -> Account:
+    """Add a user with the name of this number."""
+    name = NAMES[number] if number < len(NAMES) else f"Person {number + 1}"
+    return server.world.new_user(name, username=f"{name.lower().replace(' ', '_')}_sandbox")
 
 
 async def _obey(server: Sandbox) -> None:

@@ -64,12 +64,12 @@ class Person:
     async def press(self, label: str) -> str:
         """Press a button of the latest message with buttons; return the notification that the app shows.
 
-        Raise LookupError, with the labels of all buttons, if there is none with this label.
+        Raise LookupError, with the labels of all buttons that the bot hears of, if none has this label.
         """
         menu = self._menu
         rows = menu.buttons if menu is not None else []
-        # "✓" marks the current choice.
-        buttons = {one.text.removeprefix("✓ "): one for row in rows for one in row}
+        # "✓" marks the current choice. A button without data opens a link, and the bot does not hear of it.
+        buttons = {one.text.removeprefix("✓ "): one for row in rows for one in row if one.data is not None}
         if menu is None or label not in buttons:
             raise LookupError(", ".join(buttons) or "none")
         request = functions.messages.GetBotCallbackAnswerRequest(

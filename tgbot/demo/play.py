@@ -28,8 +28,11 @@ INTERRUPTED = 130
 BOT = "storyteller_bot"
 
 
-async def play(*, prompt: bool) -> int:
-    """Play the story, then read typed lines if `prompt`; return the exit status: 0, 1 or `INTERRUPTED`."""
+async def play(*, prompt: bool, program: str) -> int:
+    """Play the story, then read typed lines if `prompt`; return the exit status: 0, 1 or `INTERRUPTED`.
+
+    `program` is how tgbot is typed here.
+    """
     stage = Stage()
     task = asyncio.current_task()
     assert task is not None
@@ -40,6 +43,7 @@ async def play(*, prompt: bool) -> int:
         log: deque[str] = deque(maxlen=20)
         try:
             await _play(stage, Path(directory), log, prompt=prompt)
+            stage.note(f"\nThe bot is stopped. Start your own with: {program} run")
         except StoryError as error:
             sys.stderr.write(f"tgbot: demo: {error}\n")
             for line in log:
@@ -108,7 +112,6 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
         status = await bot.stop()
         if status:
             raise StoryError(f"the bot stopped with status {status} instead of 0")
-        stage.note("\nThe bot is stopped. Start your own with: make run")
 
 
 def _free_port() -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from telethon.errors import RPCError
+from telethon.errors import RPCError, YouBlockedUserError
 
 from tgbot.demo.person import Person
 from tgbot.demo.stage import Stage
 from tgbot.sandbox.stdin import typed_lines
+from tgbot.telegram import error_name
 
 
 async def chat(stage: Stage, people: dict[str, Person]) -> None:
@@ -18,27 +19,37 @@ async def chat(stage: Stage, people: dict[str, Person]) -> None:
     stage.note("Try /help, /privacy, 20 + 22, and as Anna /stats.")
     speaker = people["anna"]
     async for line in typed_lines():
-        if not line.strip():
-            continue
-        if not line.startswith("!"):
-            await speaker.say(line)
-            continue
-        word, _, rest = line[1:].strip().partition(" ")
-        match word.lower():
-            case "quit":
-                return
-            case name if name in people:
-                speaker = people[name]
-                stage.note(f"You write as {speaker.name} now.")
-            case "block" | "unblock" as verb:
-                await (speaker.block() if verb == "block" else speaker.unblock())
-                stage.note(f"{speaker.name} has {verb}ed the bot.")
+        line = line.strip()
+        word, _, rest = line.removeprefix("!").strip().partition(" ")
+        word = word.lower() if line.startswith("!") else ""
+        if word == "quit":
+            return
+        if word in people:
+            speaker = people[word]
+            stage.note(f"You write as {speaker.name} now.")
+        elif line.startswith("!") and word not in ("block", "unblock", "press"):
+            stage.note(f"Unknown command !{word}. Commands: {names} !press !block !unblock !quit")
+        elif line:
+            await _act(stage, speaker, word, rest.strip() if word else line)
+
+
+async def _act(stage: Stage, speaker: Person, word: str, rest: str) -> None:
+    """Carry out a command of a person, or let them say the rest; print why Telegram refuses."""
+    try:
+        match word:
+            case "block":
+                await speaker.block()
+                stage.note(f"{speaker.name} has blocked the bot.")
+            case "unblock":
+                await speaker.unblock()
+                stage.note(f"{speaker.name} has unblocked the bot.")
             case "press":
-                try:
-                    await speaker.press(rest.strip())
-                except LookupError as error:
-                    stage.note(f"{speaker.name} has no button “{rest.strip()}”. Buttons: {error}")
-                except RPCError as error:
-                    stage.note(f"Pressing the button failed ({type(error).__name__}).")
+                await speaker.press(rest)
             case _:
-                stage.note(f"Unknown command !{word}. Commands: {names} !press !block !unblock !quit")
+                await speaker.say(rest)
+    except LookupError as error:
+        stage.note(f"{speaker.name} has no button “{rest}”. Buttons: {error}")
+    except YouBlockedUserError:
+        stage.note(f"{speaker.name} has blocked the bot and cannot write to it. First type: !unblock")
+    except RPCError as error:
+        stage.note(f"Telegram refused that: {error_name(error)}.")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 from .exchange import ServerKey
 
 
 class DataCentre:
-    """One data centre. A port of 0 selects a free one, which a restart keeps."""
+    """One data centre. With port 0 it takes the first free one of `ports`; a restart keeps it.
 
-    def __init__(self, dc_id: int, key: ServerKey, port: int = 0) -> None:
+    A 0 in `ports` is a port that the system selects.
+    """
+
+    def __init__(self, dc_id: int, key: ServerKey, port: int = 0, ports: Sequence[int] = (0,)) -> None:
         self.id = dc_id
         self.key = key
         self.port = port
+        self._ports = ports
         self._server: asyncio.Server | None = None
 
     @property
@@ -24,9 +30,14 @@ class DataCentre:
 
     async def listen(self, host: str, connect: Callable[[], asyncio.Protocol]) -> None:
         """Start to listen; raise OSError if that fails."""
-        self._server = await asyncio.get_running_loop().create_server(
-            connect, host, self.port, reuse_address=True, backlog=1024
-        )
+        listen = partial(asyncio.get_running_loop().create_server, connect, host, backlog=1024)
+        *others, last = [self.port] if self.port else self._ports
+        for port in others:
+            with suppress(OSError):
+                self._server = await listen(port, reuse_address=True)
+                break
+        else:
+            self._server = await listen(last, reuse_address=True)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:

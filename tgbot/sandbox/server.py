@@ -5,7 +5,7 @@ import ipaddress
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -44,10 +44,10 @@ class _Key:
 class Sandbox:
     """A Telegram server for this machine: `async with Sandbox() as sandbox`, then connect to `host:port`.
 
-    It listens on loopback only. `port` 0 selects a free port, which a restart keeps. World, auth keys and
-    logins last as long as this object, connections and sessions until `stop`. With a `seed` the world and
-    the random bytes of the server are the same in every run. `dcs` are further data centres and their keys;
-    None: the same key. They listen on ports of their own.
+    It listens on loopback only. `port` 0 selects the first free one of `ports` (0: the system's choice), and
+    a restart keeps it. World, auth keys and logins last as long as this object, connections and sessions
+    until `stop`. With a `seed` the world and the random bytes of the server are the same in every run. `dcs`
+    are further data centres and their keys; None: the same key. They listen on ports of their own.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        ports: Sequence[int] = (0,),
         dc_id: int = 2,
         world: World | None = None,
         key: ServerKey | None = None,
@@ -64,11 +65,12 @@ class Sandbox:
         self.host = _loopback(host)
         self.world = World(seed=seed, dc_id=dc_id) if world is None else world
         self.dc_id = self.world.dc_id
-        self._home = DataCentre(self.dc_id, ServerKey.generate() if key is None else key, port)
+        self._ports = ports
+        self._home = DataCentre(self.dc_id, ServerKey.generate() if key is None else key, port, ports)
         #: All data centres by their number.
         self.dcs = {self.dc_id: self._home}
         for number, its_key in (dcs or {}).items():
-            self.dcs[number] = DataCentre(number, its_key or self.key)
+            self.dcs[number] = DataCentre(number, its_key or self.key, ports=ports)
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = self.world.now
@@ -169,7 +171,8 @@ class Sandbox:
     async def open_dc(self, dc_id: int, *, own_key: bool = False) -> int:
         """Listen as a further data centre, with a server key of its own or the same; return the port."""
         if dc_id not in self.dcs:
-            centre = DataCentre(dc_id, ServerKey.generate() if own_key else self.key)
+            key = ServerKey.generate() if own_key else self.key
+            centre = DataCentre(dc_id, key, ports=self._ports)
             if self._running:
                 await self._listen(centre)
             self.dcs[dc_id] = centre
@@ -179,7 +182,8 @@ class Sandbox:
         try:
             await centre.listen(self.host, lambda: Connection(self, self._random, centre.id))
         except OSError as error:
-            raise SandboxError(f"cannot listen on {self.host} port {centre.port}: {error.strerror}") from None
+            port = centre.port or f"{self._ports[0]} to {self._ports[-1]}"
+            raise SandboxError(f"cannot listen on {self.host} port {port}: {error.strerror}") from None
         if centre is self._home:
             self.world.address = (self.host, centre.port)
         else:
