@@ -18,8 +18,8 @@ from telethon.tl import functions, types
 
 from tests.patience import PATIENCE
 from tgbot.sandbox import connection, delivery, dispatch
-from tgbot.sandbox.dispatch import method_name
 from tgbot.sandbox.server import Sandbox, SandboxError
+from tgbot.sandbox.signatures import method_name
 from tgbot.sandbox.world import World
 
 from .conftest import Person, PlainBot, plain_client

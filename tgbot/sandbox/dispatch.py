@@ -13,6 +13,7 @@ from .faults import DeadKey, Faults, Plan
 from .outgoing import Request
 from .rpc import Later, RpcError
 from .sends import SendKey
+from .signatures import method_name
 from .world import World
 
 #: Seconds that invokeAfterMsg waits for a call that has not arrived.
@@ -203,17 +204,3 @@ def _is_main(call: TLRequest) -> bool:
             return False
         call = call.query
     return True
-
-
-_names: dict[type, str] = {}
-
-
-def method_name(request: type) -> str:
-    """Return the schema's name of a request class: "messages.sendMessage" for SendMessageRequest."""
-    name = _names.get(request)
-    if name is None:
-        space = request.__module__.rpartition(".")[2]
-        plain = request.__name__.removesuffix("Request")
-        plain = plain[:1].lower() + plain[1:]
-        name = _names[request] = plain if space == "functions" else f"{space}.{plain}"
-    return name

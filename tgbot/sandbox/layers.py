@@ -71,7 +71,10 @@ def encode(value: object, layer: int) -> bytes:
     """
     if isinstance(value, TLObject):
         if layer >= LAYER or not layer:
-            return bytes(value)
+            try:
+                return bytes(value)
+            except (AssertionError, AttributeError, TypeError, ValueError, struct.error) as error:
+                raise EncodeError(f"{type(value).__name__} ({type(error).__name__})", LAYER) from error
         body = older.table(layer).encode(value)
         if body is None:
             raise EncodeError(type(value).__name__, layer)

@@ -12,6 +12,8 @@ from typing import Any
 
 from telethon.tl import TLObject, functions, types
 
+_names: dict[type, str] = {}
+
 
 def telethon_class(name: str, *, method: bool = False) -> Any:
     """Return Telethon's class for the schema's type or method `name`, None if there is none."""
@@ -21,6 +23,17 @@ def telethon_class(name: str, *, method: bool = False) -> Any:
         module = getattr(module, namespace, None)
     short = re.sub(r"_([a-z])", lambda match: match[1].upper(), short[:1].upper() + short[1:])
     return getattr(module, short + "Request" if method else short, None)
+
+
+def method_name(request: type) -> str:
+    """Return the schema's name of a request class: "messages.sendMessage" for SendMessageRequest."""
+    name = _names.get(request)
+    if name is None:
+        space = request.__module__.rpartition(".")[2]
+        plain = request.__name__.removesuffix("Request")
+        plain = plain[:1].lower() + plain[1:]
+        name = _names[request] = plain if space == "functions" else f"{space}.{plain}"
+    return name
 
 
 @cache

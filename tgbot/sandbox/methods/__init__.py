@@ -8,6 +8,7 @@ from typing import Final
 
 from telethon.tl import TLRequest, functions
 
+from ..abilities import refuse_undone
 from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
 from . import (
@@ -93,6 +94,7 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
             raise RpcError(400, "BOT_METHOD_INVALID")
         if method.open is Open.BOTS and not me.is_bot:
             raise RpcError(400, "USER_BOT_REQUIRED")
+    refuse_undone(request, bot=call.account is not None and call.account.is_bot)
     answer = method.answer(call, request)
     if wants_updates and login.account is not None and not caller.updates:
         caller.updates = world.accounts[login.account].home == login.dc_id

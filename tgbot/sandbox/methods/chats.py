@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
@@ -18,6 +18,8 @@ from .calls import Call, Method, Open
 from .users import bot_info
 
 _TITLE_LENGTH: Final = 128
+#: How many of those who ask to join a full chat names.
+_REQUESTERS: Final = 5
 #: The rights of an admin of a basic group.
 _GROUP_ADMIN: Final = (
     "change_info",
@@ -188,6 +190,13 @@ def get_channels(call: Call, request: channels.GetChannelsRequest) -> TLObject:
     return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
 
 
+def _open_requests(call: Call, chat: Chat) -> dict[str, Any]:
+    """Return the members of a full chat about open requests to join, which share a flag; admins see them."""
+    if not chat.requests or not chat.may_invite(call.me.id):
+        return {}
+    return {"requests_pending": len(chat.requests), "recent_requesters": list(chat.requests)[-_REQUESTERS:]}
+
+
 def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
     members = types.ChatParticipants(
@@ -199,9 +208,10 @@ def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
         members,
         types.PeerNotifySettings(),
         bot_info=bots_in(call, chat),
-        requests_pending=len(chat.requests) or None,
+        **_open_requests(call, chat),
     )
-    users, chats = call.world.view.beside(call.me, [chat.marked, *chat.members], complete=True)
+    peers = [chat.marked, *chat.members, *(full.recent_requesters or ())]
+    users, chats = call.world.view.beside(call.me, peers, complete=True)
     return types.messages.ChatFull(full, chats, users)
 
 
@@ -219,10 +229,15 @@ def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLO
         bot_info=bots,
         pts=chat.log.pts,
         participants_count=len(chat.members),
-        requests_pending=len(chat.requests) or None,
         linked_chat_id=linked.id if linked is not None else None,
+        **_open_requests(call, chat),
     )
-    peers = [chat.marked, *(one.user_id for one in bots), *([chat.linked] if chat.linked else [])]
+    peers = [
+        chat.marked,
+        *(one.user_id for one in bots),
+        *([chat.linked] if chat.linked else []),
+        *(full.recent_requesters or ()),
+    ]
     users, chats = call.world.view.beside(call.me, peers, complete=True)
     return types.messages.ChatFull(full, chats, users)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from telethon.tl import TLObject, TLRequest, types
@@ -16,16 +15,16 @@ from ..logs import FIRST_PTS
 from ..mentions import mentioned
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from ..sends import SendKey
-from .calls import Call, Method, Open, seconds
+from .calls import Call, Method, Open
 from .chats import changed, shown_as
 from .forums import thread
+from .keyboards import shown_markup
 from .media import as_message_media
 
 _TEXT_LENGTH: Final = 4096
 _CAPTION_LENGTH: Final = 1024
 _ALBUM: Final = 10
 _START_PARAM_LENGTH: Final = 64
-_CALLBACK_BYTES: Final = 64
 _PRESS_TEXT_LENGTH: Final = 200
 
 
@@ -35,12 +34,16 @@ _PRESS_TEXT_LENGTH: Final = 200
 def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
     if earlier := _earlier(call, request.peer, [request.random_id]):
         return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer, request.schedule_date)
+    to = _writable(call, request.peer)
     text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
     if not text:
         raise RpcError(400, "MESSAGE_EMPTY")
     post = Post(
-        call.me.id, call.world.date(), text, entities=entities, markup=_markup(call, request.reply_markup)
+        call.me.id,
+        call.world.date(),
+        text,
+        entities=entities,
+        markup=shown_markup(call, request.reply_markup),
     )
     return _sent(call, _post(call, to, post, request), short=True)
 
@@ -48,9 +51,9 @@ def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
 def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     if earlier := _earlier(call, request.peer, [request.random_id]):
         return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer, request.schedule_date)
+    to = _writable(call, request.peer)
     post = _media_post(call, to, request.media, request)
-    post.markup = _markup(call, request.reply_markup)
+    post.markup = shown_markup(call, request.reply_markup)
     return _sent(call, _post(call, to, post, request))
 
 
@@ -68,7 +71,7 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
     missing = [single for single in request.multi_media if single.random_id not in earlier]
     if not missing:
         return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer, request.schedule_date)
+    to = _writable(call, request.peer)
     posts = [_media_post(call, to, single.media, single) for single in missing]
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
     group = next(groups, None) or call.world.random.getrandbits(62)
@@ -125,7 +128,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
     missing = [(number, random_id) for number, random_id in pairs if random_id not in earlier]
     if not missing:
         return _wrap_sends(call, earlier)
-    to = _writable(call, request.to_peer, request.schedule_date)
+    to = _writable(call, request.to_peer)
     posts: list[tuple[Post, int]] = []
     for number, random_id in missing:
         original = _existing(call, number, source)
@@ -138,6 +141,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
+        post.extras = _extras(request)
         posts.append((post, random_id))
     if request.top_msg_id and request.reply_to is None:
         request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)
@@ -171,10 +175,8 @@ def _earlier(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Co
     return {number: copy for number, copy in found.items() if copy is not None}
 
 
-def _writable(call: Call, given: TLObject, schedule: datetime | None = None) -> Account | Chat:
-    """Return the peer of a send; raise an RPC error if the caller may not write there, or schedules."""
-    if seconds(schedule) > 0:
-        raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED" if call.me.is_bot else "SCHEDULE_TOO_MUCH")
+def _writable(call: Call, given: TLObject) -> Account | Chat:
+    """Return the peer of a send; raise an RPC error if the caller may not write there."""
     to = call.peer(given)
     if isinstance(to, Chat):
         if not to.may_post(call.me.id):
@@ -207,15 +209,18 @@ def _text(
 def _post(
     call: Call, to: Account | Chat, post: Post, request: TLRequest, random_id: int | None = None
 ) -> Copy:
-    extras = {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
-    if extras:
-        post.extras = (post.extras or {}) | extras
+    post.extras = (post.extras or {}) | _extras(request)
     if shown := shown_as(call, to, request.send_as):
-        post.extras = (post.extras or {}) | {"from_id": shown}
+        post.extras |= {"from_id": shown}
     reply_to, topic = thread(call, to, request.reply_to)
     random_id = request.random_id if random_id is None else random_id
     add = call.world.posts.add
     return add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to, topic=topic)
+
+
+def _extras(request: TLRequest) -> dict[str, object]:
+    """Return the flags of a send that are flags of its message."""
+    return {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
 
 
 def _sent(call: Call, copy: Copy, *, short: bool = False) -> TLObject:
@@ -249,29 +254,7 @@ def _new_message(call: Call, copy: Copy, pts_count: int) -> TLObject:
     return kind(copy.message(call.me.id), copy.pts, pts_count)
 
 
-# -- keyboards
-
-
-def _markup(call: Call, markup: TLObject) -> TLObject:
-    """Return a bot's keyboard as users see it; None for a user, who cannot send one."""
-    if markup is None or not call.me.is_bot:
-        return None
-    for row in getattr(markup, "rows", None) or []:
-        for button in row.buttons:
-            kind = getattr(button, "type", None)
-            if not button.text:
-                raise RpcError(400, "BUTTON_TEXT_INVALID")
-            if isinstance(kind, types.InlineButtonTypeCallback):
-                if not 0 < len(kind.data) <= _CALLBACK_BYTES:
-                    raise RpcError(400, "BUTTON_DATA_INVALID")
-            elif isinstance(kind, types.InlineButtonTypeUrl) and not kind.url:
-                raise RpcError(400, "BUTTON_URL_INVALID")
-            elif isinstance(kind, types.InputInlineButtonTypeUserProfile):
-                user = call.user(kind.user_id, "BUTTON_USER_INVALID")
-                button.type = types.InlineButtonTypeUserProfile(user.id)
-            elif isinstance(kind, types.InputButtonTypeRequestPeer):
-                button.type = types.ButtonTypeRequestPeer(kind.button_id, kind.peer_type, kind.max_quantity)
-    return markup
+# -- pressing buttons
 
 
 def get_bot_callback_answer(call: Call, request: messages.GetBotCallbackAnswerRequest) -> Later:
@@ -321,10 +304,14 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     if not text and media is None:
         raise RpcError(400, "MESSAGE_EMPTY")
     # An edit without a keyboard removes the keyboard.
-    markup = _markup(call, request.reply_markup)
-    if (text, entities, media, markup) == (post.text, post.entities, post.media, post.markup):
+    markup = shown_markup(call, request.reply_markup)
+    above = bool(request.invert_media)
+    extras = {name: value for name, value in (post.extras or {}).items() if name != "invert_media"}
+    extras |= {"invert_media": True} if above else {}
+    before = (post.text, post.entities, post.media, post.markup, post.extras or {})
+    if (text, entities, media, markup, extras) == before:
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
-    post.text, post.entities, post.media, post.markup = text, entities, media, markup
+    post.text, post.entities, post.media, post.markup, post.extras = text, entities, media, markup, extras
     call.world.posts.edited(copy)
     if not isinstance(to, Chat) or not to.channel:
         return call.happened()

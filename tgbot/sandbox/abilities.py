@@ -1,0 +1,113 @@
+"""What the sandbox carries out of a request. All else that is set is refused by its name, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Union, get_origin
+
+from telethon.tl import TLObject, TLRequest, types
+from telethon.tl.functions import account, auth, bots, channels, contacts, messages, updates, upload
+
+from .rpc import RpcError
+from .signatures import arguments, method_name
+
+
+def _fields(names: str = "") -> frozenset[str]:
+    return frozenset(names.split())
+
+
+#: Hints that change nothing here: there are no drafts, no previews, no recent stickers and no waits.
+HINTS: Final = _fields("background clear_draft update_stickersets_order allow_paid_floodskip no_webpage")
+_SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to")
+#: Method or constructor → its optional fields that are carried out; what is required always is.
+DONE: Final[dict[type, frozenset[str]]] = {
+    messages.SendMessageRequest: _SEND | _fields("reply_markup entities"),
+    messages.SendMediaRequest: _SEND | _fields("reply_markup entities"),
+    messages.SendMultiMediaRequest: _SEND,
+    messages.ForwardMessagesRequest: HINTS | _fields("silent noforwards drop_author"),
+    messages.EditMessageRequest: HINTS | _fields("invert_media message media reply_markup entities"),
+    messages.DeleteMessagesRequest: _fields("revoke"),
+    messages.DeleteHistoryRequest: _fields("revoke"),
+    messages.GetBotCallbackAnswerRequest: _fields("data"),
+    messages.SetBotCallbackAnswerRequest: _fields("alert message url"),
+    messages.GetHistoryRequest: _fields("offset_date"),
+    messages.GetDialogsRequest: _fields("offset_date exclude_pinned folder_id"),
+    messages.ExportChatInviteRequest: _fields("legacy_revoke_permanent request_needed title"),
+    messages.HideChatJoinRequestRequest: _fields("approved"),
+    messages.HideAllChatJoinRequestsRequest: _fields("approved"),
+    messages.GetChatInviteImportersRequest: _fields("requested"),
+    channels.CreateChannelRequest: _fields("broadcast megagroup"),
+    contacts.AddContactRequest: _fields("add_phone_privacy_exception"),
+    bots.SetBotInfoRequest: _fields("bot name about description"),
+    bots.GetBotInfoRequest: _fields("bot"),
+    account.UpdateProfileRequest: _fields("first_name last_name about"),
+    account.RegisterDeviceRequest: _fields("no_muted"),
+    auth.ResendCodeRequest: _fields("reason"),
+    auth.SignInRequest: _fields("phone_code"),
+    auth.SignUpRequest: _fields("no_joined_notifications"),
+    auth.BindTempAuthKeyRequest: _fields("expires_at"),
+    updates.GetDifferenceRequest: _fields("date pts_limit pts_total_limit qts_limit"),
+    updates.GetChannelDifferenceRequest: _fields("force"),
+    upload.GetFileRequest: _fields("precise cdn_supported"),
+    types.InputSingleMedia: _fields("entities"),
+    types.InputReplyToMessage: _fields(),
+    types.InputMediaEmpty: _fields(),
+    types.InputMediaContact: _fields(),
+    types.InputMediaDice: _fields(),
+    types.InputMediaGeoPoint: _fields(),
+    types.InputMediaVenue: _fields(),
+    types.InputMediaPhoto: _fields("spoiler"),
+    types.InputMediaDocument: _fields("spoiler"),
+    types.InputMediaUploadedPhoto: _fields("spoiler"),
+    # Nothing is converted here, so a file always stays what it is.
+    types.InputMediaUploadedDocument: _fields("spoiler force_file nosound_video"),
+    types.InputFile: _fields(),
+    types.InputFileBig: _fields(),
+    types.InputMessagesFilterEmpty: _fields(),
+}
+#: Types of which the sandbox has no other constructors than those above.
+FAMILIES: Final = frozenset(
+    known.SUBCLASS_OF_ID
+    for known in (
+        types.InputMediaEmpty,
+        types.InputReplyToMessage,
+        types.InputFile,
+        types.InputMessagesFilterEmpty,
+    )
+)
+
+
+def refuse_undone(request: TLRequest, *, bot: bool = False) -> None:
+    """Raise 501 with the names of the method and of the first field that the sandbox cannot carry out.
+
+    Telegram itself refuses a schedule of a bot, with a name of its own.
+    """
+    for name in undone(request):
+        if bot and name == "schedule_date":
+            raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED")
+        method = method_name(type(request)).replace(".", "_")
+        raise RpcError(501, f"{method}_{name}_NOT_IMPLEMENTED".upper())
+
+
+def undone(value: TLObject) -> Iterator[str]:
+    """Yield the names of what is set in a request and not carried out: fields, and constructors of media."""
+    kind: Any = type(value)
+    if kind not in DONE and kind.SUBCLASS_OF_ID in FAMILIES:
+        yield kind.__name__
+        return
+    for name in optional(kind):
+        given = getattr(value, name)
+        if (given.timestamp() if isinstance(given, datetime) else given) and name not in DONE.get(kind, ()):
+            yield name
+    for part in vars(value).values():
+        for each in part if isinstance(part, list) else (part,):
+            if type(each) in DONE or getattr(each, "SUBCLASS_OF_ID", None) in FAMILIES:
+                yield from undone(each)
+
+
+@cache
+def optional(kind: Any) -> list[str]:
+    """Return the names of the optional fields of a TL class; Telethon takes a date for optional, too."""
+    return [name for name, annotation in arguments(kind).items() if get_origin(annotation) is Union]
