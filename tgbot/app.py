@@ -30,7 +30,7 @@ from tgbot.operate.control import listening
 from tgbot.operate.descriptors import share
 from tgbot.operate.health import Health
 from tgbot.operate.parked import commands
-from tgbot.plugins.loading import Plugin, load
+from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.locks import patiently
@@ -67,7 +67,7 @@ async def open_bot(
     """
     credentials = config.telegram.credentials()
     texts = Texts.load(config.bot.texts)
-    plugins = [load(module) for module in config.bot.plugins] if serve else []
+    plugins = load_all(config.bot.plugins) if serve else []
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         loop = asyncio.get_running_loop()

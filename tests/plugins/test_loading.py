@@ -66,7 +66,7 @@ def test_what_is_made_from_the_token_is_given_only_by_name(plugin: Any, parts: P
         ("load_async", "async def register(client): ...", "its register is a coroutine function"),
         ("load_raises", "import os\nos.no_such_name", "importing it raised AttributeError: .*'no_such_name'"),
         ("load_syntax", "def register(client:", "importing it raised SyntaxError"),
-        ("load_missing", "import no_such_module_of_ours", "No module named 'no_such_module_of_ours'"),
+        ("load_missing", "import no_such_module_of_ours", "importing it raised ModuleNotFoundError"),
         (
             "load_unknown",
             "def register(client, *, user): ...",
@@ -81,6 +81,59 @@ def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(
 ) -> None:
     with pytest.raises(PluginError, match=f"The plugin {name} cannot be used: {reason}"):
         loading.load(plugin(name, source)).add_to(parts)
+
+
+def test_an_error_at_import_names_the_innermost_line_of_the_plugin_s_own_code(
+    plugin: Any, tmp_path: Path
+) -> None:
+    """Neither a frame of a library nor one of the bot is named, and no traceback is shown."""
+    helper = plugin("load_helper", "import json\ndef read():\n    return json.loads('{')")
+    for name, source, file, line in (
+        ("place_direct", "import os\nvalue = 1 / 0", "place_direct.py", 3),
+        ("place_library", "import json\n\njson.loads('{')", "place_library.py", 4),
+        ("place_helper", f"import {helper}\n{helper}.read()", "load_helper.py", 4),
+        ("place_syntax", "x = 1\ndef register(client:", "place_syntax.py", 3),
+        ("place_indent", "def register(client):\nreturn 1", "place_indent.py", 3),
+        ("place_import", "x = 1\nfrom os import no_such_name", "place_import.py", 3),
+        ("place_missing", "\n\nimport no_such_module_of_ours", "place_missing.py", 4),
+        ("place_exit", "import sys\nsys.exit('not today')", "place_exit.py", 3),
+    ):
+        with pytest.raises(PluginError) as caught:
+            loading.load(plugin(name, source))
+        said = str(caught.value)
+        assert f", in {tmp_path / file} line {line}. A plugin is" in said
+        assert "Traceback" not in said
+        assert "\n" not in said
+
+
+def test_an_error_of_register_names_its_line(plugin: Any, parts: Parts, tmp_path: Path) -> None:
+    name = plugin("place_register", "def register(client):\n    raise SystemExit")
+    with pytest.raises(PluginError, match=rf"register raised SystemExit, in {tmp_path / name}.py line 3\."):
+        loading.load(name).add_to(parts)
+
+
+def test_an_error_at_import_shows_no_secret(plugin: Any) -> None:
+    token = "110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
+    name = plugin("place_secret", f"raise ValueError('{token[:10]}' + '{token[10:]} is no good')")
+    with pytest.raises(PluginError) as caught:
+        loading.load(name)
+    assert token[10:] not in str(caught.value)
+    assert "is no good" in str(caught.value)
+
+
+def test_a_plugin_that_is_named_twice_is_registered_once_and_logged(
+    plugin: Any, parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = plugin("load_twice", "def register(client): got['times'] = got.get('times', 0) + 1")
+    other = plugin("load_once", "def register(client): ...")
+    loaded = loading.load_all([name, other, name, name])
+    assert [each.module for each in loaded] == [name, other]
+    for each in loaded:
+        each.add_to(parts)
+    assert GOT == {"times": 1}
+    assert {record.getMessage() for record in caplog.records} == {
+        "[bot] plugins names load_twice more than once; it is registered once"
+    }
 
 
 def test_a_module_that_does_not_exist_is_named() -> None:

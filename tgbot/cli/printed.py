@@ -140,11 +140,12 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send the log of this process to standard error: ours from `level` on, Telethon's from WARNING on."""
+    """Send the log to standard error, from `level` on; that of libraries from WARNING on."""
     logging.Formatter.converter = time.gmtime
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level, format=form, handlers=[_Handler(sys.stderr)])
-    logging.getLogger("telethon").setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for library in ("telethon", "asyncio", "aiohttp"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # It also raises what it logs, and its caller reports that.
     logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)
 

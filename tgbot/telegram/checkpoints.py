@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from tgbot.store.base import Store, UpdateState
+
+logger = logging.getLogger(__name__)
 
 #: How often a checkpoint is made while anything changes, in seconds.
 CHECKPOINT_SECONDS = 1.0
@@ -27,9 +30,13 @@ class Checkpoints:
     async def make(self) -> None:
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
         async with self._lock:
-            state = self._state()
+            state, began = self._state(), asyncio.get_running_loop().time()
             await self._store.checkpoint(state)
             self._written = state
+            if logger.isEnabledFor(logging.DEBUG):
+                pts, qts = (state.pts, state.qts) if state is not None else (0, 0)
+                took = asyncio.get_running_loop().time() - began
+                logger.debug("checkpoint of pts %d, qts %d in %.0f ms", pts, qts, took * 1000)
 
     async def keep(self) -> None:
         """Make a checkpoint every second while anything changes, until cancelled.

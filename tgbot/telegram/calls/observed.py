@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
+from typing import Final
 
 from telethon import errors
 from telethon.tl import TLObject, functions, types
@@ -11,6 +14,11 @@ from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.refusals import Answer, answer_of, error_name
+
+logger = logging.getLogger(__name__)
+
+#: The module of Telethon's methods.
+_FUNCTIONS: Final = functions.__name__
 
 
 class Observed:
@@ -33,7 +41,7 @@ class Observed:
         request, user_id = call.request, call.chat_id
         sent_at = self._server_time()
         try:
-            result = await self._then.call(call)
+            result = await (self._then.call(call) if not _detailed() else self._timed(call))
         except errors.RPCError as error:
             if user_id > 0 and answer_of(error) is Answer.NO:
                 self._listener.outcome(request, user_id, error_name(error), sent_at)
@@ -49,6 +57,31 @@ class Observed:
         elif kind is functions.users.GetUsersRequest:
             self._peers.remember(result, (), kind.__name__)
         return result
+
+    async def _timed(self, call: Call) -> TLObject:
+        """Make a call, and log its method with outcome and time, but nothing of its contents."""
+        clock, outcome = asyncio.get_running_loop().time, "answered"
+        began = clock()
+        try:
+            return await self._then.call(call)
+        except BaseException as error:
+            outcome = error_name(error) if isinstance(error, errors.RPCError) else type(error).__name__
+            raise
+        finally:
+            took = (clock() - began) * 1000
+            logger.debug("%s (chat %d): %s in %.0f ms", _method(call), call.chat_id, outcome, took)
+
+
+def _detailed() -> bool:
+    return logger.isEnabledFor(logging.DEBUG)
+
+
+def _method(call: Call) -> str:
+    """Return the schema's name of a method: messages.sendMessage."""
+    kind = next(each for each in type(call.request).__mro__ if each.__module__.startswith(_FUNCTIONS))
+    space = kind.__module__.removeprefix(_FUNCTIONS).lstrip(".")
+    name = kind.__name__.removesuffix("Request")
+    return f"{space}{'.' if space else ''}{name[:1].lower()}{name[1:]}"
 
 
 def _is_repetition(result: TLObject) -> bool:

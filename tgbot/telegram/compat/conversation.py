@@ -15,6 +15,7 @@ from telethon.tl.custom import Conversation as TelethonConversation
 from tgbot.core.places import places
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+from tgbot.telegram.updates.failures import name_of_handler
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ async def _offer(conversations: list[Conversation], job: Job, build: Build) -> b
                 if inspect.isawaitable(wanted):
                     wanted = await wanted
             except Exception as error:
-                name = getattr(condition.func, "__qualname__", type(condition).__name__)
+                name = name_of_handler(condition.func or type(condition))
                 where = places(error)
                 logger.error(
                     "a condition in the conversation in %d failed: %s (%s)", conversation.chat_id, name, where

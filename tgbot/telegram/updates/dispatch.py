@@ -317,6 +317,7 @@ class Dispatcher:
         assert task is not None
         current_job.set(job)
         job.begin(self._workers, self._clock)
+        began = self._clock()
         self._running[job] = task
         try:
             if job.failure is None:
@@ -338,6 +339,11 @@ class Dispatcher:
         finally:
             del self._running[job]
             current_job.set(None)
+            if logger.isEnabledFor(logging.DEBUG):
+                how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
+                kind, took = type(job.update).__name__, (self._clock() - began) * 1000
+                logger.debug("update %s (%s, dialog %d): %s in %.0f ms",
+                             job.key, kind, job.dialog, how, took)  # fmt: skip
         while task.cancelling():  # because of the time of this job; the next one begins anew
             task.uncancel()
 
