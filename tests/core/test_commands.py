@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgbot.core.commands import Command, parse
+from tgbot.core.commands import Command, begins, parse
+from tgbot.core.names import GAP
 
 OURS = ("Our_Bot", "second")
 
@@ -23,6 +24,11 @@ OURS = ("Our_Bot", "second")
         ("/start@Second", Command("start", "", "Second", True)),
         ("/start@other_bot x", Command("start", "x", "other_bot", False)),
         ("/start @our_bot", Command("start", "@our_bot", None, True)),
+        (" /start", Command("start", "", None, True)),
+        ("\ufeff/Help\u200b", Command("help", "", None, True)),
+        ("/start\u200b\u00a0abc\u2060", Command("start", "abc", None, True)),
+        ("/start\u202eabc", Command("start", "abc", None, True)),
+        ("/start a\u200bb ❤\ufe0f", Command("start", "a\u200bb ❤\ufe0f", None, True)),
         ("/link group - a\nb", Command("link", "group - a\nb", None, True)),
     ],
 )
@@ -35,7 +41,6 @@ def test_commands(text: str, command: Command) -> None:
     [
         "",
         "start",
-        " /start",
         "/",
         "/ start",
         "//start",
@@ -59,6 +64,11 @@ def test_without_a_name_of_our_own_a_mention_means_another_bot() -> None:
 def test_any_text_is_a_command_or_none(text: str) -> None:
     command = parse(text, OURS)
     if command is not None:
-        assert text.startswith("/")
+        assert text.strip(GAP).startswith("/")
+        assert begins(text, (f"/{command.name}",))
         assert command.args == command.args.strip()
         assert command.name == command.name.lower()
+
+
+def test_every_white_space_is_a_gap() -> None:
+    assert [char for char in map(chr, range(0x11_0000)) if char.isspace() and char not in GAP] == []

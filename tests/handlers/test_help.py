@@ -50,7 +50,7 @@ FIRST: list[tuple[str, dict[str, Any]]] = [
     ("/start@otherbot", {}),
     ("/", {}),
     ("//start", {}),
-    (" /start", {}),
+    (". /start", {}),
     ("/héllo", {}),
     ("", {"media": types.MessageMediaUnsupported()}),
     ("", {"media": types.MessageMediaContact("+1", "A", "", "", 0)}),

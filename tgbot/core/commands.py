@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from tgbot.core.names import GAP
+
 #: What apps show as a command: letters of ASCII, digits and underscores.
-_COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
+_COMMAND: Final = re.compile(
+    rf"/([A-Za-z0-9_]{{1,64}})(?:@([A-Za-z0-9_]{{1,64}}))?(?:[{GAP}]+(.*))?", re.DOTALL
+)
 
 
 class Command(NamedTuple):
@@ -15,7 +19,7 @@ class Command(NamedTuple):
 
     #: In lower case.
     name: str
-    #: Everything after the name, without white space at both ends; "" for nothing.
+    #: Everything after the name, without gaps at both ends; "" for nothing.
     args: str
     #: The bot named after the @, as it was typed; None if the command names no bot.
     mention: str | None
@@ -23,16 +27,22 @@ class Command(NamedTuple):
     for_us: bool
 
 
+def begins(text: str, beginnings: tuple[str, ...]) -> bool:
+    """Return whether a message may be one of the commands that begin so, such as "/start"; quick."""
+    return text.lstrip(GAP)[: max(map(len, beginnings))].lower().startswith(beginnings)
+
+
 def parse(text: str, own_names: Iterable[str]) -> Command | None:
     """Return the command that a message is, None if it is none.
 
-    A command is the whole message and begins at its first character. Upper and lower case are the same in
-    its name and in the bot's; any white space separates the name from the arguments. `own_names` are this
+    A command is the whole message; the caption of a picture is a message, too. Upper and lower case are the
+    same in its name and in the bot's. A gap, which is white space of any kind and what is copied with it
+    unseen, separates the name from the arguments, and counts for nothing at both ends. `own_names` are this
     bot's usernames without @; a command that names another bot is not `for_us`.
     """
-    match = _COMMAND.fullmatch(text)
+    match = _COMMAND.fullmatch(text.strip(GAP))
     if match is None:
         return None
     name, mention, args = match.groups()
     for_us = mention is None or mention.lower() in {own.lower() for own in own_names}
-    return Command(name.lower(), (args or "").rstrip(), mention, for_us)
+    return Command(name.lower(), args or "", mention, for_us)

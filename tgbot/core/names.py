@@ -13,6 +13,17 @@ LONGEST: Final = 64
 #: longest emoji in use has 11.
 _LARGEST: Final = 16
 
+#: Characters without a width that are copied along with text; a joiner and a variation selector can matter.
+UNSEEN: Final = (
+    "\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064"
+    "\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
+)
+#: What can be between two words: white space of any kind, and what is not seen.
+GAP: Final = (
+    " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000" + UNSEEN
+)
+
 #: Text that needs no look at each character: Latin without soft hyphens, Greek, Cyrillic.
 _SIMPLE: Final = re.compile(r"[ -~¡-¬®-ɏΑ-ώ\u0400-\u0482\u048a-\u04ff]*")
 #: The flag of a region: a black flag, the region in invisible tag characters, and an end.

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from telethon import events
 from telethon.tl import types
 
-from tgbot.core.commands import Command, parse
+from tgbot.core.commands import Command, begins, parse
 from tgbot.core.names import usernames_of
 from tgbot.core.places import places
 from tgbot.core.users import User
@@ -39,10 +39,9 @@ def matching(client: BotClient, *names: str) -> Callable[[str], Command | None]:
     command is handled.
     """
     beginnings = tuple(f"/{name}" for name in names)
-    longest = max(map(len, beginnings))
 
     def match(text: str) -> Command | None:
-        if not text[:longest].lower().startswith(beginnings):
+        if not begins(text, beginnings):
             return None
         command = parse(text, usernames_of(client.me))
         return command if command is not None and command.for_us and command.name in names else None

@@ -34,8 +34,7 @@ def register(parts: Parts) -> None:
         message = event.message
         if type(message.peer_id) is not types.PeerUser or is_answered() or is_of_an_album(message):
             return
-        text = message.message or ""
-        command = parse(text, usernames_of(client.me)) if text.startswith("/") else None
+        command = parse(message.message or "", usernames_of(client.me))
         user_id = message.peer_id.user_id
         user = users.get(user_id)
         if is_from_bot(event, user):
