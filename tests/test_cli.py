@@ -188,6 +188,9 @@ def test_what_is_neither_name_nor_link_nor_id_is_refused_without_a_login(
     assert cli.status(["resolve", "what is this?"]) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert "'what is this?'" in line
+    for address, kind in (("+7 999 123-45-67", "a phone number"), ("t.me/+", "an invitation to a chat")):
+        assert cli.status(["check", address]) == 2
+        assert f"'{address}': {kind}" in capsys.readouterr().err
 
 
 ANNA, BORIS, STRANGER = 5_000_000_001, 5_000_000_002, 5_000_000_003
@@ -529,6 +532,10 @@ def test_names_are_resolved_and_nobody_is_a_truthful_no(
     assert found.returncode == 0, found.stderr
     bot = json.loads(found.stdout)
     assert (bot["kind"], bot["access"]) == ("bot", "bot")
+    pasted = tgbot(
+        "resolve", f"«https://t.me/{environ['USERNAME_OF_BOT']}?start=a%20b».", "--json", **environ
+    )
+    assert json.loads(pasted.stdout)["id"] == bot["id"], pasted.stderr
     assert str(bot["id"]) == environ["TGBOT_BOT_TOKEN"].partition(":")[0]
     nobody = tgbot("resolve", "@nobody_of_that_name", **environ)
     assert nobody.returncode == 3

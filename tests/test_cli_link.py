@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tgbot import cli
-from tgbot.core.links import parse, signing_key, unpack
+from tgbot.core.addresses import parse
+from tgbot.core.links import signing_key, unpack
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.sessions import make_session
 
@@ -43,6 +44,8 @@ def test_a_start_link_comes_with_the_line_to_type(capsys: pytest.CaptureFixture[
         "type": "/start spring",
     }
     assert linked(capsys, "start", "--bot", "the_bot")["type"] == "/start"
+    for pasted in ("https://t.me/the_bot/", "«@the_bot»", "tg://resolve?domain=the_bot&start=a%20b"):
+        assert linked(capsys, "start", "--bot", pasted)["link"] == "https://t.me/the_bot"
 
 
 def test_links_that_add_the_bot_to_a_chat_name_the_rights_they_ask_for(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tgbot.core.addresses import parse
 from tgbot.core.errors import LinkError, TgbotError
 from tgbot.core.links import (
     ADMIN_RIGHTS,
@@ -18,7 +19,6 @@ from tgbot.core.links import (
     build,
     check_payload,
     pack,
-    parse,
     sign,
     signing_key,
     unpack,
@@ -75,108 +75,6 @@ def test_no_bytes_make_a_parser_fail_otherwise(content: bytes) -> None:
         ):
             with suppress(LinkError):
                 assert isinstance(parse(shape.format(text)), Target)
-
-
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("@durov", Target(username="durov")),
-        ("durov", Target(username="durov")),
-        ("  @Durov_2 \n", Target(username="Durov_2")),
-        ("123456789", Target(id=123456789)),
-        ("9223372036854775807", Target(id=2**63 - 1)),
-        ("-1001234567890", Target(id=-1001234567890)),
-        ("t.me/durov", Target(username="durov")),
-        ("T.ME/durov", Target(username="durov")),
-        ("http://t.me/durov", Target(username="durov")),
-        ("https://t.me/durov/", Target(username="durov")),
-        ("https://t.me/@durov", Target(username="durov")),
-        ("https://telegram.me/durov", Target(username="durov")),
-        ("https://www.telegram.dog/durov", Target(username="durov")),
-        ("https://durov.t.me", Target(username="durov")),
-        ("durov.t.me/17", Target(username="durov", post=17)),
-        ("https://t.me/s/durov", Target(username="durov")),
-        ("https://t.me/durov/17", Target(username="durov", post=17)),
-        ("https://t.me/durov/5/17", Target(username="durov", post=17)),
-        ("https://t.me/durov?text=hello", Target(username="durov")),
-        ("https://t.me/durov#x", Target(username="durov")),
-        ("https://t.me/c/1234567/17", Target(id=-1000001234567, post=17)),
-        ("https://t.me/our_bot?start=a-b_C", Target(username="our_bot", start="a-b_C")),
-        ("https://t.me/our_bot?start", Target(username="our_bot", start="")),
-        ("https://t.me/our_bot?x=1&start=abc&y", Target(username="our_bot", start="abc")),
-        ("https://t.me/our_bot?startgroup=abc", Target(username="our_bot", group="abc")),
-        (
-            "https://t.me/our_bot?startgroup&admin=change_info+pin_messages",
-            Target(username="our_bot", group="", admin=("change_info", "pin_messages")),
-        ),
-        (
-            "https://t.me/our_bot?startchannel&admin=post_messages",
-            Target(username="our_bot", channel=True, admin=("post_messages",)),
-        ),
-        ("tg://resolve?domain=our_bot&start=abc", Target(username="our_bot", start="abc")),
-        ("tg:resolve?domain=durov", Target(username="durov")),
-        ("TG://Resolve?domain=durov&post=3", Target(username="durov", post=3)),
-        ("tg://user?id=42", Target(id=42)),
-        ("tg://openmessage?user_id=42", Target(id=42)),
-        ("tg://privatepost?channel=1234567&post=17", Target(id=-1000001234567, post=17)),
-        ("tg://join?invite=AbCd-1", Target(invite="AbCd-1")),
-        ("https://t.me/+AbCd-1", Target(invite="AbCd-1")),
-        ("https://t.me/joinchat/AbCd-1", Target(invite="AbCd-1")),
-    ],
-)
-def test_what_people_paste(text: str, target: Target) -> None:
-    assert parse(text) == target
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "",
-            " ",
-            "@",
-            "ab",
-            "a" * 33,
-            "1abc",
-            "with space",
-            "@naïve",
-            "привет",
-            "0",
-            "-0",
-            "99999999999999999999",
-        ),
-        *("9223372036854775808", "https://t.me", "https://t.me/", "https://t.me/ab", "https://t.me/c/1"),
-        *(
-            "https://t.me/+79991234567",
-            "https://t.me/joinchat",
-            "https://t.me/addstickers/x",
-            "t.me/share?url=x",
-        ),
-        *("https://example.org/durov", "https://t.me.example.org/durov", "https://example.org/t.me/durov"),
-        *(
-            "tg://",
-            "tg://resolve",
-            "tg://resolve?domain=",
-            "tg://resolve?phone=7999",
-            "tg://user?id=x",
-            "tg:join",
-        ),
-        *("https://t.me/our_bot?start=a%20b", "https://t.me/our_bot?start=" + "a" * 65),
-        *(
-            "https://t.me/our_bot?startgroup&admin=everything",
-            "https://t.me/durov/0",
-            "t.me/c/²/3",
-        ),
-        *(
-            "tg://resolve?domain=durov&post=0",
-            "tg://privatepost?channel=&post=1",
-            "tg://privatepost?channel=1",
-        ),
-    ],
-)
-def test_what_is_no_link_is_refused(text: str) -> None:
-    with pytest.raises(LinkError):
-        parse(text)
 
 
 def test_a_link_error_is_an_error_of_ours_and_a_value_error() -> None:

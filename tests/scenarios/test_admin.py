@@ -55,6 +55,44 @@ async def test_a_user_who_wrote_is_resolved_from_the_session_in_every_form(
     assert bot.client.session.resolves_today() == 0
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "«https://t.me/anna_s».",
+        "\u200e@anna_s\u200b,",
+        "(T.ME/anna_s/17)",
+        "https://t.me/anna_s?start=a%20b",
+        "https://t.me/anna_s?startgroup&admin=fly",
+        "tg://resolve?domain=anna_s&post=0&x",
+        "https://anna_s.t.me/",
+        "https%3A%2F%2Ft.me%2Fanna_s",
+        "https://web.telegram.org/k/#@anna_s",
+    ],
+)
+@pytest.mark.parametrize("command", ["resolve", "check"])
+async def test_an_address_is_read_as_it_was_pasted(
+    bot: Bot, boss: Talk, anna: Talk, command: str, pasted: str
+) -> None:
+    await anna.ask("/start")
+    assert f"id: {anna.id}" in await boss.ask(f"/{command} {pasted}")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "answer"),
+    [
+        ("+7 999 123-45-67", "“+7 999 123-45-67” is a phone number"),
+        ("https://t.me/+79991234567", "“https://t.me/+79991234567” is a phone number"),
+        ("https://t.me/+AbCd-1", "“https://t.me/+AbCd-1” is an invitation to a chat"),
+        ("https://t.me/addstickers/cats", "I cannot read “https://t.me/addstickers/cats”"),
+        ("https://t.me/c/1234567/5", "I have never met https://t.me/c/1234567/5"),
+    ],
+)
+async def test_what_names_no_person_is_told_as_what_it_is(
+    bot: Bot, boss: Talk, pasted: str, answer: str
+) -> None:
+    assert (await boss.ask(f"/resolve {pasted}")).startswith(answer)
+
+
 async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, anna: Talk) -> None:
     answer = await boss.ask("/resolve @anna_s")
     assert f"id: {anna.id}" in answer

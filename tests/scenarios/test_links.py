@@ -11,7 +11,8 @@ from telethon.tl import functions, types
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
-from tgbot.core.links import parse, signing_key, unpack
+from tgbot.core.addresses import parse
+from tgbot.core.links import signing_key, unpack
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 
@@ -48,6 +49,8 @@ async def test_links_to_groups_and_channels_ask_for_rights(bot: Bot, boss: Talk)
     assert "https://t.me/the_bot?startgroup=promo&admin=delete_messages+invite_users" in answer
     assert answer.endswith("/start@the_bot promo")
     assert "?startgroup=&admin=invite_users" in await boss.ask("/link group - invite_users")
+    answer = await boss.ask("/Link\u00a0Group promo Delete_Messages,invite_users")
+    assert "https://t.me/the_bot?startgroup=promo&admin=delete_messages+invite_users" in answer
     answer = await boss.ask("/link channel post_messages")
     assert "https://t.me/the_bot?startchannel&admin=post_messages" in answer
     assert "/start" not in answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +10,9 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.invocation import Json, new_file, settings
+from tgbot.core.addresses import parse
 from tgbot.core.errors import BotUnknownError, CredentialsMissingError
-from tgbot.core.links import LinkKind, bot_link, signing_key
+from tgbot.core.links import LinkKind, bot_link, rights_in, signing_key
 from tgbot.core.links import sign as signed
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def link(
     if sign and not payload:
         raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="--sign")
     config = settings(context)
-    name = (bot or _own_name(config)).removeprefix("@")
+    name = (parse(bot).username or bot) if bot else _own_name(config)
     if sign:
         if config.telegram.bot_token is None:
             raise CredentialsMissingError("TGBOT_BOT_TOKEN")
         payload = signed(payload, signing_key(config.telegram.bot_token.get_secret_value()))
-    made = bot_link(kind, name, payload, tuple(filter(None, re.split("[,+ ]+", rights))))
+    made = bot_link(kind, name, payload, rights_in(rights))
     result = {"kind": kind, "bot": name, "payload": payload or None}
     lines = {"link": made.web, "app": made.app, "type": made.typed}
     if qr_file is not None:

@@ -10,8 +10,8 @@ from tgbot.app import open_bot
 from tgbot.cli import printed
 from tgbot.cli.invocation import NO
 from tgbot.core.access import Access, Verdict
+from tgbot.core.addresses import parse
 from tgbot.core.errors import TelegramRefusedError
-from tgbot.core.links import parse
 from tgbot.messaging.resolve import PeerKind
 from tgbot.telegram import error_name
 from tgbot.telegram.refusals import answer_of

@@ -246,6 +246,21 @@ class LinkError(WrongUsageError, ValueError):
     """{what}: {why}."""
 
 
+class PhoneNumberError(LinkError):
+    """{what}: a phone number, and Telegram shows no bot whose it is. Ask for their @name or id."""
+
+    def __init__(self, what: str) -> None:
+        TgbotError.__init__(self, what)
+
+
+class InvitationError(LinkError):
+    """{what}: an invitation to a chat, which tells only those who use it where it leads. Ask for the @name \
+or id of the person or chat."""
+
+    def __init__(self, what: str) -> None:
+        TgbotError.__init__(self, what)
+
+
 class TextError(WrongUsageError):
     """The texts in {where} cannot be used: {reason}. Correct them, or change [bot] texts."""
 

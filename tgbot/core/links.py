@@ -1,4 +1,4 @@
-"""Telegram links and start payloads: parse and build. Pure."""
+"""Telegram links and start payloads: build them, strictly. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
-from urllib.parse import unquote
 
 from tgbot.core.errors import LinkError
-from tgbot.core.ids import bare_id, is_channel, marked_channel
+from tgbot.core.ids import bare_id, is_channel
 from tgbot.core.keys import derived_key
 
 #: The longest start payload; apps drop a longer one silently.
@@ -27,21 +26,10 @@ ADMIN_RIGHTS: Final = frozenset(
     )
 )
 
-_USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
-_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
+PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Digits alone are a phone number.
-_INVITE: Final = re.compile(r"(?![0-9]*$)[A-Za-z0-9_-]{1,64}")
-_ID: Final = re.compile(r"-?[0-9]{1,19}")
-_WEB: Final = re.compile(
-    r"(?:https?://)?((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog))(?=[/?#]|$)", re.I
-)
-_APP: Final = re.compile(r"tg:(?://)?", re.IGNORECASE)
-#: First parts of a t.me path that are no username.
-_RESERVED: Final = re.compile(
-    r"a|add(emoji|list|stickers|theme)|auction|bg|boost|call|confirmphone|contact|folder|giftcode|invoice|iv"
-    r"|joinchat|k|login|m|msg|nft|proxy|resolve|setlanguage|share|socks|stargift|web|z",
-    re.IGNORECASE,
-)
+INVITE: Final = re.compile(r"(?![0-9]*$)[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 #: A number in a packed payload: seven bits a byte, the low ones first; the last byte has no high bit.
 _VARINT: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
@@ -90,24 +78,8 @@ class BotLink(NamedTuple):
     typed: str | None
 
 
-def parse(text: str) -> Target:
-    """Return what a t.me or tg:// link, @name, bare name or id leads to; raise LinkError for other text."""
-    what = text.strip()
-    if _ID.fullmatch(what):
-        return Target(id=_int(what, text))
-    if web := _WEB.match(what):
-        return _target(*_as_in_app(web[1].lower(), what[web.end() :]), text)
-    if app := _APP.match(what):
-        action, query = _split(what[app.end() :])
-        return _target(action.strip("/").lower(), query, text)
-    name = what.removeprefix("@")
-    if _USERNAME.fullmatch(name):
-        return Target(username=name)
-    raise LinkError(_shown(text), "not an @name, an id or a link to t.me or tg://")
-
-
 def build(target: Target, *, app: bool = False) -> str:
-    """Return the link to what `parse` returned: for a browser, or for the app (tg://) directly."""
+    """Return the link to a target: for a browser, or for the app (tg://) directly; raise LinkError."""
     name, post = target.username, target.post
     if name is not None and post is not None:
         in_app, on_web = f"resolve?domain={check_username(name)}&post={post}", f"{name}/{post}"
@@ -116,7 +88,7 @@ def build(target: Target, *, app: bool = False) -> str:
         in_app = "&".join([f"resolve?domain={check_username(name)}", *query])
         on_web = f"{name}?{'&'.join(query)}" if query else name
     elif target.invite is not None:
-        _check_invite(target.invite, target.invite)
+        check_invite(target.invite)
         in_app, on_web = f"join?invite={target.invite}", f"+{target.invite}"
     elif target.id is not None and target.id > 0:
         return f"tg://user?id={target.id}"
@@ -149,9 +121,21 @@ def bot_link(kind: LinkKind, bot: str, payload: str = "", rights: tuple[str, ...
 
 def check_username(name: str) -> str:
     """Return the name if it can be a username (without @); raise LinkError if not."""
-    if not _USERNAME.fullmatch(name):
-        raise LinkError(_shown(name), "a username is 3 to 32 letters, digits and _, and begins with a letter")
+    if not USERNAME.fullmatch(name):
+        raise LinkError(shown(name), "a username is 3 to 32 letters, digits and _, and begins with a letter")
     return name
+
+
+def check_invite(invite: str) -> str:
+    """Return the invitation, which is what follows `t.me/+`; raise LinkError for what cannot be one."""
+    if not INVITE.fullmatch(invite):
+        raise LinkError(shown(invite), "not an invitation")
+    return invite
+
+
+def rights_in(text: str) -> tuple[str, ...]:
+    """Return the rights of an administrator in a list with white space, commas or + between them."""
+    return tuple(filter(None, re.split(r"[\s,+]+", text.lower())))
 
 
 def check_payload(payload: str) -> str:
@@ -159,7 +143,7 @@ def check_payload(payload: str) -> str:
     if len(payload) > PAYLOAD_LENGTH:
         why = f"{len(payload)} characters, and apps drop more than {PAYLOAD_LENGTH}"
         raise LinkError("start payload", why)
-    if not _PAYLOAD.fullmatch(payload):
+    if not PAYLOAD.fullmatch(payload):
         raise LinkError("start payload", "only A-Z a-z 0-9 _ - are passed on, and at least one of them")
     return payload
 
@@ -212,56 +196,6 @@ def signing_key(bot_token: str) -> bytes:
     return derived_key(bot_token, "start payloads")
 
 
-def _as_in_app(host: str, path: str) -> tuple[str, dict[str, str]]:
-    """Return the action and query of the tg:// link that a web link stands for, "" for one without."""
-    path, query = _split(path)
-    parts = [unquote(part) for part in path.split("/") if part]
-    if host.endswith(".t.me") and host != "www.t.me":
-        parts.insert(0, host.removesuffix(".t.me"))
-    elif parts[:1] == ["s"]:
-        del parts[0]
-    first, *more = parts or [""]
-    if first.startswith("+"):
-        return "join", {"invite": first[1:]}
-    if first.lower() == "joinchat":
-        return "join", {"invite": "".join(more[:1])}
-    if first == "c" and len(more) >= 2:
-        return "privatepost", {"channel": more[0], "post": more[-1]}
-    if _RESERVED.fullmatch(name := first.removeprefix("@")):
-        return "", {}
-    if more and more[-1].isascii() and more[-1].isdigit():
-        return "resolve", {"domain": name, "post": more[-1]}
-    return "resolve", {key: value for key, value in query.items() if key != "post"} | {"domain": name}
-
-
-def _target(action: str, query: dict[str, str], text: str) -> Target:
-    if action == "resolve" and _USERNAME.fullmatch(query.get("domain", "")):
-        return _with_start(query["domain"], query, text)
-    if action == "privatepost":
-        channel = _number(query.get("channel", ""), text)
-        return Target(id=marked_channel(channel), post=_number(query.get("post", ""), text))
-    if action == "join":
-        return Target(invite=_check_invite(query.get("invite", ""), text))
-    for form, key in (("user", "id"), ("openmessage", "user_id")):
-        if action == form and _ID.fullmatch(query.get(key, "")):
-            return Target(id=_int(query[key], text))
-    raise LinkError(_shown(text), "the link leads to no user, bot, group or channel")
-
-
-def _with_start(name: str, query: dict[str, str], text: str) -> Target:
-    admin = tuple(right for right in query.get("admin", "").split("+") if right)
-    if "post" in query:
-        return Target(username=name, post=_number(query["post"], text))
-    if "start" in query:
-        return Target(username=name, start=query["start"] and check_payload(query["start"]))
-    if "startgroup" in query:
-        payload = query["startgroup"]
-        return Target(username=name, group=payload and check_payload(payload), admin=_rights(admin))
-    if "startchannel" in query:
-        return Target(username=name, channel=True, admin=_rights(admin))
-    return Target(username=name)
-
-
 def _start_query(target: Target) -> list[str]:
     if target.start is not None:
         return ["start=" + (target.start and check_payload(target.start))]
@@ -279,36 +213,12 @@ def _rights(rights: tuple[str, ...]) -> tuple[str, ...]:
     for right in rights:
         if right not in ADMIN_RIGHTS:
             known = " ".join(sorted(ADMIN_RIGHTS))
-            raise LinkError(_shown(right), f"not a right of an administrator; the rights are {known}")
+            raise LinkError(shown(right), f"not a right of an administrator; the rights are {known}")
     return rights
 
 
-def _check_invite(invite: str, text: str) -> str:
-    if not _INVITE.fullmatch(invite):
-        raise LinkError(_shown(text), "not an invitation (links with phone numbers are not looked up)")
-    return invite
-
-
-def _split(rest: str) -> tuple[str, dict[str, str]]:
-    # Not parse_qs: in these links "+" is itself.
-    path, _, query = rest.partition("#")[0].partition("?")
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return path, {unquote(key): unquote(value) for key, _, value in pairs}
-
-
-def _int(number: str, text: str) -> int:
-    if -(2**63) <= int(number) < 2**63 and int(number):
-        return int(number)
-    raise LinkError(_shown(text), "not an id: ids are 64-bit numbers other than 0")
-
-
-def _number(number: str, text: str) -> int:
-    if number.isascii() and number.isdigit() and len(number) <= 15 and int(number):
-        return int(number)
-    raise LinkError(_shown(text), "the link leads to no message")
-
-
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return what somebody typed as an error shows it."""
     return repr(text if len(text) <= 80 else text[:79] + "…")
 
 

@@ -12,9 +12,11 @@ from tgbot.core.commands import Command
 from tgbot.core.errors import (
     BudgetSpentError,
     HiddenForwardError,
+    InvitationError,
     LinkError,
     NameNotFoundError,
     NeverMetError,
+    PhoneNumberError,
     ResolveError,
 )
 from tgbot.core.ids import marked_id
@@ -33,6 +35,8 @@ COMMANDS: Final = ("resolve", "whois", "check", "stats")
 #: Why nobody was found → the text that says so.
 _NOT_FOUND: Final = {
     LinkError: "admin-unreadable",
+    PhoneNumberError: "admin-phone-number",
+    InvitationError: "admin-invitation",
     HiddenForwardError: "admin-hidden-forward",
     NameNotFoundError: "admin-no-such-name",
     NeverMetError: "admin-never-met",

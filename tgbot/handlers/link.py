@@ -10,7 +10,7 @@ from telethon import events
 
 from tgbot.core.commands import Command
 from tgbot.core.errors import LinkError
-from tgbot.core.links import BotLink, LinkKind, bot_link, sign
+from tgbot.core.links import BotLink, LinkKind, bot_link, rights_in, sign
 from tgbot.core.names import usernames_of
 from tgbot.core.users import User
 from tgbot.handlers.commands import on_command
@@ -67,9 +67,9 @@ def _link(bot: str, words: list[str], key: bytes) -> BotLink:
             " ".join(words)[:80], "not one of start, group, channel, sign with what belongs to it"
         )
     if kind is LinkKind.CHANNEL:
-        return bot_link(kind, bot, rights=tuple(rest))
+        return bot_link(kind, bot, rights=rights_in(" ".join(rest)))
     payload = "" if not rest or rest[0] == "-" else rest[0]  # A hyphen stands for none if rights follow.
-    return bot_link(kind, bot, payload, tuple(rest[1:]))
+    return bot_link(kind, bot, payload, rights_in(" ".join(rest[1:])))
 
 
 def _picture(link: str) -> io.BytesIO:

@@ -47,6 +47,8 @@ admin-usage =
     or { $command } in reply to their message, or to one that you forwarded to me.
 
 admin-unreadable = I cannot read “{ $what }” as a name, a link or an id.
+admin-phone-number = “{ $what }” is a phone number, and Telegram shows no bot whose it is. Ask for their @name or id.
+admin-invitation = “{ $what }” is an invitation to a chat: it tells only those who use it where it leads. Ask for the @name or id.
 admin-no-such-name = I asked Telegram: nobody has the name { $what }.
 admin-never-met = I have never met { $what }. I looked in my session and asked Telegram for the id without an access hash. I know people once they have written to me. I can also look them up by their @name.
 admin-hidden-forward = The author hides their account in forwarded messages. I looked at the forwarded message: it contains only the name “{ $name }”, and I cannot find anybody by that. Ask for their @name or id.

@@ -17,15 +17,16 @@ from typing import Final, TypeAlias
 from telethon import errors, utils
 from telethon.tl import functions, types
 
+from tgbot.core.addresses import parse
 from tgbot.core.errors import (
     BudgetSpentError,
     HiddenForwardError,
-    LinkError,
+    InvitationError,
     NameNotFoundError,
     NeverMetError,
 )
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
-from tgbot.core.links import parse
+from tgbot.core.links import shown
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.store.peers import RESOLVES_A_DAY
@@ -98,14 +99,14 @@ class Peers:
         A name seen within a day is answered from the session. An older or unknown name is looked up at
         Telegram while the day's budget (`RESOLVES_A_DAY`) lasts, and then answered from the session with
         `Found.OUTDATED`. A min user is never an answer. Raise LinkError for text that is neither a name, a
-        link nor an id, and a ResolveError if there is no such name, the id was never met, or the budget is
-        used up.
+        link nor an id (PhoneNumberError for a phone number, InvitationError for an invitation), and a
+        ResolveError if there is no such name, the id was never met, or the budget is used up.
         """
         target = parse(text)
         if target.username is not None:
             return await self._by_name(target.username)
         if target.id is None:
-            raise LinkError("an invitation", "only those who use it learn where it leads")
+            raise InvitationError(shown(text))
         return await self.by_id(target.id)
 
     async def by_id(self, peer_id: int) -> Resolved:
