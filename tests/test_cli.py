@@ -68,6 +68,8 @@ COMMANDS = [
     ["backup"],
     ["link"],
     ["login-key"],
+    ["texts"],
+    ["texts", "check"],
 ]
 
 
@@ -606,3 +608,40 @@ def test_a_secret_that_others_can_read_is_told_beside_the_answer(tmp_path: Path)
         (tmp_path / "secrets.toml").chmod(mode)
         answer = tgbot("users", "count", "--json")
         assert (json.loads(answer.stdout)["total"], answer.stderr) == (0, said)
+
+
+def test_texts_are_checked_and_each_fault_is_told_with_its_place(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "de.ftl").write_text(
+        "start-hello = Hallo, { $nam }!\nstart-helo = Hallo!\nstart-group = { start-grup }\n"
+        "language-name = Deutsch"
+    )
+    checked = tgbot("texts", "check", TGBOT_TEXTS=str(own))
+    assert checked.returncode == 3
+    assert checked.stdout.splitlines() == [
+        f"{own}/de.ftl:1: start-hello: the bot gives it no $nam; did you mean $name?",
+        f"{own}/de.ftl:2: start-helo: the bot has no such text; did you mean start-hello?",
+        f"{own}/de.ftl:3: start-group: there is no text start-grup; did you mean start-group?",
+        *(line for line in checked.stdout.splitlines()[3:] if line.endswith(" texts")),
+    ]
+    assert checked.stdout.splitlines()[4].split() == ["de", "2", "texts"]
+    assert checked.stderr == ""
+    assert json.loads(tgbot("texts", "check", "--json", TGBOT_TEXTS=str(own)).stdout.splitlines()[2]) == {
+        "file": f"{own}/de.ftl",
+        "line": 3,
+        "id": "start-group",
+        "what": "there is no text start-grup; did you mean start-group?",
+    }
+    (own / "de.ftl").write_text("start-hello = Hallo, { $name }!")
+    assert tgbot("texts", "check", TGBOT_TEXTS=str(own)).returncode == 0
+    (own / "de.ftl").write_text("start-hello = { $")
+    broken = tgbot("texts", "check", TGBOT_TEXTS=str(own))
+    assert broken.returncode == 2
+    assert f"{own}/de.ftl:1" in broken.stderr
+
+
+def test_the_own_texts_of_the_bot_have_no_fault() -> None:
+    checked = tgbot("texts", "check")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert [line.split()[0] for line in checked.stdout.splitlines()] == ["en", "ru"]

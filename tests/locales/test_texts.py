@@ -104,7 +104,7 @@ def test_a_text_in_no_language_is_an_error_that_names_it(tmp_path: Path) -> None
 
 def test_a_directory_of_one_s_own_goes_over_the_bot_s_texts(tmp_path: Path) -> None:
     (message_id, *_) = [name for name, names in texts_of(OWN / "en.ftl").items() if not names]
-    written(tmp_path, en=f"{message_id} = mine", xx="hello = hi", readme="hello = hi")
+    written(tmp_path, en=f"{message_id} = mine", xx="hello = hi")
     (tmp_path / "notes.txt").write_text("not a language")
     texts = Texts.load(tmp_path)
     assert texts.render("en", message_id) == "mine"
@@ -150,19 +150,146 @@ def test_a_missing_argument_is_shown_by_its_name_and_logged(
     assert "text a in en" in caplog.text
 
 
-def test_texts_that_refer_to_each_other_in_a_circle_do_not_hang(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_texts_that_refer_to_each_other_in_a_circle_do_not_hang(tmp_path: Path) -> None:
     texts = Texts(written(tmp_path, en="a = x { b }\nb = y { a }\nc = { nowhere }"))
     assert texts.render("en", "a").startswith("x ")
     assert texts.render("en", "c")
-    assert caplog.records
+    assert {fault.id for fault in texts.faults} == {"a", "b", "c"}
+
+
+def own(directory: Path, **files: str) -> list[Path]:
+    """Return files in a directory of their own."""
+    directory.mkdir()
+    return written(directory, **files)
+
+
+ENGLISH = """
+hello = Hello, { $name }! { more }
+more = I am { -brand }.
+-brand = tgbot
+bye = Bye!
+count = { $n ->
+    [one] one
+   *[other] { $n } of { $all }
+}
+## The page, where $domain is known
+
+page = Hello
+"""
+
+
+def test_a_reference_leads_to_the_nearest_language_that_has_the_text(tmp_path: Path) -> None:
+    files = written(
+        tmp_path, en=ENGLISH, pt="hello = Olá, { $name }! { more } { bye }", **{"pt-BR": "bye = Tchau!"}
+    )
+    texts = Texts(files)
+    assert texts.faults == []
+    assert texts.render("pt", "hello", name="Ana") == "Olá, Ana! I am tgbot. Tchau!"
+    assert texts.render("pt-BR", "hello", name="Ana") == "Olá, Ana! I am tgbot. Tchau!"
+    assert texts.render("pt-BR", "bye") == "Tchau!"
+    assert texts.render("de", "hello", name="Ana") == "Hello, Ana! I am tgbot."
+
+
+HELLO = "Hello, N! I am tgbot."
+#: Texts with faults → what is said of them, and what people read.
+FAULTS = [
+    (
+        "hello = Hallo, { $nam }!",
+        "hello: the bot gives it no $nam; did you mean $name?",
+        HELLO,
+    ),
+    ("hello = Hallo, { $x }!", "hello: the bot gives it no $x; the bot gives $name", HELLO),
+    ("bye = Tschüss, { $x }!", "bye: the bot gives it no $x; the bot gives it none", "Bye!"),
+    ("hello = { mor }", "hello: there is no text mor; did you mean more?", HELLO),
+    ("hello = { -brant }", "hello: there is no term -brant; did you mean -brand?", HELLO),
+    (
+        "hello = { NUMER($name) }",
+        "hello: it cannot be rendered: Unknown function: NUMER",
+        HELLO,
+    ),
+    ("hello = { DATETIME($name) }", "hello: it cannot be rendered: ", HELLO),
+    ("hello = { hello }", "hello: it cannot be rendered: Cyclic reference", HELLO),
+    ("bye = { hello }", "bye: it cannot be rendered: it is not given $name", "Bye!"),
+    (
+        "count = { $n ->\n [one] { $al }\n *[other] x\n }",
+        "count: the bot gives it no $al; did you mean $all?",
+        "5 of 9",
+    ),
+    ("count = { $n ->\n [one] eins\n *[other] { x }\n }", "count: there is no text x", "5 of 9"),
+    ("helo = Hallo", "helo: the bot has no such text; did you mean hello?", ""),
+    ("Hello = Hallo", "Hello: the bot has no such text; did you mean hello?", ""),
+    ("quite-another = Hallo", "quite-another: no English file has such a text", ""),
+    ("bye = A\nbye = B", "bye: it stands in line 1 already, and this one counts", "B"),
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "told", "read"),
+    # English is the measure: a text that only English has is a new one.
+    [("de", *fault) for fault in FAULTS]
+    + [("en", *fault) for fault in FAULTS if "no English" not in fault[1]],
+)
+def test_a_text_with_a_fault_is_told_and_another_stands_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, language: str, text: str, told: str, read: str
+) -> None:
+    files = [*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", **{language: f"\n# mine\n{text}"})]
+    texts = Texts(files)
+    (fault,) = texts.faults
+    line = 4 if "already" in told else 3
+    assert str(fault).startswith(f"{files[1]}:{line}: {told}".replace("line 1 ", "line 3 "))
+    id_ = text.partition(" ")[0]
+    if read:
+        assert texts.render(language, id_, name="N", n=5, all=9) == read
+    assert texts.render(language, "more") == "I am tgbot."
+    assert caplog.records == []
+
+
+def test_variables_that_a_comment_names_may_be_used(tmp_path: Path) -> None:
+    page = "page = Hallo auf { $domain }"
+    texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", de=page)])
+    assert texts.faults == []
+    assert texts.render("de", "page", domain="x.example") == "Hallo auf x.example"
+
+
+def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:
+    spoilt = "more = { NUMER(1) }\nbye = Tschüss! { more }\nhello = Hallo, { $name }! { more }"
+    texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", de=spoilt)])
+    assert [fault.id for fault in texts.faults] == ["more"]
+    assert texts.render("de", "bye") == "Tschüss! I am tgbot."
+    assert texts.render("de", "hello", name="N") == "Hallo, N! I am tgbot."
+
+
+def test_texts_of_plugins_are_no_faults_and_measured_by_their_english(tmp_path: Path) -> None:
+    shop = {"en": "shop-sold = Sold { $what }", "de": "shop-sold = { $wat } verkauft"}
+    texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", **shop)])
+    (fault,) = texts.faults
+    assert str(fault).endswith("shop-sold: the bot gives it no $wat; did you mean $what?")
+    assert texts.render("de", "shop-sold", what="tea") == "Sold tea"
+
+
+def test_plural_rules_of_an_unknown_language_are_not_this_machine_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.setenv(name, "ru_RU.UTF-8")
+    count = "count = { $n ->\n [one] wa'\n *[other] law'\n }"
+    texts = Texts(written(tmp_path, en=ENGLISH, tlh=count))
+    assert [texts.render("tlh", "count", n=n) for n in (1, 21)] == ["wa'", "law'"]
+
+
+@pytest.mark.parametrize("code", ["iw", "he", "he-IL", "iw_IL-raw", "HE"])
+def test_a_file_named_by_an_old_code_is_found_by_all(tmp_path: Path, code: str) -> None:
+    for number, name in enumerate(("iw", "he-IL", "heb", "HE")):
+        texts = Texts(own(tmp_path / str(number), en=ENGLISH, **{name: "bye = שלום"}))
+        assert texts.render(code, "bye") == "שלום"
+        assert texts.codes == ("he",)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("en", "a = { $", "not Fluent"),
+        ("en", "\n\na = { $", r"en\.ftl:3 .*not Fluent"),
+        ("readme", "a = A", r"readme\.ftl .*not named after a language"),
         ("en", "no text at all", "not Fluent: 'no text at all'"),
         ("pt", "a = A", r"no en\.ftl"),
     ],

@@ -399,3 +399,14 @@ async def test_a_command_that_telegram_does_not_take_is_told_at_the_start(
     with pytest.raises(PluginError, match=f"wrong_dice cannot be used: .*{reason}"):
         async with open_bot(configure(plugins=["wrong_dice"]), serve=True):
             pass
+
+
+async def test_telegram_is_given_codes_of_two_letters_and_the_texts_nearest_to_each(
+    configure: Configure, now: BotProfile, tmp_path: Path
+) -> None:
+    names = ("pt_BR", "iw", "zh-hant", "zh-hans", "en-GB", "tlh")
+    texts = written(tmp_path / "own", **{name: f"profile-about = {name}" for name in names})
+    async with open_bot(configure()) as bot:
+        await started(bot, Manage.ALWAYS, texts).show()
+    english = texts.render("en", "profile-about")
+    assert {**now.abouts, "ru": ""} == {"": english, "ru": "", "pt": "pt_BR", "he": "iw", "zh": "zh-hans"}

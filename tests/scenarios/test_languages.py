@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.talk import Talk, now_reads, press
 from tgbot.app import Bot, open_bot
@@ -88,3 +90,56 @@ async def test_the_choice_is_for_this_bot_by_name_and_not_made_in_a_group(bot: B
     assert (await anna.ask("/language@the_bot")).startswith("Which language")
     await anna.say("/language@other_bot")
     assert await anna.said_nothing_before()
+
+
+#: What apps send → the file whose texts are nearest.
+APPS = {
+    "pt_BR": "pt-br pt_BR pt-br-raw pt pt-PT por-BR",
+    "he": "iw he-IL heb",
+    "id": "in id-raw",
+    "ro": "mo ro-raw",
+    "nb": "no nn",
+    "sr-latn": "sh sr",
+    "zh-hans": "zh-hans zh classic-zh-cn zh-hans-beta",
+    "zh-Hant": "zh-Hant-TW zh_HK",
+}
+
+
+async def test_the_language_of_an_app_is_known_however_it_is_spelled(
+    start_bot: StartBot, person: Any, tmp_path: Path
+) -> None:
+    own = tmp_path / "texts"
+    own.mkdir()
+    for name in APPS:
+        (own / f"{name}.ftl").write_text(f"start-hello = {name}: {{ $name }}")
+    await start_bot(texts=str(own))
+    for name, codes in APPS.items():
+        for code in codes.split():
+            one = Talk(await person("Anna", lang_code=code, system_lang_code=code))
+            assert await one.ask("/start") == f"{name}: Anna", code
+    for code in ("ru-raw", "RU_ru", "rus"):
+        one = Talk(await person("Anna", lang_code=code, system_lang_code=code))
+        assert (await one.ask("/start")).startswith("Здравствуйте, Anna!"), code
+
+
+async def test_a_text_with_a_fault_is_told_at_the_start_and_never_shown(
+    start_bot: StartBot, person: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = tmp_path / "texts"
+    own.mkdir()
+    (own / "de.ftl").write_text(
+        "start-hello = Hallo, { $name }! { start-hello-more }\n"
+        "start-welcome-back = Wieder da, { $nam }!\n"
+        "forget-kep = Gut."
+    )
+    (own / "en.ftl").write_text("start-hello-more = { start-hello-mor }")
+    await start_bot(texts=str(own))
+    told = [record.getMessage() for record in caplog.records if record.name == "tgbot.locales.texts"]
+    assert told == [
+        f"{own}/de.ftl:2: start-welcome-back: the bot gives it no $nam; did you mean $name?",
+        f"{own}/de.ftl:3: forget-kep: the bot has no such text; did you mean forget-kept?",
+        f"{own}/en.ftl:1: start-hello-more: there is no text start-hello-mor; did you mean start-hello-more?",
+    ]
+    anna = Talk(await person("Anna", lang_code="de", system_lang_code="de"))
+    assert (await anna.ask("/start")).startswith("Hallo, Anna! I am glad you are here.")
+    assert (await anna.ask("/start")).startswith("Welcome back, Anna!")

@@ -33,7 +33,7 @@ def register(parts: Parts) -> None:
         await parts.sender.answer(event, text, buttons=buttons)
 
     async def choose(event: events.CallbackQuery.Event, code: str, user: User | None, say: Words) -> None:
-        if code and code not in texts.languages:
+        if code and texts.find(code) is None:
             await acknowledge(event, say("language-gone"))
             return
         user = parts.users.choose_language(event.sender_id, code or None)

@@ -293,7 +293,7 @@ link-typed =
 link-unreadable = I cannot make a link from that: { $reason }
 link-no-name = I have no username, so there is no link to me.
 
-## Login
+## The page to log in, which may use $bot and $domain in every text
 
 login-title = Log in with { $bot }
 login-why = Log in to { $domain } with one click. You need no new password and no form.
@@ -324,6 +324,8 @@ login-refused-forged = Telegram’s signature does not match this login: it was 
 login-refused-old = This login is too old. Nothing was stored.
 login-refused-future = The date of this login is in the future, so a clock is wrong. Nothing was stored.
 login-refused-used = This login was already used. Each login works once. If it was you, you are logged in.
+## The message after a login
+
 login-hello = Hello, { $name }! You have just logged in on { $domain }. { login-hello-more }
 login-hello-nameless = Hello! You have just logged in on { $domain }. { login-hello-more }
 login-hello-more =

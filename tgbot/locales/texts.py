@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from fluent.runtime import FluentBundle, FluentResource
-
-from tgbot.core.encodings import decoded
 from tgbot.core.errors import TextError
+from tgbot.locales.faults import rendered
+from tgbot.locales.files import read_file
+from tgbot.locales.languages import nearest, read
+from tgbot.locales.trial import try_texts
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -27,71 +27,95 @@ _log = logging.getLogger(__name__)
 class Texts:
     """All texts by language and message id, read once from `<language>.ftl` files.
 
+    Each text is tried once. One with a fault is left out where another stands in: that of an earlier file,
+    of the nearest language or of English. A text that refers to others gets them in the same order.
     Arguments are not escaped: a caller that puts a text into markup must escape it.
     """
 
     def __init__(self, sources: Iterable[Path | Traversable]) -> None:
-        """Read .ftl files; a text in a later file of the same language replaces the earlier one."""
-        self._bundles: dict[str, Any] = {}
-        #: Language → message id → pattern, as parsed.
-        self._patterns: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        """Read .ftl files; a text in a later file of the same language replaces the earlier one.
+
+        The first English file says which texts there are, and which variables each is given.
+        """
+        read_files = [read_file(source) for source in sources]
+        #: The languages with texts, as they are read and as they are spelled.
+        self._known = {file.language: str(file.language) for file in read_files}
+        if FALLBACK not in self._known.values():
+            raise TextError("the bot", f"there is no {FALLBACK}.ftl")
+        #: Language code → the languages to look in, in order.
+        self._chains: dict[str, tuple[str, ...]] = {}
+        tried = try_texts(read_files, {language: self._chain(language) for language in self.languages})
+        self._own, self._texts, self._bundles = tried.own, tried.texts, tried.bundles
+        #: What is wrong with the texts, by file and line.
+        self.faults = tried.faults
         #: Texts made of strings and arguments only: their strings, and the names of the arguments between
         #: them; None for other texts. Joining takes 1 µs for a greeting, Fluent's resolver 14 µs.
         self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
-        #: Language code → the languages to look in, in order.
-        self._chains: dict[str, tuple[str, ...]] = {}
-        for source in sources:
-            self._read(source)
-        if FALLBACK not in self._bundles:
-            raise TextError("the bot", f"there is no {FALLBACK}.ftl")
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Texts:
-        """Return the bot's own texts, replaced and extended by those of a directory, if one is given."""
-        sources = list(_ftl(files("tgbot").joinpath("locales")))
-        if extra is not None:
-            if not extra.is_dir():
-                raise TextError(extra, "there is no such directory")
-            sources += _ftl(extra)
-        return cls(sources)
+        """Return the bot's own texts, replaced and extended by those of a directory; log their faults."""
+        texts = cls(sources(extra))
+        for fault in texts.faults:
+            _log.warning("%s", fault)
+        return texts
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages with texts, the fallback first."""
-        return (FALLBACK, *sorted(self._bundles.keys() - {FALLBACK}))
+        return (FALLBACK, *sorted(set(self._known.values()) - {FALLBACK}))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of two letters of all languages with texts but the fallback."""
+        return tuple(sorted({known.base for known in self._known if len(known.base) == 2} - {FALLBACK}))
+
+    def find(self, code: str | None) -> str | None:
+        """Return the language nearest to a code, which may be spelled in any way; None if none is near."""
+        wanted = read(code or "")
+        return next((self._known[near] for near in nearest(wanted, self._known)), None) if wanted else None
 
     def choose(self, code: str | None) -> str:
-        """Return the language for an app's language code: the code itself, its base language, or English."""
+        """Return the language for an app's language code: the nearest one, else English."""
         return self._chain(code)[0]
 
     def pick(self, language: str | None, given: Mapping[str, str]) -> str:
-        """Return the text in this language out of a mapping, else in its base language, else in English."""
-        by_code = {code.lower(): text for code, text in given.items()}
-        wanted = _with_bases((language or FALLBACK)[:32])
-        return next((by_code[code] for code in wanted if code in by_code), given[FALLBACK])
+        """Return the text of the nearest language out of a mapping by code, else the English one."""
+        known = {one: text for code, text in given.items() if (one := read(code)) is not None}
+        wanted = read(language or FALLBACK)
+        found = nearest(wanted, known) if wanted is not None else []
+        return known[found[0]] if found else given[FALLBACK]
+
+    def count(self, language: str) -> int:
+        """Return how many texts a language has itself."""
+        return len(self._own[language])
 
     def render(self, language: str | None, message_id: str, **args: str | int | float) -> str:
-        """Return a text in this language, else in its base language, else in English.
+        """Return a text in this language, else in the nearest one, else in English.
 
-        Any language code is accepted. A missing argument is logged and shown by its name. Raise TextError
-        if no language has the text.
+        Any language code is accepted. A text that lacks an argument is logged, and the next language's is
+        taken; if that lacks it, too, it is shown by its name. Raise TextError if no language has the text.
         """
+        shown: str | None = None
         for name in self._chain(language):
+            if message_id not in self._own[name]:
+                continue
             key = name, message_id
             if key not in self._pieces:
-                if message_id not in self._patterns[name]:
-                    continue
                 self._pieces[key] = self._cut(name, message_id)
             if (cut := self._pieces[key]) is not None:
                 pieces, names = cut
                 values = [args.get(argument) for argument in names]
                 if all(isinstance(value, str) for value in values):
                     return "".join(chain.from_iterable(zip(pieces, (*values, ""), strict=True)))  # type: ignore[arg-type]  # all are str
-            bundle = self._bundles[name]
-            text, errors = bundle.format_pattern(bundle.get_message(message_id).value, args)
+            text, errors = rendered(self._bundles[name], message_id, args)
+            if not errors:
+                return text
             for error in errors:
                 _log.error("text %s in %s: %s", message_id, name, error)
-            return str(text)
+            shown = shown or text
+        if shown is not None:
+            return shown
         where = " and ".join(f"{name}.ftl" for name in self._chain(language))
         raise TextError(where, f"there is no text {message_id}")
 
@@ -99,7 +123,7 @@ class Texts:
         """Return a text's strings and the arguments between them; None if it contains anything else."""
         pieces, names = [""], []
         # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
-        for element in self._patterns[language][message_id].elements:
+        for element in self._texts[language][message_id].node.value.elements:
             expression = getattr(element, "expression", element)
             match type(expression).__name__:
                 case "TextElement":
@@ -108,7 +132,7 @@ class Texts:
                     names.append(expression.id.name)
                     pieces.append("")
                 case "MessageReference" if expression.attribute is None and depth < 5:
-                    known = expression.id.name in self._patterns[language]
+                    known = expression.id.name in self._texts[language]
                     inner = self._cut(language, expression.id.name, depth + 1) if known else None
                     if inner is None:
                         return None
@@ -119,43 +143,28 @@ class Texts:
         return pieces, names
 
     def _chain(self, code: str | None) -> tuple[str, ...]:
-        code = (code or FALLBACK)[:32]
+        code = (code or FALLBACK)[:64]
         languages = self._chains.get(code)
         if languages is None:
-            known = {language.lower(): language for language in self._bundles}
-            found = [known[name] for name in _with_bases(code) if name in known]
-            languages = tuple(dict.fromkeys([*found, FALLBACK]))
+            wanted = read(code)
+            found = nearest(wanted, self._known) if wanted is not None else []
+            languages = tuple(dict.fromkeys([*(self._known[one] for one in found), FALLBACK]))
             if len(self._chains) < 1000:  # strangers choose the code
                 self._chains[code] = languages
         return languages
 
-    def _read(self, source: Path | Traversable) -> None:
-        language = source.name.removesuffix(".ftl").replace("_", "-")
-        try:
-            resource = FluentResource(decoded(source.read_bytes()))
-        except OSError as error:
-            raise TextError(str(source), f"it cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise TextError(str(source), str(error)) from None
-        for entry in resource.body:
-            if type(entry).__name__ == "Junk":
-                line = entry.content.strip().partition("\n")[0]
-                raise TextError(str(source), f"not Fluent: {line!r}")
-            if type(entry).__name__ == "Message" and entry.value is not None:
-                self._patterns[language][entry.id.name] = entry.value
-        if language not in self._bundles:
-            try:
-                self._bundles[language] = FluentBundle([language], use_isolating=False)
-            except ValueError as error:
-                raise TextError(str(source), f"{language!r} is not a language") from error
-        self._bundles[language].add_resource(resource, allow_overrides=True)
 
-
-def _with_bases(code: str) -> list[str]:
-    """Return a language code in lower case and those of its base languages, the longest first."""
-    parts = code.replace("_", "-").lower().split("-")
-    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
+def sources(extra: Path | None = None) -> list[Path | Traversable]:
+    """Return the files of the bot's own texts, and after them those of a directory, if one is given."""
+    found = list(_ftl(files("tgbot").joinpath("locales")))
+    if extra is not None:
+        if not extra.is_dir():
+            raise TextError(extra, "there is no such directory")
+        found += _ftl(extra)
+    return found
 
 
 def _ftl(directory: Path | Traversable) -> Iterator[Path | Traversable]:
-    yield from sorted((f for f in directory.iterdir() if f.name.endswith(".ftl")), key=lambda f: f.name)
+    # A name that begins with a dot is an editor's.
+    found = (file for file in directory.iterdir() if file.name.endswith(".ftl") and file.name[0] != ".")
+    yield from sorted(found, key=lambda file: file.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Coroutine, Iterable
 from enum import StrEnum
 from itertools import product
@@ -53,7 +52,8 @@ class Profile:
 
     With `Manage.MISSING` it counts what people see: in a language without a text of its own, the default one.
     What somebody else has set stays, in every language that shows it, and the bot takes its own texts back
-    that would hide it. Languages without a text are left alone, and so is the bot's name.
+    that would hide it. Languages without a text are left alone, and so is the bot's name. Telegram knows
+    languages by two letters: those of a dialect's language are the texts that are nearest to it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Profile:
         #: What the bot has set, by kind: place → text.
         self._own: dict[str, dict[str, str]] = json.loads(notes.note(_NOTE) or "{}")
         #: Telegram's language code → the language of the texts; "" is for everybody else.
-        self._languages = {"" if code == FALLBACK else code: code for code in texts.languages}
+        self._languages = {code: texts.choose(code) for code in ("", *texts.codes)}
         #: The command lists that Telegram has, and the texts for everybody else, as far as they are known.
         self._lists: dict[tuple[str, str], list[Line]] = {}
         self._default: dict[str, str] = {}
@@ -93,8 +93,6 @@ class Profile:
         for found in (self._lists, self._default, self._kept):
             found.clear()
         for code, language in self._languages.items():
-            if code and not re.fullmatch("[a-z]{2,3}", code):
-                continue  # a dialect: Telegram shows the texts of its language
             failures += await self._tried(self._show_texts(language, code), "about and description")
             failures += await self._tried(self._show_commands(language, code), "commands")
             for admin in self._admins:

@@ -131,9 +131,7 @@ def chosen(texts: Texts, accepted: str) -> str:
             if code.strip() and weight > 0:
                 liked.append((-weight, code.strip()))
     for _, code in sorted(liked, key=itemgetter(0)):
-        language = texts.choose(code)
-        # English is also the fallback: it counts only if the header names it.
-        if language.lower().split("-")[0] == code.lower().split("-")[0]:
+        if (language := texts.find(code)) is not None:
             return language
     return texts.choose(None)
 

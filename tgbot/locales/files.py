@@ -1,0 +1,110 @@
+"""The .ftl files: the texts that each one has, with what they refer to, and what the bot gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from re import findall
+from typing import TYPE_CHECKING, Any
+
+from fluent.runtime import FluentResource
+
+from tgbot.core.encodings import decoded
+from tgbot.core.errors import TextError
+from tgbot.locales.languages import Language, read
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One text of a file."""
+
+    file: str
+    line: int
+    id: str
+    #: The message of Fluent.
+    node: Any
+    #: Names of the variables in it.
+    variables: frozenset[str]
+    #: Ids of the texts in it; those of terms begin with a hyphen.
+    references: frozenset[str]
+    #: Names of variables that its comment and that of its group name as `$name`.
+    documented: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextFile:
+    """A file of texts in one language."""
+
+    name: str
+    language: Language
+    #: In the order of the file; an id may stand there twice.
+    entries: list[Entry] = field(default_factory=list)
+    #: Terms of Fluent, under their names with a hyphen, and messages that have attributes only.
+    others: dict[str, Any] = field(default_factory=dict)
+
+
+def read_file(source: Path | Traversable) -> TextFile:
+    """Return the texts of a file, which is named after its language; raise TextError if it cannot be read."""
+    language = read(source.name.removesuffix(".ftl"))
+    if language is None:
+        raise TextError(str(source), "the file is not named after a language, such as en.ftl or pt-BR.ftl")
+    try:
+        text = decoded(source.read_bytes())
+    except OSError as error:
+        raise TextError(str(source), f"it cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise TextError(str(source), str(error)) from None
+    # Parsed as Fluent counts: with these line ends, places are right for files of every system.
+    text = text.replace("\r\n", "\n")
+    file = TextFile(str(source), language)
+    group: frozenset[str] = frozenset()
+    for node in FluentResource(text).body:
+        line = text.count("\n", 0, node.span.start) + 1
+        # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
+        match type(node).__name__:
+            case "Junk":
+                shown = node.content.strip().partition("\n")[0]
+                raise TextError(f"{source}:{line}", f"not Fluent: {shown!r}")
+            case "GroupComment":
+                group = _named(node.content)
+            case "Message" if node.value is not None:
+                own = _named(node.comment.content) if node.comment else frozenset()
+                line += node.comment.content.count("\n") + 1 if node.comment else 0
+                file.entries.append(
+                    Entry(file.name, line, node.id.name, node, *_inside(node.value), own | group)
+                )
+            case "Message":
+                file.others[node.id.name] = node
+            case "Term":
+                file.others[f"-{node.id.name}"] = node
+    return file
+
+
+def _named(comment: str) -> frozenset[str]:
+    return frozenset(findall(r"\$([A-Za-z][\w-]*)", comment))
+
+
+def _inside(pattern: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the variables in a pattern, and the ids of the texts and terms it refers to."""
+    variables, references = set(), set()
+    for node in _walk(pattern):
+        match type(node).__name__:
+            case "VariableReference":
+                variables.add(node.id.name)
+            case "MessageReference":
+                references.add(node.id.name)
+            case "TermReference":
+                references.add(f"-{node.id.name}")
+    return frozenset(variables), frozenset(references)
+
+
+def _walk(node: Any) -> Iterator[Any]:
+    yield node
+    for value in vars(node).values():
+        for child in value if isinstance(value, list) else (value,):
+            if hasattr(child, "span"):
+                yield from _walk(child)
