@@ -17,6 +17,7 @@ from tgbot.core.places import places
 from tgbot.core.users import User
 from tgbot.handlers.evidence import person_of
 from tgbot.handlers.wording import Words
+from tgbot.messaging.lengths import NOTICE, TEXT, shortened
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 from tgbot.telegram.refusals import answer_of
@@ -137,6 +138,7 @@ async def show_instead(
     deleted it, or blocked the bot. What was chosen counts all the same. If Telegram puts the change off, the
     acknowledgement does not wait for it.
     """
+    text = shortened(text, TEXT)
     edit = event.client.edit_message(peer, event.message_id, text, parse_mode=None, **options)
     shown = asyncio.get_running_loop().create_task(_tried(edit))
     try:
@@ -152,7 +154,7 @@ async def acknowledge(event: events.CallbackQuery.Event, text: str | None = None
 
     Return also if Telegram does not do that: the button may have been pressed too long ago.
     """
-    await _tried(event.answer(text))
+    await _tried(event.answer(text and shortened(text, NOTICE)))
 
 
 async def _tried(call: Coroutine[object, object, object]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from tgbot.locales.texts import FALLBACK, Texts
+from tgbot.messaging.lengths import shortened
 
 #: The bot's own commands, in the order in which they are shown; their texts are `command-<name>`.
 OWN: Final = (
@@ -82,7 +83,7 @@ class Menu:
 
     def _lines(self, texts: Texts, language: str | None, *, admins: bool) -> list[Line]:
         own = [
-            Line(name, texts.render(language, f"command-{name}"))
+            Line(name, shortened(texts.render(language, f"command-{name}"), TEXT_LENGTH))
             for name in OWN
             if name not in self._added and self._own.get(name) is admins
         ]

@@ -13,6 +13,7 @@ from telethon import errors
 from telethon.tl import functions, types
 
 from tgbot.locales.texts import FALLBACK, Texts
+from tgbot.messaging.lengths import shortened
 from tgbot.messaging.menu import Line, Menu
 from tgbot.telegram import BotClient, error_name
 from tgbot.telegram.refusals import answer_of
@@ -147,7 +148,7 @@ class Profile:
             _tell(kind, language, own, wanted)
 
     def _text(self, language: str, kind: str) -> str:
-        return self._texts.render(language, f"profile-{kind}")[: LENGTHS[kind]].strip()
+        return shortened(self._texts.render(language, f"profile-{kind}").strip(), LENGTHS[kind])
 
     # ---- command lists -------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ turn.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 from telethon import errors, events, utils
 from telethon.tl import TLObject, functions, types
@@ -16,6 +16,7 @@ from telethon.tl import TLObject, functions, types
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, from_rpc_error, judge
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
+from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
 from tgbot.telegram import BotClient, error_name, slow_mode_raises
@@ -69,12 +70,15 @@ class Sender:
         """Send a message to a user in its turn and return it; raise Telegram's error.
 
         `options` are those of Telethon's `send_message`; the text is sent as it is unless `parse_mode` says
-        otherwise.
+        otherwise. A text that is too long for one message goes in several, the last of which is returned.
         """
         user_id, peer = self._target(user)
+        *before, last = _messages(text, options)
+        for part, chosen in before:
+            await self._pace.turn(user_id)
+            await self._client.send_message(peer, part, **chosen)
         await self._pace.turn(user_id)
-        options.setdefault("parse_mode", None)
-        return await self._client.send_message(peer, text, **options)
+        return await self._client.send_message(peer, last[0], **last[1])
 
     async def answer(
         self, event: events.NewMessage.Event, text: str, **options: object
@@ -83,17 +87,20 @@ class Sender:
 
         Return None if the bot may not write in that chat: that is no failure, and the evidence is in the
         registry. Return None, too, where the chat is in slow mode: answers do not queue up there. Raise any
-        other error. The text is sent as it is unless `parse_mode` says otherwise.
+        other error. The text is sent as it is unless `parse_mode` says otherwise, and in several messages as
+        with `send`.
         """
-        options.setdefault("parse_mode", None)
+        answer: types.Message | None = None
         try:
             with slow_mode_raises():
-                if event.input_chat is not None:
-                    return await event.respond(text, **options)
-                if event.is_private:
-                    # The message came without its user. A bot may use access hash 0 for who wrote to it.
-                    peer = types.InputPeerUser(event.chat_id, 0)
-                    return await event.client.send_message(peer, text, **options)
+                for part, chosen in _messages(text, options):
+                    if event.input_chat is not None:
+                        answer = await event.respond(part, **chosen)
+                    elif event.is_private:
+                        # The message came without its user. A bot may use access hash 0 for who wrote to it.
+                        peer = types.InputPeerUser(event.chat_id, 0)
+                        answer = await event.client.send_message(peer, part, **chosen)
+                return answer
         except errors.SlowModeWaitError:
             self._left_out += 1
             log.info(
@@ -141,3 +148,20 @@ class Sender:
             return user, types.InputPeerUser(user, self._client.session.access_hash(user) or 0)
         peer = utils.get_input_peer(user)
         return marked_id(peer), peer
+
+
+def _messages(text: str, options: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:
+    """Return the messages that a text takes, each with the options to send it; the last has the buttons."""
+    options = {"parse_mode": None, **options}
+    limit = CAPTION if options.get("file") else TEXT
+    if length(text) <= limit:
+        return [(text, options)]
+    entities: Any = options.get("formatting_entities") or ()  # Any: as Telethon's `send_message` takes them
+    if not entities and (parser := utils.sanitize_parse_mode(options["parse_mode"])) is not None:
+        text, entities = parser.parse(text)
+    parts = list(pieces(text, entities, limit))
+    whole = {name: value for name, value in options.items() if name not in ("buttons", "file", "reply_to")}
+    messages = [(part, {**whole, "formatting_entities": inside}) for part, inside in parts]
+    messages[0][1].update({name: options[name] for name in ("file", "reply_to") if name in options})
+    messages[-1][1].update({"buttons": options["buttons"]} if "buttons" in options else {})
+    return messages
