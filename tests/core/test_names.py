@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telethon.tl import types
 
-from tgbot.core.names import LONGEST, clean_name, usernames_of
+from tgbot.core.names import LONGEST, clean_name, full_name, usernames_of
 
 FAMILY = "👩🏻\u200d👩🏽\u200d👧🏿\u200d👦"
 SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
@@ -54,7 +54,18 @@ def test_a_name_is_shown_as_its_owner_spells_it_and_no_more(name: str | None, sh
 
 
 @pytest.mark.parametrize(
-    "name", [" ", "\u3164", "\u2800\u2800", "\u200d", "\ufe0f", "\u0301", DIRECTIONS, "\u115f\u1160"]
+    "name",
+    [
+        " ",
+        "\u3164",
+        "\u2800\u2800",
+        "\u200d",
+        "\ufe0f",
+        "\u0301",
+        DIRECTIONS,
+        "\u115f\u1160",
+        "\ufffc\U0001d159",
+    ],
 )
 def test_a_name_in_which_nothing_is_visible_is_nameless(name: str) -> None:
     assert clean_name(name) == ""
@@ -73,7 +84,21 @@ def test_a_long_name_is_cut_by_what_is_visible() -> None:
     assert clean_name("абвгде", 4) == "абв…"
 
 
+def test_full_names_have_both_parts_cleaned() -> None:
+    assert full_name(" Anna\n", "\u202eS") == "Anna S"
+    assert full_name("\u3164", "S") == "S"
+    assert full_name("Anna", None) == "Anna"
+    assert full_name(None, "") == ""
+    assert full_name("x" * 65, "y" * 64) == "x" * 63 + "… " + "y" * 64
+
+
+@pytest.mark.parametrize("name", ["שָׁלוֹם", "บ้านน้ำ", "ကျွန်ုပ်", "မြွှေ့", "ཧཱུྃ", "Việt Nam", "1\ufe0f\u20e3", "हिन्दी"])
+def test_no_writing_stacks_more_marks_than_are_shown(name: str) -> None:
+    assert clean_name(name) == name
+
+
 def test_marks_and_pictures_cannot_be_piled_up_without_end() -> None:
+    assert clean_name("ก" + "\u0e47" * 30 + "z") == "ก" + "\u0e47" * 4 + "z"
     assert len(clean_name("e" + "\u0301" * 4000)) <= 16
     assert len(clean_name("👩\u200d" * 2000)) <= 64 * 17
 

@@ -112,7 +112,7 @@ async def test_a_command_that_names_nobody_says_how_to(desk: Desk, boss: int) ->
 
 
 async def test_what_cannot_be_read_is_said_so(desk: Desk, boss: int) -> None:
-    for what in ("???", "https://example.com", "t.me/+abcdef", "x" * 4000, "two\nlines"):
+    for what in ("???", "https://example.com", "t.me/share/url?url=x", "x" * 4000, "two\nlines"):
         answer = await desk.asks(boss, f"/resolve {what}")
         assert answer.startswith("I cannot read")
         assert len(answer) < 200

@@ -101,7 +101,8 @@ def moment(at: int) -> str:
 
 
 def result(values: Mapping[str, object], as_one_line: bool) -> None:
-    """Print a result as JSON, or each name with its value on a line, without values that are not known."""
+    """Print a result as JSON, or each name with its value on a line, without values that are not known
+    or in which nothing is visible."""
     if as_one_line:
         as_json(values)
         return
@@ -113,8 +114,12 @@ def result(values: Mapping[str, object], as_one_line: bool) -> None:
         elif isinstance(value, bool):
             value = "yes" if value else "no"
         elif isinstance(value, list):
-            value = ", ".join(map(str, value))
-        line(f"{name.replace('_', ' '):<13} {clean(str(value))}")
+            value = ", ".join(clean_name(str(one)) for one in value)
+        else:
+            # Of what is printed here, only names are as long as strangers make them.
+            value = clean_name(str(value)) if name in ("first_name", "last_name") else clean(str(value))
+        if value:
+            line(f"{name.replace('_', ' '):<13} {value}")
 
 
 def verdict(found: Verdict) -> dict[str, str | int | None]:

@@ -14,6 +14,7 @@ from tgbot.cli import exchange, printed
 from tgbot.cli.invocation import NO, Json, examples, settings
 from tgbot.cli.pager import paged
 from tgbot.core.access import Access
+from tgbot.core.names import clean_name, full_name
 
 if TYPE_CHECKING:
     from tgbot.core.users import User, UserReader
@@ -124,10 +125,10 @@ def described(user: User, now: float) -> dict[str, Any]:
 
 
 def _row(user: User, now: float) -> str:
-    names = " ".join(f"@{name}" for name in user.usernames) or "-"
-    name = printed.clean(f"{user.first_name} {user.last_name}".strip()) or "-"
-    language = printed.clean(user.spoken or "-")
-    return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {printed.clean(names)}  {name}"
+    names = " ".join(f"@{clean_name(name)}" for name in user.usernames) or "-"
+    name = full_name(user.first_name, user.last_name) or "-"
+    language = clean_name(user.spoken) or "-"
+    return f"{user.id:<12} {user.verdict(now).access.value:<12} {language:<7} {names}  {name}"
 
 
 commands.command("import", epilog=examples("users import old.session --dry-run", "users import users.csv"))(

@@ -12,6 +12,8 @@ LONGEST: Final = 64
 #: Code points of one visible character, its marks and joined pictures included; the rest is dropped. The
 #: longest emoji in use has 11.
 _LARGEST: Final = 16
+#: Marks above, below and through one letter; more than these are not writing, and cover other lines.
+_MOST_MARKS: Final = 4
 
 #: Characters without a width that are copied along with text; a joiner and a variation selector can matter.
 UNSEEN: Final = (
@@ -30,9 +32,12 @@ _SIMPLE: Final = re.compile(r"[ -~¡-¬®-ɏΑ-ώ\u0400-\u0482\u048a-\u04ff]*")
 _TAGGED_FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e007a]{3,6}\U000e007f")
 _JOINER: Final = "\u200d"
 _JOINERS: Final = frozenset("\u200c\u200d")
-#: Letters and symbols that show nothing: Hangul fillers and the blank Braille pattern.
-_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+#: Letters and symbols that show nothing: Hangul fillers, the blank Braille pattern, the place of an object,
+#: and the blank note.
+_BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\ufffc\U0001d159")
 _SKIN_TONES: Final = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+#: Categories of marks that take no place of their own.
+_STACKED: Final = frozenset({"Mn", "Me"})
 #: Categories of letters and marks whose shape a joiner can change.
 _JOINABLE: Final = frozenset({"Lo", "Mn", "Mc"})
 #: The combining class of the sign that cuts a vowel off in Indic scripts.
@@ -78,6 +83,11 @@ def clean_name(name: str | None, longest: int = LONGEST) -> str:
     return "".join(shown)
 
 
+def full_name(first: str | None, last: str | None) -> str:
+    """Return the name of a person, both parts cleaned; "" for nameless."""
+    return " ".join(filter(None, (clean_name(first), clean_name(last))))
+
+
 def _characters(text: str) -> Iterator[str]:
     """Yield visible characters with all that belongs to them, and " " for each gap between them."""
     whole = ""
@@ -99,7 +109,7 @@ def _characters(text: str) -> Iterator[str]:
         elif category[0] == "C" and not _is_picture(char, category):
             continue
         elif category[0] == "M" or char in _SKIN_TONES:
-            if whole and len(whole) < _LARGEST:
+            if whole and len(whole) < _LARGEST and (category not in _STACKED or _marks(whole) < _MOST_MARKS):
                 whole += char
         elif whole.endswith(_JOINER):
             whole += char
@@ -109,6 +119,14 @@ def _characters(text: str) -> Iterator[str]:
             whole = char
     if whole:
         yield whole
+
+
+def _marks(whole: str) -> int:
+    """Return how many stacked marks end a visible character."""
+    number = 0
+    while unicodedata.category(whole[-number - 1]) in _STACKED:
+        number += 1
+    return number
 
 
 def _joins(before: str, joiner: str, after: str) -> bool:

@@ -103,7 +103,7 @@ def register(parts: Parts) -> None:
 def describe(say: Words, found: Resolved, user: User | None, now: float) -> list[str]:
     """Return lines that say who a peer is, how they were found, and what is known about access."""
     lines = [
-        say(dashed("peer", found.kind), name=clean_name(found.title) or say("peer-nameless")),
+        say(dashed("peer", found.kind), name=found.title or say("peer-nameless")),
         say("peer-id", id=str(found.id)),
         say.usernames(found.usernames),
     ]

@@ -9,7 +9,7 @@ from telethon import Button, events
 
 from tgbot.core.access import Access
 from tgbot.core.commands import Command
-from tgbot.core.names import clean_name
+from tgbot.core.names import clean_name, full_name
 from tgbot.core.users import User
 from tgbot.handlers.commands import on_command, on_press, peer_of, show_instead
 from tgbot.handlers.wording import Words, clock_time, dashed
@@ -59,7 +59,7 @@ def register(parts: Parts) -> None:
 def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[str]:
     """Yield one line for each thing kept about a user; with `hash_kept` also their access hash."""
     when = partial(say.moment, now=now)
-    yield say("privacy-name", name=clean_name(f"{user.first_name} {user.last_name}") or say("peer-nameless"))
+    yield say("privacy-name", name=full_name(user.first_name, user.last_name) or say("peer-nameless"))
     yield say("peer-id", id=str(user.id))
     yield say.usernames(user.usernames)
     if user.premium:

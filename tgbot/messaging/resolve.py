@@ -27,7 +27,7 @@ from tgbot.core.errors import (
 )
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
 from tgbot.core.links import shown
-from tgbot.core.names import usernames_of
+from tgbot.core.names import clean_name, full_name, usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.store.peers import RESOLVES_A_DAY
 from tgbot.store.sqlite.session import DurableSession
@@ -79,7 +79,7 @@ class Resolved:
     age: int | None = None
     #: The known usernames of the peer.
     usernames: tuple[str, ...] = ()
-    #: Name or title, "" where it is not known.
+    #: Name or title, cleaned; "" where it is not known.
     title: str = ""
 
 
@@ -262,5 +262,5 @@ def _kind(entity: Entity | User) -> PeerKind:
 
 def _title(entity: Entity | User) -> str:
     if isinstance(entity, types.User | User):
-        return " ".join(name for name in (entity.first_name, entity.last_name) if name)
-    return str(entity.title)
+        return full_name(entity.first_name, entity.last_name)
+    return clean_name(entity.title)
