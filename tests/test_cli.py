@@ -190,7 +190,11 @@ def test_what_is_neither_name_nor_link_nor_id_is_refused_without_a_login(
     assert cli.status(["resolve", "what is this?"]) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert "'what is this?'" in line
-    for address, kind in (("+7 999 123-45-67", "a phone number"), ("t.me/+", "an invitation to a chat")):
+    for address, kind in (
+        ("+7 999 123-45-67", "a phone number"),
+        ("t.me/+AbCd", "an invitation to a chat"),
+        ("-0", "not an id"),
+    ):
         assert cli.status(["check", address]) == 2
         assert f"'{address}': {kind}" in capsys.readouterr().err
 

@@ -163,7 +163,13 @@ DUROV = [
         "https://DUROV.t.me".replace("DUROV", "durov"),
         "https://t.me/durov/0",
     ),
-    *("telegram.me/durov", "http://www.telegram.me/durov/", "telegram.dog/durov", "https://t.me/du\u200brov"),
+    *(
+        "www.durov.t.me",
+        "telegram.me/durov",
+        "http://www.telegram.me/durov/",
+        "telegram.dog/durov",
+        "https://t.me/du\u200brov",
+    ),
     *(
         "tg://resolve?domain=@durov",
         "tg://resolve/?domain=durov",

@@ -27,6 +27,7 @@ from tgbot.locales.languages import Language, nearest, read
         (("nb", "no", "nor"), "nb"),
         (("ro-MD", "mo"), "ro-MD"),
         (("tl", "fil", "tgl"), "tl"),
+        (("uk", "ua", "UA", "ukr"), "uk"),
         (("tlh",), "tlh"),
     ],
 )

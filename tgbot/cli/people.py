@@ -10,7 +10,7 @@ from tgbot.app import open_bot
 from tgbot.cli import printed
 from tgbot.cli.invocation import NO
 from tgbot.core.access import Access, Verdict
-from tgbot.core.addresses import parse
+from tgbot.core.addresses import parse_peer
 from tgbot.core.errors import TelegramRefusedError
 from tgbot.messaging.resolve import PeerKind
 from tgbot.telegram import error_name
@@ -26,7 +26,7 @@ async def answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     Raise a ResolveError if nobody is found, TelegramRefusedError for any other refusal.
     """
     printed.log_to_stderr("WARNING")
-    parse(text)  # text that leads nowhere is refused without a login
+    parse_peer(text)  # text that leads nowhere is refused without a login
     try:
         async with open_bot(config) as bot:
             found = await bot.peers.resolve(text)

@@ -30,7 +30,7 @@ _DIGITS: Final = re.compile(r"[0-9]+")
 _SCHEME: Final = r"(?:(?:https?:)?/{0,2})?"
 _END: Final = r"\.?(?::[0-9]+)?(?=[/?#]|$)"
 _WEB: Final = re.compile(
-    rf"{_SCHEME}((?:[a-z0-9_-]+\.)?t\.me|(?:www\.)?telegram\.(?:me|dog)){_END}", re.IGNORECASE
+    rf"{_SCHEME}(?:www\.)?((?:[a-z0-9_-]+\.)?t\.me|telegram\.(?:me|dog)){_END}", re.IGNORECASE
 )
 _APP: Final = re.compile(r"tg:/{0,2}", re.IGNORECASE)
 #: Telegram in a browser.
@@ -73,11 +73,19 @@ def parse(text: str) -> Target:
     raise LinkError(shown(text), "not an @name, an id or a link to t.me or tg://")
 
 
+def parse_peer(text: str) -> Target:
+    """Return the username or id that `parse` finds; raise InvitationError for an invitation."""
+    target = parse(text)
+    if target.invite is not None:
+        raise InvitationError(shown(text))
+    return target
+
+
 def _as_in_app(host: str, path: str) -> tuple[str, dict[str, str]]:
     """Return the action and query of the tg:// link that a web link stands for, "" for one without."""
     path, query = _split(path)
     parts = [part for part in (unquote(part).strip(_AROUND) for part in path.split("/")) if part]
-    if host.endswith(".t.me") and host != "www.t.me":
+    if host.endswith(".t.me"):
         parts.insert(0, host.removesuffix(".t.me"))
     elif parts and parts[0].lower() in ("s", "boost"):
         del parts[0]

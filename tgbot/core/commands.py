@@ -12,6 +12,8 @@ from tgbot.core.names import GAP
 _COMMAND: Final = re.compile(
     rf"/([A-Za-z0-9_]{{1,64}})(?:@([A-Za-z0-9_]{{1,64}}))?(?:[{GAP}]+(.*))?", re.DOTALL
 )
+#: A slash and the longest name.
+_LONGEST: Final = 65
 
 
 class Command(NamedTuple):
@@ -29,7 +31,11 @@ class Command(NamedTuple):
 
 def begins(text: str, beginnings: tuple[str, ...]) -> bool:
     """Return whether a message may be one of the commands that begin so, such as "/start"; quick."""
-    return text.lstrip(GAP)[: max(map(len, beginnings))].lower().startswith(beginnings)
+    if text[:1] != "/":
+        if text[:1] not in GAP:
+            return False
+        text = text.lstrip(GAP)
+    return text[:_LONGEST].lower().startswith(beginnings)
 
 
 def parse(text: str, own_names: Iterable[str]) -> Command | None:

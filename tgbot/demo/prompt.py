@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telethon.errors import RPCError, YouBlockedUserError
 
+from tgbot.core.names import GAP
 from tgbot.demo.person import Person
 from tgbot.demo.stage import Stage
 from tgbot.sandbox.stdin import typed_lines
@@ -19,8 +20,8 @@ async def chat(stage: Stage, people: dict[str, Person]) -> None:
     stage.note("Try /help, /privacy, 20 + 22, and as Anna /stats.")
     speaker = people["anna"]
     async for line in typed_lines():
-        line = line.strip()
-        word, _, rest = line.removeprefix("!").strip().partition(" ")
+        line = line.strip(GAP)
+        word, rest = (*line.removeprefix("!").split(None, 1), "", "")[:2]
         word = word.lower() if line.startswith("!") else ""
         if word == "quit":
             return

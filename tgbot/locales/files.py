@@ -68,7 +68,8 @@ def read_file(source: Path | Traversable) -> TextFile:
         match type(node).__name__:
             case "Junk":
                 shown = node.content.strip().partition("\n")[0]
-                raise TextError(f"{source}:{line}", f"not Fluent: {shown!r}")
+                why = "".join(f" ({note.message})" for note in node.annotations[:1])
+                raise TextError(f"{source}:{line}", f"not Fluent: {shown!r}{why}")
             case "GroupComment":
                 group = _named(node.content)
             case "Message" if node.value is not None:

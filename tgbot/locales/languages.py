@@ -11,14 +11,15 @@ def _table(pairs: str) -> dict[str, str]:
     return dict(pair.split("=") for pair in pairs.split())
 
 
-#: Codes that are no longer used, and codes of three letters for languages that have two → the code of today.
+#: Codes that are no longer used, codes of three letters for languages that have two, and codes of countries
+#: that are no language's → the code of today.
 _TODAY: Final = _table(
     "iw=he in=id ji=yi jw=jv mo=ro-MD no=nb sh=sr-Latn fil=tl ara=ar aze=az bel=be ben=bn bul=bg "
     "cat=ca ces=cs chi=zh cmn=zh cze=cs dan=da deu=de dut=nl ell=el eng=en est=et fas=fa fin=fi "
     "fra=fr fre=fr ger=de gre=el heb=he hin=hi hrv=hr hun=hu hye=hy ind=id ita=it jpn=ja kat=ka "
     "kaz=kk kor=ko lav=lv lit=lt may=ms msa=ms nld=nl nno=nn nob=nb nor=nb per=fa pol=pl por=pt "
     "ron=ro rum=ro rus=ru slk=sk slo=sk slv=sl spa=es srp=sr swe=sv tgl=tl tha=th tur=tr ukr=uk "
-    "uzb=uz vie=vi yue=zh-Hant-HK zho=zh"
+    "uzb=uz vie=vi yue=zh-Hant-HK zho=zh by=be cn=zh cz=cs dk=da ge=ka gr=el jp=ja kz=kk rs=sr ua=uk vn=vi"
 )
 #: Words for a script, beside its code of four letters.
 _SCRIPTS: Final = _table(

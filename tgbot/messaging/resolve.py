@@ -17,16 +17,14 @@ from typing import Final, TypeAlias
 from telethon import errors, utils
 from telethon.tl import functions, types
 
-from tgbot.core.addresses import parse
+from tgbot.core.addresses import parse_peer
 from tgbot.core.errors import (
     BudgetSpentError,
     HiddenForwardError,
-    InvitationError,
     NameNotFoundError,
     NeverMetError,
 )
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
-from tgbot.core.links import shown
 from tgbot.core.names import clean_name, full_name, usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.store.peers import RESOLVES_A_DAY
@@ -102,11 +100,10 @@ class Peers:
         link nor an id (PhoneNumberError for a phone number, InvitationError for an invitation), and a
         ResolveError if there is no such name, the id was never met, or the budget is used up.
         """
-        target = parse(text)
+        target = parse_peer(text)
         if target.username is not None:
             return await self._by_name(target.username)
-        if target.id is None:
-            raise InvitationError(shown(text))
+        assert target.id is not None
         return await self.by_id(target.id)
 
     async def by_id(self, peer_id: int) -> Resolved:
