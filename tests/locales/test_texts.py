@@ -267,6 +267,13 @@ def test_texts_of_plugins_are_no_faults_and_measured_by_their_english(tmp_path: 
     assert texts.render("de", "shop-sold", what="tea") == "Sold tea"
 
 
+def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "en.ftl").write_bytes(b"\xef\xbb\xbf# mine\r\na = A\r\nb =\r\n    one\r\n    two { x }\r\n")
+    texts = Texts([tmp_path / "en.ftl"])
+    assert texts.render("en", "a") == "A"
+    assert [(fault.line, fault.id) for fault in texts.faults] == [(3, "b")]
+
+
 def test_plural_rules_of_an_unknown_language_are_not_this_machine_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 _COMMAND: Final = re.compile(r"[a-z0-9_]{1,32}")
-_LANGUAGE: Final = re.compile(r"(?:[a-z]{2,3})?")
+_LANGUAGE: Final = re.compile(r"(?:[a-z]{2})?")
 _COMMANDS: Final = 100
 _COMMAND_TEXT: Final = 256
 _NAME: Final = 64
