@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.errors import MessageEmptyError
 from telethon.tl import types
 
 from tests.scenarios.conftest import StartBot
@@ -109,6 +110,14 @@ async def test_a_caption_is_cut_and_the_file_comes_first(bot: Bot, person: Any) 
     first, second = await anna.hears_message(), await anna.hears_message()
     assert (first.media is not None, second.media) == (True, None)
     assert f"{first.message} {second.message}" == ("word " * 400).strip()
+
+
+async def test_a_text_of_white_space_is_refused_by_telegram_however_long(bot: Bot, person: Any) -> None:
+    anna = Talk(await person("Anna"))
+    await anna.ask("/start")
+    for text in (" ", " \n" * 5000):
+        with pytest.raises(MessageEmptyError):
+            await bot.sender.send(anna.id, text)
 
 
 async def test_a_long_answer_that_is_replayed_is_not_said_twice(

@@ -159,7 +159,7 @@ def _messages(text: str, options: Mapping[str, object]) -> list[tuple[str, dict[
     entities: Any = options.get("formatting_entities") or ()  # Any: as Telethon's `send_message` takes them
     if not entities and (parser := utils.sanitize_parse_mode(options["parse_mode"])) is not None:
         text, entities = parser.parse(text)
-    parts = list(pieces(text, entities, limit))
+    parts = list(pieces(text, entities, limit)) or [(text[:1], [])]  # Telegram refuses white space
     whole = {name: value for name, value in options.items() if name not in ("buttons", "file", "reply_to")}
     messages = [(part, {**whole, "formatting_entities": inside}) for part, inside in parts]
     messages[0][1].update({name: options[name] for name in ("file", "reply_to") if name in options})
