@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from telethon import events
 from telethon.tl import types
 
-from tgbot.core.commands import parse
+from tgbot.core.commands import begins, parse
 from tgbot.core.names import usernames_of
 from tgbot.handlers.commands import is_from_bot
 from tgbot.handlers.wording import Words
+from tgbot.messaging.lengths import TEXT, length
 from tgbot.messaging.menu import Line
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import is_answered
-
-#: The longest text of a message; longer lists of commands are shown without what they do.
-TEXT_LENGTH: Final = 4096
 
 
 def register(parts: Parts) -> None:
@@ -34,7 +30,8 @@ def register(parts: Parts) -> None:
         message = event.message
         if type(message.peer_id) is not types.PeerUser or is_answered() or is_of_an_album(message):
             return
-        command = parse(message.message or "", usernames_of(client.me))
+        text = message.message or ""
+        command = parse(text, usernames_of(client.me)) if begins(text, ("/",)) else None
         user_id = message.peer_id.user_id
         user = users.get(user_id)
         if is_from_bot(event, user):
@@ -46,7 +43,7 @@ def register(parts: Parts) -> None:
             if user_id in parts.admins:
                 lists.append(("help-admin", commands.admin_lines(texts, language)))
             text = "\n\n".join(say(name, commands="\n".join(map(str, some))) for name, some in lists if some)
-            if len(text) > TEXT_LENGTH:
+            if length(text) > TEXT:  # in one message, without what each command does
                 text = "\n\n".join(say(name, commands=_names(some)) for name, some in lists if some)
             await parts.sender.answer(event, text)
 

@@ -28,7 +28,7 @@ _CUTS: Final = (
 
 def length(text: str) -> int:
     """Return the length of a text."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def pieces(

@@ -154,7 +154,7 @@ def _messages(text: str, options: Mapping[str, object]) -> list[tuple[str, dict[
     """Return the messages that a text takes, each with the options to send it; the last has the buttons."""
     options = {"parse_mode": None, **options}
     limit = CAPTION if options.get("file") else TEXT
-    if length(text) <= limit:
+    if 2 * len(text) <= limit or length(text) <= limit:
         return [(text, options)]
     entities: Any = options.get("formatting_entities") or ()  # Any: as Telethon's `send_message` takes them
     if not entities and (parser := utils.sanitize_parse_mode(options["parse_mode"])) is not None:
