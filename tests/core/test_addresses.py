@@ -165,6 +165,11 @@ DUROV = [
     ),
     *(
         "www.durov.t.me",
+        "Pavel (@durov)",
+        "Pavel Durov, +7 999 123-45-67, @durov",
+        "[Pavel](https://t.me/durov)",
+        "@durov – https://t.me/durov",
+        "https://t.me/durov is who I mean",
         "telegram.me/durov",
         "http://www.telegram.me/durov/",
         "telegram.dog/durov",
@@ -201,6 +206,7 @@ def test_the_name_counts_and_not_what_is_around_it(text: str) -> None:
     ("text", "target"),
     [
         ("https://t.me/our_bot?start=a%20b", Target(username="our_bot", start="")),
+        ("https://t.me/our_bot?start=a b", Target(username="our_bot", start="")),
         ("https://t.me/our_bot?start=" + "a" * 65, Target(username="our_bot", start="")),
         ("https://t.me/our_bot?startgroup=%00", Target(username="our_bot", group="")),
         (
@@ -285,3 +291,12 @@ def test_a_link_to_telegram_in_a_browser_without_a_chat_is_refused(text: str) ->
 )
 def test_nothing_around_an_address_changes_whom_it_names(address: str, before: str, after: str) -> None:
     assert parse(before + address + after) == Target(username="durov")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["@durov @other", "durov and other", "ask me@example.org", "t.me/durov or @x_y_z", "@durov, +7x @other"],
+)
+def test_words_that_name_several_or_nobody_are_refused(text: str) -> None:
+    with pytest.raises(LinkError):
+        parse(text)

@@ -7,6 +7,7 @@ says wrongly, are passed over.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote
 
@@ -39,6 +40,9 @@ _CLIENT: Final = re.compile(rf"{_SCHEME}web[akz]?\.telegram\.org{_END}", re.IGNO
 _SHOWN_CHAT: Final = re.compile(
     r"(?:/?im\?p=)?(?:@(?P<name>\w+)|(?P<id>-?[0-9]+)|u(?P<user>[0-9]+)_|[cs](?P<channel>[0-9]+)_)"
 )
+_LINKS: Final = (_WEB, _APP, _CLIENT)
+#: What is between an address and the words around it.
+_BETWEEN: Final = re.compile(r"[\s<>()\[\]]+")
 #: First parts of a t.me path that are no username.
 _RESERVED: Final = re.compile(
     r"a|add(emoji|list|stickers|theme)|auction|bg|boost|call|confirmphone|contact|folder|giftcode|invoice|iv"
@@ -48,13 +52,27 @@ _RESERVED: Final = re.compile(
 
 
 def parse(text: str) -> Target:
-    """Return what a t.me or tg:// link, @name, bare name or id leads to.
+    """Return what a t.me or tg:// link, @name, bare name or id leads to; or the only one of several words.
 
     Raise InvitationError for an empty invitation, PhoneNumberError for a phone number or a link with one, and
-    LinkError for other text that names nobody.
+    LinkError for other text that names nobody, or several.
     """
+    try:
+        return _one(text)
+    except LinkError:
+        found = set()
+        for word in _BETWEEN.split(text.translate(_PLAIN)):
+            if word.startswith("@") or any(form.match(word) for form in _LINKS):
+                with suppress(LinkError):
+                    found.add(_one(word))
+        if len(found) != 1:
+            raise
+        return found.pop()
+
+
+def _one(text: str) -> Target:
     what = text.translate(_PLAIN).replace("&amp;", "&").strip(_AROUND)
-    if "%" in what and not any(form.match(what) for form in (_WEB, _APP, _CLIENT)):
+    if "%" in what and not any(form.match(what) for form in _LINKS):
         what = unquote(what).strip(_AROUND)
     if number := _ID.fullmatch(what):
         return Target(id=_id(number[1], text))
