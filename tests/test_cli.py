@@ -614,7 +614,7 @@ def test_a_secret_that_others_can_read_is_told_beside_the_answer(tmp_path: Path)
         assert (json.loads(answer.stdout)["total"], answer.stderr) == (0, said)
 
 
-def test_texts_are_checked_and_each_fault_is_told_with_its_place(tmp_path: Path) -> None:
+def test_texts_are_checked_and_each_mistake_is_told_with_its_place(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "de.ftl").write_text(
@@ -645,7 +645,7 @@ def test_texts_are_checked_and_each_fault_is_told_with_its_place(tmp_path: Path)
     assert f"{own}/de.ftl:1" in broken.stderr
 
 
-def test_the_own_texts_of_the_bot_have_no_fault() -> None:
+def test_the_own_texts_of_the_bot_have_no_mistake() -> None:
     checked = tgbot("texts", "check")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert [line.split()[0] for line in checked.stdout.splitlines()] == ["en", "ru"]

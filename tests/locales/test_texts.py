@@ -154,7 +154,7 @@ def test_texts_that_refer_to_each_other_in_a_circle_do_not_hang(tmp_path: Path) 
     texts = Texts(written(tmp_path, en="a = x { b }\nb = y { a }\nc = { nowhere }"))
     assert texts.render("en", "a").startswith("x ")
     assert texts.render("en", "c")
-    assert {fault.id for fault in texts.faults} == {"a", "b", "c"}
+    assert {mistake.id for mistake in texts.mistakes} == {"a", "b", "c"}
 
 
 def own(directory: Path, **files: str) -> list[Path]:
@@ -183,7 +183,7 @@ def test_a_reference_leads_to_the_nearest_language_that_has_the_text(tmp_path: P
         tmp_path, en=ENGLISH, pt="hello = Olá, { $name }! { more } { bye }", **{"pt-BR": "bye = Tchau!"}
     )
     texts = Texts(files)
-    assert texts.faults == []
+    assert texts.mistakes == []
     assert texts.render("pt", "hello", name="Ana") == "Olá, Ana! I am tgbot. Tchau!"
     assert texts.render("pt-BR", "hello", name="Ana") == "Olá, Ana! I am tgbot. Tchau!"
     assert texts.render("pt-BR", "bye") == "Tchau!"
@@ -191,8 +191,8 @@ def test_a_reference_leads_to_the_nearest_language_that_has_the_text(tmp_path: P
 
 
 HELLO = "Hello, N! I am tgbot."
-#: Texts with faults → what is said of them, and what people read.
-FAULTS = [
+#: Texts with mistakes → what is said of them, and what people read.
+MISTAKES = [
     (
         "hello = Hallo, { $nam }!",
         "hello: the bot gives it no $nam; did you mean $name?",
@@ -226,17 +226,17 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("language", "text", "told", "read"),
     # English is the measure: a text that only English has is a new one.
-    [("de", *fault) for fault in FAULTS]
-    + [("en", *fault) for fault in FAULTS if "no English" not in fault[1]],
+    [("de", *mistake) for mistake in MISTAKES]
+    + [("en", *mistake) for mistake in MISTAKES if "no English" not in mistake[1]],
 )
 def test_a_text_with_a_fault_is_told_and_another_stands_in(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, language: str, text: str, told: str, read: str
 ) -> None:
     files = [*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", **{language: f"\n# mine\n{text}"})]
     texts = Texts(files)
-    (fault,) = texts.faults
+    (mistake,) = texts.mistakes
     line = 4 if "already" in told else 3
-    assert str(fault).startswith(f"{files[1]}:{line}: {told}".replace("line 1 ", "line 3 "))
+    assert str(mistake).startswith(f"{files[1]}:{line}: {told}".replace("line 1 ", "line 3 "))
     id_ = text.partition(" ")[0]
     if read:
         assert texts.render(language, id_, name="N", n=5, all=9) == read
@@ -247,14 +247,14 @@ def test_a_text_with_a_fault_is_told_and_another_stands_in(
 def test_variables_that_a_comment_names_may_be_used(tmp_path: Path) -> None:
     page = "page = Hallo auf { $domain }"
     texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", de=page)])
-    assert texts.faults == []
+    assert texts.mistakes == []
     assert texts.render("de", "page", domain="x.example") == "Hallo auf x.example"
 
 
 def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:
     spoilt = "more = { NUMER(1) }\nbye = Tschüss! { more }\nhello = Hallo, { $name }! { more }"
     texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", de=spoilt)])
-    assert [fault.id for fault in texts.faults] == ["more"]
+    assert [mistake.id for mistake in texts.mistakes] == ["more"]
     assert texts.render("de", "bye") == "Tschüss! I am tgbot."
     assert texts.render("de", "hello", name="N") == "Hallo, N! I am tgbot."
 
@@ -262,8 +262,8 @@ def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:
 def test_texts_of_plugins_are_no_faults_and_measured_by_their_english(tmp_path: Path) -> None:
     shop = {"en": "shop-sold = Sold { $what }", "de": "shop-sold = { $wat } verkauft"}
     texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", **shop)])
-    (fault,) = texts.faults
-    assert str(fault).endswith("shop-sold: the bot gives it no $wat; did you mean $what?")
+    (mistake,) = texts.mistakes
+    assert str(mistake).endswith("shop-sold: the bot gives it no $wat; did you mean $what?")
     assert texts.render("de", "shop-sold", what="tea") == "Sold tea"
 
 
@@ -271,7 +271,7 @@ def test_a_file_of_any_editor_is_read(tmp_path: Path) -> None:
     (tmp_path / "en.ftl").write_bytes(b"\xef\xbb\xbf# mine\r\na = A\r\nb =\r\n    one\r\n    two { x }\r\n")
     texts = Texts([tmp_path / "en.ftl"])
     assert texts.render("en", "a") == "A"
-    assert [(fault.line, fault.id) for fault in texts.faults] == [(3, "b")]
+    assert [(mistake.line, mistake.id) for mistake in texts.mistakes] == [(3, "b")]
 
 
 def test_plural_rules_of_an_unknown_language_are_not_this_machine_s(
@@ -296,6 +296,7 @@ def test_a_file_named_by_an_old_code_is_found_by_all(tmp_path: Path, code: str) 
     ("name", "content", "reason"),
     [
         ("en", "\n\na = { $", r"en\.ftl:3 .*not Fluent"),
+        ("en", "a = { $\nb = B\nc = {}\n", r"en\.ftl:1 .*not Fluent.*; line 3: 'c = \{\}' \(Expected"),
         ("readme", "a = A", r"readme\.ftl .*not named after a language"),
         ("en", "no text at all", "not Fluent: 'no text at all'"),
         ("pt", "a = A", r"no en\.ftl"),

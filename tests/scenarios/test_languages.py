@@ -122,7 +122,7 @@ async def test_the_language_of_an_app_is_known_however_it_is_spelled(
         assert (await one.ask("/start")).startswith("Здравствуйте, Anna!"), code
 
 
-async def test_a_text_with_a_fault_is_told_at_the_start_and_never_shown(
+async def test_a_text_with_a_mistake_is_told_at_the_start_and_never_shown(
     start_bot: StartBot, person: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = tmp_path / "texts"

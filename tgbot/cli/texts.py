@@ -14,29 +14,29 @@ commands = typer.Typer(help="What the bot says: its own texts, and those in the 
 
 @commands.command()
 def check(context: typer.Context, json: Json = False) -> int:
-    """Check all texts, each rendered with sample values, and print each fault with its file and line.
+    """Check all texts, each rendered with sample values, and print each mistake with its file and line.
 
-    A fault is: an id that the bot does not know, a variable that the bot does not give to a text, a
+    A mistake is: an id that the bot does not know, a variable that the bot does not give to a text, a
     reference to a text that is nowhere, a text that stands twice in its file, or one that cannot be rendered.
-    Where a name is nearly right, the right one is named. The bot leaves a text with a fault out and uses the
-    next one: its own in that language, the nearest language's or the English one.
+    Where a name is nearly right, the right one is named. The bot leaves a text with a mistake out and uses
+    the next one: its own in that language, the nearest language's or the English one.
 
     At the end each language is printed, with the number of its own texts; the others come from the nearest
-    language or from English. With --json, each line is a fault (file, line, id, what) or a language
-    (language, texts). Exit status 2: a file cannot be read. Exit status 3: there is a fault.
+    language or from English. With --json, each line is a mistake (file, line, id, what) or a language
+    (language, texts). Exit status 2: a file cannot be read. Exit status 3: there is a mistake.
     """
     from tgbot.locales.texts import Texts, sources
 
     texts = Texts(sources(settings(context).bot.texts))
-    for fault in texts.faults:
+    for mistake in texts.mistakes:
         if json:
-            printed.as_json(dataclasses.asdict(fault))
+            printed.as_json(dataclasses.asdict(mistake))
         else:
-            printed.line(printed.clean(str(fault)))
+            printed.line(printed.clean(str(mistake)))
     for language in texts.languages:
         number = texts.count(language)
         if json:
             printed.as_json({"language": language, "texts": number})
         else:
             printed.line(f"{language:<10} {number:>4} texts")
-    return NO if texts.faults else 0
+    return NO if texts.mistakes else 0

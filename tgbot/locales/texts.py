@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tgbot.core.errors import TextError
-from tgbot.locales.faults import rendered
-from tgbot.locales.files import read_file
 from tgbot.locales.languages import nearest, read
+from tgbot.locales.mistakes import rendered
+from tgbot.locales.sources import read_file
 from tgbot.locales.trial import try_texts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 class Texts:
     """All texts by language and message id, read once from `<language>.ftl` files.
 
-    Each text is tried once. One with a fault is left out where another stands in: that of an earlier file,
+    Each text is tried once. One with a mistake is left out where another stands in: that of an earlier file,
     of the nearest language or of English. A text that refers to others gets them in the same order.
     Arguments are not escaped: a caller that puts a text into markup must escape it.
     """
@@ -47,17 +47,17 @@ class Texts:
         tried = try_texts(read_files, {language: self._chain(language) for language in self.languages})
         self._own, self._texts, self._bundles = tried.own, tried.texts, tried.bundles
         #: What is wrong with the texts, by file and line.
-        self.faults = tried.faults
+        self.mistakes = tried.mistakes
         #: Texts made of strings and arguments only: their strings, and the names of the arguments between
         #: them; None for other texts. Joining takes 1 µs for a greeting, Fluent's resolver 14 µs.
         self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
 
     @classmethod
     def load(cls, extra: Path | None = None) -> Texts:
-        """Return the bot's own texts, replaced and extended by those of a directory; log their faults."""
+        """Return the bot's own texts, replaced and extended by those of a directory; log their mistakes."""
         texts = cls(sources(extra))
-        for fault in texts.faults:
-            _log.warning("%s", fault)
+        for mistake in texts.mistakes:
+            _log.warning("%s", mistake)
         return texts
 
     @property

@@ -1,4 +1,4 @@
-"""Each text is tried once: one with a fault is left out where another stands in."""
+"""Each text is tried once: one with a mistake is left out where another stands in."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from fluent.runtime import FluentBundle, FluentResource
 
-from tgbot.locales import faults
-from tgbot.locales.faults import Fault
-from tgbot.locales.files import Entry, TextFile
+from tgbot.locales import mistakes
+from tgbot.locales.mistakes import Mistake
+from tgbot.locales.sources import Entry, TextFile
 
 #: Language → the languages to look in, in order, itself first and English last.
 Chains: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -28,11 +28,11 @@ class Tried:
     known: dict[str, set[str]] = field(default_factory=dict)
     #: Language → what renders its texts.
     bundles: dict[str, Any] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
 
 def try_texts(files: list[TextFile], chains: Chains) -> Tried:
-    """Return the texts that can be used, and all faults; a text without another one in its place is kept.
+    """Return the texts that can be used, and all mistakes; a text without another one in its place is kept.
 
     The first English file says which texts there are, and which variables each is given.
     """
@@ -45,20 +45,20 @@ def try_texts(files: list[TextFile], chains: Chains) -> Tried:
     first = next(file.name for file in files if str(file.language) == english)
     theirs = {id_: entry for id_, entry in standard.items() if entry.file == first}
     given = {id_: _needed(entry, standard) | entry.documented for id_, entry in standard.items()}
-    tried.faults += faults.of_files(files, theirs)
+    tried.mistakes += mistakes.of_files(files, theirs)
     _build(tried, files, chains)
     told: set[Entry] = set()
-    while found := list(_faulty(tried, given, told)):
-        for language, entry, fault in found:
+    while found := list(_mistaken(tried, given, told)):
+        for language, entry, mistake in found:
             told.add(entry)
-            tried.faults.append(fault)
+            tried.mistakes.append(mistake)
             own = tried.own[language]
             if len(own[entry.id]) > 1:
                 own[entry.id].remove(entry)
             elif any(entry.id in tried.own[other] for other in chains[language][1:]):
                 del own[entry.id]
         _build(tried, files, chains)
-    tried.faults.sort(key=lambda fault: (fault.file, fault.line))
+    tried.mistakes.sort(key=lambda mistake: (mistake.file, mistake.line))
     return tried
 
 
@@ -80,12 +80,12 @@ def _build(tried: Tried, files: Iterable[TextFile], chains: Chains) -> None:
         tried.known[language] = texts.keys() | others.keys()
 
 
-def _faulty(
+def _mistaken(
     tried: Tried, given: Mapping[str, frozenset[str]], told: Set[Entry]
-) -> Iterator[tuple[str, Entry, Fault]]:
-    """Yield languages, their texts with a fault that is not told yet, and the fault.
+) -> Iterator[tuple[str, Entry, Mistake]]:
+    """Yield languages, their texts with a mistake that is not told yet, and the mistake.
 
-    What renders is looked at once no text has a fault by itself: one may spoil many that refer to it.
+    What renders is looked at once no text has a mistake by itself: one may spoil many that refer to it.
     """
     own = {
         name: {id_: all_[-1] for id_, all_ in texts.items() if all_[-1] not in told}
@@ -94,16 +94,16 @@ def _faulty(
     found = False
     for language, texts in own.items():
         for entry in texts.values():
-            if (fault := faults.of_text(entry, given.get(entry.id), tried.known[language])) is not None:
+            if (mistake := mistakes.of_text(entry, given.get(entry.id), tried.known[language])) is not None:
                 found = True
-                yield language, entry, fault
+                yield language, entry, mistake
     for language, texts in own.items() if not found else ():
         needed = {
             id_: given[id_] if id_ in given else _needed(entry, tried.texts[language])
             for id_, entry in texts.items()
         }
-        for fault in faults.of_rendering(tried.bundles[language], texts, needed):
-            yield language, texts[fault.id], fault
+        for mistake in mistakes.of_rendering(tried.bundles[language], texts, needed):
+            yield language, texts[mistake.id], mistake
 
 
 def _needed(entry: Entry, texts: Mapping[str, Entry]) -> frozenset[str]:

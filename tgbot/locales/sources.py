@@ -62,14 +62,16 @@ def read_file(source: Path | Traversable) -> TextFile:
     text = text.replace("\r\n", "\n")
     file = TextFile(str(source), language)
     group: frozenset[str] = frozenset()
+    #: Lines that are not Fluent, and what is wrong in them.
+    junk: list[tuple[int, str]] = []
     for node in FluentResource(text).body:
         line = text.count("\n", 0, node.span.start) + 1
         # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
         match type(node).__name__:
             case "Junk":
-                shown = node.content.strip().partition("\n")[0]
+                first, *_ = node.content.strip().split("\n")
                 why = "".join(f" ({note.message})" for note in node.annotations[:1])
-                raise TextError(f"{source}:{line}", f"not Fluent: {shown!r}{why}")
+                junk.append((line, f"{first!r}{why}"))
             case "GroupComment":
                 group = _named(node.content)
             case "Message" if node.value is not None:
@@ -82,6 +84,9 @@ def read_file(source: Path | Traversable) -> TextFile:
                 file.others[node.id.name] = node
             case "Term":
                 file.others[f"-{node.id.name}"] = node
+    if junk:
+        more = "".join(f"; line {line}: {what}" for line, what in junk[1:])
+        raise TextError(f"{source}:{junk[0][0]}", f"not Fluent: {junk[0][1]}{more}")
     return file
 
 

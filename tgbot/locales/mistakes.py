@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from tgbot.locales.files import Entry, TextFile
+from tgbot.locales.sources import Entry, TextFile
 
 #: Values with which each text is tried; each chooses another form in most languages.
 _SAMPLES: Final = (1, 2, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Mistake:
     """Something wrong with a text."""
 
     file: str
@@ -28,11 +28,11 @@ class Fault:
         return f"{self.file}:{self.line}: {self.id}: {self.what}"
 
 
-def of_files(files: Iterable[TextFile], standard: Mapping[str, object]) -> Iterator[Fault]:
+def of_files(files: Iterable[TextFile], standard: Mapping[str, object]) -> Iterator[Mistake]:
     """Yield the ids that stand twice in a file, and those that the bot does not know; `standard` has its own.
 
-    An id that only other files have may be a plugin's: it is a fault if it is nearly one of the bot's, or if
-    no English file has it.
+    An id that only other files have may be a plugin's: it is a mistake if it is nearly one of the bot's, or
+    if no English file has it.
     """
     files = list(files)
     english = {entry.id for file in files if file.language.base == "en" for entry in file.entries}
@@ -40,16 +40,16 @@ def of_files(files: Iterable[TextFile], standard: Mapping[str, object]) -> Itera
         lines: dict[str, int] = {}
         for entry in file.entries:
             if (first := lines.setdefault(entry.id, entry.line)) != entry.line:
-                yield _fault(entry, f"it stands in line {first} already, and this one counts")
+                yield _mistake(entry, f"it stands in line {first} already, and this one counts")
             if entry.id in standard:
                 continue
             if guess := _meant(entry.id, standard, nearness=0.85):
-                yield _fault(entry, f"the bot has no such text{guess}")
+                yield _mistake(entry, f"the bot has no such text{guess}")
             elif entry.id not in english:
-                yield _fault(entry, "no English file has such a text")
+                yield _mistake(entry, "no English file has such a text")
 
 
-def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str]) -> Fault | None:
+def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str]) -> Mistake | None:
     """Return what is wrong with a text by itself; None if nothing is.
 
     `given` are the variables that the bot fills in, None for a text of which that is not known; `known` has
@@ -57,21 +57,23 @@ def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str]) -> Faul
     """
     for name in sorted(entry.references - known):
         what = "term" if name.startswith("-") else "text"
-        return _fault(entry, f"there is no {what} {name}{_meant(name, known)}")
+        return _mistake(entry, f"there is no {what} {name}{_meant(name, known)}")
     for name in sorted(entry.variables - given) if given is not None else ():
         guess = _meant(name, given or ()) or f"; the bot gives {_listed(given)}"
-        return _fault(entry, f"the bot gives it no ${name}{guess.replace('mean ', 'mean $')}")
+        return _mistake(entry, f"the bot gives it no ${name}{guess.replace('mean ', 'mean $')}")
     return None
 
 
-def of_rendering(bundle: Any, texts: Mapping[str, Entry], given: Mapping[str, frozenset[str]]) -> list[Fault]:
-    """Render texts with sample values and return the faults of those at fault themselves.
+def of_rendering(
+    bundle: Any, texts: Mapping[str, Entry], given: Mapping[str, frozenset[str]]
+) -> list[Mistake]:
+    """Render texts with sample values and return the mistakes of the texts that cause them.
 
     A text that fails only because another one in it does is not among them.
     """
     failed = {id_: error for id_ in texts if (error := _error(bundle, id_, given[id_]))}
     inmost = [id_ for id_ in failed if not texts[id_].references & failed.keys()]
-    return [_fault(texts[id_], f"it cannot be rendered: {failed[id_]}") for id_ in inmost or failed]
+    return [_mistake(texts[id_], f"it cannot be rendered: {failed[id_]}") for id_ in inmost or failed]
 
 
 def rendered(bundle: Any, id_: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
@@ -93,8 +95,8 @@ def _error(bundle: Any, id_: str, given: frozenset[str]) -> str:
     return ""
 
 
-def _fault(entry: Entry, what: str) -> Fault:
-    return Fault(entry.file, entry.line, entry.id, what)
+def _mistake(entry: Entry, what: str) -> Mistake:
+    return Mistake(entry.file, entry.line, entry.id, what)
 
 
 def _listed(names: Iterable[str] | None) -> str:
