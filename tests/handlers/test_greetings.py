@@ -10,7 +10,7 @@ from telethon.tl import types
 
 from tests.handlers.conftest import Desk
 from tests.telegram.conftest import until
-from tgbot.handlers import greetings, help, join_requests
+from tgbot.handlers import admissions, greetings, help, join_requests
 from tgbot.messaging.pace import Pace
 from tgbot.plugins.parts import Approve
 from tgbot.sandbox.rpc import RpcError
@@ -186,3 +186,13 @@ async def test_who_is_let_in_before_their_turn_is_not_greeted(club: Club) -> Non
     await until(lambda: not client._batches.waiting)
     assert club.greeted(asked)[-1] == 0
     assert club.greeted(asked)[:-1] == [1] * (len(asked) - 1)
+
+
+async def test_approvals_that_wait_hold_up_no_greeting(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greetings, "RUNNERS", 2)
+    monkeypatch.setattr(admissions, "AT_ONCE", 2)
+    await club.open(a_second=1000, approve=Approve.ALWAYS)
+    club.desk.faults.fail(ADMIT, 420, "FLOOD_WAIT_30", seconds=600)
+    asked = club.asked_by(6)
+    await until(lambda: club.greeted(asked) == [1] * 6)
+    assert not set(asked) & set(club.chat.members)

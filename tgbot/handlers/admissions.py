@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from enum import StrEnum
 from typing import Final
@@ -20,6 +21,9 @@ from tgbot.telegram import error_name
 from tgbot.telegram.refusals import Answer, answer_of
 
 log = logging.getLogger(__name__)
+
+#: How many approvals are under way at a time; the others wait for their turn.
+AT_ONCE: Final = 8
 
 
 class Ending(StrEnum):
@@ -76,6 +80,7 @@ class Admissions:
         self._migrations = migrations
         #: The users and chats whose requests are being approved.
         self._under_way: set[tuple[int, int]] = set()
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def let_in(self, user_id: int, chat: int, title: str, *, query: int = 0, welcome: bool) -> None:
         """Approve a request that is open, and tell who asked if it failed, with `welcome` also if not.
@@ -83,11 +88,18 @@ class Admissions:
         `query` is the number of Telegram's question about the request, 0 for none. Whatever Telegram answers
         for good closes the request here. Raise what passes: the request is open then, to be tried again.
         """
-        user = self._users.get(user_id)
-        if (user_id, chat) in self._under_way or (user is not None and chat not in user.join_requests):
+        if (user_id, chat) in self._under_way:
             return
         self._under_way.add((user_id, chat))
         try:
+            async with self._turns:
+                await self._let_in(user_id, chat, title, query, welcome)
+        finally:
+            self._under_way.discard((user_id, chat))
+
+    async def _let_in(self, user_id: int, chat: int, title: str, query: int, welcome: bool) -> None:
+        user = self._users.get(user_id)
+        if user is None or chat in user.join_requests:
             ending = await self._approve(user_id, chat, query)
             self._note_right(chat, title, ending)
             if welcome if ending is Ending.ADMITTED else ending is not Ending.ANSWERED:
@@ -96,8 +108,6 @@ class Admissions:
                 self._users.join_request_dropped if ending in _LEFT_OPEN else self._users.join_request_closed
             )
             close(user_id, chat, int(self._clock()))
-        finally:
-            self._under_way.discard((user_id, chat))
 
     async def tell(self, user_id: int, text: str, title: str, more: str = "") -> None:
         """Send a text about a chat to somebody whom the bot may write to, and `more` below it.

@@ -67,7 +67,7 @@ def register(parts: Parts) -> None:
                     await admissions.let_in(user_id, chat, title, query=asks, welcome=False)
 
             await greeting.run(greet())
-            await admission.run(admit())
+            client.spawn(admission.run(admit()), "a join request")
 
         greeted = until > clock() and access is Access.REACHABLE
         greetings.put(Greeting(until if greeted else None, answer))
