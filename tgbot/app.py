@@ -171,11 +171,15 @@ def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -
 
     `tgbot.handlers` says why in this order.
     """
+    on = [built_in for built_in in BUILT_IN if built_in.__name__.rpartition(".")[2] in names]
     evidence.register(parts)
+    admissions = join_requests.register_first(parts) if join_requests in on else None
     for plugin in plugins:
         plugin.add_to(parts)
-    for built_in in BUILT_IN:
-        if built_in.__name__.rpartition(".")[2] in names:
+    for built_in in on:
+        if built_in is join_requests:
+            join_requests.register(parts, admissions)
+        else:
             built_in.register(parts)
 
 

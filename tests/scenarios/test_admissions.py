@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
+from telethon import events
 from telethon.tl import functions, types
 
 from tests.scenarios.conftest import Configure
@@ -254,3 +257,26 @@ async def test_telegrams_question_about_a_request_is_answered_at_once(
         else:
             await until(lambda: chat.requests[anna.id].query == 0)
             assert not gate.lets_in(sandbox, anna.client)
+
+
+async def test_a_plugin_that_answers_instead_of_the_bot_keeps_nobody_out(
+    configure: Configure, person: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(client: Any) -> None:
+        async def answer(event: Any) -> None:
+            await event.respond("hello from the plugin")
+            raise events.StopPropagation
+
+        client.add_event_handler(answer, events.NewMessage(incoming=True))
+
+    plugin = ModuleType("greedy")
+    plugin.register = register  # type: ignore[attr-defined] # a module made for this test
+    monkeypatch.setitem(sys.modules, "greedy", plugin)
+    anna = Talk(await person("Anna"))
+    config = with_approve(configure, "after_start", plugins=["greedy"])
+    async with open_bot(config, serve=True):
+        gate = await club(await person("Olga"), "Chess Club")
+        await gate.asked_by(anna.client)
+        assert "Send me /start or anything else" in await anna.hears()
+        assert await anna.ask("anything else") == "hello from the plugin"
+        assert (await anna.hears()).startswith("You are in")

@@ -77,7 +77,8 @@ class Admissions:
         self._texts = parts.texts
         self._clock = parts.clock
         self._right_missing = parts.right_missing
-        self._migrations = migrations
+        #: Which groups became supergroups.
+        self.migrations = migrations
         #: The users and chats whose requests are being approved.
         self._under_way: set[tuple[int, int]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -147,11 +148,11 @@ class Admissions:
     async def _approve(self, user_id: int, chat: int, query: int) -> Ending:
         if query and await self._answer(query, types.JoinChatBotResultApproved()):
             return Ending.ADMITTED
-        now = self._migrations.now(chat)
+        now = self.migrations.now(chat)
         name = await self._refusal(user_id, now)
         ending = _ENDINGS.get(name, Ending.REFUSED) if name else Ending.ADMITTED
         if ending is Ending.GONE and not is_channel(now) and (supergroup := await self._supergroup(now)):
-            self._migrations.note(now, supergroup)
+            self.migrations.note(now, supergroup)
             return await self._approve(user_id, supergroup, 0)
         if name and ending is not Ending.ANSWERED:
             log.warning("the request of user %d to join %d cannot be approved: %s", user_id, now, name)

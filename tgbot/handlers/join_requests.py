@@ -21,8 +21,38 @@ QUERY_SECONDS = 10
 _QUERY_GREETING_SECONDS = 6
 
 
-def register(parts: Parts) -> None:
-    """Register handlers of requests, and with `Approve.AFTER_START` of requesters' messages.
+def register_first(parts: Parts) -> Admissions:
+    """Register what must come before the plugins, which may keep an update from later handlers.
+
+    With `Approve.AFTER_START` that are the messages of who asked to join: they were told that any message
+    will do.
+    """
+    client, users = parts.client, parts.users
+    admissions = Admissions(parts, Migrations(client.session))
+
+    async def wrote(update: types.UpdateNewMessage) -> None:
+        user_id = update.message.peer_id.user_id
+        user = users.get(user_id)
+        for chat in list(user.join_requests) if user is not None else ():
+            title = client.session.title(admissions.migrations.now(chat))
+            work = admissions.let_in(user_id, chat, title, welcome=True)
+            # A hold for each: what is said of one chat is named apart from what is said of another.
+            client.spawn(client.hold(f"join request {chat}").run(work), "a join request")
+
+    def has_asked(update: types.UpdateNewMessage) -> bool:
+        message = update.message
+        if type(message) is not types.Message or message.out or type(message.peer_id) is not types.PeerUser:
+            return False
+        user = users.get(message.peer_id.user_id)
+        return user is not None and bool(user.join_requests)
+
+    if parts.approve is Approve.AFTER_START:
+        client.add_event_handler(wrote, events.Raw(types.UpdateNewMessage, func=has_asked))
+    return admissions
+
+
+def register(parts: Parts, admissions: Admissions | None = None) -> None:
+    """Register handlers of requests; `admissions` is what `register_first` returned.
 
     A request is greeted while the bot may write because of it: for five minutes, and until somebody answers
     it. It is greeted before it is approved, because the approval ends the permission. Greetings have a queue
@@ -31,8 +61,7 @@ def register(parts: Parts) -> None:
     """
     client, users, clock, approve = parts.client, parts.users, parts.clock, parts.approve
     greetings = Greetings(clock, client.spawn)
-    migrations = Migrations(client.session)
-    admissions = Admissions(parts, migrations)
+    approvals = register_first(parts) if admissions is None else admissions
 
     async def asked(update: types.UpdateBotChatInviteRequester) -> None:
         user_id, chat = update.user_id, marked_id(update.peer)
@@ -49,7 +78,7 @@ def register(parts: Parts) -> None:
             if way is Approve.ALWAYS:
                 until = at + _QUERY_GREETING_SECONDS
             else:
-                client.spawn(client.hold("query").run(admissions.queue(query)), "a join request query")
+                client.spawn(client.hold("query").run(approvals.queue(query)), "a join request query")
         greeting, admission = client.hold("greeting"), client.hold("admission")
 
         async def answer(in_time: bool) -> None:
@@ -58,13 +87,13 @@ def register(parts: Parts) -> None:
             async def greet() -> None:
                 nonlocal done
                 if in_time:
-                    await admissions.tell(user_id, "join-hello", title, dashed("join-next", way))
+                    await approvals.tell(user_id, "join-hello", title, dashed("join-next", way))
                     done = True
 
             async def admit() -> None:
                 if done and way is Approve.ALWAYS:
                     asks = query if clock() < at + QUERY_SECONDS else 0
-                    await admissions.let_in(user_id, chat, title, query=asks, welcome=False)
+                    await approvals.let_in(user_id, chat, title, query=asks, welcome=False)
 
             await greeting.run(greet())
             client.spawn(admission.run(admit()), "a join request")
@@ -72,20 +101,4 @@ def register(parts: Parts) -> None:
         greeted = until > clock() and access is Access.REACHABLE
         greetings.put(Greeting(until if greeted else None, answer))
 
-    async def wrote(event: events.NewMessage.Event) -> None:
-        user_id = event.message.peer_id.user_id
-        user = users.get(user_id)
-        for chat in list(user.join_requests) if user is not None else ():
-            title = client.session.title(migrations.now(chat))
-            work = admissions.let_in(user_id, chat, title, welcome=True)
-            # A hold for each: what is said of one chat is named apart from what is said of another.
-            client.spawn(client.hold(f"join request {chat}").run(work), "a join request")
-
-    def has_asked(event: events.NewMessage.Event) -> bool:
-        peer = event.message.peer_id
-        user = users.get(peer.user_id) if type(peer) is types.PeerUser else None
-        return user is not None and bool(user.join_requests)
-
     client.add_event_handler(asked, events.Raw(types.UpdateBotChatInviteRequester))
-    if approve is Approve.AFTER_START:
-        client.add_event_handler(wrote, events.NewMessage(incoming=True, func=has_asked))

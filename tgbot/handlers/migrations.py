@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from telethon.tl import types
 
@@ -40,11 +40,8 @@ class Migrations:
 
     def told(self, update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         """Note what a service message tells: one in the group, or one in the supergroup."""
-        message = update.message
-        if type(message) is not types.MessageService:
-            return
-        here, action = marked_id(message.peer_id), message.action
+        action: Any = getattr(update.message, "action", None)
         if type(action) is types.MessageActionChatMigrateTo:
-            self.note(here, marked_channel(action.channel_id))
+            self.note(marked_id(update.message.peer_id), marked_channel(action.channel_id))
         elif type(action) is types.MessageActionChannelMigrateFrom:
-            self.note(marked_chat(action.chat_id), here)
+            self.note(marked_chat(action.chat_id), marked_id(update.message.peer_id))

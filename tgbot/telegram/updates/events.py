@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import takewhile
 from typing import Any
 
 from telethon import TelegramClient, errors, events
@@ -53,16 +54,16 @@ def is_answered() -> bool:
 class Lineup(list[tuple[Any, Callable[..., object]]]):  # Any: builders of events have no types
     """Telethon's list of handlers, in the order in which they are called.
 
-    Handlers of plugins come before those of the bot, whenever they are registered, but for the first ones:
-    what the bot records is recorded before anybody else is called.
+    Handlers of plugins come before those of the bot, whenever they are registered, but for the raw ones at
+    the beginning: what the bot records is recorded before anybody else is called.
     """
 
     def append(self, entry: tuple[Any, Callable[..., object]], /) -> None:
         place = len(self)
         if not is_own(entry[1]):
             plugins = [index for index, (_, callback) in enumerate(self) if not is_own(callback)]
-            records = [index for index, (builder, _) in enumerate(self) if type(builder) is events.Raw]
-            place = plugins[-1] + 1 if plugins else min(len(self), int(records[:1] == [0]))
+            firsts = takewhile(lambda one: type(one[0]) is events.Raw and is_own(one[1]), self)
+            place = plugins[-1] + 1 if plugins else len(list(firsts))
         self.insert(place, entry)
 
 
