@@ -6,7 +6,7 @@ import json
 import json.encoder
 import re
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from pydantic_core import from_json, to_json
 
@@ -48,12 +48,12 @@ class PackedUser(NamedTuple):
         return bool(self.fields.get("known_by") or self.fields.get("evidence"))
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes) -> object:
     """Return what JSON text holds; ValueError if it is not JSON, RecursionError if it is too deep."""
     try:
-        return from_json(text)  # twice as quick
+        return cast(object, from_json(text))  # twice as quick
     except ValueError:
-        return json.loads(text)  # it also reads lone surrogates
+        return cast(object, json.loads(text))  # it also reads lone surrogates
 
 
 def dumps(value: object) -> str:
@@ -115,7 +115,7 @@ def refreshed(text: str) -> PackedUser:
     Raise ValueError if the text holds none. This takes a quarter of the time of `unpack` and `pack`.
     """
     try:
-        fields: dict[str, Any] = loads(text)
+        fields = cast(dict[str, Any], loads(text))
         if (
             fields.keys() <= _NAMES
             and fields.get("evidence", _KINDS).keys() <= _KINDS.keys()
@@ -128,13 +128,13 @@ def refreshed(text: str) -> PackedUser:
         raise ValueError(f"not a user: {type(error).__name__}") from error
     record = unpack(text)
     text = pack(record.fields, record.counted)
-    return PackedUser(text, loads(text))
+    return PackedUser(text, cast(dict[str, Any], loads(text)))
 
 
 def unpack(text: str) -> UserRecord:
     """Return the user that was packed, also by an older version; ValueError if the text holds none."""
     try:
-        fields: dict[str, Any] = loads(text)
+        fields = cast(dict[str, Any], loads(text))
         access = fields.pop("access", None)
         return UserRecord(user_of(fields), None if access is None else _ACCESSES[access])
     except (LookupError, TypeError, AttributeError) as error:

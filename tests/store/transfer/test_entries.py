@@ -17,9 +17,7 @@ from tgbot.store.peers import Peer, UsernameRow, newer
 from tgbot.store.record import UserRecord
 from tgbot.store.registry import Registry
 from tgbot.store.transfer.entries import (
-    COLUMNS,
     Entry,
-    EntryError,
     from_cells,
     from_fields,
     from_id,
@@ -27,6 +25,7 @@ from tgbot.store.transfer.entries import (
     to_cells,
     to_json,
 )
+from tgbot.store.transfer.fields import COLUMNS, EntryError
 from tgbot.store.user_json import PackedUser, pack, refreshed, unpack
 
 BOT, NOW = 42, 1_000_000

@@ -18,7 +18,7 @@ from tgbot.core.errors import (
     UnknownFormError,
     WrongBotError,
 )
-from tgbot.store.transfer.entries import A_CHAT
+from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import Form, UserFile
 from tgbot.store.transfer.sessions import make_session
 

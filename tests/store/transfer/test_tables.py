@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tgbot.core.access import Access
 from tgbot.core.errors import AmbiguousIdError, NoSuchColumnError
 from tgbot.core.users import Profile, UserFields
-from tgbot.store.transfer.entries import A_CHAT, COLUMNS, Entry
+from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.exports import write_text
+from tgbot.store.transfer.fields import A_CHAT, COLUMNS
 from tgbot.store.transfer.forms import Form, UserFile
 from tgbot.store.user_json import pack, refreshed
 

@@ -17,7 +17,8 @@ import ijson
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.core.names import clean_name
 from tgbot.store.transfer.cells import CellError, number_of
-from tgbot.store.transfer.entries import Entry, EntryError, from_cells, from_fields, from_id, from_peer
+from tgbot.store.transfer.entries import Entry, from_cells, from_fields, from_id, from_peer
+from tgbot.store.transfer.fields import EntryError
 from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
 from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows

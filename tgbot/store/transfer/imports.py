@@ -20,7 +20,8 @@ from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 from tgbot.store.sqlite.userschema import prepare
 from tgbot.store.stored import UserRows
-from tgbot.store.transfer.entries import A_CHAT, Entry
+from tgbot.store.transfer.entries import Entry
+from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.transfer.sessions import Peers, make_session
 

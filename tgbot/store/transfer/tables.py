@@ -17,7 +17,7 @@ from tgbot.core.errors import AmbiguousIdError, NoSuchColumnError
 from tgbot.core.names import clean_name
 from tgbot.store.transfer.cells import CellError, number_of
 from tgbot.store.transfer.columns import Layout, layout, plain
-from tgbot.store.transfer.entries import COLUMNS
+from tgbot.store.transfer.fields import COLUMNS
 
 _SEPARATORS: Final = ",;\t|"
 #: The longest row, in lines: a quote that does not end would take in all that follows.
