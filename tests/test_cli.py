@@ -420,7 +420,7 @@ def test_the_end_of_input_does_not_end_the_sandbox_and_ctrl_c_does(
     process.stdin.write("slice 3\nnonsense")
     process.stdin.close()
     process.stdin = None
-    assert process.stderr.readline() == "Differences hold at most 3 updates.\n"
+    assert process.stderr.readline() == "Updates in a difference: at most 3.\n"
     assert "nonsense" in process.stderr.readline()  # the last line before the end of input
     assert answered(said)
     process.send_signal(signal.SIGINT)

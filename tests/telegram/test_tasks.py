@@ -94,7 +94,7 @@ async def test_a_task_that_suppresses_its_cancellation_does_not_hold_a_stop_up(
     await asyncio.sleep(0)
     await background.stop()
     assert background.cut == [f"the miner ({__name__})"]
-    assert f"1 tasks suppress their cancellation: the miner ({__name__})" in caplog.text
+    assert f"cancellation suppressed by 1 task: the miner ({__name__})" in caplog.text
     enough.set()
     await task
 

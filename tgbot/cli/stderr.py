@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from tgbot.core.places import places
+from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -73,7 +74,8 @@ class QueuedStream(io.TextIOBase):
                 self._dropped += text[len(text) - lost :].count(b"\n")
                 told, dropped = not lost and not self._waiting, self._dropped
             if told and dropped:
-                notice = f"tgbot: {dropped} lines of the log were dropped: standard error was not read\n"
+                lines = counted(dropped, "line")
+                notice = f"tgbot: {lines} of the log dropped: standard error was not read\n"
                 if not self._lost(notice.encode()):
                     with self._changed:
                         self._dropped -= dropped

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS
+from tgbot.core.plural import counted
 
 log = logging.getLogger(__name__)
 
@@ -71,5 +72,6 @@ class Greetings:
         if not in_time and one.until is not None:
             self._late += 1
         if self._late and (not self._queue or self._late >= _TOLD_EACH):
-            log.warning("%d people asked to join and could not be greeted within five minutes", self._late)
+            people = counted(self._late, "person", "people")
+            log.warning("%s asked to join and could not be greeted within five minutes", people)
             self._late = 0

@@ -11,6 +11,7 @@ from telethon import errors
 
 from tgbot.core.errors import PartEndedError
 from tgbot.core.places import places
+from tgbot.core.plural import counted
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Background:
                 self.cut.append(name)
         if stubborn:
             names = ", ".join(tasks[task] for task in stubborn)
-            logger.error("%d tasks suppress their cancellation: %s", len(stubborn), names)
+            logger.error("cancellation suppressed by %s: %s", counted(len(stubborn), "task"), names)
 
     def _unknown(self, packages: Collection[str]) -> list[str]:
         running = asyncio.all_tasks() - self._tasks.keys() - {asyncio.current_task()}

@@ -371,7 +371,7 @@ async def test_a_stop_does_not_wait_for_ever_for_a_handler_that_will_not_end(
         dispatcher.put(job(1))
         await started.wait()
         await dispatcher.stop()
-        assert "1 handlers suppress their cancellation" in caplog.text
+        assert "cancellation suppressed by 1 handler" in caplog.text
         enough.set()
         await dispatcher.stop()
         assert finished == []

@@ -18,17 +18,15 @@ def _fail(faults: Faults, words: Words) -> Deed:
         faults.fail, method, code, name, times=times, seconds=seconds, account=account, after=after
     )
     done = ", though carried out" if after else ""
-    return say(
-        f"The {how_long(times, seconds)} calls of {method} by {whom(account)} answer {name}{done}.", call
-    )
+    return say(f"Calls of {method} by {whom(account)} answer {name}{done}: {how_long(times, seconds)}.", call)
 
 
 def _timestamp(faults: Faults, words: Words) -> Deed:
     kind = words.choice("KIND", Timestamp)
     (times, seconds), peer = words.lasting(), words.peer()
     return say(
-        f"The {how_long(times, seconds)} differences of {of_what(peer)} answer "
-        f"PERSISTENT_TIMESTAMP_{kind.name}.",
+        f"Differences of {of_what(peer)} answer PERSISTENT_TIMESTAMP_{kind.name}:"
+        f" {how_long(times, seconds)}.",
         partial(faults.timestamp, kind, peer, times=times, seconds=seconds),
     )
 
@@ -37,7 +35,7 @@ def _lose_answer(faults: Faults, words: Words) -> Deed:
     method, times, account = words.word("METHOD"), words.times(), words.account()
     call = partial(faults.lose_answer, method, times=times, account=account)
     return say(
-        f"The next {times} calls of {method} by {whom(account)} close the connection unanswered.", call
+        f"Calls of {method} by {whom(account)} close the connection unanswered: the next {times}.", call
     )
 
 
@@ -45,7 +43,7 @@ def _silence(faults: Faults, words: Words) -> Deed:
     after = words.flag("after")
     method, (times, seconds), account = words.word("METHOD"), words.lasting(), words.account()
     return say(
-        f"The {how_long(times, seconds)} calls of {method} by {whom(account)} are never answered.",
+        f"Calls of {method} by {whom(account)} are never answered: {how_long(times, seconds)}.",
         partial(faults.silence, method, times=times, seconds=seconds, account=account, after=after),
     )
 
@@ -64,7 +62,7 @@ def _garble_answers(faults: Faults, words: Words) -> Deed:
     damage = words.damage()
     method, (times, seconds), account = words.word("METHOD"), words.lasting(), words.account()
     return say(
-        f"The {how_long(times, seconds)} answers to {method} for {whom(account)} cannot be read.",
+        f"Answers to {method} for {whom(account)} cannot be read: {how_long(times, seconds)}.",
         partial(faults.garble_answers, method, damage, times=times, seconds=seconds, account=account),
     )
 
@@ -75,7 +73,7 @@ def _bomb(faults: Faults, words: Words) -> Deed:
         raise FaultError(f"MEGABYTES must be at most {MAX_MEGABYTES}, not {megabytes}.")
     times, account = words.times(), words.account()
     return say(
-        f"The next {times} answers to {method} for {whom(account)} unpack to {megabytes} MB.",
+        f"Answers to {method} for {whom(account)} unpack to {megabytes} MB: the next {times}.",
         partial(faults.bomb, method, megabytes, times=times, account=account),
     )
 
@@ -85,7 +83,7 @@ def _bad_msg(faults: Faults, words: Words) -> Deed:
     method = words.word("METHOD") if words.left() else None
     account = words.account()
     return say(
-        f"The next {times} calls of {method or 'any method'} by {whom(account)} are refused with {code}.",
+        f"Calls of {method or 'any method'} by {whom(account)} are refused with {code}: the next {times}.",
         partial(faults.bad_msg, code, method, times=times, account=account),
     )
 
@@ -95,7 +93,7 @@ def _bad_salt(faults: Faults, words: Words) -> Deed:
     method = words.word("METHOD") if words.left() else None
     account = words.account()
     return say(
-        f"The next {times} calls of {method or 'any method'} by {whom(account)} get bad_server_salt.",
+        f"Calls of {method or 'any method'} by {whom(account)} get bad_server_salt: the next {times}.",
         partial(faults.bad_salt, method, times=times, account=account),
     )
 

@@ -61,8 +61,10 @@ def of_what(peer: int | None) -> str:
 
 
 def how_long(times: int | None, seconds: float | None) -> str:
-    """Return "the next 3 …" as a phrase for calls or packets."""
+    """Return how many calls or packets a fault is for, or for how long."""
     if seconds is None:
-        return f"next {times or 1}"
-    number = "" if times is None else f" {times}"
-    return f"next{number}" if seconds == float("inf") else f"next{number} (for {seconds:g} s)"
+        return f"the next {times or 1}"
+    number = "" if times is None else f"the next {times}"
+    if seconds == float("inf"):
+        return number or "from now on"
+    return f"{number}{', ' if number else ''}for {seconds:g} s"

@@ -50,7 +50,7 @@ def _transport_error(faults: Faults, words: Words) -> Deed:
     times, seconds = words.lasting()
     account = words.account()
     return say(
-        f"The {how_long(times, seconds)} packets from {whom(account)} are answered with {code}.",
+        f"Packets from {whom(account)} are answered with {code}: {how_long(times, seconds)}.",
         partial(
             faults.transport_error,
             code,

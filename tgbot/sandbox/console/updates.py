@@ -29,7 +29,7 @@ def _updates(what: str, rule: Callable[[Faults, int, int | None], None]) -> Buil
     def build(faults: Faults, words: Words) -> Deed:
         number, account = words.whole("COUNT"), words.account()
         return say(
-            f"The next {number} updates for {whom(account)} {what}.", lambda: rule(faults, number, account)
+            f"Updates for {whom(account)} {what}: the next {number}.", lambda: rule(faults, number, account)
         )
 
     return build
@@ -39,7 +39,7 @@ def _garble(faults: Faults, words: Words) -> Deed:
     damage = words.damage()
     number, account = words.whole("COUNT"), words.account()
     return say(
-        f"The next {number} updates for {whom(account)} cannot be read.",
+        f"Updates for {whom(account)} cannot be read: the next {number}.",
         partial(faults.garble, number, account, damage=damage),
     )
 
@@ -62,7 +62,7 @@ def _slice(faults: Faults, words: Words) -> Deed:
     text = words.word("COUNT or off")
     limit = None if text == "off" else words.whole("COUNT", text)
     return say(
-        f"Differences hold {'everything' if limit is None else f'at most {limit} updates'}.",
+        f"Updates in a difference: {'all' if limit is None else f'at most {limit}'}.",
         lambda: faults.slice_differences(limit),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from telethon.tl import types
 
+from tgbot.core.plural import counted
 from tgbot.store.base import Parked, Reason, UpdateState
 from tgbot.telegram.updates.failures import Failure, described, name_of_handler, trace_of
 from tgbot.telegram.updates.inflight import Batch
@@ -265,7 +266,7 @@ class Dispatcher:
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_STUBBORN_SECONDS)
             if stubborn:
-                logger.error("%d handlers suppress their cancellation", len(stubborn))
+                logger.error("cancellation suppressed by %s", counted(len(stubborn), "handler"))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -12,6 +12,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import functions
 
 from tgbot.core.places import places
+from tgbot.core.plural import counted
 from tgbot.telegram.wire.link import LinkState
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class Pulse:
             except Exception as error:  # the loop is owned here: without it nobody notices a dead link
                 failures += 1
                 if failures & (failures - 1) == 0:  # the first, the second, the fourth, ...
-                    logger.warning("looking after the link failed %d times: %s", failures, places(error))
+                    times = counted(failures, "time")
+                    logger.warning("looking after the link failed %s: %s", times, places(error))
 
     def look(self) -> None:
         """Renew the link if the clocks or an open ping say so; send a ping if one is due."""
