@@ -31,7 +31,7 @@ DEADLY = frozenset({"poison", "kill"})
 #: Seconds for which differences deny that there are updates. After 30 the bot has to give these up.
 EMPTY_SECONDS = 10.0
 #: Log lines that tell a loss: no fault of these lasts for so long that one is due.
-LOSSES = ("updates never came", "lost for good", "refuses the difference")
+LOSSES = ("never came (", "lost for good", "refuses the difference")
 
 
 def befall(site: Site, *, without: Set[str] = frozenset()) -> str:

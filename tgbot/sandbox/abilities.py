@@ -20,13 +20,14 @@ def _fields(names: str = "") -> frozenset[str]:
 
 #: Hints that change nothing here: there are no drafts, no previews, no recent stickers and no waits.
 HINTS: Final = _fields("background clear_draft update_stickersets_order allow_paid_floodskip no_webpage")
-_SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to")
+_SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to send_as")
 #: Method or constructor → its optional fields that are carried out; what is required always is.
 DONE: Final[dict[type, frozenset[str]]] = {
     messages.SendMessageRequest: _SEND | _fields("reply_markup entities"),
     messages.SendMediaRequest: _SEND | _fields("reply_markup entities"),
     messages.SendMultiMediaRequest: _SEND,
-    messages.ForwardMessagesRequest: HINTS | _fields("silent noforwards drop_author"),
+    messages.ForwardMessagesRequest: HINTS
+    | _fields("silent noforwards drop_author reply_to top_msg_id send_as"),
     messages.EditMessageRequest: HINTS | _fields("invert_media message media reply_markup entities"),
     messages.DeleteMessagesRequest: _fields("revoke"),
     messages.DeleteHistoryRequest: _fields("revoke"),
@@ -38,6 +39,8 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.HideChatJoinRequestRequest: _fields("approved"),
     messages.HideAllChatJoinRequestsRequest: _fields("approved"),
     messages.GetChatInviteImportersRequest: _fields("requested"),
+    messages.CreateForumTopicRequest: _fields("icon_color"),
+    channels.ToggleJoinRequestRequest: _fields("guard_bot"),
     channels.CreateChannelRequest: _fields("broadcast megagroup"),
     contacts.AddContactRequest: _fields("add_phone_privacy_exception"),
     bots.SetBotInfoRequest: _fields("bot name about description"),
@@ -52,7 +55,7 @@ DONE: Final[dict[type, frozenset[str]]] = {
     updates.GetChannelDifferenceRequest: _fields("force"),
     upload.GetFileRequest: _fields("precise cdn_supported"),
     types.InputSingleMedia: _fields("entities"),
-    types.InputReplyToMessage: _fields(),
+    types.InputReplyToMessage: _fields("top_msg_id"),
     types.InputMediaEmpty: _fields(),
     types.InputMediaContact: _fields(),
     types.InputMediaDice: _fields(),

@@ -497,7 +497,7 @@ async def test_a_channels_difference_that_is_refused_is_given_up_and_told_with_i
     stage.world.send_as(ann, chat.marked, "three")
     await until(lambda: stage.lost_updates == [("difference_refused", 2)])
     where = f"(channel {chat.id}, pts {pts + 1} to {pts + 2})"
-    assert f"channel {chat.id} (SOMETHING_NEW); 2 updates are lost for good {where}" in caplog.text
+    assert f"channel {chat.id} (SOMETHING_NEW); 2 updates lost for good {where}" in caplog.text
     await until(lambda: heard == ["three"])
 
 
@@ -526,7 +526,7 @@ async def test_a_channels_difference_that_is_too_long_is_told_with_its_numbers(
     await until(lambda: heard == ["3"])
     assert stage.lost_updates == [("difference_too_long", 3)]
     where = f"(channel {chat.id}, pts {pts + 1} to {pts + 4})"
-    assert f"channel {chat.id}; 3 updates are lost for good {where}" in caplog.text
+    assert f"channel {chat.id}; 3 updates lost for good {where}" in caplog.text
 
 
 async def test_a_hole_of_a_channel_is_given_up_when_telegram_confirms_it(

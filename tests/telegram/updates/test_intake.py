@@ -304,7 +304,7 @@ async def test_a_difference_that_is_too_long_is_counted_as_a_loss_and_the_rest_i
         await taker.quiet()
         assert taker.numbers == [4]
         assert taker.lost == ["difference_too_long"]
-        assert "; 3 updates are lost for good" in caplog.text
+        assert "; 3 updates lost for good" in caplog.text
 
 
 async def test_a_server_that_finds_its_own_state_too_long_is_not_asked_for_ever(
@@ -557,7 +557,7 @@ async def test_a_difference_that_is_too_long_is_reported_as_a_loss_with_its_numb
         stage.write(ann, "lost")
     client.intake.begin_difference()
     await until(lambda: stage.lost_updates == [("difference_too_long", 3)])
-    assert f"3 updates are lost for good (pts {before + 1} to {before + 3})" in caplog.text
+    assert f"3 updates lost for good (pts {before + 1} to {before + 3})" in caplog.text
     stage.faults.differences_too_long(False)
     stage.write(ann, "after")
     await until(lambda: stage.heard(ann) == ["you said after"])
@@ -592,7 +592,7 @@ async def test_a_difference_that_telegram_keeps_refusing_is_given_up_and_reporte
         stage.write(ann, "lost")
     client.intake.begin_difference()
     await until(lambda: stage.lost_updates == [("difference_refused", 3)])
-    assert f"3 updates are lost for good (pts {pts + 1} to {pts + 3})" in caplog.text
+    assert f"3 updates lost for good (pts {pts + 1} to {pts + 3})" in caplog.text
     assert 1 < stage.sandbox.calls["updates.getDifference"] - before < 10
     assert client.losses == {"difference_refused": 1}
     assert "Telegram refuses the difference" in caplog.text

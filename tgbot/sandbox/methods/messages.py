@@ -141,7 +141,6 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         post = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
-        post.extras = _extras(request)
         posts.append((post, random_id))
     if request.top_msg_id and request.reply_to is None:
         request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)

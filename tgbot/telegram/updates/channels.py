@@ -11,6 +11,7 @@ from telethon import errors, functions
 from telethon.tl import types
 
 from tgbot.core.places import places
+from tgbot.core.plural import counted
 from tgbot.telegram.updates.contents import channel_brought
 from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.differences import MAX_REFUSALS, REFUSAL_SECONDS
@@ -261,7 +262,7 @@ class ChannelDifferences:
             return True  # it can be read now
         portions = self._log.skip_over(numbers, at + step, self._clock())
         passed = Hole(numbers.name, at + 1, at + step)
-        logger.error("%d updates cannot be read and are passed over (%s)", step, passed)
+        logger.error("%s passed over: unreadable (%s)", counted(step, "update"), passed)
         self._sink.hand_out(portions, self._log.mark([numbers.channel or 0]), replayed=False)
         self._sink.lose("unreadable", step)
         return True

@@ -11,6 +11,7 @@ from telethon import errors, functions
 from telethon.tl import types
 
 from tgbot.core.clock import ServerClock
+from tgbot.core.plural import counted
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.contents import state_of, unexplained
 from tgbot.telegram.updates.denials import Denials
@@ -353,7 +354,7 @@ class AccountDifferences:
             return True  # it can be read now
         portions = self._log.skip_over(numbers, at + step, self._clock())
         passed = Hole(numbers.name, at + 1, at + step)
-        logger.error("%d updates cannot be read and are passed over (%s)", step, passed)
+        logger.error("%s passed over: unreadable (%s)", counted(step, "update"), passed)
         self._sink.hand_out(portions, self._log.mark(), replayed=False)
         self._sink.lose("unreadable", step)
         return True

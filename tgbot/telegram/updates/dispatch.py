@@ -340,11 +340,9 @@ class Dispatcher:
         finally:
             del self._running[job]
             current_job.set(None)
-            if logger.isEnabledFor(logging.DEBUG):
-                how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
-                kind, took = type(job.update).__name__, (self._clock() - began) * 1000
-                logger.debug("update %s (%s, dialog %d): %s in %.0f ms",
-                             job.key, kind, job.dialog, how, took)  # fmt: skip
+            how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
+            logger.debug("update %s (%s, dialog %d): %s in %.0f ms", job.key, type(job.update).__name__,
+                         job.dialog, how, (self._clock() - began) * 1000)  # fmt: skip
         while task.cancelling():  # because of the time of this job; the next one begins anew
             task.uncancel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from tgbot.core.plural import counted
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.portions import Hole, Portion
 
@@ -30,7 +31,7 @@ class Sink(Protocol):
 def tell_holes(holes: list[Hole], sink: Sink) -> None:
     """Log holes that were given up, and report them."""
     for hole in holes:
-        logger.error("%d updates never came (%s): no difference has them", hole.size, hole)
+        logger.error("%s never came (%s): in no difference", counted(hole.size, "update"), hole)
         sink.lose("hole", hole.size)
 
 
@@ -38,7 +39,8 @@ def tell_lost(what: str, why: str, holes: list[Hole], sink: Sink, *, brought: in
     """Log why updates are lost, and report them: those in holes, but for as many as the answer brought."""
     count = max(sum(hole.size for hole in holes) - brought, 0)
     if count:
-        logger.error("%s; %d updates are lost for good (%s)", why, count, ", ".join(map(str, holes)))
+        lost = counted(count, "update")
+        logger.error("%s; %s lost for good (%s)", why, lost, ", ".join(map(str, holes)))
     else:
         logger.error("%s; some are lost for good", why)
     sink.lose(what, count)

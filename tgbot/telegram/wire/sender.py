@@ -16,6 +16,7 @@ from telethon.tl import TLRequest, types
 
 from tgbot.core.clock import ServerClock
 from tgbot.core.places import places
+from tgbot.core.plural import counted
 from tgbot.telegram.wire.attempts import Attempts, Trouble, trouble_of
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.keyexchange import make_key
@@ -353,8 +354,8 @@ class BotSender:
     def _note_unreadable(self, what: str, error: Exception) -> None:
         self._link_state.unreadable = count = self._link_state.unreadable + 1
         if count & (count - 1) == 0:  # the first, the second, the fourth, ...
-            logger.warning("Telegram sent what cannot be read, %d times since the start; now %s: %s",
-                           count, what, places(error))  # fmt: skip
+            logger.warning("Telegram sent what cannot be read, %s since the start; now %s: %s",
+                           counted(count, "time"), what, places(error))  # fmt: skip
 
 
 def _outside_of_logins() -> Context:
