@@ -1,4 +1,7 @@
-"""When a hole is given up: only what differences have denied for long enough, one after another."""
+"""What is given up: holes that differences deny, and differences that Telegram refuses, for long enough.
+
+Both count only one after another: an outage that ends in one such answer costs nobody a message.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
 from tgbot.core.clock import ServerClock
 from tgbot.telegram.updates import requests
 from tgbot.telegram.updates.denials import HOLE_SECONDS
-from tgbot.telegram.updates.differences import AccountDifferences
+from tgbot.telegram.updates.differences import MAX_REFUSALS, REFUSAL_SECONDS, AccountDifferences
 from tgbot.telegram.updates.log import Log as UpdateLog
 from tgbot.telegram.updates.requests import Requests
 
@@ -28,7 +31,7 @@ class Reader:
         clock = ServerClock(wall=lambda: THEN.timestamp(), monotonic=lambda: self.now)
         self.log = UpdateLog(clock)
         self.log.load(FIRST, self.now)
-        #: How the next differences are answered: "empty", "fails" or "stuck"; None: truly.
+        #: How the next differences are answered: "empty", "fails", "refused" or "stuck"; None: truly.
         self.mood: str | None = None
         #: How many entries of the log a difference reaches.
         self.known = 1000
@@ -48,6 +51,8 @@ class Reader:
             return types.updates.State(self.telegram.pts, self.telegram.qts, THEN, 1, 0)
         if self.mood == "fails":
             raise errors.InterdcCallErrorError(request, 1)
+        if self.mood == "refused":
+            raise errors.BadRequestError(request, "NONSENSE_OF_TODAY", 400)
         if self.mood == "empty":
             return types.updates.DifferenceEmpty(THEN, 1)
         shown = Log()
@@ -155,3 +160,24 @@ async def test_a_server_that_lags_but_moves_is_waited_for(reader: Reader) -> Non
         await reader.read(None)
     assert reader.lost == []
     assert sorted(reader.taken) == [1, 2, 3, 4]
+
+
+async def test_a_difference_that_is_refused_for_long_enough_is_given_up(reader: Reader) -> None:
+    reader.miss()
+    for _ in range(MAX_REFUSALS):
+        assert reader.lost == []
+        await reader.read("refused")
+        reader.pass_time(REFUSAL_SECONDS / (MAX_REFUSALS - 1))
+    assert reader.lost == [("difference_refused", 1)]
+
+
+@pytest.mark.parametrize("trouble", ["fails", "stuck", "empty"])
+async def test_refusals_in_an_outage_do_not_give_the_difference_up(reader: Reader, trouble: str) -> None:
+    reader.miss()
+    for _ in range(5):
+        for mood in (trouble, *["refused"] * (MAX_REFUSALS - 1)):
+            reader.pass_time(REFUSAL_SECONDS / 2)
+            await reader.read(mood)
+    await reader.read(None)
+    assert reader.lost == []
+    assert sorted(reader.taken) == [1, 2]

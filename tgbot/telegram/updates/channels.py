@@ -125,8 +125,8 @@ class ChannelDifferences:
     def _trouble(self, channel: int) -> _Trouble:
         return self._troubles.setdefault(channel, _Trouble(channel, self._clock))
 
-    def _fail(self, trouble: _Trouble, reason: str, wait: float = 0.0) -> None:
-        trouble.until = self._clock() + trouble.outage.failed(reason, wait=wait)
+    def _fail(self, trouble: _Trouble, reason: str, wait: float = 0.0, *, refused: bool = False) -> None:
+        trouble.until = self._clock() + trouble.outage.failed(reason, wait=wait, refused=refused)
 
     # ---- one channel ---------------------------------------------------------------------------
 
@@ -216,15 +216,15 @@ class ChannelDifferences:
             self._troubles.pop(channel, None)
         elif failed.unreadable:
             await self._narrow(numbers, peer, failed.name, trouble)
-        elif failed.refused and trouble.outage.lasts(MAX_REFUSALS, REFUSAL_SECONDS):
-            portions, holes = log.skip_to(numbers, numbers.at or 0)
-            self._sink.hand_out(portions, log.mark([channel]), replayed=False)
-            log.forget_channel(channel)
-            self._troubles.pop(channel, None)
-            why = f"Telegram refuses the difference of channel {channel} ({failed.name})"
-            tell_lost("difference_refused", why, holes, self._sink)
         else:
-            self._fail(trouble, failed.name, failed.wait)
+            self._fail(trouble, failed.name, failed.wait, refused=failed.refused)
+            if trouble.outage.is_refused(MAX_REFUSALS, REFUSAL_SECONDS):
+                portions, holes = log.skip_to(numbers, numbers.at or 0)
+                self._sink.hand_out(portions, log.mark([channel]), replayed=False)
+                log.forget_channel(channel)
+                self._troubles.pop(channel, None)
+                why = f"Telegram refuses the difference of channel {channel} ({failed.name})"
+                tell_lost("difference_refused", why, holes, self._sink)
 
     async def _top(self, peer: types.InputChannel) -> int | None:
         """Return the pts of a channel that Telegram tells beside its differences, None if it does not."""

@@ -251,8 +251,8 @@ class AccountDifferences:
             return
         if isinstance(failed.error, errors.PersistentTimestampInvalidError) and await self._began_anew():
             return
-        pause = self._outage.failed(failed.name, wait=failed.wait)
-        if failed.refused and self._outage.lasts(MAX_REFUSALS, REFUSAL_SECONDS):
+        pause = self._outage.failed(failed.name, wait=failed.wait, refused=failed.refused)
+        if self._outage.is_refused(MAX_REFUSALS, REFUSAL_SECONDS):
             await self._go_on_without()
         else:
             await self._pause(pause)

@@ -115,14 +115,16 @@ class Outage:
         self._what = what
         self._renew = renew
         self._clock = clock
-        #: When the first failure was.
-        self._since = 0.0
+        #: How many of the last failures were refusals, and when the first of these was.
+        self._refusals = 0
+        self._refused_since = 0.0
 
-    def failed(self, reason: str, *, wait: float = 0.0, renew: bool = False) -> float:
+    def failed(self, reason: str, *, wait: float = 0.0, renew: bool = False, refused: bool = False) -> float:
         """Note a failure; return how long to pause, in seconds. With `renew` the link may be at fault."""
         self.count += 1
-        if self.count == 1:
-            self._since = self._clock()
+        self._refusals = self._refusals + 1 if refused else 0
+        if self._refusals == 1:
+            self._refused_since = self._clock()
         if self.count == WARN_AFTER:
             logger.warning(
                 "%s failed %d times in a row (%s); trying on, with pauses of up to %d s",
@@ -138,15 +140,15 @@ class Outage:
             self._renew(f"{self._what}: {reason}")
         return max(wait, PAUSES[min(self.count, len(PAUSES)) - 1])
 
-    def lasts(self, count: int, seconds: float) -> bool:
-        """Return whether there were so many failures in a row, for so long."""
-        return self.count >= count and self._clock() - self._since >= seconds
+    def is_refused(self, count: int, seconds: float) -> bool:
+        """Return whether the last failures were so many refusals, for so long."""
+        return self._refusals >= count and self._clock() - self._refused_since >= seconds
 
     def over(self) -> None:
         """Note that a request succeeded."""
         if self.count >= WARN_AFTER:
             logger.warning("%s succeeded again after %d failures", self._what, self.count)
-        self.count = 0
+        self.count = self._refusals = 0
 
 
 class Narrowing:
