@@ -36,7 +36,13 @@ def import_users(
         bool, typer.Option("--same-bot", help="Import a session that names no bot as this bot's.")
     ] = False,
     id_name: Annotated[
-        str, typer.Option("--id", metavar="COLUMN", help="The column of a table that holds the ids.")
+        str,
+        typer.Option(
+            "--id",
+            metavar="COLUMN",
+            help="The column of a table that holds the ids.",
+            show_default="the one that is named so",
+        ),
     ] = "",
     json: Json = False,
 ) -> int:

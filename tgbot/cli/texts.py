@@ -7,12 +7,12 @@ import dataclasses
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import NO, Json, settings
+from tgbot.cli.invocation import NO, Json, examples, settings
 
 commands = typer.Typer(help="What the bot says: its own texts, and those in the directory [bot] texts.")
 
 
-@commands.command()
+@commands.command(epilog=examples("texts check", "texts check --json"))
 def check(context: typer.Context, json: Json = False) -> int:
     """Check all texts, each rendered with sample values, and print each mistake with its file and line.
 

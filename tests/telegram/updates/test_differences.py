@@ -483,7 +483,7 @@ async def test_a_channels_difference_that_is_refused_is_given_up_and_told_with_i
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(requests, "PAUSES", (0.001,))
-    monkeypatch.setattr("tgbot.telegram.updates.channels.HOLE_SECONDS", 0.0)
+    monkeypatch.setattr("tgbot.telegram.updates.channels.REFUSAL_SECONDS", 0.0)
     heard: list[str] = []
     client = await stage.open(listen(heard))
     ann = stage.meet()
