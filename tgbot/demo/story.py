@@ -78,9 +78,8 @@ class Story:
         await daria.expect("Chess Club")
         await daria.say("/start")
         await daria.expect("Daria")
-        await daria.expect(
-            self._text("ru", "join-admitted", chat=self._text("ru", "join-chat", title="Chess Club"))
-        )
+        chat = self._text("ru", "join-chat", title="Chess Club")
+        await daria.expect(self._text("ru", "join-admitted", chat=chat))
 
     async def login(self, clara: Person, site: str) -> None:
         """Play a login on the bot's page, with write access."""
