@@ -75,7 +75,7 @@ class ConfigSourceError(ConfigError):
 
 class CredentialsMissingError(WrongUsageError):
     """Missing: {missing}.
-    {sources}. Set them in the environment, or write them to secrets.toml.
+    {sources}. Set them in the environment, or write them to secrets.toml (an empty variable hides them there).
     To see the bot work without any of them: tgbot demo"""
 
     def __init__(self, *missing: str) -> None:

@@ -69,13 +69,13 @@ def from_fields(fields: Mapping[str, object], now: int, bot_id: int, id_name: st
     An empty value says nothing, and fields with other names are ignored. Raise EntryError for what cannot be
     understood, for a user of another bot than `bot_id`, and for times more than a day after `now`.
     """
-    if id_name or not fields.keys() <= _OURS:
+    if id_name or not _OURS.issuperset(fields):
         fields = _renamed(fields, id_name)
-    given = {
-        name: value
-        for name, value in fields.items()
-        if value or isinstance(value, int) or name == "hash_usernames"
-    }
+    given = dict(fields)
+    if not all(given.values()):
+        for name, value in fields.items():
+            if not value and not isinstance(value, int) and name != "hash_usernames":
+                del given[name]
     _take_out_of_preferences(given)
     return _entry(checked(given, now + _AHEAD), bot_id)
 
