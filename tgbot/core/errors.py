@@ -75,7 +75,7 @@ class ConfigSourceError(ConfigError):
 
 class CredentialsMissingError(WrongUsageError):
     """Missing: {missing}.
-    {sources}. Set them in the environment, or write them to secrets.toml (an empty variable hides them there).
+    {sources}. Set them in the environment, or write them to secrets.toml (an empty variable hides those).
     To see the bot work without any of them: tgbot demo"""
 
     def __init__(self, *missing: str) -> None:
