@@ -193,7 +193,6 @@ def test_what_is_neither_name_nor_link_nor_id_is_refused_without_a_login(
     for address, kind in (
         ("+7 999 123-45-67", "a phone number"),
         ("t.me/+AbCd", "an invitation to a chat"),
-        ("-0", "not an id"),
     ):
         assert cli.status(["check", address]) == 2
         assert f"'{address}': {kind}" in capsys.readouterr().err

@@ -56,7 +56,10 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], status: int =
     ("typed", "problem"),
     [
         ("usrs", "there is no command 'usrs'; did you mean users? See: tgbot --help"),
-        ("what", "there is no command 'what', only run, demo, resolve, check, backup, link, "),
+        (
+            "what",
+            "there is no command 'what', only run, demo, resolve, check, backup, link, login-key, sandbox, ",
+        ),
         ("--bogus", "there is no option --bogus before the command, only --config, --version."),
         ("--config", "--config needs a value. See: tgbot --help"),
         ("--config= run", "--config is empty: give it a value, or leave it out. See: tgbot --help"),

@@ -32,13 +32,14 @@ def test_the_bots_own_commands_come_first_in_their_order_and_a_plugin_may_name_o
         ("de", "see"),
         ("ru", "смотреть"),
         ("ru-RU", "смотреть"),
-        ("pt", "see"),
+        ("pt", "veja"),
+        ("pt-br-raw", "veja"),
         ("pt-br", "veja"),
         ("PT_BR", "veja"),
         ("pt-br-x", "veja"),
     ],
 )
-def test_a_plugins_text_is_in_the_language_or_its_base_or_english(language: str | None, text: str) -> None:
+def test_a_plugins_text_is_in_the_nearest_language_or_english(language: str | None, text: str) -> None:
     menu = Menu()
     menu.add("zoo", {"en": "see", "ru": " смотреть\n", "pt-BR": "veja"})
     assert menu.lines(TEXTS, language) == [("zoo", text)]

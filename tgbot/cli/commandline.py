@@ -31,9 +31,6 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="@name, t.me/name, tg://resolve?domain=name, or a user id.")
 ]
 
-#: For commands that take the id of a chat, which begins with a hyphen.
-_NUMBERS: Final = {"ignore_unknown_options": True}
-
 commands = typer.Typer(
     name="tgbot",
     help="A Telegram bot for private dialogs that never loses a user. To see it work: tgbot demo",
@@ -93,7 +90,7 @@ def demo(
     )
 
 
-@commands.command(context_settings=_NUMBERS, epilog=examples("resolve @durov", "resolve 5000000001 --json"))
+@commands.command(epilog=examples("resolve @durov", "resolve 5000000001 --json"))
 def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     """Show who a name, a link or an id is, and whether the bot may write to them.
 
@@ -104,7 +101,7 @@ def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     return finish(people.answer(settings(context), text, json, probe=False))
 
 
-@commands.command(context_settings=_NUMBERS, epilog=examples("check @durov", "check 5000000001 --json"))
+@commands.command(epilog=examples("check @durov", "check 5000000001 --json"))
 def check(context: typer.Context, text: Name, json: Json = False) -> int:
     """Ask Telegram whether the bot may write to somebody, and record the answer.
 

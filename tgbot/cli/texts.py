@@ -12,7 +12,7 @@ from tgbot.cli.invocation import NO, Json, examples, settings
 commands = typer.Typer(help="What the bot says: its own texts, and those in the directory [bot] texts.")
 
 
-@commands.command(epilog=examples("texts check", "texts check --json"))
+@commands.command(epilog=examples("texts check", "--config other.toml texts check --json"))
 def check(context: typer.Context, json: Json = False) -> int:
     """Check all texts, each rendered with sample values, and print each mistake with its file and line.
 
