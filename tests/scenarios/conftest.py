@@ -34,6 +34,7 @@ def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
         key = tmp_path / "sandbox.pem"
         key.write_text(sandbox.public_key)
         file = tmp_path / "config.toml"
+        file.touch(0o600)  # it holds the token
         lines = [
             "[telegram]",
             f'server = "{sandbox.host}:{sandbox.port}"',
