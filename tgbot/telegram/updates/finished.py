@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 
 class Finished:
@@ -14,26 +15,30 @@ class Finished:
 
     def __init__(self, report: Callable[[int, int], None]) -> None:
         self._report = report
-        #: Dialogs with a held message → its messages that are not reported, and whether each is finished.
-        self._kept_back: dict[int, dict[int, bool]] = {}
+        #: Dialogs with a held message → a heap of what is not reported in them, and what of it is held.
+        self._kept_back: dict[int, tuple[list[int], set[int]]] = {}
 
     def hold(self, dialog: int, message_id: int) -> None:
         """Note that a message is not finished although its dialog goes on; 0 is no message."""
         if message_id:
-            self._kept_back.setdefault(dialog, {})[message_id] = False
+            waiting, held = self._kept_back.setdefault(dialog, ([], set()))
+            if message_id not in held:
+                held.add(message_id)
+                heappush(waiting, message_id)
 
     def finish(self, dialog: int, message_id: int) -> None:
         """Note that a message is finished; 0 is no message."""
         if not message_id:
             return
-        kept_back = self._kept_back.get(dialog)
-        if kept_back is None:
+        if dialog not in self._kept_back:
             self._report(dialog, message_id)
             return
-        kept_back[message_id] = True
-        for number in sorted(kept_back):
-            if not kept_back[number]:
-                return
-            del kept_back[number]
-            self._report(dialog, number)
-        del self._kept_back[dialog]
+        waiting, held = self._kept_back[dialog]
+        if message_id in held:
+            held.discard(message_id)
+        else:
+            heappush(waiting, message_id)
+        while waiting and waiting[0] not in held:
+            self._report(dialog, heappop(waiting))
+        if not waiting:
+            del self._kept_back[dialog]
