@@ -245,8 +245,13 @@ class BotSender:
 
     # ---- in --------------------------------------------------------------------------------------
 
+    @property
+    def _ending(self) -> bool:
+        """Whether this link is ended by us: nothing of it matters any more."""
+        return self._connection is None or self._renewing is not None
+
     def _on_packet(self, packet: bytes) -> None:
-        if self._renewing is not None:
+        if self._ending:
             return
         try:
             self._context.run(self._take_packet, packet)
@@ -254,6 +259,8 @@ class BotSender:
             self._on_end(error)
 
     def _on_end(self, error: Exception) -> None:
+        if self._ending:
+            return
         if isinstance(error, InvalidBufferError):
             self._end_after(error.code)
             return
