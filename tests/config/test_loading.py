@@ -136,10 +136,12 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         api_id = 1\napi_hash = "x"\nbot_token = "{TOKEN}"\nserver = "a:1"\ndc_id = 4\npublic_key = "key.pem"
         [bot]
         admins = [1]\nplugins = ["a"]\ntexts = "t"\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
-        grace_seconds = 3
+        grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"
+        [profile]\nmanage = "always"
         [join_requests]\napprove = "always"
         [storage]\ndirectory = "kept"
         [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
+        then = "https://b.example/"
         [log]\nlevel = "ERROR"
         """
     names = {variable(*place) for place in places()}

@@ -29,6 +29,7 @@ from tgbot.app import Bot
 from tgbot.core.errors import PartEndedError, StorageError
 from tgbot.operate.health import Health
 from tgbot.sandbox.faults import Damage, DeadKey, Nonsense
+from tgbot.telegram.wire.connection import BotConnection
 
 #: By how much all waits are divided, unless told otherwise.
 SPEED: Final = 20.0
@@ -83,19 +84,17 @@ class Way:
     curable: bool = True
 
 
-def _sender_task(name: str) -> Cause:
-    """Cancel a task of the link's, as nothing of the bot does."""
+def _connection(deaf: Deaf) -> BotConnection:
+    connection = deaf.bot.client._sender._connection
+    assert connection is not None
+    return connection
 
-    def cancel(deaf: Deaf) -> None:
-        sender = deaf.bot.client._sender
-        for task in asyncio.all_tasks():
-            work: Any = task.get_coro()
-            if work.__qualname__ == f"BotSender.{name}" and work.cr_frame.f_locals["self"] is sender:
-                task.cancel()
-                return
-        raise LookupError(name)
 
-    return cancel
+def _reads_no_more(deaf: Deaf) -> None:
+    """Have the socket of the link read no further."""
+    transport = _connection(deaf)._transport
+    assert transport is not None
+    transport.pause_reading()
 
 
 def _own_task(name: str) -> Cause:
@@ -202,8 +201,8 @@ WAYS: Final = (
         )
         for kind in (Nonsense.PTS_AHEAD, Nonsense.SEQ_AHEAD, Nonsense.QTS_AHEAD)
     ),
-    Way("the reader of the link ends", _sender_task("_read_all")),
-    Way("the writer of the link ends", _sender_task("_send_all")),
+    Way("the link is read no more", _reads_no_more),
+    Way("the link never takes anything again", lambda deaf: _connection(deaf).pause_writing()),
     *(
         Way(f"a task of the bot is cancelled ({name})", _own_task(name))
         for name in (

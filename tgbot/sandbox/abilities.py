@@ -29,6 +29,7 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.ForwardMessagesRequest: HINTS
     | _fields("silent noforwards drop_author reply_to top_msg_id send_as"),
     messages.EditMessageRequest: HINTS | _fields("invert_media message media reply_markup entities"),
+    messages.SetTypingRequest: _fields("top_msg_id"),
     messages.DeleteMessagesRequest: _fields("revoke"),
     messages.DeleteHistoryRequest: _fields("revoke"),
     messages.GetBotCallbackAnswerRequest: _fields("data"),

@@ -276,19 +276,22 @@ class World:
         else:
             self.feeds.hand(account_id, update)
 
-    def typing(self, sender: Account, peer: int, action: TLObject) -> None:
-        """Send a chat action to the others in a dialog who are connected."""
+    def typing(self, sender: Account, peer: int, action: TLObject, topic: int | None = None) -> None:
+        """Send a chat action, which may be in a topic, to the others in a dialog who are connected."""
         if peer > 0:
             to = self.accounts[peer]
             if to is not sender and sender.id not in to.blocked:
-                self.feeds.hand(peer, types.UpdateUserTyping(sender.id, action))
+                self.feeds.hand(peer, types.UpdateUserTyping(sender.id, action, topic))
             return
         for member in self.chats[peer].members:
             if member == sender.id or self.accounts[member].is_bot:
                 continue
             who, chat = types.PeerUser(sender.id), self.chats[peer]
-            kind = types.UpdateChannelUserTyping if chat.channel else types.UpdateChatUserTyping
-            self.feeds.hand(member, kind(chat.id, who, action))
+            if chat.channel:
+                update = types.UpdateChannelUserTyping(chat.id, who, action, topic)
+            else:
+                update = types.UpdateChatUserTyping(chat.id, who, action)
+            self.feeds.hand(member, update)
 
     def forget_random_ids(self, account_id: int | None = None) -> None:
         """Forget the used random_ids of one account, or of all: a repeated send is sent again."""
