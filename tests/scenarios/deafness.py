@@ -150,7 +150,7 @@ def _unanswering(deaf: Deaf) -> None:
 
 def _full(deaf: Deaf) -> None:
     """Let handlers that never end take all workers."""
-    for _ in range(150):
+    for _ in range(100):
         deaf.station.say(deaf.station.meet(), "hang")
 
 
@@ -274,7 +274,8 @@ async def _become_deaf(way: Way, speed: float, trial: Trial) -> None:
                 if not await station.until(lambda: health.ready, found):
                     return trial.wrong(f"not ready before: {health.trouble}")
                 text = await _deafen(way, deaf, health, found)
-                await station.until(lambda: station.answers(text) or bot.client.failed.done(), PATIENCE)
+                patience = PATIENCE + FOUND_SECONDS / speed
+                await station.until(lambda: station.answers(text) or bot.client.failed.done(), patience)
                 if not bot.client.failed.done():
                     await trial.touched(bot, text)
                     await trial.goes_on(deaf.person)
@@ -300,7 +301,7 @@ async def _deafen(way: Way, deaf: Deaf, health: Readiness, found: float) -> str:
     def noticed() -> bool:
         return not health.ready or failed.done()
 
-    if not await station.until(lambda: noticed() or (way.curable and station.answers(text)), found):
+    if not await station.until(lambda: noticed() or bool(station.answers(text)), found):
         trial.wrong("not found")
     if not way.curable:
         if not await station.until(noticed, found):
@@ -325,7 +326,7 @@ async def results_of(
         module: {name: seconds / speed for name, seconds in waits.items()} for module, waits in WAITS.items()
     }
     with shortened(faster), recording() as records:
-        run = Run(directory, records)
+        run = Run(directory, records, patience=PATIENCE + 2 * FOUND_SECONDS / speed)
         await run.try_all(cells.values())
     for cell in run.results if log else ():
         print(f"--- {cell.name}", records.of(cell.name), sep="\n")

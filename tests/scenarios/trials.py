@@ -120,20 +120,21 @@ class Trial:
     async def before(self, *people: int, chat: Chat | None = None) -> None:
         """Let people write before there is a fault; their answers show how fast this machine is."""
         for person in people:
-            seconds = await self.station.answered(self.say(person, chat=chat), PATIENCE)
+            seconds = await self.station.answered(self.say(person, chat=chat), self._run.patience)
             if seconds is None:
                 self.wrong("no answer before the fault")
             else:
                 self._run.before.append(seconds)
         # A bot that starts brings its profile up to date: it must not be what the fault meets.
-        await self.station.until(lambda: self.calls["bots.setBotCommands"] >= PROFILE_CALLS, PATIENCE)
+        calls, patience = self.calls, self._run.patience
+        await self.station.until(lambda: calls["bots.setBotCommands"] >= PROFILE_CALLS, patience)
 
     async def others(self, *people: int, chat: Chat | None = None) -> None:
         """Let others write; they must be answered as soon as is promised."""
         for person in people:
             text, limit = self.say(person, chat=chat), self._run.limit
             if await self.station.answered(text, limit) is None:
-                late = await self.station.answered(text, PATIENCE)
+                late = await self.station.answered(text, self._run.patience)
                 self.wrong(_OTHERS_WAIT + ("for ever" if late is None else f"{limit + late:.0f} s"))
                 return
 
@@ -155,7 +156,7 @@ class Trial:
             return answered() or bool(losses) or _failed(bot) != by_hand
 
         for _ in range(MAX_BY_HAND):
-            await station.until(over, PATIENCE)
+            await station.until(over, self._run.patience)
             kept = _failed(bot)
             if answered() or kept == by_hand or bot.client.parking is None:
                 break
@@ -170,14 +171,14 @@ class Trial:
 
     async def goes_on(self, person: int, chat: Chat | None = None) -> None:
         """Check that a dialog goes on after the fault."""
-        if await self.station.answered(self.say(person, chat=chat), PATIENCE) is None:
+        if await self.station.answered(self.say(person, chat=chat), self._run.patience) is None:
             self.wrong("the dialog does not go on")
 
     async def starts_again(self, person: int) -> None:
         """Let a person write to the stopped bot: what the fault left on disk must not cost the message."""
         text = self.say(person)
         async with self.serving():
-            if await self.station.answered(text, PATIENCE) is None:
+            if await self.station.answered(text, self._run.patience) is None:
                 self.wrong("a message to the stopped bot is lost")
 
     def conclude(self, ends: frozenset[End]) -> None:
@@ -199,8 +200,10 @@ def _failed(bot: Bot) -> dict[str, int]:
 class Run:
     """Many cells at the same time: most of their time they wait."""
 
-    def __init__(self, directory: Path, records: Records) -> None:
+    def __init__(self, directory: Path, records: Records, *, patience: float = PATIENCE) -> None:
         self.results: dict[Cell, Result] = {}
+        #: The limit for each wait, in seconds.
+        self.patience = patience
         #: How soon people were answered without a fault, in seconds.
         self.before: list[float] = []
         self._directory = directory
@@ -236,7 +239,7 @@ class Run:
                 tried = Trial(station, self)
                 self.results[cell] = tried.result
                 try:
-                    async with asyncio.timeout(4 * PATIENCE):
+                    async with asyncio.timeout(4 * self.patience):
                         await cell.attempt(tried)
                 except Exception as error:  # the bot ended: the table must show it
                     tried.wrong(f"ended by {type(error).__name__}")
