@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from tgbot.core.derived import derived_key
 from tgbot.core.errors import LinkError
 from tgbot.core.ids import bare_id, is_channel
-from tgbot.core.keys import derived_key
 
 #: The longest start payload; apps drop a longer one silently.
 PAYLOAD_LENGTH: Final = 64

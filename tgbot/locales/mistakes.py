@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from tgbot.locales.sources import Entry, TextFile
+from tgbot.locales.ftl import Entry, TextFile
 
 #: Values with which each text is tried; each chooses another form in most languages.
 _SAMPLES: Final = (1, 2, 5)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tgbot.core.errors import TextError
+from tgbot.locales.ftl import read_file
 from tgbot.locales.languages import nearest, read
 from tgbot.locales.mistakes import rendered
-from tgbot.locales.sources import read_file
 from tgbot.locales.trial import try_texts
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from fluent.runtime import FluentBundle, FluentResource
 
 from tgbot.locales import mistakes
+from tgbot.locales.ftl import Entry, TextFile
 from tgbot.locales.mistakes import Mistake
-from tgbot.locales.sources import Entry, TextFile
 
 #: Language → the languages to look in, in order, itself first and English last.
 Chains: TypeAlias = Mapping[str, tuple[str, ...]]

@@ -8,7 +8,7 @@ from telethon.tl import TLRequest, functions
 
 from tgbot.core.access import AFTER_REFUSAL, Access, Evidence, Kind, from_rpc_error
 from tgbot.core.users import UserRegistry
-from tgbot.telegram.calls.texts import PlainText
+from tgbot.telegram.calls.plain import PlainText
 
 #: What the success of a request about a user says about the bot's access to them.
 _ACCEPTED: Final = {

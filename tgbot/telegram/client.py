@@ -27,8 +27,8 @@ from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
+from tgbot.telegram.calls.plain import PlainText, message_sent, plain_text
 from tgbot.telegram.calls.retries import Retries
-from tgbot.telegram.calls.texts import PlainText, message_sent, plain_text
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums

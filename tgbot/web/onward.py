@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from tgbot.core.keys import derived_key
+from tgbot.core.derived import derived_key
 from tgbot.core.names import clean_name
 from tgbot.web.login import Login
 

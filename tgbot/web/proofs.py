@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 
-from tgbot.core.keys import derived_key
+from tgbot.core.derived import derived_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.core.ids import marked_id
-from tgbot.telegram.calls.texts import PlainText
+from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire.reading import UnreadableError
 

@@ -15,7 +15,7 @@ from telethon import errors, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call, Caller
-from tgbot.telegram.calls.texts import PlainText
+from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import current_job
 from tgbot.telegram.updates.events import current_handler

@@ -17,7 +17,7 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.dispatch import Job, current_job
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.marks import Marks
-from tgbot.telegram.updates.messages import private_message
+from tgbot.telegram.updates.private import private_message
 
 logger = logging.getLogger(__name__)
 

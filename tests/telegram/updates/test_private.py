@@ -13,7 +13,7 @@ from telethon.tl import types
 from tests.scenarios.oddities import Oddities
 from tests.telegram.wire.test_readers import shown
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.messages import private_message
+from tgbot.telegram.updates.private import private_message
 
 KNOWN, UNKNOWN, SELF = 5_000_000_001, 5_000_000_002, 7
 

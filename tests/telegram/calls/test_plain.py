@@ -11,7 +11,7 @@ from telethon.sessions import MemorySession
 from telethon.tl import functions, types
 
 from tests.telegram.wire.test_readers import shown
-from tgbot.telegram.calls.texts import PlainText, message_sent, plain_text
+from tgbot.telegram.calls.plain import PlainText, message_sent, plain_text
 
 USER = types.InputPeerUser(5_000_000_001, -9)
 DATE = datetime(2026, 11, 26, tzinfo=UTC)
