@@ -373,6 +373,17 @@ async def joined(stage: Stage, client: BotClient, chat: Chat, person: int) -> No
     await until(lambda: client.intake.log.whole().channels.get(chat.id) == chat.log.pts)
 
 
+async def in_supergroup(stage: Stage) -> tuple[BotClient, list[str], int, Chat]:
+    """Return a bot that has read a supergroup, what it hears from now on, a member, and the supergroup."""
+    heard: list[str] = []
+    client = await stage.open(listen(heard))
+    person = stage.meet()
+    chat = supergroup(stage, person)
+    await joined(stage, client, chat, person)
+    heard.clear()
+    return client, heard, person, chat
+
+
 async def lost(stage: Stage, person: int, chat: Chat, text: str) -> None:
     """Say something in a supergroup that is never pushed."""
     stage.faults.lose(1)
@@ -484,12 +495,7 @@ async def test_a_channels_difference_that_is_refused_is_given_up_and_told_with_i
 ) -> None:
     monkeypatch.setattr(requests, "PAUSES", (0.001,))
     monkeypatch.setattr("tgbot.telegram.updates.channels.REFUSAL_SECONDS", 0.0)
-    heard: list[str] = []
-    client = await stage.open(listen(heard))
-    ann = stage.meet()
-    chat = supergroup(stage, ann)
-    await joined(stage, client, chat, ann)
-    heard.clear()
+    _, heard, ann, chat = await in_supergroup(stage)
     pts = chat.log.pts
     stage.faults.fail(OF_CHANNEL, 400, "SOMETHING_NEW", times=100)
     await lost(stage, ann, chat, "one")
@@ -504,12 +510,7 @@ async def test_a_channels_difference_that_is_refused_is_given_up_and_told_with_i
 async def test_a_channels_difference_that_is_too_long_is_told_with_its_numbers(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard: list[str] = []
-    client = await stage.open(listen(heard))
-    ann = stage.meet()
-    chat = supergroup(stage, ann)
-    await joined(stage, client, chat, ann)
-    heard.clear()
+    client, heard, ann, chat = await in_supergroup(stage)
     pts = chat.log.pts
 
     def too_long(answer: Any, layer: int) -> object:
@@ -533,12 +534,7 @@ async def test_a_hole_of_a_channel_is_given_up_when_telegram_confirms_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tgbot.telegram.updates.denials.HOLE_SECONDS", 0.5)
-    heard: list[str] = []
-    client = await stage.open(listen(heard))
-    ann = stage.meet()
-    chat = supergroup(stage, ann)
-    await joined(stage, client, chat, ann)
-    heard.clear()
+    client, heard, ann, chat = await in_supergroup(stage)
     stage.faults.empty_differences(True, chat.marked)
     await lost(stage, ann, chat, "one")
     stage.world.send_as(ann, chat.marked, "two")

@@ -128,15 +128,15 @@ class _UnknownFormError(Exception):
 
 
 class _Compiler:
-    """Write the source of a reader that does what a class's `from_reader` does, with fewer steps."""
+    """Write the source of a reader that does what the `from_reader` of a class does, in fewer steps."""
 
     def __init__(self) -> None:
         self.lines = ["def read(data, at):", " fields = template.copy()"]
         #: Numbers in a row that are read together: the letters, and what each becomes.
         self._letters = ""
         self._run: list[tuple[str, str]] = []
-        #: Flags that are read, and the statements about them that wait until they are.
-        self._flags: dict[str, list[tuple[int, str]]] = {}
+        #: Each word of flags → the fields that are one bit of it.
+        self.flags: dict[str, list[tuple[int, str]]] = {}
         self._optional: list[ast.If] = []
         self.structs: dict[str, struct.Struct] = {}
 
@@ -167,11 +167,11 @@ class _Compiler:
             return  # a vector, which comes next
         if (bit := _bit_of(value)) is not None:
             flags, mask = bit
-            self._flags[flags].append((mask, name))
+            self.flags[flags].append((mask, name))
             return
         method = _method(value)
         if name.startswith("flags"):
-            self._flags[name] = []
+            self.flags[name] = []
         if method in _FIXED:
             letter, becomes = _FIXED[method]
             self._letters += letter
@@ -190,7 +190,7 @@ class _Compiler:
             if variable != name:
                 self.lines.append(f" fields[{name!r}] = {becomes.format(variable)}")
         for flags in variables:
-            bits = self._flags.get(flags, ())
+            bits = self.flags.get(flags, ())
             if bits:
                 self.lines.append(f" if {flags} & {sum(mask for mask, _ in bits)}:")
                 self.lines += [f"  fields[{name!r}] = {flags} & {mask} != 0" for mask, name in bits]
@@ -307,7 +307,7 @@ def _compile(
     template = vars(kind(**dict.fromkeys((str(word.arg) for word in returned.value.keywords), None)))
     compiler = _Compiler()
     source = compiler.compile(body)
-    for bits in compiler._flags.values():
+    for bits in compiler.flags.values():
         template.update((name, False) for _, name in bits)
     source += (
         "\n finish(fields)" if finish else ""
