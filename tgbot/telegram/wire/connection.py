@@ -61,8 +61,14 @@ class BotConnection(asyncio.Protocol):
         self._pieces.clear()
         self._packets.clear()
         self._arrived.clear()
-        async with asyncio.timeout(timeout):
-            await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
+        except BaseException:
+            # The loop closes the socket. uvloop does not tell us that it has, even if it told us of the socket.
+            self._transport = None
+            self.writable = False
+            raise
 
     def listen(
         self, take: Callable[[bytes], None], ended: Callable[[Exception], None], room: Callable[[], None]
@@ -171,6 +177,8 @@ class BotConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the socket is closed."""
+        if self._transport is None:
+            return  # it is the socket of an attempt that was given up
         self.writable = False
         if self._closed is not None and not self._closed.done():
             self._closed.set_result(None)
