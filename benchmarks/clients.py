@@ -17,6 +17,7 @@ async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
     """Run this bot, durable and with its registry, with the handbook's handler."""
     from tgbot.app import open_bot
     from tgbot.config import loading as config
+    from tgbot.operate import collector
 
     module = Path(settings["directory"]) / "handbook_plugin.py"
     module.write_text(HANDBOOK_PLUGIN)
@@ -30,6 +31,7 @@ async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
         "TGBOT_PLUGINS": "handbook_plugin",
     }
     async with open_bot(config.load(None, environment), serve=True) as bot:
+        collector.settle()  # as `tgbot run` does
         _ready(bot.client.me.id)
         await done.wait()
 

@@ -23,6 +23,7 @@ async def run(config: Config, signals: StopSignals) -> int:
     error that ended the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
     """
     from tgbot.app import open_bot  # late: until the bot is opened, a signal ends the process at once
+    from tgbot.operate import collector
     from tgbot.operate.descriptors import raise_limit
 
     raise_limit()
@@ -50,6 +51,7 @@ async def run(config: Config, signals: StopSignals) -> int:
     try:
         async with open_bot(config, serve=True, closing=started) as bot:
             started()
+            collector.settle()
             me, failed, cut = bot.client.me, bot.client.failed, bot.client.cut
             logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
             await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)

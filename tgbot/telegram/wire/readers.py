@@ -46,12 +46,14 @@ _FIXED: Final = {
     "read_int": ("i", "{}"),
     "read_long": ("q", "{}"),
     "read_double": ("d", "{}"),
-    "tgread_date": ("i", "from_unix({}, UTC)"),
+    "tgread_date": ("i", "dates.get({0}) or date_of({0})"),
 }
-#: The functions that stand for `reader` methods of variable length.
-_BYTES: Final = {"tgread_bytes": "read_bytes", "tgread_string": "read_string"}
+#: How a `reader` method reads what is of variable length: the type of it, and of what kind it is.
+_BYTES: Final = {"tgread_bytes": "{}", "tgread_string": "str({}, 'utf-8', 'replace')"}
 #: How many optional fields in a row have one test for all of them.
 _GROUP = 4
+#: How many dates are remembered.
+_REMEMBERED_DATES = 1_000
 
 
 class Reader(BinaryReader):
@@ -88,21 +90,21 @@ def _read_any(data: bytes, at: int) -> tuple[Any, int]:
     return thing, reader.tell_position()
 
 
-def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    length = data[at]
-    if length < 254:
-        start, end = at + 1, at + (length + 4 & ~3)
-    else:
-        length = int.from_bytes(data[at + 1 : at + 4], "little")
-        start, end = at + 4, at + (length + 7 & ~3)
-    if end > len(data):
-        raise BufferError("a string is cut off")
-    return data[start : start + length], end
+def _long_length(data: bytes, at: int) -> int:
+    """Return the length of bytes that does not fit into one byte."""
+    return int.from_bytes(data[at + 1 : at + 4], "little")
 
 
-def _read_string(data: bytes, at: int) -> tuple[str, int]:
-    found, end = _read_bytes(data, at)
-    return str(found, "utf-8", "replace"), end
+def _cut_off() -> BufferError:
+    return BufferError("a string is cut off")
+
+
+def _date_of(unix: int) -> datetime:
+    """Return a date, and remember it: those that arrive together are mostly of one second."""
+    if len(_dates) >= _REMEMBERED_DATES:
+        _dates.clear()
+    date = _dates[unix] = datetime.fromtimestamp(unix, UTC)
+    return date
 
 
 def _finish_message(fields: dict[str, Any]) -> None:
@@ -237,9 +239,9 @@ class _Compiler:
         self._unpack("ii", ["_", "count"], indent)
         self.lines.append(f"{indent}for _ in range(count):")
         if method == "tgread_object":
-            self.lines.append(f"{indent} value, at = read_any(data, at)")
+            self._object(f"{indent} ")
         elif method in _BYTES:
-            self.lines.append(f"{indent} value, at = {_BYTES[method]}(data, at)")
+            self._bytes("value", method, f"{indent} ")
         elif method in _FIXED:
             self._unpack(_FIXED[method][0], ["value"], f"{indent} ")
         else:
@@ -248,19 +250,32 @@ class _Compiler:
 
     def _read(self, name: str, method: str, indent: str) -> None:
         if method == "tgread_object":
-            self.lines += [
-                f"{indent}found = compiled.get(data[at : at + 4])",
-                f"{indent}value, at = found(data, at + 4) if found else read_any(data, at)",
-                f"{indent}fields[{name!r}] = value",
-            ]
+            self._object(indent)
+            self.lines.append(f"{indent}fields[{name!r}] = value")
         elif method in _BYTES:
-            self.lines.append(f"{indent}fields[{name!r}], at = {_BYTES[method]}(data, at)")
+            self._bytes(f"fields[{name!r}]", method, indent)
         elif method in _FIXED:
             letter, becomes = _FIXED[method]
             self._unpack(letter, ["number"], indent)
             self.lines.append(f"{indent}fields[{name!r}] = {becomes.format('number')}")
         else:
             raise _UnknownFormError
+
+    def _object(self, indent: str) -> None:
+        self.lines += [
+            f"{indent}found = compiled.get(data[at : at + 4])",
+            f"{indent}value, at = found(data, at + 4) if found else read_any(data, at)",
+        ]
+
+    def _bytes(self, target: str, method: str, indent: str) -> None:
+        self.lines += [
+            f"{indent}start, length = at + 1, data[at]",
+            f"{indent}if length == 254: start, length = at + 4, long_length(data, at)",
+            f"{indent}end = start + length",
+            f"{indent}at += end - at + 3 & -4",
+            f"{indent}if at > len(data): raise cut_off()",
+            f"{indent}{target} = {_BYTES[method].format('data[start:end]')}",
+        ]
 
     def _unpack(self, letters: str, variables: list[str], indent: str) -> None:
         self.structs[f"unpack_{letters}"] = made = struct.Struct(f"<{letters}")
@@ -318,14 +333,15 @@ def _compile(
         "new": object.__new__,
         "compiled": _compiled,
         "read_any": _read_any,
-        "read_bytes": _read_bytes,
-        "read_string": _read_string,
-        "from_unix": datetime.fromtimestamp,
-        "UTC": UTC,
+        "long_length": _long_length,
+        "cut_off": _cut_off,
+        "dates": _dates,
+        "date_of": _date_of,
         "finish": finish,
         **{name: made.unpack_from for name, made in compiler.structs.items()},
     }
-    exec(source, space)  # the source is made of the names and numbers of Telethon's class
+    # The source is made of the names and numbers of Telethon's class.
+    exec(compile(source, f"<reader of {kind.__name__}>", "exec"), space)
     read: _Read = space["read"]
     return read
 
@@ -362,4 +378,6 @@ def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, _Read]:
 
 #: The compiled readers, by the constructor id as it arrives.
 _compiled: dict[bytes, _Read] = {}
+#: The dates that were read last, by their unix seconds.
+_dates: dict[int, datetime] = {}
 _compiled.update(_compile_all(HOT))

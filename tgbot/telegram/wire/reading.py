@@ -14,7 +14,7 @@ from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
 from telethon.tl.core import GzipPacked
 
-from tgbot.telegram.wire.readers import Reader
+from tgbot.telegram.wire.readers import Reader, read_object
 
 #: The most bytes that one packed object may unpack to; Telegram sends nothing as large.
 MAX_UNPACKED = 16 << 20
@@ -24,10 +24,13 @@ _PIECE = 1 << 20
 _FORMATS = 47
 #: Containers and packed objects within each other; Telegram nests two.
 _MAX_DEPTH = 4
-CONTAINER, RPC_RESULT = 0x73F1F8DC, 0xF35C6D01
+CONTAINER = 0x73F1F8DC
+RPC_RESULT: Final = b"\x01\x6d\x5c\xf3"
 _CONTAINER: Final = CONTAINER.to_bytes(4, "little")
+_RPC_ERROR: Final = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
+_GZIP_PACKED: Final = GzipPacked.CONSTRUCTOR_ID.to_bytes(4, "little")
 #: What messages begin with that hold others.
-_NESTED: Final = frozenset({_CONTAINER, GzipPacked.CONSTRUCTOR_ID.to_bytes(4, "little")})
+_NESTED: Final = frozenset({_CONTAINER, _GZIP_PACKED})
 #: What a message in a container begins with: msg_id, seq_no, length.
 _INNER: Final = struct.Struct("<qii")
 #: The result of requests that are answered with true or false.
@@ -77,14 +80,9 @@ def limit_unpacking() -> None:
     GzipPacked.from_reader = from_reader
 
 
-def kind_of(body: bytes) -> int:
-    """Return the constructor id that an object begins with."""
-    return int.from_bytes(body[:4], "little")
-
-
-def name_of(kind: int) -> str:
-    """Return the name of a constructor, for the log."""
-    known = tlobjects.get(kind)
+def name_of(body: bytes) -> str:
+    """Return the name of the constructor that an object begins with, for the log."""
+    known = tlobjects.get(int.from_bytes(body[:4], "little"))
     return "something unknown" if known is None else str(known.__name__)
 
 
@@ -103,14 +101,15 @@ def messages_in(msg_id: int, body: bytes, depth: int = 0) -> Iterator[tuple[int,
         yield from messages_in(msg_id, unpack(BinaryReader(body[4:]).tgread_bytes()), depth + 1)
         return
     try:
-        (count,), at = struct.unpack_from("<i", body, 4), 8
+        (count,), start, size = struct.unpack_from("<i", body, 4), 8, len(body)
         for _ in range(count):
-            inner_id, _seq_no, length = _INNER.unpack_from(body, at)
-            at += 16
-            if not 0 <= length <= len(body) - at:
+            inner_id, _seq_no, length = _INNER.unpack_from(body, start)
+            start += 16
+            end = start + length
+            if not start <= end <= size:
                 raise UnreadableError("a container is cut off")
-            inner = body[at : at + length]
-            at += length
+            inner = body[start:end]
+            start = end
             if inner[:4] in _NESTED:
                 yield from messages_in(inner_id, inner, depth + 1)
             else:
@@ -131,11 +130,16 @@ def read_answer(request: TLRequest, body: bytes) -> Any:  # Any: as the request 
 
     Raise UnreadableError, or whatever Telethon's readers raise, for what is no answer to this request.
     """
-    if kind_of(body) == GzipPacked.CONSTRUCTOR_ID:
+    if body[:4] == _GZIP_PACKED:
         body = unpack(BinaryReader(body[4:]).tgread_bytes())
-    if kind_of(body) == types.RpcError.CONSTRUCTOR_ID:
+    if body[:4] == _RPC_ERROR:
         raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[4:])), request)
-    result = request.read_result(Reader(body))
+    if type(request).read_result is TLRequest.read_result:
+        result = read_object(body)
+    else:
+        result = request.read_result(Reader(body))
+    if getattr(result, "SUBCLASS_OF_ID", None) == request.SUBCLASS_OF_ID:
+        return result
     if not answers(innermost(request), result):
         raise UnreadableError("it is of another type")
     return result
@@ -156,29 +160,37 @@ def own_updates(result: Any) -> Any:  # Any: an answer; Updates
 
     An answer that only says how far it moved the log is one, too.
     """
-    if isinstance(result, _AFFECTED):
+    kind = type(result)
+    if kind in _OWN:
+        result._self_outgoing = True
+        return result
+    if kind in _AFFECTED:
         moved = types.UpdateDeleteMessages([], result.pts, result.pts_count)
         result = types.UpdateShort(moved, datetime.fromtimestamp(0, UTC))
-    elif isinstance(result, _WITH_UPDATES):
+    elif kind in _WITH_UPDATES:
         result = result.updates
-    elif not isinstance(result, _OWN):
+    else:
         return None
     result._self_outgoing = True
     return result
 
 
 #: Answers that are updates, that hold updates, and that tell how far they moved the log.
-_OWN = (
-    types.UpdateShortMessage,
-    types.UpdateShortChatMessage,
-    types.UpdateShort,
-    types.UpdatesCombined,
-    types.Updates,
-    types.UpdateShortSentMessage,
+_OWN: Final = frozenset(
+    {
+        types.UpdateShortMessage,
+        types.UpdateShortChatMessage,
+        types.UpdateShort,
+        types.UpdatesCombined,
+        types.Updates,
+        types.UpdateShortSentMessage,
+    }
 )
-_WITH_UPDATES = (types.messages.InvitedUsers, types.messages.ChatInviteJoinResultOk)
-_AFFECTED = (
-    types.messages.AffectedHistory,
-    types.messages.AffectedMessages,
-    types.messages.AffectedFoundMessages,
+_WITH_UPDATES: Final = frozenset({types.messages.InvitedUsers, types.messages.ChatInviteJoinResultOk})
+_AFFECTED: Final = frozenset(
+    {
+        types.messages.AffectedHistory,
+        types.messages.AffectedMessages,
+        types.messages.AffectedFoundMessages,
+    }
 )

@@ -28,7 +28,6 @@ from tgbot.telegram.wire.reading import (
     RPC_RESULT,
     UnreadableError,
     innermost,
-    kind_of,
     limit_unpacking,
     messages_in,
     name_of,
@@ -313,23 +312,24 @@ class BotSender:
             self._missed()
 
     def _take(self, msg_id: int, body: bytes) -> None:
-        kind = kind_of(body)
-        if kind == RPC_RESULT and len(body) >= _SHORTEST_RESULT:
+        if body[:4] == RPC_RESULT and len(body) >= _SHORTEST_RESULT:
             self._take_answer(int.from_bytes(body[4:12], "little", signed=True), body[12:])
             return
         try:
             thing = read_object(body)
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
-                self._worked()
+                if self.attempts.fruitless:
+                    self._worked()
                 self._updates(thing)
             else:
                 self._service.take(msg_id, thing)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
-            self._note_unreadable(name_of(kind), error)
+            self._note_unreadable(name_of(body), error)
             self._missed()
 
     def _take_answer(self, req_msg_id: int, body: bytes) -> None:
-        self._worked()
+        if self.attempts.fruitless:
+            self._worked()
         sent = self.outgoing.answered(req_msg_id)
         if sent is None:
             return
@@ -348,7 +348,7 @@ class BotSender:
             sent.future.set_result(result)
 
     def _worked(self) -> None:
-        """Note that something of use has arrived over this link."""
+        """Note that something of use has arrived over this link, where it was fruitless until now."""
         if self.attempts.fruitless:
             self._unknown = 0
             self.attempts.worked(self._connection)
