@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
-from tgbot.telegram.updates.dispatch import waiting
+from tgbot.telegram.updates.job import waiting
 
 #: Seconds by which the timer of an event loop may fire early.
 _EARLY: Final = 0.002

@@ -41,12 +41,13 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.server import Server, use_server
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.finished import Finished
 from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.updates.requests import Requests

@@ -20,8 +20,8 @@ from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.refusals import answer_of, ends_login, error_name, wait_of
 from tgbot.telegram.server import Server, is_home, is_there
-from tgbot.telegram.updates.dispatch import waiting
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.updates.requests import LoginOverError
 from tgbot.telegram.wire.link import LinkState, making_login
 

@@ -16,7 +16,7 @@ from tests.telegram.updates.lot import Lot
 from tgbot.telegram import BotClient
 from tgbot.telegram.compat import albums
 from tgbot.telegram.compat.albums import Albums
-from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.keys import stable_key
 
 

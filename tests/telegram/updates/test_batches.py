@@ -14,7 +14,7 @@ from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.job import Job
 
 ANN, BEN, CEM = 5, 6, 7
 CHANNEL = -1_000_000_000_009

@@ -16,8 +16,9 @@ from tests.telegram.conftest import PATIENCE, until
 from tests.telegram.updates.updatelog import FIRST
 from tgbot.store.base import UpdateState
 from tgbot.telegram.updates import dispatch, workers
-from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job, waiting
+from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.inflight import InFlight
+from tgbot.telegram.updates.job import Job, current_job, waiting
 
 FLIGHT = InFlight[UpdateState]()
 

@@ -19,8 +19,9 @@ from tgbot.sandbox.faults import Damage
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates import differences, intake, requests
 from tgbot.telegram.updates.batches import Batches
-from tgbot.telegram.updates.dispatch import Dispatcher, Job
+from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.log import Log as UpdateLog
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.requests import LoginOverError, Requests

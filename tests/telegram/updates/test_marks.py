@@ -16,7 +16,7 @@ from tests.telegram.updates.test_dispatch import job
 from tgbot.store.base import Parked, Reason
 from tgbot.store.parked import ParkingLot
 from tgbot.telegram import BotClient
-from tgbot.telegram.updates.dispatch import current_job
+from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.marks import Marks, Suspect
 from tgbot.telegram.updates.packing import pack
 

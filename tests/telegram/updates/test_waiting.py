@@ -12,7 +12,7 @@ from tests.telegram.conftest import Stage, echo, until
 from tgbot.messaging.pace import Pace
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates import dispatch
-from tgbot.telegram.updates.dispatch import waiting
+from tgbot.telegram.updates.job import waiting
 
 SEND = "messages.sendMessage"
 #: So many workers, and as many people whose answers wait.

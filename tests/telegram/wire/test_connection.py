@@ -29,7 +29,9 @@ class Cancelled(BotConnection):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_cancelled_attempt_leaves_nothing_to_wait_for(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_a_cancelled_attempt_leaves_nothing_to_wait_for(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
     async def connect_and_cancel() -> None:
         server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         connection = Cancelled(*server.sockets[0].getsockname())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from telethon.tl import functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call
-from tgbot.telegram.updates.dispatch import current_job
 from tgbot.telegram.updates.events import current_handler, is_own
+from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.keys import topic_of
 
 _TYPING = functions.messages.SetTypingRequest

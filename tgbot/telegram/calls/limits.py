@@ -18,7 +18,7 @@ from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.unanswered import REPEATED_ELSEWHERE
 from tgbot.telegram.refusals import is_flood, wait_of
-from tgbot.telegram.updates.dispatch import waiting
+from tgbot.telegram.updates.job import waiting
 
 logger = logging.getLogger(__name__)
 

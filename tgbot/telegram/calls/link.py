@@ -13,7 +13,7 @@ from telethon.tl import TLObject, TLRequest, alltlobjects, functions
 from tgbot.telegram.calls.call import Call
 from tgbot.telegram.calls.unanswered import Unanswered
 from tgbot.telegram.refusals import LINK_ENDED, NoAnswerError, ends_login
-from tgbot.telegram.updates.dispatch import waiting
+from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.wire.link import LinkState, making_login
 from tgbot.telegram.wire.reading import UnreadableError, innermost, reason
 

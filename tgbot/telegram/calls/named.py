@@ -17,9 +17,9 @@ from telethon.tl import TLObject, TLRequest, functions, types
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.dispatch import current_job
 from tgbot.telegram.updates.events import current_handler
 from tgbot.telegram.updates.failures import name_of_handler
+from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.wire.reading import UnreadableError
 
 logger = logging.getLogger(__name__)

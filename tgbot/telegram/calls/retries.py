@@ -12,7 +12,7 @@ from telethon.tl import TLObject
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.unanswered import REPEATED_ELSEWHERE
 from tgbot.telegram.refusals import error_name, is_fault, is_migration
-from tgbot.telegram.updates.dispatch import waiting
+from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.wire.reading import UnreadableError
 
 logger = logging.getLogger(__name__)

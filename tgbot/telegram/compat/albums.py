@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from telethon.tl import types
 
-from tgbot.telegram.updates.dispatch import Job
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.keys import album_key
 
 #: An album is whole when no message of it has come for so many seconds; Telethon waits as long.

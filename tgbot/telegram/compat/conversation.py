@@ -14,8 +14,9 @@ from telethon.tl.custom import Conversation as TelethonConversation
 
 from tgbot.core.places import places
 from tgbot.telegram.tasks import Background
-from tgbot.telegram.updates.dispatch import Dispatcher, Job, current_job
+from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.failures import name_of_handler
+from tgbot.telegram.updates.job import Job, current_job
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from telethon.tl import TLObject, functions, types
 from tgbot.core.places import places
 from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.refusals import answer_of
-from tgbot.telegram.updates.dispatch import Job, current_job
+from tgbot.telegram.updates.job import Job, current_job
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from telethon.tl import types
 from tgbot.store.base import Store, UpdateState
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.inflight import Batch, InFlight
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.keys import dialog_of, lane_of, marked_entity, message_of, stable_key
 
 

@@ -14,8 +14,8 @@ from telethon.events.common import EventCommon
 from telethon.tl import types
 
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.dispatch import Job, current_job
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
+from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.private import private_message
 

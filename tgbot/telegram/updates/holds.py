@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tgbot.telegram.refusals import Answer, answer_of
-from tgbot.telegram.updates.dispatch import Job, current_job
 from tgbot.telegram.updates.failures import Failure, described, name_of_handler
+from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.marks import Marked, Marks
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tgbot.telegram.updates.dispatch import Job, current_job
 from tgbot.telegram.updates.failures import name_of_handler
+from tgbot.telegram.updates.job import Job, current_job
 
 logger = logging.getLogger(__name__)
 

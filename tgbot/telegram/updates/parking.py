@@ -13,8 +13,8 @@ from itertools import islice
 from tgbot.core.ids import marked_id
 from tgbot.store.base import Parked, ParkedUpdates, Reason
 from tgbot.telegram.hooks import Listener
-from tgbot.telegram.updates.dispatch import Job
 from tgbot.telegram.updates.failures import Failure, described
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.marks import Marks, Suspect
 from tgbot.telegram.updates.packing import pack, unpack
 

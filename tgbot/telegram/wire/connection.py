@@ -65,7 +65,7 @@ class BotConnection(asyncio.Protocol):
             async with asyncio.timeout(timeout):
                 await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
         except BaseException:
-            # The loop closes the socket. uvloop does not tell us that it has, even if it told us of the socket.
+            # The loop closes the socket. uvloop does not tell us so, even where it told us of the socket.
             self._transport = None
             self.writable = False
             raise
