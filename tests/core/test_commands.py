@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgbot.core.commands import Command, begins, parse
+from tgbot.core.commands import Command, parse, word_of
 from tgbot.core.names import GAP
 
 OURS = ("Our_Bot", "second")
@@ -65,10 +65,17 @@ def test_any_text_is_a_command_or_none(text: str) -> None:
     command = parse(text, OURS)
     if command is not None:
         assert text.strip(GAP).startswith("/")
-        assert begins(text, (f"/{command.name}",))
+        assert word_of(text) == command.name
         assert command.args == command.args.strip()
         assert command.name == command.name.lower()
 
 
 def test_every_white_space_is_a_gap() -> None:
     assert [char for char in map(chr, range(0x11_0000)) if char.isspace() and char not in GAP] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "start", "hello /start", " ", "/", "/ start", "//start", "/@our_bot", "\n"]
+)
+def test_a_text_that_is_no_command_has_no_word(text: str) -> None:
+    assert word_of(text) == ""

@@ -45,6 +45,8 @@ class ServerClock:
         #: `monotonic` at the last sample, and how far `wall` was ahead of it.
         self._sampled = 0.0
         self._ahead = 0.0
+        #: The date that was noted last.
+        self._noted: datetime | None = None
         #: The latest date that was ahead of the clock and believed.
         self._latest = 0
 
@@ -57,8 +59,12 @@ class ServerClock:
 
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave for the present; None is ignored."""
-        if date is not None:
-            self.note_unix(date.timestamp())
+        if date is None:
+            return
+        if date is self._noted and self._monotonic() - self._sampled < SAMPLE_SECONDS:
+            return  # as of most updates that arrive together
+        self._noted = date
+        self.note_unix(date.timestamp())
 
     def note_unix(self, seconds: float) -> None:
         """Learn from unix seconds that Telegram gave for the present."""

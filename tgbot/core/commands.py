@@ -12,8 +12,8 @@ from tgbot.core.names import GAP
 _COMMAND: Final = re.compile(
     rf"/([A-Za-z0-9_]{{1,64}})(?:@([A-Za-z0-9_]{{1,64}}))?(?:[{GAP}]+(.*))?", re.DOTALL
 )
-#: A slash and the longest name.
-_LONGEST: Final = 65
+#: What a message begins with that may be a command.
+_WORD: Final = re.compile(rf"[{GAP}]*/([A-Za-z0-9_]+)")
 
 
 class Command(NamedTuple):
@@ -29,13 +29,13 @@ class Command(NamedTuple):
     for_us: bool
 
 
-def begins(text: str, beginnings: tuple[str, ...]) -> bool:
-    """Return whether a message may be one of the commands that begin so, such as "/start"; quick."""
-    if text[:1] != "/":
-        if text[:1] not in GAP:
-            return False
-        text = text.lstrip(GAP)
-    return text[:_LONGEST].lower().startswith(beginnings)
+def word_of(text: str) -> str:
+    """Return the name of the command that a message may be, in lower case; "" if it is none; quick."""
+    first = text[0] if text else ""
+    if first != "/" and first not in GAP:
+        return ""
+    match = _WORD.match(text)
+    return "" if match is None else match[1].lower()
 
 
 def parse(text: str, own_names: Iterable[str]) -> Command | None:

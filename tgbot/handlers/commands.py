@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from telethon import events
 from telethon.tl import types
 
-from tgbot.core.commands import Command, begins, parse
+from tgbot.core.commands import Command, parse, word_of
 from tgbot.core.names import usernames_of
 from tgbot.core.places import places
 from tgbot.core.users import User
@@ -33,21 +33,24 @@ OnCommand: TypeAlias = Callable[[events.NewMessage.Event, Command, User | None, 
 OnPress: TypeAlias = Callable[[events.CallbackQuery.Event, str, User | None, Words], Awaitable[None]]
 
 
-def matching(client: BotClient, *names: str) -> Callable[[str], Command | None]:
-    """Return a `pattern` for `events.NewMessage` that matches these commands where they are for this bot.
+class Matching:
+    """A `pattern` for `events.NewMessage` that matches some commands where they are for this bot.
 
     The event's `pattern_match` is the Command then. A pattern, not a filter: this is how `help` sees that a
     command is handled.
     """
-    beginnings = tuple(f"/{name}" for name in names)
 
-    def match(text: str) -> Command | None:
-        if not begins(text, beginnings):
+    def __init__(self, client: BotClient, *names: str) -> None:
+        #: The commands, which the client looks up before it asks for a match.
+        self.words = frozenset(names)
+        self._client = client
+
+    def __call__(self, text: str) -> Command | None:
+        """Return the command that a text is, None for any other text."""
+        if word_of(text) not in self.words:
             return None
-        command = parse(text, usernames_of(client.me))
-        return command if command is not None and command.for_us and command.name in names else None
-
-    return match
+        command = parse(text, usernames_of(self._client.me))
+        return command if command is not None and command.for_us and command.name in self.words else None
 
 
 def on_command(
@@ -70,7 +73,7 @@ def on_command(
         return bool(event.is_private) and (only is None or event.sender_id in only)
 
     parts.client.add_event_handler(
-        command, events.NewMessage(incoming=True, pattern=matching(parts.client, *names), func=is_for)
+        command, events.NewMessage(incoming=True, pattern=Matching(parts.client, *names), func=is_for)
     )
 
 

@@ -10,7 +10,7 @@ from telethon import events
 from telethon.tl import TLObject, types
 
 from tgbot.core.access import JOIN_REQUEST_SECONDS, Evidence, Kind
-from tgbot.core.commands import begins, parse
+from tgbot.core.commands import parse, word_of
 from tgbot.core.errors import LinkError
 from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.links import check_payload
@@ -170,7 +170,7 @@ def start_payload(text: str, me: types.User) -> str | None:
     """Return the payload of a /start meant for the bot `me`, "" for one without; None for any other text."""
     if text == "/start":
         return ""
-    if not begins(text, ("/start",)):
+    if word_of(text) != "start":
         return None
     command = parse(text, usernames_of(me))
     if command is None or command.name != "start" or not command.for_us:

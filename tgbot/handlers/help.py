@@ -5,7 +5,7 @@ from __future__ import annotations
 from telethon import events
 from telethon.tl import types
 
-from tgbot.core.commands import begins, parse
+from tgbot.core.commands import parse, word_of
 from tgbot.core.names import usernames_of
 from tgbot.handlers.commands import is_from_bot
 from tgbot.handlers.wording import Words
@@ -31,7 +31,7 @@ def register(parts: Parts) -> None:
         if type(message.peer_id) is not types.PeerUser or is_answered() or is_of_an_album(message):
             return
         text = message.message or ""
-        command = parse(text, usernames_of(client.me)) if begins(text, ("/",)) else None
+        command = parse(text, usernames_of(client.me)) if word_of(text) else None
         user_id = message.peer_id.user_id
         user = users.get(user_id)
         if is_from_bot(event, user):

@@ -10,7 +10,7 @@ from telethon.tl import types
 from tgbot.core.commands import Command
 from tgbot.core.links import LinkKind, bot_link
 from tgbot.core.names import clean_name, usernames_of
-from tgbot.handlers.commands import is_from_bot, matching, wrote_in_group
+from tgbot.handlers.commands import Matching, is_from_bot, wrote_in_group
 from tgbot.handlers.evidence import person_of
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
@@ -69,4 +69,4 @@ def register(parts: Parts) -> None:
                 say = Words.to(texts, author)
                 await sender.answer(event, say("start-group"))
 
-    client.add_event_handler(started, events.NewMessage(incoming=True, pattern=matching(client, "start")))
+    client.add_event_handler(started, events.NewMessage(incoming=True, pattern=Matching(client, "start")))

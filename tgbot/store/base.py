@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateState:
+class UpdateState(NamedTuple):
     """A position in Telegram's log of updates: everything at or below it is finished, or parked."""
 
     pts: int
@@ -18,7 +18,7 @@ class UpdateState:
     date: int
     seq: int
     #: Bare channel id → pts of its own log.
-    channels: Mapping[int, int] = field(default_factory=dict)
+    channels: Mapping[int, int] = MappingProxyType({})
 
 
 class Reason(StrEnum):

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -277,9 +276,6 @@ class BotClient(TelegramClient):
         self._mb_entity_cache.set_self_user(user.id, user.bot, user.access_hash)
         if self.intake.log.is_empty():
             state = await self._login.first_state()
-            held = self.intake.pts_before_held()
-            if held is not None and held < state.pts:
-                state = replace(state, pts=held)  # it arrived between the login and the state
             # On disk before the first update is taken: a kill from now on loses none.
             await self._store.checkpoint(state)
             self.intake.load(state)
@@ -333,7 +329,8 @@ class BotClient(TelegramClient):
         if job.unfinished:
             self._finished.hold(job.dialog, job.message_id)
             return
-        self.parking.conclude(job)
+        if job.failure is not None or job.entry is not None or self._marks.suspects:
+            self.parking.conclude(job)
         if job.album:
             for message in self._album_line.ended(job):
                 self._finish(message)
@@ -368,8 +365,10 @@ class BotClient(TelegramClient):
                 return await answered(self._calls, await resolved(request))
             return await self._calls.call(await resolved(request))
         finally:
-            if job is not None:
-                await job.resume()
+            if job is not None and job.lent:
+                await job.go_on()
+            elif job is not None:
+                job.resume()
 
     async def send_message(self, entity: EntityLike, message: Any = "", **options: Any) -> types.Message:
         """Send a message as Telethon does; a plain text to a user takes fewer steps."""

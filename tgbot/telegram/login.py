@@ -181,7 +181,10 @@ class Login:
             if ends_login(error) or answer_of(error) is None:
                 raise
             logger.info("no difference from the first state (%s)", type(error).__name__)
-        return UpdateState(state.pts, state.qts, int(state.date.timestamp()), state.seq)
+        held = self._intake.pts_before_held()
+        # What is held arrived between the login and the state.
+        pts = state.pts if held is None else min(held, state.pts)
+        return UpdateState(pts, state.qts, int(state.date.timestamp()), state.seq)
 
     async def keep_up(self) -> None:
         """Make each connection and login that ends anew, and ask for the difference after it.

@@ -270,7 +270,7 @@ async def test_a_request_that_is_long_under_way_lends_its_worker(monkeypatch: py
         one.pause()
         hands.now += 6
         await over.wait()
-        await one.resume()
+        await one.go_on()
 
     async with running(handle, workers=1, clock=hands) as (dispatcher, finished):
         dispatcher.put(job(1))

@@ -11,7 +11,6 @@ from tgbot.telegram.updates.keys import (
     channel_of,
     dialog_of,
     lane_of,
-    message_of,
     stable_key,
 )
 
@@ -117,13 +116,6 @@ def test_no_two_updates_share_a_key() -> None:
         types.UpdateBotStopped(2**40, THEN, False, 9),
     ]
     assert len({stable_key(update) for update in updates}) == len(updates)
-
-
-def test_only_new_messages_bring_a_message() -> None:
-    update = new(ANN)
-    assert message_of(update) is update.message
-    assert message_of(edit(ANN)) is None
-    assert message_of(STOPPED) is None
 
 
 @pytest.mark.parametrize(

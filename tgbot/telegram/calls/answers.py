@@ -5,9 +5,10 @@ from __future__ import annotations
 from telethon.tl import functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call
-from tgbot.telegram.updates.events import current_handler, is_own
+from tgbot.telegram.updates.events import current_handler
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.keys import topic_of
+from tgbot.telegram.updates.lineup import is_own
 
 _TYPING = functions.messages.SetTypingRequest
 _FORWARD = functions.messages.ForwardMessagesRequest

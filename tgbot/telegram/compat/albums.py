@@ -57,7 +57,8 @@ class Albums:
 
     def put(self, job: Job) -> None:
         """Take a job; it is passed on in the order of its dialog."""
-        group = getattr(getattr(job.update, "message", None), "grouped_id", None)
+        message = getattr(job.update, "message", None)
+        group = None if message is None else getattr(message, "grouped_id", None)
         line = self._lines.get(job.dialog) if self._lines else None
         if line is None:
             if group is None or not self._wanted():
@@ -139,4 +140,6 @@ def _job_of(members: list[Job]) -> Job:
         entities |= member.entities
     replayed = any(member.replayed for member in members)
     key, updates = album_key(first.update), tuple(member.update for member in members)
-    return Job(first.update, entities, first.batch, first.dialog, key, 0, replayed, album=updates)
+    job = Job(first.update, entities, first.batch, first.dialog, key, 0, replayed)
+    job.album = updates
+    return job

@@ -57,7 +57,7 @@ class Conversation(TelethonConversation):
 
     async def __aexit__(self, *exc: object) -> None:
         if self._job is not None:
-            await self._job.resume()
+            await self._job.go_on()
         await super().__aexit__(*exc)
 
 

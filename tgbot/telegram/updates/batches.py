@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from telethon.tl import types
 
@@ -14,10 +14,10 @@ from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.inflight import Batch, InFlight
 from tgbot.telegram.updates.job import Job
-from tgbot.telegram.updates.keys import dialog_of, lane_of, marked_entity, message_of, stable_key
+from tgbot.telegram.updates.keys import NEW_MESSAGES, dialog_of, lane_of, marked_entity, stable_key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each update, and that takes three times as long
 class _Incoming:
     """What one container or difference brought."""
 
@@ -57,7 +57,9 @@ class Batches:
         self._listener = listener
         self._queue: deque[_Incoming] = deque()
         self._wake = asyncio.Event()
+        #: Set when an update is done, for those who wait for that.
         self._finished = asyncio.Event()
+        self._awaited = False
 
     def accept(
         self,
@@ -106,13 +108,16 @@ class Batches:
             return
         self.waiting -= 1
         self.inflight.finish(batch)
-        self._finished.set()
+        if self._awaited:
+            self._finished.set()
 
     async def wait_until(self, waiting: int) -> None:
         """Return once at most this many updates are not finished."""
         while self.waiting > waiting:
+            self._awaited = True
             self._finished.clear()
             await self._finished.wait()
+        self._awaited = False
 
     def mark(self, taken: UpdateState) -> UpdateState:
         """Return the state that may go to disk: below the lowest unfinished update, else what was taken.
@@ -126,7 +131,7 @@ class Batches:
         if channels:
             for state in reversed(self.inflight.unfinished()):
                 channels.update(state.channels)
-        return replace(before, channels=channels)
+        return UpdateState(before.pts, before.qts, before.date, before.seq, channels)
 
     def _dispatch(self, incoming: _Incoming) -> None:
         """Make jobs of a batch.
@@ -137,20 +142,31 @@ class Batches:
         if incoming.users or incoming.chats:
             self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
         for update, dialog in zip(incoming.updates, incoming.dialogs, strict=True):
-            message = message_of(update)
-            named = update if type(update) is types.UpdateShortMessage else message
-            message_id = named.id if named is not None and dialog > 0 else 0
-            own = not live and message is not None and message.out
-            if message_id and not own:
+            kind, message_id, own = type(update), 0, False
+            if kind in NEW_MESSAGES:
+                own = not live and update.message.out
+                if dialog > 0:
+                    message_id = update.message.id
+            elif kind is types.UpdateShortMessage and dialog > 0:
+                message_id = update.id
+            if message_id and not own and not _is_full(entities.get(dialog)):
                 self._peers.wrote(dialog)
             done = not live and 0 < message_id <= self._listener.last_finished(dialog)
-            if done or own or type(update) is types.UpdateMessageID:
+            if done or own or kind is types.UpdateMessageID:
                 self.finish(batch)
                 continue
             update._entities = entities
+            key = stable_key(update)
             if incoming.ahead:
                 # A message before this one may still come, and would be taken for finished after a restart.
                 message_id = 0
-            lane, key = lane_of(update, dialog), stable_key(update)
+            lane = dialog if message_id else lane_of(update, dialog)
             self._put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
         self.finish(batch)
+
+
+def _is_full(named: types.TypeUser | types.TypeChat | None) -> bool:
+    """Return whether a user came with an access hash: it is known from now on."""
+    if named is None or type(named) is not types.User:
+        return False
+    return bool(named.access_hash) and not named.min

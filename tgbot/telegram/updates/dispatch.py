@@ -120,8 +120,9 @@ class Dispatcher:
 
     def _begin_jobs(self) -> None:
         """Let ready jobs begin for as long as there are workers."""
-        while self._ready and not self._stopping and self._workers.take():
-            job = self._ready.popleft()
+        ready = self._ready
+        while ready and not self._stopping and self._workers.take():
+            job = ready.popleft()
             if self._taking:
                 self._taking, self._taken = False, job
             elif self._idle:
@@ -131,10 +132,12 @@ class Dispatcher:
 
     async def _work(self, first: Job) -> None:
         """Handle a job, then others, until more tasks have nothing to do than there are workers."""
+        task = asyncio.current_task()
+        assert task is not None
         job: Job | None = first
         while True:
             while job is not None:
-                await self._run(job)
+                await self._run(job, task)
                 if self._stopping:
                     return
                 self._taking = not job.done
@@ -149,12 +152,10 @@ class Dispatcher:
             self._idle.append(idle)
             job = await idle
 
-    async def _run(self, job: Job) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def _run(self, job: Job, task: asyncio.Task[None]) -> None:
         current_job.set(job)
         job.begin(self._workers, self._clock)
-        began = self._clock()
+        began = job.started
         self._running[job] = task
         try:
             if job.failure is None:
@@ -176,9 +177,10 @@ class Dispatcher:
         finally:
             del self._running[job]
             current_job.set(None)
-            how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
-            logger.debug("update %s (%s, dialog %d): %s in %.0f ms", job.key, type(job.update).__name__,
-                         job.dialog, how, (self._clock() - began) * 1000)  # fmt: skip
+            if logger.isEnabledFor(logging.DEBUG):
+                how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
+                logger.debug("update %s (%s, dialog %d): %s in %.0f ms", job.key, type(job.update).__name__,
+                             job.dialog, how, (self._clock() - began) * 1000)  # fmt: skip
         while task.cancelling():  # because of the time of this job; the next one begins anew
             task.uncancel()
 

@@ -6,8 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from itertools import takewhile
-from typing import Any
+from typing import Any, Final
 
 from telethon import TelegramClient, errors, events
 from telethon.events.common import EventCommon
@@ -16,6 +15,7 @@ from telethon.tl import types
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.job import Job, current_job
+from tgbot.telegram.updates.lineup import OWN, Lineup, package_of
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.private import private_message
 
@@ -24,19 +24,13 @@ logger = logging.getLogger(__name__)
 #: The handler that the running task is, or was started by; None outside of any.
 current_handler: ContextVar[Callable[..., object] | None] = ContextVar("current_handler", default=None)
 
-
-#: The package of the bot's own handlers.
-_OWN = __name__.partition(".")[0]
+#: Stands for an event that was not built yet.
+_UNBUILT: Final = object()
 
 
 def entity_of(update: types.TypeUpdate, marked_id: int) -> types.TypeUser | types.TypeChat | None:
     """Return the user or chat with this marked id that came with an update, None if it did not."""
     return update._entities.get(marked_id)
-
-
-def is_own(callback: Callable[..., object]) -> bool:
-    """Return whether a handler is the bot's own, not that of a plugin."""
-    return _package(callback) == _OWN
 
 
 def is_matched() -> bool:
@@ -51,40 +45,24 @@ def is_answered() -> bool:
     return job is not None and (job.matched or job.replied)
 
 
-class Lineup(list[tuple[Any, Callable[..., object]]]):  # Any: builders of events have no types
-    """Telethon's list of handlers, in the order in which they are called.
-
-    Handlers of plugins come before those of the bot, whenever they are registered, but for the raw ones at
-    the beginning: what the bot records is recorded before anybody else is called.
-    """
-
-    def append(self, entry: tuple[Any, Callable[..., object]], /) -> None:
-        place = len(self)
-        if not is_own(entry[1]):
-            plugins = [index for index, (_, callback) in enumerate(self) if not is_own(callback)]
-            firsts = takewhile(lambda one: type(one[0]) is events.Raw and is_own(one[1]), self)
-            place = plugins[-1] + 1 if plugins else len(list(firsts))
-        self.insert(place, entry)
-
-
 class Handlers:
     """Call the handlers that were registered with a Telethon client."""
 
     def __init__(self, client: TelegramClient, peers: Peers, marks: Marks) -> None:
         #: How many handlers raised, since the start.
         self.errors = 0
-        client._event_builders = Lineup(client._event_builders)
+        client._event_builders = self._lineup = Lineup(client._event_builders)
         self._client = client
         self._peers = peers
         self._marks = marks
 
     def want_albums(self) -> bool:
         """Return whether there is a handler of `events.Album`."""
-        return any(isinstance(builder, events.Album) for builder, _ in self._client._event_builders)
+        return any(isinstance(builder, events.Album) for builder, _ in self._lineup)
 
     def packages(self) -> set[str]:
         """Return the names of the packages that registered handlers, but for the bot's own."""
-        return {_package(callback) for _, callback in self._client._event_builders} - {_OWN}
+        return {package_of(callback) for _, callback in self._lineup} - {OWN}
 
     async def handle(self, job: Job) -> None:
         """Call the handlers that want this update, in the order of their registration.
@@ -99,27 +77,30 @@ class Handlers:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        for builder, callback in tuple(client._event_builders):
+        for builder, callback, has_pattern in self._lineup.wanting(job.update):
             job.handler = callback
             kind = type(builder)
             try:
-                if kind not in built:
-                    built[kind] = self.build(kind, job)
-                event = built[kind]
+                event = built.get(kind, _UNBUILT)
+                if event is _UNBUILT:
+                    event = built[kind] = self.build(kind, job)
                 if not event:
                     continue
                 if not builder.resolved:
                     await builder.resolve(client)
                 wanted = builder.filter(event)
-                if wanted is not event and wanted is not None and inspect.isawaitable(wanted):
+                if wanted is not event and wanted is not True and inspect.isawaitable(wanted):
                     wanted = await wanted
-                if wanted:
+                if not wanted:
+                    continue
+                if job.mark:
                     self._marks.begin_handler(job)
-                    current_handler.set(callback)
-                    try:
-                        await callback(event)
-                    finally:
-                        job.matched |= getattr(builder, "pattern", None) is not None
+                current_handler.set(callback)
+                try:
+                    await callback(event)
+                finally:
+                    if has_pattern:
+                        job.matched = True
             except events.StopPropagation:
                 return
             except errors.AlreadyInConversationError:
@@ -142,15 +123,13 @@ class Handlers:
     def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
         """Return the event of a kind (a builder's class) that an update is, None if it is none."""
         update, client = job.update, self._client
+        if not job.album:
+            if kind is events.Raw:
+                return update
+            if kind is events.NewMessage and (event := private_message(job, client, self._peers)) is not None:
+                return event
         if issubclass(kind, events.Album) is not bool(job.album):
             return None
-        if kind is events.Raw:
-            return update
-        if kind is events.NewMessage:
-            event = private_message(update, job.entities, client, self._peers)
-            if event is not None:
-                event.__dict__["replayed"] = job.replayed
-                return event
         if job.album:
             event = events.Album.Event([one.message for one in job.album])
         else:
@@ -164,7 +143,3 @@ class Handlers:
         elif event:
             event._client = client
         return event
-
-
-def _package(callback: Callable[..., object]) -> str:
-    return str(getattr(callback, "__module__", None)).partition(".")[0]

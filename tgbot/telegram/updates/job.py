@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 from telethon.tl import types
 
@@ -20,22 +19,11 @@ from tgbot.telegram.updates.workers import Workers
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
 
-@dataclass(slots=True, eq=False)
 class Job:
     """One update on its way through the handlers."""
 
-    update: types.TypeUpdate
-    entities: dict[int, types.TypeUser | types.TypeChat]
-    #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
-    batch: Batch[UpdateState] | None
-    #: Jobs with the same number are handled in order: the dialog, or a lane beside it (`keys.lane_of`).
-    dialog: int
-    #: The update's key, None for one that Telegram does not keep.
-    key: str | None
-    #: Id of the new private message that this update brings, 0 for other updates.
-    message_id: int
-    #: Whether an earlier run may have handled this update.
-    replayed: bool
+    # The defaults stand on the class: most jobs never have another value, and there is one for each update.
+
     #: For the handlers of an album: the updates of all its messages, in order; `update` is the first.
     album: tuple[types.TypeUpdate, ...] = ()
     #: Whether a conversation takes it, once all have been asked; None if there is none to ask.
@@ -63,19 +51,46 @@ class Job:
     #: How often the time limit cut the handlers off; more than once if they suppress it.
     cuts: int = 0
     #: Counts the handlers' time, in seconds.
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = staticmethod(time.monotonic)
     #: By that clock, and later by all the time that was not the handlers' own.
     started: float = 0.0
+    #: Whether it has lent its worker.
+    lent: bool = False
     _pauses: int = 0
     _paused_at: float = 0.0
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
     _workers: Workers | None = None
-    _lent: bool = False
     #: How many sends of each handler went to each chat while this update was handled.
-    _sends: dict[tuple[str, int], int] = field(default_factory=dict)
+    _sends: dict[tuple[str, int], int] | None = None
+
+    def __init__(
+        self,
+        update: types.TypeUpdate,
+        entities: dict[int, types.TypeUser | types.TypeChat],
+        batch: Batch[UpdateState] | None,
+        dialog: int,
+        key: str | None,
+        message_id: int,
+        replayed: bool,
+    ) -> None:
+        self.update = update
+        self.entities = entities
+        #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
+        self.batch = batch
+        #: Jobs with the same number are handled in order: the dialog, or a lane beside it (`keys.lane_of`).
+        self.dialog = dialog
+        #: The update's key, None for one that Telegram does not keep.
+        self.key = key
+        #: Id of the new private message that this update brings, 0 for other updates.
+        self.message_id = message_id
+        #: Whether an earlier run may have handled this update.
+        self.replayed = replayed
 
     def next_send(self, handler: str, chat_id: int) -> int:
         """Return the zero-based index of this send among those of its handler to its chat, and count it."""
+        if self._sends is None:
+            self._sends = {(handler, chat_id): 1}
+            return 0
         nth = self._sends.get((handler, chat_id), 0)
         self._sends[handler, chat_id] = nth + 1
         return nth
@@ -91,24 +106,23 @@ class Job:
 
     def pause(self) -> None:
         """Stop counting the handlers' own time; calls nest."""
-        self._pauses += 1
-        if self._pauses == 1:
+        if not self._pauses:
             self._paused_at = self.clock()
+        self._pauses += 1
 
-    async def resume(self) -> None:
-        """Count the handlers' own time again, once the job has a worker again if it had lent it."""
-        if self._pauses == 1 and self._lent:
-            try:
-                await self.take_back()
-            finally:
-                self._end_pause()
-        else:
-            self._end_pause()
-
-    def _end_pause(self) -> None:
+    def resume(self) -> None:
+        """Count the handlers' own time again; one that has lent its worker takes it back first (`go_on`)."""
         self._pauses -= 1
         if not self._pauses:
             self.started += self.clock() - self._paused_at
+
+    async def go_on(self) -> None:
+        """Count the handlers' own time again, once the job has a worker again if it had lent it."""
+        try:
+            if self._pauses == 1:
+                await self.take_back()
+        finally:
+            self.resume()
 
     def own_time(self) -> float:
         """Return the handlers' own time so far, in seconds."""
@@ -127,17 +141,17 @@ class Job:
 
     def lend(self) -> None:
         """Lend its worker to another job, if it has one."""
-        if self._workers is not None and not self._lent:
-            self._lent = self._workers.lend()
+        if self._workers is not None and not self.lent:
+            self.lent = self._workers.lend()
 
     async def take_back(self) -> None:
         """Return once it has a worker again."""
         workers = self._workers
-        if workers is None or not self._lent:
+        if workers is None or not self.lent:
             return
         await workers.take_in_turn()
-        if self._lent:
-            self._lent = False
+        if self.lent:
+            self.lent = False
             workers.returned()
         else:  # two tasks of its handlers returned at the same time, or it ended meanwhile
             workers.give()
@@ -147,8 +161,8 @@ class Job:
         workers, self._workers = self._workers, None
         if workers is None:
             return
-        if self._lent:
-            self._lent = False
+        if self.lent:
+            self.lent = False
             workers.returned()
         else:
             workers.give()
@@ -172,4 +186,4 @@ async def waiting() -> AsyncIterator[None]:
         try:
             await job.take_back()
         finally:
-            await job.resume()
+            await job.go_on()

@@ -9,8 +9,9 @@ from telethon.tl import TLObject, types
 
 from tgbot.core.ids import marked_id
 
-_NEW_MESSAGES = frozenset({types.UpdateNewMessage, types.UpdateNewChannelMessage})
-_MESSAGES = _NEW_MESSAGES | {types.UpdateEditMessage, types.UpdateEditChannelMessage}
+#: The updates that bring a new message.
+NEW_MESSAGES = frozenset({types.UpdateNewMessage, types.UpdateNewChannelMessage})
+_MESSAGES = NEW_MESSAGES | {types.UpdateEditMessage, types.UpdateEditChannelMessage}
 
 
 #: Updates that somebody waits for, in an app: they stand in no message log and die with the connection.
@@ -34,11 +35,6 @@ def marked_entity(entity: types.TypeUser | types.TypeChat) -> int:
     return int(entity.id if type(entity) is types.User else utils.get_peer_id(entity))
 
 
-def message_of(update: types.TypeUpdate) -> types.TypeMessage | None:
-    """Return the new message (a service message too) of an update, None for other updates."""
-    return update.message if type(update) in _NEW_MESSAGES else None
-
-
 def dialog_of(update: types.TypeUpdate) -> int:
     """Return the marked id of the dialog that an update belongs to, 0 where it belongs to none.
 
@@ -46,7 +42,8 @@ def dialog_of(update: types.TypeUpdate) -> int:
     """
     kind = type(update)
     if kind in _MESSAGES:
-        return marked_id(update.message.peer_id)
+        peer = update.message.peer_id
+        return int(peer.user_id) if type(peer) is types.PeerUser else marked_id(peer)
     if kind is types.UpdateBotChatInviteRequester:
         # The private dialog of the person, not the chat they want to enter.
         return int(update.user_id)
@@ -78,8 +75,8 @@ def stable_key(update: types.TypeUpdate) -> str | None:
     and qts, and those that take no place in the log (their pts is the one of the event before them).
     """
     kind = type(update)
-    if kind in _NEW_MESSAGES:
-        return f"m{marked_id(update.message.peer_id)}:{update.message.id}"
+    if kind in NEW_MESSAGES:
+        return f"m{dialog_of(update)}:{update.message.id}"
     if kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
         return f"m{marked_id(update)}:{update.id}"
     qts = getattr(update, "qts", None)
@@ -101,7 +98,7 @@ def album_key(first: types.TypeUpdate) -> str:
 def message_key(update: types.TypeUpdate) -> str | None:
     """Return the key of a new message, which a difference brings without its pts; None for other updates."""
     kind = type(update)
-    if kind in _NEW_MESSAGES or kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
+    if kind in NEW_MESSAGES or kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
         return stable_key(update)
     return None
 

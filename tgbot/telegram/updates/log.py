@@ -40,6 +40,8 @@ class Log:
         #: How many updates with impossible numbers came.
         self.strange = 0
         self._latest = latest
+        #: The date that was noted last.
+        self._noted: datetime | None = None
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -52,6 +54,7 @@ class Log:
             for channel, pts in state.channels.items()
         }
         self.date, self.seq = state.date, state.seq
+        self._noted = None
         self.holes.clear()
         self.channels_due.clear()
 
@@ -123,7 +126,8 @@ class Log:
             return False
         account.at = number
         account.deadline = now + IDLE_SECONDS
-        self._note_date(date)
+        if date is not self._noted:
+            self._note_date(date)
         return True
 
     def take(self, container: types.TypeUpdates, now: float) -> list[Portion]:
@@ -377,6 +381,7 @@ class Log:
         return True
 
     def _note_date(self, date: datetime) -> None:
+        self._noted = date
         seconds = int(date.timestamp())
         if not seconds:
             return  # what Telethon makes of an answer

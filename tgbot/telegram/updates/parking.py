@@ -219,7 +219,9 @@ class Parking:
                 self._parked.park(unread)
             return None
         album = tuple(updates) if len(updates) > 1 else ()
-        return Job(first, entities, None, entry.dialog, entry.key, 0, replayed=True, album=album, entry=entry)
+        job = Job(first, entities, None, entry.dialog, entry.key, 0, replayed=True)
+        job.album, job.entry = album, entry
+        return job
 
     async def run(self) -> None:
         """Try again what is due, from now to `stop`; run until cancelled."""

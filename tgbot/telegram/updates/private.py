@@ -8,20 +8,18 @@ from telethon import TelegramClient, events
 from telethon.tl import types
 
 from tgbot.telegram.peers import Peers
+from tgbot.telegram.updates.job import Job
 
 _Event: Final = events.NewMessage.Event
+_new, _set = object.__new__, object.__setattr__
 
 
-def private_message(
-    update: types.TypeUpdate,
-    entities: dict[int, types.TypeUser | types.TypeChat],
-    client: TelegramClient,
-    peers: Peers,
-) -> Any:  # Any: an event of Telethon's
+def private_message(job: Job, client: TelegramClient, peers: Peers) -> Any:  # Any: an event of Telethon's
     """Return the NewMessage event of an ordinary message from a user whom the session knows.
 
     Return None for every other update: Telethon builds the event of that, if it has one.
     """
+    update = job.update
     if type(update) is not types.UpdateNewMessage:
         return None
     message = update.message
@@ -41,21 +39,28 @@ def private_message(
     user = peers.input_user(user_id)
     if user is None:
         return None
+    entities = job.entities
+    chat = entities.get(user_id)
     message._client = client
-    message._sender = message._chat = entities.get(user_id)
+    message._sender = message._chat = chat
     message._input_sender = message._input_chat = user
-    event = object.__new__(_Event)
-    event.__dict__.update(  # an assignment to an attribute would go to the message
-        _init=True,
-        _chat_peer=message.peer_id,
-        _chat=message._chat,
-        _input_chat=user,
-        _broadcast=bool(message.post),
-        _client=client,
-        _entities=entities,
-        _message_id=message.id,
-        original_update=update,
-        pattern_match=None,
-        message=message,
+    event = _new(_Event)
+    _set(  # an assignment to an attribute of the event would go to the message
+        event,
+        "__dict__",
+        {
+            "_init": True,
+            "_chat_peer": message.peer_id,
+            "_chat": chat,
+            "_input_chat": user,
+            "_broadcast": bool(message.post),
+            "_client": client,
+            "_entities": entities,
+            "_message_id": message.id,
+            "original_update": update,
+            "pattern_match": None,
+            "message": message,
+            "replayed": job.replayed,
+        },
     )
     return event

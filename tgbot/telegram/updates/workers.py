@@ -32,7 +32,10 @@ class Workers:
     def give(self) -> None:
         """Take in the worker of a job that has ended, or has no more use for it."""
         self.free += 1
-        self._go_on()
+        if self._returning:
+            self._let_return()
+        if self.free:
+            self._on_free()
 
     def lend(self) -> bool:
         """Take in the worker of a job that waits; return False if too many jobs have lent theirs."""
@@ -67,11 +70,9 @@ class Workers:
                 turn.set_result(None)
         self._returning.clear()
 
-    def _go_on(self) -> None:
+    def _let_return(self) -> None:
         while self.free and self._returning:
             turn = self._returning.popleft()
             if not turn.done():
                 self.free -= 1
                 turn.set_result(None)
-        if self.free:
-            self._on_free()

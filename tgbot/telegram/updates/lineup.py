@@ -1,0 +1,110 @@
+"""The handlers that were registered, in the order of their calls, and which of them an update is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection
+from itertools import takewhile
+from typing import Any, Final, NamedTuple
+
+from telethon import events
+from telethon.tl import types
+
+from tgbot.core.commands import word_of
+
+#: The package of the bot's own handlers.
+OWN: Final = __name__.partition(".")[0]
+
+#: Patterns of one command, with or without arguments, as handlers are written: "^/start( .+)?$".
+_COMMAND: Final = re.compile(r"\^?/(?P<word>[A-Za-z0-9_]+)(?:\((?:\?:)? \.[+*]\)\?)?\$")
+
+
+class Entry(NamedTuple):
+    """A handler, and what it was registered with."""
+
+    builder: Any  # Any: builders of events have no types
+    callback: Callable[..., Awaitable[object]]
+    #: Whether it is called for texts that match a pattern.
+    has_pattern: bool
+
+
+class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as above
+    """Telethon's list of handlers, in the order in which they are called.
+
+    Handlers of plugins come before those of the bot, whenever they are registered, but for the raw ones at
+    the beginning: what the bot records is recorded before anybody else is called.
+    """
+
+    def __init__(self, handlers: Collection[tuple[Any, Callable[..., Awaitable[object]]]]) -> None:
+        super().__init__(handlers)
+        #: What the plan below was made for, and all words of commands in it.
+        self._planned: tuple[tuple[Any, Callable[..., Awaitable[object]]], ...] = ()
+        self._words: set[str] = set()
+        #: The class of an update, and the command in it → who has to be asked whether they want it.
+        self._plan: dict[tuple[type, str], tuple[Entry, ...]] = {}
+
+    def append(self, entry: tuple[Any, Callable[..., Awaitable[object]]], /) -> None:
+        place = len(self)
+        if not is_own(entry[1]):
+            plugins = [index for index, (_, callback) in enumerate(self) if not is_own(callback)]
+            firsts = takewhile(lambda one: type(one[0]) is events.Raw and is_own(one[1]), self)
+            place = plugins[-1] + 1 if plugins else len(list(firsts))
+        self.insert(place, entry)
+
+    def wanting(self, update: types.TypeUpdate) -> tuple[Entry, ...]:
+        """Return the handlers that may want an update, in order: one look-up in a dictionary.
+
+        Left out are raw handlers of other updates, and those of commands that the text is not.
+        """
+        if self._planned != (now := tuple(self)):
+            self._planned, self._plan = now, {}
+            self._words = set().union(*(words_of(builder) or () for builder, _ in now))
+        message = getattr(update, "message", None)
+        text = message if type(message) is str else getattr(message, "message", None)
+        word = word_of(text) if text else ""
+        if word not in self._words:
+            word = ""  # nobody looks for it
+        key = type(update), word
+        entries = self._plan.get(key)
+        if entries is None:
+            entries = self._plan[key] = tuple(
+                Entry(builder, callback, getattr(builder, "pattern", None) is not None)
+                for builder, callback in now
+                if _may_want(builder, *key)
+            )
+        return entries
+
+
+def words_of(builder: Any) -> Collection[str] | None:  # Any: as above
+    """Return the commands that a builder of `events.NewMessage` is for, in lower case; None for any text.
+
+    They are told by a pattern of the common form, or by one of the bot's own, which names its `words`.
+    """
+    if type(builder) is not events.NewMessage:
+        return None
+    pattern = builder.pattern
+    words: Collection[str] | None = getattr(pattern, "words", None)
+    if words is not None:
+        return words
+    compiled = getattr(pattern, "__self__", None)
+    if not isinstance(compiled, re.Pattern) or pattern != compiled.match or compiled.flags != re.UNICODE:
+        return None
+    command = _COMMAND.fullmatch(compiled.pattern)
+    return None if command is None else (command["word"].lower(),)
+
+
+def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
+    if type(builder) is events.Raw and builder.types is not None:
+        return issubclass(update, builder.types)
+    words = words_of(builder)
+    return words is None or word in words
+
+
+def is_own(callback: Callable[..., object]) -> bool:
+    """Return whether a handler is the bot's own, not that of a plugin."""
+    return package_of(callback) == OWN
+
+
+def package_of(callback: Callable[..., object]) -> str:
+    """Return the package that a handler is of."""
+    return str(getattr(callback, "__module__", None)).partition(".")[0]
