@@ -35,7 +35,10 @@ class Peers:
 
         `source` says what brought them.
         """
-        full = [user for user in users if type(user) is types.User and not user.min and not user.is_self]
+        full = []
+        for user in users:  # a comprehension is a call, and most often there is one user
+            if type(user) is types.User and not user.min and not user.is_self:
+                full.append(user)  # noqa: PERF401
         if full:
             self._listener.seen(full, source)
         self._session.remember([*users, *chats])
@@ -53,8 +56,10 @@ class Peers:
 
     def input_user(self, user_id: int) -> types.InputPeerUser | None:
         """Return a user as requests name them, None for an unknown one."""
-        access_hash = self._access_hash(user_id)
-        return None if access_hash is None else types.InputPeerUser(user_id, access_hash)
+        access_hash = self._session.access_hash(user_id)
+        if access_hash is None and (access_hash := self._access_hash(user_id)) is None:
+            return None
+        return types.InputPeerUser(user_id, access_hash)
 
     def _access_hash(self, user_id: int) -> int | None:
         access_hash = self._session.access_hash(user_id)

@@ -47,9 +47,8 @@ class Follower:
     def take(self, container: Any) -> list[int]:
         """What is handed out of a container."""
         if isinstance(container, types.Updates) and not getattr(container, "_self_outgoing", False):
-            one = self.log.take_one(container, self.now)
-            if one is not None:
-                return [number_of(one)]
+            if self.log.take_one(container, self.now):
+                return [number_of(one) for one in container.updates]
         elif isinstance(container, types.UpdateShortSentMessage) and self.log.take_next(
             container, container.date, self.now
         ):
@@ -169,10 +168,10 @@ def test_the_fast_path_takes_only_one_new_message_that_is_next_in_the_log() -> N
         types.Updates([message.update()], [], [], THEN, 7),
         types.Updates([telegram.add("edit").update()], [], [], THEN, 0),
     ]
-    assert [log.take_one(container, 0.0) for container in refused] == [None] * 4
+    assert [log.take_one(container, 0.0) for container in refused] == [False] * 4
     assert log.mark() == FIRST
     log.take(telegram.push(second), 0.0)
-    assert log.take_one(telegram.push(message), 0.0) is None  # it fills a hole
+    assert log.take_one(telegram.push(message), 0.0) is False  # it fills a hole
 
 
 # ---- behind a hole ---------------------------------------------------------------------------------

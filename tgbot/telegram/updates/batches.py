@@ -28,15 +28,12 @@ class _Incoming:
     entities: dict[int, types.TypeUser | types.TypeChat]
     #: The dialog of each update.
     dialogs: list[int]
+    #: Marked ids of the dialogs and of everybody named, which handlers will read about.
+    ids: set[int]
     live: bool
     replayed: bool
     ahead: bool
     batch: Batch[UpdateState]
-
-    @property
-    def ids(self) -> set[int]:
-        """Marked ids of the dialogs and of everybody named, which handlers will read about."""
-        return {*self.dialogs, *self.entities} - {0}
 
 
 class Batches:
@@ -78,13 +75,22 @@ class Batches:
         """
         if not (updates or users or chats):
             return
-        entities = {marked_entity(entity): entity for entity in (*users, *chats)}
-        dialogs = [dialog_of(update) for update in updates]
+        # Loops, and not comprehensions: most batches hold one update, and a comprehension is a call.
+        entities: dict[int, types.TypeUser | types.TypeChat] = {}
+        for entity in users:
+            entities[marked_entity(entity)] = entity
+        for entity in chats:
+            entities[marked_entity(entity)] = entity
+        dialogs = []
+        for update in updates:
+            dialogs.append(dialog_of(update))  # noqa: PERF401 - as above
+        ids = {*dialogs, *entities}
+        ids.discard(0)
         # One more than there are updates: the batch itself, until its jobs are made.
         batch = self.inflight.take(before, len(updates) + 1)
         self.waiting += len(updates) + 1
-        incoming = _Incoming(updates, users, chats, entities, dialogs, live, replayed, ahead, batch)
-        if not self._queue and self._store.loaded(incoming.ids):
+        incoming = _Incoming(updates, users, chats, entities, dialogs, ids, live, replayed, ahead, batch)
+        if not self._queue and self._store.loaded(ids):
             self._dispatch(incoming)
             return
         self._queue.append(incoming)
@@ -141,7 +147,9 @@ class Batches:
         live, entities, batch = incoming.live, incoming.entities, incoming.batch
         if incoming.users or incoming.chats:
             self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
-        for update, dialog in zip(incoming.updates, incoming.dialogs, strict=True):
+        dialogs = iter(incoming.dialogs)
+        for update in incoming.updates:
+            dialog = next(dialogs)
             kind, message_id, own = type(update), 0, False
             if kind in NEW_MESSAGES:
                 own = not live and update.message.out
@@ -149,10 +157,12 @@ class Batches:
                     message_id = update.message.id
             elif kind is types.UpdateShortMessage and dialog > 0:
                 message_id = update.id
-            if message_id and not own and not _is_full(entities.get(dialog)):
-                self._peers.wrote(dialog)
-            done = not live and 0 < message_id <= self._listener.last_finished(dialog)
-            if done or own or kind is types.UpdateMessageID:
+            if message_id and not own:
+                named = entities.get(dialog)
+                if named is None or type(named) is not types.User or named.min or not named.access_hash:
+                    self._peers.wrote(dialog)
+            done = not live and (own or 0 < message_id <= self._listener.last_finished(dialog))
+            if done or kind is types.UpdateMessageID:
                 self.finish(batch)
                 continue
             update._entities = entities
@@ -163,10 +173,3 @@ class Batches:
             lane = dialog if message_id else lane_of(update, dialog)
             self._put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
         self.finish(batch)
-
-
-def _is_full(named: types.TypeUser | types.TypeChat | None) -> bool:
-    """Return whether a user came with an access hash: it is known from now on."""
-    if named is None or type(named) is not types.User:
-        return False
-    return bool(named.access_hash) and not named.min

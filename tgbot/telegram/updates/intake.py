@@ -204,19 +204,19 @@ class Intake:
 
     def _take(self, container: types.TypeUpdates) -> None:
         log, now = self.log, self._clock()
-        own = getattr(container, "_self_outgoing", False)
-        kind = type(container)
-        if own and kind is types.UpdateShortSentMessage and log.take_next(container, container.date, now):
+        kind, own = type(container), getattr(container, "_self_outgoing", False)
+        if kind is types.UpdateShortSentMessage:
+            if own and log.take_next(container, container.date, now):
+                self._server_time.note(container.date)
+                return
+        elif kind is types.Updates:
             self._server_time.note(container.date)
-            return
-        if kind is types.Updates:
             before = log.mark()
-            self._server_time.note(container.date)
-            update = None if own else log.take_one(container, now)
-            if update is not None:
+            if not own and log.take_one(container, now):
                 self.proved_at = now
+                updates, users, chats = container.updates, container.users, container.chats
                 try:
-                    self.batches.accept([update], container.users, container.chats, before, live=True)
+                    self.batches.accept(updates, users, chats, before, live=True)
                 except Exception:
                     log.roll_back(before)  # nobody has the update
                     raise

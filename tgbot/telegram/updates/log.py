@@ -40,8 +40,7 @@ class Log:
         #: How many updates with impossible numbers came.
         self.strange = 0
         self._latest = latest
-        #: The date that was noted last.
-        self._noted: datetime | None = None
+        self._noted: datetime | None = None  # the date that came last
 
     # ---- the state -----------------------------------------------------------------------------
 
@@ -105,17 +104,15 @@ class Log:
 
     # ---- what comes live -----------------------------------------------------------------------
 
-    def take_one(self, container: types.Updates, now: float) -> types.UpdateNewMessage | None:
-        """Take a container with one new message that is next in the log; return None for any other.
+    def take_one(self, container: types.Updates, now: float) -> bool:
+        """Take a container with one new message that is next in the log; return False for any other.
 
         Does what `take` would do, at a fraction of the cost.
         """
-        if container.seq or len(container.updates) != 1:
-            return None
-        update = container.updates[0]
-        if type(update) is not types.UpdateNewMessage or not self.take_next(update, container.date, now):
-            return None
-        return update
+        updates = container.updates
+        if container.seq or len(updates) != 1 or type(updates[0]) is not types.UpdateNewMessage:
+            return False
+        return self.take_next(updates[0], container.date, now)
 
     def take_next(
         self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: datetime, now: float

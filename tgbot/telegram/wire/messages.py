@@ -21,6 +21,8 @@ _AGREEMENT = 5
 #: Requests of more than this many bytes are packed.
 _PACKED_ABOVE = 512
 _GZIP_PACKED = 0x3072CFA1
+#: What a message begins with: msg_id, seq_no, and the length of its body.
+_HEAD = struct.Struct("<qii")
 
 
 class ClockMovedError(Exception):
@@ -85,13 +87,17 @@ class Messages:
 
         `content` says whether Telegram has to acknowledge it.
         """
-        self._last_id = msg_id = max(int((self._monotonic() + self._ahead) * 2**32) & ~3, self._last_id + 4)
+        msg_id = int((self._monotonic() + self._ahead) * 4294967296) & -4
+        if msg_id <= self._last_id:
+            msg_id = self._last_id + 4
+        self._last_id = msg_id
         seq_no = self._sequence * 2 + content
         self._sequence += content
         if content and len(data) > _PACKED_ABOVE:
             packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data, mtime=0))
             data = min(packed, data, key=len)
-        buffer.write(struct.pack("<qii", msg_id, seq_no, len(data)) + data)
+        buffer.write(_HEAD.pack(msg_id, seq_no, len(data)))
+        buffer.write(data)
         return msg_id
 
     def seal(self, data: bytes) -> bytes:

@@ -52,9 +52,10 @@ class Outgoing:
 
     def ask(self, thing: TLObject) -> asyncio.Future[Any]:
         """Put a message at the end and return the future of its answer."""
-        sent = Sent(thing, bytes(thing), asyncio.get_running_loop().create_future())
-        self.put(sent)
-        return sent.future
+        future = asyncio.get_running_loop().create_future()
+        self._queue.append(Sent(thing, bytes(thing), future))
+        self._wake()
+        return future
 
     def put(self, sent: Sent) -> None:
         """Put a message at the end, once more if it was sent before."""
@@ -69,24 +70,25 @@ class Outgoing:
             acks = [self.acks.pop() for _ in range(min(len(self.acks), _MAX_ACKS))]
             self._messages.write(buffer, bytes(types.MsgsAck(acks)), content=False)
             batch = 1
-        while self._queue and batch < _MAX_MESSAGES:
-            sent = self._queue[0]
+        queue, write = self._queue, self._messages.write
+        while queue and batch < _MAX_MESSAGES:
+            sent = queue[0]
             if buffer.tell() + len(sent.data) + _HEAD > _MAX_BYTES:
                 if batch:
                     break
-                self._queue.popleft()
+                queue.popleft()
                 sent.future.set_exception(ValueError("Request payload is too big"))
                 continue
-            self._queue.popleft()
+            queue.popleft()
             if sent.future.done():
                 continue
             answered = isinstance(sent.request, TLRequest)
-            sent.msg_id = self._messages.write(buffer, sent.data, content=answered)
+            sent.msg_id = msg_id = write(buffer, sent.data, content=answered)
             sent.container_id = 0
             batch += 1
             inside.append(sent)
             if answered:
-                self.unanswered[sent.msg_id] = sent
+                self.unanswered[msg_id] = sent
         if batch < 2:
             return buffer.getvalue()
         data = struct.pack("<Ii", CONTAINER, batch) + buffer.getvalue()
