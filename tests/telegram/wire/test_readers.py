@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -11,7 +12,8 @@ from telethon.extensions import BinaryReader
 from telethon.tl import TLObject, types
 
 from tests.scenarios.oddities import Oddities
-from tgbot.telegram.wire import readers
+from tgbot.telegram.wire import compiling, readers
+from tgbot.telegram.wire.compiling import HotClass
 from tgbot.telegram.wire.readers import HOT, Reader, read_object
 
 USERS = [5_000_000_001, 7]
@@ -59,6 +61,49 @@ def test_damaged_bytes_are_read_as_telethon_reads_them(kind: Any) -> None:
         else:
             data[random.randrange(len(data))] ^= 1 << random.randrange(8)
         assert outcome(Reader(bytes(data))) == outcome(BinaryReader(bytes(data)))
+
+
+@pytest.mark.parametrize("kind", HOT, ids=lambda kind: kind.__name__)
+def test_the_reader_for_flags_that_arrive_often_reads_the_same(kind: Any) -> None:
+    oddities, random = Oddities(kind.CONSTRUCTOR_ID, USERS), Random(kind.CONSTRUCTOR_ID)
+    for _ in range(100):
+        data = bytes(oddities.value(kind))
+        expected = outcome(BinaryReader(data))
+        for _ in range(compiling._OFTEN + 1):
+            assert outcome(Reader(data)) == expected
+        for _ in range(20):
+            damaged = bytearray(data[: random.randrange(4, len(data) + 1)])
+            if len(damaged) > 12 and random.random() < 0.5:
+                damaged[random.randrange(12, len(damaged))] ^= 1 << random.randrange(8)
+            assert outcome(Reader(bytes(damaged))) == outcome(BinaryReader(bytes(damaged)))
+
+
+def hot(kind: Any) -> HotClass:
+    """Return a class with readers of its own, made as those of the bot are."""
+    [(_, body)] = readers._bodies([kind])
+    return HotClass(kind, body, readers._SPACE, None)
+
+
+def test_flags_that_arrive_often_get_a_reader_and_others_none() -> None:
+    users = hot(types.User)
+    read = users.reader()
+    often = bytes(types.User(7, access_hash=5, first_name="Ann"))[4:]
+    for number in range(compiling._OFTEN):
+        assert len(users._readers) == 0
+        assert read(often, 0)[0].first_name == "Ann"
+        read(bytes(types.User(7, phone=str(number), verified=bool(number)))[4:], 0)
+    assert [*users._readers] == [often[:8]]
+
+
+def test_flags_that_nobody_else_sends_make_neither_readers_nor_memory_without_end() -> None:
+    users = hot(types.User)
+    read = users.reader()
+    for number in range(3 * compiling._COUNTED):
+        flags = 1 << 10 | (number & 0x3F) << 11 | (number >> 6) << 23
+        for _ in range(compiling._OFTEN):
+            read(struct.pack("<iiq", flags & ~0x4000, 0, 7) + bytes(400), 0)
+    assert len(users._readers) == compiling._READERS
+    assert len(users._counts) <= compiling._COUNTED
 
 
 def test_a_message_derives_its_sender_as_telethon_has_it() -> None:
