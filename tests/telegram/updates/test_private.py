@@ -14,6 +14,7 @@ from tests.scenarios.oddities import Oddities
 from tests.telegram.wire.test_readers import shown
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.job import Job
+from tgbot.telegram.updates.lineup import Lineup
 from tgbot.telegram.updates.private import private_message
 
 KNOWN, UNKNOWN, SELF = 5_000_000_001, 5_000_000_002, 7
@@ -84,6 +85,56 @@ async def test_an_event_is_the_one_that_telethon_builds(client: Any) -> None:
         made.something = 1  # goes to the message, as Telethon has it
         assert made.message.something == 1
     assert ours > 100
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"pattern": "^/start( .+)?$"},
+    {"pattern": "hello"},
+    {"pattern": lambda text: None},
+    {"incoming": True},
+    {"incoming": True, "pattern": "^/start"},
+    {"outgoing": True},
+    {"incoming": False},
+    {"forwards": False},
+    {"forwards": True},
+    {"chats": [KNOWN]},
+    {"chats": [UNKNOWN]},
+    {"chats": [KNOWN], "blacklist_chats": True},
+    {"from_users": [UNKNOWN]},
+    {"func": lambda event: False},
+    {"func": lambda event: event.is_private, "pattern": "/start"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "none")
+@pytest.mark.parametrize("text", ["/start", "/start here", "hello", ""])
+async def test_who_wants_it_is_decided_as_telethon_decides(
+    client: Any, options: dict[str, Any], text: str
+) -> None:
+    def update() -> types.UpdateNewMessage:
+        message = types.Message(1, types.PeerUser(KNOWN), message=text)
+        return types.UpdateNewMessage(message, 5, 1)
+
+    builder = events.NewMessage(**options)
+    await builder.resolve(client)
+    theirs = telethons(update(), {}, client)
+    wanted = bool(builder.filter(theirs))
+    ours = private_message(job_of(update(), {}), client, client._mb_entity_cache)
+    found = Lineup([(builder, handle)]).wanting(update())
+    if not found:  # left out by its command
+        assert not wanted
+    elif found[0].unfiltered:
+        pattern = found[0].pattern
+        assert (pattern is None or ours.matches(pattern)) is wanted
+        assert str(ours.pattern_match) == str(theirs.pattern_match)
+    else:  # Telethon's own filter is asked
+        assert bool(builder.filter(ours)) is wanted
+        assert set(options) - {"pattern", "incoming"} or options["incoming"] is False
+
+
+async def handle(event: Any) -> None:
+    """Stand for any handler."""
 
 
 @pytest.mark.parametrize(

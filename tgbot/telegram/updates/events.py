@@ -17,7 +17,7 @@ from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_ha
 from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.lineup import OWN, Lineup, package_of
 from tgbot.telegram.updates.marks import Marks
-from tgbot.telegram.updates.private import private_message
+from tgbot.telegram.updates.private import PrivateMessage, private_message
 
 logger = logging.getLogger(__name__)
 
@@ -77,29 +77,32 @@ class Handlers:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        for builder, callback, has_pattern in self._lineup.wanting(job.update):
+        for kind, builder, callback, pattern, unfiltered in self._lineup.wanting(job.update):
             job.handler = callback
-            kind = type(builder)
             try:
                 event = built.get(kind, _UNBUILT)
                 if event is _UNBUILT:
                     event = built[kind] = self.build(kind, job)
                 if not event:
                     continue
-                if not builder.resolved:
-                    await builder.resolve(client)
-                wanted = builder.filter(event)
-                if wanted is not event and wanted is not True and inspect.isawaitable(wanted):
-                    wanted = await wanted
-                if not wanted:
-                    continue
+                if unfiltered and type(event) is PrivateMessage:
+                    if pattern is not None and not event.matches(pattern):
+                        continue
+                elif not unfiltered or kind is events.NewMessage:
+                    if not builder.resolved:
+                        await builder.resolve(client)
+                    wanted = builder.filter(event)
+                    if wanted is not event and inspect.isawaitable(wanted):
+                        wanted = await wanted
+                    if not wanted:
+                        continue
                 if job.mark:
                     self._marks.begin_handler(job)
                 current_handler.set(callback)
                 try:
                     await callback(event)
                 finally:
-                    if has_pattern:
+                    if pattern is not None:
                         job.matched = True
             except events.StopPropagation:
                 return

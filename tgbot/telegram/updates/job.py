@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from telethon.tl import types
 
@@ -19,11 +20,22 @@ from tgbot.telegram.updates.workers import Workers
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
 
+@dataclass(slots=True, eq=False)
 class Job:
     """One update on its way through the handlers."""
 
-    # The defaults stand on the class: most jobs never have another value, and there is one for each update.
-
+    update: types.TypeUpdate
+    entities: dict[int, types.TypeUser | types.TypeChat]
+    #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
+    batch: Batch[UpdateState] | None
+    #: Jobs with the same number are handled in order: the dialog, or a lane beside it (`keys.lane_of`).
+    dialog: int
+    #: The update's key, None for one that Telegram does not keep.
+    key: str | None
+    #: Id of the new private message that this update brings, 0 for other updates.
+    message_id: int
+    #: Whether an earlier run may have handled this update.
+    replayed: bool
     #: For the handlers of an album: the updates of all its messages, in order; `update` is the first.
     album: tuple[types.TypeUpdate, ...] = ()
     #: Whether a conversation takes it, once all have been asked; None if there is none to ask.
@@ -51,7 +63,7 @@ class Job:
     #: How often the time limit cut the handlers off; more than once if they suppress it.
     cuts: int = 0
     #: Counts the handlers' time, in seconds.
-    clock: Callable[[], float] = staticmethod(time.monotonic)
+    clock: Callable[[], float] = time.monotonic
     #: By that clock, and later by all the time that was not the handlers' own.
     started: float = 0.0
     #: Whether it has lent its worker.
@@ -60,31 +72,8 @@ class Job:
     _paused_at: float = 0.0
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
     _workers: Workers | None = None
-    #: How many sends of each handler went to each chat while this update was handled.
+    #: How many sends of each handler went to each chat while this update was handled, None before the first.
     _sends: dict[tuple[str, int], int] | None = None
-
-    def __init__(
-        self,
-        update: types.TypeUpdate,
-        entities: dict[int, types.TypeUser | types.TypeChat],
-        batch: Batch[UpdateState] | None,
-        dialog: int,
-        key: str | None,
-        message_id: int,
-        replayed: bool,
-    ) -> None:
-        self.update = update
-        self.entities = entities
-        #: What holds it in flight; None for a parked update that is tried again, which the store keeps.
-        self.batch = batch
-        #: Jobs with the same number are handled in order: the dialog, or a lane beside it (`keys.lane_of`).
-        self.dialog = dialog
-        #: The update's key, None for one that Telegram does not keep.
-        self.key = key
-        #: Id of the new private message that this update brings, 0 for other updates.
-        self.message_id = message_id
-        #: Whether an earlier run may have handled this update.
-        self.replayed = replayed
 
     def next_send(self, handler: str, chat_id: int) -> int:
         """Return the zero-based index of this send among those of its handler to its chat, and count it."""
@@ -107,14 +96,16 @@ class Job:
     def pause(self) -> None:
         """Stop counting the handlers' own time; calls nest."""
         if not self._pauses:
-            self._paused_at = self.clock()
+            clock = self.clock
+            self._paused_at = clock()
         self._pauses += 1
 
     def resume(self) -> None:
         """Count the handlers' own time again; one that has lent its worker takes it back first (`go_on`)."""
         self._pauses -= 1
         if not self._pauses:
-            self.started += self.clock() - self._paused_at
+            clock = self.clock
+            self.started += clock() - self._paused_at
 
     async def go_on(self) -> None:
         """Count the handlers' own time again, once the job has a worker again if it had lent it."""

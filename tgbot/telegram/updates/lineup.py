@@ -22,10 +22,14 @@ _COMMAND: Final = re.compile(r"\^?/(?P<word>[A-Za-z0-9_]+)(?:\((?:\?:)? \.[+*]\)
 class Entry(NamedTuple):
     """A handler, and what it was registered with."""
 
-    builder: Any  # Any: builders of events have no types
+    #: The class of the builder, and the builder.
+    kind: type[Any]  # Any: builders of events have no types
+    builder: Any  # Any: as above
     callback: Callable[..., Awaitable[object]]
-    #: Whether it is called for texts that match a pattern.
-    has_pattern: bool
+    #: Matches the texts that it is called for, None for all texts.
+    pattern: Callable[[str], object] | None
+    #: Whether the pattern alone says so, or the class of a raw update: no filter has to be asked.
+    unfiltered: bool
 
 
 class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as above
@@ -68,9 +72,7 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
         entries = self._plan.get(key)
         if entries is None:
             entries = self._plan[key] = tuple(
-                Entry(builder, callback, getattr(builder, "pattern", None) is not None)
-                for builder, callback in now
-                if _may_want(builder, *key)
+                _entry_of(builder, callback) for builder, callback in now if _may_want(builder, *key)
             )
         return entries
 
@@ -98,6 +100,25 @@ def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
         return issubclass(update, builder.types)
     words = words_of(builder)
     return words is None or word in words
+
+
+def _entry_of(builder: Any, callback: Callable[..., Awaitable[object]]) -> Entry:  # Any: as above
+    pattern = getattr(builder, "pattern", None)
+    return Entry(type(builder), builder, callback, pattern, _is_unfiltered(builder))
+
+
+def _is_unfiltered(builder: Any) -> bool:  # Any: as above
+    """Return whether nothing but the class of an update, and a pattern, says what a builder wants.
+
+    Of new messages this is so for those of users to the bot.
+    """
+    kind = type(builder)
+    if kind is events.Raw:
+        return builder.func is None
+    if kind is not events.NewMessage or "filter" in vars(builder):
+        return False
+    others = (builder.chats, builder.from_users, builder.forwards, builder.func)
+    return not builder.outgoing and all(one is None for one in others)
 
 
 def is_own(callback: Callable[..., object]) -> bool:
