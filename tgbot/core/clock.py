@@ -52,9 +52,10 @@ class ServerClock:
 
     def __call__(self) -> int:
         """Return Telegram's time in unix seconds."""
-        if self._offset is None:
+        offset, monotonic = self._offset, self._monotonic
+        if offset is None:
             return int(self._wall())
-        now = int(self._monotonic() + self._offset)
+        now = int(monotonic() + offset)
         return self._latest if now < self._latest <= now + BELIEVED_AHEAD else now
 
     def note(self, date: datetime | None) -> None:

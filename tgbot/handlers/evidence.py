@@ -66,6 +66,8 @@ def register(parts: Parts) -> None:
     Later handlers find the payload of a `/start` in the user's `last_payload`.
     """
     client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
+    # Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
+    by_message, wrote = Way.MESSAGE, Kind.MESSAGE
     migrations = Migrations(client.session)
 
     def came(update: TLObject, user: User, way: Way) -> None:
@@ -98,9 +100,9 @@ def register(parts: Parts) -> None:
             return
         payload = start_payload(said.message or "", client.me)
         if payload is None:
-            came(update, record(user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
+            came(update, record(user_id, Evidence(wrote, at)), by_message)
         else:
-            came(update, users.payload(user_id, payload, at, said.id), Way.MESSAGE)
+            came(update, users.payload(user_id, payload, at, said.id), by_message)
         users.opened(user_id, said.id)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
@@ -113,7 +115,7 @@ def register(parts: Parts) -> None:
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
             at = seconds(update.date, clock)
-            came(update, record(update.user_id, Evidence(Kind.MESSAGE, at)), Way.MESSAGE)
+            came(update, record(update.user_id, Evidence(wrote, at)), by_message)
             users.opened(update.user_id, update.id)
 
     def stopped(update: types.UpdateBotStopped) -> None:

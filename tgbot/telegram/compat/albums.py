@@ -62,7 +62,8 @@ class Albums:
         line = self._lines.get(job.dialog) if self._lines else None
         if line is None:
             if group is None or not self._wanted():
-                self._put(job)
+                put = self._put
+                put(job)
                 return
             line = self._lines[job.dialog] = deque()
         if group is not None and self._wanted():

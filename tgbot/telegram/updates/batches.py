@@ -147,7 +147,7 @@ class Batches:
         live, entities, batch = incoming.live, incoming.entities, incoming.batch
         if incoming.users or incoming.chats:
             self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
-        dialogs = iter(incoming.dialogs)
+        dialogs, put = iter(incoming.dialogs), self._put
         for update in incoming.updates:
             dialog = next(dialogs)
             kind, message_id, own = type(update), 0, False
@@ -167,9 +167,9 @@ class Batches:
                 continue
             update._entities = entities
             key = stable_key(update)
+            lane = dialog if message_id else lane_of(update, dialog)
             if incoming.ahead:
                 # A message before this one may still come, and would be taken for finished after a restart.
                 message_id = 0
-            lane = dialog if message_id else lane_of(update, dialog)
-            self._put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
+            put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
         self.finish(batch)

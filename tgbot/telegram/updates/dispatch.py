@@ -159,7 +159,8 @@ class Dispatcher:
         self._running[job] = task
         try:
             if job.failure is None:
-                await self._handle(job)
+                handle = self._handle
+                await handle(job)
         except asyncio.CancelledError as error:
             if self._stopping or (task.cancelling() and not job.cuts):
                 raise
@@ -210,7 +211,8 @@ class Dispatcher:
             if self._suspects:
                 self._line_up(self._suspects.popleft())
         job.end()
-        self._finish(job)
+        finish = self._finish
+        finish(job)
 
     async def _sweep(self) -> None:
         told = False

@@ -31,7 +31,8 @@ class Finished:
         if not message_id:
             return
         if dialog not in self._kept_back:
-            self._report(dialog, message_id)
+            report = self._report
+            report(dialog, message_id)
             return
         waiting, held = self._kept_back[dialog]
         if message_id in held:

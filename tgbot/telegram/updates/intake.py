@@ -203,7 +203,8 @@ class Intake:
         self._listener.lost(what, count)
 
     def _take(self, container: types.TypeUpdates) -> None:
-        log, now = self.log, self._clock()
+        log, clock = self.log, self._clock
+        now = clock()
         kind, own = type(container), getattr(container, "_self_outgoing", False)
         if kind is types.UpdateShortSentMessage:
             if own and log.take_next(container, container.date, now):

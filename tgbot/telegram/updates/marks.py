@@ -107,16 +107,16 @@ class Marks:
 
     def begin_handler(self, job: Job) -> None:
         """Mark which handler of a job runs from now on."""
-        handler = job.handler
-        if not job.mark or handler is None:
+        handler, mark = job.handler, job.mark
+        if not mark or handler is None:
             return
         known = self._names.get(id(handler))
         if known is None:
             name = name_of_handler(handler).encode()[: _SLOT - _KEY].ljust(_SLOT - _KEY, b"\0")
             known = self._names[id(handler)] = (handler, name)
-        job.mark = job.mark[:_KEY] + known[1]
+        job.mark = mark = mark[:_KEY] + known[1]
         if not job.done:
-            self.slots[:_SLOT] = job.mark
+            self.slots[:_SLOT] = mark
 
     def fix(self) -> None:
         """Keep what is marked now: it ends the process, and whatever runs until then is not marked."""
@@ -195,8 +195,9 @@ class Marked(Coroutine[Any, Any, T]):
         job, marks = self._job, self._marks
         if not job.done:
             marks.slots[:_SLOT] = job.mark
+        send = self._send
         try:
-            return self._send(value)
+            return send(value)
         except SystemExit:
             marks.fix()
             raise

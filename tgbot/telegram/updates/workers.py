@@ -35,7 +35,8 @@ class Workers:
         if self._returning:
             self._let_return()
         if self.free:
-            self._on_free()
+            on_free = self._on_free
+            on_free()
 
     def lend(self) -> bool:
         """Take in the worker of a job that waits; return False if too many jobs have lent theirs."""

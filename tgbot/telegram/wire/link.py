@@ -22,9 +22,8 @@ class UpClock:
         self._since: float | None = None
 
     def __call__(self) -> float:
-        if self._since is None:
-            return self._counted
-        return self._counted + time.monotonic() - self._since
+        since = self._since
+        return self._counted if since is None else self._counted + time.monotonic() - since
 
     @property
     def running(self) -> bool:

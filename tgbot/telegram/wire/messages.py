@@ -87,7 +87,8 @@ class Messages:
 
         `content` says whether Telegram has to acknowledge it.
         """
-        msg_id = int((self._monotonic() + self._ahead) * 4294967296) & -4
+        monotonic = self._monotonic
+        msg_id = int((monotonic() + self._ahead) * 4294967296) & -4
         if msg_id <= self._last_id:
             msg_id = self._last_id + 4
         self._last_id = msg_id

@@ -54,7 +54,8 @@ class Outgoing:
         """Put a message at the end and return the future of its answer."""
         future = asyncio.get_running_loop().create_future()
         self._queue.append(Sent(thing, bytes(thing), future))
-        self._wake()
+        wake = self._wake
+        wake()
         return future
 
     def put(self, sent: Sent) -> None:

@@ -320,7 +320,8 @@ class BotSender:
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
                 if self.attempts.fruitless:
                     self._worked()
-                self._updates(thing)
+                take = self._updates
+                take(thing)
             else:
                 self._service.take(msg_id, thing)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
@@ -344,7 +345,8 @@ class BotSender:
             sent.future.set_exception(unreadable)
         else:
             if (own := own_updates(result)) is not None:
-                self._updates(own)
+                take = self._updates
+                take(own)
             sent.future.set_result(result)
 
     def _worked(self) -> None:
