@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 
 from tgbot.messaging.pace import Pace
 
@@ -176,3 +177,15 @@ async def test_every_turn_comes_on_an_event_loop_too() -> None:
     async with asyncio.timeout(60):
         await asyncio.gather(*(ask(chat) for chat in range(21)))
     assert got == list(range(21))
+
+
+def test_a_turn_that_is_all_but_due_comes_on_the_loop_that_the_bot_runs_on() -> None:
+    async def take_all() -> int:
+        pace = Pace(overall=1e6, overall_burst=1)  # the next turn is due before a timer could count it
+        turns = [asyncio.ensure_future(pace.turn(chat)) for chat in range(200)]
+        async with asyncio.timeout(60):
+            await asyncio.gather(*turns)
+        return len(turns)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(take_all()) == 200

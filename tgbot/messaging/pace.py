@@ -53,11 +53,15 @@ class Pace:
         self._sweep_above = _CHATS_KEPT
         self._waiting: list[tuple[float, int, bool, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
+        #: The timer, and when it fires: that of a moment which has passed cannot be asked in every loop.
         self._timer: asyncio.TimerHandle | None = None
+        self._fires = 0.0
 
     async def turn(self, chat: int) -> None:
         """Return when a call about `chat`, a marked id, may go out."""
-        timeline = self._timeline or asyncio.get_running_loop()
+        timeline = self._timeline
+        if timeline is None:
+            timeline = self._timeline = asyncio.get_running_loop()
         now = timeline.time()
         due, final = self._chat_due(chat, now), False
         if due <= now:
@@ -87,9 +91,10 @@ class Pace:
     def _arm(self, timeline: Timeline) -> None:
         due = self._waiting[0][0]
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._fires <= due:
                 return
             self._timer.cancel()
+        self._fires = due
         self._timer = timeline.call_at(due, partial(self._wake, timeline))
 
     def _wake(self, timeline: Timeline) -> None:
