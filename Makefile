@@ -72,8 +72,9 @@ browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 	$(BIN)/pytest -q tests/browser $(ARGS)
 
-bench: $(DEV) ## measure what a /start costs beside other clients, and a million users
+bench: $(DEV) ## measure what a /start and a call cost beside other clients, and a million users
 	$(BIN)/python -m benchmarks.start $(ARGS)
+	$(BIN)/python -m benchmarks.sends
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python -m benchmarks.usernames
 	$(BIN)/python -m benchmarks.transfer

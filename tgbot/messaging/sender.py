@@ -48,8 +48,9 @@ _CLOSED_CHAT: Final = frozenset(
 class Sender:
     """Send and probe at Telegram's pace.
 
-    `clock` gives Telegram's time in seconds. What an answer says about access is in the registry once the
-    call returns: the client reports every call to `outcomes.record_outcome`.
+    `clock` gives Telegram's time in seconds; without `pace`, turns follow Telegram's usual limits. What an
+    answer says about access is in the registry once the call returns: the client reports every call to
+    `outcomes.record_outcome`.
     """
 
     def __init__(
@@ -58,11 +59,12 @@ class Sender:
         users: UserRegistry,
         *,
         clock: Callable[[], float],
+        pace: Pace | None = None,
     ) -> None:
         self._client = client
         self._users = users
         self._clock = clock
-        self._pace = Pace()
+        self._pace = pace or Pace()
         #: How many answers were left out because their chat was in slow mode.
         self._left_out = 0
 
@@ -125,16 +127,18 @@ class Sender:
         user_id, peer = self._target(user)
         await self._pace.turn(user_id)
         now = int(self._clock())
-        answer = Evidence(Kind.ACTION_ACCEPTED, now)
+        refusal: Evidence | None = None
         try:
             await self._client(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))
         except errors.RPCError as error:
             refusal = from_rpc_error(error_name(error), now)
             if refusal is None:
                 raise
-            answer = refusal
+        known = self._users.get(user_id)
+        if known is not None:
+            return known.verdict(self._clock())
         # Of strangers who are not kept there is the answer alone.
-        return self._verdict(user_id) if self._users.get(user_id) else judge(Record([answer]), now)
+        return judge(Record([refusal or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)
@@ -142,10 +146,10 @@ class Sender:
 
     def _target(self, user: Recipient) -> tuple[int, types.TypeInputPeer]:
         """Return the user's id and input peer."""
-        if isinstance(user, Resolved):
-            return user.id, user.peer
         if isinstance(user, int):
             return user, types.InputPeerUser(user, self._client.session.access_hash(user) or 0)
+        if isinstance(user, Resolved):
+            return user.id, user.peer
         peer = utils.get_input_peer(user)
         return marked_id(peer), peer
 
