@@ -162,8 +162,7 @@ class BotListener:
 
     def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
         """Record what a call says about access to a user; nothing of strangers who are not kept."""
-        if self._keep is Keep.ALL or self._users.get(user_id) is not None:
-            record_outcome(self._users, request, user_id, error_name, at)
+        record_outcome(self._users, request, user_id, error_name, at, self._keep)
 
 
 def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:

@@ -101,6 +101,8 @@ _OPENING: Final = frozenset({Kind.MESSAGE, Kind.START, Kind.BOT_UNBLOCKED, Kind.
 _ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
 #: More of these never turns a reachable user into anything else.
 LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
+#: Kinds without which a user was never out of reach, and no update about them has a qts.
+UNUSUAL: Final = tuple(kind for kind in Kind if kind not in LASTING or kind is Kind.BOT_UNBLOCKED)
 
 _BLOCKS: Final = (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 _NUMBERED: Final = (Kind.BOT_STOPPED, Kind.BOT_UNBLOCKED, Kind.JOIN_REQUEST)
@@ -180,8 +182,9 @@ class Record:
 
     def last(self, *kinds: Kind) -> Evidence | None:
         """Return the latest evidence of these kinds, None if there is none."""
-        found = [self.spans[kind][1] for kind in kinds if kind in self.spans]
-        return max(found, key=_total) if found else None
+        if self.spans.keys().isdisjoint(kinds):
+            return None
+        return max([self.spans[kind][1] for kind in kinds if kind in self.spans], key=_total)
 
     @property
     def last_block(self) -> Evidence | None:
@@ -237,8 +240,13 @@ def judge(record: Record, now: float) -> Verdict:
     if LASTING.issuperset(spans):  # nearly everyone, and the same answer as below
         if not spans:
             return Verdict(Access.UNKNOWN)
-        latest = max([span[1] for span in spans.values()], key=_total)
-        return Verdict(Access.REACHABLE, min([span[0].at for span in spans.values()]), None, latest)
+        earliest, latest = next(iter(spans.values()))
+        for first, last in spans.values():
+            if first.at < earliest.at:
+                earliest = first
+            if last.at > latest.at or (last.at == latest.at and _total(last) > _total(latest)):
+                latest = last
+        return Verdict(Access.REACHABLE, earliest.at, None, latest)
     asked = spans.get(Kind.JOIN_REQUEST)
     passing = _window(asked)
     refusals: list[tuple[Access, Span, Evidence | None]] = []
