@@ -21,13 +21,14 @@ from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.answers import answering
-from tgbot.telegram.calls.call import Call, Caller, call_all, call_of
+from tgbot.telegram.calls.call import Call, call_all, call_of, is_resolved
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
-from tgbot.telegram.calls.plain import PlainText, message_sent, plain_text
+from tgbot.telegram.calls.plain import message_sent, plain_text
 from tgbot.telegram.calls.retries import Retries
+from tgbot.telegram.calls.straight import Straight
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
@@ -162,12 +163,11 @@ class BotClient(TelegramClient):
             reconnected=self.intake.begin_difference,
             key_made=self._auth_key_callback,
         )
-        calls: Caller = UntilAnswered(self._sender, self._link_state, self._init_request)
-        calls = Observed(calls, listener, peers, server_time)
-        calls = Retries(calls, self._login_elsewhere)
-        calls = FloodWaits(calls)
-        calls = LookupBudget(calls, session)
-        self._calls = NamedSends(calls, peers)
+        link = UntilAnswered(self._sender, self._link_state, self._init_request)
+        observed = Observed(link, listener, peers, server_time)
+        floods = FloodWaits(Retries(observed, self._login_elsewhere))
+        straight = Straight(floods, floods, observed, link, server_time)
+        self._calls = NamedSends(LookupBudget(straight, session), peers)
         self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time, server)
 
     @property
@@ -340,6 +340,12 @@ class BotClient(TelegramClient):
 
     # ---- calls ---------------------------------------------------------------------------------
 
+    def __call__(
+        self, request: Any, ordered: bool = False, flood_sleep_threshold: float | None = None
+    ) -> Coroutine[object, object, Any]:  # Any: a TLRequest, or several; what Telegram answers
+        """Make requests as Telethon does."""
+        return self._call(self._sender, request, ordered)
+
     async def _call(
         self,
         sender: MTProtoSender,
@@ -348,16 +354,19 @@ class BotClient(TelegramClient):
         flood_sleep_threshold: float | None = None,
     ) -> TLObject | list[TLObject]:
         longest = self.flood_sleep_threshold if flood_sleep_threshold is None else flood_sleep_threshold
+        ready = is_resolved(request)
+        job = current_job.get()
+        if job is None and ready:
+            return await self._calls.call(Call(sender, request, request.peer.user_id, longest))
 
         async def resolved(one: TLRequest) -> Call:
             await one.resolve(self, utils)
             return answering(call_of(sender, one, longest))
 
-        job = current_job.get()
         if job is not None:
             job.pause()
         try:
-            if type(request) is PlainText:
+            if ready:
                 return await self._calls.call(answering(call_of(sender, request, longest)))
             if utils.is_list_like(request):
                 return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
@@ -372,7 +381,7 @@ class BotClient(TelegramClient):
 
     async def send_message(self, entity: EntityLike, message: Any = "", **options: Any) -> types.Message:
         """Send a message as Telethon does; a plain text to a user takes fewer steps."""
-        request = plain_text(entity, message, options) if self._parse_mode is markdown else None
+        request = plain_text(entity, message, options, markdown=self._parse_mode is markdown)
         if request is None:
             return await super().send_message(entity, message, **options)
         answer = await self._call(self._sender, request)

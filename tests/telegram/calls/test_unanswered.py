@@ -12,7 +12,7 @@ from tests.telegram.conftest import PATIENCE, Stage, echo, until
 from tgbot.sandbox.server import Sandbox
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import unanswered
-from tgbot.telegram.calls.unanswered import MAX_TRIES, Open, Unanswered, limit_of
+from tgbot.telegram.calls.unanswered import MAX_TRIES, Open, Unanswered, rules_of
 from tgbot.telegram.refusals import Answer, NoAnswerError, answer_of
 
 STATE = functions.updates.GetStateRequest
@@ -164,7 +164,7 @@ async def test_a_caller_that_gave_up_answers_nothing(line: Line) -> None:
     ],
 )
 def test_how_long_a_request_may_take(kind: Any, seconds: float) -> None:
-    assert limit_of(kind) == seconds
+    assert rules_of(kind).limit == seconds
 
 
 # ---- on the wire --------------------------------------------------------------------------------

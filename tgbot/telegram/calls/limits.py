@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -50,9 +50,11 @@ class FloodWaits:
 
     async def call(self, call: Call) -> TLObject:
         left = 0.0 if type(call.request) in REPEATED_ELSEWHERE else call.flood_threshold
+        begun = call.begun is not None
         while True:
-            if self._due or self._slow:
+            if (self._due or self._slow) and not begun:
                 left -= await self._wait(call, left)
+            begun = False
             try:
                 return await self._then.call(call)
             except errors.RPCError as error:
@@ -66,6 +68,12 @@ class FloodWaits:
                     _note(self._due, (call.request.CONSTRUCTOR_ID, call.chat_id), wait)
                 if wait > left or (slow and _slow_mode_raises.get()):
                     raise
+
+    def hold(self, call: Call) -> bool:
+        """Return whether a request may have to wait for what Telegram asked for before."""
+        if not (self._due or self._slow):
+            return False
+        return (call.request.CONSTRUCTOR_ID, call.chat_id) in self._due or call.chat_id in self._slow
 
     async def _wait(self, call: Call, longest: float) -> float:
         """Wait for what Telegram asked for before, and return the seconds; raise if they are too many."""
@@ -114,9 +122,9 @@ class LookupBudget:
         self._then = then
         self._session = session
 
-    async def call(self, call: Call) -> TLObject:
+    def call(self, call: Call) -> Awaitable[TLObject]:
         if type(call.request) is functions.contacts.ResolveUsernameRequest:
             if wait := self._session.resolves_again_in():
                 raise errors.FloodWaitError(request=call.request, capture=wait)
             self._session.count_resolve()
-        return await self._then.call(call)
+        return self._then.call(call)

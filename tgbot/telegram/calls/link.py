@@ -11,7 +11,7 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, alltlobjects, functions
 
 from tgbot.telegram.calls.call import Call
-from tgbot.telegram.calls.unanswered import Unanswered
+from tgbot.telegram.calls.unanswered import Open, Unanswered
 from tgbot.telegram.refusals import LINK_ENDED, NoAnswerError, ends_login
 from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.wire.link import LinkState, making_login
@@ -56,23 +56,35 @@ class UntilAnswered:
         #: Those of senders to other data centres.
         self._elsewhere: dict[MTProtoSender, Unanswered] = {}
 
+    def begin(self, call: Call) -> Open | None:
+        """Send a request if the link is up and needs nothing before it; else return None.
+
+        `ended` is to be called once the request has ended.
+        """
+        sender, request, state = call.sender, call.request, self._state
+        if sender is not self._main or not state.up.running or state.fresh_session or making_login.get():
+            return None
+        kind = type(innermost(request)) if hasattr(request, "query") else type(request)
+        return self._unanswered.add(sender.send(request), kind, login=state.logins)
+
+    def ended(self, made: Open) -> None:
+        """Note that a request ended, in whatever way."""
+        self._unanswered.drop(made)
+
     async def call(self, call: Call) -> TLObject:
         sender, request, state = call.sender, call.request, self._state
-        if sender is self._main and state.fresh_session:
+        again = sender is self._main and not making_login.get()
+        introducing = False
+        if state.fresh_session and sender is self._main:
             state.fresh_session = False
             request = introduced(self._introduction, request)
-        try:
-            return await self._answer(sender, request)
-        except errors.ConnectionNotInitedError:
-            return await self._answer(sender, introduced(self._introduction, call.request))
-
-    async def _answer(self, sender: MTProtoSender, request: TLRequest) -> TLObject:
-        state = self._state
-        again = sender is self._main and not making_login.get()
         logins = lost = 0
         while True:
-            login = state.logins
+            begun = None if call.begun is None else call.begun.take()
+            login = state.logins if begun is None else begun.login
             try:
+                if begun is not None:
+                    return await self._settle(begun, request)
                 if not again:
                     return await self._once(sender, request)
                 if lost:
@@ -82,6 +94,12 @@ class UntilAnswered:
                     return await self._once(sender, request)
                 async with waiting():
                     return await self._once(sender, request)
+            except errors.ConnectionNotInitedError:
+                if introducing:
+                    raise
+                introducing = True
+                request = introduced(self._introduction, call.request)
+                continue
             except NoAnswerError:
                 raise
             except errors.RPCError as error:
@@ -112,6 +130,13 @@ class UntilAnswered:
         """
         unanswered = self._unanswered if sender is self._main else self._of(sender)
         made = unanswered.add(sender.send(request), type(innermost(request)), lost=lost)
+        try:
+            return await self._settle(made, request)
+        finally:
+            unanswered.drop(made)
+
+    async def _settle(self, made: Open, request: TLRequest) -> TLObject:
+        """Return the answer to a request that was sent, or raise what its end means."""
         problem: Exception
         try:
             return await made.future
@@ -135,8 +160,6 @@ class UntilAnswered:
             if error.args == (_TOO_BIG,):
                 raise
             problem = UnreadableError(f"the answer to {_name(request)} cannot be read ({reason(error)})")
-        finally:
-            unanswered.drop(made)
         # Raised here, the error does not hold that of Telethon's, which may hold the bytes of a message.
         raise problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,9 +75,10 @@ class NamedSends:
         self._then = then
         self._peers = peers
 
-    async def call(self, call: Call) -> TLObject:
-        if type(call.request) not in SENDS:
-            return await self._then.call(call)
+    def call(self, call: Call) -> Awaitable[TLObject]:
+        return self._send(call) if type(call.request) in SENDS else self._then.call(call)
+
+    async def _send(self, call: Call) -> TLObject:
         self._name(call.request, call.chat_id)
         try:
             result = await self._then.call(call)

@@ -21,6 +21,14 @@ logger = logging.getLogger(__name__)
 _FUNCTIONS: Final = functions.__name__
 
 
+#: Requests whose answers are differences.
+_DIFFERENCES: Final = frozenset(
+    {functions.updates.GetDifferenceRequest, functions.updates.GetChannelDifferenceRequest}
+)
+#: Answers that never name users or chats: nearly all.
+_NAMELESS: Final = frozenset({bool, types.UpdateShortSentMessage})
+
+
 class Observed:
     """Report the outcome of each request about a private user, and the users and chats of each answer.
 
@@ -39,24 +47,37 @@ class Observed:
 
     async def call(self, call: Call) -> TLObject:
         request, user_id = call.request, call.chat_id
-        sent_at = self._server_time()
+        pending = call.begun is not None and call.begun.made is not None
+        sent_at = call.begun.at if call.begun is not None and pending else self._server_time()
         try:
-            result = await (self._then.call(call) if not _detailed() else self._timed(call))
+            result = await (self._timed(call) if self.detailed else self._then.call(call))
         except errors.RPCError as error:
             if user_id > 0 and answer_of(error) is Answer.NO:
                 self._listener.outcome(request, user_id, error_name(error), sent_at)
             raise
-        if user_id > 0 and not _is_repetition(result):
-            self._listener.outcome(request, user_id, None, sent_at)
-        kind, updates = type(request), functions.updates
-        if kind is updates.GetDifferenceRequest or kind is updates.GetChannelDifferenceRequest:
-            return result
+        self.answered(call, result, sent_at)
+        return result
+
+    @property
+    def detailed(self) -> bool:
+        """Whether each call is logged."""
+        return logger.isEnabledFor(logging.DEBUG)
+
+    def answered(self, call: Call, result: TLObject, sent_at: int) -> None:
+        """Report that a call which was sent at `sent_at`, in Telegram's time, has this answer."""
+        user_id, nameless = call.chat_id, type(result) in _NAMELESS
+        if user_id > 0 and (nameless or not _is_repetition(result)):
+            self._listener.outcome(call.request, user_id, None, sent_at)
+        if nameless:
+            return
+        kind = type(call.request)
+        if kind in _DIFFERENCES:
+            return
         users, chats = getattr(result, "users", None), getattr(result, "chats", None)
         if users or chats:
             self._peers.remember(users or (), chats or (), kind.__name__)
         elif kind is functions.users.GetUsersRequest:
             self._peers.remember(result, (), kind.__name__)
-        return result
 
     async def _timed(self, call: Call) -> TLObject:
         """Make a call, and log its method with outcome and time, but nothing of its contents."""
@@ -70,10 +91,6 @@ class Observed:
         finally:
             took = (clock() - began) * 1000
             logger.debug("%s (chat %d): %s in %.0f ms", _method(call), call.chat_id, outcome, took)
-
-
-def _detailed() -> bool:
-    return logger.isEnabledFor(logging.DEBUG)
 
 
 def _method(call: Call) -> str:

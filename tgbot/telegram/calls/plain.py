@@ -14,7 +14,7 @@ from tgbot.telegram.wire.messages import tl_bytes
 #: The characters that Telethon's markdown begins with.
 _MARKUP: Final = re.compile(r"[*_~`\[]")
 #: The options that a plain text may have.
-_OPTIONS: Final = frozenset({"reply_to"})
+_OPTIONS: Final = frozenset({"reply_to", "parse_mode"})
 #: Constructor, flags, and the user.
 _HEAD: Final = struct.Struct("<IIIqq")
 #: The flag of a send that is a reply.
@@ -58,18 +58,27 @@ _template: Final = vars(
 )
 
 
-def plain_text(entity: object, message: object, options: Mapping[str, object]) -> PlainText | None:
+def plain_text(
+    entity: object, message: object, options: Mapping[str, object], *, markdown: bool = True
+) -> PlainText | None:
     """Return the request for a text to a user that needs nothing of Telethon's `send_message`, else None.
 
-    Telethon's markdown is taken to be the parse mode.
+    `markdown` says whether the client's parse mode is Telethon's markdown. A text with None as its parse mode
+    goes as it is.
     """
-    if type(entity) is not types.InputPeerUser or type(message) is not str or _MARKUP.search(message):
+    if type(entity) is not types.InputPeerUser or type(message) is not str:
         return None
     reply_to = options.get("reply_to")
     if not options.keys() <= _OPTIONS or (reply_to is not None and type(reply_to) is not int):
         return None
-    text = message.strip()
-    return PlainText(entity, text, reply_to) if text else None
+    if "parse_mode" in options:
+        if options["parse_mode"] is not None:
+            return None
+    elif not markdown or _MARKUP.search(message):
+        return None
+    else:
+        message = message.strip()
+    return PlainText(entity, message, reply_to) if message else None
 
 
 #: The fields of a message without any.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from telethon.tl import TLRequest, functions
 
@@ -46,11 +47,31 @@ _SLOW_MODULES = frozenset(
 )
 
 
-def limit_of(kind: type[TLRequest]) -> float:
-    """Return how long a request of this class may stay unanswered, in seconds."""
+class Rules(NamedTuple):
+    """What holds for all requests of one class."""
+
+    #: How long one may stay unanswered, in seconds.
+    limit: float
+    #: Over how many links it is tried.
+    tries: int
+    #: Whether it carries a part of a file: on a slow line, what comes after it waits for that.
+    of_file: bool
+    #: Whether it is about one channel: nobody else waits for it.
+    of_channel: bool
+
+
+@cache
+def rules_of(kind: type[TLRequest]) -> Rules:
+    """Return the rules for requests of this class."""
+    limit = DIFFERENCE_SECONDS if kind in _DIFFERENCES else LIMIT_SECONDS
     if kind in _SLOW or kind.__module__ in _SLOW_MODULES:
-        return SLOW_SECONDS
-    return DIFFERENCE_SECONDS if kind in _DIFFERENCES else LIMIT_SECONDS
+        limit = SLOW_SECONDS
+    return Rules(
+        limit,
+        1 if kind in REPEATED_ELSEWHERE else MAX_TRIES,
+        of_file=kind.__module__ == _FILES,
+        of_channel=kind is functions.updates.GetChannelDifferenceRequest,
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -59,18 +80,16 @@ class Open:
 
     #: The answer, as Telethon's sender promised it.
     future: asyncio.Future[Any]  # Any: a TLObject, or what a vector holds
-    limit: float
+    rules: Rules
     #: The place of this request among those that went over its sender.
     number: int
     #: The tick since which the answer could have come.
     since: int
     tries_left: int
-    #: Whether it carries a part of a file: on a slow line, what comes after it waits for that.
-    of_file: bool
-    #: Whether it is about one channel: nobody else waits for it.
-    of_channel: bool
     #: How many links ended before its answer.
     lost: int
+    #: The number of the login with which it was sent.
+    login: int
     #: Whether it was given up: its future is cancelled then.
     given_up: bool = False
     #: The same, to be made again after a pause.
@@ -105,22 +124,15 @@ class Unanswered:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(
-        self, future: asyncio.Future[Any], kind: type[TLRequest], *, lost: int = 0
+        self, future: asyncio.Future[Any], kind: type[TLRequest], *, lost: int = 0, login: int = 0
     ) -> Open:  # Any: as above
-        """Note a request that was handed to the sender just now; `lost` links have ended during it before."""
+        """Note a request that was handed to the sender just now, with the login of this number.
+
+        `lost` links have ended during it before.
+        """
         self._made = number = self._made + 1
-        tries = 1 if kind in REPEATED_ELSEWHERE else MAX_TRIES
-        made = Open(
-            future,
-            limit_of(kind),
-            number,
-            self._tick,
-            tries,
-            of_file=kind.__module__ == _FILES,
-            of_channel=kind is functions.updates.GetChannelDifferenceRequest,
-            lost=lost,
-        )
-        self._open[number] = made
+        rules = rules_of(kind)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
+        made = self._open[number] = Open(future, rules, number, self._tick, rules.tries, lost, login)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.look)
         return made
@@ -130,7 +142,8 @@ class Unanswered:
         del self._open[made.number]
         if not made.future.cancelled():
             self._progress += 1
-            self._answered = max(self._answered, made.number)
+            if made.number > self._answered:
+                self._answered = made.number
 
     def look(self) -> None:
         """Give up or renew what is late; called at each tick while any request is open."""
@@ -143,13 +156,13 @@ class Unanswered:
         self._progress = 0
         late, behind_file = False, False
         for made in self._open.values():
-            limit = SLOW_SECONDS if behind_file else made.limit
-            behind_file = behind_file or made.of_file
+            limit = SLOW_SECONDS if behind_file else made.rules.limit
+            behind_file = behind_file or made.rules.of_file
             if not up or (progress and made.number > self._answered):
                 made.since = self._tick
             elif (self._tick - made.since) * TICK_SECONDS >= limit:
                 # What is silent about one channel would be so over each link, and pings tell a dead one.
-                late = late or not made.of_channel
+                late = late or not made.rules.of_channel
                 made.tries_left -= 1
                 if not made.tries_left:
                     made.given_up = True

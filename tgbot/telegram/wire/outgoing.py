@@ -52,7 +52,7 @@ class Outgoing:
 
     def ask(self, thing: TLObject) -> asyncio.Future[Any]:
         """Put a message at the end and return the future of its answer."""
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.append(Sent(thing, bytes(thing), future))
         wake = self._wake
         wake()
