@@ -67,7 +67,7 @@ class Pace:
         if due <= now:
             due, final = self._overall_due(now), True
             if due <= now:
-                return
+                return  # nearly always
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (due, next(self._numbers), final, turn))
         self._arm(timeline)
@@ -79,12 +79,18 @@ class Pace:
         if len(chats) > self._sweep_above:
             chats = self._chats = {known: at for known, at in chats.items() if at > now}
             self._sweep_above = max(_CHATS_KEPT, 2 * len(chats))
-        at = max(chats.get(chat, now), now)
+        at = chats.get(chat, now)
+        if at <= now:
+            chats[chat] = now + self._chat_gap
+            return now
         chats[chat] = at + self._chat_gap
         return max(now, at - self._chat_slack)
 
     def _overall_due(self, now: float) -> float:
-        at = max(self._next, now)
+        at = self._next
+        if at <= now:
+            self._next = now + self._gap
+            return now
         self._next = at + self._gap
         return max(now, at - self._slack)
 

@@ -126,19 +126,18 @@ class Sender:
         """
         user_id, peer = self._target(user)
         await self._pace.turn(user_id)
-        now = int(self._clock())
-        refusal: Evidence | None = None
+        answer = None
         try:
             await self._client(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))
         except errors.RPCError as error:
-            refusal = from_rpc_error(error_name(error), now)
-            if refusal is None:
+            answer = from_rpc_error(error_name(error), int(self._clock()))
+            if answer is None:
                 raise
-        known = self._users.get(user_id)
-        if known is not None:
-            return known.verdict(self._clock())
+        now = int(self._clock())
+        if (known := self._users.get(user_id)) is not None:
+            return known.verdict(now)
         # Of strangers who are not kept there is the answer alone.
-        return judge(Record([refusal or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
+        return judge(Record([answer or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)
