@@ -10,18 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from telethon import TelegramClient, utils
+from telethon import TelegramClient
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
 from telethon.network.mtprotosender import MTProtoSender
-from telethon.tl import TLObject, TLRequest, functions, types
+from telethon.tl import types
 
 from tgbot.core.clock import ServerClock
 from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.answers import answering
-from tgbot.telegram.calls.call import Call, call_all, call_of, is_resolved
+from tgbot.telegram.calls.call import Call, is_resolved
+from tgbot.telegram.calls.entrance import Entrance
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
@@ -33,7 +33,7 @@ from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
-from tgbot.telegram.compat.presses import PRESSES, acknowledged, answered
+from tgbot.telegram.compat.presses import PRESSES, acknowledged
 from tgbot.telegram.elsewhere import open_sender
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient
@@ -168,6 +168,7 @@ class BotClient(TelegramClient):
         floods = FloodWaits(Retries(observed, self._login_elsewhere))
         straight = Straight(floods, floods, observed, link, server_time)
         self._calls = NamedSends(LookupBudget(straight, session), peers)
+        self._entrance = Entrance(self._calls, self)
         self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time, server)
 
     @property
@@ -346,38 +347,17 @@ class BotClient(TelegramClient):
         """Make requests as Telethon does."""
         return self._call(self._sender, request, ordered)
 
-    async def _call(
+    def _call(
         self,
         sender: MTProtoSender,
         request: Any,  # Any: a TLRequest, or several
         ordered: bool = False,
         flood_sleep_threshold: float | None = None,
-    ) -> TLObject | list[TLObject]:
+    ) -> Coroutine[object, object, Any]:  # Any: what Telegram answers
         longest = self.flood_sleep_threshold if flood_sleep_threshold is None else flood_sleep_threshold
-        ready = is_resolved(request)
-        job = current_job.get()
-        if job is None and ready:
-            return await self._calls.call(Call(sender, request, request.peer.user_id, longest))
-
-        async def resolved(one: TLRequest) -> Call:
-            await one.resolve(self, utils)
-            return answering(call_of(sender, one, longest))
-
-        if job is not None:
-            job.pause()
-        try:
-            if ready:
-                return await self._calls.call(answering(call_of(sender, request, longest)))
-            if utils.is_list_like(request):
-                return await call_all(self._calls, [await resolved(one) for one in request], ordered=ordered)
-            if type(request) is functions.messages.SetBotCallbackAnswerRequest:
-                return await answered(self._calls, await resolved(request))
-            return await self._calls.call(await resolved(request))
-        finally:
-            if job is not None and job.lent:
-                await job.go_on()
-            elif job is not None:
-                job.resume()
+        if is_resolved(request) and current_job.get() is None:
+            return self._calls.call(Call(sender, request, request.peer.user_id, longest))
+        return self._entrance.make(sender, request, ordered=ordered, flood_threshold=longest)
 
     async def send_message(self, entity: EntityLike, message: Any = "", **options: Any) -> types.Message:
         """Send a message as Telethon does; a plain text to a user takes fewer steps."""

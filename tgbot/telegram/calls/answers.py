@@ -1,10 +1,10 @@
-"""What handlers send into the chat of their update: it goes into the update's topic, and is noted."""
+"""What handlers answer: sends go into the topic of their update, answers to presses are noted."""
 
 from __future__ import annotations
 
-from telethon.tl import functions, types
+from telethon.tl import TLObject, functions, types
 
-from tgbot.telegram.calls.call import SENDS, Call
+from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.updates.events import current_handler
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.keys import topic_of
@@ -34,3 +34,17 @@ def answering(call: Call) -> Call:
     else:
         request.reply_to = types.InputReplyToMessage(topic, top_msg_id=topic)
     return call
+
+
+async def answered(calls: Caller, call: Call) -> TLObject:
+    """Make a request that answers a press, and note that the running handlers answer theirs with it."""
+    job = current_job.get()
+    own = job is not None and getattr(job.update, "query_id", None) == call.request.query_id
+    if job is None or not own:
+        return await calls.call(call)
+    job.answered = True
+    try:
+        return await calls.call(call)
+    except BaseException:
+        job.answered = False
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -67,7 +67,7 @@ class Call(NamedTuple):
 class Caller(Protocol):
     """A link of the chain."""
 
-    def call(self, call: Call) -> Awaitable[TLObject]:
+    def call(self, call: Call) -> Coroutine[object, object, TLObject]:
         """Return Telegram's answer to a request; raise Telegram's error where it refuses."""
 
 

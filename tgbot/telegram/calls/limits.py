@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -122,7 +122,7 @@ class LookupBudget:
         self._then = then
         self._session = session
 
-    def call(self, call: Call) -> Awaitable[TLObject]:
+    def call(self, call: Call) -> Coroutine[object, object, TLObject]:
         if type(call.request) is functions.contacts.ResolveUsernameRequest:
             if wait := self._session.resolves_again_in():
                 raise errors.FloodWaitError(request=call.request, capture=wait)

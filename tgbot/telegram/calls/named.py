@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class NamedSends:
         self._then = then
         self._peers = peers
 
-    def call(self, call: Call) -> Awaitable[TLObject]:
+    def call(self, call: Call) -> Coroutine[object, object, TLObject]:
         return self._send(call) if type(call.request) in SENDS else self._then.call(call)
 
     async def _send(self, call: Call) -> TLObject:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 
-from telethon.tl import TLObject, functions, types
+from telethon.tl import functions, types
 
 from tgbot.core.places import places
-from tgbot.telegram.calls.call import Call, Caller
 from tgbot.telegram.refusals import answer_of
-from tgbot.telegram.updates.job import Job, current_job
+from tgbot.telegram.updates.job import Job
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +52,3 @@ async def _acknowledge(
             raise
         # The press was made too long ago: the app no longer waits. Nothing depends on it.
         logger.debug("a press could not be acknowledged: %s", places(error))
-
-
-async def answered(calls: Caller, call: Call) -> TLObject:
-    """Make a request that answers a press, and note that the running handlers answer theirs with it."""
-    job = current_job.get()
-    own = job is not None and getattr(job.update, "query_id", None) == call.request.query_id
-    if job is None or not own:
-        return await calls.call(call)
-    job.answered = True
-    try:
-        return await calls.call(call)
-    except BaseException:
-        job.answered = False
-        raise
