@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
 
-HERE = Path(__file__).parent
+from .installation import HERE, missing, server_key
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,10 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = "node is not installed" if shutil.which("node") is None else ""
-    for package in ("telegram", "@mtcute/node"):
-        if not reason and not (HERE / "node_modules" / package).is_dir():
-            reason = f"the npm package {package} is not installed: make npm"
+    reason = missing("telegram", "@mtcute/node")
     for item in items:
         if reason and item.get_closest_marker("npm"):
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -63,10 +57,7 @@ class Bot:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    key = ServerKey.generate()
-    while not key.fingerprint >> 60 & 15:
-        key = ServerKey.generate()  # mtcute cannot find a key whose fingerprint begins with the digit 0
-    async with Sandbox(seed=1, key=key) as started:
+    async with Sandbox(seed=1, key=server_key()) as started:
         yield started
 
 

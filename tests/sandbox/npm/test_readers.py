@@ -15,7 +15,7 @@ from telethon.tl.alltlobjects import tlobjects
 
 from tgbot.sandbox import layers, signatures
 
-from .conftest import HERE
+from .installation import HERE
 
 pytestmark = [
     pytest.mark.npm,
