@@ -1,51 +1,15 @@
-"""Run one bot in a process of its own: `python -m benchmarks.clients KIND`, settings on standard input."""
+"""Run a bot on Telethon or kurigram: `python -m benchmarks.clients KIND`, with its settings in $STAGE."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
-
-GREETING = "Hello! I am glad you are here."
-
-
-async def tgbot(settings: dict[str, Any], done: asyncio.Event) -> None:
-    """Run this bot, durable and with its registry, with the handbook's handler."""
-    from tgbot.app import open_bot
-    from tgbot.config import loading as config
-    from tgbot.operate import collector
-
-    module = Path(settings["directory"]) / "handbook_plugin.py"
-    module.write_text(HANDBOOK_PLUGIN)
-    sys.path.insert(0, str(module.parent))
-    environment = {
-        "TGBOT_SERVER": f"{settings['host']}:{settings['port']}",
-        "TGBOT_DC_ID": str(settings["dc_id"]),
-        "TGBOT_PUBLIC_KEY": settings["public_key_file"],
-        "TGBOT_BOT_TOKEN": settings["token"],
-        "TGBOT_STORAGE_DIRECTORY": settings["directory"],
-        "TGBOT_PLUGINS": "handbook_plugin",
-    }
-    async with open_bot(config.load(None, environment), serve=True) as bot:
-        collector.settle()  # as `tgbot run` does
-        _ready(bot.client.me.id)
-        await done.wait()
-
-
-HANDBOOK_PLUGIN = f"""
-from telethon import events
-
-
-def register(client):
-    @client.on(events.NewMessage(pattern='^/start( .+)?$'))
-    async def handle_start(event):
-        await event.respond({GREETING!r})
-        raise events.StopPropagation
-"""
 
 
 async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
@@ -54,12 +18,14 @@ async def telethon(settings: dict[str, Any], done: asyncio.Event) -> None:
     from telethon.crypto import rsa
 
     rsa.add_key(settings["public_key"], old=False)
-    client = TelegramClient(str(Path(settings["directory"]) / "plain"), 1, "0" * 32)
+    client = TelegramClient(
+        str(Path(settings["directory"]) / "plain"), settings["api_id"], settings["api_hash"]
+    )
     client.session.set_dc(settings["dc_id"], settings["host"], settings["port"])
 
     @client.on(events.NewMessage(pattern="^/start( .+)?$"))  # type: ignore[untyped-decorator]
     async def handle_start(event: Any) -> None:
-        await event.respond(GREETING)
+        await event.respond(settings["greeting"])
 
     await client.start(bot_token=settings["token"])
     _ready((await client.get_me()).id)
@@ -86,8 +52,8 @@ async def kurigram(settings: dict[str, Any], done: asyncio.Event) -> None:
 
     client = Client(
         "kurigram",
-        api_id=1,
-        api_hash="0" * 32,
+        api_id=settings["api_id"],
+        api_hash=settings["api_hash"],
         bot_token=settings["token"],
         workdir=settings["directory"],
         connection_factory=ToSandbox,
@@ -95,7 +61,7 @@ async def kurigram(settings: dict[str, Any], done: asyncio.Event) -> None:
 
     @client.on_message(filters.command("start"))  # type: ignore[untyped-decorator]
     async def handle_start(_: Any, message: Any) -> None:
-        await message.reply(GREETING)
+        await message.reply(settings["greeting"])
 
     await client.start()
     _ready(client.me.id)
@@ -108,10 +74,10 @@ def _ready(bot_id: int) -> None:
 
 
 async def _main(kind: str) -> None:
-    settings = json.loads(sys.stdin.readline())
+    settings = json.loads(os.environ["STAGE"])
     done = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
-    await {"tgbot": tgbot, "telethon": telethon, "kurigram": kurigram}[kind](settings, done)
+    await {"telethon": telethon, "kurigram": kurigram}[kind](settings, done)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a `/start` costs in instructions of the client's process, by callgrind: noise does not touch it.
 
 `python -m benchmarks.instructions [--messages N] [--clients tgbot,telethon]` needs valgrind. Each client
-runs under callgrind, about fifty times slower. The count begins after a warm-up and ends with the last
-answer to `N` messages, of which at most 100 are unanswered at a time.
+runs under callgrind, about fifty times slower. The count begins after a warm-up and ends when the client has
+finished all work about `N` messages, of which at most 100 are unanswered at a time. It is what the program
+itself executes, without the kernel.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.start import Load, started
+from benchmarks.figures import surroundings, table
+from benchmarks.load import Load
+from benchmarks.processes import CLIENTS, chosen, started
 from tgbot.sandbox.server import Sandbox
 
 #: Messages before the count begins, and how many may be unanswered at a time.
@@ -37,22 +40,18 @@ async def instructions(kind: str, messages: int) -> float:
     """Return the instructions a client of this kind takes for each `/start` of a new user."""
     with tempfile.TemporaryDirectory() as directory:
         counts = Path(directory) / "callgrind"
-        command = [
-            "valgrind",
-            "--quiet",
-            "--tool=callgrind",
-            f"--callgrind-out-file={counts}",
-            sys.executable,
-        ]
+        prefix = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={counts}"]
         async with (
             Sandbox() as sandbox,
-            started(sandbox, kind, directory, command, PATIENCE) as (bot, process),
+            started(sandbox, kind, directory, prefix=prefix, patience=PATIENCE) as client,
         ):
-            load = Load(sandbox, bot, PATIENCE)
-            await load.send_all(WARM_UP, WINDOW)
-            await control("--zero", str(process.pid))
-            await load.send_all(messages, WINDOW)
-            await control("--dump", str(process.pid))
+            load = Load(sandbox.world, client.bot_id, PATIENCE)
+            await load.saturate(load.meet(WARM_UP), WINDOW)
+            await client.settle()
+            await control("--zero", str(client.pid))
+            await load.saturate(load.meet(messages), WINDOW)
+            await client.settle()
+            await control("--dump", str(client.pid))
             load.close()
         lines = counts.with_name("callgrind.1").read_text(errors="replace").splitlines()
     totals = next(line for line in lines if line.startswith(("totals:", "summary:")))
@@ -60,14 +59,17 @@ async def instructions(kind: str, messages: int) -> float:
 
 
 async def run(kinds: list[str], messages: int) -> None:
-    found = {}
+    """Count for each of the clients, and print the table."""
+    about, found = surroundings(), {}
     for kind in kinds:
         found[kind] = await instructions(kind, messages)
-        ratio = f"{found[kind] / found['telethon']:.2f}" if "telethon" in found else "-"
-        print(
-            f"{kind:9}  {found[kind]:12,.0f} instructions a message   ratio to plain Telethon {ratio}",
-            flush=True,
-        )
+        print(f"{kind:9} {found[kind]:12,.0f} instructions a message", file=sys.stderr)
+    rows = []
+    for kind, count in found.items():
+        ratio = f"{count / found['telethon']:.2f}" if "telethon" in found else "-"
+        rows.append([CLIENTS[kind], f"{count / 1000:,.0f}", ratio])
+    print(f"{about} {messages:,} messages.\n")
+    print(table(["client", "thousand instructions for each `/start`", "ratio"], rows))
 
 
 def main() -> None:
@@ -77,8 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         sys.exit("this needs valgrind (Debian: apt-get install valgrind)")
-    print(f"Python {sys.version.split()[0]}")
-    asyncio.run(run(options.clients.split(","), options.messages))
+    asyncio.run(run(chosen(options.clients), options.messages))
 
 
 if __name__ == "__main__":

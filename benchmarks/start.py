@@ -1,206 +1,192 @@
-"""What a `/start` costs: CPU of the client's process for each one answered, side by side on the sandbox.
+"""What a `/start` costs this bot and other clients, side by side on the sandbox.
 
-`python -m benchmarks.start [--messages N] [--rounds N] [--clients tgbot,telethon,kurigram]`. Saturated: every
-user is new, and at most `WINDOW` messages are unanswered. Paced: a fixed number of messages per second, with
-p50 and p99 of the time from a message to its answer. The results are the medians of the rounds, and the
-ratios to plain Telethon in the same run.
+    python -m benchmarks.start [--messages N] [--rounds N] [--rate N] [--seconds N] [--clients a,b,…]
+
+prints two tables in Markdown. Each client has a process of its own, and the sandbox with the people who
+write has one. In each round the clients take turns, each on a fresh sandbox, in another order than in the
+round before. First `N` people whom the bot has never seen write, then the same people again, each time with
+at most `WINDOW` messages unanswered; then new people, at a fixed rate. CPU is read when the client has
+finished all work, with the last checkpoint on disk. The figures are medians of the rounds, and ratios are
+those within a round.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import os
-import statistics
+import gc
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from importlib.metadata import version
+from statistics import median
 
+import uvloop
+
+from benchmarks.figures import MICROSECONDS, percentile, spread, surroundings, table
+from benchmarks.load import Load
+from benchmarks.processes import CLIENTS, Client, Memory, chosen, cpu_seconds, started
+from tests.sandbox.npm import installation
+from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
 
+#: Messages before the first figure.
+WARM_UP = 500
+#: How many messages may be unanswered when the client is saturated.
 WINDOW = 1000
-_TICK = os.sysconf("SC_CLK_TCK")
+#: The parts of a round.
+PARTS = ("new", "known", "paced")
+#: The versions of the clients that stand on no package of ours.
+VERSIONS = {"kurigram": lambda: version("kurigram"), "mtcute": lambda: installation.version("@mtcute/node")}
+#: What the ratios compare with.
+BASE = "telethon"
 
 
-@dataclass
-class Figures:
-    """One round: ms of CPU per message, messages per second; when paced, ms from message to answer."""
+@dataclass(frozen=True)
+class Plan:
+    """How many messages a round has: saturated, and before them; then how many a second, for how long."""
 
-    saturated: float
-    rate: float
-    paced: float
+    messages: int
+    warm_up: int
+    rate: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a number of messages took: µs for each of them, and the client's share of a core meanwhile."""
+
+    #: CPU of the client's process, until it had finished all work.
+    cpu: float
+    #: CPU of the process with the sandbox and the people.
+    sandbox: float
+    #: Time from the first message to the last answer.
+    wall: float
+    busy: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one client needed in one round."""
+
+    new: Cost
+    known: Cost
+    paced: Cost
+    #: Seconds from a message to its answer, in the paced part.
     p50: float
     p99: float
+    memory: Memory
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that all threads of a process have used together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+async def cost(client: Client, work: Awaitable[None], messages: int) -> Cost:
+    """Await the work and all that it causes in the client, and return what each message took."""
+    cpu, own, began = cpu_seconds(client.pid), time.process_time(), time.monotonic()
+    await work
+    wall = time.monotonic() - began
+    busy = (cpu_seconds(client.pid) - cpu) / wall
+    sandbox = time.process_time() - own
+    await client.settle()
+    each = MICROSECONDS / messages
+    return Cost((cpu_seconds(client.pid) - cpu) * each, sandbox * each, wall * each, busy)
 
 
-class Load:
-    """Send `/start` to a bot from new users, directly in the sandbox's world, and time the answers."""
-
-    def __init__(self, sandbox: Sandbox, bot_id: int, patience: float = 60.0) -> None:
-        self._patience = patience
-        self._world = sandbox.world
-        self._bot_id = bot_id
-        self._sent_at: dict[int, float] = {}
-        self._answered = asyncio.Event()
-        self.times: list[float] = []
-        self._end = self._world.subscribe(self._changed)
-
-    def close(self) -> None:
-        self._end()
-
-    def send(self) -> None:
-        user = self._world.new_user("Ann", "Lee")
-        self._sent_at[user.id] = 0.0
-        self._world.send_as(user.id, self._bot_id, "/start")
-        self._sent_at[user.id] = time.perf_counter()
-
-    @property
-    def waiting(self) -> int:
-        return len(self._sent_at)
-
-    def _changed(self, account: int) -> None:
-        sent = self._sent_at.get(account)
-        if sent:
-            del self._sent_at[account]
-            self.times.append(time.perf_counter() - sent)
-            self._answered.set()
-
-    async def until(self, unanswered: int) -> None:
-        while len(self._sent_at) > unanswered:
-            self._answered.clear()
-            async with asyncio.timeout(self._patience):
-                await self._answered.wait()
-
-    async def send_all(self, messages: int, window: int) -> None:
-        """Send so many, at most about `window` of them unanswered, and wait for all answers."""
-        step = min(100, window)
-        for _ in range(0, messages, step):
-            for _ in range(step):
-                self.send()
-            await self.until(window - step)
-        await self.until(0)
-
-
-@asynccontextmanager
-async def started(
-    sandbox: Sandbox,
-    kind: str,
-    directory: str,
-    command: Sequence[str] = (sys.executable,),
-    patience: float = 60.0,
-) -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
-    """Run a client until the block ends; yield its bot's id and its process once it is ready."""
-    bot = sandbox.new_bot()
-    key = Path(directory) / "key.pem"
-    key.write_text(sandbox.public_key)
-    settings = {
-        "host": sandbox.host,
-        "port": sandbox.port,
-        "dc_id": sandbox.dc_id,
-        "public_key": sandbox.public_key,
-        "public_key_file": str(key),
-        "fingerprint": sandbox.key.fingerprint,
-        "token": bot.token,
-        "directory": directory,
-    }
-    process = await asyncio.create_subprocess_exec(
-        *command, "-m", "benchmarks.clients", kind,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(settings).encode() + b"\n")
-    async with asyncio.timeout(patience):
-        if not await process.stdout.readline():
-            raise RuntimeError(f"{kind} did not start")
-    try:
-        yield bot.id, process
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def one_round(kind: str, messages: int, rate: int) -> Figures:
-    with tempfile.TemporaryDirectory() as directory:
-        async with Sandbox() as sandbox, started(sandbox, kind, directory) as (bot, process):
-            return await measure(sandbox, bot, process.pid, messages, rate)
-
-
-async def measure(sandbox: Sandbox, bot_id: int, pid: int, messages: int, rate: int) -> Figures:
-    load = Load(sandbox, bot_id)
-    for _ in range(200):  # warm up
-        load.send()
-    await load.until(0)
-    before, began = cpu_seconds(pid), time.perf_counter()
-    await load.send_all(messages, WINDOW)
-    took = time.perf_counter() - began
-    saturated = (cpu_seconds(pid) - before) / messages * 1000
+async def measure(client: Client, plan: Plan) -> Round:
+    """Return what a client needs. Raise RuntimeError if it sends what nobody asked for."""
+    load = Load(client.sandbox.world, client.bot_id, client.patience)
+    await client.settle()  # mtcute hears nothing until some time after its login
+    await load.saturate(load.meet(plan.warm_up), WINDOW)
+    await client.settle()
+    people = load.meet(plan.messages)
+    new = await cost(client, load.saturate(people, WINDOW), plan.messages)
+    known = await cost(client, load.saturate(people, WINDOW), plan.messages)
     load.times.clear()
-    before, began = cpu_seconds(pid), time.perf_counter()
-    paced = rate * 10
-    for number in range(paced):
-        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-        load.send()
-    await load.until(0)
-    cpu = (cpu_seconds(pid) - before) / paced * 1000
+    newcomers = load.meet(max(int(plan.rate * plan.seconds), 1))
+    paced = await cost(client, load.pace(newcomers, plan.rate), len(newcomers))
+    memory = Memory.of(client.pid)
     load.close()
-    times = sorted(load.times)
-    return Figures(
-        saturated,
-        messages / took,
-        cpu,
-        times[len(times) // 2] * 1000,
-        times[int(len(times) * 0.99)] * 1000,
-    )
+    if load.unasked:
+        raise RuntimeError(f"{client.kind} sent {load.unasked} messages that answer nothing")
+    return Round(new, known, paced, percentile(load.times, 50), percentile(load.times, 99), memory)
 
 
-async def run(kinds: list[str], messages: int, rounds: int, rate: int) -> None:
-    found: dict[str, list[Figures]] = {kind: [] for kind in kinds}
-    for number in range(rounds):
-        for kind in kinds:
-            figures = await one_round(kind, messages, rate)
-            found[kind].append(figures)
-            print(f"round {number + 1}  {kind:9} {figures.saturated:.3f} ms a message", file=sys.stderr)
-    print(f"{'':9}  saturated          {rate}/s")
-    print(f"{'':9}  CPU ms  messages/s  CPU ms  p50 ms  p99 ms   ratio of CPU to plain Telethon, saturated")
-    medians: dict[str, Any] = {
-        kind: {
-            name: statistics.median(getattr(f, name) for f in figures)
-            for name in ("saturated", "rate", "paced", "p50", "p99")
-        }
-        for kind, figures in found.items()
-    }
-    for kind, m in medians.items():
-        ratio = f"{m['saturated'] / medians['telethon']['saturated']:.2f}" if "telethon" in medians else "-"
-        print(
-            f"{kind:9}  {m['saturated']:6.3f}  {m['rate']:10.0f}  {m['paced']:6.3f}"
-            f"  {m['p50']:6.2f}  {m['p99']:6.2f}   {ratio}"
+async def one_round(kind: str, key: ServerKey, plan: Plan) -> Round:
+    with tempfile.TemporaryDirectory() as directory:
+        async with Sandbox(key=key) as sandbox, started(sandbox, kind, directory) as client:
+            # The pauses of the sandbox's collector are not to be found in the clients' latencies.
+            gc.disable()
+            try:
+                return await measure(client, plan)
+            finally:
+                gc.enable()
+                gc.collect()
+
+
+def report(found: dict[str, list[Round]], rate: int) -> str:
+    """Return both tables of the rounds of each client."""
+    base = found.get(BASE)
+    cpu, other = [], []
+    for kind, rounds in found.items():
+        row = [CLIENTS[kind]]
+        for part in PARTS:
+            costs = [getattr(each, part).cpu for each in rounds]
+            row.append(f"{median(costs):.0f}")
+            if base is None:
+                row.append("-")
+            else:
+                theirs = [getattr(each, part).cpu for each in base]
+                row.append(spread([ours / its for ours, its in zip(costs, theirs, strict=True)]))
+        cpu.append(row)
+        # The saturated part that went faster: its wall time is the peak rate.
+        peak = min(([each.new for each in rounds], [each.known for each in rounds]), key=middle_wall)
+        other.append(
+            [
+                CLIENTS[kind],
+                f"{median(each.p50 for each in rounds) * 1000:.2f}",
+                f"{median(each.p99 for each in rounds) * 1000:.2f}",
+                f"{MICROSECONDS / middle_wall(peak):,.0f}",
+                f"{median(each.busy for each in peak):.0%}",
+                f"{MICROSECONDS / median(each.sandbox for each in peak):,.0f}",
+                str(Memory.middle([each.memory for each in rounds])),
+            ]
         )
+    heads = "client", "new users, CPU µs", "ratio", "known users", "ratio", f"new, {rate}/s", "ratio"
+    latencies = f"p50 ms at {rate}/s", "p99 ms"
+    rates = "peak answers/s", "client busy", "sandbox's limit/s"
+    return f"{table(heads, cpu)}\n\n{table(['client', *latencies, *rates, 'RSS / PSS MiB'], other)}"
+
+
+def middle_wall(costs: list[Cost]) -> float:
+    return median(each.wall for each in costs)
+
+
+async def run(kinds: list[str], rounds: int, plan: Plan) -> None:
+    """Measure the clients and print the tables; standard error has how far it is."""
+    key = installation.server_key()
+    about = surroundings(*(f"{kind} {VERSIONS[kind]()}" for kind in kinds if kind in VERSIONS))
+    found: dict[str, list[Round]] = {kind: [] for kind in kinds}
+    for number in range(rounds):
+        for place in range(len(kinds)):
+            kind = kinds[(number + place) % len(kinds)]
+            done = await one_round(kind, key, plan)
+            found[kind].append(done)
+            costs = ", ".join(f"{getattr(done, part).cpu:4.0f} µs {part}" for part in PARTS)
+            print(f"round {number + 1} of {rounds}  {kind:9} {costs}", file=sys.stderr)
+    print(f"{about} Medians of {rounds} rounds of {plan.messages:,} messages (lowest–highest).\n")
+    print(report(found, plan.rate))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--messages", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rate", type=int, default=100)
-    parser.add_argument("--clients", default="tgbot,telethon,kurigram")
-    options = parser.parse_args()
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(options.clients.split(","), options.messages, options.rounds, options.rate))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--messages", type=int, default=5_000)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help="messages before the first figure")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rate", type=int, default=100, help="messages a second in the paced part")
+    parser.add_argument("--seconds", type=float, default=10, help="length of the paced part")
+    parser.add_argument("--clients", default=",".join(CLIENTS))
+    given = parser.parse_args()
+    plan = Plan(given.messages, given.warm_up, given.rate, given.seconds)
+    uvloop.run(run(chosen(given.clients), given.rounds, plan))
 
 
 if __name__ == "__main__":
