@@ -25,7 +25,7 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
     --no-emit-index-url --custom-compile-command "make lock"
 ARGS ?=
 
-.PHONY: help setup demo run check test versions mutants lock npm browser bench crash soak clean
+.PHONY: help setup demo run check test versions mutants lock npm browser bench profile crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -72,12 +72,16 @@ browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 	$(BIN)/pytest -q tests/browser $(ARGS)
 
-bench: $(DEV) ## measure what a /start and a call cost beside other clients, and a million users
+bench: $(DEV) ## measure what a /start and a call cost beside other clients, a start, and a million users
 	$(BIN)/python -m benchmarks.start $(ARGS)
 	$(BIN)/python -m benchmarks.sends
+	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python -m benchmarks.usernames
 	$(BIN)/python -m benchmarks.transfer
+
+profile: $(DEV) ## show where the time of a /start goes, and draw profile.svg, a flame graph (ARGS=--known)
+	@$(BIN)/python -m benchmarks.profile $(ARGS)
 
 crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)

@@ -13,12 +13,15 @@ import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
+from typing import Final
 
 import uvloop
 
 from benchmarks.figures import spread, surroundings, table
 from benchmarks.processes import CLIENTS, Memory, chosen, cpu_seconds, started
 from tgbot.sandbox.server import Sandbox
+
+HEADS: Final = "client", "first start, s", "later start, s", "its CPU, s", "idle RSS / PSS MiB"
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,7 @@ async def run(kinds: list[str], rounds: int) -> None:
         for kind, starts in found.items()
     ]
     print(f"{about} Medians of {rounds} rounds (lowest–highest).\n")
-    heads = "client", "first start, s", "later start, s", "its CPU, s", "idle RSS / PSS MiB"
-    print(table(heads, rows))
+    print(table(HEADS, rows))
 
 
 def main() -> None:

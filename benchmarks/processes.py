@@ -8,11 +8,12 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Final
 
 from tests.sandbox.npm import installation
@@ -21,7 +22,8 @@ from tgbot.sandbox.server import Sandbox
 
 #: What the clients answer to a `/start`.
 GREETING: Final = "Hello! I am glad you are here."
-#: The handbook's handler, as a plugin of this bot.
+#: The name of the plugin with the handbook's handler, and what it is.
+HANDBOOK: Final = "handbook_plugin"
 PLUGIN: Final = f"""
 from telethon import events
 
@@ -143,11 +145,12 @@ async def started(
     *,
     bot: Bot | None = None,
     prefix: Sequence[str] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
     patience: float = 60.0,
 ) -> AsyncIterator[Client]:
     """Run a client until the block ends; yield it once it is logged in, as `bot` or a new one.
 
-    The words of `prefix` stand before its command.
+    The words of `prefix` stand before its command; `environ` replaces settings of its environment.
     Raise RuntimeError if it ends before, TimeoutError if it takes longer than `patience`.
     """
     bot = bot or sandbox.new_bot()
@@ -155,7 +158,7 @@ async def started(
     process = await asyncio.create_subprocess_exec(
         *prefix,
         *_command(kind),
-        env=os.environ | _settings(kind, sandbox, bot.token, Path(directory)),
+        env=os.environ | _settings(kind, sandbox, bot.token, Path(directory)) | dict(environ),
         cwd=directory,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -192,7 +195,7 @@ def _settings(kind: str, sandbox: Sandbox, token: str, directory: Path) -> dict[
     key.write_text(sandbox.public_key)
     path = os.pathsep.join([str(Path(__file__).parents[1]), str(directory)])
     if kind == "tgbot":
-        (directory / "handbook_plugin.py").write_text(PLUGIN)
+        (directory / f"{HANDBOOK}.py").write_text(PLUGIN)
         return {
             "PYTHONPATH": path,
             "TGBOT_SERVER": f"{sandbox.host}:{sandbox.port}",
@@ -200,7 +203,7 @@ def _settings(kind: str, sandbox: Sandbox, token: str, directory: Path) -> dict[
             "TGBOT_PUBLIC_KEY": str(key),
             "TGBOT_BOT_TOKEN": token,
             "TGBOT_STORAGE_DIRECTORY": str(directory),
-            "TGBOT_PLUGINS": "handbook_plugin",
+            "TGBOT_PLUGINS": HANDBOOK,
         }
     stage = {
         "host": sandbox.host,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from benchmarks.load import Load
 from benchmarks.processes import CLIENTS, Memory, chosen, cpu_seconds, started
 from tgbot.sandbox.server import Sandbox
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 
 
 async def test_a_bot_that_has_settled_has_everything_on_disk(tmp_path: Path) -> None:
