@@ -80,3 +80,17 @@ def test_every_file_that_the_architecture_draws_exists() -> None:
     assert names
     there = {path.name + "/" if path.is_dir() else path.name for path in (ROOT / "tgbot").rglob("*")}
     assert not [name for name in names if name not in there | {"tgbot/"}]
+
+
+def test_every_figure_of_the_performance_page_stands_with_the_command_that_prints_it() -> None:
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    sections = page.split("\n## ")[1:]
+    with_figures = [
+        section for section in sections if re.search(r"\d µs|\d MiB|^\|.*\d", section, re.MULTILINE)
+    ]
+    assert with_figures
+    assert not [
+        section.partition("\n")[0]
+        for section in with_figures
+        if not re.search(r"^    \.venv/bin/python -m benchmarks\.\w+", section, re.MULTILINE)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import re
 import shlex
@@ -109,6 +110,16 @@ def test_each_target_of_make_exists() -> None:
     ]
     assert named
     assert not [each for each in named if each[1] not in targets]
+
+
+def test_each_module_that_a_page_runs_exists() -> None:
+    named = [
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"python -m ([\w.]+)", page.read_text(encoding="utf-8"))
+    ]
+    assert named
+    assert not [each for each in named if importlib.util.find_spec(each[1]) is None]
 
 
 @pytest.fixture

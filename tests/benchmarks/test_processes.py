@@ -50,7 +50,7 @@ def test_a_client_that_is_not_installed_is_left_out_with_the_reason(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert chosen(",".join(CLIENTS)) == [kind for kind in CLIENTS if kind != "mtcute"]
-    assert capsys.readouterr().err == "mtcute is left out: node is not installed\n"
+    assert capsys.readouterr().err == "mtcute is left out: node is not installed; after that: make npm\n"
 
 
 def test_the_cpu_of_a_process_is_what_it_counts_itself() -> None:

@@ -49,6 +49,13 @@ def test_the_peak_rate_is_that_of_the_faster_part_with_what_limited_it() -> None
     assert rows["this bot"][6:] == ["1.00", "2.30", "4,000", "90%", "5,000", "90 / 70"]
 
 
+def test_the_page_on_performance_has_these_tables() -> None:
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8").splitlines()
+    heads = [line for line in report({"tgbot": [measured(100)]}, 100).splitlines() if "client" in line]
+    assert len(heads) == 2
+    assert not [head for head in heads if head not in page]
+
+
 def test_without_plain_telethon_there_are_no_ratios() -> None:
     assert cells(report({"tgbot": [measured(100)]}, 100))["this bot"][:4] == ["100", "-", "50", "-"]
 

@@ -15,7 +15,7 @@ HERE: Final = Path(__file__).parent
 def missing(*packages: str) -> str | None:
     """Return why these packages cannot be run, and how to get them; None if they can."""
     if shutil.which("node") is None:
-        return "node is not installed"
+        return "node is not installed; after that: make npm"
     for package in packages:
         if not (HERE / "node_modules" / package).is_dir():
             return f"the npm package {package} is not installed: make npm"
