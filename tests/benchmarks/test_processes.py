@@ -14,9 +14,24 @@ import pytest
 
 from benchmarks.load import Load
 from benchmarks.processes import CLIENTS, Memory, chosen, cpu_seconds, started
+from tests.sandbox.npm import installation
 from tgbot.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_each_client_answers_everybody_once(kind: str, tmp_path: Path) -> None:
+    if not chosen(kind):
+        pytest.skip("make npm has not installed it")
+    key = installation.server_key()
+    async with Sandbox(key=key) as sandbox, started(sandbox, kind, str(tmp_path)) as client:
+        load = Load(sandbox.world, client.bot_id)
+        await client.settle()
+        await load.saturate(load.meet(20), 10)
+        await client.settle()
+        load.close()
+    assert (len(load.times), load.unasked) == (20, 0)
 
 
 async def test_a_bot_that_has_settled_has_everything_on_disk(tmp_path: Path) -> None:

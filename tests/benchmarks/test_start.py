@@ -62,15 +62,13 @@ def test_without_plain_telethon_there_are_no_ratios() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 def test_the_benchmark_runs_from_end_to_end() -> None:
-    options = "--messages 20 --warm-up 5 --rounds 1 --rate 50 --seconds 0.2 --clients tgbot,telethon,kurigram"
+    options = "--messages 20 --warm-up 5 --rounds 1 --rate 50 --seconds 0.2 --clients tgbot,telethon"
     command = [sys.executable, "-m", "benchmarks.start", *options.split()]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert re.match(
-        r"Python 3\.\d+\.\S+, Telethon 1\.\S+, uvloop \S+, .*kurigram \S+; \d+ cores", ended.stdout
-    )
+    assert re.match(r"Python 3\.\d+\.\S+, Telethon 1\.\S+, uvloop \S+, .*; \d+ cores", ended.stdout)
     rows = cells(ended.stdout)
-    assert list(rows) == ["this bot", "Telethon + uvloop", "kurigram + uvloop"]
+    assert list(rows) == ["this bot", "Telethon + uvloop"]
     for row in rows.values():
         assert len(row) == 12
         assert all(re.match(r"\d[\d,.]*", cell) for cell in row), row
