@@ -16,6 +16,7 @@ from tests.telegram.updates.test_dispatch import job
 from tgbot.store.base import Parked, Reason
 from tgbot.store.parked import ParkingLot
 from tgbot.telegram import BotClient
+from tgbot.telegram.updates.failures import name_of_handler
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.marks import Marks, Suspect
 from tgbot.telegram.updates.packing import pack
@@ -40,9 +41,9 @@ def die(path: Path, *keys: str, threads: int = 0) -> None:
     marks = opened(path)
     for number, key in enumerate(keys):
         one = job(1)
-        one.key, one.handler = key, handler
+        one.key = key
         marks.running(one, handler()).close()
-        marks.begin_handler(one)
+        marks.begin_handler(one, name_of_handler(handler))
         if number >= len(keys) - threads:
             marks.slots[0] = 0
             marks.enter_thread(one.mark)

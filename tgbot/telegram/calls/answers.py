@@ -8,7 +8,6 @@ from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.updates.events import current_handler
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.keys import topic_of
-from tgbot.telegram.updates.lineup import is_own
 
 _TYPING = functions.messages.SetTypingRequest
 _FORWARD = functions.messages.ForwardMessagesRequest
@@ -25,7 +24,7 @@ def answering(call: Call) -> Call:
         return call
     if kind is not _TYPING:
         handler = current_handler.get()
-        job.replied |= handler is not None and not is_own(handler)
+        job.replied |= handler is not None and not handler.own
     topic = topic_of(job.update)
     if topic is None or getattr(request, "reply_to", None) is not None:
         return call

@@ -18,7 +18,6 @@ from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.events import current_handler
-from tgbot.telegram.updates.failures import name_of_handler
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.wire.reading import UnreadableError
 
@@ -132,8 +131,9 @@ def _next_id(bot_id: int, chat_id: int) -> int:
     job = current_job.get()
     if job is None or job.key is None or not job.unfinished:
         return 0
-    handler = name_of_handler(current_handler.get())
-    return derive_random_id(bot_id, job.key, handler, chat_id, job.next_send(handler, chat_id))
+    handler = current_handler.get()
+    name = "" if handler is None else handler.name
+    return derive_random_id(bot_id, job.key, name, chat_id, job.next_send(name, chat_id))
 
 
 def _random_ids(request: TLRequest) -> list[int]:

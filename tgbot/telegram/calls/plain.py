@@ -88,16 +88,19 @@ _sent: Final = vars(types.Message(0, None, message=""))
 def message_sent(client: Any, request: PlainText, answer: types.UpdateShortSentMessage) -> types.Message:
     """Return the message that a plain text has become, as Telethon's `send_message` returns it."""
     message = object.__new__(types.Message)
-    message.__dict__ = _sent.copy()
-    message.id = answer.id
-    message.peer_id = message._chat_peer = types.PeerUser(request.peer.user_id)
-    message.message = request.message
-    message.date = answer.date
-    message.out = True
-    message.media = None if type(answer.media) is types.MessageMediaEmpty else answer.media
-    message.entities = answer.entities
-    message.ttl_period = answer.ttl_period
-    message.reply_to = request.reply_to
-    message._client = client
-    message._input_chat = request.peer
+    peer = types.PeerUser(request.peer.user_id)
+    message.__dict__ = _sent | {
+        "id": answer.id,
+        "peer_id": peer,
+        "_chat_peer": peer,
+        "message": request.message,
+        "date": answer.date,
+        "out": True,
+        "media": None if type(answer.media) is types.MessageMediaEmpty else answer.media,
+        "entities": answer.entities,
+        "ttl_period": answer.ttl_period,
+        "reply_to": request.reply_to,
+        "_client": client,
+        "_input_chat": request.peer,
+    }
     return message

@@ -14,7 +14,7 @@ from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.inflight import Batch, InFlight
 from tgbot.telegram.updates.job import Job
-from tgbot.telegram.updates.keys import NEW_MESSAGES, dialog_of, lane_of, marked_entity, stable_key
+from tgbot.telegram.updates.keys import NEW_MESSAGES, dialog_of, key_in, lane_of, marked_entity, stable_key
 
 
 @dataclass(slots=True)  # not frozen: one is made for each update, and that takes three times as long
@@ -166,8 +166,11 @@ class Batches:
                 self.finish(batch)
                 continue
             update._entities = entities
-            key = stable_key(update)
-            lane = dialog if message_id else lane_of(update, dialog)
+            key: str | None
+            if message_id:
+                lane, key = dialog, key_in(dialog, message_id)
+            else:
+                lane, key = lane_of(update, dialog), stable_key(update)
             if incoming.ahead:
                 # A message before this one may still come, and would be taken for finished after a restart.
                 message_id = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -15,14 +14,14 @@ from telethon.tl import types
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.job import Job, current_job
-from tgbot.telegram.updates.lineup import OWN, Lineup, package_of
+from tgbot.telegram.updates.lineup import OWN, Entry, Lineup, package_of
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.private import PrivateMessage, private_message
 
 logger = logging.getLogger(__name__)
 
 #: The handler that the running task is, or was started by; None outside of any.
-current_handler: ContextVar[Callable[..., object] | None] = ContextVar("current_handler", default=None)
+current_handler: ContextVar[Entry | None] = ContextVar("current_handler", default=None)
 
 #: Stands for an event that was not built yet.
 _UNBUILT: Final = object()
@@ -77,7 +76,8 @@ class Handlers:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         job.update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        for kind, builder, callback, pattern, unfiltered in self._lineup.wanting(job.update):
+        for entry in self._lineup.wanting(job.update):
+            kind, builder, callback, pattern, unfiltered, name, _ = entry
             job.handler = callback
             try:
                 event = built.get(kind, _UNBUILT)
@@ -97,8 +97,8 @@ class Handlers:
                     if not wanted:
                         continue
                 if job.mark:
-                    self._marks.begin_handler(job)
-                current_handler.set(callback)
+                    self._marks.begin_handler(job, name)
+                current_handler.set(entry)
                 try:
                     await callback(event)
                 finally:

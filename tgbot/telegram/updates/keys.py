@@ -67,6 +67,11 @@ def lane_of(update: types.TypeUpdate, dialog: int) -> int:
     return _LANES - int(update.user_id) if type(update) in _QUERIES else dialog
 
 
+def key_in(dialog: int, message_id: int) -> str:
+    """Return the key of a new message of a dialog."""
+    return f"m{dialog}:{message_id}"
+
+
 def stable_key(update: types.TypeUpdate) -> str | None:
     """Return the key of an update: the same live, in a difference and after a restart; no two share one.
 
@@ -76,9 +81,9 @@ def stable_key(update: types.TypeUpdate) -> str | None:
     """
     kind = type(update)
     if kind in NEW_MESSAGES:
-        return f"m{dialog_of(update)}:{update.message.id}"
+        return key_in(dialog_of(update), update.message.id)
     if kind is types.UpdateShortMessage or kind is types.UpdateShortChatMessage:
-        return f"m{marked_id(update)}:{update.id}"
+        return key_in(marked_id(update), update.id)
     qts = getattr(update, "qts", None)
     if qts:
         return f"q{qts}"

@@ -11,6 +11,7 @@ from telethon import events
 from telethon.tl import types
 
 from tgbot.core.commands import word_of
+from tgbot.telegram.updates.failures import name_of_handler
 
 #: The package of the bot's own handlers.
 OWN: Final = __name__.partition(".")[0]
@@ -30,6 +31,9 @@ class Entry(NamedTuple):
     pattern: Callable[[str], object] | None
     #: Whether the pattern alone says so, or the class of a raw update: no filter has to be asked.
     unfiltered: bool
+    #: The module and name of the handler, and whether it is the bot's own.
+    name: str
+    own: bool
 
 
 class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as above
@@ -49,9 +53,9 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
 
     def append(self, entry: tuple[Any, Callable[..., Awaitable[object]]], /) -> None:
         place = len(self)
-        if not is_own(entry[1]):
-            plugins = [index for index, (_, callback) in enumerate(self) if not is_own(callback)]
-            firsts = takewhile(lambda one: type(one[0]) is events.Raw and is_own(one[1]), self)
+        if package_of(entry[1]) != OWN:
+            plugins = [index for index, (_, callback) in enumerate(self) if package_of(callback) != OWN]
+            firsts = takewhile(lambda one: type(one[0]) is events.Raw and package_of(one[1]) == OWN, self)
             place = plugins[-1] + 1 if plugins else len(list(firsts))
         self.insert(place, entry)
 
@@ -103,8 +107,10 @@ def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
 
 
 def _entry_of(builder: Any, callback: Callable[..., Awaitable[object]]) -> Entry:  # Any: as above
-    pattern = getattr(builder, "pattern", None)
-    return Entry(type(builder), builder, callback, pattern, _is_unfiltered(builder))
+    pattern, name = getattr(builder, "pattern", None), name_of_handler(callback)
+    return Entry(
+        type(builder), builder, callback, pattern, _is_unfiltered(builder), name, package_of(callback) == OWN
+    )
 
 
 def _is_unfiltered(builder: Any) -> bool:  # Any: as above
@@ -119,11 +125,6 @@ def _is_unfiltered(builder: Any) -> bool:  # Any: as above
         return False
     others = (builder.chats, builder.from_users, builder.forwards, builder.func)
     return not builder.outgoing and all(one is None for one in others)
-
-
-def is_own(callback: Callable[..., object]) -> bool:
-    """Return whether a handler is the bot's own, not that of a plugin."""
-    return package_of(callback) == OWN
 
 
 def package_of(callback: Callable[..., object]) -> str:

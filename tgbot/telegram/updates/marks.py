@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tgbot.telegram.updates.failures import name_of_handler
 from tgbot.telegram.updates.job import Job, current_job
 
 logger = logging.getLogger(__name__)
@@ -63,8 +62,8 @@ class Marks:
         self._path = path
         self._opened = False
         self._threads = list(range(1, _RUNNING))
-        #: id of a handler → the handler, and its name as part of a mark.
-        self._names: dict[int, tuple[object, bytes]] = {}
+        #: The names of handlers as parts of marks.
+        self._names: dict[str, bytes] = {}
 
     def open(self) -> None:
         """Read what the last process left, and mark in the file from now on."""
@@ -105,16 +104,12 @@ class Marks:
         job.mark = b"\1" + job.key.encode()[: _KEY - 1].ljust(_SLOT - 1, b"\0")
         return Marked(handlers, job, self)
 
-    def begin_handler(self, job: Job) -> None:
-        """Mark which handler of a job runs from now on."""
-        handler, mark = job.handler, job.mark
-        if not mark or handler is None:
-            return
-        known = self._names.get(id(handler))
+    def begin_handler(self, job: Job, name: str) -> None:
+        """Mark which handler of a marked job runs from now on."""
+        known = self._names.get(name)
         if known is None:
-            name = name_of_handler(handler).encode()[: _SLOT - _KEY].ljust(_SLOT - _KEY, b"\0")
-            known = self._names[id(handler)] = (handler, name)
-        job.mark = mark = mark[:_KEY] + known[1]
+            known = self._names[name] = name.encode()[: _SLOT - _KEY].ljust(_SLOT - _KEY, b"\0")
+        job.mark = mark = job.mark[:_KEY] + known
         if not job.done:
             self.slots[:_SLOT] = mark
 
