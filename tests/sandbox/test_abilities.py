@@ -95,10 +95,13 @@ def test_each_kind_of_media_becomes_one_or_is_refused_by_its_name(
     kind: Any, ann: Client, bot: Client, world: World
 ) -> None:
     for name in ["", *optional(kind)]:
-        world.files.save_part(ann.id, 1, 0, b"a file")
+        for file in (1, 2):
+            world.files.save_part(ann.id, file, 0, b"a file")
         media = a(kind)
         if name:
             setattr(media, name, some(arguments(kind)[name]) or [types.InputPeerSelf()])
+        if name == "thumb":
+            media.thumb = types.InputFile(2, 1, "", "")
         if isinstance(media, types.InputMediaDice):
             media.emoticon = "🎲"
         send = messages.SendMediaRequest(ann.peer(bot), media, "", random_id=len(name) + 1)
@@ -144,7 +147,7 @@ def sent(world: World, ann: Client, bot: Client) -> Callable[..., Any]:
             for single in album:  # each takes its upload
                 stored = bot(messages.UploadMediaRequest(peer, uploaded()))
                 single.media = types.InputMediaPhoto(
-                    types.InputPhoto(stored.photo.id, stored.photo.access_hash, b"")
+                    types.InputPhoto(stored.photo.id, stored.photo.access_hash, world.files.reference)
                 )
             answer = bot(kind(peer, album, **options))
             return of(answer)

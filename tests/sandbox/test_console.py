@@ -30,6 +30,7 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         "reorder 3": "Updates for all accounts are sent in reverse order: the next 3.",
         "repeat 2 @quiet_bot": "are sent twice",
         "lose 1": "are never sent",
+        "expire-references": "expired",
         "forget-random-ids": "forgotten",
         "message-ids off": "hold no updateMessageID",
         "slice 5": "Updates in a difference: at most 5.",

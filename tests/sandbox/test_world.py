@@ -271,11 +271,11 @@ def test_uploads_are_bounded() -> None:
     photo.access_hash = 5
     files.save_part(1, 1, 0, b"first")
     files.store(photo, files.finish(1, 1, 1))
-    assert files.get(1, 5, "GONE").content == b"first"
+    assert files.get(1, 5, files.reference, "GONE").content == b"first"
     for number in range(140):
         files.save_part(1, 2, number, b"x" * 512 * 1024)
     with pytest.raises(RpcError, match="GONE"):
-        files.get(1, 5, "GONE")
+        files.get(1, 5, files.reference, "GONE")
     files.save_part(1, 3, 0, b"x")
     with pytest.raises(RpcError, match="FILE_PART_1_MISSING"):
         files.finish(1, 3, 2)

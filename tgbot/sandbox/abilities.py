@@ -66,7 +66,7 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputMediaDocument: _fields("spoiler"),
     types.InputMediaUploadedPhoto: _fields("spoiler"),
     # Nothing is converted here, so a file always stays what it is.
-    types.InputMediaUploadedDocument: _fields("spoiler force_file nosound_video"),
+    types.InputMediaUploadedDocument: _fields("spoiler force_file nosound_video thumb"),
     types.InputFile: _fields(),
     types.InputFileBig: _fields(),
     types.InputMessagesFilterEmpty: _fields(),

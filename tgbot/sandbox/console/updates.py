@@ -51,6 +51,10 @@ def _nonsense(faults: Faults, words: Words) -> Deed:
     )
 
 
+def _expire(faults: Faults, words: Words) -> Deed:
+    return say("All file references have expired.", faults.expire_references)
+
+
 def _forget(faults: Faults, words: Words) -> Deed:
     account = words.account()
     return say(
@@ -151,6 +155,7 @@ COMMANDS = {
             Faults.share,
         ),
     ),
+    "expire-references": Command("", "have all file references expire", _expire),
     "forget-random-ids": Command("[ACCOUNT]", "forget used random_ids: repeated sends go out", _forget),
     "message-ids": Command(
         "on|off",

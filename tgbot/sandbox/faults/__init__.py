@@ -21,6 +21,10 @@ class Faults(LinkFaults, DifferenceFaults, PushFaults):
         """Forget the used random_ids of one account, or of all: a repeated send is sent again."""
         self._server.world.forget_random_ids(account)
 
+    def expire_references(self) -> None:
+        """Have all file references expire; messages that are fetched again have new ones."""
+        self._server.world.files.expire_references()
+
     def clear(self) -> None:
         """Switch off all faults and send the updates that were withheld.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from typing import Final
 
 from telethon.tl import TLObject, types
 from telethon.tl.functions import messages, upload
 
+from ..files import StoredFile, check_range
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
-_REFERENCE: Final = b"\x01sandbox"
 
 
 def as_message_media(call: Call, given: TLObject) -> TLObject:
@@ -26,10 +27,10 @@ def as_message_media(call: Call, given: TLObject) -> TLObject:
     if isinstance(given, types.InputMediaUploadedDocument):
         return types.MessageMediaDocument(document=_new_document(call, given), spoiler=given.spoiler)
     if isinstance(given, types.InputMediaPhoto):
-        stored = call.world.files.get(given.id.id, given.id.access_hash, "MEDIA_EMPTY")
+        stored = _known(call, given.id)
         return types.MessageMediaPhoto(photo=stored.value, spoiler=given.spoiler)
     if isinstance(given, types.InputMediaDocument):
-        stored = call.world.files.get(given.id.id, given.id.access_hash, "MEDIA_EMPTY")
+        stored = _known(call, given.id)
         return types.MessageMediaDocument(document=stored.value, spoiler=given.spoiler)
     if isinstance(given, types.InputMediaGeoPoint):
         return types.MessageMediaGeo(_geo(call, given.geo_point))
@@ -54,21 +55,31 @@ def _number(call: Call) -> int:
     return call.world.random.getrandbits(62) or 1
 
 
+def _known(call: Call, given: TLObject) -> StoredFile:
+    return call.world.files.get(given.id, given.access_hash, given.file_reference, "MEDIA_EMPTY")
+
+
 def _upload(call: Call, file: TLObject) -> bytes:
-    return call.world.files.finish(call.me.id, file.id, file.parts)
+    content = call.world.files.finish(call.me.id, file.id, file.parts)
+    given = getattr(file, "md5_checksum", "")
+    if given and given != md5(content, usedforsecurity=False).hexdigest():
+        raise RpcError(400, "MD5_CHECKSUM_INVALID")
+    return content
 
 
 def _new_photo(call: Call, file: TLObject) -> TLObject:
     content = _upload(call, file)
     sizes = [types.PhotoSize("x", 800, 600, len(content))]
     world = call.world
-    photo = types.Photo(_number(call), _number(call), _REFERENCE, world.date(), sizes, world.dc_id)
+    home = world.number(call.me.home)
+    photo = types.Photo(_number(call), _number(call), world.files.reference, world.date(), sizes, home)
     world.files.store(photo, content)
     return photo
 
 
 def _new_document(call: Call, given: TLObject) -> TLObject:
     content = _upload(call, given.file)
+    preview = _upload(call, given.thumb) if given.thumb else b""
     world = call.world
     attributes = list(given.attributes)
     if given.file.name and not any(isinstance(each, types.DocumentAttributeFilename) for each in attributes):
@@ -76,14 +87,15 @@ def _new_document(call: Call, given: TLObject) -> TLObject:
     document = types.Document(
         _number(call),
         _number(call),
-        _REFERENCE,
+        world.files.reference,
         world.date(),
         given.mime_type,
         len(content),
-        world.dc_id,
+        world.number(call.me.home),
         attributes,
+        thumbs=[types.PhotoSize("m", 320, 240, len(preview))] if preview else None,
     )
-    world.files.store(document, content)
+    world.files.store(document, content, preview)
     return document
 
 
@@ -100,13 +112,13 @@ def get_file(call: Call, request: upload.GetFileRequest) -> TLObject:
     location = request.location
     if not isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
         raise RpcError(400, "LOCATION_INVALID")
-    if request.offset < 0:
-        raise RpcError(400, "OFFSET_INVALID")
-    if not 0 < request.limit <= 1024 * 1024:
-        raise RpcError(400, "LIMIT_INVALID")
-    stored = call.world.files.get(location.id, location.access_hash, "FILE_REFERENCE_EXPIRED")
-    content = stored.content[request.offset : request.offset + request.limit]
-    return types.upload.File(types.storage.FileUnknown(), call.world.date(), content)
+    check_range(request.offset, request.limit, precise=bool(request.precise))
+    given = location.id, location.access_hash, location.file_reference
+    stored = call.world.files.get(*given, "FILE_REFERENCE_EXPIRED")
+    if stored.value.dc_id != call.world.number(call.login.dc_id):
+        raise RpcError(303, f"FILE_MIGRATE_{stored.value.dc_id}")
+    content = stored.read(location.thumb_size)[request.offset :]
+    return types.upload.File(types.storage.FileUnknown(), call.world.date(), content[: request.limit])
 
 
 METHODS: Final = {
