@@ -34,8 +34,6 @@ from telethon.tl.custom import conversation
 
 import tgbot
 
-SENDER = mtprotosender.MTProtoSender
-
 #: Callables: whose, which, what it takes, what for.
 CALLS: list[tuple[Any, str, str, str]] = [
     (entitycache.EntityCache, "get", "self, id", "Peers answers it from the session"),
@@ -48,8 +46,6 @@ CALLS: list[tuple[Any, str, str, str]] = [
         "self, connection, *, loggers",
         "auth keys are made over it",
     ),
-    (SENDER, "send", "self, request, ordered=False", "requests to other data centres go through it"),
-    (SENDER, "_start_reconnect", "self, error", "a link to another data centre is renewed with it"),
     (crypto.AuthKey, "__init__", "self, data", "BotSender begins without a key"),
     (authenticator, "do_authentication", "sender", "auth keys are made with it"),
     (core.GzipPacked, "from_reader", "reader", "everything is unpacked there, within a limit"),
@@ -81,9 +77,8 @@ CALLS: list[tuple[Any, str, str, str]] = [
         "our calls",
     ),
     (TelegramClient, "_on_login", "self, user", "the client keeps the update state there"),
-    (TelegramClient, "_clean_exported_senders", "self", "the client does that after each ping"),
-    (TelegramClient, "_create_exported_sender", "self, dc_id", "the client limits how long that may take"),
-    (TelegramClient, "_get_dc", "self, dc_id, cdn=False", "the client finds other data centres with it"),
+    (TelegramClient, "_borrow_exported_sender", "self, dc_id", "downloads ask for another data centre there"),
+    (TelegramClient, "_return_exported_sender", "self, sender", "downloads end with it"),
     (TelegramClient, "_save_states_and_entities", "self", "the client writes nothing there"),
     (TelegramClient, "_auth_key_callback", "self, auth_key", "the sender tells a new auth key with it"),
     (TelegramClient, "_disconnect", "self", "a login starts over with it"),
@@ -106,8 +101,7 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
     ("cache", "self_id", "the client names sends after it"),
     ("cache", "self_bot", "Peers sets it"),
     ("action", "_action", "ours shows it"),
-    ("sender", "auth_key", "a login starts over with a new one"),
-    ("client", "_borrow_sender_lock", "the client sees there that a connection is being made"),
+    ("client", "_use_ipv6", "the client finds other data centres by it"),
     ("client", "_sender", "the client puts a BotSender there"),
     ("client", "_mb_entity_cache", "the client puts a Peers there"),
     ("client", "_updates_queue", "the client puts its Intake there"),
@@ -134,7 +128,6 @@ ATTRIBUTES: list[tuple[str, str, str]] = [
 
 #: What must stand in the source of a part for ours to work: whose, which, the words, what follows from them.
 WORDS: list[tuple[Any, str, str, str]] = [
-    (SENDER, "_transport_connected", "self._connection._connected", "BotConnection tells it"),
     (core.RpcResult, "from_reader", "GzipPacked.from_reader(", "answers are unpacked within a limit"),
     (authenticator, "do_authentication", "could not find a valid key", "a wrong key is told by it"),
     (common.EventCommon, "_set_client", "self._entities", "events find the users of their container there"),
@@ -156,7 +149,6 @@ async def made(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
     yield {
         "client": client,
         "cache": client._mb_entity_cache,
-        "sender": mtprotosender.MTProtoSender(None, loggers=client._log),
         "action": client.action(types.InputPeerUser(1, 1), "typing"),
         "conversation": client.conversation(types.InputPeerUser(1, 1)),
         "session": session,
@@ -387,7 +379,7 @@ def test_telethon_is_the_version_that_all_this_was_written_for() -> None:
 
 
 #: How many private parts may be used at most; the number only goes down.
-MOST = 74
+MOST = 70
 
 
 def test_no_more_private_parts_are_used_than_before() -> None:

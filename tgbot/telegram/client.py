@@ -13,7 +13,6 @@ from typing import Any
 from telethon import TelegramClient
 from telethon.extensions import markdown
 from telethon.hints import EntityLike
-from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import types
 
 from tgbot.core.clock import ServerClock
@@ -34,7 +33,7 @@ from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged
-from tgbot.telegram.elsewhere import open_sender
+from tgbot.telegram.elsewhere import OtherCentres
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient
 from tgbot.telegram.peers import Peers
@@ -164,7 +163,8 @@ class BotClient(TelegramClient):
             key_made=self._auth_key_callback,
         )
         link = UntilAnswered(self._sender, self._link_state, self._init_request)
-        observed = Observed(link, listener, peers, server_time)
+        self._elsewhere = OtherCentres(link, self, self._init_request, ipv6=self._use_ipv6)
+        observed = Observed(self._elsewhere, listener, peers, server_time)
         floods = FloodWaits(Retries(observed, self._login_elsewhere))
         straight = Straight(floods, floods, observed, link, server_time)
         self._calls = NamedSends(LookupBudget(straight, session), peers)
@@ -207,7 +207,7 @@ class BotClient(TelegramClient):
             self.intake.load(state, replayed=True)
         use_server(self.session, self._server)
         pulse = Pulse(self._sender, self._link_state)
-        self._tasks.spawn_essential(partial(pulse.keep, self._tidy), "Pulse.keep")
+        self._tasks.spawn_essential(partial(pulse.keep, self._elsewhere.tidy), "Pulse.keep")
         self.me = await self._login.log_in(token)
         self._tasks.spawn_essential(self._login.keep_up)
         taking = partial(self._login.across_logins, self.intake.run)
@@ -254,6 +254,7 @@ class BotClient(TelegramClient):
         finally:
             self._marks.close()
             self._link_state.closed = True
+            await self._elsewhere.close()
             await self.disconnect()
             with suppress(Exception):  # the reason for a lost link does not matter any more
                 await self.disconnected
@@ -295,13 +296,11 @@ class BotClient(TelegramClient):
 
     # ---- the link ------------------------------------------------------------------------------
 
-    async def _tidy(self) -> None:
-        """Disconnect from data centres that nobody needs, unless a connection to one is being made."""
-        if not self._borrow_sender_lock.locked():
-            await self._clean_exported_senders()
+    async def _borrow_exported_sender(self, dc_id: int) -> BotSender:
+        return await self._elsewhere.borrow(dc_id)
 
-    async def _create_exported_sender(self, dc_id: int) -> MTProtoSender:
-        return await open_sender(self, dc_id, self._init_request)
+    async def _return_exported_sender(self, sender: BotSender) -> None:
+        """Do nothing: an idle connection is closed, whoever forgot to return its sender."""
 
     async def _login_elsewhere(self, dc_id: int) -> None:
         await self._login.switch_dc(dc_id)
@@ -349,7 +348,7 @@ class BotClient(TelegramClient):
 
     def _call(
         self,
-        sender: MTProtoSender,
+        sender: BotSender,
         request: Any,  # Any: a TLRequest, or several
         ordered: bool = False,
         flood_sleep_threshold: float | None = None,

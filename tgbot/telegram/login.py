@@ -19,7 +19,7 @@ from tgbot.core.places import places
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.refusals import answer_of, ends_login, error_name, wait_of
-from tgbot.telegram.server import Server, is_home, is_there
+from tgbot.telegram.server import Server, data_centre, is_home, is_there
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.updates.requests import LoginOverError
@@ -90,10 +90,7 @@ class PlainClient:
         """Disconnect and forget the auth key: the next connection goes to another data center."""
         config = await self.ask(functions.help.GetConfigRequest())
         ipv6 = ":" in self._client.session.server_address
-        options = [one for one in config.dc_options if one.id == dc_id and not (one.cdn or one.media_only)]
-        if not options:
-            raise LookupError(f"the server names no data center {dc_id}")
-        option = min(options, key=lambda one: bool(one.ipv6) != ipv6)
+        option = data_centre(config, dc_id, ipv6=ipv6)
         await self.forget_key()
         self._client.session.set_dc(dc_id, option.ip_address, option.port)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from telethon.crypto import rsa
+from telethon.tl import types
 
 from tgbot.store.sqlite.session import DurableSession
 
@@ -50,6 +51,21 @@ def is_home(session: DurableSession, server: Server) -> bool:
     """Return whether the session connects to the configured address, not to another data center."""
     there = (server.dc_id, server.host, server.port)
     return (session.dc_id, session.server_address, session.port) == there
+
+
+def data_centre(config: types.Config, dc_id: int, *, ipv6: bool) -> types.DcOption:
+    """Return an address of a data centre for connections like ours, of the wanted kind if there is one.
+
+    Raise LookupError if the server names none.
+    """
+    options = [
+        one
+        for one in config.dc_options
+        if one.id == dc_id and not (one.cdn or one.media_only or one.tcpo_only)
+    ]
+    if not options:
+        raise LookupError(f"the server names no data centre {dc_id}")
+    return min(options, key=lambda one: bool(one.ipv6) != ipv6)
 
 
 async def is_there(host: str, port: int) -> bool:

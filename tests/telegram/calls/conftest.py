@@ -11,6 +11,7 @@ from telethon.tl import functions, types
 from tests.telegram.conftest import Stage, until
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls.call import Call, call_of
+from tgbot.telegram.wire.link import LinkState
 
 SEND = "messages.sendMessage"
 
@@ -33,6 +34,9 @@ class Script:
 
 class NoSender:
     """A sender that sends nothing: scripts answer."""
+
+    def __init__(self) -> None:
+        self.link_state = LinkState()
 
     def send(self, request: Any) -> asyncio.Future[Any]:
         raise AssertionError("nothing is sent")

@@ -27,6 +27,7 @@ class Sender:
     """Give the answers that it was made with, in order; None is an answer that never arrives."""
 
     def __init__(self, *answers: Any) -> None:
+        self.link_state = LinkState()
         self.answers = list(answers)
         self.sent: list[Any] = []
         self.futures: list[asyncio.Future[Any]] = []

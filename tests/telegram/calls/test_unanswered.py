@@ -9,7 +9,6 @@ from telethon.tl import functions, types
 
 from tests.telegram.calls.conftest import SEND
 from tests.telegram.conftest import PATIENCE, Stage, echo, until
-from tgbot.sandbox.server import Sandbox
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls import unanswered
 from tgbot.telegram.calls.unanswered import MAX_TRIES, Open, Unanswered, rules_of
@@ -264,54 +263,3 @@ async def test_a_request_of_a_login_that_is_never_answered_is_made_again(stage: 
     stage.faults.silence(method)
     client = await stage.open()
     assert client.me.id == stage.account.id
-
-
-@pytest.mark.usefixtures("hasty")
-async def test_a_request_to_another_data_centre_is_made_again_over_a_fresh_link(
-    stage: Stage, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BotClient, "_config", None, raising=False)  # Telethon keeps it on the class
-    await sandbox.open_dc(4)
-    client = await stage.open()
-    sender = await client._borrow_exported_sender(4)
-    config = functions.help.GetConfigRequest()
-    stage.faults.silence("help.getConfig")
-    async with asyncio.timeout(PATIENCE):
-        answer: Any = await client._call(sender, config)
-    assert answer.this_dc == 4
-    stage.faults.silence("help.getConfig", times=99)
-    with pytest.raises(NoAnswerError):
-        async with asyncio.timeout(PATIENCE):
-            await client._call(sender, config)
-    await client(functions.users.GetUsersRequest([types.InputUserSelf()]))
-    await client._return_exported_sender(sender)
-    await sender.disconnect()
-
-
-@pytest.mark.usefixtures("hasty")
-async def test_a_login_in_another_data_centre_that_is_never_answered_ends_and_leaves_nothing_behind(
-    stage: Stage, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BotClient, "_config", None, raising=False)  # Telethon keeps it on the class
-    await sandbox.open_dc(4)
-    client = await stage.open()
-
-    def readers() -> int:
-        return sum("_recv_loop" in repr(task) for task in asyncio.all_tasks())
-
-    before = readers()
-    stage.faults.silence("auth.importAuthorization", times=99)
-    borrowing = asyncio.create_task(client._borrow_exported_sender(4))
-    await until(lambda: stage.sandbox.calls["auth.importAuthorization"])
-    async with asyncio.timeout(0.1):
-        await client._tidy()  # the pulse waits for it
-    with pytest.raises(NoAnswerError):
-        async with asyncio.timeout(PATIENCE):
-            await borrowing
-    await until(lambda: readers() == before)
-    stage.faults.clear()
-    sender = await client._borrow_exported_sender(4)
-    answer: Any = await client._call(sender, functions.help.GetConfigRequest())
-    assert answer.this_dc == 4
-    await client._return_exported_sender(sender)
-    await sender.disconnect()

@@ -29,6 +29,7 @@ class Hands:
 
 class Sender:
     def __init__(self) -> None:
+        self.link_state = LinkState()
         self.pings: list[Any] = []
         self.pong: asyncio.Future[Any] | None = None
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from telethon import errors
-from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.ids import marked_id
 from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.calls.unanswered import Open
 from tgbot.telegram.refusals import NoAnswerError
+from tgbot.telegram.wire.link import Sender
 from tgbot.telegram.wire.reading import UnreadableError
 
 #: Requests that make a message and take a random_id.
@@ -54,7 +54,7 @@ class Call(NamedTuple):
 
     # A NamedTuple, not a frozen dataclass: one is built for every request, in a quarter of the time.
 
-    sender: MTProtoSender
+    sender: Sender
     request: TLRequest
     #: Marked id of the chat that the request is about; 0 for none.
     chat_id: int
@@ -76,7 +76,7 @@ def is_resolved(request: TLRequest) -> bool:
     return type(request) in _ABOUT_ONE_PEER and type(request.peer) is types.InputPeerUser
 
 
-def call_of(sender: MTProtoSender, request: TLRequest, flood_threshold: float) -> Call:
+def call_of(sender: Sender, request: TLRequest, flood_threshold: float) -> Call:
     """Return the call for a request whose peers are resolved."""
     if is_resolved(request):
         return Call(sender, request, request.peer.user_id, flood_threshold)

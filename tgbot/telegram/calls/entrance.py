@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from telethon import TelegramClient, utils
-from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.telegram.calls.answers import answered, answering
 from tgbot.telegram.calls.call import Call, Caller, call_all, call_of, is_resolved
 from tgbot.telegram.updates.job import current_job
+from tgbot.telegram.wire.link import Sender
 
 
 class Entrance:
@@ -22,7 +22,7 @@ class Entrance:
 
     async def make(
         self,
-        sender: MTProtoSender,
+        sender: Sender,
         request: Any,  # Any: a TLRequest, or several
         *,
         ordered: bool,
@@ -46,7 +46,7 @@ class Entrance:
             elif job is not None:
                 job.resume()
 
-    async def _call(self, sender: MTProtoSender, request: TLRequest, flood_threshold: float) -> Call:
+    async def _call(self, sender: Sender, request: TLRequest, flood_threshold: float) -> Call:
         if not is_resolved(request):
             await request.resolve(self._client, utils)
         return answering(call_of(sender, request, flood_threshold))

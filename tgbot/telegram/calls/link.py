@@ -7,14 +7,13 @@ from copy import copy
 from typing import Final
 
 from telethon import errors
-from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import TLObject, TLRequest, alltlobjects, functions
 
 from tgbot.telegram.calls.call import Call
 from tgbot.telegram.calls.unanswered import Open, Unanswered
 from tgbot.telegram.refusals import LINK_ENDED, NoAnswerError, ends_login
 from tgbot.telegram.updates.job import waiting
-from tgbot.telegram.wire.link import LinkState, making_login
+from tgbot.telegram.wire.link import LinkState, Sender, making_login
 from tgbot.telegram.wire.reading import UnreadableError, innermost, reason
 
 #: A request that ends the login so many times in a row is given up: it may be the request's own fault.
@@ -40,9 +39,7 @@ class UntilAnswered:
     handler's own.
     """
 
-    def __init__(
-        self, main: MTProtoSender, state: LinkState, introduction: functions.InitConnectionRequest
-    ) -> None:
+    def __init__(self, main: Sender, state: LinkState, introduction: functions.InitConnectionRequest) -> None:
         self._main = main
         self._state = state
         self._introduction = introduction
@@ -53,8 +50,8 @@ class UntilAnswered:
         state.link_ended = self._unanswered.link_ended
         #: Requests that may be what ends links go out one at a time.
         self._suspects = asyncio.Lock()
-        #: Those of senders to other data centres.
-        self._elsewhere: dict[MTProtoSender, Unanswered] = {}
+        #: Those of senders to other data centres, of which there are few.
+        self._elsewhere: dict[Sender, Unanswered] = {}
 
     def begin(self, call: Call) -> Open | None:
         """Send a request if the link is up and needs nothing before it; else return None.
@@ -123,7 +120,7 @@ class UntilAnswered:
             async with waiting():
                 await state.ready.wait()
 
-    async def _once(self, sender: MTProtoSender, request: TLRequest, *, lost: int = 0) -> TLObject:
+    async def _once(self, sender: Sender, request: TLRequest, *, lost: int = 0) -> TLObject:
         """Send a request once, and return or raise its answer; raise ConnectionError if the link ends.
 
         `lost` links have ended during it before.
@@ -163,11 +160,12 @@ class UntilAnswered:
         # Raised here, the error does not hold that of Telethon's, which may hold the bytes of a message.
         raise problem
 
-    def _of(self, sender: MTProtoSender) -> Unanswered:
+    def _of(self, sender: Sender) -> Unanswered:
         """Return the open requests of a sender to another data centre."""
         if sender not in self._elsewhere:
             self._elsewhere[sender] = Unanswered(
-                renew=lambda: sender._start_reconnect(None), is_up=lambda: True
+                renew=lambda: sender.link_state.renew("a request was not answered in time"),
+                is_up=lambda: True,
             )
         return self._elsewhere[sender]
 

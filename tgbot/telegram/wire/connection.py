@@ -131,11 +131,6 @@ class BotConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    @property
-    def _connected(self) -> bool:
-        # Telethon's sender to another data centre asks this.
-        return self._transport is not None and not self._transport.is_closing()
-
     # ---- what asyncio calls ----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

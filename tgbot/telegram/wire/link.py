@@ -7,6 +7,9 @@ import logging
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any, Protocol
+
+from telethon.tl import TLRequest
 
 logger = logging.getLogger(__name__)
 
@@ -88,3 +91,14 @@ class LinkState:
         self.logins += 1
         self.login_ended.clear()
         self.ready.set()
+
+
+class Sender(Protocol):
+    """What requests go over."""
+
+    @property
+    def link_state(self) -> LinkState:
+        """Whether there is a link; it can be renewed there."""
+
+    def send(self, request: TLRequest) -> asyncio.Future[Any]:  # Any: as the request has it
+        """Return the future of the answer; raise ConnectionError if there is no connection."""

@@ -8,12 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl import functions
 
 from tgbot.core.places import places
 from tgbot.core.plural import counted
-from tgbot.telegram.wire.link import LinkState
+from tgbot.telegram.wire.link import LinkState, Sender
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class Pulse:
 
     def __init__(
         self,
-        sender: MTProtoSender,
+        sender: Sender,
         state: LinkState,
         *,
         wall: Callable[[], float] = time.time,

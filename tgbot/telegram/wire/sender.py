@@ -78,7 +78,7 @@ class BotSender:
     ) -> None:
         self.auth_key = auth_key or AuthKey(None)
         self.attempts = Attempts()
-        self._link_state = state
+        self.link_state = state
         self._server_time = server_time
         self._updates = updates
         self._missed = missed
@@ -157,8 +157,8 @@ class BotSender:
         self._foreign = 0
         self.attempts.made()
         asyncio.get_running_loop().call_soon(self._begin, connection)
-        self._link_state.links += 1
-        self._link_state.up.start()
+        self.link_state.links += 1
+        self.link_state.up.start()
 
     def _begin(self, connection: BotConnection) -> None:
         """Read and send over a link that was made."""
@@ -183,10 +183,10 @@ class BotSender:
         """End the link, and begin to make the next one."""
         if not self._connected or self._renewing is not None:
             return
-        self._link_state.up.stop()
-        self._link_state.link_ended()
+        self.link_state.up.stop()
+        self.link_state.link_ended()
         # A new session begins, in which our layer has to be named again.
-        self._link_state.fresh_session = True
+        self.link_state.fresh_session = True
         self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
     async def _renew(self) -> None:
@@ -206,7 +206,7 @@ class BotSender:
         if connection is None:
             return
         self._connected = False
-        self._link_state.link_lost()
+        self.link_state.link_lost()
         await connection.disconnect()
         self._messages.reset()
         self.outgoing.give_up(error)
@@ -361,7 +361,7 @@ class BotSender:
             self._missed()
 
     def _note_unreadable(self, what: str, error: Exception) -> None:
-        self._link_state.unreadable = count = self._link_state.unreadable + 1
+        self.link_state.unreadable = count = self.link_state.unreadable + 1
         if count & (count - 1) == 0:  # the first, the second, the fourth, ...
             logger.warning("Telegram sent what cannot be read, %s since the start; now %s: %s",
                            counted(count, "time"), what, places(error))  # fmt: skip
