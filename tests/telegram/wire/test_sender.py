@@ -164,3 +164,31 @@ async def test_an_answer_to_nobody_is_ignored(bench: Bench) -> None:
     bench.take(types.Pong(msg_id, 1))
     async with asyncio.timeout(1):
         assert (await future).ping_id == 1
+
+
+async def test_a_pong_answers_pings_only(bench: Bench) -> None:
+    future = bench.sender.send(functions.users.GetUsersRequest([]))
+    bench.packed()
+    [msg_id] = bench.sender.outgoing.unanswered
+    bench.take(types.Pong(msg_id, 1))
+    assert not future.done()
+    assert list(bench.sender.outgoing.unanswered) == [msg_id]
+    assert bench.state.unreadable == 1
+
+
+async def test_a_server_that_asks_for_more_states_than_it_may_is_not_answered(bench: Bench) -> None:
+    bench.take(types.MsgsStateReq([1] * 8193))
+    assert bench.packed() == []
+    assert bench.state.unreadable == 1
+
+
+@pytest.mark.parametrize("msg_id", [0, 2**63 - 1, -1])
+async def test_the_time_is_that_of_the_packet_and_not_of_a_message_in_it(bench: Bench, msg_id: int) -> None:
+    bench.sender._messages._highest = (1_800_000_000 * 2**32) | 1
+    bench.sender.send(functions.PingRequest(1))
+    bench.packed()
+    [asked] = bench.sender.outgoing.unanswered
+    bench.take(types.BadMsgNotification(asked, 0, 16), msg_id)
+    bench.packed()
+    [again] = bench.sender.outgoing.unanswered
+    assert again >> 32 == 1_800_000_000

@@ -18,6 +18,12 @@ from telethon.errors import InvalidBufferError, SecurityError
 _OLDEST, _NEWEST = 300, 30
 #: By how many seconds our time may differ from that of a link's first message before it is corrected.
 _AGREEMENT = 5
+#: Above this an id is of the last year that ids of 63 bits have, 2037: ours would not fit any more.
+_LAST_ID = 2**63 - 2**57
+#: How many bytes of padding a message has.
+_LEAST_PADDING, _MOST_PADDING = 12, 1024
+#: How many of Telegram's last msg_ids are remembered.
+_REMEMBERED = 500
 #: Requests of more than this many bytes are packed.
 _PACKED_ABOVE = 512
 _GZIP_PACKED = 0x3072CFA1
@@ -58,7 +64,7 @@ class Messages:
         self._last_id = 0
         #: The highest msg_id of Telegram's in this session, and the last ones, to know one that comes again.
         self._highest = 0
-        self._recent: deque[int] = deque(maxlen=500)
+        self._recent: deque[int] = deque(maxlen=_REMEMBERED)
 
     # ---- the clock -------------------------------------------------------------------------------
 
@@ -71,9 +77,14 @@ class Messages:
     def time_offset(self, seconds: float) -> None:
         self._ahead = seconds + self._wall() - self._monotonic()
 
-    def take_time(self, msg_id: int) -> None:
-        """Take the time from the id of a message that Telegram sent now."""
-        self._ahead = msg_id / 2**32 - self._monotonic()
+    @property
+    def server_time(self) -> float:
+        """Telegram's time in unix seconds when the latest packet was sent; 0.0 before the first one."""
+        return self._highest / 2**32
+
+    def take_time(self) -> None:
+        """Take the time from the latest packet."""
+        self._ahead = self.server_time - self._monotonic()
         self._last_id = 0
 
     def move_sequence(self, by: int) -> None:
@@ -112,7 +123,7 @@ class Messages:
     # ---- in --------------------------------------------------------------------------------------
 
     def open(self, packet: bytes) -> tuple[int, bytes] | None:
-        """Return msg_id and body of the message in a packet; None if it arrived before.
+        """Return msg_id and body of the message in a packet; None if it arrived before, or may have.
 
         Raise InvalidBufferError for a transport error, SecurityError for a packet that is not of this
         session, and ClockMovedError for a message of another time than ours.
@@ -134,21 +145,28 @@ class Messages:
             raise SecurityError("another session")
         if msg_id % 2 != 1:
             raise SecurityError("an even msg_id")
-        if not 0 <= length <= len(plain) - 32:
+        if not 0 < msg_id < _LAST_ID:
+            raise SecurityError("a msg_id of another century")
+        if length < 0 or length % 4 or not _LEAST_PADDING <= len(plain) - 32 - length <= _MOST_PADDING:
             raise SecurityError("a wrong length")
-        if msg_id <= self._highest and msg_id in self._recent:
+        if msg_id <= self._highest and self._may_be_known(msg_id):
             return None
         self._check_time(msg_id)
         self._recent.append(msg_id)
         self._highest = max(msg_id, self._highest)
         return msg_id, plain[32 : 32 + length]
 
+    def _may_be_known(self, msg_id: int) -> bool:
+        recent = self._recent
+        return msg_id in recent or (len(recent) == _REMEMBERED and msg_id < min(recent))
+
     def _check_time(self, msg_id: int) -> None:
         ahead = msg_id / 2**32 - self._monotonic() - self._ahead
         if not self._highest:
             # A session begins with each link, so its first message is of now.
             if abs(ahead) > _AGREEMENT:
-                self.take_time(msg_id)
+                self._highest = msg_id
+                self.take_time()
         elif not -_OLDEST <= ahead <= _NEWEST:
             raise ClockMovedError
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from telethon import utils
 from telethon.extensions import BinaryReader
-from telethon.tl import TLObject, types
+from telethon.tl import TLObject, core, types
 
 from tgbot.telegram.wire.compiling import HotClass, Read, UnknownFormError
 
@@ -94,6 +94,11 @@ def _date_of(unix: int) -> datetime:
     return date
 
 
+def _refuse(data: bytes, at: int) -> tuple[Any, int]:
+    """Raise ValueError: messages and packed data are unpacked before they are read, within limits."""
+    raise ValueError("no object holds messages or packed data")
+
+
 def _finish_message(fields: dict[str, Any]) -> None:
     """Set what Telethon's message derives from its fields."""
     if type(fields["media"]) is types.MessageMediaEmpty:
@@ -157,3 +162,4 @@ _SPACE: Final = {
     "date_of": _date_of,
 }
 _compiled.update(_compile_all(HOT))
+_compiled.update((_id_of(kind), _refuse) for kind in core.core_objects.values())

@@ -43,22 +43,22 @@ class UnreadableError(ValueError):
     """What Telegram sent cannot be read. The text names the reason and never shows what was sent."""
 
 
-def unpack(data: bytes) -> bytes:
-    """Return what gzip or zlib data unpacks to; raise UnreadableError for more than `MAX_UNPACKED` bytes."""
+def unpack(data: bytes, most: int = MAX_UNPACKED) -> bytes:
+    """Return what gzip or zlib data unpacks to; raise UnreadableError for more than `most` bytes."""
     unpacking = zlib.decompressobj(_FORMATS)
     try:
         unpacked = unpacking.decompress(data, _PIECE)
-        if unpacking.eof:
+        size = len(unpacked)
+        if unpacking.eof and size <= most:
             return unpacked
         # It is large: how large is known before memory is taken for it, which the process would keep.
-        size = len(unpacked)
-        while not unpacking.eof:
+        while size <= most and not unpacking.eof:
             piece = len(unpacking.decompress(unpacking.unconsumed_tail, _PIECE))
             size += piece
-            if size > MAX_UNPACKED:
-                raise UnreadableError(f"packed data is larger than {MAX_UNPACKED} bytes")
             if not piece and not unpacking.eof:
                 raise UnreadableError("packed data is cut off")
+        if size > most:
+            raise UnreadableError(f"packed data is larger than {most} bytes")
         return zlib.decompress(data, _FORMATS)
     except zlib.error:
         raise UnreadableError("packed data is damaged") from None
@@ -86,36 +86,80 @@ def name_of(body: bytes) -> str:
     return "something unknown" if known is None else str(known.__name__)
 
 
-def messages_in(msg_id: int, body: bytes, depth: int = 0) -> Iterator[tuple[int, bytes]]:
+def messages_in(msg_id: int, body: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield msg_id and body of each message in a message that may be a container, or packed, or both.
 
-    Raise UnreadableError where one is damaged; the messages before it have been yielded then.
+    Raise UnreadableError in the end if any of them is damaged, or if all that is packed in it unpacks to more
+    than `MAX_UNPACKED` bytes; the messages before and behind it have been yielded then, as far as they can be
+    told from it.
     """
-    kind = body[:4]
-    if kind not in _NESTED:
+    if body[:4] not in _NESTED:
         yield msg_id, body
         return
-    if depth > _MAX_DEPTH:
-        raise UnreadableError("containers are nested too deeply")
-    if kind != _CONTAINER:
-        yield from messages_in(msg_id, unpack(BinaryReader(body[4:]).tgread_bytes()), depth + 1)
-        return
+    unpacking = _Unpacking()
+    unpacking.take(msg_id, body, 0)
+    yield from unpacking.messages
+    if unpacking.damage is not None:
+        raise unpacking.damage
+
+
+class _Unpacking:
+    """One message that is cut into messages."""
+
+    def __init__(self) -> None:
+        #: What was in it, each with its msg_id.
+        self.messages: list[tuple[int, bytes]] = []
+        #: What is wrong with one of them.
+        self.damage: UnreadableError | None = None
+        #: The bytes that it may still unpack to.
+        self._left = MAX_UNPACKED
+
+    def take(self, msg_id: int, body: bytes, depth: int) -> None:
+        """Take a container or a packed message apart."""
+        if depth > _MAX_DEPTH:
+            self.damage = UnreadableError("containers are nested too deeply")
+            return
+        try:
+            if body[:4] == _CONTAINER:
+                self._cut(body, depth)
+                return
+            unpacked = unpack(packed_in(body), self._left)
+        except UnreadableError as error:
+            self.damage = error
+            return
+        self._left -= len(unpacked)
+        if unpacked[:4] in _NESTED:
+            self.take(msg_id, unpacked, depth + 1)
+        else:
+            self.messages.append((msg_id, unpacked))
+
+    def _cut(self, body: bytes, depth: int) -> None:
+        found, size = self.messages.append, len(body)
+        try:
+            (count,), start = struct.unpack_from("<i", body, 4), 8
+            for _ in range(count):
+                inner_id, _seq_no, length = _INNER.unpack_from(body, start)
+                start += 16
+                end = start + length
+                if not start <= end <= size:
+                    raise UnreadableError("a container is cut off")
+                inner = body[start:end]
+                start = end
+                if inner[:4] in _NESTED:
+                    self.take(inner_id, inner, depth + 1)
+                else:
+                    found((inner_id, inner))
+        except struct.error:
+            raise UnreadableError("a container is cut off") from None
+
+
+def packed_in(body: bytes) -> bytes:
+    """Return the data of a packed object; raise UnreadableError if it is cut off."""
     try:
-        (count,), start, size = struct.unpack_from("<i", body, 4), 8, len(body)
-        for _ in range(count):
-            inner_id, _seq_no, length = _INNER.unpack_from(body, start)
-            start += 16
-            end = start + length
-            if not start <= end <= size:
-                raise UnreadableError("a container is cut off")
-            inner = body[start:end]
-            start = end
-            if inner[:4] in _NESTED:
-                yield from messages_in(inner_id, inner, depth + 1)
-            else:
-                yield inner_id, inner
-    except struct.error:
-        raise UnreadableError("a container is cut off") from None
+        data: bytes = BinaryReader(body[4:]).tgread_bytes()
+    except (BufferError, struct.error):
+        raise UnreadableError("packed data is cut off") from None
+    return data
 
 
 def innermost(request: TLRequest) -> TLRequest:
@@ -131,7 +175,7 @@ def read_answer(request: TLRequest, body: bytes) -> Any:  # Any: as the request 
     Raise UnreadableError, or whatever Telethon's readers raise, for what is no answer to this request.
     """
     if body[:4] == _GZIP_PACKED:
-        body = unpack(BinaryReader(body[4:]).tgread_bytes())
+        body = unpack(packed_in(body))
     if body[:4] == _RPC_ERROR:
         raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[4:])), request)
     if type(request).read_result is TLRequest.read_result:

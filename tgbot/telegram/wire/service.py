@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from telethon import errors
-from telethon.tl import types
+from telethon.tl import functions, types
 
 from tgbot.core.clock import ServerClock
 from tgbot.telegram.wire.link import LinkState
@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 _MAX_REFUSALS, _RENEWING_REFUSAL = 5, 3
 #: The code of a message with a wrong salt.
 _BAD_SALT: Final = 48
+#: The most messages whose states Telegram may ask for in one message.
+_MAX_ASKED: Final = 8_192
+#: What a pong answers.
+_PINGS: Final = (functions.PingRequest, functions.PingDelayDisconnectRequest)
 #: What asks for nothing.
 _IGNORED: Final = (types.MsgsAck, types.MsgsStateInfo, types.MsgsAllInfo, types.FutureSalts,
                    types.DestroySessionOk, types.DestroySessionNone)  # fmt: skip
@@ -49,13 +53,16 @@ class ServiceMessages:
         self._missed = missed
 
     def take(self, msg_id: int, thing: Any) -> None:  # Any: a TLObject, or what else can be read
-        """Take a message; raise KeyError for one that is none of the protocol's."""
+        """Take a message; raise KeyError for one that is none of the protocol's, or has no place in it."""
         if not isinstance(thing, _IGNORED):
             _DOING[type(thing)](self, msg_id, thing)
 
     def _on_pong(self, msg_id: int, pong: types.Pong) -> None:
+        asked = self._outgoing.unanswered.get(pong.msg_id)
+        if asked is not None and not isinstance(asked.request, _PINGS):
+            raise KeyError("a pong is no answer to this request")
         self._worked()
-        self._server_time.note_unix(msg_id / 2**32)
+        self._server_time.note_unix(self._messages.server_time)
         if (sent := self._outgoing.answered(pong.msg_id)) is not None:
             sent.future.set_result(pong)
 
@@ -70,7 +77,7 @@ class ServiceMessages:
 
     def _on_bad_message(self, msg_id: int, bad: types.BadMsgNotification) -> None:
         if bad.error_code in (16, 17):
-            self._messages.take_time(msg_id)
+            self._messages.take_time()
         elif bad.error_code in (32, 33):
             self._messages.move_sequence(64 if bad.error_code == 32 else -16)
         self._send_again(bad.bad_msg_id, bad.error_code)
@@ -95,6 +102,8 @@ class ServiceMessages:
 
     def _on_state_asked(self, msg_id: int, asked: types.MsgsStateReq | types.MsgResendReq) -> None:
         """Tell that nothing is known of messages: their requests are sent again when a link ends."""
+        if len(asked.msg_ids) > _MAX_ASKED:
+            raise KeyError("too many messages are asked about")
         self._outgoing.ask(types.MsgsStateInfo(msg_id, b"\1" * len(asked.msg_ids)))
 
 
