@@ -303,8 +303,8 @@ class Delivery:
         connected = [each for each in sessions if each.wire is not None]
         return link in connected and connected[number % len(connected)] is not link
 
-    def hand(self, account: int, updates: types.Updates) -> int:
-        """Send an Updates object as it is to the connected sessions of an account; return their number."""
+    def hand(self, account: int, updates: types.Updates | bytes) -> int:
+        """Send an Updates object, or any bytes, to an account's connected sessions; return their number."""
         links = [link for link in self._links.get(account, ()) if self._ready(link)]
         for link in links:
             self._push(link, [updates])

@@ -225,8 +225,8 @@ class Sandbox:
             name for name, known in self._keys.items() if account is None or known.login.account == account
         ]
 
-    def hand(self, account: int, updates: types.Updates) -> int:
-        """Send an Updates object as it is to the connected sessions of an account; return their number."""
+    def hand(self, account: int, updates: types.Updates | bytes) -> int:
+        """Send an Updates object, or any bytes, to an account's connected sessions; return their number."""
         return self._delivery.hand(account, updates)
 
     # For connections.

@@ -172,6 +172,18 @@ class CallFaults(Faulty):
 
         self._add(method, Plan(rewrite=rewrite), times, seconds, account, peer)
 
+    def answer(
+        self,
+        method: str,
+        value: object,
+        *,
+        times: int | None = None,
+        account: int | None = None,
+        peer: int | None = None,
+    ) -> None:
+        """Answer the next calls of a method with a TL object or any bytes; the calls are carried out."""
+        self._add(method, Plan(rewrite=lambda answer, layer: value), times, None, account, peer)
+
     def bomb(
         self,
         method: str,

@@ -62,8 +62,8 @@ class Server(Protocol):
     async def open_dc(self, dc_id: int, *, own_key: bool = False) -> int:
         """Listen as a further data centre; return the port."""
 
-    def hand(self, account: int, updates: types.Updates) -> int:
-        """Send an Updates object as it is to the connected sessions of an account; return their number."""
+    def hand(self, account: int, updates: types.Updates | bytes) -> int:
+        """Send an Updates object, or any bytes, to an account's connected sessions; return their number."""
 
 
 @dataclass(slots=True)
