@@ -25,7 +25,7 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
     --no-emit-index-url --custom-compile-command "make lock"
 ARGS ?=
 
-.PHONY: help setup demo run check test versions mutants lock npm browser bench profile crash soak clean
+.PHONY: help setup demo run check test versions mutants fuzz lock npm browser bench profile crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -88,6 +88,9 @@ crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss
 
 soak: $(DEV) ## run the bot under load and faults for 30 minutes; status 1 if it grows (ARGS="--minutes 5")
 	@$(BIN)/python -m tests.scenarios.soak $(ARGS)
+
+fuzz: $(DEV) ## read damaged bytes for a minute; status 1 if they break anything (ARGS="--seconds 600", ARGS="live")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--upgrade for the newest)
 	@test -x $(LOCKER)/bin/uv || { $(BIN)/python -m venv $(LOCKER) && \
