@@ -33,6 +33,14 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.DeleteMessagesRequest: _fields("revoke"),
     messages.DeleteHistoryRequest: _fields("revoke"),
     messages.GetBotCallbackAnswerRequest: _fields("data"),
+    messages.SetInlineBotResultsRequest: _fields("gallery private next_offset switch_pm"),
+    messages.SendInlineBotResultRequest: _fields("background clear_draft"),
+    messages.UpdatePinnedMessageRequest: _fields("silent unpin pm_oneside"),
+    types.InputBotInlineResult: _fields("title description url"),
+    types.InputBotInlineResultPhoto: _fields(),
+    types.InputBotInlineResultDocument: _fields("title description"),
+    types.InputBotInlineMessageText: _fields("no_webpage entities reply_markup"),
+    types.InputBotInlineMessageMediaAuto: _fields("entities reply_markup"),
     messages.SetBotCallbackAnswerRequest: _fields("alert message url"),
     messages.GetHistoryRequest: _fields("offset_date"),
     messages.GetDialogsRequest: _fields("offset_date exclude_pinned folder_id"),
@@ -79,6 +87,8 @@ FAMILIES: Final = frozenset(
         types.InputReplyToMessage,
         types.InputFile,
         types.InputMessagesFilterEmpty,
+        types.InputBotInlineResult,
+        types.InputBotInlineMessageText,
     )
 )
 

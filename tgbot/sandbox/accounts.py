@@ -52,6 +52,8 @@ class BotProfile:
     sees_all: bool = False
     #: False: the bot cannot be added to groups.
     joins_groups: bool = True
+    #: The text that apps show in the empty field of an inline query; None: the bot has no inline mode.
+    inline: str | None = None
     #: True: bot-to-bot mode. Two bots may write to each other if both have it.
     talks_to_bots: bool = False
     #: True: the private chats of the bot have topics.

@@ -67,6 +67,9 @@ def members(cls: Any) -> tuple[Member, ...]:
         if type_name is None:
             continue
         allowed = frozenset() if type_name == "X" else type_ids(type_name)
+        if type_name == "InputUser":
+            # Clients send an InputPeer of a user as well, and Telegram takes it.
+            allowed |= type_ids("InputPeer")
         if type_name == "KeyboardButton":
             # Older layers have inline buttons in the same rows; ReplyInlineMarkup converts them.
             allowed |= {types.KeyboardInlineButton.SUBCLASS_OF_ID}

@@ -18,6 +18,7 @@ from .groups import Groups
 from .logs import Entry
 from .posts import Posts
 from .presses import Presses
+from .queries import Queries
 from .rpc import RpcError
 from .sends import Sends
 from .view import View
@@ -54,6 +55,7 @@ class World:
         self.sends = Sends()
         self.posts = Posts(self.accounts, self.chats, self.feeds, self.sends, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
+        self.queries = Queries(self.feeds, self.random, self.now)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
         self.files = Files()
         #: Whether a difference holds an updateMessageID for each message that the account sent.

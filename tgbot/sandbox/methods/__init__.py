@@ -20,9 +20,11 @@ from . import (
     forums,
     help,
     history,
+    inline,
     joining,
     media,
     messages,
+    pins,
     updates,
     users,
 )
@@ -41,9 +43,11 @@ METHODS: Final[dict[type, Method]] = {
         forums,
         help,
         history,
+        inline,
         joining,
         media,
         messages,
+        pins,
         updates,
         users,
     )

@@ -27,10 +27,10 @@ def as_message_media(call: Call, given: TLObject) -> TLObject:
     if isinstance(given, types.InputMediaUploadedDocument):
         return types.MessageMediaDocument(document=_new_document(call, given), spoiler=given.spoiler)
     if isinstance(given, types.InputMediaPhoto):
-        stored = _known(call, given.id)
+        stored = known_file(call, given.id)
         return types.MessageMediaPhoto(photo=stored.value, spoiler=given.spoiler)
     if isinstance(given, types.InputMediaDocument):
-        stored = _known(call, given.id)
+        stored = known_file(call, given.id)
         return types.MessageMediaDocument(document=stored.value, spoiler=given.spoiler)
     if isinstance(given, types.InputMediaGeoPoint):
         return types.MessageMediaGeo(_geo(call, given.geo_point))
@@ -55,7 +55,7 @@ def _number(call: Call) -> int:
     return call.world.random.getrandbits(62) or 1
 
 
-def _known(call: Call, given: TLObject) -> StoredFile:
+def known_file(call: Call, given: TLObject) -> StoredFile:
     return call.world.files.get(given.id, given.access_hash, given.file_reference, "MEDIA_EMPTY")
 
 

@@ -32,10 +32,10 @@ _PRESS_TEXT_LENGTH: Final = 200
 
 
 def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
-    if earlier := _earlier(call, request.peer, [request.random_id]):
-        return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer)
-    text, entities = _text(call, to, request.message, request.entities, _TEXT_LENGTH)
+    if earlier := earlier_of(call, request.peer, [request.random_id]):
+        return wrap_sends(call, earlier)
+    to = writable(call, request.peer)
+    text, entities = text_of(call, to, request.message, request.entities, _TEXT_LENGTH)
     if not text:
         raise RpcError(400, "MESSAGE_EMPTY")
     post = Post(
@@ -49,9 +49,9 @@ def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
 
 
 def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
-    if earlier := _earlier(call, request.peer, [request.random_id]):
-        return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer)
+    if earlier := earlier_of(call, request.peer, [request.random_id]):
+        return wrap_sends(call, earlier)
+    to = writable(call, request.peer)
     post = _media_post(call, to, request.media, request)
     post.markup = shown_markup(call, request.reply_markup)
     return _sent(call, _post(call, to, post, request))
@@ -59,7 +59,8 @@ def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
 
 def _media_post(call: Call, to: Account | Chat, media: TLObject, given: TLObject) -> Post:
     shown = as_message_media(call, media)
-    text, entities = _text(call, to, given.message, given.entities, _CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG")
+    error = "MEDIA_CAPTION_TOO_LONG"
+    text, entities = text_of(call, to, given.message, given.entities, _CAPTION_LENGTH, error)
     return Post(call.me.id, call.world.date(), text, entities=entities, media=shown)
 
 
@@ -67,11 +68,11 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
     if not 2 <= len(request.multi_media) <= _ALBUM:
         raise RpcError(400, "MULTI_MEDIA_TOO_LONG" if request.multi_media else "MEDIA_EMPTY")
     random_ids = [single.random_id for single in request.multi_media]
-    earlier = _earlier(call, request.peer, random_ids)
+    earlier = earlier_of(call, request.peer, random_ids)
     missing = [single for single in request.multi_media if single.random_id not in earlier]
     if not missing:
-        return _wrap_sends(call, earlier)
-    to = _writable(call, request.peer)
+        return wrap_sends(call, earlier)
+    to = writable(call, request.peer)
     posts = [_media_post(call, to, single.media, single) for single in missing]
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
     group = next(groups, None) or call.world.random.getrandbits(62)
@@ -81,7 +82,7 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
         single.random_id: _post(call, to, post, request, single.random_id)
         for post, single in zip(posts, missing, strict=True)
     }
-    return _wrap_sends(call, earlier, sent)
+    return wrap_sends(call, earlier, sent)
 
 
 def start_bot(call: Call, request: messages.StartBotRequest) -> TLObject:
@@ -96,9 +97,9 @@ def start_bot(call: Call, request: messages.StartBotRequest) -> TLObject:
     if not all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload):
         raise RpcError(400, "START_PARAM_INVALID")
     given = request.bot if isinstance(request.peer, types.InputPeerEmpty) else request.peer
-    if earlier := _earlier(call, given, [request.random_id]):
-        return _wrap_sends(call, earlier)
-    to = bot if given is request.bot else _writable(call, given)
+    if earlier := earlier_of(call, given, [request.random_id]):
+        return wrap_sends(call, earlier)
+    to = bot if given is request.bot else writable(call, given)
     since = FIRST_PTS
     if isinstance(to, Chat):
         since = to.log.pts
@@ -123,12 +124,12 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         raise RpcError(400, "MESSAGE_IDS_EMPTY")
     if len(request.id) != len(request.random_id) or 0 in request.random_id:
         raise RpcError(400, "RANDOM_ID_INVALID")
-    earlier = _earlier(call, request.to_peer, request.random_id)
+    earlier = earlier_of(call, request.to_peer, request.random_id)
     pairs = zip(request.id, request.random_id, strict=True)
     missing = [(number, random_id) for number, random_id in pairs if random_id not in earlier]
     if not missing:
-        return _wrap_sends(call, earlier)
-    to = _writable(call, request.to_peer)
+        return wrap_sends(call, earlier)
+    to = writable(call, request.to_peer)
     posts: list[tuple[Post, int]] = []
     for number, random_id in missing:
         original = _existing(call, number, source)
@@ -145,7 +146,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
     if request.top_msg_id and request.reply_to is None:
         request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)
     sent = {random_id: _post(call, to, post, request, random_id) for post, random_id in posts}
-    return _wrap_sends(call, earlier, sent)
+    return wrap_sends(call, earlier, sent)
 
 
 def _forwarded(call: Call, copy: Copy) -> TLObject:
@@ -160,7 +161,7 @@ def _forwarded(call: Call, copy: Copy) -> TLObject:
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
 
 
-def _earlier(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Copy]:
+def earlier_of(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Copy]:
     """Return the earlier messages of the caller to a peer, by those of `random_ids` that were used.
 
     The rest of a repeated call is not checked: the earlier messages are its answer even if the caller may no
@@ -174,7 +175,7 @@ def _earlier(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Co
     return {number: copy for number, copy in found.items() if copy is not None}
 
 
-def _writable(call: Call, given: TLObject) -> Account | Chat:
+def writable(call: Call, given: TLObject) -> Account | Chat:
     """Return the peer of a send; raise an RPC error if the caller may not write there."""
     to = call.peer(given)
     if isinstance(to, Chat):
@@ -185,7 +186,7 @@ def _writable(call: Call, given: TLObject) -> Account | Chat:
     return to
 
 
-def _text(
+def text_of(
     call: Call,
     to: Account | Chat,
     text: str,
@@ -226,10 +227,10 @@ def _sent(call: Call, copy: Copy, *, short: bool = False) -> TLObject:
     post = copy.post
     if short and copy.peer > 0 and copy.peer != call.me.id:
         return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    return _wrap_sends(call, {}, {copy.random_id or 0: copy})
+    return wrap_sends(call, {}, {copy.random_id or 0: copy})
 
 
-def _wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> TLObject:
+def wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> TLObject:
     """Wrap the messages of this call (`sent`) and those of earlier calls in one Updates object.
 
     The ids come first, then the messages. An earlier message keeps its pts, with a pts_count of 0. An earlier
@@ -297,7 +298,7 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
         limit, error = (
             (_CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG") if media else (_TEXT_LENGTH, "MESSAGE_TOO_LONG")
         )
-        text, entities = _text(call, to, request.message, request.entities, limit, error)
+        text, entities = text_of(call, to, request.message, request.entities, limit, error)
     if request.media is not None:
         media = as_message_media(call, request.media)
     if not text and media is None:
