@@ -31,6 +31,7 @@ from tgbot.telegram.calls.straight import Straight
 from tgbot.telegram.checkpoints import Checkpoints
 from tgbot.telegram.compat.action import ChatAction
 from tgbot.telegram.compat.albums import Albums
+from tgbot.telegram.compat.closed import Closed
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged
 from tgbot.telegram.elsewhere import OtherCentres
@@ -58,7 +59,7 @@ from tgbot.telegram.wire.pulse import Pulse
 from tgbot.telegram.wire.sender import BotSender
 
 
-class BotClient(TelegramClient):
+class BotClient(Closed, TelegramClient):
     """A TelegramClient for a bot on a DurableSession. Handlers are registered and written as for Telethon.
 
     `login`, then `start_updates` once the handlers are registered, then `stop`. Every event has `replayed`:
