@@ -13,7 +13,8 @@ from telethon.tl import types
 
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure, StartBot
-from tests.scenarios.talk import until
+from tests.scenarios.talk import Talk, until
+from tests.telegram.wire.door import Door
 from tgbot import app
 from tgbot.app import open_bot
 from tgbot.config import loading as config
@@ -326,3 +327,15 @@ async def test_where_this_machines_clock_is_wrong_stats_and_resolve_agree(
     stats, resolved = said
     assert "reachable: 2" in stats  # Ann and Boss
     assert "may I write: yes" in resolved
+
+
+async def test_a_bot_behind_a_proxy_is_reached_by_way_of_it_alone(
+    configure: Configure, sandbox: Sandbox, person: Any
+) -> None:
+    door = Door("socks5")
+    await door.open()
+    async with open_bot(configure(proxy=door.url()), serve=True):
+        anna = Talk(await person("Anna"))
+        assert (await anna.ask("/start")).startswith("Hello, Anna!")
+        assert door.opened == [(sandbox.host, sandbox.port)]
+    await door.close()

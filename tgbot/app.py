@@ -36,7 +36,7 @@ from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.worker import run_aside
-from tgbot.telegram import BotClient, Server
+from tgbot.telegram import BotClient, Proxy, Server
 from tgbot.telegram.tasks import log_escaped
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ async def open_bot(
             credentials.api_id,
             credentials.api_hash,
             server=_server(config),
+            proxy=_proxy(config),
             store=store,
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
@@ -218,6 +219,11 @@ def _login_page(
         trouble=trouble,
         clock=bot.clock,
     )
+
+
+def _proxy(config: Config) -> Proxy | None:
+    url = config.telegram.proxy
+    return Proxy(url.get_secret_value()) if url else None
 
 
 def _server(config: Config) -> Server | None:

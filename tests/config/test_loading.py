@@ -124,7 +124,7 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
     for name, (_, value) in VARIABLES.items():
         section, key = known.pop(name)
         assert getattr(getattr(config, section), key) == value, name
-    assert set(known) == {"TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_PUBLIC_KEY"}  # tested elsewhere here
+    assert set(known) == {"TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_PROXY", "TGBOT_PUBLIC_KEY"}  # elsewhere
 
 
 def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> None:
@@ -134,6 +134,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
     written = f"""
         [telegram]
         api_id = 1\napi_hash = "x"\nbot_token = "{TOKEN}"\nserver = "a:1"\ndc_id = 4\npublic_key = "key.pem"
+        proxy = "socks5://a:1"
         [bot]
         admins = [1]\nplugins = ["a"]\ntexts = "t"\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
         grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"
@@ -375,7 +376,7 @@ def test_a_secret_in_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_secret_is_a_key() -> None:
-    assert set(places("SecretStr")) == {("telegram", "api_hash"), ("telegram", "bot_token")}
+    assert set(places("SecretStr")) == {("telegram", key) for key in ("api_hash", "bot_token", "proxy")}
 
 
 def test_a_directory_and_a_file_that_is_not_text_are_refused(tmp_path: Path) -> None:

@@ -79,3 +79,42 @@ def test_a_key_that_is_not_rsa_is_refused(tmp_path: Path) -> None:
     assert "expected a PEM file with an RSA public key" in refusal(
         tmp_path, '[telegram]\npublic_key = "ec.pem"'
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "socks5://127.0.0.1:1080",
+        "socks5://ann:sesame%40open@proxy.example.com:1080",
+        "http://ann:sesame@[::1]:3128",
+    ],
+)
+def test_a_proxy_is_a_secret_address(tmp_path: Path, url: str) -> None:
+    for config in (
+        configured(tmp_path, f'[telegram]\nproxy = "{url}/"'),
+        configured(tmp_path, "", TGBOT_PROXY=url),
+    ):
+        assert config.telegram.proxy is not None
+        assert config.telegram.proxy.get_secret_value() == url
+        assert "sesame" not in repr(config)
+    assert configured(tmp_path, '[telegram]\nproxy = ""').telegram.proxy is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "proxy.example.com:1080",
+        "socks4://ann:sesame@proxy:1080",
+        "https://ann:sesame@proxy:1080",
+        "socks5://ann:sesame@proxy",
+        "socks5://ann:sesame@proxy:0",
+        "socks5://ann:sesame@proxy:70000",
+        "socks5://ann:sesame@proxy:1080/path",
+        "socks5://ann sesame@proxy:1080",
+    ],
+)
+def test_another_proxy_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    line = refusal(tmp_path, f'[telegram]\nproxy = "{url}"')
+    assert "[telegram] proxy" in line
+    assert "socks5://host:port" in line
+    assert "sesame" not in line

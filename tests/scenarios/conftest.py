@@ -30,7 +30,9 @@ def account(sandbox: Sandbox) -> Account:
 def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
     """Return a function that makes a bot's configuration; `[bot]` keys are given by name."""
 
-    def configure(*, token: str | None = None, manage: str = "missing", **bot: Any) -> Config:
+    def configure(
+        *, token: str | None = None, manage: str = "missing", proxy: str = "", **bot: Any
+    ) -> Config:
         key = tmp_path / "sandbox.pem"
         key.write_text(sandbox.public_key)
         file = tmp_path / "config.toml"
@@ -41,6 +43,7 @@ def configure(sandbox: Sandbox, account: Account, tmp_path: Path) -> Configure:
             f"dc_id = {sandbox.dc_id}",
             f'public_key = "{key}"',
             f'bot_token = "{token or account.token}"',
+            f'proxy = "{proxy}"',
             "[profile]",
             f'manage = "{manage}"',
             "[bot]",

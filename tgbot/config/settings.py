@@ -64,6 +64,15 @@ def _api_hash(value: object) -> object:
     return _or_none(value) and _text(value, r"[!-~]+")[0]
 
 
+def _proxy(value: object) -> object:
+    if value == "":
+        return None
+    match = _text(value, r"(?:socks5|http)://(?:[!-~]+@)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})/?")
+    if not 0 < int(match[2]) < 65536:
+        raise ValueError
+    return match[0].rstrip("/")
+
+
 def _server(value: object) -> object:
     if value == "":
         return None
@@ -206,6 +215,10 @@ class Telegram(_Section):
     )
     public_key: Annotated[Path | None, BeforeValidator(_public_key)] = _key(
         None, 'a PEM file with an RSA public key, or "" for Telegram\'s own'
+    )
+
+    proxy: Annotated[SecretStr | None, BeforeValidator(_proxy)] = _key(
+        None, '"socks5://host:port", "http://host:port", with user:password@ before the host, or "" for none'
     )
 
     @property

@@ -6,5 +6,6 @@ from tgbot.telegram.client import BotClient
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.refusals import error_name
 from tgbot.telegram.server import Server
+from tgbot.telegram.wire.proxy import Proxy
 
-__all__ = ["BotClient", "Listener", "Server", "error_name", "named_sends", "slow_mode_raises"]
+__all__ = ["BotClient", "Listener", "Proxy", "Server", "error_name", "named_sends", "slow_mode_raises"]

@@ -55,6 +55,7 @@ from tgbot.telegram.updates.watch import Watch
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
+from tgbot.telegram.wire.proxy import Proxy
 from tgbot.telegram.wire.pulse import Pulse
 from tgbot.telegram.wire.sender import BotSender
 
@@ -79,6 +80,7 @@ class BotClient(Closed, TelegramClient):
         listener: Listener,
         server_time: ServerClock,
         server: Server | None = None,
+        proxy: Proxy | None = None,
         parked: ParkedUpdates | None = None,
         keep_failed: bool = True,
         marks: Path | None = None,
@@ -100,7 +102,7 @@ class BotClient(Closed, TelegramClient):
         self.server_time = server_time
         self._finished = Finished(listener.finished)
         self._store = store
-        self._server = server
+        self._server, self._route = server, proxy
         self._link_state = LinkState()
         self._tasks = Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
@@ -164,13 +166,14 @@ class BotClient(Closed, TelegramClient):
             key_made=self._auth_key_callback,
         )
         link = UntilAnswered(self._sender, self._link_state, self._init_request)
-        self._elsewhere = OtherCentres(link, self, self._init_request, ipv6=self._use_ipv6)
+        self._elsewhere = OtherCentres(link, self, self._init_request, proxy, ipv6=self._use_ipv6)
         observed = Observed(self._elsewhere, listener, peers, server_time)
-        floods = FloodWaits(Retries(observed, self._login_elsewhere))
+        floods = FloodWaits(Retries(observed, lambda dc_id: self._login.switch_dc(dc_id)))
         straight = Straight(floods, floods, observed, link, server_time)
         self._calls = NamedSends(LookupBudget(straight, session), peers)
         self._entrance = Entrance(self._calls, self)
-        self._login = Login(PlainClient(self), session, self.intake, self._link_state, server_time, server)
+        plain = PlainClient(self)
+        self._login = Login(plain, session, self.intake, self._link_state, server_time, server, proxy)
 
     @property
     def connected(self) -> bool:
@@ -288,7 +291,7 @@ class BotClient(Closed, TelegramClient):
         """Connect, however long that takes; do nothing if there is a connection."""
         self._loop = asyncio.get_running_loop()
         session = self.session
-        if await self._sender.connect(BotConnection(session.server_address, session.port)):
+        if await self._sender.connect(BotConnection(session.server_address, session.port, self._route)):
             self._link_state.fresh_session = True
             session.auth_key = self._sender.auth_key
 
@@ -302,9 +305,6 @@ class BotClient(Closed, TelegramClient):
 
     async def _return_exported_sender(self, sender: BotSender) -> None:
         """Do nothing: an idle connection is closed, whoever forgot to return its sender."""
-
-    async def _login_elsewhere(self, dc_id: int) -> None:
-        await self._login.switch_dc(dc_id)
 
     # ---- updates -------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.job import waiting
 from tgbot.telegram.updates.requests import LoginOverError
 from tgbot.telegram.wire.link import LinkState, making_login
+from tgbot.telegram.wire.proxy import Proxy
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ class Login:
         state: LinkState,
         server_time: Callable[[], int],
         server: Server | None,
+        proxy: Proxy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
@@ -136,6 +138,7 @@ class Login:
         self._state = state
         self._server_time = server_time
         self._clock = clock
+        self._proxy = proxy
         #: The configured server, None for Telegram's own.
         self._home = server
         self._token = ""
@@ -276,7 +279,8 @@ class Login:
                 return
             away = self._session.server_address, self._session.port
             # In this order: what is found there first may have come up after the last attempt.
-            if await is_there(self._home.host, self._home.port) and not await is_there(*away):
+            home = self._home.host, self._home.port
+            if await is_there(*home, self._proxy) and not await is_there(*away, self._proxy):
                 logger.warning("data center %d of the server is not there; going back to the configured one",
                                self._session.dc_id)  # fmt: skip
                 await self._client.forget_key()

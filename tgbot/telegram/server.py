@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ from telethon.crypto import rsa
 from telethon.tl import types
 
 from tgbot.store.sqlite.session import DurableSession
+from tgbot.telegram.wire.connection import BotConnection
+from tgbot.telegram.wire.proxy import Proxy
 
 #: The data center of Telegram's that knows where all others are.
 _TELEGRAM = (2, "149.154.167.51", 443)
@@ -68,11 +69,11 @@ def data_centre(config: types.Config, dc_id: int, *, ipv6: bool) -> types.DcOpti
     return min(options, key=lambda one: bool(one.ipv6) != ipv6)
 
 
-async def is_there(host: str, port: int) -> bool:
+async def is_there(host: str, port: int, proxy: Proxy | None) -> bool:
     """Return whether somebody accepts connections at an address."""
+    connection = BotConnection(host, port, proxy)
     with suppress(OSError):
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
-        writer.close()
+        await connection.connect(_CONNECT_SECONDS)
+        connection.abort()
         return True
     return False

@@ -9,6 +9,7 @@ from enum import Enum
 from telethon.errors import InvalidBufferError, SecurityError
 
 from tgbot.core.errors import no_descriptors_left
+from tgbot.telegram.wire.proxy import ProxyRefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,10 @@ class Trouble(Enum):
         "no file descriptors are left for a connection to %s: allow more (ulimit -n; under systemd "
         "LimitNOFILE=); retrying, with pauses of up to %d s"
     )
+    PROXY = (
+        "the proxy does not connect us to %s: check [telegram] proxy, its user name and password; retrying, "
+        "with pauses of up to %d s"
+    )
     CROWDED = "too many connections, says %s (transport error 429); retrying, with pauses of up to %d s"
 
 
@@ -41,6 +46,8 @@ def trouble_of(error: Exception) -> Trouble:
     """Return why an attempt failed that ended in this error."""
     if isinstance(error, SecurityError) and "could not find a valid key" in str(error):
         return Trouble.WRONG_KEY
+    if isinstance(error, ProxyRefusedError):
+        return Trouble.PROXY
     if isinstance(error, InvalidBufferError) and error.code == 429:
         return Trouble.CROWDED
     descriptors = isinstance(error, OSError) and no_descriptors_left(error)

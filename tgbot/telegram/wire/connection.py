@@ -13,6 +13,8 @@ from zlib import crc32
 
 from telethon.errors import InvalidBufferError, InvalidChecksumError
 
+from tgbot.telegram.wire.proxy import Proxy
+
 #: How long TCP waits for an acknowledgement before it gives the link up, in milliseconds.
 _DEAD_AFTER_MS = 10_000
 #: How long the other side may take what was sent before the socket is closed, in seconds.
@@ -31,9 +33,10 @@ class BotConnection(asyncio.Protocol):
     from `listen` on, as they are read from the socket.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, proxy: Proxy | None = None) -> None:
         self._host = host
         self._port = port
+        self._proxy = proxy
         self._transport: asyncio.Transport | None = None
         #: Done once the socket is closed.
         self._closed: asyncio.Future[None] | None = None
@@ -52,7 +55,8 @@ class BotConnection(asyncio.Protocol):
         self.writable = False
 
     def __str__(self) -> str:
-        return f"{self._host}:{self._port}"
+        way = "" if self._proxy is None else f" by way of {self._proxy}"
+        return f"{self._host}:{self._port}{way}"
 
     async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Telethon calls it
         """Connect anew; raise OSError, or TimeoutError after `timeout` seconds."""
@@ -63,11 +67,23 @@ class BotConnection(asyncio.Protocol):
         self._arrived.clear()
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
+                await self._open()
         except BaseException:
             # The loop closes the socket. uvloop does not tell us so, even where it told us of the socket.
             self._transport = None
             self.writable = False
+            raise
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._proxy is None:
+            await loop.create_connection(lambda: self, self._host, self._port)
+            return
+        sock = await self._proxy.open(self._host, self._port)
+        try:
+            await loop.create_connection(lambda: self, sock=sock)
+        except BaseException:
+            sock.close()
             raise
 
     def listen(
