@@ -31,8 +31,8 @@ from tgbot.telegram.wire.reading import (
 
 CONTAINER = 0x73F1F8DC
 GZIP = struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
-#: 300 MB in 300 kB.
-BOMB = zlib.compress(bytes(300_000_000), 1)
+#: 100 MB in 100 kB.
+BOMB = zlib.compress(bytes(100_000_000), 9)
 
 
 def container(*messages: tuple[int, bytes]) -> bytes:

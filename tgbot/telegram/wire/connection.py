@@ -20,7 +20,7 @@ _DEAD_AFTER_MS = 10_000
 #: How long the other side may take what was sent before the socket is closed, in seconds.
 _CLOSE_SECONDS = 1.0
 #: The most bytes of a packet. Telegram's are below 2 MiB.
-MAX_PACKET = 16 << 20
+MAX_PACKET = 4 << 20
 #: How many packets may wait for `recv` before the socket is read no further.
 _WAITING = 16
 _HEAD = struct.Struct("<ii")

@@ -17,7 +17,7 @@ from telethon.tl.core import GzipPacked
 from tgbot.telegram.wire.readers import Reader, read_object
 
 #: The most bytes that one packed object may unpack to; Telegram sends nothing as large.
-MAX_UNPACKED = 16 << 20
+MAX_UNPACKED = 8 << 20
 #: How much is unpacked at a time, in bytes; nearly everything that Telegram packs is smaller.
 _PIECE = 1 << 20
 #: What tells zlib to take gzip and its own format.
