@@ -16,6 +16,7 @@ from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer
 from tgbot.store.sqlite.connection import connect, is_cut_short, new_file, sqlite_errors
+from tgbot.store.sqlite.rows import write_rows
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -43,19 +44,11 @@ BY_IDS = """
         (SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)
     FROM entities WHERE id IN (SELECT value FROM json_each(?)) AND id <> 0"""
 
-# One statement for many peers: json_each takes the text apart in C, without the interpreter lock.
 _DROP_NAMES = "DELETE FROM tgbot_usernames WHERE id IN (SELECT value FROM json_each(?))"
 #: Takes names from whoever has them; their owners are among the peers that are written next.
-_TAKE_NAMES = """
-    UPDATE entities SET username = NULL
-    WHERE username IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"""
-_ADD_NAMES = """
-    INSERT OR REPLACE INTO tgbot_usernames
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
-    FROM json_each(?)"""
-_ADD_ENTITIES = f"""
-    INSERT OR REPLACE INTO entities
-    SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(6))} FROM json_each(?)"""
+_TAKE_NAMES = "UPDATE entities SET username = NULL WHERE username IN (SELECT value FROM json_each(?))"
+_ADD_NAMES = "INSERT OR REPLACE INTO tgbot_usernames VALUES"
+_ADD_ENTITIES = "INSERT OR REPLACE INTO entities VALUES"
 
 
 @dataclass(slots=True)
@@ -100,20 +93,18 @@ def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None) -
 def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     peers, owners = changes.peers, changes.names
     # A name that went from one of these peers to another belongs to the one that had it last.
-    names = {
-        marked: [name for name in peer.names if owners.get(name) == marked] for marked, peer in peers.items()
-    }
+    rows, entities = [], []
+    for marked, peer in peers.items():
+        names = [name for name in peer.names if owners.get(name) == marked]
+        rows += [(name, marked, peer.seen) for name in names]
+        entities.append(
+            (marked, peer.access_hash, names[0] if names else None, peer.phone, peer.title, peer.seen)
+        )
     cursor.execute(_DROP_NAMES, (json.dumps(list(peers)),))
-    rows = [(name, marked, peers[marked].seen) for marked, owned in names.items() for name in owned]
     if rows:
-        text = json.dumps(rows)
-        cursor.execute(_TAKE_NAMES, (text,))
-        cursor.execute(_ADD_NAMES, (text,))
-    entities = [
-        (marked, peer.access_hash, next(iter(names[marked]), None), peer.phone, peer.title, peer.seen)
-        for marked, peer in peers.items()
-    ]
-    cursor.execute(_ADD_ENTITIES, (json.dumps(entities),))
+        cursor.execute(_TAKE_NAMES, (json.dumps([name for name, *_ in rows]),))
+        write_rows(cursor, _ADD_NAMES, rows)
+    write_rows(cursor, _ADD_ENTITIES, entities)
 
 
 def stored_peer(row: Row) -> tuple[int, Peer]:

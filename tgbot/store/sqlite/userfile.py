@@ -29,10 +29,10 @@ from tgbot.store.registry import CACHED_USERS, Registry
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait
+from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import StoredUsers
 
-_STATEMENT: Final = 1_000  # users in one statement
 _PAGE: Final = 200  # users read at once by `after`
 _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
@@ -44,11 +44,11 @@ _AFTER: Final = """
 _RECOUNT: Final = """
     SELECT json_extract(value, '$.access') AS access, count(*) FROM users
     WHERE access IS NOT NULL GROUP BY access"""
-# One statement for many users: json_each takes the text apart in C, without the interpreter lock, so the
-# event loop runs meanwhile. An upsert leaves the indexes alone.
-_SAVE: Final = """
-    INSERT INTO users (key, value) SELECT json_extract(value, '$.id'), value FROM json_each(?) WHERE true
-    ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+# An upsert leaves the indexes alone, unlike REPLACE.
+_SAVE: Final = (
+    "INSERT INTO users (key, value) VALUES",
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+)
 _DELETE: Final = "DELETE FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _DROP_NOTE: Final = "DELETE FROM meta WHERE key = ?"
 _HAS_PARKED: Final = "SELECT 1 FROM sqlite_master WHERE name = 'parked'"
@@ -154,17 +154,20 @@ class SqliteUserRows(ReadOnlyUserRows):
     async def write(
         self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
     ) -> None:
-        await self.worker.run(lambda: self._write(list(users.values()), _keys(gone), notes, parked))
+        await self.worker.run(lambda: self._write(users, gone, notes, parked))
 
     def close(self) -> None:
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(self, texts: list[str], gone: str, notes: Notes, parked: ParkedChanges) -> None:
+    def _write(
+        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
+    ) -> None:
+        before, after = _SAVE
         with self._errors(), transaction(self._writer, self._lock) as cursor:
-            for start in range(0, len(texts), _STATEMENT):
-                cursor.execute(_SAVE, ("[" + ",".join(texts[start : start + _STATEMENT]) + "]",))
-            cursor.execute(_DELETE, (gone,))
+            write_rows(cursor, before, [(str(user_id), text) for user_id, text in users.items()], after)
+            if gone:
+                cursor.execute(_DELETE, (_keys(gone),))
             cursor.executemany(userschema.NOTE, [note for note in notes.items() if note[1] is not None])
             cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
             cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])
