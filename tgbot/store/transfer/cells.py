@@ -72,6 +72,8 @@ def text_of(cell: str) -> str | None:
 
 def names_of(cell: str) -> list[str] | None:
     """Return the usernames in a cell: with "@" or as links, between spaces or commas, also as a list."""
+    if _NAME.fullmatch(cell) and cell not in _NOTHING:  # nearly always
+        return [cell]
     text = text_of(cell)
     if text is None:
         return None

@@ -14,6 +14,7 @@ from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, UserFi
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
 from tgbot.store.transfer.columns import layout, plain
+from tgbot.store.transfer.exported import ExportedUser
 from tgbot.store.transfer.fields import (
     COLUMNS,
     EntryError,
@@ -28,7 +29,7 @@ from tgbot.store.user_json import PackedUser, dumps, modernise, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
-_AHEAD: Final = 24 * 60 * 60
+AHEAD: Final = 24 * 60 * 60
 _quoted: Final = json.encoder.encode_basestring_ascii
 
 
@@ -77,7 +78,7 @@ def from_fields(fields: Mapping[str, object], now: int, bot_id: int, id_name: st
             if not value and not isinstance(value, int) and name != "hash_usernames":
                 del given[name]
     _take_out_of_preferences(given)
-    return _entry(checked(given, now + _AHEAD), bot_id)
+    return _entry(checked(given, now + AHEAD), bot_id)
 
 
 def from_cells(cells: Mapping[str, str], now: int, bot_id: int, unclear: Callable[[str, str], None]) -> Entry:
@@ -105,7 +106,7 @@ def from_cells(cells: Mapping[str, str], now: int, bot_id: int, unclear: Callabl
         del given["preferences"]
     while True:
         try:
-            return _entry(checked(given, now + _AHEAD), bot_id)
+            return _entry(checked(given, now + AHEAD), bot_id)
         except FieldsError as error:
             for name in _NEEDED & error.wrong.keys():
                 raise EntryError(error.wrong[name]) from None
@@ -143,6 +144,12 @@ def _take_out_of_preferences(given: dict[str, object]) -> None:
             raise EntryError("preferences holds join requests that cannot be read") from None
 
 
+def from_exported(read: ExportedUser) -> Entry:
+    """Return the entry of a user out of an export."""
+    user = read.user()
+    return Entry(user.id, user, _peer(read, user) if read.access_hash else None)
+
+
 def _entry(valid: Fields, bot_id: int) -> Entry:
     if valid.bot_id not in (0, bot_id):
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
@@ -177,12 +184,12 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
-def _peer(read: Fields, user: UserFields) -> Peer:
+def _peer(read: Fields | ExportedUser, user: UserFields) -> Peer:
     names = user.profile.usernames if read.hash_usernames is None else read.hash_usernames
     title = _writable(read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip())
     seen = user.last_seen if read.hash_seen is None else read.hash_seen
     lowered = tuple(_writable(name).lower() for name in names)
-    return Peer(read.access_hash, lowered, _writable(read.hash_phone) or None, title or None, seen)
+    return Peer(int(read.access_hash), lowered, _writable(read.hash_phone) or None, title or None, seen)
 
 
 def _writable(text: str) -> str:

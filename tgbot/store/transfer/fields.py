@@ -18,7 +18,8 @@ A_CHAT: Final = "the id is that of a group or channel: those of users are above 
 #: The fields that are a time.
 _TIMES: Final = ("language_at", "first_seen", "last_seen", "hash_seen")
 _FUTURE: Final = "has a time in the future"
-_LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
+#: What a language code looks like.
+LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
 
 
 class EntryError(ValueError):
@@ -63,7 +64,7 @@ def loaded(value: object) -> object:
 
 def _with_a_language(preferences: dict[str, str] | None) -> dict[str, str] | None:
     code = preferences.get(LANGUAGE) if preferences else None
-    if code is not None and not _LANGUAGE_CODE.fullmatch(code):
+    if code is not None and not LANGUAGE_CODE.fullmatch(code):
         raise PydanticCustomError("language", "has a language that is not a language code")
     return preferences
 

@@ -17,7 +17,16 @@ import ijson
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.core.names import clean_name
 from tgbot.store.transfer.cells import CellError, number_of
-from tgbot.store.transfer.entries import Entry, from_cells, from_fields, from_id, from_peer
+from tgbot.store.transfer.entries import (
+    AHEAD,
+    Entry,
+    from_cells,
+    from_exported,
+    from_fields,
+    from_id,
+    from_peer,
+)
+from tgbot.store.transfer.exported import ExportedRows, from_line, from_values
 from tgbot.store.transfer.fields import EntryError
 from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
@@ -55,6 +64,7 @@ class UserFile:
         self.path = path
         self._bot_id = bot_id
         self._now = now
+        self._latest = now + AHEAD
         self._id_name = id_name
         #: How much there is to read, in the same units as `done`: bytes, or rows of a session.
         self.size = path.stat().st_size
@@ -112,6 +122,11 @@ class UserFile:
 
     def _of_lines(self, refused: Refused) -> Iterator[Entry]:
         for number, line, broken in self._lines(refused):
+            if not (broken or self._id_name):
+                read = from_line(line, self._latest, self._bot_id)
+                if read is not None:
+                    yield from_exported(read)
+                    continue
             stripped = line.strip().removesuffix(",")
             if broken:
                 refused(number, "not UTF-8")
@@ -129,6 +144,10 @@ class UserFile:
     def _of_value(self, value: object, number: int, refused: Refused) -> Entry | None:
         try:
             if isinstance(value, dict):
+                if not self._id_name:
+                    read = from_values(value, self._latest, self._bot_id)
+                    if read is not None:
+                        return from_exported(read)
                 return from_fields(value, self._now, self._bot_id, self._id_name)
             return from_id(value)
         except EntryError as error:
@@ -145,7 +164,13 @@ class UserFile:
         def unclear(name: str, why: str) -> None:
             self.unclear[shown.get(name, name), why] += 1
 
+        exported = ExportedRows(places)
         for number, row, broken in found:
+            if len(row) == width and not broken:
+                read = exported.read(row, self._latest, self._bot_id)
+                if read is not None:
+                    yield from_exported(read)
+                    continue
             if any(row[width:]):
                 refused(number, "more cells than the header names")
                 continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,8 @@ from tgbot.store.transfer.sessions import Peers, make_session
 
 #: Entries merged in one transaction.
 _CHUNK: Final = 5_000
+#: Entries read between two turns of the event loop.
+_SLICE: Final = 100
 #: How many unreadable entries are reported one by one.
 _REPORTED: Final = 20
 
@@ -49,6 +52,14 @@ class Summary:
     #: The first unreadable entries: line (or row of a session), and why.
     refusals: list[tuple[int, str]] = field(default_factory=list)
 
+    def count(self, read: int, outcomes: Sequence[bool | None], peers: int) -> None:
+        """Count entries that were merged, what came of each user, and the peers that were stored."""
+        self.read += read
+        self.new += outcomes.count(None)
+        self.changed += outcomes.count(True)
+        self.unchanged += outcomes.count(False)
+        self.peers += peers
+
     def refuse(self, line: int, reason: str) -> None:
         """Count an entry that could not be read."""
         self.refused += 1
@@ -70,7 +81,7 @@ async def take_in(
 ) -> None:
     """Merge a file into the session and the registry, and count in `summary`.
 
-    A chunk of entries is on disk before the next is read: an import that is interrupted has done what it
+    A chunk of entries is on disk before the next is merged: an import that is interrupted has done what it
     counted, and the same import again changes nothing. With `dry` no file is changed; without it, nothing
     else may have the files open. Raise OwnFileError and WrongBotError before anything is read, and any
     StorageError.
@@ -86,16 +97,40 @@ async def take_in(
                 store.session.set_bot_id(bot_id)
             peers = stack.enter_context(Peers(session))
         entries = file.entries(summary.refuse)
-        while chunk := list(islice(entries, _CHUNK)):
+        chunk = await _read(entries)
+        while chunk:
+            done = file.done
             # Nothing leaves the memory of a dry run's registry, so each chunk gets its own.
             users = Registry(rows, lambda: now) if dry else store.users
             changed = _newer(peers, chunk)
-            await _merge(users, chunk, now, summary)
-            if not dry:
-                await asyncio.gather(store.session.put(changed), users.flush())
-            summary.peers += len(changed)
-            summary.read += len(chunk)
-            progress(file.done)
+            outcomes = await _merge(users, chunk, now)
+            counted = partial(summary.count, len(chunk), outcomes, len(changed))
+            if dry:
+                counted()
+                chunk = await _read(entries)
+            else:
+                # Threads write this chunk while the next one is read.
+                writing = asyncio.ensure_future(_write(store, changed, counted))
+                try:
+                    chunk = await _read(entries)
+                finally:
+                    await _complete(writing)
+            progress(done)
+
+
+async def _write(store: SqliteStore, changed: Mapping[int, Peer], counted: Callable[[], None]) -> None:
+    """Write a chunk that was merged, and count it."""
+    await asyncio.gather(store.session.put(changed), store.users.flush())
+    counted()
+
+
+async def _complete(work: asyncio.Future[None]) -> None:
+    """Await work, to its end even if the caller is cancelled meanwhile."""
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await work
+        raise
 
 
 def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows, Peers]:
@@ -123,8 +158,17 @@ def _check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
             raise WrongBotError(session, int(owner or 0), bot_id)
 
 
-async def _merge(users: Registry, chunk: list[Entry], now: int, summary: Summary) -> None:
-    """Merge the users of a chunk, and count each of them once."""
+async def _read(entries: Iterator[Entry]) -> list[Entry]:
+    """Return the next chunk of entries, read in small slices between turns of the event loop."""
+    chunk: list[Entry] = []
+    while len(chunk) < _CHUNK and (part := list(islice(entries, min(_SLICE, _CHUNK - len(chunk))))):
+        chunk += part
+        await asyncio.sleep(0)
+    return chunk
+
+
+async def _merge(users: Registry, chunk: list[Entry], now: int) -> list[bool | None]:
+    """Merge the users of a chunk, and return what came of each of them (see `Registry.merge`)."""
     entries = [(entry, entry.user) for entry in chunk if entry.user is not None]
     await users.load({entry.id for entry, _ in entries})
     outcomes: dict[int, bool | None] = {}
@@ -134,10 +178,7 @@ async def _merge(users: Registry, chunk: list[Entry], now: int, summary: Summary
             changed = None if changed is None else True
         if outcomes.get(entry.id, False) is False:
             outcomes[entry.id] = changed
-    found = list(outcomes.values())
-    summary.new += found.count(None)
-    summary.changed += found.count(True)
-    summary.unchanged += found.count(False)
+    return list(outcomes.values())
 
 
 def _newer(known: Peers, chunk: list[Entry]) -> dict[int, Peer]:
