@@ -6,7 +6,6 @@ import asyncio
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Final
 
 from tgbot.core.access import LASTING, Access, Evidence, Kind
@@ -114,8 +113,11 @@ class Registry(StoredUsers):
 
     async def load(self, user_ids: Iterable[int]) -> None:
         """Read these users into memory, those that are not there, many in one read."""
-        wanted = iter([i for i in user_ids if i not in self._records and i not in self._absent])
-        while page := list(islice(wanted, _PAGE)):
+        wanted = [i for i in user_ids if i not in self._records and i not in self._absent]
+        for start in range(0, len(wanted), _PAGE):
+            if start:
+                await asyncio.sleep(0)
+            page = wanted[start : start + _PAGE]
             texts = await self._rows.many(page)
             for user_id in page:
                 if user_id in self._records:
@@ -125,7 +127,6 @@ class Registry(StoredUsers):
                 else:
                     self._note_absent(user_id)
             self._evict(2 * len(page))
-            await asyncio.sleep(0)
 
     # ---- changing ------------------------------------------------------------------------------
 

@@ -150,3 +150,18 @@ def test_of_passing_users_only_the_last_ones_stay(bench: Bench, monkeypatch: pyt
     assert [number for number in range(100, 200) if bench.session.access_hash(number)] == [*range(190, 200)]
     assert bench.session.username("name_189") is None
     assert owner(bench.session, "name_190") == 190
+
+
+@pytest.mark.parametrize("read_again", [False, True])
+async def test_a_name_that_goes_to_another_and_back_within_minutes_is_written_each_time(
+    bench: Bench, read_again: bool
+) -> None:
+    bench.kept.add(BEN)
+    for who in (ANN, BEN, ANN, BEN):
+        bench.session.remember([user(who, "shared")])
+        assert owner(bench.session, "shared") == who
+        await bench.session.checkpoint(None)
+        assert on_disk(bench.path, "SELECT id FROM tgbot_usernames") == [(who,)]
+        if read_again:
+            await bench.restart()
+            await bench.session.load([ANN, BEN])

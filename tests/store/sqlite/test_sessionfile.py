@@ -15,7 +15,7 @@ from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.files import make_private
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.store.sqlite.sessionfile import BY_ID, BY_STOCK_USERNAME, BY_USERNAME
+from tgbot.store.sqlite.sessionfile import BY_ID, BY_USERNAME, PEER
 
 VERSION_7 = """
 CREATE TABLE version (version integer primary key);
@@ -56,7 +56,7 @@ def version_7(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("query", [BY_USERNAME, BY_STOCK_USERNAME, BY_ID])
+@pytest.mark.parametrize("query", [BY_USERNAME, BY_ID, PEER])
 def test_every_lookup_searches_an_index(tmp_path: Path, query: str) -> None:
     DurableSession(tmp_path / "bot.session").close()
     steps = plan(tmp_path / "bot.session", query)

@@ -69,7 +69,7 @@ async def test_users_are_found_by_index(path: Path) -> None:
         rows_of(registry)._reader.set_trace_callback(planned)
         assert registry.get(5) is None
         assert list(registry.iterate(5)) == []
-        await registry.load([6, 7])
+        await registry.load([6, 7, 8])
         rows_of(registry)._reader.set_trace_callback(None)
     registry.close()
     assert len(plans) == 3

@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Final
 
 from tgbot.core.clock import is_future
@@ -27,6 +26,8 @@ PASSING_LIMIT: Final = 50_000
 ABSENT_LIMIT: Final = 10_000
 #: How many peers are read between two turns of the event loop.
 _PAGE: Final = 500
+#: Up to so many are read one by one: a list for SQLite to take apart costs more.
+_FEW: Final = 2
 _DAY: Final = 24 * 60 * 60
 
 
@@ -44,6 +45,8 @@ class PeerBook:
         self._passing: OrderedDict[int, Peer] = OrderedDict()
         self._passing_names: dict[str, int] = {}
         self._known: OrderedDict[int, Peer] = OrderedDict()
+        #: Username → marked id of the one among those that has it.
+        self._named: dict[str, int] = {}
         self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
         self._changes = Changes()
@@ -91,10 +94,11 @@ class PeerBook:
 
     async def load(self, marked_ids: Iterable[int]) -> None:
         """Read these peers into memory, those that are not there, many in one read."""
-        wanted = iter(marked_ids)
-        while page := list(islice(wanted, _PAGE)):
-            self._load(page)
-            await asyncio.sleep(0)
+        wanted = list(marked_ids)
+        for start in range(0, len(wanted), _PAGE):
+            if start:
+                await asyncio.sleep(0)
+            self._load(wanted[start : start + _PAGE])
 
     def _knows(self, marked_id: int) -> bool:
         return marked_id in self._known or marked_id in self._absent or self._in_memory(marked_id) is not None
@@ -107,13 +111,17 @@ class PeerBook:
             self._absent[marked] = None
             if len(self._absent) > ABSENT_LIMIT:
                 del self._absent[next(iter(self._absent))]
-        for row in self._read(sql.BY_IDS, json.dumps(missing)):
+        if len(missing) <= _FEW:
+            rows = [row for marked in missing for row in self._read(sql.PEER, marked)]
+        else:
+            rows = self._read(sql.PEERS, json.dumps(missing))
+        for row in rows:
             marked, peer = stored_peer(row)
             self._absent.pop(marked, None)
             self._make_room()
             # A username may have gone elsewhere since the file was written.
             peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
-            self._known[marked] = peer
+            self._know(marked, peer)
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
@@ -151,11 +159,10 @@ class PeerBook:
                 peer = changes.peers.get(marked)
                 if peer is not None and name in peer.names:
                     return UsernameRow(marked, peer.seen)
-        for query in (sql.BY_USERNAME, sql.BY_STOCK_USERNAME):
-            for marked, seen in self._read(query, name):
-                peer = self._in_memory(marked)
-                if peer is None or name in peer.names:  # else the peer lost it since it was written
-                    return UsernameRow(marked, int(seen or 0))
+        for marked, seen in self._read(sql.BY_USERNAME, name):
+            peer = self._in_memory(marked)
+            if peer is None or name in peer.names:  # else the peer lost it since it was written
+                return UsernameRow(marked, int(seen or 0))
         return None
 
     def usernames_of(self, marked_id: int) -> tuple[str, ...]:
@@ -169,6 +176,7 @@ class PeerBook:
     def drop_username(self, name: str) -> None:
         """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
         name = name.lower().lstrip("@")
+        self._named.pop(name, None)
         owner = self._passing_names.pop(name, None)
         if owner is not None:
             passing = self._passing[owner]
@@ -215,7 +223,9 @@ class PeerBook:
     def _reread(self, marked_ids: Iterable[int]) -> None:
         """Drop what was read of these peers, after the file changed."""
         for marked in marked_ids:
-            self._known.pop(marked, None)
+            peer = self._known.pop(marked, None)
+            if peer is not None:
+                self._unname(marked, peer)
             self._absent.pop(marked, None)
 
     @contextmanager
@@ -244,17 +254,18 @@ class PeerBook:
             if old is None or name not in old.names:
                 self._take_from_others(name, marked)
             self._changes.names[name] = marked
-        self._known[marked] = self._changes.peers[marked] = new
+        self._changes.peers[marked] = new
+        self._know(marked, new)
 
     def _pass(self, marked: int, new: Peer, old: Peer | None) -> None:
         """Store a passing user in the place of what was known; what the file says of others is put right."""
         self._take_out(marked)
         for name in set(old.names).difference(new.names) if old is not None else ():
-            row = self.username(name)
+            row = self._username(name)
             if row is not None and row.marked_id == marked:
                 self._changes.names[name] = None
         for name in new.names:
-            row = self.username(name)
+            row = self._username(name)
             if row is not None and row.marked_id != marked:
                 self.drop_username(name)
             self._passing_names[name] = marked
@@ -276,21 +287,40 @@ class PeerBook:
 
     def _make_room(self) -> None:
         if len(self._known) >= KNOWN_LIMIT:
-            self._known.popitem(last=False)
+            self._unname(*self._known.popitem(last=False))
+
+    def _know(self, marked: int, peer: Peer) -> None:
+        """Keep a peer in memory, and whose its usernames are."""
+        old = self._known.get(marked)
+        if old is not None:
+            self._unname(marked, old)
+        self._known[marked] = peer
+        for name in peer.names:
+            self._named[name] = marked
+
+    def _unname(self, marked: int, peer: Peer) -> None:
+        for name in peer.names:
+            if self._named.get(name) == marked:
+                del self._named[name]
 
     def _release(self, marked_id: int, names: Iterable[str]) -> None:
         """Take usernames from a peer that no longer has them, unless somebody else has them by now."""
         for name in names:
-            row = self.username(name)
+            row = self._username(name)
             if row is None or row.marked_id == marked_id:
                 self._changes.names[name] = None
 
     def _take_from_others(self, name: str, marked_id: int) -> None:
-        """Take a name from the peer in memory that had it, so that it is noticed if it goes back."""
-        row = self.username(name)
-        if row is not None and row.marked_id != marked_id and (peer := self._in_memory(row.marked_id)):
-            peer.names = tuple(other for other in peer.names if other != name)
-        self._passing_names.pop(name, None)
+        """Take a name from the peers in memory that had it, so that it is noticed if it goes back."""
+        owners = (
+            self._passing_names.pop(name, None),
+            self._changes.names.get(name),
+            self._writing.names.get(name),
+            self._named.pop(name, None),
+        )
+        for owner in owners:
+            if owner is not None and owner != marked_id and (peer := self._in_memory(owner)):
+                peer.names = tuple(other for other in peer.names if other != name)
 
     def _in_memory(self, marked_id: int) -> Peer | None:
         return self._passing.get(marked_id) or self._kept(marked_id)

@@ -35,14 +35,18 @@ _CHECKED_WHOLE = 16 * 1024 * 1024
 #: A row as sqlite3 gives it.
 Row: TypeAlias = tuple[Any, ...]
 
-BY_USERNAME = "SELECT id, seen FROM tgbot_usernames WHERE username = ?"
-BY_STOCK_USERNAME = "SELECT id, date FROM entities WHERE username = ?"
+#: Whose a username is; what plain Telethon wrote comes last.
+BY_USERNAME = """
+    SELECT id, seen FROM tgbot_usernames WHERE username = ?1
+    UNION ALL SELECT id, date FROM entities WHERE username = ?1"""
 BY_ID = "SELECT hash FROM entities WHERE id = ?"
-#: The peers of a JSON list of marked ids, with all their usernames.
-BY_IDS = """
+_PEERS = """
     SELECT id, hash, username, phone, name, date,
         (SELECT json_group_array(username) FROM tgbot_usernames WHERE tgbot_usernames.id = entities.id)
-    FROM entities WHERE id IN (SELECT value FROM json_each(?)) AND id <> 0"""
+    FROM entities WHERE id <> 0 AND"""
+#: A peer with all its usernames, and those of a JSON list of marked ids.
+PEER = f"{_PEERS} id = ?"
+PEERS = f"{_PEERS} id IN (SELECT value FROM json_each(?))"
 
 _DROP_NAMES = "DELETE FROM tgbot_usernames WHERE id IN (SELECT value FROM json_each(?))"
 #: Takes names from whoever has them; their owners are among the peers that are written next.
@@ -108,7 +112,7 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
 
 
 def stored_peer(row: Row) -> tuple[int, Peer]:
-    """Return marked id and peer of a row of `BY_IDS`; the first username is the one in Telethon's table."""
+    """Return marked id and peer of a row of `PEERS`; the first username is the one in Telethon's table."""
     marked, access_hash, username, phone, title, seen, names = row
     ordered = dict.fromkeys(([username.lower()] if username else []) + sorted(json.loads(names)))
     return marked, Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))

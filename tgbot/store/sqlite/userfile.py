@@ -34,6 +34,8 @@ from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import StoredUsers
 
 _PAGE: Final = 200  # users read at once by `after`
+#: Up to so many users are read one by one: a list for SQLite to take apart costs more.
+_FEW: Final = 2
 _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _AFTER: Final = """
@@ -80,6 +82,8 @@ class ReadOnlyUserRows:
         return row[0] if row is not None else None
 
     async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        if len(user_ids) <= _FEW:
+            return {user_id: text for user_id in user_ids if (text := self.one(user_id)) is not None}
         with self._errors():
             return dict(self._reader.execute(_MANY, (_keys(user_ids),)).fetchall())
 
