@@ -188,7 +188,7 @@ def _peer(read: Fields | ExportedUser, user: UserFields) -> Peer:
     names = user.profile.usernames if read.hash_usernames is None else read.hash_usernames
     title = _writable(read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip())
     seen = user.last_seen if read.hash_seen is None else read.hash_seen
-    lowered = tuple(_writable(name).lower() for name in names)
+    lowered = tuple([_writable(name).lower() for name in names])
     return Peer(int(read.access_hash), lowered, _writable(read.hash_phone) or None, title or None, seen)
 
 
