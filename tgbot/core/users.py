@@ -212,6 +212,11 @@ class User:
         """Return the latest evidence of these kinds, None if there is none."""
         return self._fields.evidence.last(*kinds)
 
+    def is_known_by(self, way: Way) -> bool:
+        """Return whether the user became known in this way, and a profile of theirs has come."""
+        fields = self._fields
+        return way in fields.known_by and fields.last_seen > 0
+
     def is_first_message(self, message_id: int) -> bool:
         """Return whether this message began the dialog; the same when it is handled again."""
         return not self._fields.first_message_id or message_id <= self._fields.first_message_id

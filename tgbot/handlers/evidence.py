@@ -72,7 +72,7 @@ def register(parts: Parts) -> None:
 
     def came(update: TLObject, user: User, way: Way) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
-        if way in user.known_by and user.last_seen:
+        if user.is_known_by(way):
             return
         named = _named(update, user.id)
         if named is not None and not named.min:

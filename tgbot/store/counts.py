@@ -12,6 +12,9 @@ from tgbot.core.access import LASTING, Access, finally_judged, judge
 from tgbot.core.users import Counts
 from tgbot.store.record import UserRecord
 
+#: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
+_REACHABLE: Final = Access.REACHABLE
+_UNKNOWN: Final = Access.UNKNOWN
 #: The name of the note with the counts.
 COUNTS: Final = "counts"
 #: The name of the note on one user whose permission ends by itself is this and the user's id.
@@ -64,22 +67,25 @@ class AccessCounts:
         """Count the user under the access that follows from their evidence now."""
         counted: Access | None = None
         passing: Passing | None = None
-        if record.user.met:
+        if record.met:
             evidence = record.fields.evidence
-            if LASTING.issuperset(evidence.spans):  # nearly everyone: the verdict is known without `judge`
-                counted = Access.REACHABLE if evidence.spans else Access.UNKNOWN
+            spans = evidence.spans
+            if LASTING.issuperset(spans):  # nearly everyone: the verdict is known without `judge`
+                counted = _REACHABLE if spans else _UNKNOWN
             else:
                 verdict = judge(evidence, self._clock())
                 counted = verdict.access
                 if verdict.until is not None:
                     counted = finally_judged(evidence).access
                     passing = Passing(verdict.until, verdict.access, counted)
-        user_id = record.fields.id
-        if self._passing.get(user_id) != passing:
-            self._set(user_id, passing)
-            self._unsaved[_note_of(user_id)] = None
-        _move(self._final, record.counted, counted)
-        record.counted = counted
+        if passing is not None or self._passing:
+            user_id = record.fields.id
+            if self._passing.get(user_id) != passing:
+                self._set(user_id, passing)
+                self._unsaved[_note_of(user_id)] = None
+        if record.counted is not counted:
+            _move(self._final, record.counted, counted)
+            record.counted = counted
 
     def now(self) -> Counts:
         """Return the counts at this moment."""

@@ -24,13 +24,23 @@ class UserRecord:
         self.counted = counted
         self.saved = counted
 
+    @property
+    def met(self) -> bool:
+        """Whether more of the user is kept than the last finished message or a preference."""
+        fields = self.fields
+        return bool(fields.known_by or fields.evidence.spans)
+
     def see(self, profile: Profile, at: int, via: Way) -> None:
         """Store a profile; an older one than the last does not replace it, a language once known stays."""
         fields = self.fields
         if profile.language == "":
             profile = profile._replace(language=None)
-        fields.known_by[via] = min(fields.known_by.get(via, at), at)
-        fields.first_seen = min(fields.first_seen or at, at)
+        # Comparisons, and no calls of `min`: this is done for each user who comes.
+        known = fields.known_by.get(via)
+        if known is None or at < known:
+            fields.known_by[via] = at
+        if not fields.first_seen or at < fields.first_seen:
+            fields.first_seen = at
         if profile.deleted:
             fields.evidence.add(Evidence(Kind.DELETED, at))
         if profile.bot:
@@ -53,7 +63,8 @@ class UserRecord:
     def started(self, payload: str, message_id: int) -> None:
         """Store a /start: message ids tell which is the first and which the last."""
         fields = self.fields
-        fields.first_start_id = min(fields.first_start_id or message_id, message_id)
+        if not 0 < fields.first_start_id <= message_id:
+            fields.first_start_id = message_id
         if payload:
             if not fields.first_payload_id or message_id < fields.first_payload_id:
                 fields.first_payload, fields.first_payload_id = payload, message_id

@@ -25,6 +25,10 @@ ABSENT_IDS: Final = 10_000
 _SLICE: Final = 50  # users packed between two turns of the event loop: well under a millisecond
 _PAGE: Final = 500  # users loaded between two turns of the event loop
 
+#: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
+_START: Final = Kind.START
+_REACHABLE: Final = Access.REACHABLE
+
 #: How evidence alone makes a user known, where no profile came with it.
 _KNOWN_BY: Final = {
     Kind.MESSAGE: Way.MESSAGE,
@@ -71,7 +75,7 @@ class Registry(StoredUsers):
 
     def get(self, user_id: int) -> User | None:
         record = self._records.get(user_id) or self._find(user_id)
-        return record.user if record is not None and record.user.met else None
+        return record.user if record is not None and record.met else None
 
     def last_finished(self, user_id: int) -> int:
         record = self._records.get(user_id) or self._find(user_id)
@@ -158,7 +162,7 @@ class Registry(StoredUsers):
         fields = record.fields
         if fields.evidence.add(evidence):
             # More evidence of access does not change a user who is counted as reachable.
-            if record.counted is Access.REACHABLE and evidence.kind in LASTING:
+            if record.counted is _REACHABLE and evidence.kind in LASTING:
                 self._dirty[user_id] = record
             else:
                 via = _KNOWN_BY.get(evidence.kind)
@@ -168,7 +172,7 @@ class Registry(StoredUsers):
         return record.user
 
     def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
-        self.record(user_id, Evidence(Kind.START, at))
+        self.record(user_id, Evidence(_START, at))
         record = self._change(user_id)
         record.started(payload, message_id)
         return record.user
@@ -299,7 +303,7 @@ class Registry(StoredUsers):
         packed: list[tuple[UserRecord, Access | None]] = []
         for number, (user_id, record) in enumerate(batch.items(), 1):
             fields = record.fields
-            if record.user.met or fields.last_finished_id or fields.preferences:
+            if record.met or fields.last_finished_id or fields.preferences:
                 texts[user_id] = pack(fields, record.counted)
             else:
                 gone.append(user_id)

@@ -78,7 +78,7 @@ class Batches:
         # Loops, and not comprehensions: most batches hold one update, and a comprehension is a call.
         entities: dict[int, types.TypeUser | types.TypeChat] = {}
         for entity in users:
-            entities[marked_entity(entity)] = entity
+            entities[entity.id] = entity
         for entity in chats:
             entities[marked_entity(entity)] = entity
         dialogs = []
