@@ -364,7 +364,8 @@ class BotClient(Closed, TelegramClient):
         request = plain_text(entity, message, options, markdown=self._parse_mode is markdown)
         if request is None:
             return await super().send_message(entity, message, **options)
-        answer = await self._call(self._sender, request)
+        call = Call(self._sender, request, request.peer.user_id, self.flood_sleep_threshold)
+        answer: Any = await self._entrance.send(call)
         if type(answer) is types.UpdateShortSentMessage:
             return message_sent(self, request, answer)
         return self._get_response_message(request, answer, entity)

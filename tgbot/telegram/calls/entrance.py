@@ -46,6 +46,20 @@ class Entrance:
             elif job is not None:
                 job.resume()
 
+    async def send(self, call: Call) -> TLObject:
+        """Return Telegram's answer to a plain text; raise its error."""
+        job = current_job.get()
+        if job is None:
+            return await self._then.call(call)
+        job.pause()
+        try:
+            return await self._then.call(answering(call))
+        finally:
+            if job.lent:
+                await job.go_on()
+            else:
+                job.resume()
+
     async def _call(self, sender: Sender, request: TLRequest, flood_threshold: float) -> Call:
         if not is_resolved(request):
             await request.resolve(self._client, utils)
