@@ -51,6 +51,13 @@ def test_a_compiled_reader_reads_what_telethon_reads(kind: Any) -> None:
         assert shown(read_object(data)) == expected[0]
 
 
+@pytest.mark.parametrize("answer", [True, False])
+def test_true_and_false_are_read_as_telethon_reads_them(answer: bool) -> None:
+    data = (0x997275B5 if answer else 0xBC799737).to_bytes(4, "little") + b"tail"
+    assert data[:4] in readers._compiled
+    assert outcome(Reader(data)) == outcome(BinaryReader(data)) == (("bool", answer, None), 4)
+
+
 @pytest.mark.parametrize("kind", HOT, ids=lambda kind: kind.__name__)
 def test_damaged_bytes_are_read_as_telethon_reads_them(kind: Any) -> None:
     oddities, random = Oddities(kind.CONSTRUCTOR_ID, USERS), Random(kind.CONSTRUCTOR_ID)

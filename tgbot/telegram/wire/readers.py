@@ -162,4 +162,6 @@ _SPACE: Final = {
     "date_of": _date_of,
 }
 _compiled.update(_compile_all(HOT))
+_compiled[b"\xb5\x75\x72\x99"] = lambda data, at: (True, at)  # boolTrue, the answer to a chat action
+_compiled[b"\x37\x97\x79\xbc"] = lambda data, at: (False, at)
 _compiled.update((_id_of(kind), _refuse) for kind in core.core_objects.values())
