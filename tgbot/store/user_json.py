@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -135,9 +136,9 @@ class PackedUser(NamedTuple):
     met: bool
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Mapping[str, object]:
         """The object in the text."""
-        return cast(dict[str, Any], loads(self.text))
+        return cast(Mapping[str, object], loads(self.text))
 
 
 def loads(text: str | bytes) -> object:

@@ -69,7 +69,7 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
             self._words = set().union(*(words_of(builder) or () for builder, _ in now))
         message = getattr(update, "message", None)
         text = message if type(message) is str else getattr(message, "message", None)
-        word = word_of(text) if text else ""
+        word = word_of(text) if type(text) is str else ""
         if word not in self._words:
             word = ""  # nobody looks for it
         key = type(update), word
