@@ -154,6 +154,8 @@ class BotConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._closed = asyncio.get_running_loop().create_future()
         self.writable = True
+        # What is written leaves now, not when the loop turns: the other side works on it meanwhile.
+        self._transport.set_write_buffer_limits(high=0)
         _notice_dead_links(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:

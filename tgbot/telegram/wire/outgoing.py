@@ -17,6 +17,8 @@ from tgbot.telegram.wire.reading import CONTAINER
 
 #: The most messages and bytes of a container, and the most acknowledgements in one message.
 _MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_044_448, 8_192
+#: So many messages leave at once: the other side works on them while more are made.
+_ENOUGH = 50
 #: Bytes of a message in a container beside its body.
 _HEAD = 16
 
@@ -38,12 +40,13 @@ class Outgoing:
     """What waits to be sent, in its order, and what was sent and is unanswered.
 
     A message whose future is done, because its asker gave up waiting, is not sent again. `wake` is called
-    when there is something to be sent.
+    when there is something to be sent, `flush` as well when there is much: it leaves at once.
     """
 
-    def __init__(self, messages: Messages, wake: Callable[[], None]) -> None:
+    def __init__(self, messages: Messages, wake: Callable[[], None], flush: Callable[[], None]) -> None:
         self._messages = messages
         self._wake = wake
+        self._flush = flush
         self._queue: deque[Sent] = deque()
         #: By msg_id.
         self.unanswered: dict[int, Sent] = {}
@@ -53,9 +56,11 @@ class Outgoing:
     def ask(self, thing: TLObject) -> asyncio.Future[Any]:
         """Put a message at the end and return the future of its answer."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append(Sent(thing, bytes(thing), future))
-        wake = self._wake
+        queue, wake = self._queue, self._wake
+        queue.append(Sent(thing, bytes(thing), future))
         wake()
+        if len(queue) >= _ENOUGH:
+            self._flush()
         return future
 
     def put(self, sent: Sent) -> None:

@@ -98,7 +98,7 @@ class BotSender:
         self._context = _outside_of_logins()
         #: Whether what waits is sent when the event loop turns.
         self._sending = False
-        self.outgoing = Outgoing(self._messages, self._send_soon)
+        self.outgoing = Outgoing(self._messages, self._send_soon, self._send)
         self._service = ServiceMessages(
             self._messages, self.outgoing, state, server_time, worked=self._worked, missed=self._session_lost
         )
