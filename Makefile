@@ -73,6 +73,7 @@ browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	$(BIN)/pytest -q tests/browser $(ARGS)
 
 bench: $(DEV) ## measure what a /start and a call cost beside other clients, a start, and a million users
+	@$(BIN)/pytest -q -m bench tests/benchmarks
 	$(BIN)/python -m benchmarks.start $(ARGS)
 	$(BIN)/python -m benchmarks.sends
 	$(BIN)/python -m benchmarks.idle

@@ -10,6 +10,7 @@ import pytest
 from tests.benchmarks.test_start import ROOT, cells
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 def test_the_benchmark_runs_from_end_to_end() -> None:
     command = [sys.executable, "-m", "benchmarks.idle", "--rounds", "1", "--clients", "tgbot"]

@@ -20,6 +20,7 @@ from tgbot.sandbox.server import Sandbox
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_each_client_answers_everybody_once(kind: str, tmp_path: Path) -> None:
     if not chosen(kind):
@@ -34,6 +35,7 @@ async def test_each_client_answers_everybody_once(kind: str, tmp_path: Path) -> 
     assert (len(load.times), load.unasked) == (20, 0)
 
 
+@pytest.mark.bench
 async def test_a_bot_that_has_settled_has_everything_on_disk(tmp_path: Path) -> None:
     async with Sandbox() as sandbox, started(sandbox, "tgbot", str(tmp_path)) as client:
         load = Load(sandbox.world, client.bot_id)

@@ -63,6 +63,7 @@ def test_a_flame_graph_is_as_wide_as_the_times() -> None:
     assert answer[1] < loop[1] < boxes["all: 5.0 µs"][1], "what is called stands above"
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 def test_a_running_bot_is_sampled_from_end_to_end(tmp_path: Path) -> None:
     graph = tmp_path / "graph.svg"

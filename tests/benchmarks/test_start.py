@@ -60,6 +60,7 @@ def test_without_plain_telethon_there_are_no_ratios() -> None:
     assert cells(report({"tgbot": [measured(100)]}, 100))["this bot"][:4] == ["100", "-", "50", "-"]
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
 def test_the_benchmark_runs_from_end_to_end() -> None:
     options = "--messages 20 --warm-up 5 --rounds 1 --rate 50 --seconds 0.2 --clients tgbot,telethon"
