@@ -243,3 +243,16 @@ async def test_a_stop_waits_for_what_the_store_is_loading(stage: Stage) -> None:
     gate.set()
     assert await closing
     assert stage.heard(ann) == ["yes"]
+
+
+async def test_who_waits_for_less_is_woken_although_somebody_else_has_waited_too(
+    around: Around, batches: Batches
+) -> None:
+    around.memory.add(ANN)
+    batches.accept([new(ANN, 1)], [user(ANN)], [], state(10), live=True)
+    waiting = asyncio.create_task(batches.wait_until(0))
+    await asyncio.sleep(0)
+    await batches.wait_until(5)
+    batches.finish(around.jobs[0].batch)
+    async with asyncio.timeout(PATIENCE):
+        await waiting

@@ -56,7 +56,7 @@ class Batches:
         self._wake = asyncio.Event()
         #: Set when an update is done, for those who wait for that.
         self._finished = asyncio.Event()
-        self._awaited = False
+        self._waiters = 0
 
     def accept(
         self,
@@ -114,16 +114,18 @@ class Batches:
             return
         self.waiting -= 1
         self.inflight.finish(batch)
-        if self._awaited:
+        if self._waiters:
             self._finished.set()
 
     async def wait_until(self, waiting: int) -> None:
         """Return once at most this many updates are not finished."""
-        while self.waiting > waiting:
-            self._awaited = True
-            self._finished.clear()
-            await self._finished.wait()
-        self._awaited = False
+        self._waiters += 1
+        try:
+            while self.waiting > waiting:
+                self._finished.clear()
+                await self._finished.wait()
+        finally:
+            self._waiters -= 1
 
     def mark(self, taken: UpdateState) -> UpdateState:
         """Return the state that may go to disk: below the lowest unfinished update, else what was taken.
