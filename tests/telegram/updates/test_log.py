@@ -664,3 +664,15 @@ def test_whatever_is_lost_repeated_late_or_stuck_every_update_is_handed_out_exac
     assert sorted(number for number in taken if telegram.entries[number - 1].kind != "own") == told
     assert (follower.mark.pts, follower.mark.qts) == (telegram.pts, telegram.qts)
     assert not follower.log.holes
+
+
+def test_a_difference_that_is_wanted_while_one_is_under_way_is_requested_after_it() -> None:
+    log = Follower().log
+    log.begin_difference()
+    log.account.begin()
+    log.begin_difference()
+    log.account.complete(0.0)
+    assert log.due
+    log.account.begin()
+    log.account.complete(0.0)
+    assert not log.due

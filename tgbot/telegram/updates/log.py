@@ -168,8 +168,8 @@ class Log:
     # ---- differences ---------------------------------------------------------------------------
 
     def begin_difference(self) -> None:
-        """Have everything after the account's state requested."""
-        self.account.due = True
+        """Have everything after the account's state requested, once more if a request is under way."""
+        self.account.due, self.account.again = True, self.account.asking
 
     def apply_difference(
         self,

@@ -37,6 +37,7 @@ class Numbers:
         "_lowest",
         "_moved",
         "_spans",
+        "again",
         "asking",
         "at",
         "channel",
@@ -60,6 +61,7 @@ class Numbers:
         self.due = False
         #: Whether it is being requested: what is taken meanwhile may be in the answer.
         self.asking = False
+        self.again = False  # whether it is to be requested once more afterwards
         #: Whether an earlier run may have handled what the next differences bring.
         self.replayed = replayed
         #: When the difference is requested if no update comes.
@@ -238,7 +240,7 @@ class Numbers:
 
     def begin(self) -> None:
         """Note that the difference after `at` is requested now."""
-        self.asking = True
+        self.asking, self.again = True, False
         self.plain = False
         at = self.at or 0
         if self.keys:
@@ -259,7 +261,9 @@ class Numbers:
 
     def complete(self, now: float) -> None:
         """Note that a difference was read to its end."""
-        self.due = self.replayed = False
+        # What was wanted after the request went out may not be in its answer.
+        self.due, self.again = self.again, False
+        self.replayed = False
         self.deadline = now + IDLE_SECONDS
         self._lowest = None
         self._settle()
