@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-#: After how many more objects than were freed the youngest are looked at; after how many such looks the
-#: older ones are, too; after how many of those all of them. Python's own numbers are 700, 10 and 10: with
-#: those a look at everything that the bot remembers comes every few hundred messages.
+#: How many new objects start a collection of the youngest generation; how many of these collections start
+#: one of the middle generation; how many of those a full one. Python's own numbers are 700, 10 and 10: with
+#: them everything that the bot remembers is examined every few hundred messages.
 THRESHOLDS: Final = (10_000, 20, 50)
 
 

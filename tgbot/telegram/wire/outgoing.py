@@ -17,7 +17,7 @@ from tgbot.telegram.wire.reading import CONTAINER
 
 #: The most messages and bytes of a container, and the most acknowledgements in one message.
 _MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_044_448, 8_192
-#: So many messages leave at once: the other side works on them while more are made.
+#: When so many messages wait, they are sent at once: the other side works on them while more are made.
 _ENOUGH = 50
 #: Bytes of a message in a container beside its body.
 _HEAD = 16
