@@ -43,7 +43,7 @@ class Sampler:
             self._used = _cpu_seconds(sys._current_frames())
             self._found.clear()
             return
-        lines = [f"{';'.join(map(_name, stack))} {seconds:.6f}\n" for stack, seconds in self._found.items()]
+        lines = [f"{';'.join(map(name_of, stack))} {seconds:.6f}\n" for stack, seconds in self._found.items()]
         unfinished = self._file.with_suffix(".new")
         unfinished.write_text("".join(lines))
         unfinished.rename(self._file)
@@ -76,7 +76,7 @@ def _stack(frame: FrameType | None) -> tuple[CodeType, ...]:
     return tuple(reversed(found))
 
 
-def _name(code: CodeType) -> str:
+def name_of(code: CodeType) -> str:
     """Return `name (file)`, with the file as it is found on the path of modules."""
     file = code.co_filename
     for root in sorted(filter(None, sys.path), key=len, reverse=True):
