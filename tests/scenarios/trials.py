@@ -89,8 +89,10 @@ class Cell:
 class Trial:
     """One cell while it is tried."""
 
-    def __init__(self, station: Station, run: Run) -> None:
+    def __init__(self, station: Station, run: Run, limit: asyncio.Timeout) -> None:
         self.station = station
+        #: How long the whole trial may take.
+        self.limit = limit
         self.faults = station.faults
         self.calls = station.sandbox.calls
         self.result = Result()
@@ -105,9 +107,18 @@ class Trial:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Bot]:
         """Run the bot for as long as the block lasts; few bots start at the same time."""
-        await self._run.may_start()
+        await self._queue()
         async with self.station.serving() as bot:
             yield bot
+
+    async def _queue(self) -> None:
+        """Return when the bot may start; the trial's time stands still meanwhile."""
+        clock, ends = asyncio.get_running_loop().time, self.limit.when()
+        assert ends is not None
+        began = clock()
+        self.limit.reschedule(None)
+        await self._run.may_start()
+        self.limit.reschedule(ends + clock() - began)
 
     # ---- what people do ------------------------------------------------------------------------
 
@@ -236,10 +247,11 @@ class Run:
         async with self._together:
             trial.set(cell.name)
             async with open_station(self._directory / str(number), number) as station:
-                tried = Trial(station, self)
+                limit = asyncio.timeout(4 * self.patience)
+                tried = Trial(station, self, limit)
                 self.results[cell] = tried.result
                 try:
-                    async with asyncio.timeout(4 * self.patience):
+                    async with limit:
                         await cell.attempt(tried)
                 except Exception as error:  # the bot ended: the table must show it
                     tried.wrong(f"ended by {type(error).__name__}")
