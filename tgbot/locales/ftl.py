@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from re import findall
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def read_file(source: Path | Traversable) -> TextFile:
     group: frozenset[str] = frozenset()
     #: Lines that are not Fluent, and what is wrong in them.
     junk: list[tuple[int, str]] = []
-    for node in FluentResource(text).body:
+    for node in _parsed(text):
         line = text.count("\n", 0, node.span.start) + 1
         # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
         match type(node).__name__:
@@ -88,6 +89,12 @@ def read_file(source: Path | Traversable) -> TextFile:
         more = "".join(f"; line {line}: {what}" for line, what in junk[1:])
         raise TextError(f"{source}:{junk[0][0]}", f"not Fluent: {junk[0][1]}{more}")
     return file
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Sequence[Any]:
+    """Return the nodes of a text in Fluent's syntax: nothing changes them, so one text is parsed once."""
+    return tuple(FluentResource(text).body)
 
 
 def _named(comment: str) -> frozenset[str]:
