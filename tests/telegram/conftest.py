@@ -19,6 +19,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, Server
+from tgbot.telegram.calls import unanswered
 from tgbot.telegram.updates.intake import Intake
 
 
@@ -27,6 +28,14 @@ async def until(so: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not so():  # noqa: ASYNC110 - the sandbox's world has no event to wait for
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds without an answer pass in a fifth of one."""
+    monkeypatch.setattr(unanswered, "TICK_SECONDS", 0.01)
+    for name in ("LIMIT_SECONDS", "DIFFERENCE_SECONDS", "SLOW_SECONDS"):
+        monkeypatch.setattr(unanswered, name, 0.2)
 
 
 class MemoryStore:

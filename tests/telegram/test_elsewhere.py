@@ -12,7 +12,6 @@ from telethon.tl import functions, types
 from tests.telegram.conftest import PATIENCE, Stage, until
 from tgbot.sandbox.faults import DeadKey
 from tgbot.telegram import BotClient, elsewhere
-from tgbot.telegram.calls import unanswered
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire import attempts as attempting
 
@@ -52,11 +51,8 @@ async def file(stage: Stage, client: BotClient, got: asyncio.Queue[Any]) -> Any:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits that a test can wait for."""
-    monkeypatch.setattr(unanswered, "TICK_SECONDS", 0.01)
-    monkeypatch.setattr(unanswered, "LIMIT_SECONDS", 0.1)
-    monkeypatch.setattr(unanswered, "SLOW_SECONDS", 0.2)
+def impatient(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits and pauses that a test can wait for."""
     monkeypatch.setattr(attempting, "_FIRST_PAUSE", 0.02)
     monkeypatch.setattr(attempting, "LONGEST_PAUSE", 0.08)
 

@@ -60,6 +60,7 @@ async def failure_of(client: BotClient, request: TLRequest) -> BaseException:
     return ended[0]
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_an_error_shows_nothing_of_the_request(
     stage: Stage, client: BotClient, ann: int, fault: str, caplog: pytest.LogCaptureFixture

@@ -169,14 +169,6 @@ def test_how_long_a_request_may_take(kind: Any, seconds: float) -> None:
 # ---- on the wire --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten seconds pass in a fifth of one."""
-    monkeypatch.setattr(unanswered, "TICK_SECONDS", 0.01)
-    for name in ("LIMIT_SECONDS", "DIFFERENCE_SECONDS"):
-        monkeypatch.setattr(unanswered, name, 0.2)
-
-
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("after", [True, False])
 async def test_a_send_that_is_never_answered_goes_again_over_a_fresh_link_once(

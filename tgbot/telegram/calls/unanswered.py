@@ -50,8 +50,10 @@ _SLOW_MODULES = frozenset(
 class Rules(NamedTuple):
     """What holds for all requests of one class."""
 
-    #: How long one may stay unanswered, in seconds.
-    limit: float
+    #: Whether it is one of the two differences.
+    difference: bool
+    #: Whether it takes Telegram long, such as one with a file.
+    slow: bool
     #: Over how many links it is tried.
     tries: int
     #: Whether it carries a part of a file: on a slow line, what comes after it waits for that.
@@ -59,15 +61,18 @@ class Rules(NamedTuple):
     #: Whether it is about one channel: nobody else waits for it.
     of_channel: bool
 
+    @property
+    def limit(self) -> float:
+        """Return how long one may stay unanswered, in seconds."""
+        return SLOW_SECONDS if self.slow else DIFFERENCE_SECONDS if self.difference else LIMIT_SECONDS
+
 
 @cache
 def rules_of(kind: type[TLRequest]) -> Rules:
     """Return the rules for requests of this class."""
-    limit = DIFFERENCE_SECONDS if kind in _DIFFERENCES else LIMIT_SECONDS
-    if kind in _SLOW or kind.__module__ in _SLOW_MODULES:
-        limit = SLOW_SECONDS
     return Rules(
-        limit,
+        kind in _DIFFERENCES,
+        kind in _SLOW or kind.__module__ in _SLOW_MODULES,
         1 if kind in REPEATED_ELSEWHERE else MAX_TRIES,
         of_file=kind.__module__ == _FILES,
         of_channel=kind is functions.updates.GetChannelDifferenceRequest,
