@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,9 @@ from telethon import utils
 from telethon.extensions import BinaryReader
 from telethon.tl import TLObject, core, types
 
-from tgbot.telegram.wire.compiling import HotClass, Read, UnknownFormError
+from tgbot.telegram.wire.compiling import HotClass
+from tgbot.telegram.wire.forms import Read
+from tgbot.telegram.wire.layout import UnknownFormError, fields_of, names_of
 
 #: What a message, a press of a button and the answers to sends consist of.
 HOT: Final = (
@@ -39,6 +41,10 @@ HOT: Final = (
     types.Channel,
 )
 
+#: How many bytes of an Updates object tell its form: of one new message all up to that message's own flags.
+_UPDATES_KEY: Final = 24
+#: Classes of so many forms that none is expected in another object.
+_MANIFOLD: Final = frozenset({types.User, types.Channel})
 #: How many dates are remembered.
 _REMEMBERED_DATES = 1_000
 
@@ -50,7 +56,7 @@ class Reader(BinaryReader):
         """Read an object."""
         data, at = self.stream, self.tell_position()
         read = _compiled.get(data[at : at + 4])
-        if read is None:
+        if read is None or at % 4:
             return super().tgread_object()
         thing, end = read(data, at + 4)
         self.set_position(end)
@@ -86,12 +92,14 @@ def _cut_off() -> BufferError:
     return BufferError("a string is cut off")
 
 
-def _date_of(unix: int) -> datetime:
-    """Return a date, and remember it: those that arrive together are mostly of one second."""
-    if len(_dates) >= _REMEMBERED_DATES:
-        _dates.clear()
-    date = _dates[unix] = datetime.fromtimestamp(unix, UTC)
-    return date
+class _Dates(dict[int, datetime]):
+    """Dates by their unix seconds; those that arrive together are mostly of one second."""
+
+    def __missing__(self, unix: int) -> datetime:
+        if len(self) >= _REMEMBERED_DATES:
+            self.clear()
+        date = self[unix] = datetime.fromtimestamp(unix, UTC)
+        return date
 
 
 def _refuse(data: bytes, at: int) -> tuple[Any, int]:
@@ -112,6 +120,17 @@ def _finish_message(fields: dict[str, Any]) -> None:
             fields["_sender_id"] = peer.user_id
     elif fields["post"] and peer:
         fields["_sender_id"] = utils.get_peer_id(peer)
+
+
+def _derive_message(
+    known: Mapping[str, Any], kinds: Mapping[str, type[TLObject]]
+) -> Mapping[str, str] | None:
+    """Return the same for a private message without media, as source; None for another one."""
+    ordinary = {"media": None, "from_id": None, "post": False}
+    if kinds["peer_id"] is not types.PeerUser or not ordinary.items() <= known.items():
+        return None
+    sender = {} if known["out"] else {"_sender_id": "{peer_id}.user_id"}
+    return {"_chat_peer": "{peer_id}", "_broadcast": "False", **sender}
 
 
 # ---- how they are made -------------------------------------------------------------------------------
@@ -137,12 +156,21 @@ def _bodies(kinds: Iterable[type[TLObject]]) -> Iterator[tuple[type[TLObject], l
             yield kind, function.body
 
 
-def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, Read]:
+def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, HotClass]:
     found = {}
     for kind, body in _bodies(kinds):
+        is_message = kind is types.Message
         try:
-            finish = _finish_message if kind is types.Message else None
-            found[_id_of(kind)] = HotClass(kind, body, _SPACE, finish).reader()
+            found[_id_of(kind)] = HotClass(
+                kind,
+                [*fields_of(body)],
+                vars(kind(**dict.fromkeys(names_of(body)))),
+                _SPACE,
+                key=_UPDATES_KEY if kind is types.Updates else 0,
+                manifold=kind in _MANIFOLD,
+                finish=_finish_message if is_message else None,
+                derive=_derive_message if is_message else None,
+            )
         except UnknownFormError:
             continue  # Telethon's own reader is used
     return found
@@ -150,18 +178,19 @@ def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, Read]:
 
 #: The compiled readers, by the constructor id as it arrives.
 _compiled: dict[bytes, Read] = {}
-#: The dates that were read last, by their unix seconds.
-_dates: dict[int, datetime] = {}
+#: The classes that have them, in the same way.
+_classes: dict[bytes, HotClass] = {}
 #: What compiled readers call.
 _SPACE: Final = {
     "compiled": _compiled,
+    "classes": _classes,
     "read_any": _read_any,
     "long_length": _long_length,
     "cut_off": _cut_off,
-    "dates": _dates,
-    "date_of": _date_of,
+    "dates": _Dates(),
 }
-_compiled.update(_compile_all(HOT))
+_classes.update(_compile_all(HOT))
+_compiled.update((at, hot.reader()) for at, hot in _classes.items())
 _compiled[b"\xb5\x75\x72\x99"] = lambda data, at: (True, at)  # boolTrue, the answer to a chat action
 _compiled[b"\x37\x97\x79\xbc"] = lambda data, at: (False, at)
 _compiled.update((_id_of(kind), _refuse) for kind in core.core_objects.values())
