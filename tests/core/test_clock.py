@@ -87,8 +87,18 @@ def test_it_follows_telegram_both_ways(clock: ServerClock, hands: Hands, change:
         hands.wait(5)
     for _ in range(SAMPLES // 2 + 1):
         hands.wait(5)
+        assert clock() == int(hands.wall)
         clock.note_unix(hands.wall + change)
     assert clock() == int(hands.wall) + change
+
+
+def test_a_date_ahead_moves_it_within_the_second_that_it_has_just_told(
+    clock: ServerClock, hands: Hands
+) -> None:
+    clock.note_unix(hands.wall)
+    assert clock() == NOW
+    clock.note(date(hands.wall + 3))
+    assert clock() == NOW + 3
 
 
 def test_a_wrong_first_date_is_outvoted(clock: ServerClock, hands: Hands) -> None:

@@ -49,21 +49,25 @@ class ServerClock:
         self._noted: datetime | None = None
         #: The latest date that was ahead of the clock and believed.
         self._latest = 0
+        #: The time that was told last, and up to when, by `monotonic`, it is the same second.
+        self._told, self._until = 0, float("-inf")
 
     def __call__(self) -> int:
         """Return Telegram's time in unix seconds."""
-        offset, monotonic = self._offset, self._monotonic
-        if offset is None:
+        monotonic = self._monotonic
+        if (now := monotonic()) < self._until:
+            return self._told  # it is asked for many times in a second
+        if self._offset is None:
             return int(self._wall())
-        now = int(monotonic() + offset)
-        return self._latest if now < self._latest <= now + BELIEVED_AHEAD else now
+        second = int(now + self._offset)
+        self._until = second + 1 - self._offset
+        self._told = self._latest if second < self._latest <= second + BELIEVED_AHEAD else second
+        return self._told
 
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave for the present; None is ignored."""
-        if date is None:
-            return
-        if date is self._noted and self._monotonic() - self._sampled < SAMPLE_SECONDS:
-            return  # as of most updates that arrive together
+        if date is self._noted or date is None:
+            return  # of updates that arrive together, most have one date
         self._noted = date
         self.note_unix(date.timestamp())
 
@@ -72,6 +76,7 @@ class ServerClock:
         now = self._monotonic()
         if self._offset is not None and 0 < seconds - now - self._offset <= BELIEVED_AHEAD:
             self._latest = max(int(seconds), self())
+            self._until = float("-inf")
         if self._offsets and now - self._sampled < SAMPLE_SECONDS:
             return
         offset, ahead = seconds - now, self._wall() - now
@@ -86,3 +91,4 @@ class ServerClock:
         # Of an even number, the one nearer to the time so far: the second date alone does not move it.
         so_far = low if self._offset is None else self._offset
         self._offset = low if abs(low - so_far) <= abs(high - so_far) else high
+        self._until = float("-inf")

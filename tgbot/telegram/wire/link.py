@@ -22,23 +22,24 @@ class UpClock:
 
     def __init__(self) -> None:
         self._counted = 0.0
-        self._since: float | None = None
+        #: How far it is ahead of the monotonic clock, None while it stands still.
+        self._ahead: float | None = None
 
     def __call__(self) -> float:
-        since = self._since
-        return self._counted if since is None else self._counted + time.monotonic() - since
+        ahead = self._ahead
+        return self._counted if ahead is None else time.monotonic() + ahead
 
     @property
     def running(self) -> bool:
-        return self._since is not None
+        return self._ahead is not None
 
     def start(self) -> None:
-        if self._since is None:
-            self._since = time.monotonic()
+        if self._ahead is None:
+            self._ahead = self._counted - time.monotonic()
 
     def stop(self) -> None:
         self._counted = self()
-        self._since = None
+        self._ahead = None
 
 
 class LinkState:
