@@ -47,7 +47,7 @@ class Bench:
     def packed(self) -> list[Any]:
         """Return what the next packet holds."""
         data = self.sender.outgoing.pack()
-        bodies = [body for _, body in messages_in(0, data[16:])] if data else []
+        bodies = [body for _, body in messages_in(0, data[16:])[0]] if data else []
         return [BinaryReader(body).tgread_object() for body in bodies]
 
     def take(self, thing: Any, msg_id: int = 1) -> None:

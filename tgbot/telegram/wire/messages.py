@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
+import asyncio
 import os
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from telethon import crypto
 from telethon.errors import InvalidBufferError, SecurityError
+from telethon.tl import TLObject
+
+from tgbot.telegram.wire.reading import CONTAINER
 
 #: By how many seconds a message may be older or newer than our time, as the protocol has it.
 _OLDEST, _NEWEST = 300, 30
@@ -24,15 +27,28 @@ _LAST_ID = 2**63 - 2**57
 _LEAST_PADDING, _MOST_PADDING = 12, 1024
 #: How many of Telegram's last msg_ids are remembered.
 _REMEMBERED = 500
-#: Requests of more than this many bytes are packed.
-_PACKED_ABOVE = 512
-_GZIP_PACKED = 0x3072CFA1
 #: What a message begins with: msg_id, seq_no, and the length of its body.
 _HEAD = struct.Struct("<qii")
 
 
 class ClockMovedError(Exception):
     """Telegram's clock moved, or ours stood still: a fresh link sets it."""
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A message of ours."""
+
+    request: TLObject
+    data: bytes
+    future: asyncio.Future[Any]
+    #: Whether Telegram answers it, and has to acknowledge it.
+    answered: bool
+    msg_id: int = 0
+    #: The msg_id of the container that it is in, 0 if it is in none.
+    container_id: int = 0
+    #: How often Telegram refused it with bad_msg_notification.
+    refused: int = 0
 
 
 class Messages:
@@ -60,6 +76,7 @@ class Messages:
     def reset(self) -> None:
         """Begin a new session."""
         self.id = int.from_bytes(os.urandom(8), "little", signed=True)
+        #: Twice the number of messages that Telegram has to acknowledge.
         self._sequence = 0
         self._last_id = 0
         #: The highest msg_id of Telegram's in this session, and the last ones, to know one that comes again.
@@ -89,28 +106,39 @@ class Messages:
 
     def move_sequence(self, by: int) -> None:
         """Correct the numbers of messages in which Telegram found an error."""
-        self._sequence = max(0, self._sequence + by)
+        self._sequence = max(0, self._sequence + 2 * by)
 
     # ---- out -------------------------------------------------------------------------------------
 
-    def write(self, buffer: io.BytesIO, data: bytes, *, content: bool) -> int:
-        """Write a message into a buffer, packed where that is shorter; return its msg_id.
+    def pack(self, acks: bytes, batch: Sequence[Sent], unanswered: dict[int, Sent]) -> bytes:
+        """Return acknowledgements and messages as one message: a container, unless there is only one.
 
-        `content` says whether Telegram has to acknowledge it.
+        The messages get their numbers, and those that are answered are put into `unanswered` by theirs.
         """
-        monotonic = self._monotonic
-        msg_id = int((monotonic() + self._ahead) * 4294967296) & -4
-        if msg_id <= self._last_id:
-            msg_id = self._last_id + 4
-        self._last_id = msg_id
-        seq_no = self._sequence * 2 + content
-        self._sequence += content
-        if content and len(data) > _PACKED_ABOVE:
-            packed = struct.pack("<I", _GZIP_PACKED) + tl_bytes(gzip.compress(data, mtime=0))
-            data = min(packed, data, key=len)
-        buffer.write(_HEAD.pack(msg_id, seq_no, len(data)))
-        buffer.write(data)
-        return msg_id
+        monotonic, head = self._monotonic, _HEAD.pack
+        msg_id = max(int((monotonic() + self._ahead) * 4294967296) & -4, self._last_id + 4)
+        sequence = self._sequence
+        parts: list[bytes] = []
+        inside = len(batch) + (acks != b"")
+        container_id = msg_id + 4 * inside if inside > 1 else 0
+        if acks:
+            parts += (head(msg_id, sequence, len(acks)), acks)
+            msg_id += 4
+        for sent in batch:
+            sent.msg_id, sent.container_id, data = msg_id, container_id, sent.data
+            if sent.answered:
+                parts += (head(msg_id, sequence + 1, len(data)), data)
+                sequence += 2
+                unanswered[msg_id] = sent
+            else:
+                parts += (head(msg_id, sequence, len(data)), data)
+            msg_id += 4
+        self._sequence = sequence
+        self._last_id = msg_id if container_id else msg_id - 4
+        body = b"".join(parts)
+        if not container_id:
+            return body
+        return head(container_id, sequence, len(body) + 8) + struct.pack("<Ii", CONTAINER, inside) + body
 
     def seal(self, data: bytes) -> bytes:
         """Return the packet that carries a message."""

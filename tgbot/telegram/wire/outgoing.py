@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import gzip
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from telethon.tl import TLObject, TLRequest, types
 
-from tgbot.telegram.wire.messages import Messages
-from tgbot.telegram.wire.reading import CONTAINER
+from tgbot.telegram.wire.messages import Messages, Sent, tl_bytes
 
-#: The most messages and bytes of a container, and the most acknowledgements in one message.
-_MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_044_448, 8_192
+#: The most messages of a container, the most bytes of all that is in them, and the most acknowledgements in
+#: one message.
+_MAX_MESSAGES, _MAX_BYTES, _MAX_ACKS = 100, 1_040_000, 8_192
 #: When so many messages wait, they are sent at once: the other side works on them while more are made.
 _ENOUGH = 50
-#: Bytes of a message in a container beside its body.
-_HEAD = 16
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A message of ours that waits for its answer."""
-
-    request: TLObject
-    data: bytes
-    future: asyncio.Future[Any]
-    msg_id: int = 0
-    container_id: int = 0
-    #: How often Telegram refused it with bad_msg_notification.
-    refused: int = 0
+#: Requests of more than this many bytes are packed.
+_PACKED_ABOVE = 512
+_GZIP_PACKED: Final = struct.pack("<I", 0x3072CFA1)
+_VECTOR = 0x1CB5C415
 
 
 class Outgoing:
@@ -56,9 +44,13 @@ class Outgoing:
     def ask(self, thing: TLObject) -> asyncio.Future[Any]:
         """Put a message at the end and return the future of its answer."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        queue, wake = self._queue, self._wake
-        queue.append(Sent(thing, bytes(thing), future))
-        wake()
+        queue, data, answered = self._queue, bytes(thing), isinstance(thing, TLRequest)
+        if answered and _PACKED_ABOVE < len(data) <= _MAX_BYTES:
+            data = min(_GZIP_PACKED + tl_bytes(gzip.compress(data, mtime=0)), data, key=len)
+        if not queue:  # what waits already will be sent
+            wake = self._wake
+            wake()
+        queue.append(Sent(thing, data, future, answered))
         if len(queue) >= _ENOUGH:
             self._flush()
         return future
@@ -69,40 +61,31 @@ class Outgoing:
         self._wake()
 
     def pack(self) -> bytes:
-        """Return the next messages in a container, one alone without; b"" if there is none any more."""
-        buffer, batch = io.BytesIO(), 0
-        inside: list[Sent] = []
-        if self.acks:
-            acks = [self.acks.pop() for _ in range(min(len(self.acks), _MAX_ACKS))]
-            self._messages.write(buffer, bytes(types.MsgsAck(acks)), content=False)
-            batch = 1
-        queue, write = self._queue, self._messages.write
-        while queue and batch < _MAX_MESSAGES:
-            sent = queue[0]
-            if buffer.tell() + len(sent.data) + _HEAD > _MAX_BYTES:
-                if batch:
-                    break
-                queue.popleft()
-                sent.future.set_exception(ValueError("Request payload is too big"))
-                continue
-            queue.popleft()
+        """Return the next messages as one; b"" if there is none any more."""
+        acks = self._take_acks() if self.acks else b""
+        queue, most, size = self._queue, _MAX_MESSAGES - (acks != b""), 0
+        take = queue.popleft
+        batch: list[Sent] = []
+        while queue and len(batch) < most:
+            sent = take()
             if sent.future.done():
                 continue
-            answered = isinstance(sent.request, TLRequest)
-            sent.msg_id = msg_id = write(buffer, sent.data, content=answered)
-            sent.container_id = 0
-            batch += 1
-            inside.append(sent)
-            if answered:
-                self.unanswered[msg_id] = sent
-        if batch < 2:
-            return buffer.getvalue()
-        data = struct.pack("<Ii", CONTAINER, batch) + buffer.getvalue()
-        buffer = io.BytesIO()
-        container_id = self._messages.write(buffer, data, content=False)
-        for sent in inside:
-            sent.container_id = container_id
-        return buffer.getvalue()
+            size += len(sent.data)
+            if size <= _MAX_BYTES:
+                batch.append(sent)
+            elif batch:
+                queue.appendleft(sent)
+                break
+            else:
+                sent.future.set_exception(ValueError("Request payload is too big"))
+                size = 0
+        return self._messages.pack(acks, batch, self.unanswered) if batch or acks else b""
+
+    def _take_acks(self) -> bytes:
+        """Return the message that acknowledges what is to be acknowledged, as much as one can hold."""
+        acks = [*self.acks][:_MAX_ACKS]
+        self.acks.difference_update(acks)
+        return struct.pack(f"<IIi{len(acks)}q", types.MsgsAck.CONSTRUCTOR_ID, _VECTOR, len(acks), *acks)
 
     def answered(self, msg_id: int) -> Sent | None:
         """Return the message that is answered now; None if nobody waits for its answer."""

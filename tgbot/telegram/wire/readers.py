@@ -63,10 +63,10 @@ class Reader(BinaryReader):
         return thing
 
 
-def read_object(data: bytes) -> Any:  # Any: as above
-    """Return the object that bytes begin with; raise what Telethon's reader raises."""
-    read = _compiled.get(data[:4])
-    return Reader(data).tgread_object() if read is None else read(data, 4)[0]
+def read_object(data: bytes, at: int = 0) -> Any:  # Any: as above
+    """Return the object at an offset, a multiple of four; raise what Telethon's reader raises."""
+    read = _compiled.get(data[at : at + 4])
+    return Reader(data[at:]).tgread_object() if read is None else read(data, at + 4)[0]
 
 
 # ---- what compiled readers call ----------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,8 +31,10 @@ _RPC_ERROR: Final = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
 _GZIP_PACKED: Final = GzipPacked.CONSTRUCTOR_ID.to_bytes(4, "little")
 #: What messages begin with that hold others.
 _NESTED: Final = frozenset({_CONTAINER, _GZIP_PACKED})
+#: Answers that are no object of the request's type as they are.
+_NO_RESULT: Final = frozenset({_RPC_ERROR, _GZIP_PACKED})
 #: What a message in a container begins with: msg_id, seq_no, length.
-_INNER: Final = struct.Struct("<qii")
+_INNER: Final = struct.Struct("<q4xi")
 #: The result of requests that are answered with true or false.
 _BOOL = 0xF5B399AC
 #: The results that are one object, by the id of their type.
@@ -86,21 +88,17 @@ def name_of(body: bytes) -> str:
     return "something unknown" if known is None else str(known.__name__)
 
 
-def messages_in(msg_id: int, body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield msg_id and body of each message in a message that may be a container, or packed, or both.
+def messages_in(msg_id: int, body: bytes) -> tuple[Sequence[tuple[int, bytes]], UnreadableError | None]:
+    """Return msg_id and body of each message in a message that may be a container, or packed, or both.
 
-    Raise UnreadableError in the end if any of them is damaged, or if all that is packed in it unpacks to more
-    than `MAX_UNPACKED` bytes; the messages before and behind it have been yielded then, as far as they can be
-    told from it.
+    Return as well what is wrong, if any of them is damaged, or if all that is packed in it unpacks to more
+    than `MAX_UNPACKED` bytes; then the messages are those before and behind, as far as they can be told.
     """
     if body[:4] not in _NESTED:
-        yield msg_id, body
-        return
+        return ((msg_id, body),), None
     unpacking = _Unpacking()
     unpacking.take(msg_id, body, 0)
-    yield from unpacking.messages
-    if unpacking.damage is not None:
-        raise unpacking.damage
+    return unpacking.messages, unpacking.damage
 
 
 class _Unpacking:
@@ -134,18 +132,17 @@ class _Unpacking:
             self.messages.append((msg_id, unpacked))
 
     def _cut(self, body: bytes, depth: int) -> None:
-        found, size = self.messages.append, len(body)
+        found, unpack, nested = self.messages.append, _INNER.unpack_from, _NESTED
         try:
             (count,), start = struct.unpack_from("<i", body, 4), 8
             for _ in range(count):
-                inner_id, _seq_no, length = _INNER.unpack_from(body, start)
+                inner_id, length = unpack(body, start)
                 start += 16
-                end = start + length
-                if not start <= end <= size:
+                inner = body[start : start + length]
+                if len(inner) != length:
                     raise UnreadableError("a container is cut off")
-                inner = body[start:end]
-                start = end
-                if inner[:4] in _NESTED:
+                start += length
+                if inner[:4] in nested:
                     self.take(inner_id, inner, depth + 1)
                 else:
                     found((inner_id, inner))
@@ -169,19 +166,23 @@ def innermost(request: TLRequest) -> TLRequest:
     return request
 
 
-def read_answer(request: TLRequest, body: bytes) -> Any:  # Any: as the request has it
-    """Return what the body of an rpc_result holds; raise the RPC error that it is.
+def read_answer(request: TLRequest, body: bytes, at: int = 0) -> Any:  # Any: as the request has it
+    """Return what an rpc_result holds at an offset; raise the RPC error that it is.
 
     Raise UnreadableError, or whatever Telethon's readers raise, for what is no answer to this request.
     """
-    if body[:4] == _GZIP_PACKED:
-        body = unpack(packed_in(body))
-    if body[:4] == _RPC_ERROR:
-        raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[4:])), request)
+    head = body[at : at + 4]
+    if head in _NO_RESULT:
+        if head == _RPC_ERROR:
+            raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[at + 4 :])), request)
+        unpacked = unpack(packed_in(body[at:]))
+        if unpacked[:4] == _GZIP_PACKED:
+            raise UnreadableError("packed data holds packed data")
+        return read_answer(request, unpacked)
     if type(request).read_result is TLRequest.read_result:
-        result = read_object(body)
+        result = read_object(body, at)
     else:
-        result = request.read_result(Reader(body))
+        result = request.read_result(Reader(body[at:]))
     if getattr(result, "SUBCLASS_OF_ID", None) == request.SUBCLASS_OF_ID:
         return result
     if not answers(innermost(request), result):

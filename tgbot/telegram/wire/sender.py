@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, Final
 
 from telethon import errors
 from telethon.crypto import AuthKey
@@ -49,8 +50,9 @@ _MAX_FOREIGN = 10
 _MAX_UNKNOWN = 2
 #: How many packets go out in one turn of the loop.
 _PACKETS = 8
-#: The shortest rpc_result that names its request: constructor and req_msg_id.
-_SHORTEST_RESULT = 12
+#: What an rpc_result begins with: constructor and req_msg_id.
+_RESULT = struct.Struct("<4xq")
+_RESULT_SIZE: Final = _RESULT.size
 #: The type Updates.
 _UPDATES = 0x8AF52AAC
 
@@ -302,18 +304,19 @@ class BotSender:
         if self._unheard:
             self._unheard = False
             self._server_time.note_unix(msg_id / 2**32)  # the upper half is unix seconds
-        self.outgoing.acks.add(msg_id)
-        try:
-            for inner_id, inner in messages_in(msg_id, body):
-                self.outgoing.acks.add(inner_id)
-                self._take(inner_id, inner)
-        except UnreadableError as error:
-            self._note_unreadable("a container", error)
+        found, damage = messages_in(msg_id, body)
+        acks, take = self.outgoing.acks, self._take
+        acks.add(msg_id)
+        acks.update(dict(found))  # the keys are the msg_ids
+        for inner_id, inner in found:
+            take(inner_id, inner)
+        if damage is not None:
+            self._note_unreadable("a container", damage)
             self._missed()
 
     def _take(self, msg_id: int, body: bytes) -> None:
-        if body[:4] == RPC_RESULT and len(body) >= _SHORTEST_RESULT:
-            self._take_answer(int.from_bytes(body[4:12], "little", signed=True), body[12:])
+        if body[:4] == RPC_RESULT and len(body) >= _RESULT_SIZE:
+            self._take_answer(body)
             return
         try:
             thing = read_object(body)
@@ -328,14 +331,15 @@ class BotSender:
             self._note_unreadable(name_of(body), error)
             self._missed()
 
-    def _take_answer(self, req_msg_id: int, body: bytes) -> None:
+    def _take_answer(self, body: bytes) -> None:
         if self.attempts.fruitless:
             self._worked()
+        (req_msg_id,) = _RESULT.unpack_from(body)
         sent = self.outgoing.answered(req_msg_id)
         if sent is None:
             return
         try:
-            result = read_answer(sent.request, body)
+            result = read_answer(sent.request, body, _RESULT_SIZE)
         except errors.RPCError as refusal:
             sent.future.set_exception(refusal)
         except Exception as error:  # whatever Telethon's readers raise for what they do not know
