@@ -169,9 +169,9 @@ class BotClient(Closed, TelegramClient):
         self._elsewhere = OtherCentres(link, self, self._init_request, proxy, ipv6=self._use_ipv6)
         observed = Observed(self._elsewhere, listener, peers, server_time)
         floods = FloodWaits(Retries(observed, lambda dc_id: self._login.switch_dc(dc_id)))
-        straight = Straight(floods, floods, observed, link, server_time)
-        self._calls = NamedSends(LookupBudget(straight, session), peers)
-        self._entrance = Entrance(self._calls, self)
+        chain = NamedSends(LookupBudget(floods, session), peers)
+        self._calls = Straight(chain, chain.complete, floods, observed, link, server_time)
+        self._entrance = Entrance(self._calls, self, peers)
         plain = PlainClient(self)
         self._login = Login(plain, session, self.intake, self._link_state, server_time, server, proxy)
 

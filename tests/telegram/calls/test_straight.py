@@ -23,7 +23,7 @@ class Chain:
     """The chain behind the short way of a client, which notes what comes to it."""
 
     def __init__(self, client: BotClient) -> None:
-        straight: Any = client._calls._then._then  # type: ignore[attr-defined] # what is above it names sends
+        straight: Any = client._calls
         assert type(straight) is Straight
         self._then = straight._then
         straight._then = self
@@ -41,8 +41,7 @@ async def typing(client: BotClient, person: int) -> Any:
 
 
 def open_requests(client: BotClient) -> int:
-    link: Any = client._calls._then._then._link  # type: ignore[attr-defined] # as above
-    return len(link._unanswered._open)
+    return len(client._calls._link._unanswered._open)
 
 
 async def test_what_is_answered_at_once_asks_no_link_of_the_chain(

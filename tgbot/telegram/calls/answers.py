@@ -5,34 +5,32 @@ from __future__ import annotations
 from telethon.tl import TLObject, functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call, Caller
-from tgbot.telegram.updates.events import current_handler
-from tgbot.telegram.updates.job import current_job
+from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.keys import topic_of
 
 _TYPING = functions.messages.SetTypingRequest
 _FORWARD = functions.messages.ForwardMessagesRequest
 
 
-def answering(call: Call) -> Call:
-    """Return the call; one that sends into the chat of the update that is handled becomes an answer to it.
+def answer_update(call: Call, job: Job, *, own: bool) -> None:
+    """Make a call that sends into the chat of the update that is handled an answer to it.
 
     In a chat with topics it goes into the topic of the update, unless it is a reply to a message: that goes
-    where the message is. The job notes that a handler of a plugin has answered.
+    where the message is. The job notes that a handler of a plugin has answered; `own` says that it is none.
     """
-    job, request, kind = current_job.get(), call.request, type(call.request)
-    if job is None or call.chat_id != job.dialog or (kind not in SENDS and kind is not _TYPING):
-        return call
-    if kind is not _TYPING:
-        handler = current_handler.get()
-        job.replied |= handler is not None and not handler.own
+    request = call.request
+    kind = type(request)
+    if call.chat_id != job.dialog or (kind not in SENDS and kind is not _TYPING):
+        return
+    if kind is not _TYPING and not own:
+        job.replied = True
     topic = topic_of(job.update)
     if topic is None or getattr(request, "reply_to", None) is not None:
-        return call
+        return
     if kind is _TYPING or kind is _FORWARD:
         request.top_msg_id = request.top_msg_id or topic
     else:
         request.reply_to = types.InputReplyToMessage(topic, top_msg_id=topic)
-    return call
 
 
 async def answered(calls: Caller, call: Call) -> TLObject:

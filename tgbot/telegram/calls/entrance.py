@@ -1,4 +1,4 @@
-"""The entrance of the chain: peers are resolved, and the time of the handler that asks stands still."""
+"""The entrance of the chain: calls are made ready, and the time of the handler that asks stands still."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from typing import Any
 from telethon import TelegramClient, utils
 from telethon.tl import TLObject, TLRequest, functions
 
-from tgbot.telegram.calls.answers import answered, answering
-from tgbot.telegram.calls.call import Call, Caller, call_all, call_of, is_resolved
-from tgbot.telegram.updates.job import current_job
+from tgbot.telegram.calls.answers import answer_update, answered
+from tgbot.telegram.calls.call import SENDS, Call, Caller, call_all, call_of, is_resolved
+from tgbot.telegram.calls.named import name_send
+from tgbot.telegram.peers import Peers
+from tgbot.telegram.updates.events import current_handler
+from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.wire.link import Sender
 
 
 class Entrance:
-    """Make what Telethon's methods ask for: one request, or several."""
+    """Make what Telethon's methods ask for: one request, or several.
 
-    def __init__(self, then: Caller, client: TelegramClient) -> None:
+    Their peers are resolved. Sends get their names, and what goes into the chat of the update that is handled
+    becomes an answer to it.
+    """
+
+    def __init__(self, then: Caller, client: TelegramClient, peers: Peers) -> None:
         self._then = then
         self._client = client
+        self._peers = peers
 
     async def make(
         self,
@@ -34,9 +42,9 @@ class Entrance:
             job.pause()
         try:
             if utils.is_list_like(request):
-                calls = [await self._call(sender, one, flood_threshold) for one in request]
+                calls = [await self._call(sender, one, flood_threshold, job) for one in request]
                 return await call_all(self._then, calls, ordered=ordered)
-            call = await self._call(sender, request, flood_threshold)
+            call = await self._call(sender, request, flood_threshold, job)
             if type(request) is functions.messages.SetBotCallbackAnswerRequest:
                 return await answered(self._then, call)
             return await self._then.call(call)
@@ -48,19 +56,33 @@ class Entrance:
 
     async def send(self, call: Call) -> TLObject:
         """Return Telegram's answer to a plain text; raise its error."""
-        job = current_job.get()
+        job, then = current_job.get(), self._then
         if job is None:
-            return await self._then.call(call)
+            self._make_ready(call, job)
+            return await then.call(call)
         job.pause()
         try:
-            return await self._then.call(answering(call))
+            self._make_ready(call, job)
+            return await then.call(call)
         finally:
             if job.lent:
                 await job.go_on()
             else:
                 job.resume()
 
-    async def _call(self, sender: Sender, request: TLRequest, flood_threshold: float) -> Call:
+    async def _call(
+        self, sender: Sender, request: TLRequest, flood_threshold: float, job: Job | None
+    ) -> Call:
         if not is_resolved(request):
             await request.resolve(self._client, utils)
-        return answering(call_of(sender, request, flood_threshold))
+        call = call_of(sender, request, flood_threshold)
+        self._make_ready(call, job)
+        return call
+
+    def _make_ready(self, call: Call, job: Job | None) -> None:
+        handler = None if job is None else current_handler.get()
+        if type(call.request) in SENDS:
+            name = "" if handler is None else handler.name
+            name_send(call.request, call.chat_id, self._peers.self_id, job, name)
+        if job is not None:
+            answer_update(call, job, own=handler is None or handler.own)

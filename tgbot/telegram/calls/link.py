@@ -48,6 +48,8 @@ class UntilAnswered:
             is_up=lambda: state.up.running,
         )
         state.link_ended = self._unanswered.link_ended
+        #: Note that a request which was begun has ended, in whatever way.
+        self.ended = self._unanswered.drop
         #: Requests that may be what ends links go out one at a time.
         self._suspects = asyncio.Lock()
         #: Those of senders to other data centres, of which there are few.
@@ -62,11 +64,7 @@ class UntilAnswered:
         if sender is not self._main or not state.up.running or state.fresh_session or making_login.get():
             return None
         kind = type(innermost(request)) if hasattr(request, "query") else type(request)
-        return self._unanswered.add(sender.send(request), kind, login=state.logins)
-
-    def ended(self, made: Open) -> None:
-        """Note that a request ended, in whatever way."""
-        self._unanswered.drop(made)
+        return self._unanswered.add(sender.send(request), kind, 0, state.logins)
 
     async def call(self, call: Call) -> TLObject:
         sender, request, state = call.sender, call.request, self._state

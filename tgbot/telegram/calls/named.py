@@ -17,8 +17,7 @@ from telethon.tl import TLObject, TLRequest, functions, types
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.peers import Peers
-from tgbot.telegram.updates.events import current_handler
-from tgbot.telegram.updates.job import current_job
+from tgbot.telegram.updates.job import Job
 from tgbot.telegram.wire.reading import UnreadableError
 
 logger = logging.getLogger(__name__)
@@ -61,13 +60,42 @@ def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, i
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True) or 1
 
 
-class NamedSends:
-    """Give each send made while an update is handled the random_id derived from that update's key.
+def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, handler: str) -> None:
+    """Give a send, of this handler while this job runs, the random_id derived from the update's key.
 
-    So it does within `named_sends`, with the name of the work. When the update is handled again, the send
-    has the same random_id, and Telegram sends nothing and returns the earlier messages. A send that Telegram
-    calls a duplicate without ever returning the messages, and one whose answer can never be read, count as
-    sent: the message returned then has id 0, and one that was deleted since has only its text.
+    So it does within `named_sends`, with the name of the work. When the update is handled again, the send has
+    the same random_id, and Telegram sends nothing and returns the earlier messages.
+    """
+    if type(request) is PlainText:
+        named = _next_id(bot_id, chat_id, job, handler)
+        request.random_id = named or int.from_bytes(os.urandom(8), "big", signed=True) or 1
+        return
+    ids = [_next_id(bot_id, chat_id, job, handler) for _ in _random_ids(request)]
+    if not all(ids):
+        return
+    if type(request) is functions.messages.ForwardMessagesRequest:
+        request.random_id = ids
+        return
+    for one, random_id in zip(getattr(request, "multi_media", [request]), ids, strict=True):
+        one.random_id = random_id
+
+
+def _next_id(bot_id: int, chat_id: int, job: Job | None, handler: str) -> int:
+    """Return the random_id of the next send to a chat, 0 where sends have no names."""
+    work = _current_work.get()
+    if work is not None:
+        work.sends[chat_id] += 1
+        return derive_random_id(bot_id, work.key, "", chat_id, work.sends[chat_id] - 1)
+    if job is None or job.key is None or not job.unfinished:
+        return 0
+    return derive_random_id(bot_id, job.key, handler, chat_id, job.next_send(handler, chat_id))
+
+
+class NamedSends:
+    """Have each send return its messages, also where Telegram does not.
+
+    A send that Telegram calls a duplicate without ever returning the messages, and one whose answer can never
+    be read, count as sent: the message returned then has id 0. One that was deleted since has only its text.
     """
 
     def __init__(self, then: Caller, peers: Peers) -> None:
@@ -78,7 +106,6 @@ class NamedSends:
         return self._send(call) if type(call.request) in SENDS else self._then.call(call)
 
     async def _send(self, call: Call) -> TLObject:
-        self._name(call.request, call.chat_id)
         try:
             result = await self._then.call(call)
         except (errors.RandomIdDuplicateError, UnreadableError):
@@ -88,10 +115,10 @@ class NamedSends:
             )
             ids = [types.UpdateMessageID(0, random_id) for random_id in _random_ids(call.request)]
             result = types.Updates(ids, [], [], None, 0)
-        return self._complete(result, call.request) if type(result) is types.Updates else result
+        return self.complete(result, call.request) if type(result) is types.Updates else result
 
-    def _complete(self, result: types.Updates, request: TLRequest) -> types.Updates:
-        """Return the answer with a message for each id in it, for Telethon's methods to return.
+    def complete(self, result: types.Updates, request: TLRequest) -> types.Updates:
+        """Return the answer to a send with a message for each id in it, for Telethon's methods to return.
 
         Telegram names a message that was deleted since it was sent, but cannot return it.
         """
@@ -107,33 +134,6 @@ class NamedSends:
         messages = (types.Message(number, peer, message=text, date=None, out=True) for number in missing)
         added = [types.UpdateNewMessage(message, 0, 0) for message in messages]
         return types.Updates([*result.updates, *added], result.users, result.chats, result.date, result.seq)
-
-    def _name(self, request: TLRequest, chat_id: int) -> None:
-        if type(request) is PlainText:
-            named = _next_id(self._peers.self_id, chat_id)
-            request.random_id = named or int.from_bytes(os.urandom(8), "big", signed=True) or 1
-            return
-        ids = [_next_id(self._peers.self_id, chat_id) for _ in _random_ids(request)]
-        if not all(ids):
-            return
-        if type(request) is functions.messages.ForwardMessagesRequest:
-            request.random_id = ids
-            return
-        for one, random_id in zip(getattr(request, "multi_media", [request]), ids, strict=True):
-            one.random_id = random_id
-
-
-def _next_id(bot_id: int, chat_id: int) -> int:
-    """Return the random_id of the next send to a chat, 0 where sends have no names."""
-    if (work := _current_work.get()) is not None:
-        work.sends[chat_id] += 1
-        return derive_random_id(bot_id, work.key, "", chat_id, work.sends[chat_id] - 1)
-    job = current_job.get()
-    if job is None or job.key is None or not job.unfinished:
-        return 0
-    handler = current_handler.get()
-    name = "" if handler is None else handler.name
-    return derive_random_id(bot_id, job.key, name, chat_id, job.next_send(name, chat_id))
 
 
 def _random_ids(request: TLRequest) -> list[int]:

@@ -15,41 +15,48 @@ from tgbot.telegram.wire.messages import tl_bytes
 _MARKUP: Final = re.compile(r"[*_~`\[]")
 #: The options that a plain text may have.
 _OPTIONS: Final = frozenset({"reply_to", "parse_mode"})
-#: Constructor, flags, and the user.
-_HEAD: Final = struct.Struct("<IIIqq")
+#: The longest text, in bytes, whose length has one byte.
+_SHORT: Final = 253
 #: The flag of a send that is a reply.
 _REPLY: Final = 1
+#: The constructors of the request and of the user it goes to.
+_SEND: Final = functions.messages.SendMessageRequest.CONSTRUCTOR_ID
+_USER: Final = types.InputPeerUser.CONSTRUCTOR_ID
 
 
 class PlainText(functions.messages.SendMessageRequest):
     """The request that Telethon makes for a plain text, with its peer resolved; NamedSends gives its name."""
 
     def __init__(self, peer: types.TypeInputPeer, message: str, reply_to: int | None) -> None:
-        self.__dict__ = _template.copy()
-        self.peer = peer
-        self.message = message
+        self.__dict__ = _template | {"peer": peer, "message": message}
         if reply_to is not None:
             self.reply_to = types.InputReplyToMessage(reply_to)
 
     async def resolve(self, client: Any, utils: Any) -> None:
         """Return at once: the peer is resolved."""
 
-    def _bytes(self) -> bytes:
-        peer, reply_to = self.peer, self.reply_to
-        return b"".join(
-            (
-                _HEAD.pack(
-                    self.CONSTRUCTOR_ID,
-                    _REPLY if reply_to else 0,
-                    peer.CONSTRUCTOR_ID,
-                    peer.user_id,
-                    peer.access_hash,
-                ),
-                bytes(reply_to) if reply_to else b"",
-                tl_bytes(self.message.encode()),
-                self.random_id.to_bytes(8, "little", signed=True),
+    def __bytes__(self) -> bytes:
+        peer, reply_to, text = self.peer, self.reply_to, self.message.encode()
+        size = len(text)
+        if reply_to is None and size <= _SHORT:
+            # With its length in front of it, `size | 3` bytes fill a multiple of four; struct adds the zeros.
+            return struct.pack(
+                f"<IIIqqB{size | 3}sq",
+                _SEND,
+                0,
+                _USER,
+                peer.user_id,
+                peer.access_hash,
+                size,
+                text,
+                self.random_id,
             )
+        head = struct.pack("<IIIqq", _SEND, _REPLY if reply_to else 0, _USER, peer.user_id, peer.access_hash)
+        return b"".join(
+            (head, bytes(reply_to) if reply_to else b"", tl_bytes(text), struct.pack("<q", self.random_id))
         )
+
+    _bytes = __bytes__  # as a wrapped request is packed
 
 
 #: The fields of a send without any.
@@ -68,9 +75,12 @@ def plain_text(
     """
     if type(entity) is not types.InputPeerUser or type(message) is not str:
         return None
-    reply_to = options.get("reply_to")
-    if not options.keys() <= _OPTIONS or (reply_to is not None and type(reply_to) is not int):
-        return None
+    reply_to: int | None = None
+    if options:
+        given = options.get("reply_to")
+        if not options.keys() <= _OPTIONS or (given is not None and type(given) is not int):
+            return None
+        reply_to = given
     if "parse_mode" in options:
         if options["parse_mode"] is not None:
             return None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from telethon.tl import TLObject
+from telethon.tl import TLObject, TLRequest, functions, types
 
-from tgbot.telegram.calls.call import Begun, Call, Caller
+from tgbot.telegram.calls.call import SENDS, Begun, Call, Caller
 from tgbot.telegram.calls.limits import FloodWaits
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.observed import Observed
+
+#: What the chain counts before it is sent.
+_COUNTED = functions.contacts.ResolveUsernameRequest
 
 
 class Straight:
@@ -23,23 +26,28 @@ class Straight:
     def __init__(
         self,
         then: Caller,
+        complete: Callable[[types.Updates, TLRequest], types.Updates],
         floods: FloodWaits,
         observed: Observed,
         link: UntilAnswered,
         server_time: Callable[[], int],
     ) -> None:
+        """`complete` is `NamedSends.complete`: of an answer that did not come through it."""
         self._then = then
+        self._complete = complete
         self._floods = floods
         self._observed = observed
         self._link = link
         self._server_time = server_time
 
     async def call(self, call: Call) -> TLObject:
-        link = self._link
-        made = None if self._floods.hold(call) or self._observed.detailed else link.begin(call)
+        link, observed, server_time, kind = self._link, self._observed, self._server_time, type(call.request)
+        made = None
+        if kind is not _COUNTED and not self._floods.hold(call) and not observed.detailed:
+            made = link.begin(call)
         if made is None:
             return await self._then.call(call)
-        sent_at = self._server_time()
+        sent_at, ended = server_time(), link.ended
         answered = False
         try:
             answer = await made.future
@@ -50,9 +58,12 @@ class Straight:
         except Exception:
             pass  # the chain meets it again, outside of this block: what it raises does not hold this error
         finally:
-            link.ended(made)
+            ended(made)
         if not answered:
             sender, request, chat_id, threshold, _ = call
             return await self._then.call(Call(sender, request, chat_id, threshold, Begun(made, sent_at)))
-        self._observed.answered(call, answer, sent_at)
+        observed.answered(call, answer, sent_at)
+        if type(answer) is types.Updates and kind in SENDS:
+            complete = self._complete
+            return complete(answer, call.request)
         return answer

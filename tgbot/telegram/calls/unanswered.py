@@ -123,13 +123,13 @@ class Unanswered:
         self._made = 0
         #: The greatest number of a request that was answered.
         self._answered = 0
-        #: How many requests were answered since the last tick.
-        self._progress = 0
+        #: Whether any request was answered since the last tick.
+        self._progress = False
         self._tick = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(
-        self, future: asyncio.Future[Any], kind: type[TLRequest], *, lost: int = 0, login: int = 0
+        self, future: asyncio.Future[Any], kind: type[TLRequest], lost: int = 0, login: int = 0
     ) -> Open:  # Any: as above
         """Note a request that was handed to the sender just now, with the login of this number.
 
@@ -146,7 +146,7 @@ class Unanswered:
         """Note that a request ended, in whatever way."""
         del self._open[made.number]
         if not made.future.cancelled():
-            self._progress += 1
+            self._progress = True
             if made.number > self._answered:
                 self._answered = made.number
 
@@ -157,8 +157,8 @@ class Unanswered:
             return
         self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.look)
         self._tick += 1
-        up, progress = self._is_up(), self._progress > 0
-        self._progress = 0
+        up, progress = self._is_up(), self._progress
+        self._progress = False
         late, behind_file = False, False
         for made in self._open.values():
             limit = SLOW_SECONDS if behind_file else made.rules.limit
