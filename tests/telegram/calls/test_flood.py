@@ -165,7 +165,7 @@ async def test_waits_that_are_over_do_not_pile_up(hands: Hands, monkeypatch: pyt
         with pytest.raises(errors.FloodWaitError):
             await chain.call(typing(number))
         hands.now += 299
-    assert len(chain._due) <= 5
+    assert len(chain.due) <= 5
 
 
 # ---- on the wire --------------------------------------------------------------------------------

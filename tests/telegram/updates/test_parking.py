@@ -96,7 +96,7 @@ async def test_a_send_that_telegram_puts_off_for_long_is_made_when_it_may_be_onc
     stage.write(bob, "hi")
     await until(lambda: stage.heard(bob) == ["you said hi"])
     assert stage.heard(ann) == []
-    client._calls._then._then._then._due.clear()  # type: ignore[attr-defined] # the wait is over, by that clock
+    client._calls._then._then._then.due.clear()  # type: ignore[attr-defined] # the wait is over, by that clock
     clock.ahead = 66
     await until(lambda: stage.heard(ann) == ["you said hello"])
     await until(lambda: not lot.kept)
@@ -487,7 +487,7 @@ async def test_a_store_that_fails_for_a_time_ends_no_retries(
         return due(now)
 
     monkeypatch.setattr(lot, "due", failing)
-    client._calls._then._then._then._due.clear()  # type: ignore[attr-defined] # the wait is over
+    client._calls._then._then._then.due.clear()  # type: ignore[attr-defined] # the wait is over
     clock.ahead = 66
     await until(lambda: stage.heard(ann) == ["you said hello"])
     assert caplog.text.count("parked updates cannot be tried again now") == 1

@@ -134,7 +134,7 @@ def test_flags_that_nobody_else_sends_make_neither_readers_nor_memory_without_en
     for number in range(3 * compiling._COUNTED):
         flags = 1 << 10 | (number & 0x3F) << 11 | (number >> 6) << 23
         for _ in range(compiling._OFTEN):
-            read(struct.pack("<iiiq", 0, flags & ~0x4000, 0, 7) + bytes(400), 4)
+            read(struct.pack("<Iiiq", types.User.CONSTRUCTOR_ID, flags & ~0x4000, 0, 7) + bytes(400), 4)
     assert len(users.readers) == compiling._READERS
     assert len(users._counts) <= compiling._COUNTED
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
 
 from telethon import errors
 from telethon.tl import TLObject, functions
@@ -29,8 +28,6 @@ _SHORT_SECONDS = 1.0
 #: Whether the running task does not wait for slow mode.
 _slow_mode_raises: ContextVar[bool] = ContextVar("slow_mode_raises", default=False)
 
-_Key = TypeVar("_Key")
-
 
 class FloodWaits:
     """Hold a flood wait against requests of the same method to the same chat only, slow mode against sends.
@@ -43,16 +40,15 @@ class FloodWaits:
 
     def __init__(self, then: Caller) -> None:
         self._then = then
-        #: (constructor of the request, marked chat id) → when the wait is over, by the monotonic clock.
-        self._due: dict[tuple[int, int], float] = {}
-        #: The same of slow mode: marked chat id → when the next message may be sent there.
-        self._slow: dict[int, float] = {}
+        #: (constructor of the request, marked chat id) → when the wait is over, by the monotonic clock. Slow
+        #: mode has 0 for the constructor.
+        self.due: dict[tuple[int, int], float] = {}
 
     async def call(self, call: Call) -> TLObject:
         left = 0.0 if type(call.request) in REPEATED_ELSEWHERE else call.flood_threshold
         begun = call.begun is not None
         while True:
-            if (self._due or self._slow) and not begun:
+            if self.due and not begun:
                 left -= await self._wait(call, left)
             begun = False
             try:
@@ -62,25 +58,27 @@ class FloodWaits:
                     raise
                 wait = max(1, wait_of(error))
                 slow = isinstance(error, errors.SlowModeWaitError)
-                if slow:
-                    _note(self._slow, call.chat_id, wait)
-                else:
-                    _note(self._due, (call.request.CONSTRUCTOR_ID, call.chat_id), wait)
+                self._note(0 if slow else call.request.CONSTRUCTOR_ID, call.chat_id, wait)
                 if wait > left or (slow and _slow_mode_raises.get()):
                     raise
 
     def hold(self, call: Call) -> bool:
         """Return whether a request may have to wait for what Telegram asked for before."""
-        if not (self._due or self._slow):
-            return False
-        return (call.request.CONSTRUCTOR_ID, call.chat_id) in self._due or call.chat_id in self._slow
+        return (call.request.CONSTRUCTOR_ID, call.chat_id) in self.due or (0, call.chat_id) in self.due
+
+    def _note(self, constructor: int, chat_id: int, seconds: float) -> None:
+        """Note that a wait begins now; forget those that are over once there are many."""
+        now, key = time.monotonic(), (constructor, chat_id)
+        if len(self.due) > MAX_FLOOD_WAITS:
+            self.due = {one: due for one, due in self.due.items() if due > now}
+        self.due[key] = max(self.due.get(key, 0.0), now + seconds)
 
     async def _wait(self, call: Call, longest: float) -> float:
         """Wait for what Telegram asked for before, and return the seconds; raise if they are too many."""
         waited, now = 0.0, time.monotonic()
         while True:
-            flood = self._due.get((call.request.CONSTRUCTOR_ID, call.chat_id), 0.0) - now
-            slow = self._slow.get(call.chat_id, 0.0) - now if type(call.request) in SENDS else 0.0
+            flood = self.due.get((call.request.CONSTRUCTOR_ID, call.chat_id), 0.0) - now
+            slow = self.due.get((0, call.chat_id), 0.0) - now if type(call.request) in SENDS else 0.0
             seconds = max(flood, slow)
             if seconds <= 0:
                 return waited
@@ -101,15 +99,6 @@ def slow_mode_raises() -> Iterator[None]:
         yield
     finally:
         _slow_mode_raises.reset(before)
-
-
-def _note(waits: dict[_Key, float], key: _Key, seconds: float) -> None:
-    """Note that a wait begins now; forget those that are over once there are many."""
-    now = time.monotonic()
-    if len(waits) > MAX_FLOOD_WAITS:
-        for over in [one for one, due in waits.items() if due <= now]:
-            del waits[over]
-    waits[key] = max(waits.get(key, 0.0), now + seconds)
 
 
 class LookupBudget:

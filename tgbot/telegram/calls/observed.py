@@ -44,24 +44,21 @@ class Observed:
         self._listener = listener
         self._peers = peers
         self._server_time = server_time
+        #: Return whether calls are logged, at a level: each is at DEBUG.
+        self.is_logged = logger.isEnabledFor
 
     async def call(self, call: Call) -> TLObject:
         request, user_id = call.request, call.chat_id
         pending = call.begun is not None and call.begun.made is not None
         sent_at = call.begun.at if call.begun is not None and pending else self._server_time()
         try:
-            result = await (self._timed(call) if self.detailed else self._then.call(call))
+            result = await (self._timed(call) if self.is_logged(logging.DEBUG) else self._then.call(call))
         except errors.RPCError as error:
             if user_id > 0 and answer_of(error) is Answer.NO:
                 self._listener.outcome(request, user_id, error_name(error), sent_at)
             raise
         self.answered(call, result, sent_at)
         return result
-
-    @property
-    def detailed(self) -> bool:
-        """Whether each call is logged."""
-        return logger.isEnabledFor(logging.DEBUG)
 
     def answered(self, call: Call, result: TLObject, sent_at: int) -> None:
         """Report that a call which was sent at `sent_at`, in Telegram's time, has this answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from telethon.tl import TLObject, TLRequest, functions, types
@@ -12,6 +13,8 @@ from tgbot.telegram.calls.limits import FloodWaits
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.observed import Observed
 
+#: The level at which each call is logged, by the chain.
+_DEBUG = logging.DEBUG
 #: What the chain counts before it is sent.
 _COUNTED = functions.contacts.ResolveUsernameRequest
 
@@ -42,8 +45,9 @@ class Straight:
 
     async def call(self, call: Call) -> TLObject:
         link, observed, server_time, kind = self._link, self._observed, self._server_time, type(call.request)
+        floods, is_logged = self._floods, observed.is_logged
         made = None
-        if kind is not _COUNTED and not self._floods.hold(call) and not observed.detailed:
+        if not (kind is _COUNTED or (floods.due and floods.hold(call)) or is_logged(_DEBUG)):
             made = link.begin(call)
         if made is None:
             return await self._then.call(call)

@@ -118,6 +118,16 @@ class _Compiler:
         self.lines.append(f"{indent}at += {made.size}")
 
 
+class _Forms(dict[bytes, Read]):
+    """The readers of forms; `other` is the reader of every form without one."""
+
+    def __init__(self, other: Read) -> None:
+        self._other = other
+
+    def __missing__(self, form: bytes) -> Read:
+        return self._other
+
+
 class HotClass:
     """A class whose objects arrive often: its reader, and readers for the forms that arrive most.
 
@@ -142,24 +152,18 @@ class HotClass:
         self.manifold, self.finish, self.derive = manifold, finish, derive
         first = takewhile(lambda field: field.method in (FLAGS, BIT), fields)
         self.key = key or 4 * sum(field.method == FLAGS for field in first)
-        self.readers: dict[bytes, Read] = {}
+        self.readers: dict[bytes, Read] = _Forms(self._read_other)
         #: How often each form without a reader has arrived.
         self._counts: dict[bytes, int] = {}
         self._space: Final = {**space, "new": object.__new__, "readers": self.readers}
+        self._id: Final = int(kind.CONSTRUCTOR_ID).to_bytes(4, "little")
         self._any = self._reader_of_any()
 
     def reader(self) -> Read:
         """Return the reader of the class."""
         if not self.key:
             return self._any
-        source = (
-            "def read(data, at):\n"
-            f" form = data[at - 4 : at + {self.key}]\n"
-            " if (found := readers.get(form)) is not None: return found(data, at)\n"
-            " arrived(form, data, at)\n"
-            " return read_as_any(data, at)"
-        )
-        return self._made(source, {"arrived": self._arrived, "read_as_any": self._any})
+        return self._made(f"def read(data, at): return readers[data[at - 4 : at + {self.key}]](data, at)", {})
 
     def _reader_of_any(self) -> Read:
         compiler = _Compiler()
@@ -172,17 +176,21 @@ class HotClass:
         given = {"template": self.template, "kind": self.kind, "finish": self.finish}
         return self._made("\n".join(lines), given | structs)
 
-    def _arrived(self, form: bytes, data: bytes, at: int) -> None:
-        """Note that there was no reader for this form; make one if it arrives often."""
+    def _read_other(self, data: bytes, at: int) -> tuple[Any, int]:
+        """Read an object of a form without a reader; make one for it if the form arrives often."""
+        form = data[at - 4 : at + self.key]
+        if form[:4] != self._id:
+            read_any: Callable[[bytes, int], tuple[Any, int]] = self._space["read_any"]
+            return read_any(data, at - 4)
+        thing = self._any(data, at)
         if len(self._counts) >= _COUNTED:
             self._counts.clear()  # of what arrives rarely
         self._counts[form] = count = self._counts.get(form, 0) + 1
-        if count < _OFTEN or len(self.readers) >= _READERS:
-            return
-        self._any(data, at)  # what cannot be read is no example
-        del self._counts[form]
-        made = FormCompiler(self, data, at, self._space)
-        self.readers[form] = self._made(made.source, {**made.space, "read_as_any": self._any})
+        if count >= _OFTEN and len(self.readers) < _READERS:
+            del self._counts[form]
+            made = FormCompiler(self, data, at, self._space)
+            self.readers[form] = self._made(made.source, {**made.space, "read_as_any": self._any})
+        return thing
 
     def _made(self, source: str, space: Mapping[str, Any]) -> Read:
         # The source is made of the names and numbers of Telethon's class.

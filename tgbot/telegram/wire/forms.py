@@ -27,7 +27,7 @@ class Hot(Protocol):
     template: dict[str, Any]
     #: How many bytes, behind the constructor id, tell the form of an object; 0 where there is one form.
     key: int
-    #: The readers of its forms, by constructor id and these bytes.
+    #: The readers of its forms, by constructor id and these bytes; for all other bytes, one of any object.
     readers: dict[bytes, Read]
     #: Whether its forms are too many for one of them to be expected in the form of another object.
     manifold: bool
@@ -180,12 +180,12 @@ class FormCompiler:
     def _any_object(self, hot: Hot | None) -> str:
         """Read an object of any form, and return it as source; it is mostly one of this class."""
         self._end_run()
-        value, key = self._named("value"), 0 if hot is None else hot.key
-        readers = "compiled" if hot is None or not key else self._named("readers", hot.readers)
-        self._lines += [
-            f" found = {readers}.get(data[at : at + {4 + key}])",
-            f" {value}, at = found(data, at + 4) if found else read_any(data, at)",
-        ]
+        value = self._named("value")
+        if hot is not None and hot.key:
+            readers = self._named("readers", hot.readers)
+            self._lines.append(f" {value}, at = {readers}[data[at : at + {4 + hot.key}]](data, at + 4)")
+        else:
+            self._lines.append(f" {value}, at = read_any(data, at)")
         _, self._at = self._read_any(self._data, self._at)
         return value
 

@@ -45,8 +45,8 @@ class Outgoing:
         """Put a message at the end and return the future of its answer."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         queue, data, answered = self._queue, bytes(thing), isinstance(thing, TLRequest)
-        if answered and _PACKED_ABOVE < len(data) <= _MAX_BYTES:
-            data = min(_GZIP_PACKED + tl_bytes(gzip.compress(data, mtime=0)), data, key=len)
+        if len(data) > _PACKED_ABOVE and answered:
+            data = _packed(data)
         if not queue:  # what waits already will be sent
             wake = self._wake
             wake()
@@ -120,3 +120,10 @@ class Outgoing:
             else:
                 sent.future.set_exception(error)
         self._queue.clear()
+
+
+def _packed(data: bytes) -> bytes:
+    """Return a request packed, where that is shorter; one that no packet holds stays as it is."""
+    if len(data) > _MAX_BYTES:
+        return data
+    return min(_GZIP_PACKED + tl_bytes(gzip.compress(data, mtime=0)), data, key=len)

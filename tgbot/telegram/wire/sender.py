@@ -305,19 +305,19 @@ class BotSender:
             self._unheard = False
             self._server_time.note_unix(msg_id / 2**32)  # the upper half is unix seconds
         found, damage = messages_in(msg_id, body)
-        acks, take = self.outgoing.acks, self._take
+        acks = self.outgoing.acks
         acks.add(msg_id)
         acks.update(dict(found))  # the keys are the msg_ids
         for inner_id, inner in found:
-            take(inner_id, inner)
+            if inner[:4] == RPC_RESULT:
+                self._take_answer(inner)
+            else:
+                self._take(inner_id, inner)
         if damage is not None:
             self._note_unreadable("a container", damage)
             self._missed()
 
     def _take(self, msg_id: int, body: bytes) -> None:
-        if body[:4] == RPC_RESULT and len(body) >= _RESULT_SIZE:
-            self._take_answer(body)
-            return
         try:
             thing = read_object(body)
             if getattr(thing, "SUBCLASS_OF_ID", 0) == _UPDATES:
@@ -334,7 +334,12 @@ class BotSender:
     def _take_answer(self, body: bytes) -> None:
         if self.attempts.fruitless:
             self._worked()
-        (req_msg_id,) = _RESULT.unpack_from(body)
+        try:
+            (req_msg_id,) = _RESULT.unpack_from(body)
+        except struct.error as error:
+            self._note_unreadable("an answer", error)
+            self._missed()
+            return
         sent = self.outgoing.answered(req_msg_id)
         if sent is None:
             return
