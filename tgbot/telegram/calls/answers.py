@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telethon.tl import TLObject, functions, types
+from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.updates.job import Job, current_job
@@ -12,18 +12,17 @@ _TYPING = functions.messages.SetTypingRequest
 _FORWARD = functions.messages.ForwardMessagesRequest
 
 
-def answer_update(call: Call, job: Job, *, own: bool) -> None:
-    """Make a call that sends into the chat of the update that is handled an answer to it.
+def answer_update(request: TLRequest, job: Job, *, own: bool) -> None:
+    """Make a request about the chat of the update that is handled an answer to it, if it sends something.
 
     In a chat with topics it goes into the topic of the update, unless it is a reply to a message: that goes
     where the message is. The job notes that a handler of a plugin has answered; `own` says that it is none.
     """
-    request = call.request
     kind = type(request)
-    if call.chat_id != job.dialog or (kind not in SENDS and kind is not _TYPING):
+    if kind in SENDS:
+        job.replied = job.replied or not own
+    elif kind is not _TYPING:
         return
-    if kind is not _TYPING and not own:
-        job.replied = True
     topic = topic_of(job.update)
     if topic is None or getattr(request, "reply_to", None) is not None:
         return

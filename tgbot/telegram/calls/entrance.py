@@ -9,7 +9,7 @@ from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.telegram.calls.answers import answer_update, answered
 from tgbot.telegram.calls.call import SENDS, Call, Caller, call_all, call_of, is_resolved
-from tgbot.telegram.calls.named import name_send
+from tgbot.telegram.calls.named import any_id, name_send, next_id
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.events import current_handler
 from tgbot.telegram.updates.job import Job, current_job
@@ -56,13 +56,17 @@ class Entrance:
 
     async def send(self, call: Call) -> TLObject:
         """Return Telegram's answer to a plain text; raise its error."""
-        job, then = current_job.get(), self._then
+        request, chat_id, job, then = call.request, call.chat_id, current_job.get(), self._then
         if job is None:
-            self._make_ready(call, job)
+            request.random_id = next_id(self._peers.self_id, chat_id, None, "") or any_id()
             return await then.call(call)
         job.pause()
         try:
-            self._make_ready(call, job)
+            handler = current_handler.get()
+            own, name = (True, "") if handler is None else (handler.own, handler.name)
+            request.random_id = next_id(self._peers.self_id, chat_id, job, name) or any_id()
+            if chat_id == job.dialog:
+                answer_update(request, job, own=own)
             return await then.call(call)
         finally:
             if job.lent:
@@ -75,14 +79,12 @@ class Entrance:
     ) -> Call:
         if not is_resolved(request):
             await request.resolve(self._client, utils)
-        call = call_of(sender, request, flood_threshold)
-        self._make_ready(call, job)
-        return call
-
-    def _make_ready(self, call: Call, job: Job | None) -> None:
-        handler = None if job is None else current_handler.get()
-        if type(call.request) in SENDS:
-            name = "" if handler is None else handler.name
-            name_send(call.request, call.chat_id, self._peers.self_id, job, name)
+        call, handler = call_of(sender, request, flood_threshold), None
         if job is not None:
-            answer_update(call, job, own=handler is None or handler.own)
+            handler = current_handler.get()
+            if call.chat_id == job.dialog:
+                answer_update(request, job, own=handler is None or handler.own)
+        if type(request) in SENDS:
+            name = "" if handler is None else handler.name
+            name_send(request, call.chat_id, self._peers.self_id, job, name)
+        return call

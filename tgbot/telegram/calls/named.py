@@ -15,7 +15,6 @@ from telethon import errors, utils
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.telegram.calls.call import SENDS, Call, Caller
-from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.job import Job
 from tgbot.telegram.wire.reading import UnreadableError
@@ -63,14 +62,11 @@ def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, i
 def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, handler: str) -> None:
     """Give a send, of this handler while this job runs, the random_id derived from the update's key.
 
-    So it does within `named_sends`, with the name of the work. When the update is handled again, the send has
-    the same random_id, and Telegram sends nothing and returns the earlier messages.
+    Within `named_sends` it is derived from the name of the work. When the update is handled again, the send
+    has the same random_id, and Telegram sends nothing and returns the earlier messages. Where sends have no
+    names, a send keeps the random_id that it was made with.
     """
-    if type(request) is PlainText:
-        named = _next_id(bot_id, chat_id, job, handler)
-        request.random_id = named or int.from_bytes(os.urandom(8), "big", signed=True) or 1
-        return
-    ids = [_next_id(bot_id, chat_id, job, handler) for _ in _random_ids(request)]
+    ids = [next_id(bot_id, chat_id, job, handler) for _ in _random_ids(request)]
     if not all(ids):
         return
     if type(request) is functions.messages.ForwardMessagesRequest:
@@ -80,7 +76,12 @@ def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, ha
         one.random_id = random_id
 
 
-def _next_id(bot_id: int, chat_id: int, job: Job | None, handler: str) -> int:
+def any_id() -> int:
+    """Return a random_id for a send without a name."""
+    return int.from_bytes(os.urandom(8), "big", signed=True) or 1
+
+
+def next_id(bot_id: int, chat_id: int, job: Job | None, handler: str) -> int:
     """Return the random_id of the next send to a chat, 0 where sends have no names."""
     work = _current_work.get()
     if work is not None:

@@ -25,7 +25,7 @@ _USER: Final = types.InputPeerUser.CONSTRUCTOR_ID
 
 
 class PlainText(functions.messages.SendMessageRequest):
-    """The request that Telethon makes for a plain text, with its peer resolved; NamedSends gives its name."""
+    """The request that Telethon makes for a plain text, with its peer resolved; the entrance names it."""
 
     def __init__(self, peer: types.TypeInputPeer, message: str, reply_to: int | None) -> None:
         self.__dict__ = _template | {"peer": peer, "message": message}
@@ -91,8 +91,8 @@ def plain_text(
     return PlainText(entity, message, reply_to) if message else None
 
 
-#: The fields of a message without any.
-_sent: Final = vars(types.Message(0, None, message=""))
+#: The fields of a message of ours without any.
+_sent: Final = vars(types.Message(0, None, message="", out=True))
 
 
 def message_sent(client: Any, request: PlainText, answer: types.UpdateShortSentMessage) -> types.Message:
@@ -105,7 +105,6 @@ def message_sent(client: Any, request: PlainText, answer: types.UpdateShortSentM
         "_chat_peer": peer,
         "message": request.message,
         "date": answer.date,
-        "out": True,
         "media": None if type(answer.media) is types.MessageMediaEmpty else answer.media,
         "entities": answer.entities,
         "ttl_period": answer.ttl_period,

@@ -95,10 +95,16 @@ class Open:
     lost: int
     #: The number of the login with which it was sent.
     login: int
-    #: Whether it was given up: its future is cancelled then.
-    given_up: bool = False
-    #: The same, to be made again after a pause.
-    held_back: bool = False
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was given up: its future is cancelled then."""
+        return not self.tries_left
+
+    @property
+    def held_back(self) -> bool:
+        """The same, to be made again after a pause."""
+        return self.lost >= MAX_LOST
 
 
 class Unanswered:
@@ -169,8 +175,7 @@ class Unanswered:
                 # What is silent about one channel would be so over each link, and pings tell a dead one.
                 late = late or not made.rules.of_channel
                 made.tries_left -= 1
-                if not made.tries_left:
-                    made.given_up = True
+                if made.given_up:
                     made.future.cancel()
         if late:
             for made in self._open.values():
@@ -187,6 +192,5 @@ class Unanswered:
             return
         for made in self._open.values():
             made.lost += 1
-            if made.lost >= MAX_LOST:
-                made.held_back = True
+            if made.held_back:
                 made.future.cancel()

@@ -52,7 +52,7 @@ class FormCompiler:
         self._data, self._at = data, at
         self._classes: Mapping[bytes, Hot] = space["classes"]
         self._read_any: Read = space["read_any"]
-        self._lines = ["def read(data, at):", " begin = at"]
+        self._lines: list[str] = []
         #: What is read together: the letters that `struct` has for it, its variable, and the bytes that it
         #: always is.
         self._run: list[tuple[str, str, bytes]] = []
@@ -66,7 +66,9 @@ class FormCompiler:
         self._end_run()
         if self._open:
             self._lines.append(" if at > len(data): raise cut_off()")
-        self.source = "\n".join([*self._lines, *self._makes, f" return {thing}, at"])
+        body = "\n".join([*self._lines, *self._makes, f" return {thing}, at"])
+        #: The source of a function `read`.
+        self.source = f"def read(data, at):\n{' begin = at' * ('begin' in body)}\n{body}"
 
     def _object(self, hot: Hot) -> str:
         """Read an object behind its constructor id, and return the variable that it is made in."""
@@ -86,7 +88,7 @@ class FormCompiler:
         for name, source in (derived or {}).items():
             values[name] = source.format(**values)
         pairs = ", ".join(f"{name!r}: {value}" for name, value in values.items())
-        fields = f"{self._named('template', known)} | {{{pairs}}}"
+        fields = f"{self._named('template', known)} | {{{pairs}}}" if known else f"{{{pairs}}}"
         thing = self._named("thing")
         self._makes.append(f" {thing} = new({self._named('kind', hot.kind)})")
         if hot.finish is not None and derived is None:

@@ -21,25 +21,21 @@ class UpClock:
     """Seconds during which the connection was up: stands still while it is down."""
 
     def __init__(self) -> None:
+        #: Whether it counts now.
+        self.running = False
         self._counted = 0.0
-        #: How far it is ahead of the monotonic clock, None while it stands still.
-        self._ahead: float | None = None
+        #: While it counts: how far it is ahead of the monotonic clock.
+        self._ahead = 0.0
 
     def __call__(self) -> float:
-        ahead = self._ahead
-        return self._counted if ahead is None else time.monotonic() + ahead
-
-    @property
-    def running(self) -> bool:
-        return self._ahead is not None
+        return time.monotonic() + self._ahead if self.running else self._counted
 
     def start(self) -> None:
-        if self._ahead is None:
-            self._ahead = self._counted - time.monotonic()
+        if not self.running:
+            self.running, self._ahead = True, self._counted - time.monotonic()
 
     def stop(self) -> None:
-        self._counted = self()
-        self._ahead = None
+        self._counted, self.running = self(), False
 
 
 class LinkState:
