@@ -57,6 +57,14 @@ async def test_a_plain_text_is_what_telethon_sends(client: Plain, text: str, opt
     assert shown_but_client(ours) == shown_but_client(theirs)
 
 
+def test_a_text_of_any_length_is_packed_as_telethon_packs_it() -> None:
+    for length in range(1, 260):
+        ours = PlainText(USER, "x" * (length - 1) + "é", None)
+        ours.random_id = -length
+        theirs = functions.messages.SendMessageRequest(USER, ours.message, random_id=-length)
+        assert bytes(ours) == ours._bytes() == bytes(theirs)
+
+
 def shown_but_client(message: Any) -> Any:
     client, message._client = message._client, None
     assert client is not None

@@ -19,9 +19,10 @@ _OPTIONS: Final = frozenset({"reply_to", "parse_mode"})
 _SHORT: Final = 253
 #: The flag of a send that is a reply.
 _REPLY: Final = 1
-#: The constructors of the request and of the user it goes to.
+#: The constructors of the request and of its user, and what a text that is no reply begins with.
 _SEND: Final = functions.messages.SendMessageRequest.CONSTRUCTOR_ID
 _USER: Final = types.InputPeerUser.CONSTRUCTOR_ID
+_TO_USER: Final = struct.pack("<III", _SEND, 0, _USER)
 
 
 class PlainText(functions.messages.SendMessageRequest):
@@ -40,21 +41,11 @@ class PlainText(functions.messages.SendMessageRequest):
         size = len(text)
         if reply_to is None and size <= _SHORT:
             # With its length in front of it, `size | 3` bytes fill a multiple of four; struct adds the zeros.
-            return struct.pack(
-                f"<IIIqqB{size | 3}sq",
-                _SEND,
-                0,
-                _USER,
-                peer.user_id,
-                peer.access_hash,
-                size,
-                text,
-                self.random_id,
-            )
+            form = f"<12sqqB{size | 3}sq"
+            return struct.pack(form, _TO_USER, peer.user_id, peer.access_hash, size, text, self.random_id)
         head = struct.pack("<IIIqq", _SEND, _REPLY if reply_to else 0, _USER, peer.user_id, peer.access_hash)
-        return b"".join(
-            (head, bytes(reply_to) if reply_to else b"", tl_bytes(text), struct.pack("<q", self.random_id))
-        )
+        reply = bytes(reply_to) if reply_to else b""
+        return b"".join((head, reply, tl_bytes(text), struct.pack("<q", self.random_id)))
 
     _bytes = __bytes__  # as a wrapped request is packed
 

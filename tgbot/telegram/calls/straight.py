@@ -52,22 +52,20 @@ class Straight:
         if made is None:
             return await self._then.call(call)
         sent_at, ended = server_time(), link.ended
-        answered = False
         try:
             answer = await made.future
-            answered = True
         except asyncio.CancelledError:
             if not made.future.cancelled():
                 raise  # only the caller is
         except Exception:
             pass  # the chain meets it again, outside of this block: what it raises does not hold this error
+        else:
+            observed.answered(call, answer, sent_at)
+            if type(answer) is types.Updates and kind in SENDS:
+                complete = self._complete
+                return complete(answer, call.request)
+            return answer
         finally:
             ended(made)
-        if not answered:
-            sender, request, chat_id, threshold, _ = call
-            return await self._then.call(Call(sender, request, chat_id, threshold, Begun(made, sent_at)))
-        observed.answered(call, answer, sent_at)
-        if type(answer) is types.Updates and kind in SENDS:
-            complete = self._complete
-            return complete(answer, call.request)
-        return answer
+        sender, request, chat_id, threshold, _ = call
+        return await self._then.call(Call(sender, request, chat_id, threshold, Begun(made, sent_at)))

@@ -94,10 +94,7 @@ class _Compiler:
 
     def _value(self, target: str, method: str, indent: str) -> None:
         if method == OBJECT:
-            self.lines += [
-                f"{indent}found = compiled.get(data[at : at + 4])",
-                f"{indent}{target}, at = found(data, at + 4) if found else read_any(data, at)",
-            ]
+            self.lines.append(f"{indent}{target}, at = compiled[data[at : at + 4]](data, at + 4)")
         elif method in BYTES:
             self.lines += [
                 f"{indent}start, length = at + 1, data[at]",
@@ -180,8 +177,8 @@ class HotClass:
         """Read an object of a form without a reader; make one for it if the form arrives often."""
         form = data[at - 4 : at + self.key]
         if form[:4] != self._id:
-            read_any: Callable[[bytes, int], tuple[Any, int]] = self._space["read_any"]
-            return read_any(data, at - 4)
+            read: Read = self._space["compiled"][form[:4]]
+            return read(data, at)
         thing = self._any(data, at)
         if len(self._counts) >= _COUNTED:
             self._counts.clear()  # of what arrives rarely

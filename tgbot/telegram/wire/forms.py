@@ -51,7 +51,7 @@ class FormCompiler:
         #: The example, and how far it has been read.
         self._data, self._at = data, at
         self._classes: Mapping[bytes, Hot] = space["classes"]
-        self._read_any: Read = space["read_any"]
+        self._readers: Mapping[bytes, Read] = space["compiled"]
         self._lines: list[str] = []
         #: What is read together: the letters that `struct` has for it, its variable, and the bytes that it
         #: always is.
@@ -82,7 +82,7 @@ class FormCompiler:
             elif not field.word or flags[field.word] & field.mask:
                 del known[field.name]
                 if field.method == OBJECT and not field.many:
-                    kinds[field.name] = type(self._read_any(self._data, self._at)[0])
+                    kinds[field.name] = type(self._read_here()[0])
                 values[field.name] = self._vector(field) if field.many else self._value(field)
         derived = None if hot.derive is None else hot.derive(known, kinds)
         for name, source in (derived or {}).items():
@@ -127,12 +127,11 @@ class FormCompiler:
         self._lines += [
             f" {values} = []",
             f" for _ in range({times}):",
-            "  found = compiled.get(data[at : at + 4])",
-            "  value, at = found(data, at + 4) if found else read_any(data, at)",
+            "  value, at = compiled[data[at : at + 4]](data, at + 4)",
             f"  {values}.append(value)",
         ]
         for _ in range(count):
-            _, self._at = self._read_any(self._data, self._at)
+            _, self._at = self._read_here()
         return values
 
     # ---- what objects consist of -------------------------------------------------------------------
@@ -183,13 +182,17 @@ class FormCompiler:
         """Read an object of any form, and return it as source; it is mostly one of this class."""
         self._end_run()
         value = self._named("value")
+        readers, size = "compiled", 4
         if hot is not None and hot.key:
-            readers = self._named("readers", hot.readers)
-            self._lines.append(f" {value}, at = {readers}[data[at : at + {4 + hot.key}]](data, at + 4)")
-        else:
-            self._lines.append(f" {value}, at = read_any(data, at)")
-        _, self._at = self._read_any(self._data, self._at)
+            readers, size = self._named("readers", hot.readers), 4 + hot.key
+        self._lines.append(f" {value}, at = {readers}[data[at : at + {size}]](data, at + 4)")
+        _, self._at = self._read_here()
+        self._open = False
         return value
+
+    def _read_here(self) -> tuple[Any, int]:
+        """Read the object of the example that comes next; return it and where it ends."""
+        return self._readers[self._data[self._at : self._at + 4]](self._data, self._at + 4)
 
     # ---- the source --------------------------------------------------------------------------------
 

@@ -65,20 +65,23 @@ class Reader(BinaryReader):
 
 def read_object(data: bytes, at: int = 0) -> Any:  # Any: as above
     """Return the object at an offset, a multiple of four; raise what Telethon's reader raises."""
-    read = _compiled.get(data[at : at + 4])
-    return Reader(data[at:]).tgread_object() if read is None else read(data, at + 4)[0]
+    return _compiled[data[at : at + 4]](data, at + 4)[0]
 
 
 # ---- what compiled readers call ----------------------------------------------------------------------
 
 
-def _read_any(data: bytes, at: int) -> tuple[Any, int]:
-    """Read an object of any class; return it and where it ends."""
-    read = _compiled.get(data[at : at + 4])
-    if read is not None:
-        return read(data, at + 4)
+class _Compiled(dict[bytes, Read]):
+    """The compiled readers by the constructor id as it arrives; for any other id, Telethon's own."""
+
+    def __missing__(self, constructor: bytes) -> Read:
+        return _read_as_telethon
+
+
+def _read_as_telethon(data: bytes, at: int) -> tuple[Any, int]:
+    """Read an object of any class, with Telethon's reader; what is in it, with compiled ones."""
     reader = Reader(data)
-    reader.set_position(at)
+    reader.set_position(at - 4)
     thing = BinaryReader.tgread_object(reader)
     return thing, reader.tell_position()
 
@@ -176,15 +179,13 @@ def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, HotClass]:
     return found
 
 
-#: The compiled readers, by the constructor id as it arrives.
-_compiled: dict[bytes, Read] = {}
-#: The classes that have them, in the same way.
+_compiled = _Compiled()
+#: The classes that have compiled readers, in the same way.
 _classes: dict[bytes, HotClass] = {}
 #: What compiled readers call.
 _SPACE: Final = {
     "compiled": _compiled,
     "classes": _classes,
-    "read_any": _read_any,
     "long_length": _long_length,
     "cut_off": _cut_off,
     "dates": _Dates(),
