@@ -209,31 +209,45 @@ async def test_what_cut_one_handler_off_does_not_end_the_worker_at_the_next_job(
         assert len(finished) == 3
 
 
-class Hands:
-    """A clock that is set by hand."""
+class Looked:
+    """A clock that goes on by a second each time it is read: at each look at what runs."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now = 0
+        self._awaited: list[tuple[int, asyncio.Event]] = []
 
     def __call__(self) -> float:
+        self.now += 1
+        for end, reached in self._awaited:
+            if self.now >= end:
+                reached.set()
         return self.now
 
+    async def go_on(self, seconds: int) -> None:
+        reached = asyncio.Event()
+        self._awaited.append((self.now + seconds, reached))
+        await reached.wait()
 
-async def test_time_that_a_handler_waits_for_telegram_is_not_its_own() -> None:
-    hands, own = Hands(), list[float]()
+
+async def test_time_that_a_handler_waits_for_telegram_is_not_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatch, "_LOOK_SECONDS", 0.001)
+    clock, own = Looked(), list[str]()
 
     async def handle(one: Job) -> None:
-        hands.now += 2
+        await clock.go_on(2)
         async with waiting(), waiting():
-            hands.now += 300
-            own.append(one.own_time())
-        hands.now += 3
-        own.append(one.own_time())
+            await clock.go_on(20)
+        own.append("after the wait")
+        await clock.go_on(20)
+        own.append("after its time")
 
-    async with running(handle, clock=hands) as (dispatcher, _):
+    async with running(handle, limit=6, clock=clock) as (dispatcher, finished):
         dispatcher.put(job(1))
         await dispatcher.idle()
-    assert own == [2, 5]
+        assert [one.cuts for one in finished] == [1]
+    assert own == ["after the wait"]
 
 
 async def test_a_job_that_waits_lends_its_worker_and_runs_on_before_those_that_have_not_begun() -> None:
@@ -260,24 +274,42 @@ async def test_a_job_that_waits_lends_its_worker_and_runs_on_before_those_that_h
 
 
 async def test_a_request_that_is_long_under_way_lends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "LEND_AFTER", 5.0)
-    hands, over = Hands(), asyncio.Event()
+    monkeypatch.setattr(dispatch, "_LOOK_SECONDS", 0.001)
+    over = asyncio.Event()
 
     async def handle(one: Job) -> None:
         if one.dialog == 2:
             over.set()
             return
         one.pause()
-        hands.now += 6
         await over.wait()
         await one.go_on()
 
-    async with running(handle, workers=1, clock=hands) as (dispatcher, finished):
+    async with running(handle, workers=1, clock=Looked()) as (dispatcher, finished):
         dispatcher.put(job(1))
         dispatcher.put(job(2))
         await dispatcher.idle()
         assert [one.dialog for one in finished] == [2, 1]
         assert dispatcher.free == 1
+
+
+async def test_short_requests_one_after_another_do_not_lend_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(dispatch, "LEND_AFTER", 5.0)
+    clock, lent = Looked(), list[bool]()
+
+    async def handle(one: Job) -> None:
+        for _ in range(6):
+            one.pause()
+            await clock.go_on(2)
+            lent.append(one.lent)
+            await one.go_on()
+            await clock.go_on(1)
+
+    async with running(handle, workers=1, clock=clock) as (dispatcher, _):
+        dispatcher.put(job(1))
+        await dispatcher.idle()
+    assert lent == [False] * 6
 
 
 async def test_at_most_so_many_jobs_lend_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ _STUBBORN_SECONDS = 3.0
 #: How long a request is open before the job that made it lends its worker, in seconds.
 LEND_AFTER = 1.0
 #: How often the jobs that run are looked at, in seconds at most.
-_SWEEP_SECONDS = 0.25
+_LOOK_SECONDS = 0.25
 
 
 class Dispatcher:
@@ -29,6 +29,10 @@ class Dispatcher:
 
     `workers` limits how many jobs run at a time; one that waits for Telegram does not count. A job that a
     stop cancels is not finished: Telegram sends its update again after the next start.
+
+    `limit` is how many seconds a job's handlers may take, by `clock`; waiting for Telegram does not count. A
+    job is not timed, because nearly all end within milliseconds: the running ones are looked at again and
+    again, and the time between two looks counts as what the job does at the second.
     """
 
     def __init__(
@@ -57,10 +61,14 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         #: What tasks without a job wait for.
         self._idle: list[asyncio.Future[Job]] = []
-        #: Whether a task that has just finished a job takes the next one, and that job.
+        #: Whether a task has just finished a job, and is about to take the next one itself.
         self._taking = False
-        self._taken: Job | None = None
         self._running: dict[Job, asyncio.Task[None]] = {}
+        #: Of the jobs that were running at the last look: their handlers' own time so far, and how long they
+        #: have been waiting for Telegram, in seconds.
+        self._times: dict[Job, tuple[float, float]] = {}
+        #: Whether the log tells of each job.
+        self._telling = False
         self._stopping = False
 
     @property
@@ -70,28 +78,46 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to run jobs."""
-        self._spawn(self._sweep())
+        self._telling = logger.isEnabledFor(logging.DEBUG)
+        self._spawn(self._keep_looking())
         for _ in range(self._count):
             self._workers.give()
 
     def put(self, job: Job) -> None:
         """Take a job; it runs after those of its dialog that were put before."""
-        if job.dialog in self._dialogs:
-            behind = self._dialogs[job.dialog] = self._dialogs[job.dialog] or deque()
+        dialog, dialogs = job.dialog, self._dialogs
+        if dialog in dialogs:
+            behind = dialogs[dialog] = dialogs[dialog] or deque()
             behind.append(job)
             return
-        if job.dialog:
-            self._dialogs[job.dialog] = None
+        if dialog:
+            dialogs[dialog] = None
         self._line_up(job)
-        self._begin_jobs()
+        if self._workers.free:
+            self._begin_jobs()
 
     def release(self, job: Job) -> None:
         """Count a running job as finished and let its dialog go on; it keeps its task, but no worker.
 
-        For a handler that waits for further messages of its dialog.
+        For a handler that waits for further messages of its dialog; a job that is done is left as it is.
         """
-        if not job.done:
-            self._conclude(job)
+        if job.done:
+            return
+        job.done = True
+        if job.dialog:
+            behind = self._dialogs[job.dialog]
+            if behind:
+                # Behind all that is ready: one busy dialog does not delay the others.
+                self._line_up(behind.popleft())
+            else:
+                del self._dialogs[job.dialog]
+        if job is self._suspect:
+            self._suspect = None
+            if self._suspects:
+                self._line_up(self._suspects.popleft())
+        job.end()
+        finish = self._finish
+        finish(job)
 
     async def stop(self) -> None:
         """Cancel the running jobs; they do not count as finished."""
@@ -120,19 +146,17 @@ class Dispatcher:
 
     def _begin_jobs(self) -> None:
         """Let ready jobs begin for as long as there are workers."""
-        ready = self._ready
-        while ready and not self._stopping and self._workers.take():
+        ready, workers = self._ready, self._workers
+        while ready and not self._taking and not self._stopping and workers.take():
             job = ready.popleft()
-            if self._taking:
-                self._taking, self._taken = False, job
-            elif self._idle:
+            if self._idle:
                 self._idle.pop().set_result(job)
             else:
                 self._spawn(self._work(job))
 
     async def _work(self, first: Job) -> None:
         """Handle a job, then others, until more tasks have nothing to do than there are workers."""
-        task = asyncio.current_task()
+        task, ready, workers = asyncio.current_task(), self._ready, self._workers
         assert task is not None
         job: Job | None = first
         while True:
@@ -140,12 +164,15 @@ class Dispatcher:
                 await self._run(job, task)
                 if self._stopping:
                     return
-                self._taking = not job.done
+                self._taking = True
                 try:
                     self.release(job)
                 except Exception as error:  # a defect of the bot, as in `_run`
                     logger.error("update %s could not be finished: %s", job.key, described(error))
-                job, self._taking, self._taken = self._taken, False, None
+                self._taking = False
+                job = ready.popleft() if ready and workers.take() else None
+                if ready and workers.free:
+                    self._begin_jobs()
             if len(self._idle) >= self._count:
                 return
             idle: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
@@ -154,8 +181,8 @@ class Dispatcher:
 
     async def _run(self, job: Job, task: asyncio.Task[None]) -> None:
         current_job.set(job)
-        job.begin(self._workers, self._clock)
-        began = job.started
+        job.begin(self._workers)
+        began = self._clock() if self._telling else 0.0
         self._running[job] = task
         try:
             if job.failure is None:
@@ -178,7 +205,7 @@ class Dispatcher:
         finally:
             del self._running[job]
             current_job.set(None)
-            if logger.isEnabledFor(logging.DEBUG):
+            if self._telling:
                 how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
                 logger.debug("update %s (%s, dialog %d): %s in %.0f ms", job.key, type(job.update).__name__,
                              job.dialog, how, (self._clock() - began) * 1000)  # fmt: skip
@@ -197,40 +224,35 @@ class Dispatcher:
         logger.error("handler %s %s (update %s, dialog %d): %s", handler, how, job.key, job.dialog, where)
         job.fail(Failure(Reason.FAILED, handler, name, trace=f"{trace_of(error)}\nThe handler {how}."))
 
-    def _conclude(self, job: Job) -> None:
-        job.done = True
-        if job.dialog:
-            behind = self._dialogs[job.dialog]
-            if behind:
-                # Behind all that is ready: one busy dialog does not delay the others.
-                self._line_up(behind.popleft())
-            else:
-                del self._dialogs[job.dialog]
-        if job is self._suspect:
-            self._suspect = None
-            if self._suspects:
-                self._line_up(self._suspects.popleft())
-        job.end()
-        finish = self._finish
-        finish(job)
-
-    async def _sweep(self) -> None:
-        told = False
+    async def _keep_looking(self) -> None:
+        told, before = False, self._clock()
         while True:
-            await asyncio.sleep(min(_SWEEP_SECONDS, self._limit / 4))
+            await asyncio.sleep(min(_LOOK_SECONDS, self._limit / 4))
+            now = self._clock()
             try:
-                self._look_at_running()
+                self._look_at_running(now - before)
             except Exception as error:  # a defect of the bot, which must not end the time limit
                 if not told:
                     logger.error("the time of handlers cannot be watched: %s", described(error))
                 told = True
+            before = now
 
-    def _look_at_running(self) -> None:
-        """Lend the workers of those that wait for long, and cut off those that are over their time."""
+    def _look_at_running(self, passed: float) -> None:
+        """Lend the workers of those that wait for long, and cut off those that are over their time.
+
+        `passed` is how long ago the last look was, in seconds.
+        """
+        before, self._times = self._times, {}
         for job, task in tuple(self._running.items()):
-            if job.waited() > LEND_AFTER:
+            if job not in before:
+                self._times[job] = 0.0, 0.0  # it has begun since
+                continue
+            own, waited = before[job]
+            own, waited = (own, waited + passed) if job.waits else (own + passed, 0.0)
+            self._times[job] = own, waited
+            if waited > LEND_AFTER:
                 job.lend()
-            if job.own_time() <= self._limit:
+            if own <= self._limit:
                 continue
             job.cuts += 1
             task.cancel()  # again at the next look if the handler suppresses it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -62,14 +61,10 @@ class Job:
     done: bool = False
     #: How often the time limit cut the handlers off; more than once if they suppress it.
     cuts: int = 0
-    #: Counts the handlers' time, in seconds.
-    clock: Callable[[], float] = time.monotonic
-    #: By that clock, and later by all the time that was not the handlers' own.
-    started: float = 0.0
+    #: How many waits for Telegram are under way in it: while there is one, time is not the handlers' own.
+    waits: int = 0
     #: Whether it has lent its worker.
     lent: bool = False
-    _pauses: int = 0
-    _paused_at: float = 0.0
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
     _workers: Workers | None = None
     #: How many sends of each handler went to each chat while this update was handled, None before the first.
@@ -95,40 +90,25 @@ class Job:
 
     def pause(self) -> None:
         """Stop counting the handlers' own time; calls nest."""
-        if not self._pauses:
-            clock = self.clock
-            self._paused_at = clock()
-        self._pauses += 1
+        self.waits += 1
 
     def resume(self) -> None:
         """Count the handlers' own time again; one that has lent its worker takes it back first (`go_on`)."""
-        self._pauses -= 1
-        if not self._pauses:
-            clock = self.clock
-            self.started += clock() - self._paused_at
+        self.waits -= 1
 
     async def go_on(self) -> None:
         """Count the handlers' own time again, once the job has a worker again if it had lent it."""
         try:
-            if self._pauses == 1:
+            if self.waits == 1:
                 await self.take_back()
         finally:
             self.resume()
 
-    def own_time(self) -> float:
-        """Return the handlers' own time so far, in seconds."""
-        return (self._paused_at if self._pauses else self.clock()) - self.started
-
-    def waited(self) -> float:
-        """Return for how long the handlers' own time has not been counted now, in seconds."""
-        return self.clock() - self._paused_at if self._pauses else 0.0
-
     # ---- its worker ----------------------------------------------------------------------------
 
-    def begin(self, workers: Workers, clock: Callable[[], float]) -> None:
+    def begin(self, workers: Workers) -> None:
         """Note that it is handled from now on, by one of these workers."""
-        self._workers, self.clock = workers, clock
-        self.started = clock()
+        self._workers = workers
 
     def lend(self) -> None:
         """Lend its worker to another job, if it has one."""
