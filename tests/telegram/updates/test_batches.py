@@ -103,7 +103,7 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     batches.accept([new(ANN, 2)], [user(ANN)], [], state(11), live=True)  # in memory, but behind Ben
     batches.accept([new(CEM, 3), new(ANN, 4)], [user(CEM)], [], state(12), live=False)
     assert around.happened == [("load", [BEN])]
-    assert batches.waiting == 4 + 3
+    assert batches.waiting == 4
     assert mark(batches, 14) == 10
     around.gate.release()
     await until(lambda: len(around.happened) > 3)
@@ -115,9 +115,9 @@ async def test_what_is_not_in_memory_waits_for_it_and_what_arrives_meanwhile_is_
     ]
     around.gate.release()
     async with asyncio.timeout(PATIENCE):
-        await batches.wait_until(4)
+        await until(lambda: len(around.jobs) == 4)
     assert [job.message_id for job in around.jobs] == [1, 2, 3, 4]
-    assert batches.waiting == 4  # as jobs now
+    assert batches.waiting == 4
     for job in around.jobs[:2]:
         batches.finish(job.batch)
     assert mark(batches, 14) == 12
@@ -147,6 +147,15 @@ async def test_a_store_that_cannot_be_read_ends_it_and_the_state_stays(
         await running
     assert around.jobs == []
     assert mark(batches, 11) == 10
+
+
+def test_finishing_an_update_twice_is_refused(around: Around, batches: Batches) -> None:
+    around.memory = {ANN}
+    batches.accept([new(ANN, 1)], [user(ANN)], [], state(10), live=True)
+    batches.finish(around.jobs[0].batch)
+    with pytest.raises(ValueError, match="finished already"):
+        batches.finish(around.jobs[0].batch)
+    assert batches.waiting == 0
 
 
 def test_everybody_named_and_every_dialog_is_loaded(around: Around, batches: Batches) -> None:

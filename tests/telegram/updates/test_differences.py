@@ -370,7 +370,9 @@ def supergroup(stage: Stage, creator: int, title: str = "Fans") -> Chat:
 async def joined(stage: Stage, client: BotClient, chat: Chat, person: int) -> None:
     """Return when the bot has read a first message of a supergroup."""
     stage.world.send_as(person, chat.marked, "first")
-    await until(lambda: client.intake.log.whole().channels.get(chat.id) == chat.log.pts)
+    await until(
+        lambda: client.intake.log.mark(client.intake.log.channels).channels.get(chat.id) == chat.log.pts
+    )
 
 
 async def in_supergroup(stage: Stage) -> tuple[BotClient, list[str], int, Chat]:
@@ -540,7 +542,7 @@ async def test_a_hole_of_a_channel_is_given_up_when_telegram_confirms_it(
     stage.world.send_as(ann, chat.marked, "two")
     await until(lambda: heard == ["two"])
     await until(lambda: stage.lost_updates == [("hole", 1)])
-    assert client.intake.log.whole().channels == {chat.id: chat.log.pts}
+    assert client.intake.log.mark(client.intake.log.channels).channels == {chat.id: chat.log.pts}
 
 
 # ---- the loops -------------------------------------------------------------------------------------

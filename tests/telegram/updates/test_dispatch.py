@@ -14,17 +14,14 @@ from telethon.tl import types
 
 from tests.telegram.conftest import PATIENCE, until
 from tests.telegram.updates.updatelog import FIRST
-from tgbot.store.base import UpdateState
 from tgbot.telegram.updates import dispatch, workers
 from tgbot.telegram.updates.dispatch import Dispatcher
-from tgbot.telegram.updates.inflight import InFlight
+from tgbot.telegram.updates.inflight import Batch
 from tgbot.telegram.updates.job import Job, current_job, waiting
-
-FLIGHT = InFlight[UpdateState]()
 
 
 def job(dialog: int, number: int = 0) -> Job:
-    return Job(types.UpdateConfig(), {}, FLIGHT.take(FIRST, 1), dialog, f"m{dialog}:{number}", number, False)
+    return Job(types.UpdateConfig(), {}, Batch(FIRST, 1), dialog, f"m{dialog}:{number}", number, False)
 
 
 class Counted(Dispatcher):
@@ -293,7 +290,9 @@ async def test_a_request_that_is_long_under_way_lends_its_worker(monkeypatch: py
         assert dispatcher.free == 1
 
 
-async def test_short_requests_one_after_another_do_not_lend_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_short_requests_one_after_another_do_not_lend_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(dispatch, "_LOOK_SECONDS", 0.001)
     monkeypatch.setattr(dispatch, "LEND_AFTER", 5.0)
     clock, lent = Looked(), list[bool]()

@@ -47,10 +47,10 @@ class Follower:
     def take(self, container: Any) -> list[int]:
         """What is handed out of a container."""
         if isinstance(container, types.Updates) and not getattr(container, "_self_outgoing", False):
-            if self.log.take_one(container, self.now):
+            if self.log.take_one(container, self.now) is not None:
                 return [number_of(one) for one in container.updates]
         elif isinstance(container, types.UpdateShortSentMessage) and self.log.take_next(
-            container, container.date, self.now
+            container, container.date
         ):
             return []
         return self._note(self.log.take(container, self.now))
@@ -168,10 +168,17 @@ def test_the_fast_path_takes_only_one_new_message_that_is_next_in_the_log() -> N
         types.Updates([message.update()], [], [], THEN, 7),
         types.Updates([telegram.add("edit").update()], [], [], THEN, 0),
     ]
-    assert [log.take_one(container, 0.0) for container in refused] == [False] * 4
+    assert [log.take_one(container, 0.0) for container in refused] == [None] * 4
     assert log.mark() == FIRST
     log.take(telegram.push(second), 0.0)
-    assert log.take_one(telegram.push(message), 0.0) is False  # it fills a hole
+    assert log.take_one(telegram.push(message), 0.0) is None  # it fills a hole
+
+
+def test_the_fast_path_returns_the_state_before_the_message() -> None:
+    telegram, log = Telegram(), Follower().log
+    before = log.mark()
+    assert log.take_one(telegram.push(telegram.add("message")), 0.0) == before
+    assert log.mark() == before._replace(pts=before.pts + 1, date=log.date)
 
 
 # ---- behind a hole ---------------------------------------------------------------------------------
@@ -537,7 +544,7 @@ def test_the_state_of_channels_is_kept_beside_the_accounts() -> None:
     follower = Follower(UpdateState(10, 5, FIRST.date, 1, {7: 100}))
     assert follower.log.mark(channels_of([post(1)])).channels == {7: 100}
     assert follower.take(types.Updates([post(1)], [], [], THEN, 0)) == [1]
-    assert follower.log.whole().channels == {7: 101}
+    assert follower.log.mark(follower.log.channels).channels == {7: 101}
     assert follower.mark == FIRST
 
 
@@ -547,7 +554,7 @@ def test_channel_messages_in_the_accounts_difference_are_held_against_the_channe
     state = types.updates.State(11, 5, THEN, 1, 0)
     answer = types.updates.Difference([], [], [post(0), post(1)], [], [], state)
     assert follower.receive(answer, asked) == [1]
-    assert follower.log.whole().channels == {7: 101}
+    assert follower.log.mark(follower.log.channels).channels == {7: 101}
 
 
 def test_a_hole_of_a_channel_holds_nothing_else() -> None:
@@ -562,7 +569,7 @@ def test_a_hole_of_a_channel_holds_nothing_else() -> None:
     answer = types.updates.ChannelDifference(102, [post(1).message, post(2).message], [], [], [], final=True)
     portions, progress = follower.log.apply_channel_difference(7, answer, follower.now)
     assert (of(portions), progress) == ([1], True)
-    assert follower.log.whole().channels == {7: 102, 8: 101}
+    assert follower.log.mark(follower.log.channels).channels == {7: 102, 8: 101}
     assert not follower.log.channels_due
 
 
@@ -573,7 +580,7 @@ def test_a_channels_difference_that_is_too_long_brings_its_latest_messages() -> 
     answer = types.updates.ChannelDifferenceTooLong(dialog, [post(9).message], [], [], final=True, timeout=70)
     portions, progress = follower.log.apply_channel_difference(7, answer, 0.0)
     assert (of(portions), progress) == ([9], True)
-    assert follower.log.whole().channels == {7: 109}
+    assert follower.log.mark(follower.log.channels).channels == {7: 109}
     assert not follower.log.channels_due
     follower.log.sweep(70.0)
     assert follower.log.channels_due

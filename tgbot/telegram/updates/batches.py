@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from telethon.tl import types
 
@@ -15,25 +15,6 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.inflight import Batch, InFlight
 from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.keys import NEW_MESSAGES, dialog_of, key_in, lane_of, marked_entity, stable_key
-
-
-@dataclass(slots=True)  # not frozen: one is made for each update, and that takes three times as long
-class _Incoming:
-    """What one container or difference brought."""
-
-    updates: Sequence[types.TypeUpdate]
-    users: Sequence[types.TypeUser]
-    chats: Sequence[types.TypeChat]
-    #: The users and chats by marked id.
-    entities: dict[int, types.TypeUser | types.TypeChat]
-    #: The dialog of each update.
-    dialogs: list[int]
-    #: Marked ids of the dialogs and of everybody named, which handlers will read about.
-    ids: set[int]
-    live: bool
-    replayed: bool
-    ahead: bool
-    batch: Batch[UpdateState]
 
 
 class Batches:
@@ -46,13 +27,15 @@ class Batches:
 
     def __init__(self, put: Callable[[Job], None], store: Store, peers: Peers, listener: Listener) -> None:
         self.inflight: InFlight[UpdateState] = InFlight()
-        #: How many updates are not finished; a batch that waits for the store counts as one more.
+        #: How many updates are not finished; a batch that brings only users or chats counts as one.
         self.waiting = 0
         self._put = put
         self._store = store
         self._peers = peers
         self._listener = listener
-        self._queue: deque[_Incoming] = deque()
+        #: What becomes jobs once the store has loaded whom it is about, and their marked ids.
+        self._queue: deque[Callable[[], None]] = deque()
+        self._missing: set[int] = set()
         self._wake = asyncio.Event()
         #: Set when an update is done, for those who wait for that.
         self._finished = asyncio.Event()
@@ -71,6 +54,7 @@ class Batches:
     ) -> None:
         """Take updates, which hold the state at `before` until all of them are finished. Never waits.
 
+        Of a difference, the bot's own messages are left out, and those that their dialog has finished.
         `ahead` says that earlier updates of the log are missing: no message counts as the last finished one.
         """
         if not (updates or users or chats):
@@ -81,39 +65,61 @@ class Batches:
             entities[entity.id] = entity
         for entity in chats:
             entities[marked_entity(entity)] = entity
-        dialogs = []
+        # Whom handlers will read about: the dialogs, and everybody named.
+        ids = set(entities)
+        jobs: list[Job] = []
         for update in updates:
-            dialogs.append(dialog_of(update))  # noqa: PERF401 - as above
-        ids = {*dialogs, *entities}
-        ids.discard(0)
-        # One more than there are updates: the batch itself, until its jobs are made.
-        batch = self.inflight.take(before, len(updates) + 1)
-        self.waiting += len(updates) + 1
-        incoming = _Incoming(updates, users, chats, entities, dialogs, ids, live, replayed, ahead, batch)
-        if not self._queue and self._store.loaded(ids):
-            self._dispatch(incoming)
-            return
-        self._queue.append(incoming)
-        self._wake.set()
+            kind, dialog, message_id = type(update), dialog_of(update), 0
+            if kind in NEW_MESSAGES:
+                if not live and update.message.out:
+                    continue
+                if dialog > 0:
+                    message_id = update.message.id
+            elif kind is types.UpdateMessageID:
+                continue
+            elif kind is types.UpdateShortMessage and dialog > 0:
+                message_id = update.id
+            if dialog:
+                ids.add(dialog)
+            update._entities = entities
+            key: str | None
+            if message_id:
+                lane, key = dialog, key_in(dialog, message_id)
+            else:
+                lane, key = lane_of(update, dialog), stable_key(update)
+            jobs.append(Job(update, entities, None, lane, key, message_id, replayed))
+        count = len(jobs) or 1
+        batch = self.inflight.take(before, count)
+        self.waiting += count
+        if not self._queue:
+            if self._store.loaded(ids):
+                self._dispatch(batch, jobs, users, chats, live, ahead)
+                return
+            self._wake.set()
+        self._queue.append(partial(self._dispatch, batch, jobs, users, chats, live, ahead))
+        self._missing |= ids
 
     async def run(self) -> None:
         """Have the store load what batches wait for, until cancelled; raise the StorageError that ends it."""
         while True:
             self._wake.clear()
             while self._queue:
-                together = list(self._queue)
-                await self._store.load(set[int]().union(*(incoming.ids for incoming in together)))
-                for incoming in together:
-                    self._queue.popleft()
-                    self._dispatch(incoming)
+                together, missing = len(self._queue), self._missing
+                self._missing = set()
+                await self._store.load(missing)
+                for _ in range(together):
+                    dispatch = self._queue.popleft()
+                    dispatch()
             await self._wake.wait()
 
     def finish(self, batch: Batch[UpdateState] | None) -> None:
         """Note that an update of a batch is done; a parked one that was tried again is in none."""
         if batch is None:
             return
+        if batch.unfinished < 1:
+            raise ValueError("every update of this batch is finished already")
+        batch.unfinished -= 1
         self.waiting -= 1
-        self.inflight.finish(batch)
         if self._waiters:
             self._finished.set()
 
@@ -141,40 +147,33 @@ class Batches:
                 channels.update(state.channels)
         return UpdateState(before.pts, before.qts, before.date, before.seq, channels)
 
-    def _dispatch(self, incoming: _Incoming) -> None:
-        """Make jobs of a batch.
-
-        Of a difference, the bot's own messages and those that their dialog has finished are left out.
-        """
-        live, entities, batch = incoming.live, incoming.entities, incoming.batch
-        if incoming.users or incoming.chats:
-            self._peers.remember(incoming.users, incoming.chats, "update" if live else "difference")
-        dialogs, put = iter(incoming.dialogs), self._put
-        for update in incoming.updates:
-            dialog = next(dialogs)
-            kind, message_id, own = type(update), 0, False
-            if kind in NEW_MESSAGES:
-                own = not live and update.message.out
-                if dialog > 0:
-                    message_id = update.message.id
-            elif kind is types.UpdateShortMessage and dialog > 0:
-                message_id = update.id
-            if message_id and not own:
-                named = entities.get(dialog)
+    def _dispatch(
+        self,
+        batch: Batch[UpdateState],
+        jobs: Sequence[Job],
+        users: Sequence[types.TypeUser],
+        chats: Sequence[types.TypeChat],
+        live: bool,
+        ahead: bool,
+    ) -> None:
+        """Hand out the jobs of a batch, but for messages of a difference that their dialog has finished."""
+        if users or chats:
+            self._peers.remember(users, chats, "update" if live else "difference")
+        put = self._put
+        for job in jobs:
+            job.batch = batch
+            message_id = job.message_id
+            if message_id:
+                dialog = job.dialog
+                named = job.entities.get(dialog)
                 if named is None or type(named) is not types.User or named.min or not named.access_hash:
                     self._peers.wrote(dialog)
-            done = not live and (own or 0 < message_id <= self._listener.last_finished(dialog))
-            if done or kind is types.UpdateMessageID:
-                self.finish(batch)
-                continue
-            update._entities = entities
-            key: str | None
-            if message_id:
-                lane, key = dialog, key_in(dialog, message_id)
-            else:
-                lane, key = lane_of(update, dialog), stable_key(update)
-            if incoming.ahead:
-                # A message before this one may still come, and would be taken for finished after a restart.
-                message_id = 0
-            put(Job(update, entities, batch, lane, key, message_id, incoming.replayed))
-        self.finish(batch)
+                if not live and message_id <= self._listener.last_finished(dialog):
+                    self.finish(batch)
+                    continue
+                if ahead:
+                    # A message before it may still come, and would be taken for finished after a restart.
+                    job.message_id = 0
+            put(job)
+        if not jobs:
+            self.finish(batch)

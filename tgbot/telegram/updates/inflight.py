@@ -14,14 +14,14 @@ class Batch(Generic[State]):
     """Updates taken together, and the state before them: from it Telegram sends all of them again."""
 
     before: State
+    #: How many of them are not finished.
     unfinished: int
 
 
 class InFlight(Generic[State]):
     """The unfinished batches of updates, in the order in which they were taken.
 
-    `take` each batch with the state before it, and `finish` each of its updates once. Operations are O(1)
-    amortised, but for `unfinished`; memory is one entry for each batch above the low-water mark.
+    Operations are O(1) amortised, but for `unfinished`; memory is one entry for each batch above the mark.
     """
 
     def __init__(self) -> None:
@@ -32,12 +32,6 @@ class InFlight(Generic[State]):
         batch = Batch(before, count)
         self._batches.append(batch)
         return batch
-
-    def finish(self, batch: Batch[State]) -> None:
-        """Note that the work of one update of `batch` is done."""
-        if batch.unfinished < 1:
-            raise ValueError("every update of this batch is finished already")
-        batch.unfinished -= 1
 
     def low_water(self) -> State | None:
         """Return the state before the lowest unfinished update; None if all are finished."""

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import types
@@ -77,6 +78,8 @@ class Intake:
         self._channels = ChannelDifferences(self.log, requests, self, access_hash=access_hash, clock=clock)
         self._overflowing = False
         self._strange = 0
+        #: The date of the last container that told Telegram's time.
+        self._noted: datetime | None = None
         #: The pts and qts that Telegram named last when it was asked for its state.
         self._told = (0, 0)
         #: Containers that arrived before the start, or after the stop.
@@ -177,7 +180,7 @@ class Intake:
     def mark(self) -> UpdateState | None:
         """Return the state that may go to disk; None if there is none."""
         log = self.log
-        return None if log.is_empty() else self.batches.mark(log.whole())
+        return None if log.is_empty() else self.batches.mark(log.mark(log.channels))
 
     def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
         """Take updates of a difference, and hold the state before them."""
@@ -203,25 +206,32 @@ class Intake:
         self._listener.lost(what, count)
 
     def _take(self, container: types.TypeUpdates) -> None:
-        log, clock = self.log, self._clock
-        now = clock()
-        kind, own = type(container), getattr(container, "_self_outgoing", False)
-        if kind is types.UpdateShortSentMessage:
-            if own and log.take_next(container, container.date, now):
-                self._server_time.note(container.date)
-                return
-        elif kind is types.Updates:
-            self._server_time.note(container.date)
-            before = log.mark()
-            if not own and log.take_one(container, now):
-                self.proved_at = now
-                updates, users, chats = container.updates, container.users, container.chats
-                try:
-                    self.batches.accept(updates, users, chats, before, live=True)
-                except Exception:
-                    log.roll_back(before)  # nobody has the update
-                    raise
-                return
+        kind, log, own = type(container), self.log, getattr(container, "_self_outgoing", False)
+        if kind is types.Updates or kind is types.UpdateShortSentMessage:
+            date = container.date
+            if date is not self._noted:  # the first of its second
+                self._noted = date
+                self._server_time.note(date)
+            if kind is types.UpdateShortSentMessage:
+                if own and log.take_next(container, date):
+                    return
+            elif not own:
+                clock = self._clock
+                now = clock()
+                before = log.take_one(container, now)
+                if before is not None:
+                    self.proved_at = now
+                    updates, users, chats = container.updates, container.users, container.chats
+                    try:
+                        self.batches.accept(updates, users, chats, before, live=True)
+                    except Exception:
+                        log.roll_back(before)  # nobody has the update
+                        raise
+                    return
+        self._take_any(container, own=own)
+
+    def _take_any(self, container: types.TypeUpdates, *, own: bool) -> None:
+        log, now = self.log, self._clock()
         inner = updates_in(container)
         if any(update.SUBCLASS_OF_ID != _UPDATE for update in inner if update is not container):
             raise TypeError("a container holds what is no update")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 
 from telethon.tl import types
 
@@ -19,6 +20,8 @@ PLAUSIBLE_JUMP = 100
 PLAUSIBLE_SEQ = 1_000
 #: How many seconds a date may be ahead of Telegram's time.
 PLAUSIBLE_DATE = 300
+
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 
 class Log:
@@ -70,10 +73,6 @@ class Log:
                 told[channel] = numbers.at
         return UpdateState(self.account.at or 0, self.qts.at or 0, self.date, self.seq, told)
 
-    def whole(self) -> UpdateState:
-        """Return `mark` with every channel."""
-        return self.mark(self.channels)
-
     @property
     def due(self) -> bool:
         """Whether the account's difference has to be requested."""
@@ -104,25 +103,27 @@ class Log:
 
     # ---- what comes live -----------------------------------------------------------------------
 
-    def take_one(self, container: types.Updates, now: float) -> bool:
-        """Take a container with one new message that is next in the log; return False for any other.
+    def take_one(self, container: types.Updates, now: float) -> UpdateState | None:
+        """Take a container with one new message that is next in the log; return the state before it.
 
-        Does what `take` would do, at a fraction of the cost.
+        Return None, and take nothing, for any other. Does what `take` would do, at a fraction of the cost.
         """
         updates = container.updates
         if container.seq or len(updates) != 1 or type(updates[0]) is not types.UpdateNewMessage:
-            return False
-        return self.take_next(updates[0], container.date, now)
+            return None
+        account = self.account
+        before = _new(UpdateState, (account.at or 0, self.qts.at or 0, self.date, self.seq, {}))
+        if not self.take_next(updates[0], container.date):
+            return None
+        account.deadline = now + IDLE_SECONDS
+        return before
 
-    def take_next(
-        self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: datetime, now: float
-    ) -> bool:
+    def take_next(self, moved: types.UpdateNewMessage | types.UpdateShortSentMessage, date: datetime) -> bool:
         """Take a message that is next in the log; return False if it is not, or not as simple."""
         account, number = self.account, moved.pts
         if not account.plain or number - moved.pts_count != account.at or number <= account.at:
             return False
         account.at = number
-        account.deadline = now + IDLE_SECONDS
         if date is not self._noted:
             self._note_date(date)
         return True
@@ -193,7 +194,7 @@ class Log:
                 qts.complete(now)
             self.seq = answer.seq or self.seq
             return [], True
-        before, out = (account.at, qts.at), Out()
+        before, out, greatest_qts = (account.at, qts.at), Out(), 0
         brought = account_brought(answer)
         # Only a state that covers all that came with it makes sure that nothing of it comes a second time.
         covered = believed and part != "qts" and state.pts - asked.pts >= brought
@@ -203,7 +204,6 @@ class Log:
             account.take_brought(item, out, remember=not (final and covered))
         for encrypted in answer.new_encrypted_messages:
             out.append((brought_item(types.UpdateNewEncryptedMessage(encrypted, 0), answer, now), False))
-        greatest_qts = 0
         for update in answer.other_updates:
             place = place_of(update)
             item = brought_item(update, answer, now)
