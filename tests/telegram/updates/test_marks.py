@@ -18,7 +18,7 @@ from tgbot.store.parked import ParkingLot
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates.failures import name_of_handler
 from tgbot.telegram.updates.job import current_job
-from tgbot.telegram.updates.marks import Marks, Suspect
+from tgbot.telegram.updates.marks import Marks, Suspect, mark_of_handler
 from tgbot.telegram.updates.packing import pack
 
 
@@ -43,7 +43,7 @@ def die(path: Path, *keys: str, threads: int = 0) -> None:
         one = job(1)
         one.key = key
         marks.running(one, handler()).close()
-        marks.begin_handler(one, name_of_handler(handler))
+        marks.begin_handler(one, mark_of_handler(name_of_handler(handler)))
         if number >= len(keys) - threads:
             marks.slots[0] = 0
             marks.enter_thread(one.mark)

@@ -75,7 +75,7 @@ async def test_an_event_is_the_one_that_telethon_builds(client: Any) -> None:
     for number in range(500):
         update = odd_update(oddities, number)
         copied = types.UpdateNewMessage(copy(update.message), 5, 1)
-        entities = {KNOWN: types.User(KNOWN, access_hash=5, first_name="Ann")} if number % 3 else {}
+        entities = {KNOWN: types.User(KNOWN, access_hash=123, first_name="Ann")} if number % 3 else {}
         made = private_message(job_of(update, entities), client, client._mb_entity_cache)
         if made is None:
             continue

@@ -71,33 +71,36 @@ class Handlers:
         A handler or filter that raises is logged and counted, the job has failed, and the next one is called;
         StopPropagation ends it. An event is built once for each kind of event.
         """
-        client = self._client
+        client, marks, update, lineup = self._client, self._marks, job.update, self._lineup
         if job.entry is not None:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
-        job.update.replayed = job.replayed
+        update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        for entry in self._lineup.wanting(job.update):
-            kind, builder, callback, pattern, unfiltered, name, _ = entry
+        for entry in lineup.wanting_albums() if job.album else lineup.wanting(update):
+            kind, builder, callback, pattern, unfiltered, raw, _, _, mark = entry
             job.handler = callback
             try:
-                event = built.get(kind, _UNBUILT)
-                if event is _UNBUILT:
-                    event = built[kind] = self.build(kind, job)
-                if not event:
-                    continue
-                if unfiltered and type(event) is PrivateMessage:
-                    if pattern is not None and not event.matches(pattern):
+                if raw:
+                    event = update
+                else:
+                    event = built.get(kind, _UNBUILT)
+                    if event is _UNBUILT:
+                        event = built[kind] = self.build(kind, job)
+                    if not event:
                         continue
-                elif not unfiltered or kind is events.NewMessage:
-                    if not builder.resolved:
-                        await builder.resolve(client)
-                    wanted = builder.filter(event)
-                    if wanted is not event and inspect.isawaitable(wanted):
-                        wanted = await wanted
-                    if not wanted:
-                        continue
+                    if unfiltered and type(event) is PrivateMessage:
+                        if pattern is not None and not event.matches(pattern):
+                            continue
+                    else:
+                        if not builder.resolved:
+                            await builder.resolve(client)
+                        wanted = builder.filter(event)
+                        if wanted is not event and inspect.isawaitable(wanted):
+                            wanted = await wanted
+                        if not wanted:
+                            continue
                 if job.mark:
-                    self._marks.begin_handler(job, name)
+                    marks.begin_handler(job, mark)
                 current_handler.set(entry)
                 try:
                     await callback(event)
@@ -126,11 +129,12 @@ class Handlers:
     def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
         """Return the event of a kind (a builder's class) that an update is, None if it is none."""
         update, client = job.update, self._client
-        if not job.album:
-            if kind is events.Raw:
-                return update
-            if kind is events.NewMessage and (event := private_message(job, client, self._peers)) is not None:
+        if kind is events.NewMessage and not job.album:
+            event = private_message(job, client, self._peers)
+            if event is not None:
                 return event
+        if kind is events.Raw and not job.album:
+            return update
         if issubclass(kind, events.Album) is not bool(job.album):
             return None
         if job.album:

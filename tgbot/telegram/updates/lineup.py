@@ -12,6 +12,7 @@ from telethon.tl import types
 
 from tgbot.core.commands import word_of
 from tgbot.telegram.updates.failures import name_of_handler
+from tgbot.telegram.updates.marks import mark_of_handler
 
 #: The package of the bot's own handlers.
 OWN: Final = __name__.partition(".")[0]
@@ -29,11 +30,15 @@ class Entry(NamedTuple):
     callback: Callable[..., Awaitable[object]]
     #: Matches the texts that it is called for, None for all texts.
     pattern: Callable[[str], object] | None
-    #: Whether the pattern alone says so, or the class of a raw update: no filter has to be asked.
+    #: Whether the pattern alone says so: no filter has to be asked.
     unfiltered: bool
+    #: Whether it is called with the update itself, if it is asked at all.
+    raw: bool
     #: The module and name of the handler, and whether it is the bot's own.
     name: str
     own: bool
+    #: What marks it while it runs.
+    mark: bytes
 
 
 class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as above
@@ -48,8 +53,9 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
         #: What the plan below was made for, and all words of commands in it.
         self._planned: tuple[tuple[Any, Callable[..., Awaitable[object]]], ...] = ()
         self._words: set[str] = set()
-        #: The class of an update, and the command in it → who has to be asked whether they want it.
+        #: The class of an update, and its command as "/word" → who has to be asked whether they want it.
         self._plan: dict[tuple[type, str], tuple[Entry, ...]] = {}
+        self._albums: tuple[Entry, ...] = ()
 
     def append(self, entry: tuple[Any, Callable[..., Awaitable[object]]], /) -> None:
         place = len(self)
@@ -62,22 +68,37 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
     def wanting(self, update: types.TypeUpdate) -> tuple[Entry, ...]:
         """Return the handlers that may want an update, in order: one look-up in a dictionary.
 
-        Left out are raw handlers of other updates, and those of commands that the text is not.
+        Left out are raw handlers of other updates, those of commands that the text is not, and of albums.
         """
         if self._planned != (now := tuple(self)):
-            self._planned, self._plan = now, {}
-            self._words = set().union(*(words_of(builder) or () for builder, _ in now))
+            self._make_plan(now)
         message = getattr(update, "message", None)
-        text = message if type(message) is str else getattr(message, "message", None)
-        word = word_of(text) if type(text) is str else ""
+        text = getattr(message, "message", message)
+        if type(text) is not str:
+            text = ""
+        # A text that is a command and nothing else is found as it is.
+        entries = self._plan.get((type(update), text))
+        return self._wanting_word(type(update), word_of(text)) if entries is None else entries
+
+    def wanting_albums(self) -> tuple[Entry, ...]:
+        """Return the handlers of albums, in order."""
+        if self._planned != (now := tuple(self)):
+            self._make_plan(now)
+        return self._albums
+
+    def _make_plan(self, now: tuple[tuple[Any, Callable[..., Awaitable[object]]], ...]) -> None:
+        self._planned, self._plan = now, {}
+        self._words = set().union(*(words_of(builder) or () for builder, _ in now))
+        self._albums = tuple(_entry_of(*one) for one in now if isinstance(one[0], events.Album))
+
+    def _wanting_word(self, update: type, word: str) -> tuple[Entry, ...]:
         if word not in self._words:
             word = ""  # nobody looks for it
-        key = type(update), word
+        key = update, f"/{word}" if word else ""
         entries = self._plan.get(key)
         if entries is None:
-            entries = self._plan[key] = tuple(
-                _entry_of(builder, callback) for builder, callback in now if _may_want(builder, *key)
-            )
+            asked = (one for one in self._planned if _may_want(one[0], update, word))
+            entries = self._plan[key] = tuple(_entry_of(*one) for one in asked)
         return entries
 
 
@@ -100,6 +121,8 @@ def words_of(builder: Any) -> Collection[str] | None:  # Any: as above
 
 
 def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
+    if isinstance(builder, events.Album):
+        return False
     if type(builder) is events.Raw and builder.types is not None:
         return issubclass(update, builder.types)
     words = words_of(builder)
@@ -107,21 +130,15 @@ def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
 
 
 def _entry_of(builder: Any, callback: Callable[..., Awaitable[object]]) -> Entry:  # Any: as above
+    kind, own = type(builder), package_of(callback) == OWN
     pattern, name = getattr(builder, "pattern", None), name_of_handler(callback)
-    return Entry(
-        type(builder), builder, callback, pattern, _is_unfiltered(builder), name, package_of(callback) == OWN
-    )
+    unfiltered, raw = _is_unfiltered(builder), kind is events.Raw and builder.func is None
+    return Entry(kind, builder, callback, pattern, unfiltered, raw, name, own, mark_of_handler(name))
 
 
 def _is_unfiltered(builder: Any) -> bool:  # Any: as above
-    """Return whether nothing but the class of an update, and a pattern, says what a builder wants.
-
-    Of new messages this is so for those of users to the bot.
-    """
-    kind = type(builder)
-    if kind is events.Raw:
-        return builder.func is None
-    if kind is not events.NewMessage or "filter" in vars(builder):
+    """Return whether a pattern alone says which messages of users to the bot a builder wants."""
+    if type(builder) is not events.NewMessage or "filter" in vars(builder):
         return False
     others = (builder.chats, builder.from_users, builder.forwards, builder.func)
     return not builder.outgoing and all(one is None for one in others)

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import mmap
 import os
+import struct
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tgbot.telegram.updates.job import Job, current_job
 
@@ -21,10 +22,24 @@ T = TypeVar("T")
 #: After that many deaths in a row during its handlers an update is poison.
 POISON_DEATHS = 2
 #: A slot is a number of deaths (1 in a mark), a key, and a handler, filled up with zeros.
-_KEY, _SLOT = 64, 256
+_PARTS: Final = struct.Struct("B63s192s")
+_KEY, _SLOT = 64, _PARTS.size
+#: The number and the key in a mark, and the slot of the event loop: made once, because each mark needs them.
+_KEY_PART: Final = slice(_KEY)
+_FIRST: Final = slice(_SLOT)
 #: The first slots are for what runs: one for the event loop, the others for threads; the last for suspects.
 _RUNNING, _SUSPECTS = 16, 16
 _SIZE = (_RUNNING + _SUSPECTS) * _SLOT
+
+
+def mark_of(deaths: int, key: str, handler: str) -> bytes:
+    """Return what a slot holds; what is too long for it is cut off."""
+    return _PARTS.pack(deaths, key.encode(), handler.encode())
+
+
+def mark_of_handler(name: str) -> bytes:
+    """Return the second part of a mark, which names a handler."""
+    return mark_of(1, "", name)[_KEY:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +77,6 @@ class Marks:
         self._path = path
         self._opened = False
         self._threads = list(range(1, _RUNNING))
-        #: The names of handlers as parts of marks.
-        self._names: dict[str, bytes] = {}
 
     def open(self) -> None:
         """Read what the last process left, and mark in the file from now on."""
@@ -101,17 +114,14 @@ class Marks:
         """Return the handlers of a job, to be awaited: their code is marked while it runs."""
         if not self._opened or job.key is None:
             return handlers
-        job.mark = b"\1" + job.key.encode()[: _KEY - 1].ljust(_SLOT - 1, b"\0")
+        job.mark = mark_of(1, job.key, "")
         return Marked(handlers, job, self)
 
-    def begin_handler(self, job: Job, name: str) -> None:
-        """Mark which handler of a marked job runs from now on."""
-        known = self._names.get(name)
-        if known is None:
-            known = self._names[name] = name.encode()[: _SLOT - _KEY].ljust(_SLOT - _KEY, b"\0")
-        job.mark = mark = job.mark[:_KEY] + known
+    def begin_handler(self, job: Job, name: bytes) -> None:
+        """Mark which handler of a marked job runs from now on; `name` is the second part of a mark."""
+        job.mark = mark = job.mark[_KEY_PART] + name
         if not job.done:
-            self.slots[:_SLOT] = mark
+            self.slots[_FIRST] = mark
 
     def fix(self) -> None:
         """Keep what is marked now: it ends the process, and whatever runs until then is not marked."""
@@ -166,11 +176,7 @@ class Marks:
         self._write_suspects()
 
     def _write_suspects(self) -> None:
-        slots = [
-            (bytes([one.deaths]) + key.encode()).ljust(_KEY, b"\0")
-            + one.handler.encode()[: _SLOT - _KEY].ljust(_SLOT - _KEY, b"\0")
-            for key, one in self.suspects.items()
-        ]
+        slots = [mark_of(one.deaths, key, one.handler) for key, one in self.suspects.items()]
         self.slots[_RUNNING * _SLOT :] = b"".join(slots).ljust(_SUSPECTS * _SLOT, b"\0")
 
 
@@ -189,7 +195,7 @@ class Marked(Coroutine[Any, Any, T]):
     def send(self, value: Any = None) -> Any:
         job, marks = self._job, self._marks
         if not job.done:
-            marks.slots[:_SLOT] = job.mark
+            marks.slots[_FIRST] = job.mark
         send = self._send
         try:
             return send(value)
@@ -204,7 +210,7 @@ class Marked(Coroutine[Any, Any, T]):
     def throw(self, *error: Any) -> Any:
         job, marks = self._job, self._marks
         if not job.done:
-            marks.slots[:_SLOT] = job.mark
+            marks.slots[_FIRST] = job.mark
         try:
             return self._coroutine.throw(*error)
         except SystemExit:

@@ -60,11 +60,14 @@ def private_message(job: Job, client: TelegramClient, peers: Peers) -> Any:  # A
         or user_id == peers.self_id
     ):
         return None
-    user = peers.input_user(user_id)
-    if user is None:
-        return None
     entities = job.entities
-    chat = entities.get(user_id)
+    chat: Any = entities.get(user_id)  # Any: a user or chat
+    if type(chat) is types.User and chat.access_hash and not chat.min:
+        user = types.InputPeerUser(user_id, chat.access_hash)  # as the session has just noted it
+    else:
+        user = peers.input_user(user_id)
+        if user is None:
+            return None
     message._client = client
     message._sender = message._chat = chat
     message._input_sender = message._input_chat = user
