@@ -320,9 +320,10 @@ class BotClient(Closed, TelegramClient):
 
     def _handle(self, job: Job) -> Awaitable[None]:
         handled = self._handlers.handle(job)
-        if type(job.update) in PRESSES:
-            return acknowledged(handled, job, self, self._tasks.spawn)
-        return self._marks.running(job, handled)
+        if job.key is not None:
+            return self._marks.running(job, handled)
+        # Telegram does not keep it, so it comes once, and is not marked.
+        return acknowledged(handled, job, self, self._tasks.spawn) if type(job.update) in PRESSES else handled
 
     def _finish(self, job: Job) -> None:
         """Note that a part of a job's work is done: its handlers, a hold, or the album that it belongs to."""

@@ -57,8 +57,7 @@ class Albums:
 
     def put(self, job: Job) -> None:
         """Take a job; it is passed on in the order of its dialog."""
-        message = getattr(job.update, "message", None)
-        group = None if message is None else getattr(message, "grouped_id", None)
+        group = getattr(getattr(job.update, "message", None), "grouped_id", None)
         line = self._lines.get(job.dialog) if self._lines else None
         if line is None:
             if group is None or not self._wanted():

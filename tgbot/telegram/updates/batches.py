@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from typing import Any, TypeAlias
 
 from telethon.tl import types
 
@@ -15,6 +15,11 @@ from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.inflight import Batch, InFlight
 from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.keys import NEW_MESSAGES, dialog_of, key_in, lane_of, marked_entity, stable_key
+
+#: A batch, its jobs, the users and chats that came with it, whether it is live, and whether it is ahead.
+_Waiting: TypeAlias = tuple[
+    Batch[UpdateState], list[Job], Sequence[types.TypeUser], Sequence[types.TypeChat], bool, bool
+]
 
 
 class Batches:
@@ -33,8 +38,8 @@ class Batches:
         self._store = store
         self._peers = peers
         self._listener = listener
-        #: What becomes jobs once the store has loaded whom it is about, and their marked ids.
-        self._queue: deque[Callable[[], None]] = deque()
+        #: What is dispatched once the store has loaded whom it is about, and their marked ids.
+        self._queue: deque[_Waiting] = deque()
         self._missing: set[int] = set()
         self._wake = asyncio.Event()
         #: Set when an update is done, for those who wait for that.
@@ -69,24 +74,27 @@ class Batches:
         ids = set(entities)
         jobs: list[Job] = []
         for update in updates:
-            kind, dialog, message_id = type(update), dialog_of(update), 0
+            kind, message_id = type(update), 0
+            key: str | None
+            peer: types.TypePeer = None
             if kind in NEW_MESSAGES:
                 if not live and update.message.out:
                     continue
-                if dialog > 0:
-                    message_id = update.message.id
+                peer = update.message.peer_id
             elif kind is types.UpdateMessageID:
                 continue
-            elif kind is types.UpdateShortMessage and dialog > 0:
-                message_id = update.id
+            if type(peer) is types.PeerUser:  # as that of most
+                lane = dialog = peer.user_id
+                message_id = update.message.id
+                key = key_in(dialog, message_id)
+            else:
+                dialog = dialog_of(update)
+                lane, key = lane_of(update, dialog), stable_key(update)
+                if kind is types.UpdateShortMessage:
+                    message_id = update.id
             if dialog:
                 ids.add(dialog)
             update._entities = entities
-            key: str | None
-            if message_id:
-                lane, key = dialog, key_in(dialog, message_id)
-            else:
-                lane, key = lane_of(update, dialog), stable_key(update)
             jobs.append(Job(update, entities, None, lane, key, message_id, replayed))
         count = len(jobs) or 1
         batch = self.inflight.take(before, count)
@@ -96,7 +104,7 @@ class Batches:
                 self._dispatch(batch, jobs, users, chats, live, ahead)
                 return
             self._wake.set()
-        self._queue.append(partial(self._dispatch, batch, jobs, users, chats, live, ahead))
+        self._queue.append((batch, jobs, users, chats, live, ahead))
         self._missing |= ids
 
     async def run(self) -> None:
@@ -108,8 +116,7 @@ class Batches:
                 self._missing = set()
                 await self._store.load(missing)
                 for _ in range(together):
-                    dispatch = self._queue.popleft()
-                    dispatch()
+                    self._dispatch(*self._queue.popleft())
             await self._wake.wait()
 
     def finish(self, batch: Batch[UpdateState] | None) -> None:
@@ -165,8 +172,8 @@ class Batches:
             message_id = job.message_id
             if message_id:
                 dialog = job.dialog
-                named = job.entities.get(dialog)
-                if named is None or type(named) is not types.User or named.min or not named.access_hash:
+                named: Any = job.entities.get(dialog)  # Any: a user or chat
+                if type(named) is not types.User or named.min or not named.access_hash:
                     self._peers.wrote(dialog)
                 if not live and message_id <= self._listener.last_finished(dialog):
                     self.finish(batch)

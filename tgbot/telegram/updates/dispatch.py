@@ -61,8 +61,6 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         #: What tasks without a job wait for.
         self._idle: list[asyncio.Future[Job]] = []
-        #: Whether a task has just finished a job, and is about to take the next one itself.
-        self._taking = False
         self._running: dict[Job, asyncio.Task[None]] = {}
         #: Of the jobs that were running at the last look: their handlers' own time so far, and how long they
         #: have been waiting for Telegram, in seconds.
@@ -101,21 +99,23 @@ class Dispatcher:
 
         For a handler that waits for further messages of its dialog; a job that is done is left as it is.
         """
-        if job.done:
-            return
+        if not job.done:
+            try:
+                self._conclude(job)
+            finally:
+                job.end()
+
+    def _conclude(self, job: Job) -> None:
         job.done = True
-        if job.dialog:
-            behind = self._dialogs[job.dialog]
-            if behind:
-                # Behind all that is ready: one busy dialog does not delay the others.
-                self._line_up(behind.popleft())
-            else:
-                del self._dialogs[job.dialog]
+        behind = self._dialogs.pop(job.dialog, None)
+        if behind:
+            self._dialogs[job.dialog] = behind
+            # Behind all that is ready: one busy dialog does not delay the others.
+            self._line_up(behind.popleft())
         if job is self._suspect:
             self._suspect = None
             if self._suspects:
                 self._line_up(self._suspects.popleft())
-        job.end()
         finish = self._finish
         finish(job)
 
@@ -147,7 +147,7 @@ class Dispatcher:
     def _begin_jobs(self) -> None:
         """Let ready jobs begin for as long as there are workers."""
         ready, workers = self._ready, self._workers
-        while ready and not self._taking and not self._stopping and workers.take():
+        while ready and not self._stopping and workers.take():
             job = ready.popleft()
             if self._idle:
                 self._idle.pop().set_result(job)
@@ -164,15 +164,19 @@ class Dispatcher:
                 await self._run(job, task)
                 if self._stopping:
                     return
-                self._taking = True
                 try:
-                    self.release(job)
+                    if not job.done:
+                        self._conclude(job)
                 except Exception as error:  # a defect of the bot, as in `_run`
                     logger.error("update %s could not be finished: %s", job.key, described(error))
-                self._taking = False
-                job = ready.popleft() if ready and workers.take() else None
-                if ready and workers.free:
-                    self._begin_jobs()
+                if ready and job.workers is not None and not job.lent and not workers.returning:
+                    job.workers = None  # it goes on with the next job
+                    job = ready.popleft()
+                    if ready and workers.free:
+                        self._begin_jobs()
+                else:
+                    job.end()
+                    job = None
             if len(self._idle) >= self._count:
                 return
             idle: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
@@ -181,7 +185,7 @@ class Dispatcher:
 
     async def _run(self, job: Job, task: asyncio.Task[None]) -> None:
         current_job.set(job)
-        job.begin(self._workers)
+        job.workers = self._workers
         began = self._clock() if self._telling else 0.0
         self._running[job] = task
         try:

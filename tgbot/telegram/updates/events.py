@@ -71,7 +71,7 @@ class Handlers:
         A handler or filter that raises is logged and counted, the job has failed, and the next one is called;
         StopPropagation ends it. An event is built once for each kind of event.
         """
-        client, marks, update, lineup = self._client, self._marks, job.update, self._lineup
+        update, lineup = job.update, self._lineup
         if job.entry is not None:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         update.replayed = job.replayed
@@ -93,14 +93,14 @@ class Handlers:
                             continue
                     else:
                         if not builder.resolved:
-                            await builder.resolve(client)
+                            await builder.resolve(self._client)
                         wanted = builder.filter(event)
                         if wanted is not event and inspect.isawaitable(wanted):
                             wanted = await wanted
                         if not wanted:
                             continue
                 if job.mark:
-                    marks.begin_handler(job, mark)
+                    self._marks.begin_handler(job, mark)
                 current_handler.set(entry)
                 try:
                     await callback(event)

@@ -206,32 +206,33 @@ class Intake:
         self._listener.lost(what, count)
 
     def _take(self, container: types.TypeUpdates) -> None:
-        kind, log, own = type(container), self.log, getattr(container, "_self_outgoing", False)
-        if kind is types.Updates or kind is types.UpdateShortSentMessage:
+        kind, log = type(container), self.log
+        if kind is types.UpdateShortSentMessage:  # the answer to a send: as many arrive as messages do
+            if log.take_next(container, container.date):
+                return
+        elif kind is types.Updates:
             date = container.date
             if date is not self._noted:  # the first of its second
                 self._noted = date
                 self._server_time.note(date)
-            if kind is types.UpdateShortSentMessage:
-                if own and log.take_next(container, date):
-                    return
-            elif not own:
+            if not getattr(container, "_self_outgoing", False):
                 clock = self._clock
                 now = clock()
                 before = log.take_one(container, now)
                 if before is not None:
                     self.proved_at = now
-                    updates, users, chats = container.updates, container.users, container.chats
                     try:
-                        self.batches.accept(updates, users, chats, before, live=True)
+                        self.batches.accept(
+                            container.updates, container.users, container.chats, before, live=True
+                        )
                     except Exception:
                         log.roll_back(before)  # nobody has the update
                         raise
                     return
-        self._take_any(container, own=own)
+        self._take_any(container)
 
-    def _take_any(self, container: types.TypeUpdates, *, own: bool) -> None:
-        log, now = self.log, self._clock()
+    def _take_any(self, container: types.TypeUpdates) -> None:
+        log, now, own = self.log, self._clock(), getattr(container, "_self_outgoing", False)
         inner = updates_in(container)
         if any(update.SUBCLASS_OF_ID != _UPDATE for update in inner if update is not container):
             raise TypeError("a container holds what is no update")

@@ -66,7 +66,7 @@ class Job:
     #: Whether it has lent its worker.
     lent: bool = False
     #: While it is handled and not finished: the workers of which it has one, or has lent one.
-    _workers: Workers | None = None
+    workers: Workers | None = None
     #: How many sends of each handler went to each chat while this update was handled, None before the first.
     _sends: dict[tuple[str, int], int] | None = None
 
@@ -106,18 +106,14 @@ class Job:
 
     # ---- its worker ----------------------------------------------------------------------------
 
-    def begin(self, workers: Workers) -> None:
-        """Note that it is handled from now on, by one of these workers."""
-        self._workers = workers
-
     def lend(self) -> None:
         """Lend its worker to another job, if it has one."""
-        if self._workers is not None and not self.lent:
-            self.lent = self._workers.lend()
+        if self.workers is not None and not self.lent:
+            self.lent = self.workers.lend()
 
     async def take_back(self) -> None:
         """Return once it has a worker again."""
-        workers = self._workers
+        workers = self.workers
         if workers is None or not self.lent:
             return
         await workers.take_in_turn()
@@ -129,7 +125,7 @@ class Job:
 
     def end(self) -> None:
         """Give its worker up: its handlers have ended, or its dialog goes on without it."""
-        workers, self._workers = self._workers, None
+        workers, self.workers = self.workers, None
         if workers is None:
             return
         if self.lent:

@@ -114,7 +114,7 @@ class Marks:
         """Return the handlers of a job, to be awaited: their code is marked while it runs."""
         if not self._opened or job.key is None:
             return handlers
-        job.mark = mark_of(1, job.key, "")
+        job.mark = _PARTS.pack(1, job.key.encode(), b"")
         return Marked(handlers, job, self)
 
     def begin_handler(self, job: Job, name: bytes) -> None:

@@ -19,12 +19,12 @@ class Workers:
         self._on_free = on_free
         self._lent = 0
         self._stopped = False
-        #: The jobs whose wait is over, the first that returned first.
-        self._returning: deque[asyncio.Future[None]] = deque()
+        #: The jobs whose wait is over and that have no worker yet, the first that returned first.
+        self.returning: deque[asyncio.Future[None]] = deque()
 
     def take(self) -> bool:
         """Take a free worker for a job that begins; return whether there was one."""
-        if not self.free or self._returning:
+        if not self.free or self.returning:
             return False
         self.free -= 1
         return True
@@ -32,7 +32,7 @@ class Workers:
     def give(self) -> None:
         """Take in the worker of a job that has ended, or has no more use for it."""
         self.free += 1
-        if self._returning:
+        if self.returning:
             self._let_return()
         if self.free:
             on_free = self._on_free
@@ -55,7 +55,7 @@ class Workers:
         if self._stopped or self.take():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._returning.append(turn)
+        self.returning.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -66,14 +66,14 @@ class Workers:
     def stop(self) -> None:
         """Let jobs whose wait is over run on at once: they are about to be cancelled."""
         self._stopped = True
-        for turn in self._returning:
+        for turn in self.returning:
             if not turn.done():
                 turn.set_result(None)
-        self._returning.clear()
+        self.returning.clear()
 
     def _let_return(self) -> None:
-        while self.free and self._returning:
-            turn = self._returning.popleft()
+        while self.free and self.returning:
+            turn = self.returning.popleft()
             if not turn.done():
                 self.free -= 1
                 turn.set_result(None)
