@@ -119,6 +119,7 @@ class BotClient(Closed, TelegramClient):
             workers=concurrency,
             limit=handler_seconds,
             clock=self._link_state.up,
+            marks=self._marks,
         )
         #: The updates that could not be finished.
         self.parking = Parking(
@@ -320,10 +321,9 @@ class BotClient(Closed, TelegramClient):
 
     def _handle(self, job: Job) -> Awaitable[None]:
         handled = self._handlers.handle(job)
-        if job.key is not None:
-            return self._marks.running(job, handled)
-        # Telegram does not keep it, so it comes once, and is not marked.
-        return acknowledged(handled, job, self, self._tasks.spawn) if type(job.update) in PRESSES else handled
+        if job.key is None and type(job.update) in PRESSES:  # Telegram keeps no press
+            return acknowledged(handled, job, self, self._tasks.spawn)
+        return handled
 
     def _finish(self, job: Job) -> None:
         """Note that a part of a job's work is done: its handlers, a hold, or the album that it belongs to."""

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tgbot.telegram.updates import dispatch, workers
 from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.inflight import Batch
 from tgbot.telegram.updates.job import Job, current_job, waiting
+from tgbot.telegram.updates.marks import Marks
 
 
 def job(dialog: int, number: int = 0) -> Job:
@@ -53,7 +55,7 @@ async def running(
 ) -> AsyncIterator[tuple[Counted, list[Job]]]:
     """A dispatcher at work, and the jobs that it finished, in order."""
     finished: list[Job] = []
-    dispatcher = Counted(handle, finished, workers=workers, limit=limit, clock=clock)
+    dispatcher = Counted(handle, finished, workers=workers, limit=limit, clock=clock, marks=Marks(None))
     dispatcher.start()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -465,6 +467,23 @@ async def test_a_task_started_by_a_handler_knows_its_job_and_a_task_from_elsewhe
         await dispatcher.idle()
     await look()
     assert seen == [mine, None]
+
+
+async def test_a_worker_that_begins_because_of_a_handler_knows_nothing_of_it() -> None:
+    said: ContextVar[str] = ContextVar("said", default="")
+    seen: list[str] = []
+
+    async def handle(one: Job) -> None:
+        seen.append(said.get())
+        if one.dialog == 1:
+            said.set("of the first")
+            dispatcher.put(job(2))
+            await until(lambda: len(seen) == 2)
+
+    async with running(handle) as (dispatcher, _):
+        dispatcher.put(job(1))
+        await dispatcher.idle()
+    assert seen == ["", ""]
 
 
 @settings(max_examples=40)

@@ -23,6 +23,7 @@ from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.job import Job
 from tgbot.telegram.updates.log import Log as UpdateLog
+from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.requests import LoginOverError, Requests
 
@@ -75,7 +76,9 @@ class Taker:
         self.around: Everything = around
         self.lost = around.losses
         self.last = around.last
-        self.dispatcher = Dispatcher(self._handle, self._finish, workers=4, limit=60, clock=time.monotonic)
+        self.dispatcher = Dispatcher(
+            self._handle, self._finish, workers=4, limit=60, clock=time.monotonic, marks=Marks(None)
+        )
         self.renewed: list[str] = []
         self.batches = Batches(self.dispatcher.put, around, around, around)
         self.intake = Intake(

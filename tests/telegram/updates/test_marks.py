@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from tests.telegram.updates.test_dispatch import job
 from tgbot.store.base import Parked, Reason
 from tgbot.store.parked import ParkingLot
 from tgbot.telegram import BotClient
+from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.failures import name_of_handler
-from tgbot.telegram.updates.job import current_job
-from tgbot.telegram.updates.marks import Marks, Suspect, mark_of_handler
+from tgbot.telegram.updates.job import Job, current_job
+from tgbot.telegram.updates.marks import Marked, Marks, Suspect, mark_of_handler
 from tgbot.telegram.updates.packing import pack
 
 
@@ -42,7 +44,9 @@ def die(path: Path, *keys: str, threads: int = 0) -> None:
     for number, key in enumerate(keys):
         one = job(1)
         one.key = key
-        marks.running(one, handler()).close()
+        handled = Marked(handler(), None, marks)
+        handled.begin(one)
+        handled.close()
         marks.begin_handler(one, mark_of_handler(name_of_handler(handler)))
         if number >= len(keys) - threads:
             marks.slots[0] = 0
@@ -119,9 +123,9 @@ def test_a_place_that_cannot_be_written_is_said_and_nothing_is_marked(
     (tmp_path / "bot.running").symlink_to(tmp_path / "elsewhere")
     for path in (tmp_path / "none" / "bot.running", tmp_path / "bot.running"):
         marks = opened(path)
-        work = handler()
-        assert marks.running(job(1), work) is work
-        work.close()
+        handled = Marked(handler(), None, marks)
+        handled.begin(job(1))
+        handled.close()
         marks.close()
     assert caplog.text.count("what ends the process cannot be found out") == 2
     assert (tmp_path / "elsewhere").read_bytes() == b""
@@ -144,9 +148,12 @@ class Watched:
         one = job(1)
         one.key = key
         token = current_job.set(one)
+        marked = Marked(work(), None, self.marks)
+        marked.begin(one)
         try:
-            await self.marks.running(one, work())
+            await marked
         finally:
+            marked.end()
             current_job.reset(token)
 
 
@@ -216,6 +223,31 @@ async def test_what_telegram_does_not_keep_is_not_marked(watched: Watched) -> No
         assert not watched.marked()
 
     await watched.run(work, None)
+
+
+async def test_a_worker_is_marked_as_each_job_that_it_handles_and_not_in_between(watched: Watched) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        slot = watched.path.read_bytes()[:64].rstrip(b"\0")
+        seen.append(slot[1:].decode() if slot and slot[0] else "nobody")
+
+    async def handle(one: Job) -> None:
+        look()
+        await asyncio.sleep(0)
+        look()
+
+    dispatcher = Dispatcher(
+        handle, lambda one: look(), workers=1, limit=60, clock=time.monotonic, marks=watched.marks
+    )
+    dispatcher.start()
+    watched.marks.follow(loop := asyncio.get_running_loop())
+    for dialog in (1, 2):
+        dispatcher.put(job(dialog))
+    await until(lambda: len(seen) == 6)
+    assert seen == ["m1:0", "m1:0", "nobody", "m2:0", "m2:0", "nobody"]
+    await dispatcher.stop()
+    loop.set_task_factory(None)
 
 
 async def test_tasks_and_threads_of_a_handler_are_marked_and_others_are_not(watched: Watched) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 
 from tgbot.core.plural import counted
 from tgbot.store.base import Reason
 from tgbot.telegram.updates.failures import Failure, described, name_of_handler, trace_of
 from tgbot.telegram.updates.job import Job, current_job
+from tgbot.telegram.updates.marks import Marked, Marks
 from tgbot.telegram.updates.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -43,12 +45,14 @@ class Dispatcher:
         workers: int,
         limit: float,
         clock: Callable[[], float],
+        marks: Marks,
     ) -> None:
         self._handle = handle
         self._finish = finish
         self._count = workers
         self._limit = limit
         self._clock = clock
+        self._marks = marks
         self._workers = Workers(self._begin_jobs)
         #: Jobs that may begin; those behind one of their dialog are put when that is done.
         self._ready: deque[Job] = deque()
@@ -131,7 +135,8 @@ class Dispatcher:
                 logger.error("cancellation suppressed by %s", counted(len(stubborn), "handler"))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        # In a context of its own: a job may be the reason that this task begins, and it is not the job's.
+        task = Context().run(asyncio.get_running_loop().create_task, work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -152,16 +157,18 @@ class Dispatcher:
             if self._idle:
                 self._idle.pop().set_result(job)
             else:
-                self._spawn(self._work(job))
+                self._spawn(Marked(self._work(job), None, self._marks))
 
     async def _work(self, first: Job) -> None:
         """Handle a job, then others, until more tasks have nothing to do than there are workers."""
         task, ready, workers = asyncio.current_task(), self._ready, self._workers
         assert task is not None
+        marked = task.get_coro()
+        assert isinstance(marked, Marked)
         job: Job | None = first
         while True:
             while job is not None:
-                await self._run(job, task)
+                await self._run(job, task, marked)
                 if self._stopping:
                     return
                 try:
@@ -183,13 +190,14 @@ class Dispatcher:
             self._idle.append(idle)
             job = await idle
 
-    async def _run(self, job: Job, task: asyncio.Task[None]) -> None:
+    async def _run(self, job: Job, task: asyncio.Task[None], marked: Marked[None]) -> None:
         current_job.set(job)
         job.workers = self._workers
         began = self._clock() if self._telling else 0.0
         self._running[job] = task
         try:
             if job.failure is None:
+                marked.begin(job)
                 handle = self._handle
                 await handle(job)
         except asyncio.CancelledError as error:
@@ -197,6 +205,7 @@ class Dispatcher:
                 raise
             self._note_end(job, error)
         except SystemExit:
+            self._marks.fix()
             name = name_of_handler(job.handler)
             logger.error("%s ends the process (update %s, dialog %d)", name, job.key, job.dialog)
             raise
@@ -207,6 +216,7 @@ class Dispatcher:
             )
             job.fail(Failure.of(name_of_handler(job.handler), error))
         finally:
+            marked.end()
             del self._running[job]
             current_job.set(None)
             if self._telling:

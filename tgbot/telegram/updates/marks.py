@@ -110,13 +110,6 @@ class Marks:
 
     # ---- what runs -----------------------------------------------------------------------------
 
-    def running(self, job: Job, handlers: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
-        """Return the handlers of a job, to be awaited: their code is marked while it runs."""
-        if not self._opened or job.key is None:
-            return handlers
-        job.mark = _PARTS.pack(1, job.key.encode(), b"")
-        return Marked(handlers, job, self)
-
     def begin_handler(self, job: Job, name: bytes) -> None:
         """Mark which handler of a marked job runs from now on; `name` is the second part of a mark."""
         job.mark = mark = job.mark[_KEY_PART] + name
@@ -181,20 +174,35 @@ class Marks:
 
 
 class Marked(Coroutine[Any, Any, T]):
-    """A coroutine whose code is marked as a job's during each of its steps, until the job is finished."""
+    """A coroutine whose code is marked as a job's during each of its steps, until the job is finished.
+
+    A coroutine that handles one job after another has none at first, and says when one begins and ends.
+    """
 
     __slots__ = ("_coroutine", "_job", "_marks", "_send")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], job: Job, marks: Marks) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], job: Job | None, marks: Marks) -> None:
         self._coroutine = coroutine
         self._send = coroutine.send
         self._job = job
         self._marks = marks
 
+    def begin(self, job: Job) -> None:
+        """Mark as a job's what runs from now on; one that Telegram does not keep is not marked."""
+        if job.key is not None:
+            job.mark = mark = _PARTS.pack(1, job.key.encode(), b"")
+            self._job = job
+            self._marks.slots[_FIRST] = mark
+
+    def end(self) -> None:
+        """Note that what runs from now on is no job's."""
+        self._job = None
+        self._marks.slots[0] = 0
+
     # The event loop calls this at each step: the same as `throw` without a call in between.
     def send(self, value: Any = None) -> Any:
         job, marks = self._job, self._marks
-        if not job.done:
+        if job is not None and not job.done:
             marks.slots[_FIRST] = job.mark
         send = self._send
         try:
@@ -209,7 +217,7 @@ class Marked(Coroutine[Any, Any, T]):
 
     def throw(self, *error: Any) -> Any:
         job, marks = self._job, self._marks
-        if not job.done:
+        if job is not None and not job.done:
             marks.slots[_FIRST] = job.mark
         try:
             return self._coroutine.throw(*error)
