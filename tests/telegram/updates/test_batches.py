@@ -149,6 +149,23 @@ async def test_a_store_that_cannot_be_read_ends_it_and_the_state_stays(
     assert mark(batches, 11) == 10
 
 
+async def test_what_waits_when_loading_is_cancelled_is_loaded_when_it_begins_again(
+    around: Around, batches: Batches
+) -> None:
+    running = asyncio.create_task(batches.run())
+    batches.accept([new(ANN, 1)], [user(ANN)], [], state(10), live=True)
+    await until(lambda: around.happened)
+    batches.accept([new(BEN, 2)], [user(BEN)], [], state(11), live=True)
+    running.cancel()
+    await asyncio.wait([running])
+    around.happened.clear()
+    around.gate.release()
+    running = asyncio.create_task(batches.run())
+    await until(lambda: len(around.jobs) == 2)
+    assert around.happened[0] == ("load", [ANN, BEN])
+    running.cancel()
+
+
 def test_finishing_an_update_twice_is_refused(around: Around, batches: Batches) -> None:
     around.memory = {ANN}
     batches.accept([new(ANN, 1)], [user(ANN)], [], state(10), live=True)

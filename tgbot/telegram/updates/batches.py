@@ -25,9 +25,9 @@ _Waiting: TypeAlias = tuple[
 class Batches:
     """Hand every update to `put` as a job, once the store has loaded whom it is about, in order of arrival.
 
-    A batch whose dialogs and users are in memory becomes jobs at once. Otherwise it waits for the store;
-    batches that arrive meanwhile queue behind it and are loaded together. Each batch is in flight from its
-    arrival until its last update is finished: `mark` stays below it.
+    The jobs of a batch whose dialogs and users are in memory are handed out at once. Otherwise they wait for
+    the store; batches that arrive meanwhile queue behind them and are loaded together. Each batch is in
+    flight from its arrival until its last update is finished: `mark` stays below it.
     """
 
     def __init__(self, put: Callable[[Job], None], store: Store, peers: Peers, listener: Listener) -> None:
@@ -83,7 +83,7 @@ class Batches:
                 peer = update.message.peer_id
             elif kind is types.UpdateMessageID:
                 continue
-            if type(peer) is types.PeerUser:  # as that of most
+            if type(peer) is types.PeerUser and peer.user_id > 0:  # as that of most
                 lane = dialog = peer.user_id
                 message_id = update.message.id
                 key = key_in(dialog, message_id)
@@ -114,9 +114,13 @@ class Batches:
             while self._queue:
                 together, missing = len(self._queue), self._missing
                 self._missing = set()
-                await self._store.load(missing)
-                for _ in range(together):
-                    self._dispatch(*self._queue.popleft())
+                try:
+                    await self._store.load(missing)
+                    for _ in range(together):
+                        self._dispatch(*self._queue.popleft())
+                except BaseException:
+                    self._missing |= missing  # whoever runs this again begins with it
+                    raise
             await self._wake.wait()
 
     def finish(self, batch: Batch[UpdateState] | None) -> None:

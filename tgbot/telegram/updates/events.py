@@ -128,11 +128,11 @@ class Handlers:
 
     def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
         """Return the event of a kind (a builder's class) that an update is, None if it is none."""
-        update, client = job.update, self._client
         if kind is events.NewMessage and not job.album:
-            event = private_message(job, client, self._peers)
+            event = private_message(job, self._client, self._peers)
             if event is not None:
                 return event
+        update, client = job.update, self._client
         if kind is events.Raw and not job.album:
             return update
         if issubclass(kind, events.Album) is not bool(job.album):
