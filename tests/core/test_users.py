@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.store.contracts import ANN, Clock, counted, recounted
 from tests.store.memory import MemoryRegistry
@@ -29,7 +29,7 @@ def test_profiles_in_any_order_and_repetition_leave_the_last_one(
             registry.seen(profile, index + 1, via)
         user = registry.get(1)
         # The changes between two profiles depend on which of them came first.
-        return user and replace(user._fields, history=[])
+        return user and structs.replace(user._fields, history=[])
 
     order = list(range(len(seen)))
     mixed = random.sample(order * 2, len(order) * 2)  # type: ignore[attr-defined]  # it is a random.Random
@@ -86,7 +86,7 @@ def test_what_a_user_s_attributes_hold_cannot_be_changed() -> None:
 
 
 def test_every_field_of_a_user_is_an_attribute_to_read() -> None:
-    assert set(UserFields.__slots__) <= set(ATTRIBUTES)
+    assert set(UserFields.__struct_fields__) <= set(ATTRIBUTES)
 
 
 def test_a_user_is_live() -> None:

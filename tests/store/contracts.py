@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Protocol
 
 import pytest
+from msgspec import structs
 
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageError
@@ -832,7 +833,7 @@ class StoreContract:
             tell(user_id, 0)
         kept = await self.reopened(registry)
         first, *others = [
-            User(replace(user._fields, id=0, profile=user.profile._replace(id=0), history=[]))
+            User(structs.replace(user._fields, id=0, profile=user.profile._replace(id=0), history=[]))
             for user in kept.iterate()
         ]
         assert all(other == first for other in others)

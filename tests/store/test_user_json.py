@@ -11,7 +11,13 @@ from tests.strategies import evidence, profiles
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import Change, Profile, UserFields, Way
 from tgbot.store.record import UserRecord
-from tgbot.store.user_json import pack, refreshed, unpack, user_of
+from tgbot.store.user_json import StoredUser, pack, refreshed, unpack, user_of
+
+
+def test_the_packed_fields_are_those_of_a_profile_and_of_a_user_in_their_order() -> None:
+    profile = ["profile_language" if name == "language" else name for name in Profile._fields]
+    rest = UserFields.__struct_fields__[UserFields.__struct_fields__.index("evidence") + 1 :]
+    assert StoredUser.__struct_fields__ == (*profile, *rest, "access", "evidence")
 
 
 @given(st.lists(profiles, max_size=5), st.lists(evidence, max_size=10), st.text(max_size=5))
@@ -84,7 +90,7 @@ def test_lone_surrogates_are_escaped_and_come_back() -> None:
     user = UserFields(1, Profile(1, "\ud800 Ö"), preferences={"\udfff": "x"}, join_requests={-100: 5})
     text = pack(user, Access.UNKNOWN)
     assert text == (
-        '{"id":1,"access":"unknown","first_name":"\\ud800 Ö","preferences":{"\\udfff":"x"},'
-        '"join_requests":{"-100":5}}'
+        '{"id":1,"first_name":"\\ud800 Ö","preferences":{"\\udfff":"x"},'
+        '"join_requests":{"-100":5},"access":"unknown"}'
     )
     assert unpack(text).fields == user

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, judge
 
@@ -85,37 +86,40 @@ class Change(NamedTuple):
     old: str
 
 
-@dataclass(slots=True)
-class UserFields:
+class UserFields(msgspec.Struct, gc=False):  # a Struct is made in C, and nothing in it refers back to it
     """All that is kept of one user, field by field; a registry holds and changes it, others see a `User`.
 
     Times are unix seconds of Telegram's clock; 0 and "" stand for what is not known.
     """
 
     id: int
-    profile: Profile = field(repr=False)
+    profile: Profile
+    evidence: Record = msgspec.field(default_factory=Record)
+    # The rest is in the order in which `store.user_json` has it.
     #: The last language an update named, and when.
-    language: str | None = field(default=None, repr=False)
-    language_at: int = field(default=0, repr=False)
-    first_seen: int = field(default=0, repr=False)
+    language: str | None = None
+    language_at: int = 0
+    first_seen: int = 0
     #: When a profile came last; `profile` is of that time.
-    last_seen: int = field(default=0, repr=False)
+    last_seen: int = 0
     #: How the user became known → when first.
-    known_by: dict[Way, int] = field(default_factory=dict, repr=False)
-    evidence: Record = field(default_factory=Record, repr=False)
-    first_payload: str = field(default="", repr=False)
-    first_payload_id: int = field(default=0, repr=False)
-    last_payload: str = field(default="", repr=False)
-    last_payload_id: int = field(default=0, repr=False)
-    first_start_id: int = field(default=0, repr=False)
-    first_message_id: int = field(default=0, repr=False)
-    last_finished_id: int = field(default=0, repr=False)
+    known_by: dict[Way, int] = {}
+    first_payload: str = ""
+    first_payload_id: int = 0
+    last_payload: str = ""
+    last_payload_id: int = 0
+    first_start_id: int = 0
+    first_message_id: int = 0
+    last_finished_id: int = 0
     #: The id of the message about write access that the bot greeted.
-    greeted_access_id: int = field(default=0, repr=False)
-    history: list[Change] = field(default_factory=list, repr=False)
-    preferences: dict[str, str] = field(default_factory=dict, repr=False)
+    greeted_access_id: int = 0
+    history: list[Change] = []
+    preferences: dict[str, str] = {}
     #: Marked chat id → when the user asked to join; open requests only, the oldest first.
-    join_requests: dict[int, int] = field(default_factory=dict, repr=False)
+    join_requests: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"UserFields(id={self.id})"
 
 
 def _live(read: Callable[[User], T]) -> T:

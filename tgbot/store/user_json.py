@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
+from msgspec.structs import astuple
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Span
 from tgbot.core.users import Change, Profile, UserFields, Way
@@ -20,6 +21,8 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
 _WAYS: Final = {way.value: way for way in Way}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+#: What follows kind and time in most evidence.
+_NO_MORE: Final = (0, None, "")
 _new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 #: A number that is not negative, of up to 63 bits.
@@ -41,34 +44,37 @@ _Span: TypeAlias = Annotated[list[Seen], msgspec.Meta(min_length=1, max_length=2
 
 
 class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """A user as this version packs them: an object with these names, without empty values."""
+    """A user as this version packs them: an object with these names, without empty values.
+
+    First what a `Profile` holds, then what `UserFields` do behind the evidence, both in their order.
+    """
 
     id: int
-    #: The access under which the user is counted: the verdict once all that ends by itself has ended.
-    access: Access | None = None
-    usernames: tuple[str, ...] = ()
-    known_by: dict[Way, Number] = {}
     first_name: str = ""
     last_name: str = ""
+    usernames: tuple[str, ...] = ()
     profile_language: str | None = None
+    premium: bool = False
+    bot: bool = False
+    deleted: bool = False
     language: str | None = None
-    first_payload: str = ""
-    last_payload: str = ""
     language_at: Number = 0
     first_seen: Number = 0
     last_seen: Number = 0
+    known_by: dict[Way, Number] = {}
+    first_payload: str = ""
     first_payload_id: Number = 0
+    last_payload: str = ""
     last_payload_id: Number = 0
     first_start_id: Number = 0
     first_message_id: Number = 0
     last_finished_id: Number = 0
     greeted_access_id: Number = 0
-    premium: bool = False
-    bot: bool = False
-    deleted: bool = False
     history: list[Change] = []
     preferences: dict[str, str] = {}
     join_requests: dict[int, Number] = {}
+    #: The access under which the user is counted: the verdict once all that ends by itself has ended.
+    access: Access | None = None
     #: Kind → the first and the last, or one that is both.
     evidence: dict[Kind, _Span] = {}
 
@@ -79,20 +85,9 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
 
     def user(self) -> UserFields:
         """Return the user; what can be changed in it is this object's own, which is used up."""
-        user_id = self.id
-        profile = _new(
-            Profile,
-            (
-                user_id,
-                self.first_name,
-                self.last_name,
-                self.usernames,
-                self.profile_language or None,
-                self.premium,
-                self.bot,
-                self.deleted,
-            ),
-        )
+        self.profile_language = self.profile_language or None
+        self.language = self.language or None
+        values = astuple(self)
         evidence = Record()
         for kind, span in self.evidence.items():
             one = span[0]
@@ -101,28 +96,11 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
                 one = span[1]
                 last = _new(Evidence, (kind, one.at, one.qts, one.until, one.detail))
             evidence.spans[kind] = (first, last)
-        return UserFields(
-            user_id,
-            profile,
-            self.language or None,
-            self.language_at,
-            self.first_seen,
-            self.last_seen,
-            self.known_by,
-            evidence,
-            self.first_payload,
-            self.first_payload_id,
-            self.last_payload,
-            self.last_payload_id,
-            self.first_start_id,
-            self.first_message_id,
-            self.last_finished_id,
-            self.greeted_access_id,
-            self.history,
-            self.preferences,
-            self.join_requests,
-        )
+        return UserFields(self.id, _new(Profile, values[:_PROFILE]), evidence, *values[_PROFILE:_END])
 
+
+_PROFILE: Final = len(Profile._fields)
+_END: Final = StoredUser.__struct_fields__.index("access")
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -164,35 +142,9 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     itself has ended. Evidence is kind → one or two of [at, qts, until, detail], without default values at the
     end. Lone surrogates are escaped, so that any text can be stored.
     """
-    _, first_name, last_name, usernames, profile_language, premium, bot, deleted = user.profile
-    stored = StoredUser(
-        user.id,
-        access,
-        usernames,
-        user.known_by,
-        first_name,
-        last_name,
-        profile_language or None,
-        user.language or None,
-        user.first_payload,
-        user.last_payload,
-        user.language_at,
-        user.first_seen,
-        user.last_seen,
-        user.first_payload_id,
-        user.last_payload_id,
-        user.first_start_id,
-        user.first_message_id,
-        user.last_finished_id,
-        user.greeted_access_id,
-        premium,
-        bot,
-        deleted,
-        user.history,
-        user.preferences,
-        user.join_requests,
-        cast(dict[Kind, Any], {kind: _packed(span) for kind, span in user.evidence.spans.items()}),
-    )
+    after_evidence = astuple(user)[3:]
+    values: tuple[Any, ...] = (*user.profile, *after_evidence, access, _packed(user.evidence.spans))
+    stored = StoredUser(*values)
     try:
         return _encode(stored).decode()
     except (ValueError, OverflowError):
@@ -281,15 +233,22 @@ def modernise(fields: dict[str, object]) -> None:
             fields.setdefault("greeted_access_id", int(greeted))
 
 
-def _packed(span: Span) -> tuple[tuple[object, ...], ...]:
-    first, last = span
-    return (_trimmed(first),) if first is last else (_trimmed(first), _trimmed(last))
+def _packed(spans: Mapping[Kind, Span]) -> dict[Kind, tuple[tuple[object, ...], ...]]:
+    packed: dict[Kind, tuple[tuple[object, ...], ...]] = {}
+    for kind, (first, last) in spans.items():
+        if first is not last:
+            packed[kind] = (_trimmed(first), _trimmed(last))
+        else:
+            packed[kind] = (_trimmed(first),)
+    return packed
 
 
 def _trimmed(evidence: Evidence) -> tuple[object, ...]:
+    if evidence[2:] == _NO_MORE:
+        return evidence[1:2]  # nearly always
     _, at, qts, until, detail = evidence
     if detail:
         return at, qts, until, detail
     if until is not None:
         return at, qts, until
-    return (at, qts) if qts else (at,)
+    return at, qts
