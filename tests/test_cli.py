@@ -211,7 +211,7 @@ async def registry(tmp_path: Path) -> SqliteRegistry:
         Profile(ANNA, "Anna\x1b[31m", "", ("anna", "anna_two"), "ru", premium=True), now - 50, Way.MESSAGE
     )
     users.record(ANNA, Evidence(Kind.START, now - 50))
-    users.payload(ANNA, "spring", now - 50, 7)
+    users.wrote(ANNA, now - 50, 7, "spring")
     users.seen(Profile(BORIS, "Boris", "Bear"), now - 90, Way.MESSAGE)
     users.record(BORIS, Evidence(Kind.MESSAGE, now - 90))
     users.record(BORIS, Evidence(Kind.BOT_STOPPED, now - 40, qts=3))

@@ -54,7 +54,7 @@ def met() -> User:
     users = MemoryRegistry(Clock())
     users.seen(ANN, 100, Way.MESSAGE)
     users.seen(ANN._replace(first_name="Anna"), 200, Way.MESSAGE)
-    users.payload(1, "token", 100, 5)
+    users.wrote(1, 100, 5, "token")
     users.prefer(1, "theme", "dark")
     users.join_requested(1, -100, 100)
     return users.record(1, Evidence(Kind.BOT_STOPPED, 150))
@@ -92,7 +92,7 @@ def test_every_field_of_a_user_is_an_attribute_to_read() -> None:
 def test_a_user_is_live() -> None:
     users = MemoryRegistry(Clock())
     user = users.seen(ANN, 100, Way.MESSAGE)
-    users.payload(1, "token", 100, 5)
+    users.wrote(1, 100, 5, "token")
     users.choose_language(1, "ru")
     assert (user.last_payload, user.spoken) == ("token", "ru")
 
@@ -116,7 +116,6 @@ def test_a_known_user_s_message_takes_few_steps() -> None:
     registry.seen(ANN, 1, Way.MESSAGE)
     registry.record(1, Evidence(Kind.MESSAGE, 1))
     registry.record(1, Evidence(Kind.MESSAGE, 2))
-    message = Evidence(Kind.MESSAGE, 3)
     calls: list[str] = []
 
     def traced(frame: Any, event: str, _: Any) -> None:
@@ -127,13 +126,13 @@ def test_a_known_user_s_message_takes_few_steps() -> None:
     sys.setprofile(traced)
     try:
         registry.seen(ANN, 3, Way.MESSAGE)
-        registry.record(1, message)
+        registry.wrote(1, 3, 7)
         registry.finished(1, 3)
     finally:
         sys.setprofile(None)
         gc.enable()
     # No judgement, no read of the rows: a lookup and a comparison each.
-    assert calls == ["seen", "record", "add", "finished"]
+    assert calls == ["seen", "wrote", "_learn", "add", "finished"]
 
 
 @pytest.mark.parametrize("way", Way)

@@ -187,10 +187,10 @@ class StoreContract:
             store.users.seen(Profile(user_id, f"n{user_id}"), 100, Way.MESSAGE)
         store = await self.restarted()
         wanted = [*range(1, 1_500, 2), 7_777_777, -1_000_000_000_123]
-        assert not store.loaded(wanted)
+        assert not store.loaded({*wanted})
         await store.load(wanted)
-        assert store.loaded(wanted)
-        assert not store.loaded([2])
+        assert store.loaded({*wanted})
+        assert not store.loaded({2})
         user = store.users.get(1_001)
         assert user is not None
         assert user.first_name == "n1001"
@@ -198,11 +198,11 @@ class StoreContract:
 
     async def test_somebody_known_as_absent_is_there_once_they_are_met(self, store: OpenStore) -> None:
         await store.load([1])
-        assert store.loaded([1])
+        assert store.loaded({1})
         store.users.seen(ANN, 100, Way.MESSAGE)
-        assert store.loaded([1])
+        assert store.loaded({1})
         store = await self.restarted()
-        assert not store.loaded([1])
+        assert not store.loaded({1})
         await store.load([1])
         assert store.users.get(1) is not None
 
@@ -565,7 +565,7 @@ class StoreContract:
 
     async def test_payloads_are_the_first_and_the_last_by_message(self, registry: Registry) -> None:
         for message_id, payload in ((20, "b"), (10, ""), (30, ""), (12, "a"), (20, "b")):
-            registry.payload(1, payload, 100 + message_id, message_id)
+            registry.wrote(1, 100 + message_id, message_id, payload)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert (user.first_payload, user.last_payload, user.first_start_id) == ("a", "b", 10)
@@ -573,9 +573,9 @@ class StoreContract:
 
     async def test_a_first_start_is_first_again_when_it_is_replayed(self, registry: Registry) -> None:
         assert registry.seen(ANN, 100, Way.MESSAGE).is_first_start(10)
-        registry.payload(1, "", 100, 10)
+        registry.wrote(1, 100, 10, "")
         registry.finished(1, 10)
-        registry.payload(1, "", 200, 20)
+        registry.wrote(1, 200, 20, "")
         registry.finished(1, 20)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
@@ -584,8 +584,8 @@ class StoreContract:
 
     async def test_a_first_message_is_first_again_when_it_is_replayed(self, registry: Registry) -> None:
         assert registry.seen(ANN, 100, Way.MESSAGE).is_first_message(10)
-        registry.opened(1, 10)
-        registry.opened(1, 20)
+        registry.wrote(1, 100, 10)
+        registry.wrote(1, 200, 20)
         user = (await self.reopened(registry)).get(1)
         assert user is not None
         assert user.is_first_message(10)
@@ -685,7 +685,7 @@ class StoreContract:
 
     async def test_a_forgotten_user_is_gone_but_for_what_was_answered(self, registry: Registry) -> None:
         registry.seen(ANN, 100, Way.MESSAGE)
-        registry.payload(1, "secret", 100, 10)
+        registry.wrote(1, 100, 10, "secret")
         registry.choose_language(1, "ru")
         registry.finished(1, 10)
         registry = await self.reopened(registry)
@@ -822,7 +822,7 @@ class StoreContract:
             if step % 3 == 0:
                 registry.record(user_id, Evidence(Kind.MESSAGE, step))
             elif step % 3 == 1:
-                registry.payload(user_id, f"p{step}", step, step)
+                registry.wrote(user_id, step, step, f"p{step}")
             else:
                 registry.seen(Profile(user_id, f"n{step}", language=f"l{step}"), step, Way.MESSAGE)
             registry.finished(user_id, step)

@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 from tgbot.core.access import Access
@@ -83,7 +84,7 @@ class MemoryStore:
     def changed(self) -> bool:
         return self.users.changed
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         return self.users.loaded(ids)
 
     async def load(self, ids: Iterable[int]) -> None:

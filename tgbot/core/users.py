@@ -288,11 +288,11 @@ class UserRegistry(UserReader, Protocol):
     def record(self, user_id: int, evidence: Evidence) -> User:
         """Store one piece of evidence about a user, known or not."""
 
-    def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
-        """Store a /start with its payload, "" for none; message ids tell the first and the last."""
+    def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
+        """Store that the user sent a private message at `at`: a /start if there is a payload, "" for none.
 
-    def opened(self, user_id: int, message_id: int) -> None:
-        """Note an incoming message, which began the dialog if none with a lower id came."""
+        Message ids tell which message began the dialog, and which /start was the first and which the last.
+        """
 
     def finished(self, user_id: int, message_id: int) -> None:
         """Note that this message of the dialog was handled to its end; the id may be a marked chat id."""

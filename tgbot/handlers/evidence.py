@@ -65,9 +65,9 @@ def register(parts: Parts) -> None:
 
     Later handlers find the payload of a `/start` in the user's `last_payload`.
     """
-    client, users, clock, record = parts.client, parts.users, parts.clock, parts.users.record
-    # Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
-    by_message, wrote = Way.MESSAGE, Kind.MESSAGE
+    client, users, clock = parts.client, parts.users, parts.clock
+    record, wrote = users.record, users.wrote
+    by_message = Way.MESSAGE  # a name of its own: a member of an enum is looked up slowly
     migrations = Migrations(client.session)
 
     def came(update: TLObject, user: User, way: Way) -> None:
@@ -99,11 +99,7 @@ def register(parts: Parts) -> None:
                 came(update, record(user_id, allowed), Way.LOGIN)
             return
         payload = start_payload(said.message or "", client.me)
-        if payload is None:
-            came(update, record(user_id, Evidence(wrote, at)), by_message)
-        else:
-            came(update, users.payload(user_id, payload, at, said.id), by_message)
-        users.opened(user_id, said.id)
+        came(update, wrote(user_id, at, said.id, payload), by_message)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         migrations.told(update)
@@ -115,8 +111,7 @@ def register(parts: Parts) -> None:
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
             at = seconds(update.date, clock)
-            came(update, record(update.user_id, Evidence(wrote, at)), by_message)
-            users.opened(update.user_id, update.id)
+            came(update, wrote(update.user_id, at, update.id), by_message)
 
     def stopped(update: types.UpdateBotStopped) -> None:
         kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -105,7 +106,7 @@ class Store(Protocol):
     def changed(self) -> bool:
         """Whether a checkpoint is wanted: something waits to be written, or the last one was long ago."""
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         """Return whether all of these marked ids can be read from memory now."""
 
     async def load(self, ids: Iterable[int]) -> None:

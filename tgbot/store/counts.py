@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeAlias
@@ -101,8 +102,9 @@ class AccessCounts:
         """
         self._end()
         final = dict(self._saved)
-        for record, counted in packed:
-            _move(final, record.saved, counted)
+        moves = Counter([(record.saved, counted) for record, counted in packed])
+        for (before, after), number in moves.items():
+            _move(final, before, after, number)
         unsaved, self._unsaved = self._unsaved, {}
         notes = {COUNTS: json.dumps(final)} | {name: self._note(name) for name in unsaved}
         try:
@@ -153,9 +155,9 @@ def _passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
     return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
 
 
-def _move(counts: dict[Access, int], before: Access | None, after: Access | None) -> None:
+def _move(counts: dict[Access, int], before: Access | None, after: Access | None, number: int = 1) -> None:
     if before is not after:
         if before is not None:
-            counts[before] -= 1
+            counts[before] -= number
         if after is not None:
-            counts[after] += 1
+            counts[after] += number

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import msgspec
 from telethon.tl import types
 
 from tgbot.core.ids import marked_channel, marked_chat
@@ -25,8 +26,7 @@ class UsernameRow:
     seen: int
 
 
-@dataclass(slots=True)
-class Peer:
+class Peer(msgspec.Struct, gc=False):  # made in C: there is one for each user who arrives
     """What a session keeps of one peer, under its marked id."""
 
     access_hash: int
@@ -44,11 +44,14 @@ def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:
         return marked_chat(entity.id), Peer(0, (), None, entity.title or None, now)
     if not isinstance(entity, (types.User, types.Channel)) or entity.min or not entity.access_hash:
         return None
-    names = tuple(name.lower() for name in usernames_of(entity))
+    names = usernames_of(entity)
+    if names:
+        names = tuple([name.lower() for name in names])
     if isinstance(entity, types.Channel):
         return marked_channel(entity.id), Peer(entity.access_hash, names, None, entity.title or None, now)
-    title = " ".join(filter(None, (entity.first_name, entity.last_name)))
-    return entity.id, Peer(entity.access_hash, names, entity.phone, title or None, now)
+    first, last = entity.first_name, entity.last_name
+    title = f"{first} {last}" if first and last else first or last or None
+    return entity.id, Peer(entity.access_hash, names, entity.phone, title, now)
 
 
 def newer(mine: Peer | None, theirs: Peer, marked_id: int, owners: Mapping[str, UsernameRow]) -> Peer | None:

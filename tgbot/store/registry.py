@@ -6,11 +6,13 @@ import asyncio
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Final
 
 from tgbot.core.access import LASTING, Access, Evidence, Kind
 from tgbot.core.clock import is_future
-from tgbot.core.users import LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot
 from tgbot.store.record import UserRecord
@@ -26,8 +28,10 @@ _SLICE: Final = 50  # users packed between two turns of the event loop: well und
 _PAGE: Final = 500  # users loaded between two turns of the event loop
 
 #: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
+_MESSAGE: Final = Kind.MESSAGE
 _START: Final = Kind.START
 _REACHABLE: Final = Access.REACHABLE
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 #: How evidence alone makes a user known, where no profile came with it.
 _KNOWN_BY: Final = {
@@ -44,7 +48,7 @@ class Registry(StoredUsers):
 
     `clock` is Telegram's clock, in unix seconds. A flush writes what has changed; users that were used least
     recently leave memory once they are written, beyond `cached_users`. `parked` is how many updates that
-    handlers failed on are kept. `flushing` is called with the ids of the users that a flush begins to write.
+    handlers failed on are kept. A flush calls `came` with the ids of those of its users who came to the bot.
     """
 
     def __init__(
@@ -54,10 +58,10 @@ class Registry(StoredUsers):
         *,
         cached_users: int = CACHED_USERS,
         parked: int = PARKED_UPDATES,
-        flushing: Callable[[Collection[int]], None] = lambda user_ids: None,
+        came: Callable[[Collection[int]], None] = lambda user_ids: None,
     ) -> None:
         super().__init__(rows, clock)
-        self._before_writing = flushing
+        self._came = came
         #: The updates that could not be finished, in the same commit as the users.
         self.parked = ParkingLot(rows, clock, limit=parked)
         self._cached_users = cached_users
@@ -75,7 +79,9 @@ class Registry(StoredUsers):
 
     def get(self, user_id: int) -> User | None:
         record = self._records.get(user_id) or self._find(user_id)
-        return record.user if record is not None and record.met else None
+        if record is None or (record.counted is None and not record.met):
+            return None
+        return record.user
 
     def last_finished(self, user_id: int) -> int:
         record = self._records.get(user_id) or self._find(user_id)
@@ -110,10 +116,10 @@ class Registry(StoredUsers):
         """Whether anything waits for a flush."""
         return bool(self._dirty) or bool(self._notes) or self.parked.changed
 
-    def loaded(self, user_ids: Iterable[int]) -> bool:
+    def loaded(self, user_ids: AbstractSet[int]) -> bool:
         """Return whether all of these users, as far as there are any, are in memory."""
         records, absent = self._records, self._absent
-        return all(user_id in records or user_id in absent for user_id in user_ids)
+        return records.keys() >= user_ids or all(one in records or one in absent for one in user_ids)
 
     async def load(self, user_ids: Iterable[int]) -> None:
         """Read these users into memory, those that are not there, many in one read."""
@@ -136,6 +142,7 @@ class Registry(StoredUsers):
 
     def seen(self, profile: Profile, at: int, via: Way) -> User:
         record = self._records.get(profile.id) or self._obtain(profile.id)
+        self._dirty[profile.id] = record
         fields = record.fields
         # Nearly every call: a known user, and only the time is new.
         if (
@@ -147,41 +154,31 @@ class Registry(StoredUsers):
             fields.last_seen = at
             if profile.language:
                 fields.language_at = at
-            self._dirty[profile.id] = record
             return record.user
         if at < fields.last_seen and is_future(fields.last_seen, self._clock()):
             fields.last_seen = at
         if at < fields.language_at and is_future(fields.language_at, self._clock()):
             fields.language_at = at
         record.see(profile, at, via)
-        self._judge(record)
+        if record.counted is None or profile.bot or profile.deleted:  # else it says nothing of access
+            self._counts.update(record)
         return record.user
 
     def record(self, user_id: int, evidence: Evidence) -> User:
         record = self._records.get(user_id) or self._obtain(user_id)
-        fields = record.fields
-        if fields.evidence.add(evidence):
-            # More evidence of access does not change a user who is counted as reachable.
-            if record.counted is _REACHABLE and evidence.kind in LASTING:
-                self._dirty[user_id] = record
-            else:
-                via = _KNOWN_BY.get(evidence.kind)
-                if via is not None and not fields.known_by:
-                    fields.known_by[via] = evidence.at
-                self._judge(record)
+        self._learn(record, evidence)
         return record.user
 
-    def payload(self, user_id: int, payload: str, at: int, message_id: int) -> User:
-        self.record(user_id, Evidence(_START, at))
-        record = self._change(user_id)
-        record.started(payload, message_id)
-        return record.user
-
-    def opened(self, user_id: int, message_id: int) -> None:
+    def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._records.get(user_id) or self._obtain(user_id)
+        kind = _MESSAGE if payload is None else _START
+        self._learn(record, _new(Evidence, (kind, at, 0, None, "")))
+        if payload is not None:
+            record.started(payload, message_id)
         if not 0 < record.fields.first_message_id <= message_id:
             record.fields.first_message_id = message_id
-            self._dirty[user_id] = record
+        self._dirty[user_id] = record
+        return record.user
 
     def finished(self, user_id: int, message_id: int) -> None:
         record = self._records.get(user_id) or self._obtain(user_id)
@@ -278,7 +275,6 @@ class Registry(StoredUsers):
             batch = self._saving = self._dirty
             self._dirty = {}
             notes = dict(self._notes)
-            self._before_writing(batch)
             try:
                 # Taken together: what an update did to its user goes with its place among the parked ones.
                 with self.parked.saving() as parked:
@@ -300,16 +296,21 @@ class Registry(StoredUsers):
         # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}
         gone: list[int] = []
+        came: list[int] = []
         packed: list[tuple[UserRecord, Access | None]] = []
-        for number, (user_id, record) in enumerate(batch.items(), 1):
-            fields = record.fields
-            if record.met or fields.last_finished_id or fields.preferences:
-                texts[user_id] = pack(fields, record.counted)
-            else:
-                gone.append(user_id)
-            packed.append((record, record.counted))
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
+        waiting = iter(batch.items())
+        while part := list(islice(waiting, _SLICE)):
+            for user_id, record in part:
+                fields, counted = record.fields, record.counted
+                if counted is not None or record.met or fields.last_finished_id or fields.preferences:
+                    texts[user_id] = pack(fields, counted)
+                else:
+                    gone.append(user_id)
+                if not CAME.isdisjoint(fields.known_by):
+                    came.append(user_id)
+                packed.append((record, counted))
+            await asyncio.sleep(0)
+        self._came(came)
         with self._counts.saving(packed) as counts:
             await self._rows.write(texts, gone, {**counts, **notes}, parked)
 
@@ -332,9 +333,22 @@ class Registry(StoredUsers):
         return self._find(user_id) or self._add(UserRecord(UserFields(user_id, Profile(user_id))))
 
     def _add(self, record: UserRecord) -> UserRecord:
-        self._absent.pop(record.fields.id, None)
-        self._records[record.fields.id] = record
+        user_id = record.fields.id
+        self._absent.pop(user_id, None)
+        self._records[user_id] = record
         return record
+
+    def _learn(self, record: UserRecord, evidence: Evidence) -> None:
+        fields = record.fields
+        if not fields.evidence.add(evidence):
+            return
+        self._dirty[fields.id] = record
+        # More evidence of access does not change a user who is counted as reachable.
+        if record.counted is not _REACHABLE or evidence.kind not in LASTING:
+            via = _KNOWN_BY.get(evidence.kind)
+            if via is not None and not fields.known_by:
+                fields.known_by[via] = evidence.at
+            self._counts.update(record)
 
     def _change(self, user_id: int) -> UserRecord:
         """Return the record, to be written at the next flush."""

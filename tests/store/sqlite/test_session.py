@@ -16,6 +16,7 @@ from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
 from tgbot.core.errors import StorageFailedError
+from tgbot.core.users import Keep
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
 from tgbot.store.sqlite.peerbook import SEEN_GRAIN
@@ -331,9 +332,9 @@ async def test_loaded_peers_are_read_from_memory(session: DurableSession) -> Non
     session.remember([user(number, f"name_{number}", "second") for number in range(1, 1_201)])
     session = await reopened(session)
     wanted = [*range(1, 1_201), 5_000, -100]
-    assert not session.loaded(wanted)
+    assert not session.loaded({*wanted})
     await session.load(wanted)
-    assert session.loaded(wanted)
+    assert session.loaded({*wanted})
     read: list[str] = []
     assert session._reader is not None
     session._reader.set_trace_callback(read.append)
@@ -379,12 +380,21 @@ async def test_peers_put_from_a_file_are_on_disk_at_once(session: DurableSession
     assert session.username("anna") == UsernameRow(6, 200)
 
 
+async def test_a_username_of_somebody_in_memory_goes_to_whom_a_file_gives_it(session: DurableSession) -> None:
+    session.remember([user(5, "anna")])
+    await session.checkpoint(None)
+    await session.put({6: Peer(60, ("anna",), None, "B", 200)})
+    assert session.username("anna") == UsernameRow(6, 200)
+    assert session.usernames_of(5) == ()
+
+
 NAMES = st.sampled_from(["a", "b", "c"])
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("seen"), st.integers(1, 3), st.sets(NAMES)),
         st.tuples(st.just("drop"), NAMES, st.none()),
         st.tuples(st.just("load"), st.integers(1, 3), st.none()),
+        st.tuples(st.just("keep"), st.integers(1, 3), st.none()),
         st.tuples(st.just("checkpoint"), st.none(), st.none()),
         st.tuples(st.just("restart"), st.none(), st.none()),
     ),
@@ -392,12 +402,13 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.parametrize("keep", Keep)
 @settings(max_examples=60)
 @given(steps=STEPS)
 def test_a_username_always_belongs_to_whom_telegram_named_last(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any, Any]]
+    tmp_path_factory: pytest.TempPathFactory, keep: Keep, steps: list[tuple[str, Any, Any]]
 ) -> None:
-    session = DurableSession(tmp_path_factory.mktemp("s") / "bot.session")
+    session = DurableSession(tmp_path_factory.mktemp("s") / "bot.session", keep=keep)
     owners: dict[str, int] = {}
     for step, what, names in steps:
         if step == "seen":
@@ -409,10 +420,12 @@ def test_a_username_always_belongs_to_whom_telegram_named_last(
             owners.pop(what, None)
         elif step == "load":
             session._load([what])
+        elif step == "keep":
+            session.keep([what])
         else:
             with session._saving() as changes:
                 session._write(changes, None)
-            if step == "restart":
+            if step == "restart" and keep is Keep.ALL:  # else passing users would be gone
                 session.close()
                 session = DurableSession(session.path)
         found = {name: row.marked_id for name in "abc" if (row := session.username(name)) is not None}

@@ -254,8 +254,8 @@ async def test_the_ids_known_as_absent_are_bounded(path: Path, monkeypatch: pyte
     monkeypatch.setattr("tgbot.store.registry.ABSENT_IDS", 10)
     registry = SqliteRegistry(path, clock=now)
     await registry.load(range(1, 101))
-    assert not registry.loaded([1])
-    assert registry.loaded(range(91, 101))
+    assert not registry.loaded({1})
+    assert registry.loaded({*range(91, 101)})
     registry.close()
 
 

@@ -226,7 +226,7 @@ async def test_a_registry_of_schema_1_is_upgraded_with_all_it_held(path: Path) -
             assert user.join_requests == {-1001: 190, -1002: 200}
             assert user.greeted_access_id == 6
             assert user.known_by == {Way.MESSAGE: 5, Way.OTHER: 4}
-            registry.opened(1, 3 - turn)
+            registry.wrote(1, 100, 3 - turn)
             await registry.flush()
         assert counted(registry) == {"reachable": 3}
     assert path.with_name("users.sqlite.schema-1").exists()

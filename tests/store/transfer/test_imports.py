@@ -97,7 +97,7 @@ async def lived_in(tmp_path: Path) -> Place:
     users = SqliteRegistry(place.registry, clock=time.time)
     users.seen(Profile(ANNA, 'Anna\ud83d,\n"', "A", ("Anna",), "ru", premium=True), 50, Way.MESSAGE)
     users.seen(Profile(ANNA, "Änna", "A", ("Anna",), "en"), 60, Way.MESSAGE)
-    users.payload(ANNA, "spring", 60, 7)
+    users.wrote(ANNA, 60, 7, "spring")
     users.choose_language(ANNA, "ru")
     users.finished(ANNA, 7)
     users.join_requested(CLARA, -1_000_000_000_077, 95)

@@ -7,10 +7,12 @@ import json
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final
 
 from tgbot.core.clock import is_future
+from tgbot.core.users import Keep
 from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, peer_of
 from tgbot.store.sqlite import sessionfile as sql
 from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
@@ -34,18 +36,18 @@ _DAY: Final = 24 * 60 * 60
 class PeerBook:
     """Who the peers of a session file are and whose the usernames: each answer is what Telegram said last.
 
-    Changes are in effect at once, and wait in `_changes` until a `_saving` block has written them. Users of
-    whom `keeps` says no are passing: found in the same way, but in memory only, and not written.
+    Changes are in effect at once, and wait in `_changes` until a `_saving` block has written them. With
+    `Keep.PRIVATE` users are passing until `keep` names them: found in the same way, but in memory only, and
+    not written.
     """
 
-    def __init__(self, clock: Callable[[], float], keeps: Callable[[int], bool]) -> None:
+    def __init__(self, clock: Callable[[], float], keep: Keep) -> None:
         self._clock = clock
-        self._keeps = keeps
-        #: The passing users, who were seen first first, and their usernames; newer than what the file has.
+        self._selective = keep is Keep.PRIVATE
+        #: The passing users, who were seen first first; newer than what is known of them from the file.
         self._passing: OrderedDict[int, Peer] = OrderedDict()
-        self._passing_names: dict[str, int] = {}
         self._known: OrderedDict[int, Peer] = OrderedDict()
-        #: Username → marked id of the one among those that has it.
+        #: Username → marked id of the one among all of these that has it.
         self._named: dict[str, int] = {}
         self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
@@ -65,32 +67,39 @@ class PeerBook:
         has not changed and was seen within the last ten minutes costs one comparison and no write.
         """
         now = int(self._clock())
+        passing, known = self._passing, self._known
         for entity in peers:
             found = peer_of(entity, now)
             if found is not None:
                 marked, new = found
-                old = self._passing.get(marked) or self._known.get(marked)
+                old = passing.get(marked) or known.get(marked)
                 if (
                     old is None
                     or not -SEEN_GRAIN < now - old.seen < SEEN_GRAIN
                     or (old.access_hash, old.names, old.title, old.phone)
                     != (new.access_hash, new.names, new.title, new.phone)
                 ):
-                    if marked < 0 or entity.is_self or self._keeps(marked):
-                        self._put(marked, new, old)
+                    passes = self._selective and marked > 0 and not entity.is_self
+                    if old is not None or new.names:
+                        self._replace(marked, new, old, passes)
+                    if passes:
+                        passing[marked] = new
+                        if len(passing) > PASSING_LIMIT:
+                            self._take_out(next(iter(passing)))
                     else:
-                        self._pass(marked, new, old)
+                        self._put(marked, new)
 
     def keep(self, user_ids: Iterable[int]) -> None:
-        """Let the file get those of these users who were passing, and are to be kept now."""
+        """Let the file get those of these users who were passing."""
+        passing = self._passing
         for user_id in user_ids:
-            peer = self._passing.get(user_id)
-            if peer is not None and self._keeps(user_id):
-                self._put(user_id, peer, peer)
+            peer = passing.pop(user_id, None)
+            if peer is not None:
+                self._put(user_id, peer)
 
-    def loaded(self, marked_ids: Iterable[int]) -> bool:
+    def loaded(self, marked_ids: AbstractSet[int]) -> bool:
         """Return whether all of these peers, as far as there are any, are in memory."""
-        return all(map(self._knows, marked_ids))
+        return self._known.keys() >= marked_ids or all(map(self._knows, marked_ids))
 
     async def load(self, marked_ids: Iterable[int]) -> None:
         """Read these peers into memory, those that are not there, many in one read."""
@@ -121,11 +130,13 @@ class PeerBook:
             self._make_room()
             # A username may have gone elsewhere since the file was written.
             peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
-            self._know(marked, peer)
+            self._known[marked] = peer
+            for name in peer.names:
+                self._named[name] = marked
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
-        peer = self._in_memory(marked_id)
+        peer = self._passing.get(marked_id) or self._in_memory(marked_id)
         if peer is not None:
             return peer.access_hash
         if marked_id in self._absent:
@@ -148,9 +159,9 @@ class PeerBook:
         return row if row is None or not is_future(row.seen, self._clock()) else UsernameRow(row.marked_id, 0)
 
     def _username(self, name: str) -> UsernameRow | None:
-        passing = self._passing_names.get(name)
-        if passing is not None:
-            return UsernameRow(passing, self._passing[passing].seen)
+        marked = self._named.get(name)
+        if marked is not None and (peer := self._in_memory(marked)) is not None:
+            return UsernameRow(marked, peer.seen)
         for changes in (self._changes, self._writing):
             if name in changes.names:
                 marked = changes.names[name]
@@ -176,17 +187,14 @@ class PeerBook:
     def drop_username(self, name: str) -> None:
         """Forget who a username belongs to: Telegram said that it is free, or somebody else's."""
         name = name.lower().lstrip("@")
-        self._named.pop(name, None)
-        owner = self._passing_names.pop(name, None)
-        if owner is not None:
-            passing = self._passing[owner]
-            passing.names = tuple(other for other in passing.names if other != name)
         row = self.username(name)
-        if row is not None and (peer := self._kept(row.marked_id)) is not None:
+        self._named.pop(name, None)
+        if row is not None and (peer := self._in_memory(row.marked_id)) is not None:
             peer.names = tuple(other for other in self.usernames_of(row.marked_id) if other != name)
-            self._changes.peers.setdefault(row.marked_id, peer)
-            for other in peer.names:
-                self._changes.names.setdefault(other, row.marked_id)
+            if row.marked_id not in self._passing:
+                self._changes.peers.setdefault(row.marked_id, peer)
+                for other in peer.names:
+                    self._changes.names.setdefault(other, row.marked_id)
         self._changes.names[name] = None
 
     def count_resolve(self) -> None:
@@ -242,42 +250,41 @@ class PeerBook:
         finally:
             self._writing = Changes()
 
-    def _put(self, marked: int, new: Peer, old: Peer | None) -> None:
-        """Store a peer in the place of the one in memory, and give it its usernames."""
-        self._take_out(marked)
-        if old is not None:
-            self._release(marked, set(old.names).difference(new.names))
+    def _put(self, marked: int, peer: Peer) -> None:
+        """Let the file get a peer, with its usernames."""
         if marked not in self._known:
             self._absent.pop(marked, None)
             self._make_room()
-        for name in new.names:
-            if old is None or name not in old.names:
-                self._take_from_others(name, marked)
+        self._known[marked] = self._changes.peers[marked] = peer
+        for name in peer.names:
             self._changes.names[name] = marked
-        self._changes.peers[marked] = new
-        self._know(marked, new)
 
-    def _pass(self, marked: int, new: Peer, old: Peer | None) -> None:
-        """Store a passing user in the place of what was known; what the file says of others is put right."""
-        self._take_out(marked)
-        for name in set(old.names).difference(new.names) if old is not None else ():
-            row = self._username(name)
-            if row is not None and row.marked_id == marked:
-                self._changes.names[name] = None
+    def _replace(self, marked: int, new: Peer, old: Peer | None, passes: bool) -> None:
+        """Let a peer take the place of what was known of it, and have its usernames instead of others.
+
+        What the file says of others is put right; of one who `passes`, only what is no longer true.
+        """
+        self._passing.pop(marked, None)
+        before = () if old is None else old.names
+        for name in before:
+            if name not in new.names and self._named.get(name) == marked:
+                del self._named[name]
+                row = self._username(name)
+                if (row is None and not passes) or (row is not None and row.marked_id == marked):
+                    self._changes.names[name] = None
         for name in new.names:
-            row = self._username(name)
-            if row is not None and row.marked_id != marked:
-                self.drop_username(name)
-            self._passing_names[name] = marked
-        self._passing[marked] = new
-        if len(self._passing) > PASSING_LIMIT:
-            self._take_out(next(iter(self._passing)))
+            if self._named.get(name) != marked:
+                if not passes:
+                    self._take_from_others(name, marked)
+                elif (row := self._username(name)) is not None and row.marked_id != marked:
+                    self.drop_username(name)
+                self._named[name] = marked
 
     def _take_out(self, marked: int) -> None:
         """Take a user out of those who are passing, if it is one."""
         peer = self._passing.pop(marked, None)
-        for name in peer.names if peer is not None else ():
-            self._passing_names.pop(name, None)
+        if peer is not None:
+            self._unname(marked, peer)
 
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
@@ -289,45 +296,22 @@ class PeerBook:
         if len(self._known) >= KNOWN_LIMIT:
             self._unname(*self._known.popitem(last=False))
 
-    def _know(self, marked: int, peer: Peer) -> None:
-        """Keep a peer in memory, and whose its usernames are."""
-        old = self._known.get(marked)
-        if old is not None:
-            self._unname(marked, old)
-        self._known[marked] = peer
-        for name in peer.names:
-            self._named[name] = marked
-
     def _unname(self, marked: int, peer: Peer) -> None:
         for name in peer.names:
-            if self._named.get(name) == marked:
+            if self._named.get(name) == marked and marked not in self._passing:
                 del self._named[name]
-
-    def _release(self, marked_id: int, names: Iterable[str]) -> None:
-        """Take usernames from a peer that no longer has them, unless somebody else has them by now."""
-        for name in names:
-            row = self._username(name)
-            if row is None or row.marked_id == marked_id:
-                self._changes.names[name] = None
 
     def _take_from_others(self, name: str, marked_id: int) -> None:
         """Take a name from the peers in memory that had it, so that it is noticed if it goes back."""
-        owners = (
-            self._passing_names.pop(name, None),
-            self._changes.names.get(name),
-            self._writing.names.get(name),
-            self._named.pop(name, None),
-        )
+        owners = (self._named.get(name), self._changes.names.get(name), self._writing.names.get(name))
         for owner in owners:
             if owner is not None and owner != marked_id and (peer := self._in_memory(owner)):
                 peer.names = tuple(other for other in peer.names if other != name)
 
     def _in_memory(self, marked_id: int) -> Peer | None:
-        return self._passing.get(marked_id) or self._kept(marked_id)
-
-    def _kept(self, marked_id: int) -> Peer | None:
         return (
-            self._known.get(marked_id)
+            self._passing.get(marked_id)
+            or self._known.get(marked_id)
             or self._changes.peers.get(marked_id)
             or self._writing.peers.get(marked_id)
         )

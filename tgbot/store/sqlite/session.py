@@ -16,6 +16,7 @@ from telethon.tl import TLObject, types
 
 from tgbot.core.errors import SessionDamagedError, StorageLockedError
 from tgbot.core.ids import marked_channel, marked_chat
+from tgbot.core.users import Keep
 from tgbot.store.base import UpdateState
 from tgbot.store.files import OpenFile, make_private
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
@@ -36,8 +37,8 @@ class DurableSession(PeerBook, SQLiteSession):
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
     update state when `checkpoint` returns. Plain Telethon can open the file again. `clock` says when a peer
-    is seen, in unix seconds; a bot gives Telegram's. `keeps` says of which users, by id, the file gets what
-    Telegram says; the others are in memory only. Raise SessionDamagedError or SessionTooNewError for a
+    is seen, in unix seconds; a bot gives Telegram's. With `Keep.PRIVATE` the file gets only those users whom
+    `keep` names; the others are in memory only. Raise SessionDamagedError or SessionTooNewError for a
     file that cannot be used, which is left as it is; a file of an older version is copied aside first.
     """
 
@@ -47,9 +48,9 @@ class DurableSession(PeerBook, SQLiteSession):
         self,
         path: Path,
         clock: Callable[[], float] = time.time,
-        keeps: Callable[[int], bool] = lambda user_id: True,
+        keep: Keep = Keep.ALL,
     ) -> None:
-        PeerBook.__init__(self, clock, keeps)
+        PeerBook.__init__(self, clock, keep)
         self.path = path
         self._file: OpenFile | None = None
         self._lock_wait = LockWait(path)
@@ -130,6 +131,8 @@ class DurableSession(PeerBook, SQLiteSession):
             owners.update(dict.fromkeys(peer.names, marked))
         await self._worker.run(lambda: self._write(Changes(dict(peers), owners), None))
         self._reread(peers)
+        for name in owners:
+            self._named.pop(name, None)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from tgbot.core.users import Keep, is_kept
+from tgbot.core.users import Keep
 from tgbot.store.base import ParkedUpdates, UpdateState
 from tgbot.store.files import OpenFile
 from tgbot.store.parked import PARKED_UPDATES
@@ -40,10 +41,10 @@ class SqliteStore:
         keep: Keep = Keep.ALL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session = DurableSession(session, clock, lambda user_id: is_kept(keep, self.users.get(user_id)))
+        self.session = DurableSession(session, clock, keep)
         try:
             self.users = SqliteRegistry(
-                users, clock=clock, cached_users=cached_users, parked=parked, flushing=self.session.keep
+                users, clock=clock, cached_users=cached_users, parked=parked, came=self.session.keep
             )
         except BaseException:
             self.session.close()
@@ -62,9 +63,8 @@ class SqliteStore:
         idle = self._monotonic() - self._looked_at >= IDLE_SECONDS
         return idle or self.users.changed or self.session.changed
 
-    def loaded(self, ids: Iterable[int]) -> bool:
-        wanted = list(ids)
-        return self.users.loaded(wanted) and self.session.loaded(wanted)
+    def loaded(self, ids: AbstractSet[int]) -> bool:
+        return self.users.loaded(ids) and self.session.loaded(ids)
 
     async def load(self, ids: Iterable[int]) -> None:
         wanted = list(ids)

@@ -188,13 +188,13 @@ class SqliteRegistry(Registry):
         clock: Callable[[], float],
         cached_users: int = CACHED_USERS,
         parked: int = PARKED_UPDATES,
-        flushing: Callable[[Collection[int]], None] = lambda user_ids: None,
+        came: Callable[[Collection[int]], None] = lambda user_ids: None,
     ) -> None:
         rows = SqliteUserRows(path)
         #: Raises StorageGoneError if the open file has not its name any more; it waits for the disk.
         self.check_files = rows.file.check
         try:
-            super().__init__(rows, clock, cached_users=cached_users, parked=parked, flushing=flushing)
+            super().__init__(rows, clock, cached_users=cached_users, parked=parked, came=came)
         except BaseException:
             rows.close()
             raise
