@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
-
-from telethon.tl import TLRequest, types
 
 from tgbot.config.settings import Config
 from tgbot.core.clock import ServerClock
@@ -95,7 +93,7 @@ async def open_bot(
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
             marks=config.storage.marks,
-            listener=BotListener(users, clock, alerts, Keep(config.bot.keep)),
+            listener=BotListener(users, alerts, Keep(config.bot.keep)),
             server_time=clock,
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
@@ -149,21 +147,13 @@ def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
 class BotListener:
     """What the client reports, passed on: users and outcomes to the registry, losses to the admins."""
 
-    def __init__(self, users: UserRegistry, clock: ServerClock, alerts: Alerts, keep: Keep) -> None:
-        self._users = users
-        self._clock = clock
-        self._keep = keep
+    def __init__(self, users: UserRegistry, alerts: Alerts, keep: Keep) -> None:
+        # Not methods: what is called for each message goes there in one step.
+        self.seen = partial(evidence.record_seen, users, keep)
+        self.outcome = partial(record_outcome, users, keep)
         self.finished = users.finished
         self.last_finished = users.last_finished
         self.lost = alerts.lost
-
-    def seen(self, users: Sequence[types.User], source: str) -> None:
-        """Record the profiles of full users that arrived, if they are kept, and how they became known."""
-        evidence.record_seen(self._users, users, source, self._clock(), self._keep)
-
-    def outcome(self, request: TLRequest, user_id: int, error_name: str | None, at: int) -> None:
-        """Record what a call says about access to a user; nothing of strangers who are not kept."""
-        record_outcome(self._users, request, user_id, error_name, at, self._keep)
 
 
 def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from tests.store.contracts import ANN, Clock, counted, recounted
 from tests.store.memory import MemoryRegistry
 from tests.strategies import evidence, profiles
 from tgbot.core.access import Evidence, Kind, Record
-from tgbot.core.users import Keep, Profile, User, UserFields, Way, is_kept
+from tgbot.core.users import Profile, User, UserFields, Way
 
 
 @given(st.lists(st.tuples(profiles, st.sampled_from([Way.MESSAGE, Way.GROUP])), max_size=6), st.randoms())
@@ -140,12 +140,7 @@ def test_who_was_only_named_did_not_come(way: Way) -> None:
     user = User(UserFields(7, Profile(7), known_by={way: 1}))
     named = way in {Way.GROUP, Way.UPDATE, Way.DIFFERENCE, Way.ANSWER}
     assert user.came is not named
-    assert is_kept(Keep.PRIVATE, user) is not named
-    assert is_kept(Keep.ALL, user)
 
 
-def test_of_strangers_and_of_who_only_blocked_the_bot_nothing_is_kept() -> None:
-    blocked = User(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.BOT_STOPPED, 5)])))
-    assert not is_kept(Keep.PRIVATE, blocked)
-    assert not is_kept(Keep.PRIVATE, None)
-    assert is_kept(Keep.ALL, None)
+def test_who_only_blocked_the_bot_did_not_come() -> None:
+    assert not User(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.BOT_STOPPED, 5)]))).came

@@ -13,7 +13,7 @@ from telethon.tl import types
 from tests.store.memory import MemoryRegistry
 from tests.telegram.conftest import *  # noqa: F403 - the fixtures of the stage
 from tests.telegram.conftest import Stage, until
-from tgbot.core.users import User
+from tgbot.core.users import Keep, User
 from tgbot.handlers import evidence
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
@@ -76,9 +76,9 @@ class Desk:
 
     # ---- what the client reports --------------------------------------------------------------------
 
-    def seen(self, users: Sequence[types.User], source: str) -> None:
+    def seen(self, users: Sequence[types.TypeUser], source: str, at: int) -> None:
         if self._opened:
-            evidence.record_seen(self.users, users, source, int(self.parts.clock()))
+            evidence.record_seen(self.users, Keep.ALL, users, source, at)
 
     def finished(self, chat_id: int, message_id: int) -> None:
         self.users.finished(chat_id, message_id)
@@ -88,7 +88,7 @@ class Desk:
 
     def outcome(self, request: Any, user_id: int, error_name: str | None, at: int) -> None:
         if self._opened:
-            record_outcome(self.users, request, user_id, error_name, at)
+            record_outcome(self.users, Keep.ALL, request, user_id, error_name, at)
 
     def lost(self, what: str, count: int = 0) -> None:
         self.stage.lost.append(what)

@@ -9,6 +9,7 @@ from telethon.errors import RPCError
 from telethon.tl import functions
 
 from tests.store.memory import MemoryRegistry
+from tgbot.core.users import Keep
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
 from tgbot.telegram import BotClient, error_name
@@ -55,5 +56,7 @@ class Telegram:
 
 def sender_on(telegram: Telegram, users: MemoryRegistry) -> Sender:
     """Return a Sender on this Telegram, whose outcomes are recorded."""
-    telegram.observe = lambda request, user_id, error: record_outcome(users, request, user_id, error, NOW)
+    telegram.observe = lambda request, user_id, error: record_outcome(
+        users, Keep.ALL, request, user_id, error, NOW
+    )
     return Sender(cast(BotClient, telegram), users, clock=lambda: NOW)

@@ -20,6 +20,7 @@ from tgbot.core.errors import (
     NameNotFoundError,
     NeverMetError,
 )
+from tgbot.core.users import Keep
 from tgbot.handlers.evidence import record_seen
 from tgbot.messaging.resolve import DAY, Found, PeerKind, Peers
 from tgbot.store.sqlite.session import RESOLVES_A_DAY, DurableSession
@@ -83,7 +84,7 @@ class Telegram:
     def arrive(self, people: list[Any], chats: list[Any], source: str) -> None:
         full = [one for one in people if not one.min]
         self.session.remember([*people, *chats])
-        record_seen(self.users, full, source, 1_700_000_000)
+        record_seen(self.users, Keep.ALL, full, source, 1_700_000_000)
 
     def asked(self, kind: type) -> int:
         return sum(isinstance(call, kind) for call in self.calls)

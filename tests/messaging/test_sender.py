@@ -11,7 +11,7 @@ from telethon.tl import functions, types
 from tests.messaging.telegram import ANNA, BERT, NOW, Telegram, sender_on
 from tests.store.memory import MemoryRegistry
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.users import Profile, Way
+from tgbot.core.users import Keep, Profile, Way
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.sender import Sender
 
@@ -99,7 +99,9 @@ async def test_a_block_that_telegram_tells_of_outweighs_an_acceptance_in_its_sec
     sender: Sender, users: MemoryRegistry
 ) -> None:
     users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=5))
-    record_outcome(users, functions.messages.SendMessageRequest(None, "", random_id=1), ANNA, None, NOW)
+    record_outcome(
+        users, Keep.ALL, functions.messages.SendMessageRequest(None, "", random_id=1), ANNA, None, NOW
+    )
     assert (await sender.can_write(ANNA)).access is Access.BLOCKED
 
 
@@ -137,16 +139,18 @@ async def test_a_send_takes_whatever_names_a_user(sender: Sender, telegram: Tele
 async def test_an_invalid_peer_in_a_call_that_does_not_write_is_no_evidence(
     sender: Sender, users: MemoryRegistry
 ) -> None:
-    record_outcome(users, functions.users.GetUsersRequest([]), ANNA, "PEER_ID_INVALID", NOW)
+    record_outcome(users, Keep.ALL, functions.users.GetUsersRequest([]), ANNA, "PEER_ID_INVALID", NOW)
     assert users.get(ANNA) is None
-    record_outcome(users, functions.messages.SetTypingRequest(None, None), ANNA, "PEER_ID_INVALID", NOW)
+    record_outcome(
+        users, Keep.ALL, functions.messages.SetTypingRequest(None, None), ANNA, "PEER_ID_INVALID", NOW
+    )
     assert users.get(ANNA) is not None
 
 
 async def test_the_success_of_a_call_that_does_not_write_is_no_evidence(
     sender: Sender, users: MemoryRegistry
 ) -> None:
-    record_outcome(users, functions.users.GetUsersRequest([]), ANNA, None, NOW)
+    record_outcome(users, Keep.ALL, functions.users.GetUsersRequest([]), ANNA, None, NOW)
     assert users.get(ANNA) is None
 
 
@@ -190,7 +194,7 @@ async def test_any_other_error_of_an_answer_is_raised(sender: Sender, telegram: 
 
 
 def test_a_profile_is_not_needed_for_evidence(sender: Sender, users: MemoryRegistry) -> None:
-    record_outcome(users, functions.messages.SetTypingRequest(None, None), BERT, None, NOW)
+    record_outcome(users, Keep.ALL, functions.messages.SetTypingRequest(None, None), BERT, None, NOW)
     users.seen(Profile(BERT, "Bert"), NOW, Way.MESSAGE)
     user = users.get(BERT)
     assert user is not None
@@ -204,7 +208,7 @@ def test_a_refusal_counts_before_the_update_that_tells_of_the_block(
     users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=5))
     users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=6))
     assert access(users) is Access.REACHABLE
-    record_outcome(users, typing, ANNA, "USER_IS_BLOCKED", NOW)
+    record_outcome(users, Keep.ALL, typing, ANNA, "USER_IS_BLOCKED", NOW)
     assert access(users) is Access.BLOCKED
     users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=7))
     users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=8))
@@ -215,19 +219,19 @@ def test_an_accepted_call_does_not_outweigh_a_block_of_the_same_second(
     sender: Sender, users: MemoryRegistry
 ) -> None:
     typing = functions.messages.SetTypingRequest(None, None)
-    record_outcome(users, typing, ANNA, "PEER_ID_INVALID", NOW)
-    record_outcome(users, typing, ANNA, None, NOW)
+    record_outcome(users, Keep.ALL, typing, ANNA, "PEER_ID_INVALID", NOW)
+    record_outcome(users, Keep.ALL, typing, ANNA, None, NOW)
     assert access(users) is Access.REACHABLE
     for qts in (5, 7, 9):
         users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=qts))
         assert access(users) is Access.BLOCKED
-        record_outcome(users, typing, ANNA, "USER_IS_BLOCKED", NOW)
+        record_outcome(users, Keep.ALL, typing, ANNA, "USER_IS_BLOCKED", NOW)
         assert access(users) is Access.BLOCKED
         users.record(ANNA, Evidence(Kind.BOT_UNBLOCKED, NOW, qts=qts + 1))
-        record_outcome(users, typing, ANNA, None, NOW)
+        record_outcome(users, Keep.ALL, typing, ANNA, None, NOW)
         assert access(users) is Access.REACHABLE
     users.record(ANNA, Evidence(Kind.BOT_STOPPED, NOW, qts=11))
-    record_outcome(users, typing, ANNA, "USER_IS_BLOCKED", NOW)
+    record_outcome(users, Keep.ALL, typing, ANNA, "USER_IS_BLOCKED", NOW)
     assert access(users) is Access.BLOCKED
 
 

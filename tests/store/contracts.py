@@ -591,6 +591,13 @@ class StoreContract:
         assert user.is_first_message(10)
         assert not user.is_first_message(20)
 
+    async def test_an_answer_about_a_stranger_is_kept_only_if_strangers_are(self, registry: Registry) -> None:
+        registry.finished(1, 10)
+        for strangers in (False, True):
+            registry.answered(1, Evidence(Kind.SENT, 100), strangers=strangers)
+            registry.answered(2, Evidence(Kind.SENT, 100), strangers=strangers)
+            assert [registry.get(user_id) is not None for user_id in (1, 2)] == [strangers, strangers]
+
     async def test_finished_ids_only_go_up(self, registry: Registry) -> None:
         for message_id in (5, 9, 7):
             registry.finished(1, message_id)

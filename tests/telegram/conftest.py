@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class MemoryStore:
     def changed(self) -> bool:
         return self._session.changed
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         return True
 
     async def load(self, ids: Iterable[int]) -> None:
@@ -64,7 +65,7 @@ class Recorder:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    def seen(self, users: Sequence[types.User], source: str) -> None:
+    def seen(self, users: Sequence[types.TypeUser], source: str, at: int) -> None:
         self._stage.seen.append(([user.id for user in users], source))
 
     def finished(self, chat_id: int, message_id: int) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ class Shelf:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         return True
 
     async def load(self, ids: Iterable[int]) -> None: ...

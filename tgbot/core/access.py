@@ -101,8 +101,8 @@ _OPENING: Final = frozenset({Kind.MESSAGE, Kind.START, Kind.BOT_UNBLOCKED, Kind.
 _ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
 #: More of these never turns a reachable user into anything else.
 LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
-#: Kinds without which a user was never out of reach, and no update about them has a qts.
-UNUSUAL: Final = tuple(kind for kind in Kind if kind not in LASTING or kind is Kind.BOT_UNBLOCKED)
+#: With nothing but these a user was never out of reach, and no update about them has a qts.
+_ORDINARY: Final = LASTING - {Kind.BOT_UNBLOCKED}
 
 _BLOCKS: Final = (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 _NUMBERED: Final = (Kind.BOT_STOPPED, Kind.BOT_UNBLOCKED, Kind.JOIN_REQUEST)
@@ -297,6 +297,21 @@ def from_rpc_error(name: str, at: int) -> Evidence | None:
         return Evidence(_ERRORS[stem], at, detail=number)
     kind = _ERRORS.get(name.removesuffix("_X"))
     return None if kind is None else Evidence(kind, at)
+
+
+def in_order(record: Record, evidence: Evidence) -> Evidence:
+    """Return the evidence of a call with its place among Telegram's updates of the same second."""
+    if _ORDINARY.issuperset(record.spans):
+        return evidence  # nearly everyone: there is nothing to be before or after
+    if qts := record.last_qts:
+        evidence = evidence._replace(qts=qts)
+    if evidence.kind not in _ACCEPTED:
+        return evidence
+    access, _, _, refusal = judge(record, evidence.at)
+    at_once = refusal is not None and (refusal.at, refusal.qts) == (evidence.at, evidence.qts)
+    if access is not Access.REACHABLE and at_once:
+        return evidence._replace(detail=AFTER_REFUSAL)
+    return evidence
 
 
 def _total(evidence: Evidence) -> tuple[int, int, int, str]:

@@ -238,11 +238,6 @@ class User:
         return f"User(id={self._fields.id})"
 
 
-def is_kept(keep: Keep, user: User | None) -> bool:
-    """Return whether the bot keeps what Telegram says of a user; None is a user whom it does not know."""
-    return keep is not Keep.PRIVATE or (user is not None and user.came)
-
-
 class Counts(NamedTuple):
     """How many users are known, and how many of each access."""
 
@@ -287,6 +282,12 @@ class UserRegistry(UserReader, Protocol):
 
     def record(self, user_id: int, evidence: Evidence) -> User:
         """Store one piece of evidence about a user, known or not."""
+
+    def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
+        """Store what a call about a user says, after what Telegram has numbered about them so far.
+
+        Nothing is stored of somebody whom the bot has not met, unless `strangers` are kept.
+        """
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         """Store that the user sent a private message at `at`: a /start if there is a payload, "" for none.

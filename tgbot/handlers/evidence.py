@@ -15,7 +15,7 @@ from tgbot.core.errors import LinkError
 from tgbot.core.ids import marked_channel, marked_chat, marked_id
 from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
-from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way, is_kept
+from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way
 from tgbot.handlers.migrations import Migrations
 from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
@@ -74,8 +74,8 @@ def register(parts: Parts) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
         if user.is_known_by(way):
             return
-        named = _named(update, user.id)
-        if named is not None and not named.min:
+        named = entity_of(update, user.id)
+        if isinstance(named, types.User) and not named.min:
             profile, now = profile_of(named), int(clock())
             users.seen(profile, now, way)
             if update.replayed:
@@ -85,7 +85,8 @@ def register(parts: Parts) -> None:
 
     def message(update: types.UpdateNewMessage) -> None:
         said = update.message
-        if type(said) is types.MessageEmpty:
+        kind = type(said)
+        if kind is types.MessageEmpty:
             return
         if type(said.peer_id) is not types.PeerUser:
             in_group(update)
@@ -93,7 +94,7 @@ def register(parts: Parts) -> None:
         if said.out:
             return
         user_id, at = said.peer_id.user_id, seconds(said.date, clock)
-        if type(said) is types.MessageService:
+        if kind is types.MessageService:
             if type(said.action) is types.MessageActionBotAllowed:
                 allowed = Evidence(Kind.WRITE_ACCESS, at, detail=permission_detail(said.action))
                 came(update, record(user_id, allowed), Way.LOGIN)
@@ -179,16 +180,21 @@ def start_payload(text: str, me: types.User) -> str | None:
 
 
 def record_seen(
-    users: UserRegistry, arrived: Iterable[types.User], source: str, at: int, keep: Keep = Keep.ALL
+    users: UserRegistry, keep: Keep, arrived: Iterable[types.TypeUser], source: str, at: int
 ) -> None:
-    """Store the profiles of full users that arrived, of those who are kept; `source` as in `Listener`.
+    """Store the profiles of full users that arrived, of those who are kept, as a `Listener` does.
 
     Who is looked up by username is kept: a look-up counts against the day's limit. Who writes to the bot for
     the first time is not kept yet; `register`'s handler does that.
     """
     way = _WAYS.get(source, Way.ANSWER)
+    all_kept = keep is not Keep.PRIVATE or way in CAME
     for user in arrived:
-        if not user.is_self and (way in CAME or is_kept(keep, users.get(user.id))):
+        if not all_kept:
+            known = users.get(user.id)
+            if known is None or not known.came:
+                continue
+        if type(user) is types.User and not user.min and not user.is_self:
             users.seen(profile_of(user), at, way)
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from telethon.tl import TLRequest, functions
 
-from tgbot.core.access import AFTER_REFUSAL, UNUSUAL, Access, Evidence, Kind, from_rpc_error
-from tgbot.core.users import Keep, User, UserRegistry
+from tgbot.core.access import Evidence, Kind, from_rpc_error
+from tgbot.core.users import Keep, UserRegistry
 from tgbot.telegram.calls.plain import PlainText
 
 #: What the success of a request about a user says about the bot's access to them.
@@ -22,21 +22,13 @@ _ACCEPTED: Final = {
 
 
 def record_outcome(
-    users: UserRegistry,
-    request: TLRequest,
-    user_id: int,
-    error: str | None,
-    at: int,
-    keep: Keep = Keep.ALL,
+    users: UserRegistry, keep: Keep, request: TLRequest, user_id: int, error: str | None, at: int
 ) -> None:
     """Record what a finished call about a private user says about access; `error` is Telegram's name or None.
 
     `at` is Telegram's time in unix seconds when the call went out; what happened later comes in updates.
     Nothing is recorded of strangers who are not kept.
     """
-    user = users.get(user_id)
-    if user is None and keep is not Keep.ALL:
-        return
     accepted = _ACCEPTED.get(type(request))
     if error is None:
         evidence = None if accepted is None else Evidence(accepted, at)
@@ -45,19 +37,4 @@ def record_outcome(
         if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
             return  # An invalid peer says "may not write" only to a call that writes.
     if evidence is not None:
-        users.record(user_id, evidence if user is None else _in_order(user, evidence))
-
-
-def _in_order(user: User, evidence: Evidence) -> Evidence:
-    """Return the evidence with its place among Telegram's updates of the same second."""
-    if user.last_evidence(*UNUSUAL) is None:
-        return evidence  # nearly everyone: there is nothing to be before or after
-    if qts := user.last_qts:
-        evidence = evidence._replace(qts=qts)
-    if evidence.kind not in (Kind.ACTION_ACCEPTED, Kind.SENT):
-        return evidence
-    access, _, _, refusal = user.verdict(evidence.at)
-    at_once = refusal is not None and (refusal.at, refusal.qts) == (evidence.at, evidence.qts)
-    if access is not Access.REACHABLE and at_once:
-        return evidence._replace(detail=AFTER_REFUSAL)
-    return evidence
+        users.answered(user_id, evidence, strangers=keep is Keep.ALL)

@@ -242,7 +242,7 @@ def profile_of(user: types.User) -> Profile:
         user.id,
         user.first_name or "",
         user.last_name or "",
-        usernames_of(user),
+        usernames_of(user) if user.username or user.usernames else (),
         user.lang_code or None,
         True if user.premium else False,  # noqa: SIM210 - half the time of bool(), for everybody who arrives
         True if user.bot else False,  # noqa: SIM210 - likewise

@@ -66,19 +66,19 @@ class AccessCounts:
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
-        counted: Access | None = None
+        counted: Access | None
         passing: Passing | None = None
-        if record.met:
-            evidence = record.fields.evidence
-            spans = evidence.spans
-            if LASTING.issuperset(spans):  # nearly everyone: the verdict is known without `judge`
-                counted = _REACHABLE if spans else _UNKNOWN
-            else:
-                verdict = judge(evidence, self._clock())
-                counted = verdict.access
-                if verdict.until is not None:
-                    counted = finally_judged(evidence).access
-                    passing = Passing(verdict.until, verdict.access, counted)
+        evidence = record.fields.evidence
+        if not evidence.spans:
+            counted = _UNKNOWN if record.met else None
+        elif LASTING.issuperset(evidence.spans):  # nearly everyone: the verdict is known without `judge`
+            counted = _REACHABLE
+        else:
+            verdict = judge(evidence, self._clock())
+            counted = verdict.access
+            if verdict.until is not None:
+                counted = finally_judged(evidence).access
+                passing = Passing(verdict.until, verdict.access, counted)
         if passing is not None or self._passing:
             user_id = record.fields.id
             if self._passing.get(user_id) != passing:

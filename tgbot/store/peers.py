@@ -40,18 +40,23 @@ class Peer(msgspec.Struct, gc=False):  # made in C: there is one for each user w
 
 def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:
     """Return the marked id and the peer that a user or chat is; None for a min one and one without hash."""
+    if isinstance(entity, types.User):
+        if entity.min or not entity.access_hash:
+            return None
+        names = _lowered(entity) if entity.username or entity.usernames else ()
+        first, last = entity.first_name, entity.last_name
+        title = f"{first} {last}" if first and last else first or last or None
+        return entity.id, Peer(entity.access_hash, names, entity.phone, title, now)
     if isinstance(entity, types.Chat):
         return marked_chat(entity.id), Peer(0, (), None, entity.title or None, now)
-    if not isinstance(entity, (types.User, types.Channel)) or entity.min or not entity.access_hash:
+    if not isinstance(entity, types.Channel) or entity.min or not entity.access_hash:
         return None
-    names = usernames_of(entity)
-    if names:
-        names = tuple([name.lower() for name in names])
-    if isinstance(entity, types.Channel):
-        return marked_channel(entity.id), Peer(entity.access_hash, names, None, entity.title or None, now)
-    first, last = entity.first_name, entity.last_name
-    title = f"{first} {last}" if first and last else first or last or None
-    return entity.id, Peer(entity.access_hash, names, entity.phone, title, now)
+    title = entity.title or None
+    return marked_channel(entity.id), Peer(entity.access_hash, _lowered(entity), None, title, now)
+
+
+def _lowered(entity: types.User | types.Channel) -> tuple[str, ...]:
+    return tuple([name.lower() for name in usernames_of(entity)])
 
 
 def newer(mine: Peer | None, theirs: Peer, marked_id: int, owners: Mapping[str, UsernameRow]) -> Peer | None:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind
+from tgbot.core.access import LASTING, Access, Evidence, Kind, in_order
 from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.store.counts import AccessCounts
@@ -123,19 +123,20 @@ class Registry(StoredUsers):
 
     async def load(self, user_ids: Iterable[int]) -> None:
         """Read these users into memory, those that are not there, many in one read."""
-        wanted = [i for i in user_ids if i not in self._records and i not in self._absent]
+        records, absent = self._records, self._absent
+        wanted = [one for one in user_ids if one not in records and one not in absent]
         for start in range(0, len(wanted), _PAGE):
             if start:
                 await asyncio.sleep(0)
             page = wanted[start : start + _PAGE]
             texts = await self._rows.many(page)
             for user_id in page:
-                if user_id in self._records:
+                if user_id in records:
                     continue  # it came in while the rows were read
                 if user_id in texts:
-                    self._records[user_id] = self._unpacked(user_id, texts[user_id])
+                    records[user_id] = self._unpacked(user_id, texts[user_id])
                 else:
-                    self._note_absent(user_id)
+                    absent[user_id] = None
             self._evict(2 * len(page))
 
     # ---- changing ------------------------------------------------------------------------------
@@ -165,19 +166,25 @@ class Registry(StoredUsers):
         return record.user
 
     def record(self, user_id: int, evidence: Evidence) -> User:
-        record = self._records.get(user_id) or self._obtain(user_id)
+        record = self._change(user_id)
         self._learn(record, evidence)
         return record.user
 
+    def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
+        record = self._records.get(user_id) or self._find(user_id)
+        if not strangers and (record is None or (record.counted is None and not record.met)):
+            return
+        record = self._dirty[user_id] = record or self._obtain(user_id)
+        self._learn(record, in_order(record.fields.evidence, evidence))
+
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
-        record = self._records.get(user_id) or self._obtain(user_id)
+        record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)
         kind = _MESSAGE if payload is None else _START
         self._learn(record, _new(Evidence, (kind, at, 0, None, "")))
         if payload is not None:
             record.started(payload, message_id)
         if not 0 < record.fields.first_message_id <= message_id:
             record.fields.first_message_id = message_id
-        self._dirty[user_id] = record
         return record.user
 
     def finished(self, user_id: int, message_id: int) -> None:
@@ -321,10 +328,10 @@ class Registry(StoredUsers):
         if user_id in self._absent:
             return None
         text = self._rows.one(user_id)
-        if text is None:
-            self._note_absent(user_id)
-            return None
         self._evict(8)
+        if text is None:
+            self._absent[user_id] = None
+            return None
         record = self._records[user_id] = self._unpacked(user_id, text)
         return record
 
@@ -333,18 +340,14 @@ class Registry(StoredUsers):
         return self._find(user_id) or self._add(UserRecord(UserFields(user_id, Profile(user_id))))
 
     def _add(self, record: UserRecord) -> UserRecord:
-        user_id = record.fields.id
-        self._absent.pop(user_id, None)
-        self._records[user_id] = record
+        self._records[record.fields.id] = record
         return record
 
     def _learn(self, record: UserRecord, evidence: Evidence) -> None:
         fields = record.fields
-        if not fields.evidence.add(evidence):
-            return
-        self._dirty[fields.id] = record
+        new = fields.evidence.add(evidence)
         # More evidence of access does not change a user who is counted as reachable.
-        if record.counted is not _REACHABLE or evidence.kind not in LASTING:
+        if new and (record.counted is not _REACHABLE or evidence.kind not in LASTING):
             via = _KNOWN_BY.get(evidence.kind)
             if via is not None and not fields.known_by:
                 fields.known_by[via] = evidence.at
@@ -359,17 +362,16 @@ class Registry(StoredUsers):
         self._dirty[record.fields.id] = record
         self._counts.update(record)
 
-    def _note_absent(self, user_id: int) -> None:
-        self._absent[user_id] = None
-        if len(self._absent) > ABSENT_IDS:
-            del self._absent[next(iter(self._absent))]
-
     def _evict(self, at_most: int) -> None:
-        """Drop the users used least recently from memory, as far as they are written."""
+        """Drop from memory the written users who were used least recently, and the oldest absent ids."""
+        for _ in range(len(self._absent) - ABSENT_IDS):
+            del self._absent[next(iter(self._absent))]
         for _ in range(min(at_most, len(self._records) - self._cached_users)):
             user_id, record = self._records.popitem(last=False)
             if user_id in self._dirty or user_id in self._saving:
                 self._records[user_id] = record
+            else:
+                self._absent.pop(user_id, None)
 
 
 async def to_the_end(work: Coroutine[None, None, None]) -> None:

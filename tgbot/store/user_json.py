@@ -238,6 +238,8 @@ def _packed(spans: Mapping[Kind, Span]) -> dict[Kind, tuple[tuple[object, ...], 
     for kind, (first, last) in spans.items():
         if first is not last:
             packed[kind] = (_trimmed(first), _trimmed(last))
+        elif first[2:] == _NO_MORE:
+            packed[kind] = (first[1:2],)  # nearly always
         else:
             packed[kind] = (_trimmed(first),)
     return packed
@@ -245,7 +247,7 @@ def _packed(spans: Mapping[Kind, Span]) -> dict[Kind, tuple[tuple[object, ...], 
 
 def _trimmed(evidence: Evidence) -> tuple[object, ...]:
     if evidence[2:] == _NO_MORE:
-        return evidence[1:2]  # nearly always
+        return evidence[1:2]
     _, at, qts, until, detail = evidence
     if detail:
         return at, qts, until, detail

@@ -11,8 +11,8 @@ from telethon.tl import TLRequest, types
 class Listener(Protocol):
     """Keep the users of the bot. No method may block."""
 
-    def seen(self, users: Sequence[types.User], source: str) -> None:
-        """Take in users as Telegram describes them now, never min ones and never the bot itself.
+    def seen(self, users: Sequence[types.TypeUser], source: str, at: int) -> None:
+        """Take in users as Telegram named them at `at`, in unix seconds: also min ones, and the bot itself.
 
         `source` is "update", "difference", or the name of the request whose answer named them.
         """

@@ -31,17 +31,10 @@ class Peers:
         self.self_bot = bot
 
     def remember(self, users: Sequence[types.TypeUser], chats: Sequence[types.TypeChat], source: str) -> None:
-        """Hand users and chats to the session, and full users except the bot itself to the listener.
-
-        `source` says what brought them.
-        """
-        full = []
-        for user in users:  # a comprehension is a call, and most often there is one user
-            if type(user) is types.User and not user.min and not user.is_self:
-                full.append(user)  # noqa: PERF401
-        if full:
-            self._listener.seen(full, source)
-        self._session.remember([*users, *chats])
+        """Hand users and chats to the session, and users to the listener; `source` says what brought them."""
+        at = self._session.remember([*users, *chats] if chats else users)
+        if users:
+            self._listener.seen(users, source, at)
 
     def recall(self, entities: Mapping[int, types.TypeUser | types.TypeChat]) -> None:
         """Hand those of these users and chats, by marked id, to the session that it does not know."""

@@ -328,6 +328,27 @@ async def test_peers_beyond_those_in_memory_are_read_from_disk(
     assert session.username("name_1") is None
 
 
+async def test_what_is_not_written_yet_stays_in_memory_beyond_the_limit(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 10)
+    session.remember([user(number, f"name_{number}") for number in range(1, 101)])
+    await session.load([5_000])
+    assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
+    assert session.usernames_of(1) == ("name_1",)
+
+
+async def test_a_peer_that_was_absent_is_found_after_leaving_memory(
+    session: DurableSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 0)
+    await session.load([5])
+    session.remember([user(5)])
+    await session.checkpoint(None)
+    assert not session._known
+    assert session.access_hash(5) == 50
+
+
 async def test_loaded_peers_are_read_from_memory(session: DurableSession) -> None:
     session.remember([user(number, f"name_{number}", "second") for number in range(1, 1_201)])
     session = await reopened(session)
@@ -382,10 +403,11 @@ async def test_peers_put_from_a_file_are_on_disk_at_once(session: DurableSession
 
 async def test_a_username_of_somebody_in_memory_goes_to_whom_a_file_gives_it(session: DurableSession) -> None:
     session.remember([user(5, "anna")])
-    await session.checkpoint(None)
     await session.put({6: Peer(60, ("anna",), None, "B", 200)})
-    assert session.username("anna") == UsernameRow(6, 200)
-    assert session.usernames_of(5) == ()
+    for opened in (session, last := await reopened(session)):
+        assert opened.username("anna") == UsernameRow(6, 200)
+        assert opened.usernames_of(5) == ()
+    last.close()
 
 
 NAMES = st.sampled_from(["a", "b", "c"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ class Around:
         self.gate = asyncio.Semaphore(0)
         self.error: Exception | None = None
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         return set(ids) <= self.memory
 
     async def load(self, ids: Iterable[int]) -> None:
@@ -204,7 +205,7 @@ async def test_a_slow_store_delays_updates_but_never_the_reading_of_the_socket(s
     order: list[str] = []
 
     class SlowStore(MemoryStore):
-        def loaded(self, ids: Iterable[int]) -> bool:
+        def loaded(self, ids: AbstractSet[int]) -> bool:
             return set(ids) <= set().union(*loads) and gate.is_set()
 
         async def load(self, ids: Iterable[int]) -> None:
@@ -247,7 +248,7 @@ async def test_a_stop_waits_for_what_the_store_is_loading(stage: Stage) -> None:
     loading = asyncio.Event()
 
     class SlowStore(MemoryStore):
-        def loaded(self, ids: Iterable[int]) -> bool:
+        def loaded(self, ids: AbstractSet[int]) -> bool:
             return False
 
         async def load(self, ids: Iterable[int]) -> None:

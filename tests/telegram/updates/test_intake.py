@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -37,7 +38,7 @@ class Everything:
         #: Lets one load end; None where nothing has to be loaded.
         self.loads: asyncio.Semaphore | None = None
 
-    def loaded(self, ids: Iterable[int]) -> bool:
+    def loaded(self, ids: AbstractSet[int]) -> bool:
         return self.loads is None
 
     async def load(self, ids: Iterable[int]) -> None:

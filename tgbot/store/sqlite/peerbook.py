@@ -60,11 +60,12 @@ class PeerBook:
     def _read(self, query: str, *values: int | str) -> list[Row]:
         """Run a query on the file, and return its rows; raise a StorageError if that fails."""
 
-    def remember(self, peers: Iterable[Entity]) -> None:
-        """Store users and chats as they arrive; min ones and those without access hash are left out.
+    def remember(self, peers: Iterable[Entity]) -> int:
+        """Store users and chats as they arrive, and return the time of that, in unix seconds.
 
-        On disk at the next checkpoint, but for passing users, and found by every look-up at once. A peer that
-        has not changed and was seen within the last ten minutes costs one comparison and no write.
+        Min ones and those without access hash are left out. The others are found by every look-up at once,
+        and on disk at the next checkpoint, but for passing users. A peer that has not changed and was seen
+        within the last ten minutes costs one comparison and no write.
         """
         now = int(self._clock())
         passing, known = self._passing, self._known
@@ -84,10 +85,9 @@ class PeerBook:
                         self._replace(marked, new, old, passes)
                     if passes:
                         passing[marked] = new
-                        if len(passing) > PASSING_LIMIT:
-                            self._take_out(next(iter(passing)))
                     else:
                         self._put(marked, new)
+        return now
 
     def keep(self, user_ids: Iterable[int]) -> None:
         """Let the file get those of these users who were passing."""
@@ -99,7 +99,10 @@ class PeerBook:
 
     def loaded(self, marked_ids: AbstractSet[int]) -> bool:
         """Return whether all of these peers, as far as there are any, are in memory."""
-        return self._known.keys() >= marked_ids or all(map(self._knows, marked_ids))
+        passing, known, absent = self._passing, self._known, self._absent
+        return known.keys() >= marked_ids or all(
+            one in known or one in passing or one in absent for one in marked_ids
+        )
 
     async def load(self, marked_ids: Iterable[int]) -> None:
         """Read these peers into memory, those that are not there, many in one read."""
@@ -109,34 +112,30 @@ class PeerBook:
                 await asyncio.sleep(0)
             self._load(wanted[start : start + _PAGE])
 
-    def _knows(self, marked_id: int) -> bool:
-        return marked_id in self._known or marked_id in self._absent or self._in_memory(marked_id) is not None
-
     def _load(self, marked_ids: Iterable[int]) -> None:
-        missing = [marked for marked in marked_ids if not self._knows(marked)]
+        passing, known, absent = self._passing, self._known, self._absent
+        missing = [one for one in marked_ids if not (one in passing or one in known or one in absent)]
         if not missing:
             return
         for marked in missing:
             self._absent[marked] = None
-            if len(self._absent) > ABSENT_LIMIT:
-                del self._absent[next(iter(self._absent))]
         if len(missing) <= _FEW:
             rows = [row for marked in missing for row in self._read(sql.PEER, marked)]
         else:
             rows = self._read(sql.PEERS, json.dumps(missing))
         for row in rows:
             marked, peer = stored_peer(row)
-            self._absent.pop(marked, None)
-            self._make_room()
+            del self._absent[marked]
             # A username may have gone elsewhere since the file was written.
             peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
             self._known[marked] = peer
             for name in peer.names:
                 self._named[name] = marked
+        self._make_room()
 
     def access_hash(self, marked_id: int) -> int | None:
         """Return the access hash of a peer (0 for a basic group), or None for one never met."""
-        peer = self._passing.get(marked_id) or self._in_memory(marked_id)
+        peer = self._passing.get(marked_id) or self._known.get(marked_id)
         if peer is not None:
             return peer.access_hash
         if marked_id in self._absent:
@@ -162,14 +161,8 @@ class PeerBook:
         marked = self._named.get(name)
         if marked is not None and (peer := self._in_memory(marked)) is not None:
             return UsernameRow(marked, peer.seen)
-        for changes in (self._changes, self._writing):
-            if name in changes.names:
-                marked = changes.names[name]
-                if marked is None:
-                    return None
-                peer = changes.peers.get(marked)
-                if peer is not None and name in peer.names:
-                    return UsernameRow(marked, peer.seen)
+        if name in self._changes.names or name in self._writing.names:
+            return None  # the file does not know yet that its owner lost it
         for marked, seen in self._read(sql.BY_USERNAME, name):
             peer = self._in_memory(marked)
             if peer is None or name in peer.names:  # else the peer lost it since it was written
@@ -249,12 +242,10 @@ class PeerBook:
             raise
         finally:
             self._writing = Changes()
+            self._make_room()
 
     def _put(self, marked: int, peer: Peer) -> None:
         """Let the file get a peer, with its usernames."""
-        if marked not in self._known:
-            self._absent.pop(marked, None)
-            self._make_room()
         self._known[marked] = self._changes.peers[marked] = peer
         for name in peer.names:
             self._changes.names[name] = marked
@@ -293,8 +284,18 @@ class PeerBook:
         )
 
     def _make_room(self) -> None:
-        if len(self._known) >= KNOWN_LIMIT:
-            self._unname(*self._known.popitem(last=False))
+        """Drop from memory what is beyond the limits, the oldest first, but nothing that is to be written."""
+        while len(self._passing) > PASSING_LIMIT:
+            self._take_out(next(iter(self._passing)))
+        for _ in range(len(self._known) - KNOWN_LIMIT):
+            marked, peer = self._known.popitem(last=False)
+            if marked in self._changes.peers or marked in self._writing.peers:
+                self._known[marked] = peer
+            else:
+                self._absent.pop(marked, None)
+                self._unname(marked, peer)
+        for _ in range(len(self._absent) - ABSENT_LIMIT):
+            del self._absent[next(iter(self._absent))]
 
     def _unname(self, marked: int, peer: Peer) -> None:
         for name in peer.names:
@@ -309,9 +310,4 @@ class PeerBook:
                 peer.names = tuple(other for other in peer.names if other != name)
 
     def _in_memory(self, marked_id: int) -> Peer | None:
-        return (
-            self._passing.get(marked_id)
-            or self._known.get(marked_id)
-            or self._changes.peers.get(marked_id)
-            or self._writing.peers.get(marked_id)
-        )
+        return self._passing.get(marked_id) or self._known.get(marked_id)

@@ -133,6 +133,7 @@ class DurableSession(PeerBook, SQLiteSession):
         self._reread(peers)
         for name in owners:
             self._named.pop(name, None)
+            self._changes.names.pop(name, None)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
