@@ -26,7 +26,7 @@ times = st.integers(0, 20)
 
 
 def verdict(*found: Evidence, now: float = 1_000) -> Verdict:
-    return judge(Record(found), now)
+    return judge(Record.of(found), now)
 
 
 def message(at: int) -> Evidence:
@@ -39,8 +39,8 @@ def test_evidence_in_any_order_and_repetition_gives_the_same_access(
 ) -> None:
     told = found * 2
     random.shuffle(told)  # type: ignore[attr-defined]  # it is a random.Random
-    assert Record(told) == Record(found)
-    assert judge(Record(told), now) == judge(Record(found), now)
+    assert Record.of(told) == Record.of(found)
+    assert judge(Record.of(told), now) == judge(Record.of(found), now)
 
 
 @given(some, some, some)
@@ -48,35 +48,35 @@ def test_merging_is_a_join(a: list[Evidence], b: list[Evidence], c: list[Evidenc
     def join(*parts: list[Evidence]) -> Record:
         whole = Record()
         for part in parts:
-            whole.merge(Record(part))
+            whole.merge(Record.of(part))
         return whole
 
-    assert join(a, b) == join(b, a) == Record(a + b)
-    assert join(a, a) == Record(a)
+    assert join(a, b) == join(b, a) == Record.of(a + b)
+    assert join(a, a) == Record.of(a)
     left = join(a, b)
-    left.merge(Record(c))
+    left.merge(Record.of(c))
     right = join(b, c)
-    right.merge(Record(a))
+    right.merge(Record.of(a))
     assert left == right
 
 
 @given(some, evidence)
 def test_adding_tells_whether_anything_was_new(found: list[Evidence], one: Evidence) -> None:
-    record, before = Record(found), Record(found)
+    record, before = Record.of(found), Record.of(found)
     assert record.add(one) is (record != before)
     assert record.add(one) is False
 
 
 @given(st.lists(evidence, max_size=200))
 def test_a_record_is_bounded(found: list[Evidence]) -> None:
-    assert sum(1 for _ in Record(found)) <= 2 * len(Kind)
+    assert sum(1 for _ in Record.of(found)) <= 2 * len(Kind)
 
 
 @given(some, evidence.filter(lambda one: one.kind in LASTING), times)
 def test_more_of_what_makes_reachable_never_makes_unreachable(
     found: list[Evidence], more: Evidence, now: int
 ) -> None:
-    record = Record(found)
+    record = Record.of(found)
     before = finally_judged(record), judge(record, now)
     record.add(more)
     after = finally_judged(record), judge(record, now)
@@ -91,7 +91,7 @@ def test_a_verdict_names_its_evidence_and_a_time_not_after_it_ends(found: list[E
     said = verdict(*found, now=now)
     assert (said.access is Access.UNKNOWN) == (said.evidence is None) == (said.since is None)
     if said.evidence is not None:
-        assert said.evidence in Record(found)
+        assert said.evidence in Record.of(found)
     if said.until is not None:
         assert said.access is Access.REACHABLE
         assert now < said.until
@@ -260,9 +260,9 @@ def test_of_two_refusals_the_later_is_told_and_in_one_second_the_graver() -> Non
 
 
 def test_the_last_block_tells_what_the_user_may_not_see_any_more() -> None:
-    record = Record([message(10), Evidence(Kind.BOT_STOPPED, 20), Evidence(Kind.BOT_UNBLOCKED, 30)])
+    record = Record.of([message(10), Evidence(Kind.BOT_STOPPED, 20), Evidence(Kind.BOT_UNBLOCKED, 30)])
     assert record.last_block == Evidence(Kind.BOT_STOPPED, 20)
-    assert Record([message(10)]).last_block is None
+    assert Record.of([message(10)]).last_block is None
 
 
 @pytest.mark.parametrize(
@@ -297,21 +297,21 @@ def test_any_other_error_name_is_no_evidence(name: str, at: int) -> None:
 
 
 def test_once_everything_has_run_out_there_is_no_until() -> None:
-    assert finally_judged(Record([Evidence(Kind.JOIN_REQUEST, 100)])).until is None
-    assert judge(Record([Evidence(Kind.JOIN_REQUEST, 100)]), math.inf).access is Access.NOT_ALLOWED
+    assert finally_judged(Record.of([Evidence(Kind.JOIN_REQUEST, 100)])).until is None
+    assert judge(Record.of([Evidence(Kind.JOIN_REQUEST, 100)]), math.inf).access is Access.NOT_ALLOWED
 
 
 def test_the_last_of_several_kinds_is_the_latest_in_time() -> None:
     stopped, blocked = Evidence(Kind.BOT_STOPPED, 20), Evidence(Kind.USER_IS_BLOCKED, 30)
-    for record in (Record([stopped, blocked]), Record([blocked, stopped])):
+    for record in (Record.of([stopped, blocked]), Record.of([blocked, stopped])):
         assert record.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED) == blocked
         assert record.last(Kind.USER_IS_BLOCKED, Kind.BOT_STOPPED) == blocked
-    earlier = Record([stopped._replace(at=40), blocked])
+    earlier = Record.of([stopped._replace(at=40), blocked])
     assert earlier.last(Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED) == stopped._replace(at=40)
 
 
 def test_a_record_is_true_once_there_is_evidence_and_shows_it_in_order() -> None:
     assert not Record()
-    record = Record([message(20), Evidence(Kind.BOT_STOPPED, 10)])
+    record = Record.of([message(20), Evidence(Kind.BOT_STOPPED, 10)])
     assert record
-    assert repr(record) == f"Record([{Evidence(Kind.BOT_STOPPED, 10)!r}, {message(20)!r}])"
+    assert repr(record) == f"Record.of([{Evidence(Kind.BOT_STOPPED, 10)!r}, {message(20)!r}])"

@@ -163,4 +163,4 @@ def test_a_date_an_hour_ahead_does_not_make_a_send_outdate_a_later_block(
     sent = Evidence(Kind.SENT, at=clock())
     hands.wait(5)
     blocked = Evidence(Kind.BOT_STOPPED, at=int(hands.wall), qts=1)
-    assert judge(Record((sent, blocked)), int(hands.wall)).access is Access.BLOCKED
+    assert judge(Record.of((sent, blocked)), int(hands.wall)).access is Access.BLOCKED

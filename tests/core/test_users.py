@@ -143,4 +143,4 @@ def test_who_was_only_named_did_not_come(way: Way) -> None:
 
 
 def test_who_only_blocked_the_bot_did_not_come() -> None:
-    assert not User(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.BOT_STOPPED, 5)]))).came
+    assert not User(UserFields(7, Profile(7), evidence=Record.of([Evidence(Kind.BOT_STOPPED, 5)]))).came

@@ -26,7 +26,7 @@ def test_a_user_comes_back_from_json(seen: list[Profile], found: list[Evidence],
     for at, profile in enumerate(seen, 1):
         record.see(profile, at, Way.MESSAGE)
     user = record.fields
-    user.evidence = Record(found)
+    user.evidence = Record.of(found)
     record.started(text, 3)
     record.join_requested(-100, 5)
     user.greeted_access_id = 9

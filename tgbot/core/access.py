@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 #: How long the bot may write to somebody who asked to join, in seconds (Telegram's documentation).
 JOIN_REQUEST_SECONDS: Final = 5 * 60
 
@@ -142,19 +144,23 @@ class Verdict(NamedTuple):
     evidence: Evidence | None = None
 
 
-class Record:
+class Record(msgspec.Struct, gc=False):  # made in C: there is one for each user
     """All evidence about one user that can still matter: of each kind the first and the last.
 
     Adding and merging in any order, any number of times, gives the same record; its size is bounded by the
     number of kinds.
     """
 
-    __slots__ = ("spans",)
+    #: Of each kind the first and the last; the same one twice if there is no other.
+    spans: dict[Kind, Span] = {}
 
-    def __init__(self, evidence: Iterable[Evidence] = ()) -> None:
-        self.spans: dict[Kind, Span] = {}
+    @classmethod
+    def of(cls, evidence: Iterable[Evidence]) -> Record:
+        """Return a record of these pieces of evidence."""
+        record = cls()
         for one in evidence:
-            self.add(one)
+            record.add(one)
+        return record
 
     def add(self, evidence: Evidence) -> bool:
         """Add one piece of evidence; return whether it was new."""
@@ -208,9 +214,7 @@ class Record:
 
     def refusals(self) -> Record:
         """Return a copy with only the blocks in it, which are the user's own refusals."""
-        copy = Record()
-        copy.spans = {kind: self.spans[kind] for kind in _BLOCKS if kind in self.spans}
-        return copy
+        return Record({kind: self.spans[kind] for kind in _BLOCKS if kind in self.spans})
 
     def __iter__(self) -> Iterator[Evidence]:
         for first, last in self.spans.values():
@@ -221,13 +225,8 @@ class Record:
     def __bool__(self) -> bool:
         return bool(self.spans)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Record) and self.spans == other.spans
-
-    __hash__ = None  # type: ignore[assignment]  # mutable, and equal by content
-
     def __repr__(self) -> str:
-        return f"Record({sorted(self, key=_total)!r})"
+        return f"Record.of({sorted(self, key=_total)!r})"
 
 
 def judge(record: Record, now: float) -> Verdict:

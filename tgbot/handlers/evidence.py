@@ -21,6 +21,7 @@ from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import entity_of
 
+_ALL = Keep.ALL  # a name of its own: a member of an enum is looked up slowly
 #: Where a profile came from (see the client's `Listener`) → how that makes a user known.
 _WAYS = {
     "update": Way.UPDATE,
@@ -188,7 +189,7 @@ def record_seen(
     the first time is not kept yet; `register`'s handler does that.
     """
     way = _WAYS.get(source, Way.ANSWER)
-    all_kept = keep is not Keep.PRIVATE or way in CAME
+    all_kept = keep is _ALL or way in CAME
     for user in arrived:
         if not all_kept:
             known = users.get(user.id)

@@ -10,6 +10,7 @@ from tgbot.core.access import Evidence, Kind, from_rpc_error
 from tgbot.core.users import Keep, UserRegistry
 from tgbot.telegram.calls.plain import PlainText
 
+_ALL: Final = Keep.ALL  # a name of its own: a member of an enum is looked up slowly
 #: What the success of a request about a user says about the bot's access to them.
 _ACCEPTED: Final = {
     functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
@@ -37,4 +38,4 @@ def record_outcome(
         if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
             return  # An invalid peer says "may not write" only to a call that writes.
     if evidence is not None:
-        users.answered(user_id, evidence, strangers=keep is Keep.ALL)
+        users.answered(user_id, evidence, strangers=keep is _ALL)

@@ -238,7 +238,7 @@ def input_peer(peer_id: int, access_hash: int) -> types.TypeInputPeer:
 
 def profile_of(user: types.User) -> Profile:
     """Build the profile from a full TL user; never from a min user."""
-    return Profile(
+    values = (
         user.id,
         user.first_name or "",
         user.last_name or "",
@@ -248,6 +248,7 @@ def profile_of(user: types.User) -> Profile:
         True if user.bot else False,  # noqa: SIM210 - likewise
         True if user.deleted else False,  # noqa: SIM210 - likewise
     )
+    return tuple.__new__(Profile, values)  # a NamedTuple's own __new__ is a function in Python
 
 
 def _kind(entity: Entity | User) -> PeerKind:

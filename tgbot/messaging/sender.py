@@ -137,7 +137,7 @@ class Sender:
         if (known := self._users.get(user_id)) is not None:
             return known.verdict(now)
         # Of strangers who are not kept there is the answer alone.
-        return judge(Record([answer or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
+        return judge(Record.of([answer or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

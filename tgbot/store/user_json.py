@@ -88,15 +88,15 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
         self.profile_language = self.profile_language or None
         self.language = self.language or None
         values = astuple(self)
-        evidence = Record()
+        spans: dict[Kind, Span] = {}
         for kind, span in self.evidence.items():
             one = span[0]
             first = last = _new(Evidence, (kind, one.at, one.qts, one.until, one.detail))
             if len(span) > 1:
                 one = span[1]
                 last = _new(Evidence, (kind, one.at, one.qts, one.until, one.detail))
-            evidence.spans[kind] = (first, last)
-        return UserFields(self.id, _new(Profile, values[:_PROFILE]), evidence, *values[_PROFILE:_END])
+            spans[kind] = (first, last)
+        return UserFields(self.id, _new(Profile, values[:_PROFILE]), Record(spans), *values[_PROFILE:_END])
 
 
 _PROFILE: Final = len(Profile._fields)

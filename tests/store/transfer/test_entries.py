@@ -50,7 +50,7 @@ def users(draw: st.DrawFn) -> UserFields:
         user.first_payload, user.first_payload_id = "one", draw(st.integers(1, 9))
         user.last_payload, user.last_payload_id = "two", draw(st.integers(10, 19))
     user.first_start_id, user.last_finished_id, user.greeted_access_id = draw(IDS), draw(IDS), draw(IDS)
-    user.evidence = Record(draw(st.lists(evidence, max_size=4)))
+    user.evidence = Record.of(draw(st.lists(evidence, max_size=4)))
     return user
 
 
@@ -159,7 +159,7 @@ def test_the_later_profile_holds_whichever_comes_first() -> None:
 
 
 def test_evidence_merges_so_that_an_older_block_undoes_no_newer_message() -> None:
-    users = Merged(UserFields(7, Profile(7), evidence=Record([Evidence(Kind.MESSAGE, 50)])))
+    users = Merged(UserFields(7, Profile(7), evidence=Record.of([Evidence(Kind.MESSAGE, 50)])))
     users.take(from_fields({"id": 7, "evidence": {"bot_stopped": [[40, 3]]}}, NOW, BOT))
     assert users.user.verdict(NOW).access is Access.REACHABLE
     users.take(from_fields({"id": 7, "evidence": {"bot_stopped": [[60, 4]]}}, NOW, BOT))

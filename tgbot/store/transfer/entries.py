@@ -155,7 +155,7 @@ def _entry(valid: Fields, bot_id: int) -> Entry:
         raise EntryError("bot_id is another bot's, whose access hashes and message ids mean nothing here")
     read = valid.__dict__
     user = user_of({name: read[name] for name in valid.model_fields_set - _NOT_OF_USER})
-    user.evidence = Record(user.evidence)
+    user.evidence = Record.of(user.evidence)
     if user.history:
         del user.history[:-HISTORY_LENGTH]
     if len(user.join_requests) > 1:
