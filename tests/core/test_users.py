@@ -132,7 +132,7 @@ def test_a_known_user_s_message_takes_few_steps() -> None:
         sys.setprofile(None)
         gc.enable()
     # No judgement, no read of the rows: a lookup and a comparison each.
-    assert calls == ["seen", "wrote", "_learn", "add", "finished"]
+    assert calls == ["seen", "wrote", "_learn", "note", "finished"]
 
 
 @pytest.mark.parametrize("way", Way)

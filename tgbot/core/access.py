@@ -85,8 +85,6 @@ class Evidence(NamedTuple):
     happened later, or before without changing the answer.
     """
 
-    # A NamedTuple, not a frozen dataclass: one is built for every message, in a quarter of the time.
-
     kind: Kind
     at: int
     qts: int = 0
@@ -97,6 +95,11 @@ class Evidence(NamedTuple):
 #: Detail of an accepted call that was made after a refused one of the same second and number.
 AFTER_REFUSAL: Final = "after a refusal"
 
+#: A piece of evidence without its kind: at, qts, until and detail, without default values at the end. Records
+#: hold it in this form, and stores write it as it is.
+Seen: TypeAlias = (
+    tuple[int] | tuple[int, int] | tuple[int, int, int | None] | tuple[int, int, int | None, str]
+)
 Span: TypeAlias = tuple[Evidence, Evidence]
 
 _OPENING: Final = frozenset({Kind.MESSAGE, Kind.START, Kind.BOT_UNBLOCKED, Kind.WRITE_ACCESS})
@@ -151,8 +154,8 @@ class Record(msgspec.Struct, gc=False):  # made in C: there is one for each user
     number of kinds.
     """
 
-    #: Of each kind the first and the last; the same one twice if there is no other.
-    spans: dict[Kind, Span] = {}
+    #: Of each kind the first and the last, or one that is both.
+    spans: dict[Kind, tuple[Seen, ...]] = {}
 
     @classmethod
     def of(cls, evidence: Iterable[Evidence]) -> Record:
@@ -164,33 +167,38 @@ class Record(msgspec.Struct, gc=False):  # made in C: there is one for each user
 
     def add(self, evidence: Evidence) -> bool:
         """Add one piece of evidence; return whether it was new."""
-        span = self.spans.get(evidence.kind)
+        return self.note(evidence.kind, seen_of(*evidence[1:]))
+
+    def note(self, kind: Kind, seen: Seen) -> bool:
+        """Add one piece of evidence of a kind; return whether it was new."""
+        span = self.spans.get(kind)
         if span is None:
-            self.spans[evidence.kind] = (evidence, evidence)
+            self.spans[kind] = (seen,)
             return True
-        first, last = span
-        if evidence.at > last.at:  # nearly always: the stream is in order
-            self.spans[evidence.kind] = (first, evidence)
+        first, last = span[0], span[-1]
+        if seen[0] > last[0]:  # nearly always: the stream is in order
+            self.spans[kind] = (first, seen)
             return True
-        if _total(evidence) > _total(last):
-            last = evidence
-        elif _total(evidence) < _total(first):
-            first = evidence
+        place = _total(Evidence(kind, *seen))
+        if place > _total(Evidence(kind, *last)):
+            last = seen
+        elif place < _total(Evidence(kind, *first)):
+            first = seen
         else:
             return False
-        self.spans[evidence.kind] = (first, last)
+        self.spans[kind] = (first, last)
         return True
 
     def merge(self, other: Record) -> bool:
         """Add all evidence of another record; return whether any of it was new."""
-        new = [self.add(evidence) for evidence in other]
+        new = [self.note(kind, seen) for kind, span in other.spans.items() for seen in span]
         return any(new)
 
     def last(self, *kinds: Kind) -> Evidence | None:
         """Return the latest evidence of these kinds, None if there is none."""
-        if self.spans.keys().isdisjoint(kinds):
-            return None
-        return max([self.spans[kind][1] for kind in kinds if kind in self.spans], key=_total)
+        spans = self.spans
+        found = [Evidence(kind, *spans[kind][-1]) for kind in kinds if kind in spans]
+        return max(found, key=_total, default=None)
 
     @property
     def last_block(self) -> Evidence | None:
@@ -200,8 +208,7 @@ class Record(msgspec.Struct, gc=False):  # made in C: there is one for each user
     @property
     def last_qts(self) -> int:
         """Return the greatest qts of an update about the user, 0 for none."""
-        spans = self.spans
-        return max([spans[kind][1].qts for kind in _NUMBERED if kind in spans], default=0)
+        return max([last.qts for kind in _NUMBERED if (last := self.last(kind)) is not None], default=0)
 
     @property
     def history_cleared(self) -> int | None:
@@ -217,10 +224,9 @@ class Record(msgspec.Struct, gc=False):  # made in C: there is one for each user
         return Record({kind: self.spans[kind] for kind in _BLOCKS if kind in self.spans})
 
     def __iter__(self) -> Iterator[Evidence]:
-        for first, last in self.spans.values():
-            yield first
-            if last is not first:
-                yield last
+        for kind, span in self.spans.items():
+            for seen in span:
+                yield Evidence(kind, *seen)
 
     def __bool__(self) -> bool:
         return bool(self.spans)
@@ -235,17 +241,11 @@ def judge(record: Record, now: float) -> Verdict:
     Within one second qts decides where both sides have one or are calls; else the refusal wins. `since` is
     the earliest known moment from which it has been so without contradiction.
     """
-    spans = record.spans
-    if LASTING.issuperset(spans):  # nearly everyone, and the same answer as below
-        if not spans:
-            return Verdict(Access.UNKNOWN)
-        earliest, latest = next(iter(spans.values()))
-        for first, last in spans.values():
-            if first.at < earliest.at:
-                earliest = first
-            if last.at > latest.at or (last.at == latest.at and _total(last) > _total(latest)):
-                latest = last
-        return Verdict(Access.REACHABLE, earliest.at, None, latest)
+    if LASTING.issuperset(record.spans):  # nearly everyone, and the same answer as below
+        return _reachable(record.spans)
+    spans: dict[Kind, Span] = {
+        kind: (Evidence(kind, *span[0]), Evidence(kind, *span[-1])) for kind, span in record.spans.items()
+    }
     asked = spans.get(Kind.JOIN_REQUEST)
     passing = _window(asked)
     refusals: list[tuple[Access, Span, Evidence | None]] = []
@@ -280,9 +280,35 @@ def judge(record: Record, now: float) -> Verdict:
     return _refused(refusals) if refusals else Verdict(Access.UNKNOWN)
 
 
+def _reachable(spans: dict[Kind, tuple[Seen, ...]]) -> Verdict:
+    """Return the verdict from lasting evidence alone."""
+    if not spans:
+        return Verdict(Access.UNKNOWN)
+    kind, span = next(iter(spans.items()))
+    since, latest = span[0][0], span[-1]
+    for other, span in spans.items():
+        if span[0][0] < since:
+            since = span[0][0]
+        last = span[-1]
+        if last[0] < latest[0] or last == latest:
+            continue
+        if last[0] > latest[0] or _total(Evidence(other, *last)) > _total(Evidence(kind, *latest)):
+            kind, latest = other, last
+    return Verdict(Access.REACHABLE, since, None, Evidence(kind, *latest))
+
+
 def finally_judged(record: Record) -> Verdict:
     """Return the verdict once every permission that ends by itself has ended."""
     return judge(record, math.inf)
+
+
+def seen_of(at: int, qts: int, until: int | None, detail: str) -> Seen:
+    """Return a piece of evidence in the form in which a record holds it."""
+    if detail:
+        return at, qts, until, detail
+    if until is not None:
+        return at, qts, until
+    return (at, qts) if qts else (at,)
 
 
 def from_rpc_error(name: str, at: int) -> Evidence | None:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind, in_order
+from tgbot.core.access import LASTING, Access, Evidence, Kind, Seen, in_order, seen_of
 from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.store.counts import AccessCounts
@@ -31,7 +31,6 @@ _PAGE: Final = 500  # users loaded between two turns of the event loop
 _MESSAGE: Final = Kind.MESSAGE
 _START: Final = Kind.START
 _REACHABLE: Final = Access.REACHABLE
-_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 #: How evidence alone makes a user known, where no profile came with it.
 _KNOWN_BY: Final = {
@@ -167,7 +166,7 @@ class Registry(StoredUsers):
 
     def record(self, user_id: int, evidence: Evidence) -> User:
         record = self._change(user_id)
-        self._learn(record, evidence)
+        self._learn(record, evidence.kind, seen_of(*evidence[1:]))
         return record.user
 
     def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
@@ -175,12 +174,11 @@ class Registry(StoredUsers):
         if not strangers and (record is None or (record.counted is None and not record.met)):
             return
         record = self._dirty[user_id] = record or self._obtain(user_id)
-        self._learn(record, in_order(record.fields.evidence, evidence))
+        self._learn(record, evidence.kind, seen_of(*in_order(record.fields.evidence, evidence)[1:]))
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)
-        kind = _MESSAGE if payload is None else _START
-        self._learn(record, _new(Evidence, (kind, at, 0, None, "")))
+        self._learn(record, _MESSAGE if payload is None else _START, (at,))
         if payload is not None:
             record.started(payload, message_id)
         if not 0 < record.fields.first_message_id <= message_id:
@@ -343,14 +341,14 @@ class Registry(StoredUsers):
         self._records[record.fields.id] = record
         return record
 
-    def _learn(self, record: UserRecord, evidence: Evidence) -> None:
+    def _learn(self, record: UserRecord, kind: Kind, seen: Seen) -> None:
         fields = record.fields
-        new = fields.evidence.add(evidence)
+        new = fields.evidence.note(kind, seen)
         # More evidence of access does not change a user who is counted as reachable.
-        if new and (record.counted is not _REACHABLE or evidence.kind not in LASTING):
-            via = _KNOWN_BY.get(evidence.kind)
+        if new and (record.counted is not _REACHABLE or kind not in LASTING):
+            via = _KNOWN_BY.get(kind)
             if via is not None and not fields.known_by:
-                fields.known_by[via] = evidence.at
+                fields.known_by[via] = seen[0]
             self._counts.update(record)
 
     def _change(self, user_id: int) -> UserRecord:

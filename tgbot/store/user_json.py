@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeAlias, cast
 import msgspec
 from msgspec.structs import astuple
 
-from tgbot.core.access import Access, Evidence, Kind, Record, Span
+from tgbot.core.access import Access, Kind, Record, Seen, seen_of
 from tgbot.core.users import Change, Profile, UserFields, Way
 from tgbot.store.record import UserRecord
 
@@ -21,8 +21,6 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
 _WAYS: Final = {way.value: way for way in Way}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-#: What follows kind and time in most evidence.
-_NO_MORE: Final = (0, None, "")
 _new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 #: A number that is not negative, of up to 63 bits.
@@ -31,7 +29,7 @@ Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError)
 
 
-class Seen(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+class _Seen(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """Evidence as it is packed, under its kind."""
 
     at: Number
@@ -40,7 +38,7 @@ class Seen(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False
     detail: str = ""
 
 
-_Span: TypeAlias = Annotated[list[Seen], msgspec.Meta(min_length=1, max_length=2)]
+_Span: TypeAlias = Annotated[list[_Seen], msgspec.Meta(min_length=1, max_length=2)]
 
 
 class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -88,14 +86,10 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
         self.profile_language = self.profile_language or None
         self.language = self.language or None
         values = astuple(self)
-        spans: dict[Kind, Span] = {}
+        spans: dict[Kind, tuple[Seen, ...]] = {}
         for kind, span in self.evidence.items():
-            one = span[0]
-            first = last = _new(Evidence, (kind, one.at, one.qts, one.until, one.detail))
-            if len(span) > 1:
-                one = span[1]
-                last = _new(Evidence, (kind, one.at, one.qts, one.until, one.detail))
-            spans[kind] = (first, last)
+            first = seen_of(*astuple(span[0]))
+            spans[kind] = (first,) if len(span) == 1 else (first, seen_of(*astuple(span[1])))
         return UserFields(self.id, _new(Profile, values[:_PROFILE]), Record(spans), *values[_PROFILE:_END])
 
 
@@ -143,7 +137,7 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     end. Lone surrogates are escaped, so that any text can be stored.
     """
     after_evidence = astuple(user)[3:]
-    values: tuple[Any, ...] = (*user.profile, *after_evidence, access, _packed(user.evidence.spans))
+    values: tuple[Any, ...] = (*user.profile, *after_evidence, access, user.evidence.spans)
     stored = StoredUser(*values)
     try:
         return _encode(stored).decode()
@@ -199,16 +193,14 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         take("profile_language", None),
         *[take(name, False) for name in _FLAGS],
     )
-    evidence = Record()
-    spans = evidence.spans
+    spans: dict[Kind, tuple[Seen, ...]] = {}
     for name, span in take("evidence", {}).items():
         kind = _KINDS[name]
-        first = last = Evidence(kind, *span[0])
-        if len(span) > 1:
-            last = Evidence(kind, *span[1])
-        if not (type(first.at) is type(first.qts) is type(last.at) is type(last.qts) is int):
+        first, *others = span[:2]
+        found = [_Seen(*one) for one in (first, *others)]
+        if not all(type(one.at) is type(one.qts) is int for one in found):
             raise TypeError("evidence without a time")
-        spans[kind] = (first, last)
+        spans[kind] = tuple([seen_of(*astuple(one)) for one in found])
     known_by: dict[Way, int] = {}
     for name, at in take("known_by", {}).items():
         way = _WAYS.get(name, Way.OTHER)
@@ -218,7 +210,7 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
     if "join_requests" in fields:
         fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
     modernise(fields)
-    return UserFields(user_id, profile, evidence=evidence, known_by=known_by, **fields)
+    return UserFields(user_id, profile, Record(spans), known_by=known_by, **fields)
 
 
 def modernise(fields: dict[str, object]) -> None:
@@ -231,26 +223,3 @@ def modernise(fields: dict[str, object]) -> None:
             fields.setdefault("join_requests", {int(chat): int(at) for chat, at in pairs})
         if greeted := preferences.pop("greeted_for_access", None):
             fields.setdefault("greeted_access_id", int(greeted))
-
-
-def _packed(spans: Mapping[Kind, Span]) -> dict[Kind, tuple[tuple[object, ...], ...]]:
-    packed: dict[Kind, tuple[tuple[object, ...], ...]] = {}
-    for kind, (first, last) in spans.items():
-        if first is not last:
-            packed[kind] = (_trimmed(first), _trimmed(last))
-        elif first[2:] == _NO_MORE:
-            packed[kind] = (first[1:2],)  # nearly always
-        else:
-            packed[kind] = (_trimmed(first),)
-    return packed
-
-
-def _trimmed(evidence: Evidence) -> tuple[object, ...]:
-    if evidence[2:] == _NO_MORE:
-        return evidence[1:2]
-    _, at, qts, until, detail = evidence
-    if detail:
-        return at, qts, until, detail
-    if until is not None:
-        return at, qts, until
-    return at, qts
