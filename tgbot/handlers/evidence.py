@@ -86,22 +86,25 @@ def register(parts: Parts) -> None:
 
     def message(update: types.UpdateNewMessage) -> None:
         said = update.message
-        kind = type(said)
-        if kind is types.MessageEmpty:
+        if type(said) is not types.Message:
+            service(update)
+        elif type(said.peer_id) is not types.PeerUser:
+            in_group(update)
+        elif not said.out:
+            payload = start_payload(said.message or "", client.me)
+            user = wrote(said.peer_id.user_id, seconds(said.date, clock), said.id, payload)
+            came(update, user, by_message)
+
+    def service(update: types.UpdateNewMessage) -> None:
+        said = update.message
+        if type(said) is types.MessageEmpty:
             return
         if type(said.peer_id) is not types.PeerUser:
             in_group(update)
-            return
-        if said.out:
-            return
-        user_id, at = said.peer_id.user_id, seconds(said.date, clock)
-        if kind is types.MessageService:
-            if type(said.action) is types.MessageActionBotAllowed:
-                allowed = Evidence(Kind.WRITE_ACCESS, at, detail=permission_detail(said.action))
-                came(update, record(user_id, allowed), Way.LOGIN)
-            return
-        payload = start_payload(said.message or "", client.me)
-        came(update, wrote(user_id, at, said.id, payload), by_message)
+        elif not said.out and type(said.action) is types.MessageActionBotAllowed:
+            at, detail = seconds(said.date, clock), permission_detail(said.action)
+            allowed = Evidence(Kind.WRITE_ACCESS, at, detail=detail)
+            came(update, record(said.peer_id.user_id, allowed), Way.LOGIN)
 
     def in_group(update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:
         migrations.told(update)

@@ -234,7 +234,8 @@ class Registry(StoredUsers):
         record = self._records.get(other.id) or self._find(other.id)
         known = record is not None and record.user.met
         if record is None:
-            record, changed = self._add(UserRecord(other)), True
+            record = self._records[other.id] = UserRecord(other)
+            changed = True
         else:
             changed = record.merge(other, partial=partial)
         if not record.user.met:
@@ -335,10 +336,9 @@ class Registry(StoredUsers):
 
     def _obtain(self, user_id: int) -> UserRecord:
         """Return the record from the rows, or a new one; it is in memory from here on."""
-        return self._find(user_id) or self._add(UserRecord(UserFields(user_id, Profile(user_id))))
-
-    def _add(self, record: UserRecord) -> UserRecord:
-        self._records[record.fields.id] = record
+        record = self._find(user_id)
+        if record is None:
+            record = self._records[user_id] = UserRecord(UserFields(user_id, Profile(user_id)))
         return record
 
     def _learn(self, record: UserRecord, kind: Kind, seen: Seen) -> None:
