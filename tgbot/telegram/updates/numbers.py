@@ -12,8 +12,8 @@ from tgbot.telegram.updates.portions import Hole, Item, Out, Span
 LATE_SECONDS = 0.5
 #: How long the difference may take to fill a hole before updates behind the hole are taken, in seconds.
 FILL_SECONDS = 1.0
-#: How long an update is held at most, while differences make progress, in seconds. Until then, messages of its
-#: dialog that came before it are handled before it.
+#: How long an update is held at most, while differences make progress, in seconds: what came before it in its
+#: dialog is handled before it.
 LONGEST_HOLD = 60.0
 #: The difference is requested after so many seconds without an update.
 IDLE_SECONDS = 900.0
