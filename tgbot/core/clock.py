@@ -55,11 +55,11 @@ class ServerClock:
     def __call__(self) -> int:
         """Return Telegram's time in unix seconds."""
         monotonic = self._monotonic
-        if (now := monotonic()) < self._until:
+        if monotonic() < self._until:
             return self._told  # it is asked for many times in a second
         if self._offset is None:
             return int(self._wall())
-        second = int(now + self._offset)
+        second = int(monotonic() + self._offset)
         self._until = second + 1 - self._offset
         self._told = self._latest if second < self._latest <= second + BELIEVED_AHEAD else second
         return self._told

@@ -29,7 +29,9 @@ class PlainText(functions.messages.SendMessageRequest):
     """The request that Telethon makes for a plain text, with its peer resolved; the entrance names it."""
 
     def __init__(self, peer: types.TypeInputPeer, message: str, reply_to: int | None) -> None:
-        self.__dict__ = _template | {"peer": peer, "message": message}
+        self.__dict__ = _template.copy()
+        self.peer = peer
+        self.message = message
         if reply_to is not None:
             self.reply_to = types.InputReplyToMessage(reply_to)
 
@@ -89,18 +91,16 @@ _sent: Final = vars(types.Message(0, None, message="", out=True))
 def message_sent(client: Any, request: PlainText, answer: types.UpdateShortSentMessage) -> types.Message:
     """Return the message that a plain text has become, as Telethon's `send_message` returns it."""
     message = object.__new__(types.Message)
-    peer = types.PeerUser(request.peer.user_id)
-    message.__dict__ = _sent | {
-        "id": answer.id,
-        "peer_id": peer,
-        "_chat_peer": peer,
-        "message": request.message,
-        "date": answer.date,
-        "media": None if type(answer.media) is types.MessageMediaEmpty else answer.media,
-        "entities": answer.entities,
-        "ttl_period": answer.ttl_period,
-        "reply_to": request.reply_to,
-        "_client": client,
-        "_input_chat": request.peer,
-    }
+    fields = message.__dict__ = _sent.copy()  # faster than a union with what follows
+    fields["peer_id"] = fields["_chat_peer"] = types.PeerUser(request.peer.user_id)
+    fields["id"] = answer.id
+    fields["message"] = request.message
+    fields["date"] = answer.date
+    fields["reply_to"] = request.reply_to
+    fields["entities"] = answer.entities
+    fields["ttl_period"] = answer.ttl_period
+    if type(answer.media) is not types.MessageMediaEmpty:
+        fields["media"] = answer.media
+    fields["_client"] = client
+    fields["_input_chat"] = request.peer
     return message

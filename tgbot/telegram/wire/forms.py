@@ -63,10 +63,10 @@ class FormCompiler:
         #: The lines that make the objects, the inner ones first.
         self._makes: list[str] = []
         thing = self._object(hot)
-        self._end_run()
+        end = f"at + {self._unpack()}" if self._run else "at"
         if self._open:
             self._lines.append(" if at > len(data): raise cut_off()")
-        body = "\n".join([*self._lines, *self._makes, f" return {thing}, at"])
+        body = "\n".join([*self._lines, *self._makes, f" return {thing}, {end}"])
         #: The source of a function `read`.
         self.source = f"def read(data, at):\n{' begin = at' * ('begin' in body)}\n{body}"
 
@@ -81,21 +81,24 @@ class FormCompiler:
                 known[field.name] = flags[field.word] & field.mask != 0
             elif not field.word or flags[field.word] & field.mask:
                 del known[field.name]
-                if field.method == OBJECT and not field.many:
-                    kinds[field.name] = type(self._read_here()[0])
+                if field.method == OBJECT and not field.many and (inner := self._expected(field)) is not None:
+                    kinds[field.name] = inner.kind
                 values[field.name] = self._vector(field) if field.many else self._value(field)
         derived = None if hot.derive is None else hot.derive(known, kinds)
         for name, source in (derived or {}).items():
             values[name] = source.format(**values)
-        pairs = ", ".join(f"{name!r}: {value}" for name, value in values.items())
-        fields = f"{self._named('template', known)} | {{{pairs}}}" if known else f"{{{pairs}}}"
         thing = self._named("thing")
-        self._makes.append(f" {thing} = new({self._named('kind', hot.kind)})")
-        if hot.finish is not None and derived is None:
-            self._makes.append(f" fields = {fields}")
-            self._makes.append(f" {self._named('finish', hot.finish)}(fields)")
-            fields = "fields"
-        self._makes.append(f" {thing}.__dict__ = {fields}")
+        made = f" {thing} = new({self._named('kind', hot.kind)})"
+        if known:
+            # A copy that has room for all fields, which are then set, is faster than a union.
+            template = self._named("template", hot.template | known)
+            self._makes.append(f" fields = {template}.copy()")
+            self._makes += [f" fields[{name!r}] = {value}" for name, value in values.items()]
+            if hot.finish is not None and derived is None:
+                self._makes.append(f" {self._named('finish', hot.finish)}(fields)")
+            self._makes += [made, f" {thing}.__dict__ = fields"]
+        else:
+            self._makes += [made, *(f" {thing}.{name} = {value}" for name, value in values.items())]
         return thing
 
     def _value(self, field: Field) -> str:
@@ -105,9 +108,9 @@ class FormCompiler:
             return becomes.format(self._number(letter))
         if field.method in BYTES:
             return self._bytes(field.method)
-        hot = self._classes.get(self._data[self._at : self._at + 4])
-        if hot is None or hot.manifold or field.word:
-            return self._any_object(hot)
+        hot = self._expected(field)
+        if hot is None:
+            return self._any_object()
         self._same(4)
         return self._object(hot)
 
@@ -178,9 +181,15 @@ class FormCompiler:
         self._open = True
         return value
 
-    def _any_object(self, hot: Hot | None) -> str:
-        """Read an object of any form, and return it as source; it is mostly one of this class."""
+    def _expected(self, field: Field) -> Hot | None:
+        """Return the class of the object that comes next, None if it may be of any in this form."""
+        hot = self._classes.get(self._data[self._at : self._at + 4])
+        return None if hot is None or hot.manifold or field.word else hot
+
+    def _any_object(self) -> str:
+        """Read an object that may be of any class, mostly of that in the example; return it as source."""
         self._end_run()
+        hot = self._classes.get(self._data[self._at : self._at + 4])
         value = self._named("value")
         readers, size = "compiled", 4
         if hot is not None and hot.key:

@@ -130,7 +130,7 @@ def _derive_message(
 ) -> Mapping[str, str] | None:
     """Return the same for a private message without media, as source; None for another one."""
     ordinary = {"media": None, "from_id": None, "post": False}
-    if kinds["peer_id"] is not types.PeerUser or not ordinary.items() <= known.items():
+    if kinds.get("peer_id") is not types.PeerUser or not ordinary.items() <= known.items():
         return None
     sender = {} if known["out"] else {"_sender_id": "{peer_id}.user_id"}
     return {"_chat_peer": "{peer_id}", "_broadcast": "False", **sender}
