@@ -112,6 +112,28 @@ async def test_a_name_that_goes_to_a_passing_user_leaves_the_one_in_the_file(
     assert await bench.written() == [(ANN, "name")]
 
 
+@pytest.mark.parametrize("then", ["stays", "renamed", "leaves", "kept"])
+async def test_a_name_that_goes_to_a_passing_user_leaves_one_who_is_only_in_the_file(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    bench.remember(user(ANN, "name", "other"))
+    await bench.restart()
+    bench.remember(user(BEN, "name"))
+    assert owner(bench.session, "name") == BEN
+    if then == "renamed":
+        bench.remember(user(BEN, "ben"))
+    if then == "leaves":
+        monkeypatch.setattr(peerbook, "PASSING_LIMIT", 0)
+        await bench.session.load([CLEO])
+    if then == "kept":
+        bench.session.keep([BEN])
+    assert owner(bench.session, "name") == (BEN if then in {"stays", "kept"} else None)
+    assert bench.session.usernames_of(ANN) == ("other",)
+    await bench.restart()
+    assert owner(bench.session, "name") == (BEN if then == "kept" else None)
+    assert bench.session.usernames_of(ANN) == ("other",)
+
+
 async def test_a_name_that_was_dropped_or_given_up_finds_no_passing_user(bench: Bench) -> None:
     bench.remember(user(BEN, "ben", "benny"))
     bench.session.drop_username("ben")

@@ -49,6 +49,9 @@ class PeerBook:
         self._known: OrderedDict[int, Peer] = OrderedDict()
         #: Username → marked id of the one among all of these that has it.
         self._named: dict[str, int] = {}
+        #: Username → the passing user who has it, while the file may have it for somebody else. The file is
+        #: not asked at once, because most who write for the first time are kept a moment later.
+        self._claimed: dict[str, int] = {}
         self._absent: dict[int, None] = {}
         #: What no checkpoint has begun to write, and what one is writing now.
         self._changes = Changes()
@@ -125,7 +128,7 @@ class PeerBook:
             rows = self._read(sql.PEERS, json.dumps(missing))
         for row in rows:
             marked, peer = stored_peer(row)
-            del self._absent[marked]
+            self._absent.pop(marked, None)
             # A username may have gone elsewhere since the file was written.
             peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
             self._known[marked] = peer
@@ -232,6 +235,8 @@ class PeerBook:
     @contextmanager
     def _saving(self) -> Iterator[Changes]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
+        for name in [*self._claimed]:
+            self._settle(name)
         changes = self._writing = self._changes
         self._changes = Changes()
         try:
@@ -260,6 +265,7 @@ class PeerBook:
         for name in before:
             if name not in new.names and self._named.get(name) == marked:
                 del self._named[name]
+                self._settle(name)
                 row = self._username(name)
                 if (row is None and not passes) or (row is not None and row.marked_id == marked):
                     self._changes.names[name] = None
@@ -267,19 +273,39 @@ class PeerBook:
             if self._named.get(name) != marked:
                 if not passes:
                     self._take_from_others(name, marked)
-                elif (row := self._username(name)) is not None and row.marked_id != marked:
+                elif name in self._named:
                     self.drop_username(name)
+                else:
+                    self._claimed[name] = marked
                 self._named[name] = marked
+
+    def _settle(self, name: str) -> None:
+        """Ask the file about a username that was claimed, and let it forget who else had it."""
+        owner = self._claimed.pop(name, None)
+        if owner is None or name in self._changes.names or name in self._writing.names:
+            return
+        rows = self._read(sql.BY_USERNAME, name)
+        if rows and rows[0][0] != owner:
+            self._changes.names[name] = None
+
+    def _give_away(self, names: Iterable[str]) -> None:
+        """Forget who has these usernames, after the file got other owners for them."""
+        for name in names:
+            self._named.pop(name, None)
+            self._claimed.pop(name, None)
+            self._changes.names.pop(name, None)
 
     def _take_out(self, marked: int) -> None:
         """Take a user out of those who are passing, if it is one."""
         peer = self._passing.pop(marked, None)
         if peer is not None:
+            for name in peer.names:
+                self._settle(name)
             self._unname(marked, peer)
 
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
-        return any(
+        return self._named.get(name, marked_id) != marked_id or any(
             changes.names.get(name, marked_id) != marked_id for changes in (self._changes, self._writing)
         )
 

@@ -131,9 +131,7 @@ class DurableSession(PeerBook, SQLiteSession):
             owners.update(dict.fromkeys(peer.names, marked))
         await self._worker.run(lambda: self._write(Changes(dict(peers), owners), None))
         self._reread(peers)
-        for name in owners:
-            self._named.pop(name, None)
-            self._changes.names.pop(name, None)
+        self._give_away(owners)
 
     def forget(self, marked_id: int) -> None:
         """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
