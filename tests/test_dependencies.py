@@ -22,7 +22,11 @@ DEV: list[str] = PROJECT["optional-dependencies"]["dev"]
 #: Each lock file, and the requirements that it must satisfy.
 LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV}
 #: Where a package is imported by another name than its own.
-IMPORTED_AS = {"fluent.runtime": "fluent", "python-socks": "python_socks"}
+IMPORTED_AS = {
+    "fluent.runtime": "fluent",
+    "python-socks": "python_socks",
+    "prometheus-client": "prometheus_client",
+}
 #: Longer modules than 400 lines, each with its reason.
 LONGER: dict[str, str] = {}
 

@@ -35,6 +35,7 @@ from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.worker import run_aside
 from tgbot.telegram import BotClient, Proxy, Server
+from tgbot.telegram.meter import Meter
 from tgbot.telegram.tasks import log_escaped
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ async def open_bot(
         store.watch(lock)
         users = store.users
         alerts = Alerts(users, texts, config.bot.admins)
+        meter = Meter(clock) if serve and config.operate.listen is not None else None
         client = BotClient(
             store.session,
             credentials.api_id,
@@ -97,7 +99,11 @@ async def open_bot(
             server_time=clock,
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
+            meter=meter,
         )
+        health = Health(client)  # before the first proof that updates arrive
+        if meter is not None:
+            await stack.enter_async_context(_pages(config, client, meter, health, store))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
         await client.login(credentials.bot_token)
@@ -124,7 +130,6 @@ async def open_bot(
         )
         if serve:
             _register(bot, plugins, config.bot.handlers)
-            health = Health(client)  # before the first proof that updates arrive
             await client.start_updates()
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
@@ -208,6 +213,21 @@ def _login_page(
         knows=lambda user_id: bot.client.session.access_hash(user_id) is not None,
         trouble=trouble,
         clock=bot.clock,
+    )
+
+
+def _pages(
+    config: Config, client: BotClient, meter: Meter, health: Health, store: SqliteStore
+) -> AbstractAsyncContextManager[object]:
+    # Imported here: few bots have these pages, and the imports take 50 ms.
+    from tgbot.operate.metrics import Metrics
+    from tgbot.operate.pages import open_pages
+
+    listen = config.operate.listen
+    assert listen is not None
+    metrics = Metrics(client.figures, meter, health, store.parked, store.users, config.storage.directory)
+    return open_pages(
+        listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render
     )
 
 

@@ -114,6 +114,7 @@ VARIABLES = {
     "TGBOT_LOGIN_THEN": ("https://Example.com:444/Welcome?a=B", "https://example.com:444/Welcome?a=B"),
     "TGBOT_LOGIN_MAX_AGE": ("3600", 3600),
     "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
+    "TGBOT_OPERATE_LISTEN": ("127.0.0.1:9464", Server("127.0.0.1", 9464)),
     "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
 }
 
@@ -143,6 +144,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         [storage]\ndirectory = "kept"
         [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
         then = "https://b.example/"
+        [operate]\nlisten = "a:1"
         [log]\nlevel = "ERROR"
         """
     names = {variable(*place) for place in places()}

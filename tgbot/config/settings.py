@@ -336,6 +336,12 @@ class Login(_Section):
         return self.site or f"http://{self.listen}"
 
 
+class Operate(_Section):
+    """What tells whoever runs the bot how it is."""
+
+    listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:9464", or "" for no pages')
+
+
 class Log(_Section):
     """What the bot logs on standard error."""
 
@@ -353,4 +359,5 @@ class Config(_Section):
     join_requests: JoinRequests = JoinRequests()
     storage: Storage = Storage()
     login: Login = Login()
+    operate: Operate = Operate()
     log: Log = Log()

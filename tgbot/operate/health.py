@@ -79,10 +79,16 @@ class Health:
         self._checkpoint_seconds = checkpoint_seconds
         self._began = monotonic()
         self._proven_at = float("-inf")
+        #: What `trouble` returned last; before it was called, that there is no proof.
+        self.last: Trouble | None = Trouble.UNHEARD
         self._making: asyncio.Task[Trouble | None] | None = None
 
     async def trouble(self) -> Trouble | None:
         """Return what is wrong, or None."""
+        self.last = await self._trouble()
+        return self.last
+
+    async def _trouble(self) -> Trouble | None:
         client = self._client
         if client.failed.done():
             return Trouble.FAILED

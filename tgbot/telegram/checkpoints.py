@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from tgbot.store.base import Store, UpdateState
@@ -26,17 +27,27 @@ class Checkpoints:
         self._state = state
         self._lock = asyncio.Lock()
         self._written: UpdateState | None = None
+        #: How many were made since the start, how many seconds that took in all, how many failed.
+        self.made, self.seconds, self.failed = 0, 0.0, 0
+        #: When the last one was complete, by the monotonic clock; before the first, the start.
+        self.made_at = time.monotonic()
 
     async def make(self) -> None:
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
         async with self._lock:
-            state, began = self._state(), asyncio.get_running_loop().time()
-            await self._store.checkpoint(state)
+            state, began = self._state(), time.monotonic()
+            try:
+                await self._store.checkpoint(state)
+            except BaseException:
+                self.failed += 1
+                raise
             self._written = state
+            self.made_at = now = time.monotonic()
+            self.made += 1
+            self.seconds += now - began
             if logger.isEnabledFor(logging.DEBUG):
                 pts, qts = (state.pts, state.qts) if state is not None else (0, 0)
-                took = asyncio.get_running_loop().time() - began
-                logger.debug("checkpoint of pts %d, qts %d in %.0f ms", pts, qts, took * 1000)
+                logger.debug("checkpoint of pts %d, qts %d in %.0f ms", pts, qts, (now - began) * 1000)
 
     async def keep(self) -> None:
         """Make a checkpoint every second while anything changes, until cancelled.

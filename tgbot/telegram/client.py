@@ -19,7 +19,7 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram.calls.call import Call, is_resolved
+from tgbot.telegram.calls.call import Call, Caller, is_resolved
 from tgbot.telegram.calls.entrance import Entrance
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
@@ -35,8 +35,10 @@ from tgbot.telegram.compat.closed import Closed
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged
 from tgbot.telegram.elsewhere import OtherCentres
+from tgbot.telegram.figures import Figures
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient
+from tgbot.telegram.meter import Meter, Metered
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.server import Server, use_server
 from tgbot.telegram.tasks import Background
@@ -67,7 +69,7 @@ class BotClient(Closed, TelegramClient):
     True if its update may have been handled before, in an earlier run. What arrives goes to `listener`, and
     at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
     `parked`, which belongs to the store; without it they count as finished. `marks` is the path of a file: it
-    tells after a death of the process which update was being handled.
+    tells after a death of the process which update was being handled. `meter` counts what passes, if given.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class BotClient(Closed, TelegramClient):
         marks: Path | None = None,
         concurrency: int = 100,
         handler_seconds: float = 60.0,
+        meter: Meter | None = None,
     ) -> None:
         super().__init__(
             session,
@@ -112,9 +115,9 @@ class BotClient(Closed, TelegramClient):
 
         self._mb_entity_cache = peers = Peers(session, listener)
         self._marks = Marks(marks)
-        self._handlers = Handlers(self, peers, self._marks)
+        self._handlers = Handlers(self, peers, self._marks, meter.measured if meter else None)
         self._dispatcher = Dispatcher(
-            self._handle,
+            meter.counted(self._handle) if meter else self._handle,
             self._finish,
             workers=concurrency,
             limit=handler_seconds,
@@ -169,9 +172,15 @@ class BotClient(Closed, TelegramClient):
         link = UntilAnswered(self._sender, self._link_state, self._init_request)
         self._elsewhere = OtherCentres(link, self, self._init_request, proxy, ipv6=self._use_ipv6)
         observed = Observed(self._elsewhere, listener, peers, server_time)
-        floods = FloodWaits(Retries(observed, lambda dc_id: self._login.switch_dc(dc_id)))
+        floods = FloodWaits(retries := Retries(observed, lambda dc_id: self._login.switch_dc(dc_id)))
         chain = NamedSends(LookupBudget(floods, session), peers)
-        self._calls = Straight(chain, chain.complete, floods, observed, link, server_time)
+        calls = Straight(chain, chain.complete, floods, observed, link, server_time)
+        self._calls: Caller = Metered(calls, meter) if meter else calls
+        #: Numbers about this client.
+        self.figures = Figures(
+            *(self._link_state, self.intake, self._watch, self._batches, self._dispatcher, self._handlers),
+            *(self._checkpoints, floods, retries),
+        )
         self._entrance = Entrance(self._calls, self, peers)
         plain = PlainClient(self)
         self._login = Login(plain, session, self.intake, self._link_state, server_time, server, proxy)
@@ -195,8 +204,8 @@ class BotClient(Closed, TelegramClient):
 
     @property
     def handler_errors(self) -> int:
-        """How many handlers raised, since the start."""
-        return self._handlers.errors
+        """How often handlers raised or were cut off, since the start."""
+        return self._handlers.errors.total()
 
     # ---- login and lifetime --------------------------------------------------------------------
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from telethon.tl import TLRequest, types
+
+#: Why updates are lost.
+LOSSES: Final = ("difference_too_long", "difference_refused", "unreadable", "hole")
 
 
 class Listener(Protocol):
@@ -32,6 +35,6 @@ class Listener(Protocol):
     def lost(self, what: str, count: int = 0) -> None:
         """Note that updates are lost, `count` of them where that is known (0: it is not).
 
-        `what` is "difference_too_long", "difference_refused", "unreadable" or "hole"; "poison" stands for
-        updates that are not lost but parked, because the process died twice while they were handled.
+        `what` is one of LOSSES; "poison" stands for updates that are not lost but parked, because the process
+        died twice while they were handled.
         """

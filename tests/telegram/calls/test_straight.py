@@ -41,7 +41,9 @@ async def typing(client: BotClient, person: int) -> Any:
 
 
 def open_requests(client: BotClient) -> int:
-    return len(client._calls._link._unanswered._open)
+    straight = client._calls
+    assert isinstance(straight, Straight)
+    return len(straight._link._unanswered._open)
 
 
 async def test_what_is_answered_at_once_asks_no_link_of_the_chain(

@@ -30,6 +30,8 @@ SENDS = frozenset(
 )
 
 
+#: The module of Telethon's methods.
+_FUNCTIONS: Final = functions.__name__
 #: Requests whose one peer is their `peer`, and which name nothing else that has to be looked up.
 _ABOUT_ONE_PEER: Final = frozenset({functions.messages.SetTypingRequest, PlainText})
 
@@ -74,6 +76,14 @@ class Caller(Protocol):
 def is_resolved(request: TLRequest) -> bool:
     """Return whether a request is known to name its peers as Telegram takes them: none is to be looked up."""
     return type(request) in _ABOUT_ONE_PEER and type(request.peer) is types.InputPeerUser
+
+
+def method_of(request: type[TLRequest]) -> str:
+    """Return the schema's name of a request's method: messages.sendMessage."""
+    kind = next(each for each in request.__mro__ if each.__module__.startswith(_FUNCTIONS))
+    space = kind.__module__.removeprefix(_FUNCTIONS).lstrip(".")
+    name = kind.__name__.removesuffix("Request")
+    return f"{space}{'.' if space else ''}{name[:1].lower()}{name[1:]}"
 
 
 def call_of(sender: Sender, request: TLRequest, flood_threshold: float) -> Call:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from telethon import errors
-from telethon.tl import TLObject, functions
+from telethon.tl import TLObject, TLRequest, functions
 
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import SENDS, Call, Caller
@@ -43,6 +44,9 @@ class FloodWaits:
         #: (constructor of the request, marked chat id) → when the wait is over, by the monotonic clock. Slow
         #: mode has 0 for the constructor.
         self.due: dict[tuple[int, int], float] = {}
+        #: How often Telegram asked to wait since the start, and for how many seconds in all, by the request.
+        self.asked: Counter[type[TLRequest]] = Counter()
+        self.seconds: Counter[type[TLRequest]] = Counter()
 
     async def call(self, call: Call) -> TLObject:
         left = 0.0 if type(call.request) in REPEATED_ELSEWHERE else call.flood_threshold
@@ -57,6 +61,8 @@ class FloodWaits:
                 if not is_flood(error):
                     raise
                 wait = max(1, wait_of(error))
+                self.asked[type(call.request)] += 1
+                self.seconds[type(call.request)] += wait
                 slow = isinstance(error, errors.SlowModeWaitError)
                 self._note(0 if slow else call.request.CONSTRUCTOR_ID, call.chat_id, wait)
                 if wait > left or (slow and _slow_mode_raises.get()):

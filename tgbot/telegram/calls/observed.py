@@ -10,16 +10,12 @@ from typing import Final
 from telethon import errors
 from telethon.tl import TLObject, functions, types
 
-from tgbot.telegram.calls.call import Call, Caller
+from tgbot.telegram.calls.call import Call, Caller, method_of
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.refusals import Answer, answer_of, error_name
 
 logger = logging.getLogger(__name__)
-
-#: The module of Telethon's methods.
-_FUNCTIONS: Final = functions.__name__
-
 
 #: Requests whose answers are differences.
 _DIFFERENCES: Final = frozenset(
@@ -87,15 +83,8 @@ class Observed:
             raise
         finally:
             took = (clock() - began) * 1000
-            logger.debug("%s (chat %d): %s in %.0f ms", _method(call), call.chat_id, outcome, took)
-
-
-def _method(call: Call) -> str:
-    """Return the schema's name of a method: messages.sendMessage."""
-    kind = next(each for each in type(call.request).__mro__ if each.__module__.startswith(_FUNCTIONS))
-    space = kind.__module__.removeprefix(_FUNCTIONS).lstrip(".")
-    name = kind.__name__.removesuffix("Request")
-    return f"{space}{'.' if space else ''}{name[:1].lower()}{name[1:]}"
+            method = method_of(type(call.request))
+            logger.debug("%s (chat %d): %s in %.0f ms", method, call.chat_id, outcome, took)
 
 
 def _is_repetition(result: TLObject) -> bool:

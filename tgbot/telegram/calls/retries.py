@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from telethon import errors
 from telethon.tl import TLObject
@@ -23,6 +25,8 @@ FAULT_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 DUPLICATE_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.0)
 #: Pauses before a send whose answer cannot be read is made again, in seconds.
 UNREADABLE_PAUSES = (0.2, 1.0, 4.0)
+#: Why a request is made again.
+REASONS: Final = ("fault", "duplicate", "unreadable")
 #: How often one call follows its data centre.
 MAX_MOVES = 3
 
@@ -40,6 +44,8 @@ class Retries:
     def __init__(self, then: Caller, switch_dc: Callable[[int], Awaitable[None]]) -> None:
         self._then = then
         self._switch_dc = switch_dc
+        #: How often a request was made again since the start, by the reason.
+        self.made_again: Counter[str] = Counter()
 
     async def call(self, call: Call) -> TLObject:
         kind = type(call.request)
@@ -51,11 +57,11 @@ class Retries:
             try:
                 return await self._then.call(call)
             except errors.RandomIdDuplicateError:
-                pause = next(duplicates, None)
+                reason, pause = "duplicate", next(duplicates, None)
                 if pause is None:
                     raise
             except UnreadableError:
-                pause = next(unreadable, None)
+                reason, pause = "unreadable", next(unreadable, None)
                 if pause is None:
                     raise
                 logger.warning("the answer to a send cannot be read; asking again (%s)", kind.__name__)
@@ -64,9 +70,10 @@ class Retries:
                     moves += 1
                     await self._switch_dc(error.new_dc)
                     continue
-                pause = next(faults, None) if is_fault(error) else None
+                reason, pause = "fault", next(faults, None) if is_fault(error) else None
                 if pause is None:
                     raise
                 logger.warning("Telegram has a fault (%s); asking again", error_name(error))
+            self.made_again[reason] += 1
             async with waiting():
                 await asyncio.sleep(pause)

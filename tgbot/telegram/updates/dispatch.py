@@ -78,6 +78,11 @@ class Dispatcher:
         """How many more jobs could run now."""
         return self._workers.free
 
+    @property
+    def running(self) -> int:
+        """How many jobs are handled now, those that wait for Telegram included."""
+        return len(self._running)
+
     def start(self) -> None:
         """Begin to run jobs."""
         self._telling = logger.isEnabledFor(logging.DEBUG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections import Counter
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from telethon.tl import types
 from tgbot.telegram.peers import Peers
 from tgbot.telegram.updates.failures import ENDS, Failure, described, name_of_handler, says_no_access
 from tgbot.telegram.updates.job import Job, current_job
-from tgbot.telegram.updates.lineup import OWN, Entry, Lineup, package_of
+from tgbot.telegram.updates.lineup import OWN, Entry, Lineup, Measured, module_of, package_of
 from tgbot.telegram.updates.marks import Marks
 from tgbot.telegram.updates.private import PrivateMessage, private_message
 
@@ -47,10 +48,12 @@ def is_answered() -> bool:
 class Handlers:
     """Call the handlers that were registered with a Telethon client."""
 
-    def __init__(self, client: TelegramClient, peers: Peers, marks: Marks) -> None:
-        #: How many handlers raised, since the start.
-        self.errors = 0
-        client._event_builders = self._lineup = Lineup(client._event_builders)
+    def __init__(
+        self, client: TelegramClient, peers: Peers, marks: Marks, measured: Measured | None = None
+    ) -> None:
+        #: How often handlers raised or were cut off since the start, by their module.
+        self.errors: Counter[str] = Counter()
+        client._event_builders = self._lineup = Lineup(client._event_builders, measured)
         self._client = client
         self._peers = peers
         self._marks = marks
@@ -77,7 +80,7 @@ class Handlers:
         update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
         for entry in lineup.wanting_albums() if job.album else lineup.wanting(update):
-            kind, builder, callback, pattern, unfiltered, raw, _, _, mark = entry
+            kind, builder, callback, pattern, unfiltered, raw, _, _, mark, call = entry
             job.handler = callback
             try:
                 if raw:
@@ -103,7 +106,7 @@ class Handlers:
                     self._marks.begin_handler(job, mark)
                 current_handler.set(entry)
                 try:
-                    await callback(event)
+                    await call(event)
                 finally:
                     if pattern is not None:
                         job.matched = True
@@ -112,9 +115,11 @@ class Handlers:
             except errors.AlreadyInConversationError:
                 continue
             except ENDS:
+                if job.cuts:
+                    self.errors[module_of(callback)] += 1
                 raise
             except BaseException as error:  # whatever a handler raises is its own failure
-                self.errors += 1
+                self.errors[module_of(callback)] += 1
                 self._note_error(job, error)
 
     def _note_error(self, job: Job, error: BaseException) -> None:

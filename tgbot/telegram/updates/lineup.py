@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection
 from itertools import takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from telethon import events
 from telethon.tl import types
@@ -19,6 +19,10 @@ OWN: Final = __name__.partition(".")[0]
 
 #: Patterns of one command, with or without arguments, as handlers are written: "^/start( .+)?$".
 _COMMAND: Final = re.compile(r"\^?/(?P<word>[A-Za-z0-9_]+)(?:\((?:\?:)? \.[+*]\)\?)?\$")
+
+
+#: Make of a handler and its module what is called in its place, and measures it.
+Measured: TypeAlias = Callable[[Callable[..., Awaitable[object]], str], Callable[..., Awaitable[object]]]
 
 
 class Entry(NamedTuple):
@@ -39,6 +43,8 @@ class Entry(NamedTuple):
     own: bool
     #: What marks it while it runs.
     mark: bytes
+    #: What is called: the handler itself, or what measures it as well.
+    call: Callable[..., Awaitable[object]]
 
 
 class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as above
@@ -48,8 +54,13 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
     the beginning: what the bot records is recorded before anybody else is called.
     """
 
-    def __init__(self, handlers: Collection[tuple[Any, Callable[..., Awaitable[object]]]]) -> None:
+    def __init__(
+        self,
+        handlers: Collection[tuple[Any, Callable[..., Awaitable[object]]]],
+        measured: Measured | None = None,
+    ) -> None:
         super().__init__(handlers)
+        self._measured = measured
         #: What the plan below was made for, and all words of commands in it.
         self._planned: tuple[tuple[Any, Callable[..., Awaitable[object]]], ...] = ()
         self._words: set[str] = set()
@@ -89,7 +100,7 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
     def _make_plan(self, now: tuple[tuple[Any, Callable[..., Awaitable[object]]], ...]) -> None:
         self._planned, self._plan = now, {}
         self._words = set().union(*(words_of(builder) or () for builder, _ in now))
-        self._albums = tuple(_entry_of(*one) for one in now if isinstance(one[0], events.Album))
+        self._albums = tuple(self._entry_of(*one) for one in now if isinstance(one[0], events.Album))
 
     def _wanting_word(self, update: type, word: str) -> tuple[Entry, ...]:
         if word not in self._words:
@@ -98,8 +109,16 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
         entries = self._plan.get(key)
         if entries is None:
             asked = (one for one in self._planned if _may_want(one[0], update, word))
-            entries = self._plan[key] = tuple(_entry_of(*one) for one in asked)
+            entries = self._plan[key] = tuple(self._entry_of(*one) for one in asked)
         return entries
+
+    def _entry_of(self, builder: Any, callback: Callable[..., Awaitable[object]]) -> Entry:  # Any: as above
+        kind, own = type(builder), package_of(callback) == OWN
+        pattern, name = getattr(builder, "pattern", None), name_of_handler(callback)
+        unfiltered, raw = _is_unfiltered(builder), kind is events.Raw and builder.func is None
+        call = callback if self._measured is None else self._measured(callback, module_of(callback))
+        mark = mark_of_handler(name)
+        return Entry(kind, builder, callback, pattern, unfiltered, raw, name, own, mark, call)
 
 
 def words_of(builder: Any) -> Collection[str] | None:  # Any: as above
@@ -129,13 +148,6 @@ def _may_want(builder: Any, update: type, word: str) -> bool:  # Any: as above
     return words is None or word in words
 
 
-def _entry_of(builder: Any, callback: Callable[..., Awaitable[object]]) -> Entry:  # Any: as above
-    kind, own = type(builder), package_of(callback) == OWN
-    pattern, name = getattr(builder, "pattern", None), name_of_handler(callback)
-    unfiltered, raw = _is_unfiltered(builder), kind is events.Raw and builder.func is None
-    return Entry(kind, builder, callback, pattern, unfiltered, raw, name, own, mark_of_handler(name))
-
-
 def _is_unfiltered(builder: Any) -> bool:  # Any: as above
     """Return whether a pattern alone says which messages of users to the bot a builder wants."""
     if type(builder) is not events.NewMessage or "filter" in vars(builder):
@@ -146,4 +158,9 @@ def _is_unfiltered(builder: Any) -> bool:  # Any: as above
 
 def package_of(callback: Callable[..., object]) -> str:
     """Return the package that a handler is of."""
-    return str(getattr(callback, "__module__", None)).partition(".")[0]
+    return module_of(callback).partition(".")[0]
+
+
+def module_of(callback: Callable[..., object]) -> str:
+    """Return the module that a handler is of."""
+    return str(getattr(callback, "__module__", None))

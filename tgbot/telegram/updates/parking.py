@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -277,6 +278,9 @@ def _told(suspect: Suspect) -> str:
 
 class Nowhere:
     """`ParkedUpdates` of a client that keeps none: what cannot be finished counts as finished."""
+
+    def __init__(self) -> None:
+        self.by_reason: Counter[Reason] = Counter()
 
     def park(self, entry: Parked) -> None:
         return None

@@ -46,10 +46,16 @@ class Watch:
         self._renew = renew
         self._up = up
         self._clock = clock
-        #: How many looks in a row found the bot behind, or no answer.
+        #: How many looks in a row found the bot behind, or no answer; how often that began since the start.
         self._deaf = 0
+        self.deafnesses = 0
         #: When the last proof was at the last of these looks.
         self._proved_at = 0.0
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the last look found the bot behind, or no answer."""
+        return self._deaf > 0
 
     def proof_age(self) -> float:
         """Return the seconds since the last proof that updates reach the bot."""
@@ -95,6 +101,7 @@ class Watch:
     def _cure(self, reason: str) -> None:
         intake, mark = self._intake, self._intake.log.mark()
         self._deaf += 1
+        self.deafnesses += self._deaf == 1
         logger.warning("%s (pts %d, qts %d); requesting them (%d in a row)",
                        reason, mark.pts, mark.qts, self._deaf)  # fmt: skip
         if self._deaf > 1 and intake.proved_at == self._proved_at:
