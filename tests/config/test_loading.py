@@ -55,7 +55,7 @@ def test_the_shipped_file_documents_every_key_with_its_default(monkeypatch: pyte
             if default is None:
                 assert value in ("", 0), key
             else:
-                assert type(value) in (type(default), list, str), key
+                assert type(value) in (type(default), list, dict, str), key
 
 
 def test_without_a_file_and_variables_the_defaults_hold(
@@ -116,6 +116,8 @@ VARIABLES = {
     "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
     "TGBOT_OPERATE_LISTEN": ("127.0.0.1:9464", Server("127.0.0.1", 9464)),
     "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
+    "TGBOT_LOG_LEVELS": ("tgbot.x=debug, aiohttp=INFO", (("tgbot.x", "DEBUG"), ("aiohttp", "INFO"))),
+    "TGBOT_LOG_FORMAT": ("json", "json"),
 }
 
 
@@ -145,7 +147,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
         then = "https://b.example/"
         [operate]\nlisten = "a:1"
-        [log]\nlevel = "ERROR"
+        [log]\nlevel = "ERROR"\nlevels = {{ "a.b" = "debug" }}\nformat = "json"
         """
     names = {variable(*place) for place in places()}
     assert {key for values in tomllib.loads(written).values() for key in values} == {
@@ -207,7 +209,7 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
         ("[bot]\nconcurency = 1", "there is no key concurency in [bot]; did you mean concurrency?"),
         ("[bto]\nx = 1", "there is no section [bto]; did you mean [bot]?"),
         ("[xyzzy]\nx = 1", "there is no section [xyzzy], only [telegram], [bot],"),
-        ("[log]\nxyzzy = 1", "there is no key xyzzy in [log], only level."),
+        ("[log]\nxyzzy = 1", "there is no key xyzzy in [log], only level, levels, format."),
         ('bot_token = "1:x"', "DIR/config.toml: bot_token belongs in section [telegram]."),
         ("[bot]\napi_id = 1", "DIR/config.toml: api_id belongs in section [telegram]."),
         ("bot = 1", "DIR/config.toml: bot is a section: write [bot] on a line of its own."),

@@ -64,7 +64,8 @@ async def test_updates_calls_and_checkpoints_are_told_without_what_they_hold(
         await until(rf"DEBUG .*update m{anna.id}:\d+ .*: failed in \d+ ms$")
         sandbox.faults.fail("messages.sendMessage", 400, "MESSAGE_TOO_LONG", account=account.id)
         await anna.say(f"/help {TEXT}")
-        await until(rf"messages\.sendMessage \(chat {anna.id}\): MESSAGE_TOO_LONG in \d+ ms$")
+        refused = rf"messages\.sendMessage \(chat {anna.id}\): MESSAGE_TOO_LONG in \d+ ms"
+        await until(rf"{refused} \(update m{anna.id}:\d+, handler tgbot\.handlers\.help\.")
         await until(r"DEBUG .*checkpoint of pts \d+, qts \d+ in \d+ ms$")
         process.terminate()
         log.append((await process.stderr.read()).decode())

@@ -67,6 +67,8 @@ def run_bot(context: typer.Context) -> int:
 
     Credentials come from TGBOT_API_ID, TGBOT_API_HASH and TGBOT_BOT_TOKEN, or from secrets.toml.
     """
+    from tgbot.operate.context import about_update
+    from tgbot.operate.logs import log_to_stderr
     from tgbot.run import run
 
     invocation: Invocation = context.obj
@@ -74,7 +76,8 @@ def run_bot(context: typer.Context) -> int:
     config.telegram.credentials()
     # Plugins may lie beside the settings; at the end of the path they hide no other module.
     sys.path.append(str(Path(invocation.config or "config.toml").resolve().parent))
-    printed.log_to_stderr(config.log.level)
+    log = config.log
+    log_to_stderr(log.level, levels=log.levels, as_json=log.format == "json", about=about_update)
     return finish(run(config, invocation.signals or StopSignals()))
 
 

@@ -13,6 +13,7 @@ from tgbot.core.access import Access, Verdict
 from tgbot.core.addresses import parse_peer
 from tgbot.core.errors import TelegramRefusedError
 from tgbot.messaging.resolve import PeerKind
+from tgbot.operate.logs import log_to_stderr
 from tgbot.telegram import error_name
 from tgbot.telegram.refusals import answer_of
 
@@ -25,7 +26,7 @@ async def answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
 
     Raise a ResolveError if nobody is found, TelegramRefusedError for any other refusal.
     """
-    printed.log_to_stderr("WARNING")
+    log_to_stderr("WARNING")
     parse_peer(text)  # text that leads nowhere is refused without a login
     try:
         async with open_bot(config) as bot:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 from tgbot.core.names import clean_name
 from tgbot.core.places import places
@@ -133,26 +132,6 @@ def verdict(found: Verdict) -> dict[str, str | int | None]:
         "evidence_at": at,
         "evidence_detail": detail or None,
     }
-
-
-class _Handler(logging.StreamHandler[TextIO]):
-    """Writes the log. A line that cannot be formatted is named by its place, without its arguments."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        place = f"{record.pathname}:{record.lineno}"
-        with suppress(OSError):
-            self.stream.write(f"tgbot: a line of the log cannot be written ({place})\n")
-
-
-def log_to_stderr(level: str) -> None:
-    """Send the log to standard error, from `level` on; that of libraries from WARNING on."""
-    logging.Formatter.converter = time.gmtime
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level, format=form, handlers=[_Handler(sys.stderr)])
-    for library in ("telethon", "asyncio", "aiohttp"):
-        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    # It also raises what it logs, and its caller reports that.
-    logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -92,9 +92,10 @@ def sandbox(
     ] = None,
     json: Json = False,
 ) -> int:
+    from tgbot.operate.logs import log_to_stderr
     from tgbot.sandbox.server import Sandbox, SandboxError
 
-    printed.log_to_stderr("INFO")
+    log_to_stderr("INFO")
     try:
         with tempfile.TemporaryDirectory(prefix="tgbot-sandbox-") as temporary:
             kept = directory or Path(temporary)

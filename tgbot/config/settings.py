@@ -108,6 +108,13 @@ def _then(value: object) -> object:
     return match[1].lower() + (match[4] or "")
 
 
+def _levels(value: object) -> object:
+    """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
+    if isinstance(value, list):
+        return tuple(tuple(str(one).split("=", 1)) for one in value)
+    return tuple(value.items()) if isinstance(value, dict) else value
+
+
 def _check_host(scheme: str, host: str) -> None:
     """Raise ValueError for an address on the web that a login may not be sent to."""
     bare = host.strip("[]")
@@ -187,6 +194,9 @@ def _key(default: object, expected: str, **limits: Any) -> Any:
     return Field(default=default, description=expected, **limits)
 
 
+_Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
+]
 _Address = Annotated[Server | None, BeforeValidator(_server)]
 _Directory = Annotated[Path, Field(strict=False)]
 
@@ -345,9 +355,11 @@ class Operate(_Section):
 class Log(_Section):
     """What the bot logs on standard error."""
 
-    level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
-    ] = _key("INFO", 'one of "DEBUG", "INFO", "WARNING", "ERROR"')
+    level: _Level = _key("INFO", 'one of "DEBUG", "INFO", "WARNING", "ERROR"')
+    levels: Annotated[tuple[tuple[str, _Level], ...], BeforeValidator(_levels)] = _key(
+        (), 'a level for each logger, such as { "tgbot.telegram" = "DEBUG" }'
+    )
+    format: Literal["human", "json"] = _key("human", 'one of "human", "json"')
 
 
 class Config(_Section):
