@@ -23,7 +23,8 @@ from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
-from tgbot.operate.alerts import Alerts
+from tgbot.operate.alerts import Alerts, Posts
+from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import listening
 from tgbot.operate.descriptors import share
 from tgbot.operate.health import Health
@@ -83,7 +84,8 @@ async def open_bot(
         stack.callback(store.close)
         store.watch(lock)
         users = store.users
-        alerts = Alerts(users, texts, config.bot.admins)
+        kinds, webhook = config.operate.alerts, _webhook(config, clock) if serve else None
+        alerts = Alerts(users, texts, config.bot.admins, kinds=kinds, webhook=webhook)
         meter = Meter(clock) if serve and config.operate.listen is not None else None
         client = BotClient(
             store.session,
@@ -134,6 +136,9 @@ async def open_bot(
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
+            directory, read = config.storage.directory, client.figures.read
+            conditions = Conditions(alerts, trouble=health.trouble, read=read, directory=directory)
+            client.spawn(conditions.watch())
             manage = Manage(config.profile.manage)
             profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)
             client.spawn(profile.show())
@@ -229,6 +234,16 @@ def _pages(
     return open_pages(
         listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render
     )
+
+
+def _webhook(config: Config, clock: ServerClock) -> Posts | None:
+    url = config.operate.webhook
+    if url is None:
+        return None
+    # Imported here: few bots have one, and importing aiohttp takes a tenth of a second.
+    from tgbot.operate.webhook import Webhook
+
+    return Webhook(url.get_secret_value(), config.telegram.bot_id, clock)
 
 
 def _proxy(config: Config) -> Proxy | None:

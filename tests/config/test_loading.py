@@ -115,6 +115,7 @@ VARIABLES = {
     "TGBOT_LOGIN_MAX_AGE": ("3600", 3600),
     "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
     "TGBOT_OPERATE_LISTEN": ("127.0.0.1:9464", Server("127.0.0.1", 9464)),
+    "TGBOT_OPERATE_ALERTS": ("disk, poison", ("disk", "poison")),
     "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
     "TGBOT_LOG_LEVELS": ("tgbot.x=debug, aiohttp=INFO", (("tgbot.x", "DEBUG"), ("aiohttp", "INFO"))),
     "TGBOT_LOG_FORMAT": ("json", "json"),
@@ -127,7 +128,8 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
     for name, (_, value) in VARIABLES.items():
         section, key = known.pop(name)
         assert getattr(getattr(config, section), key) == value, name
-    assert set(known) == {"TGBOT_API_HASH", "TGBOT_BOT_TOKEN", "TGBOT_PROXY", "TGBOT_PUBLIC_KEY"}  # elsewhere
+    elsewhere = {"API_HASH", "BOT_TOKEN", "PROXY", "PUBLIC_KEY", "OPERATE_WEBHOOK"}
+    assert set(known) == {f"TGBOT_{name}" for name in elsewhere}
 
 
 def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         [storage]\ndirectory = "kept"
         [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
         then = "https://b.example/"
-        [operate]\nlisten = "a:1"
+        [operate]\nlisten = "a:1"\nalerts = []\nwebhook = "https://a.example/x"
         [log]\nlevel = "ERROR"\nlevels = {{ "a.b" = "debug" }}\nformat = "json"
         """
     names = {variable(*place) for place in places()}
@@ -380,7 +382,8 @@ def test_a_secret_in_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_secret_is_a_key() -> None:
-    assert set(places("SecretStr")) == {("telegram", key) for key in ("api_hash", "bot_token", "proxy")}
+    of_telegram = {("telegram", key) for key in ("api_hash", "bot_token", "proxy")}
+    assert set(places("SecretStr")) == of_telegram | {("operate", "webhook")}
 
 
 def test_a_directory_and_a_file_that_is_not_text_are_refused(tmp_path: Path) -> None:

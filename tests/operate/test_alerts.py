@@ -5,12 +5,14 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from telethon import errors
 
 import tgbot
 from tests.store.memory import MemoryRegistry
+from tgbot.config.settings import ALERTS
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate import alerts as alerting
@@ -46,6 +48,10 @@ def texts() -> Texts:
     return Texts.load()
 
 
+def alerts_to(users: MemoryRegistry, texts: Texts, *admins: int, **options: Any) -> Alerts:
+    return Alerts(users, texts, admins, **{"kinds": ALERTS, "quiet": 0.0, **options})
+
+
 @asynccontextmanager
 async def telling(alerts: Alerts, letters: Letters) -> AsyncIterator[None]:
     task = asyncio.create_task(alerts.send(letters))
@@ -58,7 +64,7 @@ async def telling(alerts: Alerts, letters: Letters) -> AsyncIterator[None]:
 async def test_each_admin_who_ever_wrote_is_told_in_their_language(
     users: MemoryRegistry, texts: Texts
 ) -> None:
-    letters, alerts = Letters(), Alerts(users, texts, (EVE, ANN, BEN))
+    letters, alerts = Letters(), alerts_to(users, texts, *(EVE, ANN, BEN))
     alerts.lost(TOO_LONG)  # before any alert can be sent
     async with telling(alerts, letters):
         told = [await letters.sent.get() for _ in range(2)]
@@ -73,7 +79,7 @@ async def test_each_admin_who_ever_wrote_is_told_in_their_language(
 async def test_a_loss_that_repeats_before_it_is_told_is_told_once(
     users: MemoryRegistry, texts: Texts
 ) -> None:
-    letters, alerts = Letters(), Alerts(users, texts, (BEN,))
+    letters, alerts = Letters(), alerts_to(users, texts, *(BEN,))
     for what in (TOO_LONG, TOO_LONG, "difference_refused", TOO_LONG):
         alerts.lost(what)
     async with telling(alerts, letters):
@@ -92,18 +98,18 @@ async def test_who_cannot_be_reached_holds_up_nobody(
 ) -> None:
     users.seen(Profile(EVE, "Eve"), 1, Way.MESSAGE)
     letters = Letters({ANN: errors.UserIsBlockedError(None), EVE: OSError("no way")})
-    alerts = Alerts(users, texts, (ANN, EVE, BEN))
+    alerts = alerts_to(users, texts, *(ANN, EVE, BEN))
     async with telling(alerts, letters):
         for _ in range(2):
             alerts.lost(TOO_LONG)
             assert (await letters.sent.get())[0] == BEN
-    assert f"could not tell admin {ANN} of a loss (USER_IS_BLOCKED)" in caplog.messages
+    assert f"could not tell admin {ANN} of lost-difference-too-long (USER_IS_BLOCKED)" in caplog.messages
 
 
 async def test_the_numbers_of_one_kind_add_up_until_they_are_told(
     users: MemoryRegistry, texts: Texts
 ) -> None:
-    letters, alerts = Letters(), Alerts(users, texts, (BEN,))
+    letters, alerts = Letters(), alerts_to(users, texts, *(BEN,))
     for what, count in (("unreadable", 2), ("hole", 0), ("unreadable", 3), ("poison", 0)):
         alerts.lost(what, count)
     async with telling(alerts, letters):
@@ -120,7 +126,7 @@ async def test_an_admin_whom_telegram_puts_off_is_told_later_and_delays_nobody(
 ) -> None:
     monkeypatch.setattr(alerting, "PAUSES", (0.01,))
     closed: dict[int, Exception] = {ANN: errors.ServerError(None, "INTERNAL", 500)}
-    letters, alerts = Letters(closed), Alerts(users, texts, (ANN, BEN))
+    letters, alerts = Letters(closed), alerts_to(users, texts, *(ANN, BEN))
     async with telling(alerts, letters):
         alerts.lost("hole", 2)
         assert (await letters.sent.get())[0] == BEN
@@ -141,7 +147,7 @@ async def test_while_a_message_to_one_admin_is_under_way_the_others_are_told(
                 await sent.wait()  # a flood wait that the client waits for
             await letters.send(user, text)
 
-    alerts = Alerts(users, texts, (ANN, BEN))
+    alerts = alerts_to(users, texts, *(ANN, BEN))
     async with telling(alerts, Slow()):
         alerts.lost(TOO_LONG)
         assert (await letters.sent.get())[0] == BEN
@@ -164,7 +170,7 @@ async def test_a_missing_right_is_told_with_the_chat_and_each_chat_by_itself(
     users: MemoryRegistry, texts: Texts
 ) -> None:
     letters = Letters()
-    alerts = Alerts(users, texts, (BEN,))
+    alerts = alerts_to(users, texts, *(BEN,))
     alerts.right_missing(-100, "Chess\nClub")
     alerts.right_missing(-100, "Chess\nClub")
     alerts.right_missing(-200, "")
@@ -173,3 +179,62 @@ async def test_a_missing_right_is_told_with_the_chat_and_each_chat_by_itself(
     assert "“Chess Club” (id -100)" in told[0]
     assert "a chat (id -200)" in told[1]
     assert letters.sent.empty()
+
+
+# ---- conditions, and pauses ------------------------------------------------------------------------
+
+
+async def test_the_begin_and_the_end_of_a_condition_are_told(users: MemoryRegistry, texts: Texts) -> None:
+    letters, alerts = Letters(), alerts_to(users, texts, BEN, quiet=3600.0)
+    async with telling(alerts, letters):
+        alerts.begin("disk", free=5)
+        assert (await letters.sent.get())[1] == texts.render("en", "disk-begun", free=5)
+        alerts.end("disk", free=600)
+        assert (await letters.sent.get())[1] == texts.render("en", "disk-over", free=600)
+
+
+async def test_a_condition_that_is_over_before_it_was_told_is_told_as_over_alone(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, alerts = Letters(), alerts_to(users, texts, BEN)
+    alerts.begin("readiness", reason="not connected to Telegram", minutes=5)
+    alerts.end("readiness", reason="not connected to Telegram", minutes=12)
+    async with telling(alerts, letters):
+        assert "For 12 minutes I was not: not connected to Telegram." in (await letters.sent.get())[1]
+        assert letters.sent.empty()
+
+
+async def test_the_same_is_told_once_in_a_while_with_the_sum_and_other_news_at_once(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    letters, alerts = Letters(), alerts_to(users, texts, BEN, quiet=0.3)
+    async with telling(alerts, letters):
+        alerts.lost("hole", 1)
+        await letters.sent.get()
+        alerts.lost("hole", 2)
+        alerts.lost("hole", 3)
+        alerts.lost("unreadable", 7)
+        assert "7 updates" in (await letters.sent.get())[1]  # although it came last
+        assert "5 updates" in (await letters.sent.get())[1]
+
+
+async def test_only_what_is_wanted_is_told(users: MemoryRegistry, texts: Texts) -> None:
+    letters, alerts = Letters(), alerts_to(users, texts, BEN, kinds=("poison", "disk"))
+    async with telling(alerts, letters):
+        alerts.lost("hole")
+        alerts.right_missing(-100, "")
+        alerts.begin("errors", 12, plugin="x")
+        alerts.lost("poison")
+        alerts.begin("disk", free=1)
+        told = [(await letters.sent.get())[1] for _ in range(2)]
+    assert told[0] == texts.render("en", "lost-poison", n=1)
+    assert told[1] == texts.render("en", "disk-begun", free=1)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_condition_has_texts_for_its_begin_and_its_end(texts: Texts, language: str) -> None:
+    values: dict[str, str | int] = {"free": 5, "reason": "why", "minutes": 7, "plugin": "module"}
+    for condition in {*ALERTS} - {"losses", "poison", "rights", "deafness"}:
+        assert texts.render(language, f"{condition}-begun", n=12, **values).startswith("⚠️ ")
+        assert texts.render(language, f"{condition}-over", n=1, **values).startswith("✅ ")
+    assert texts.render(language, "deafness-over", n=3).startswith("⚠️ ")

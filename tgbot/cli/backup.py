@@ -23,6 +23,7 @@ def backup(
     A copy gets its name when it is complete; an older copy in DIR is replaced. Whoever has the session can
     act as the bot: keep the copies as safe as the originals (only their owner may read them).
     """
+    from tgbot.store.lastbackup import backup_noted
     from tgbot.store.transfer.backup import backup as copy
 
     storage = settings(context).storage
@@ -31,11 +32,12 @@ def backup(
     files = [file for file in (storage.session, storage.registry, storage.logins) if file.exists()]
     if not files:
         raise NeverRunError(storage.directory)
-    try:
-        with printed.progress("copying", len(files)) as done:
-            copies = copy(files, target, lambda file, share: done(files.index(file) + share))
-    except FileExistsError:
-        raise StorageFailedError(target, "it is a file") from None
+    with backup_noted(storage.directory):
+        try:
+            with printed.progress("copying", len(files)) as done:
+                copies = copy(files, target, lambda file, share: done(files.index(file) + share))
+        except FileExistsError:
+            raise StorageFailedError(target, "it is a file") from None
     if json:
         printed.as_json({"copies": [str(path) for path in copies]})
         return 0

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
@@ -108,6 +108,12 @@ def _then(value: object) -> object:
     return match[1].lower() + (match[4] or "")
 
 
+def _webhook(value: object) -> object:
+    if value == "":
+        return None
+    return _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")[0]
+
+
 def _levels(value: object) -> object:
     """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
     if isinstance(value, list):
@@ -193,6 +199,10 @@ def _key(default: object, expected: str, **limits: Any) -> Any:
     """Return a key's declaration; `expected` is what an error says the value should be."""
     return Field(default=default, description=expected, **limits)
 
+
+#: What the bot tells its admins of by itself.
+Alert: TypeAlias = Literal["losses", "poison", "rights", "errors", "disk", "backup", "deafness", "readiness"]
+ALERTS: tuple[Alert, ...] = get_args(Alert)
 
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
@@ -350,6 +360,12 @@ class Operate(_Section):
     """What tells whoever runs the bot how it is."""
 
     listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:9464", or "" for no pages')
+    alerts: Annotated[tuple[Alert, ...], Field(strict=False)] = _key(
+        ALERTS, "a list of alerts out of " + ", ".join(ALERTS)
+    )
+    webhook: Annotated[SecretStr | None, BeforeValidator(_webhook)] = _key(
+        None, 'an address such as "https://example.com/alerts", or "" for none'
+    )
 
 
 class Log(_Section):

@@ -153,6 +153,24 @@ lost-hole = { $n ->
     [one] ⚠️ Telegram counted an update that it does not send me. It is lost: if it was a message, it stays unanswered. I handle everything else as usual.
    *[other] ⚠️ Telegram counted { $n } updates that it does not send me. They are lost: messages among them stay unanswered. I handle everything else as usual.
 }
+deafness-over = { $n ->
+    [one] ⚠️ For a while Telegram’s updates did not reach me, although there was a link. I have made a fresh one and fetched them: nobody is left without an answer.
+   *[other] ⚠️ { $n } times Telegram’s updates did not reach me for a while, although there was a link. Each time I have made a fresh one and fetched them: nobody is left without an answer.
+}
+errors-begun = ⚠️ My handlers fail: { $n } times within five minutes, most often in { $plugin }. What failed is put aside. See it with: tgbot parked list
+errors-over = ✅ For five minutes no handler of mine has failed. Once the mistake is corrected, have me handle again what I put aside: tgbot parked retry --all
+disk-begun = ⚠️ The disk with my files is nearly full: { $free } MiB are left. Make room: without any I cannot save, and I stop.
+disk-over = ✅ There is room again on the disk with my files: { $free } MiB.
+backup-begun = ⚠️ The last backup of my files failed: { $reason }
+backup-over = ✅ A backup of my files has succeeded again.
+readiness-begun = ⚠️ For { $minutes ->
+    [one] a minute
+   *[other] { $minutes } minutes
+} I have not been well: { $reason }.
+readiness-over = ✅ I am well again. For { $minutes ->
+    [one] a minute
+   *[other] { $minutes } minutes
+} I was not: { $reason }.
 lost-poison = { $n ->
     [one] ⚠️ I ended twice in a row while I handled the same update, so I have put it aside. I answer everybody else. See it with: tgbot parked list
    *[other] ⚠️ I ended twice in a row while I handled the same update. It happened with { $n } updates, and I have put them aside. I answer everybody else. See them with: tgbot parked list

@@ -1,12 +1,13 @@
-"""Report to the bot's admins, in the chat, what was lost for good, and what only they can put right."""
+"""Report to the bot's admins, in the chat and by a webhook, what was lost and what they have to put right."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from telethon import errors
 
@@ -19,16 +20,25 @@ from tgbot.telegram.refusals import Answer, answer_of, wait_of
 
 logger = logging.getLogger(__name__)
 
-#: Pauses after an alert that Telegram put off without naming a time, in seconds; the last one repeats.
-PAUSES = (1, 5, 30, 300)
+#: Pauses after an alert that was put off without a time, in seconds; the last one repeats.
+PAUSES: Final = (1, 5, 30, 300)
+#: How long the same is not reported again, in seconds; the numbers add up meanwhile.
+QUIET_SECONDS: Final = 600.0
 
 
-class _Report(NamedTuple):
-    """What is reported: the name of a text, and the chat that it is about."""
+class Topic(NamedTuple):
+    """What is reported: the name of a text, and the chat that it is about, 0 for none."""
 
     text: str
     chat: int = 0
-    title: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """How often it happened, and what its text is given besides."""
+
+    count: int
+    values: Mapping[str, str | int] = field(default_factory=dict)
 
 
 class Sends(Protocol):
@@ -37,73 +47,160 @@ class Sends(Protocol):
     async def send(self, user: int, text: str, /) -> object: ...
 
 
-class Alerts:
-    """Reports losses and missing rights to the admins; what is not reported yet is kept in memory.
+class Posts(Protocol):
+    """Post an alert to a webhook; return when to try again, in seconds (0: not named), None for never."""
 
-    A kind of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name
-    with hyphens, and gets the number of lost updates as `n`. A kind that happens again before it was reported
-    to an admin is reported in one message, with the sum.
+    async def post(self, alert: Mapping[str, object], /) -> int | None: ...
+
+
+class Alerts:
+    """Reports to the admins, and to a webhook if there is one; what is not reported yet is kept in memory.
+
+    `kinds` names the alerts that are wanted. A kind of loss is named as in `telegram`, such as
+    "difference_too_long"; its text is `lost-` + the name with hyphens, and gets the number of lost updates as
+    `n`. The same is reported to somebody once in `quiet` seconds, with the sum of what happened meanwhile.
     """
 
-    def __init__(self, users: UserRegistry, texts: Texts, admins: Collection[int]) -> None:
+    def __init__(
+        self,
+        users: UserRegistry,
+        texts: Texts,
+        admins: Collection[int],
+        *,
+        kinds: Collection[str],
+        webhook: Posts | None = None,
+        quiet: float = QUIET_SECONDS,
+    ) -> None:
         self._users = users
         self._texts = texts
-        #: What each admin has not been told yet: a report and its number, the oldest first.
-        self._untold: dict[int, dict[_Report, int]] = {admin: {} for admin in admins}
-        self._changed = {admin: asyncio.Event() for admin in admins}
+        self._kinds = kinds
+        self._webhook = webhook
+        self._quiet = quiet
+        self._admins = {admin: _Untold() for admin in admins}
+        self._posts = _Untold()
+
+    # ---- what happens ----------------------------------------------------------------------------
 
     def lost(self, what: str, count: int = 0) -> None:
         """Note a loss; returns at once. A loss of an unknown number counts as one."""
-        self._note(_Report(f"lost-{what.replace('_', '-')}"), max(count, 1))
+        kind = "poison" if what == "poison" else "losses"
+        self._note(kind, Topic(f"lost-{what.replace('_', '-')}"), Report(max(count, 1)))
 
     def right_missing(self, chat: int, title: str) -> None:
         """Note that the bot may not add users in a chat; returns at once."""
-        self._note(_Report("right-missing", chat, clean_name(title)), 1)
+        self._note("rights", Topic("right-missing", chat), Report(1, {"title": clean_name(title)}))
 
-    def _note(self, report: _Report, count: int) -> None:
-        for admin, untold in self._untold.items():
-            untold[report] = untold.get(report, 0) + count
-            self._changed[admin].set()
+    def deaf(self, count: int) -> None:
+        """Note that updates did not reach the bot, and do again; returns at once."""
+        self._note("deafness", Topic("deafness-over"), Report(count))
+
+    def begin(self, condition: str, count: int = 1, **values: str | int) -> None:
+        """Note that a condition has begun, whose text is its name with `-begun`; returns at once."""
+        self._note(condition, Topic(f"{condition}-begun"), Report(count, values), Topic(f"{condition}-over"))
+
+    def end(self, condition: str, **values: str | int) -> None:
+        """Note that a condition is over: `-over`. Its begin is not reported any more; returns at once."""
+        self._note(condition, Topic(f"{condition}-over"), Report(1, values), Topic(f"{condition}-begun"))
+
+    def _note(self, kind: str, topic: Topic, report: Report, instead_of: Topic | None = None) -> None:
+        if kind not in self._kinds:
+            return
+        for untold in (*self._admins.values(), *((self._posts,) if self._webhook else ())):
+            if instead_of is not None:
+                untold.reports.pop(instead_of, None)
+            untold.add(topic, report, sums=instead_of is None)
+
+    # ---- who is told -----------------------------------------------------------------------------
 
     async def send(self, sender: Sends) -> None:
-        """Send each loss to each admin, in the admin's language, until cancelled.
+        """Send each report to each admin, in the admin's language, until cancelled.
 
         An admin who never wrote to the bot is skipped. One who cannot be reached, or for whom Telegram asks
         to wait, delays nobody else.
         """
         async with asyncio.TaskGroup() as group:
-            for admin in self._untold:
-                group.create_task(self._tell(sender, admin))
+            for admin, untold in self._admins.items():
+                group.create_task(self._tell(untold, partial(self._send, sender, admin)))
+            if self._webhook is not None:
+                group.create_task(self._tell(self._posts, partial(self._post, self._webhook)))
 
-    async def _tell(self, sender: Sends, admin: int) -> None:
-        untold, changed, failures = self._untold[admin], self._changed[admin], 0
+    async def _tell(self, untold: _Untold, tell: Callable[[Topic, Report], Awaitable[int | None]]) -> None:
+        """Give the reports to `tell` when they are due; it returns when to try again, None for never."""
+        failures = 0
         while True:
-            await changed.wait()
-            changed.clear()
-            while untold:
-                what = next(iter(untold))
-                count = untold.pop(what)
-                later = await self._send(sender, admin, what, count)
-                if later is None:
-                    failures = 0
-                    continue
-                untold[what] = count + untold.get(what, 0)
-                await asyncio.sleep(later or PAUSES[min(failures, len(PAUSES) - 1)])
-                failures += 1
+            topic, report = await untold.next()
+            later = await tell(topic, report)
+            if later is None:
+                failures = 0
+                untold.told(topic, self._quiet)
+                continue
+            untold.add(topic, report, sums=True)
+            await asyncio.sleep(later or PAUSES[min(failures, len(PAUSES) - 1)])
+            failures += 1
 
-    async def _send(self, sender: Sends, admin: int, what: _Report, count: int) -> int | None:
+    async def _send(self, sender: Sends, admin: int, topic: Topic, report: Report) -> int | None:
         """Send one report; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
         user = self._users.get(admin)
         if user is None:
             return None
-        say = partial(self._texts.render, user.spoken)
         try:
-            chat = say("join-chat", title=what.title) if what.title else say("join-a-chat")
-            await sender.send(admin, say(what.text, n=count, chat=chat, id=str(what.chat)))
+            await sender.send(admin, self._text(user.spoken, topic, report))
         except Exception as error:
             if answer_of(error) is Answer.LATER:
                 return wait_of(error)
-            matter = "a missing right" if what.chat else "a loss"
             name = error_name(error) if isinstance(error, errors.RPCError) else places(error)
-            logger.warning("could not tell admin %d of %s (%s)", admin, matter, name)
+            logger.warning("could not tell admin %d of %s (%s)", admin, topic.text, name)
         return None
+
+    async def _post(self, webhook: Posts, topic: Topic, report: Report) -> int | None:
+        # The title of a chat is a text of somebody's: it goes to the admins alone.
+        values = {name: value for name, value in report.values.items() if name != "title"}
+        text = self._text("en", topic, Report(report.count, values))
+        alert = {"alert": topic.text, "count": report.count, "chat": topic.chat or None, "text": text}
+        return await webhook.post(alert | {"over": topic.text.endswith("-over")} | values)
+
+    def _text(self, language: str | None, topic: Topic, report: Report) -> str:
+        say, values = partial(self._texts.render, language), dict(report.values)
+        title = values.pop("title", "")
+        chat = say("join-chat", title=title) if title else say("join-a-chat")
+        return say(topic.text, n=report.count, chat=chat, id=str(topic.chat), **values)
+
+
+class _Untold:
+    """What somebody has not been told yet, the oldest first, and when it may be told."""
+
+    def __init__(self) -> None:
+        self.reports: dict[Topic, Report] = {}
+        #: Until when a topic is not told again, by the time of the event loop.
+        self._quiet_until: dict[Topic, float] = {}
+        self._changed = asyncio.Event()
+
+    def add(self, topic: Topic, report: Report, *, sums: bool) -> None:
+        """Keep a report; one of the same topic that waits is added to it, or is replaced."""
+        waiting = self.reports.get(topic)
+        if waiting is not None and sums:
+            report = Report(report.count + waiting.count, report.values)
+        self.reports[topic] = report
+        self._changed.set()
+
+    def told(self, topic: Topic, quiet: float) -> None:
+        """Note that a topic was told just now, and is not to be told again for so many seconds."""
+        now = asyncio.get_running_loop().time()
+        self._quiet_until = {one: until for one, until in self._quiet_until.items() if until > now}
+        self._quiet_until[topic] = now + quiet
+
+    async def next(self) -> tuple[Topic, Report]:
+        """Return the first report that may be told, once there is one, and forget it."""
+        while True:
+            self._changed.clear()
+            now, first = asyncio.get_running_loop().time(), float("inf")
+            for topic in self.reports:
+                due = self._quiet_until.get(topic, now)
+                if due <= now:
+                    return topic, self.reports.pop(topic)
+                first = min(first, due)
+            try:
+                async with asyncio.timeout_at(None if first == float("inf") else first):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
