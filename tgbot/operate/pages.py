@@ -215,8 +215,10 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if len(self._open) >= MOST_CONNECTIONS:
-            with suppress(OSError, StopIteration):
-                next(iter(self._open)).shutdown(socket.SHUT_RDWR)
+            with suppress(OSError, StopIteration):  # it may end just now
+                oldest = next(iter(self._open))
+                self._open.pop(oldest, None)
+                oldest.shutdown(socket.SHUT_RDWR)
         self._open[request] = None
         super().process_request(request, client_address)
 
