@@ -108,6 +108,12 @@ async def open_bot(
             await stack.enter_async_context(_pages(config, client, meter, health, store))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
+        if serve:
+            # Before the login, which may take for as long as Telegram cannot be reached.
+            directory, read = config.storage.directory, client.figures.read
+            conditions = Conditions(alerts, trouble=health.trouble, read=read, directory=directory)
+            client.spawn(conditions.watch())
+            client.spawn(alerts.post())
         await client.login(credentials.bot_token)
 
         async def forget(user_id: int) -> None:
@@ -136,9 +142,6 @@ async def open_bot(
             given = commands(store.parked, client.parking.retry, client.checkpoint)
             await stack.enter_async_context(listening(config.storage.control, given))
             client.spawn(alerts.send(bot.sender))
-            directory, read = config.storage.directory, client.figures.read
-            conditions = Conditions(alerts, trouble=health.trouble, read=read, directory=directory)
-            client.spawn(conditions.watch())
             manage = Manage(config.profile.manage)
             profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)
             client.spawn(profile.show())

@@ -36,11 +36,6 @@ class Hook:
             return await self.posted.get()
 
 
-class Nobody:
-    async def send(self, user: int, text: str, /) -> object:
-        raise AssertionError
-
-
 @pytest.fixture
 def hook() -> Hook:
     return Hook()
@@ -58,7 +53,7 @@ async def url(hook: Hook) -> AsyncIterator[str]:
 async def alerts(url: str) -> AsyncIterator[Alerts]:
     webhook = Webhook(url, 42, lambda: 1_700_000_000)
     alerts = Alerts(MemoryRegistry(lambda: 1), Texts.load(), (), kinds=ALERTS, webhook=webhook, quiet=0.0)
-    task = asyncio.create_task(alerts.send(Nobody()))
+    task = asyncio.create_task(alerts.post())
     yield alerts
     task.cancel()
     with suppress(asyncio.CancelledError):

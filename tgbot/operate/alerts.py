@@ -121,8 +121,11 @@ class Alerts:
         async with asyncio.TaskGroup() as group:
             for admin, untold in self._admins.items():
                 group.create_task(self._tell(untold, partial(self._send, sender, admin)))
-            if self._webhook is not None:
-                group.create_task(self._tell(self._posts, partial(self._post, self._webhook)))
+
+    async def post(self) -> None:
+        """Post each report to the webhook, until cancelled; return if there is none."""
+        if self._webhook is not None:
+            await self._tell(self._posts, partial(self._post, self._webhook))
 
     async def _tell(self, untold: _Untold, tell: Callable[[Topic, Report], Awaitable[int | None]]) -> None:
         """Give the reports to `tell` when they are due; it returns when to try again, None for never."""
