@@ -238,3 +238,19 @@ def test_every_condition_has_texts_for_its_begin_and_its_end(texts: Texts, langu
         assert texts.render(language, f"{condition}-begun", n=12, **values).startswith("⚠️ ")
         assert texts.render(language, f"{condition}-over", n=1, **values).startswith("✅ ")
     assert texts.render(language, "deafness-over", n=3).startswith("⚠️ ")
+
+
+async def test_who_becomes_an_admin_is_told_of_what_comes_then_and_who_is_none_any_more_is_not(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    admins = {ANN}
+    letters = Letters()
+    alerts = Alerts(users, texts, admins, kinds=ALERTS, quiet=0.0)
+    async with telling(alerts, letters):
+        alerts.lost("hole", 1)
+        assert (await letters.sent.get())[0] == ANN
+        admins.add(BEN)
+        admins.remove(ANN)
+        alerts.lost("hole", 2)
+        assert await letters.sent.get() == (BEN, texts.render("en", "lost-hole", n=2))
+        assert letters.sent.empty()

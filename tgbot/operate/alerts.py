@@ -56,9 +56,10 @@ class Posts(Protocol):
 class Alerts:
     """Reports to the admins, and to a webhook if there is one; what is not reported yet is kept in memory.
 
-    `kinds` names the alerts that are wanted. A kind of loss is named as in `telegram`, such as
-    "difference_too_long"; its text is `lost-` + the name with hyphens, and gets the number of lost updates as
-    `n`. The same is reported to somebody once in `quiet` seconds, with the sum of what happened meanwhile.
+    `admins` may change; who is none any more is not told. `kinds` names the alerts that are wanted. A kind
+    of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name with
+    hyphens, and gets the number of lost updates as `n`. The same is reported to somebody once in `quiet`
+    seconds, with the sum of what happened meanwhile.
     """
 
     def __init__(
@@ -76,7 +77,10 @@ class Alerts:
         self._kinds = kinds
         self._webhook = webhook
         self._quiet = quiet
-        self._admins = {admin: _Untold() for admin in admins}
+        self._admins = admins
+        #: What each admin has not been told yet; `_new` is set when there is an admin for the first time.
+        self._untold: dict[int, _Untold] = {}
+        self._new = asyncio.Event()
         self._posts = _Untold()
 
     # ---- what happens ----------------------------------------------------------------------------
@@ -105,7 +109,12 @@ class Alerts:
     def _note(self, kind: str, topic: Topic, report: Report, instead_of: Topic | None = None) -> None:
         if kind not in self._kinds:
             return
-        for untold in (*self._admins.values(), *((self._posts,) if self._webhook else ())):
+        for admin in self._admins:
+            if admin not in self._untold:
+                self._untold[admin] = _Untold()
+                self._new.set()
+        told = [self._untold[admin] for admin in self._admins]
+        for untold in (*told, self._posts) if self._webhook is not None else told:
             if instead_of is not None:
                 untold.reports.pop(instead_of, None)
             untold.add(topic, report, sums=instead_of is None)
@@ -118,9 +127,15 @@ class Alerts:
         An admin who never wrote to the bot is skipped. One who cannot be reached, or for whom Telegram asks
         to wait, delays nobody else.
         """
+        begun: set[int] = set()
         async with asyncio.TaskGroup() as group:
-            for admin, untold in self._admins.items():
-                group.create_task(self._tell(untold, partial(self._send, sender, admin)))
+            while True:
+                self._new.clear()
+                for admin in self._untold.keys() - begun:
+                    begun.add(admin)
+                    tell = partial(self._send, sender, admin)
+                    group.create_task(self._tell(self._untold[admin], tell))
+                await self._new.wait()
 
     async def post(self) -> None:
         """Post each report to the webhook, until cancelled; return if there is none."""
@@ -144,7 +159,7 @@ class Alerts:
     async def _send(self, sender: Sends, admin: int, topic: Topic, report: Report) -> int | None:
         """Send one report; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
         user = self._users.get(admin)
-        if user is None:
+        if user is None or admin not in self._admins:
             return None
         try:
             await sender.send(admin, self._text(user.spoken, topic, report))

@@ -21,7 +21,7 @@ def backup_failure(directory: Path) -> str | None:
     """Return why the last backup failed, None if it did not, or if that cannot be read."""
     try:
         with (directory / NOTE).open("rb") as file:
-            return file.read(_LONGEST).decode(errors="replace").strip() or "?"
+            return file.read(_LONGEST).decode(errors="replace").strip() or None  # empty: it is being written
     except OSError:
         return None
 
@@ -38,8 +38,9 @@ def backup_noted(directory: Path) -> Iterator[None]:
     except (TgbotError, OSError) as error:
         said = str(error) if isinstance(error, TgbotError) else error.strerror or type(error).__name__
         with suppress(OSError, StorageError), open(open_private(note), "wb") as file:
-            file.truncate()
+            # The end comes last: whoever reads meanwhile finds a note that is not empty.
             file.write(said.encode(errors="replace")[:_LONGEST])
+            file.truncate()
             file.flush()
             os.fsync(file.fileno())
         raise
