@@ -290,7 +290,9 @@ class StoreContract:
         store.parked.park(parked("m1:2", attempts=3))
         store.parked.drop("m1:2")
         assert [entry.attempts for entry in store.parked.entries()] == [3]
+        assert store.parked.by_reason.total() == 1
         store = await self.restarted()
+        assert store.parked.by_reason[parked("m1:1").reason] == 1
         assert [(entry.key, entry.attempts) for entry in store.parked.entries()] == [("m1:1", 3)]
 
     async def test_what_is_parked_and_dropped_while_a_checkpoint_writes_is_kept_so(

@@ -357,11 +357,12 @@ async def test_a_handler_over_its_time_has_failed(
         async def hang(event: Any) -> None:
             await asyncio.Event().wait()
 
-    await stage.open(hanging, parked=lot, handler_seconds=0.1)
+    client = await stage.open(hanging, parked=lot, handler_seconds=0.1)
     ann = stage.meet()
     number = stage.write(ann, "a secret")
     entry = await parked(lot, Reason.FAILED)
     assert entry.error == "TimeoutError"
+    assert client.figures.read().handler_errors == {__name__: 1}
     assert entry.handler.startswith(f"{__name__}.")
     assert entry.handler.endswith(".hanging.hang")
     (line,) = [record.getMessage() for record in caplog.records if "cut off" in record.message]
