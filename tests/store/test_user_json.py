@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from tests.strategies import evidence, profiles
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import Change, Profile, UserFields, Way
+from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
+from tgbot.store.transfer.exported import ExportedUser
 from tgbot.store.user_json import StoredUser, pack, refreshed, unpack, user_of
 
 
@@ -18,6 +21,14 @@ def test_the_packed_fields_are_those_of_a_profile_and_of_a_user_in_their_order()
     profile = ["profile_language" if name == "language" else name for name in Profile._fields]
     rest = UserFields.__struct_fields__[UserFields.__struct_fields__.index("evidence") + 1 :]
     assert StoredUser.__struct_fields__ == (*profile, *rest, "access", "evidence")
+
+
+def test_nothing_about_a_person_is_in_a_repr() -> None:
+    told = {"id": 7, "first_name": "planted"}
+    exported = msgspec.convert(told | {"access_hash": "987654321"}, ExportedUser)
+    assert repr(msgspec.convert(told, StoredUser)) == "StoredUser(id=7)"
+    assert repr(exported) == "ExportedUser(id=7)"
+    assert repr(Peer(987654321, ("planted",), "99966", "planted", 5)) == "Peer(seen=5)"
 
 
 @given(st.lists(profiles, max_size=5), st.lists(evidence, max_size=10), st.text(max_size=5))

@@ -37,6 +37,9 @@ class Peer(msgspec.Struct, gc=False):  # made in C: there is one for each user w
     #: When Telegram said so, in unix seconds.
     seen: int
 
+    def __repr__(self) -> str:
+        return f"Peer(seen={self.seen})"  # access hash, phone and names have no place in a log
+
 
 def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:
     """Return the marked id and the peer that a user or chat is; None for a min one and one without hash."""

@@ -76,6 +76,9 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
     #: Kind → the first and the last, or one that is both.
     evidence: dict[Kind, _Span] = {}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id})"  # nothing about a person belongs into a log
+
     @property
     def current(self) -> bool:
         """Whether nothing in it is where only an older version kept it."""
