@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from tgbot.config.settings import Config
 from tgbot.core.clock import ServerClock
-from tgbot.core.errors import BotRunningError, SessionInUseError
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
@@ -24,10 +23,10 @@ from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts
-from tgbot.operate.control import listening
+from tgbot.operate.control import Command, listening
 from tgbot.operate.descriptors import share
+from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
-from tgbot.operate.parked import commands
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
@@ -59,9 +58,9 @@ async def open_bot(
     within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
     `closing` is called when the client begins to close, also after a start that failed.
 
-    Raise CredentialsMissingError, TextError, BotRunningError (SessionInUseError with `serve`), any
-    StorageError, WrongBotError, LoginRefusedError and PluginError; on leaving, the StorageError that keeps
-    something from the disk and the error that ended the bot.
+    Raise CredentialsMissingError, TextError, any StorageError, WrongBotError, LoginRefusedError and
+    PluginError; on leaving, the StorageError that keeps something from the disk and the error that ended the
+    bot.
     """
     credentials = config.telegram.credentials()
     texts = Texts.load(config.bot.texts)
@@ -71,12 +70,7 @@ async def open_bot(
         loop = asyncio.get_running_loop()
         stack.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(log_escaped)
-        try:
-            lock = stack.enter_context(instance_lock(config.storage.session))
-        except SessionInUseError:
-            if serve:
-                raise
-            raise BotRunningError("This", "ask it in the chat, or stop it first") from None
+        lock = stack.enter_context(instance_lock(config.storage.session))
         # In a thread, because another program may have a lock on a file.
         store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
         stack.callback(store.close)
@@ -100,6 +94,11 @@ async def open_bot(
         )
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
+        health = Health(client)  # before the first proof that updates arrive
+        given: dict[str, Command] = {}
+        if serve:
+            given |= before_login(client, store, clock)
+            await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
 
         async def forget(user_id: int) -> None:
@@ -124,10 +123,8 @@ async def open_bot(
         )
         if serve:
             _register(bot, plugins, config.bot.handlers)
-            health = Health(client)  # before the first proof that updates arrive
             await client.start_updates()
-            given = commands(store.parked, client.parking.retry, client.checkpoint)
-            await stack.enter_async_context(listening(config.storage.control, given))
+            given |= after_login(bot, store)
             client.spawn(alerts.send(bot.sender))
             manage = Manage(config.profile.manage)
             profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)

@@ -12,9 +12,10 @@ import tgbot
 from tgbot.core import errors
 from tgbot.core.errors import (
     AmbiguousIdError,
+    ArgumentError,
     BackupTargetError,
     BotAnswerError,
-    BotRunningError,
+    BotDeafError,
     BotSilentError,
     BotUnknownError,
     BudgetSpentError,
@@ -30,6 +31,7 @@ from tgbot.core.errors import (
     NeverMetError,
     NeverRunError,
     NobodysSessionError,
+    NoBotRunsError,
     NoSuchColumnError,
     NotParkedError,
     OwnFileError,
@@ -50,6 +52,7 @@ from tgbot.core.errors import (
     TextError,
     TgbotError,
     UnknownFormError,
+    UserUnknownError,
     WrongBotError,
 )
 from tgbot.core.secrets import HIDDEN
@@ -94,7 +97,10 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
         ("API_ID_INVALID", "https://my.telegram.org/apps"),
         "set TGBOT_API_ID and TGBOT_API_HASH",
     ),
-    (BotRunningError("An import", "stop it first"), ("An import", "the session"), "stop it first"),
+    (BotDeafError(Path("s"), Path("c"), 7), ("(pid 7)", "at c"), "Try again in a moment"),
+    (NoBotRunsError(PATH), (HERE,), "start it (tgbot run)"),
+    (ArgumentError("key", "Field required"), ("key: Field required",), ""),
+    (UserUnknownError(7), ("never met 7",), ""),
     (BotSilentError(PATH, "timed out"), (HERE, "timed out"), "Run this as the user that the bot runs as"),
     (BotAnswerError("It is raining: wait.", 3), ("It is raining",), "wait"),
     (NotParkedError("m1:5", "m1:6"), ("one of the keys m1:5, m1:6",), '"tgbot parked list" shows all keys'),
@@ -160,6 +166,9 @@ def test_the_exit_status_is_1_but_for_wrong_usage_and_for_a_no() -> None:
     statuses = {error.__name__: error.exit_status for error in CLASSES if error.exit_status != 1}
     assert statuses == {
         "WrongUsageError": 2,
+        "ArgumentError": 2,
+        "NoBotRunsError": 3,
+        "UserUnknownError": 3,
         "ConfigError": 2,
         "ConfigSourceError": 2,
         "CredentialsMissingError": 2,

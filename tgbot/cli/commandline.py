@@ -16,7 +16,7 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, printed, sandbox, texts, users
+from tgbot.cli import backup, link, loginkey, parked, people, printed, sandbox, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -94,22 +94,18 @@ def demo(
 def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     """Show who a name, a link or an id is, and whether the bot may write to them.
 
-    Needs the bot's session: while the bot runs, send it /resolve instead. Exit status 3: nobody was found.
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: nobody was found.
     """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=False))
+    return people.answer(settings(context), text, json, probe=False)
 
 
 @commands.command(epilog=examples("check @durov", "check 5000000001 --json"))
 def check(context: typer.Context, text: Name, json: Json = False) -> int:
     """Ask Telegram whether the bot may write to somebody, and record the answer.
 
-    Needs the bot's session: while the bot runs, send it /check instead. Exit status 3: it may not.
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: it may not.
     """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=True))
+    return people.answer(settings(context), text, json, probe=True)
 
 
 commands.command("backup", epilog=examples("backup copies", "--config other.toml backup copies"))(
