@@ -9,6 +9,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +36,7 @@ from tgbot.store.transfer.sessions import Peers, make_session
 #: Commands that start something, and are no question to a bot.
 STARTS = {"run", "demo", "sandbox", "--config"}
 #: Commands that need a running bot.
-LIVE: set[str] = set()
+LIVE = {"status", "log", "drain"}
 #: Numbers that differ from run to run: times, sizes, ages.
 NUMBERS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d{10}\b|[\d,]+ bytes|age +\d+")
 SOCKET = shutil.ignore_patterns("*.control")
@@ -121,7 +123,7 @@ async def test_each_command_of_the_readme_has_the_same_result_with_the_bot_runni
         else:
             assert (status, out, err) == stopped[line], line
             assert status in (0, 2), (line, err)  # 2: a command that the configuration here does not allow
-    assert len(running) > 10
+    assert len(running) > 15
 
 
 async def test_what_the_running_bot_knows_is_shown_before_any_checkpoint_has_it(
@@ -204,13 +206,17 @@ async def test_an_import_does_not_replace_what_the_running_bot_learned_later(
         assert bot.client.session.username("seven") is None
 
 
-async def test_a_bot_that_cannot_reach_telegram_yet_is_asked_all_the_same(
+async def test_a_bot_that_cannot_reach_telegram_yet_says_so(
     elsewhere: Path, configure: Configure, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configure(proxy="socks5://127.0.0.1:1")
     starting = asyncio.create_task(open_bot(config, serve=True).__aenter__())
     try:
         await until(config.storage.control.exists)
+        status, out, _ = await run(capsys, "status", "--json")
+        found = json.loads(out)
+        assert (status, found["ready"], found["trouble"]) == (1, False, "not connected to Telegram")
+        assert (found["id"], found["logged_in"]) == (None, False)
         assert (await run(capsys, "users", "count"))[0] == 0
         status, _, err = await run(capsys, "resolve", "@annalee")
         assert (status, "has not logged in yet" in err) == (1, True)
@@ -223,7 +229,22 @@ async def test_a_bot_that_runs_and_takes_no_commands_is_told_from_none(
     elsewhere: Path, configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configure()
+    assert (await run(capsys, "status"))[0] == 3
+    assert not config.storage.directory.exists()
     with instance_lock(config.storage.session):
-        for words in (["resolve", "@annalee"],):
+        for words in (["status"], ["resolve", "@annalee"], ["drain"]):
             status, _, err = await run(capsys, *words)
             assert (status, f"(pid {os.getpid()}) has the session" in err) == (1, True), words
+
+
+async def test_a_watch_shows_the_bot_every_second_until_ctrl_c(elsewhere: Path, configure: Configure) -> None:
+    async with open_bot(configure(), serve=True):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tgbot.cli", "--config", "config.toml", "status", "--watch", "--json"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        uptimes = [json.loads(await process.stdout.readline())["uptime"] for _ in range(2)]
+        assert uptimes[1] - uptimes[0] >= 1
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0

@@ -97,7 +97,7 @@ async def open_bot(
         health = Health(client)  # before the first proof that updates arrive
         given: dict[str, Command] = {}
         if serve:
-            given |= before_login(client, store, clock)
+            given |= before_login(client, store, clock, health.trouble)
             await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
 

@@ -237,7 +237,7 @@ async def test_wrong_arguments_are_named_and_the_command_does_not_begin(
 ) -> None:
     command = "fail" if "x" in arguments else "echo"
     async with listening(path, COMMANDS):
-        with pytest.raises(BotAnswerError, match=f"^{said}") as refused:
+        with pytest.raises(BotAnswerError, match=f"^{said}.*control.md") as refused:
             await asked(path, command, **arguments)
         assert refused.value.exit_status == 2
 

@@ -16,8 +16,9 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, people, printed, sandbox, texts, users
+from tgbot.cli import backup, link, loginkey, orders, parked, people, printed, sandbox, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
+from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
 from tgbot.core.errors import TgbotError
@@ -119,6 +120,9 @@ commands.command(
         "link start 42 --sign --qr",
     ),
 )(link.link)
+commands.command("status", epilog=examples("status", "status --watch", "status --json"))(show_status)
+commands.command("log", epilog=examples("log DEBUG", "log DEBUG tgbot.telegram"))(orders.log)
+commands.command("drain", epilog=examples("drain", "drain --undo"))(orders.drain)
 commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
 commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")

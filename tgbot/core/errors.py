@@ -126,7 +126,7 @@ runs with (--config FILE)."""
 
 
 class ArgumentError(WrongUsageError):
-    """{argument}: {problem}."""
+    """{argument}: {problem}. See docs/control.md."""
 
 
 class BotSilentError(TgbotError):
@@ -140,6 +140,16 @@ class BotAnswerError(TgbotError):
     def __init__(self, said: str, exit_status: int = 1) -> None:
         super().__init__(said)
         self.exit_status = exit_status
+
+
+class LoggerUnknownError(TgbotError):
+    """No logger has the name {name}: name a module of the bot or of a plugin, such as tgbot.telegram."""
+
+    exit_status = 3
+
+
+class PrivateLoggerError(WrongUsageError):
+    """The lines of {name} below WARNING may show what somebody wrote: give it WARNING or ERROR."""
 
 
 class UserUnknownError(TgbotError):

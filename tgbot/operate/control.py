@@ -1,4 +1,4 @@
-"""Commands to the running bot over a unix socket beside its session.
+"""Commands to the running bot over a unix socket beside its session; docs/control.md describes them.
 
 A client sends one line of JSON, `{"command": name, "arguments": {…}}`. It gets any number of lines
 `{"progress": …}`, and at last `{"result": …}`, or `{"error": text, "status": exit status}`.
@@ -206,7 +206,7 @@ class _Clients:
         except _GoneError:
             raise
         except TimeoutError:
-            told = f"The command took longer than {COMMAND_SECONDS:g} s, and was given up"
+            told = f"The command took longer than {COMMAND_SECONDS:g} s, and was given up; see: tgbot status"
             return {"error": told, "status": 1}
         except Exception as error:
             kind, place = type(error).__name__, traceback.format_tb(error.__traceback__)[-1].strip()

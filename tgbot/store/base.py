@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ class ParkedUpdates(Protocol):
 
     Together, because a user's last finished message may be the one that is parked.
     """
+
+    #: How many entries there are for each reason.
+    by_reason: Counter[Reason]
 
     def park(self, entry: Parked) -> None:
         """Keep an update; an entry with the same key is replaced, with its time and attempts in the new one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -67,6 +67,8 @@ class ParkingLot:
         self._clock = clock
         self._limit = limit
         self._places: dict[str, Place] = {}
+        #: How many entries there are for each reason.
+        self.by_reason: Counter[Reason] = Counter()
         #: User or dialog → the keys of the entries that are about it.
         self._about: defaultdict[int, set[str]] = defaultdict(set)
         #: Changed since they were written, and being written now; None for an entry that was dropped.
@@ -148,6 +150,7 @@ class ParkingLot:
         if old is not None:
             self._leave(key, old)
         self._places[key] = place
+        self.by_reason[place.reason] += 1
         for number in {place.dialog, place.user}:
             self._about[number].add(key)
         self._retries.set(key, place.retry_at)
@@ -164,7 +167,8 @@ class ParkingLot:
         return {key: entry for key, entry in found if entry is not None}
 
     def _leave(self, key: str, place: Place) -> None:
-        """Take an entry from those that are about its user and its dialog."""
+        """Take an entry out of the counts, and from those that are about its user and its dialog."""
+        self.by_reason[place.reason] -= 1
         for number in {place.dialog, place.user}:
             keys = self._about[number]
             keys.discard(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from tgbot.store.base import Store, UpdateState
@@ -26,17 +27,19 @@ class Checkpoints:
         self._state = state
         self._lock = asyncio.Lock()
         self._written: UpdateState | None = None
+        #: When the last one was complete, by the monotonic clock; before the first, the start.
+        self.made_at = time.monotonic()
 
     async def make(self) -> None:
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
         async with self._lock:
-            state, began = self._state(), asyncio.get_running_loop().time()
+            state, began = self._state(), time.monotonic()
             await self._store.checkpoint(state)
             self._written = state
+            self.made_at = now = time.monotonic()
             if logger.isEnabledFor(logging.DEBUG):
                 pts, qts = (state.pts, state.qts) if state is not None else (0, 0)
-                took = asyncio.get_running_loop().time() - began
-                logger.debug("checkpoint of pts %d, qts %d in %.0f ms", pts, qts, took * 1000)
+                logger.debug("checkpoint of pts %d, qts %d in %.0f ms", pts, qts, (now - began) * 1000)
 
     async def keep(self) -> None:
         """Make a checkpoint every second while anything changes, until cancelled.

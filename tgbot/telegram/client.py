@@ -34,7 +34,9 @@ from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.closed import Closed
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged
+from tgbot.telegram.drain import Drain
 from tgbot.telegram.elsewhere import OtherCentres
+from tgbot.telegram.figures import Figures
 from tgbot.telegram.hooks import Listener
 from tgbot.telegram.login import Login, PlainClient
 from tgbot.telegram.peers import Peers
@@ -153,6 +155,7 @@ class BotClient(Closed, TelegramClient):
             catching_up=lambda: self.intake.catching_up,
         )
         self._album_line.finish = self._finish
+        self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -173,6 +176,11 @@ class BotClient(Closed, TelegramClient):
         chain = NamedSends(LookupBudget(floods, session), peers)
         self._calls = Straight(chain, chain.complete, floods, observed, link, server_time)
         self._entrance = Entrance(self._calls, self, peers)
+        #: Numbers about this client.
+        self.figures = Figures(
+            *(self._link_state, self.intake, self._watch, self._batches, self._dispatcher),
+            *(self._checkpoints, floods),
+        )
         plain = PlainClient(self)
         self._login = Login(plain, session, self.intake, self._link_state, server_time, server, proxy)
 
@@ -239,16 +247,12 @@ class BotClient(Closed, TelegramClient):
         Return False if some did not finish within `grace` seconds: they are handled again after the next
         start.
         """
-        self.parking.stop()
         # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come; and
         # nobody goes on with the update whose handler ends the process.
         drained = False
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self.failed.done() or self._marks.fixed else grace):
-                await self._album_line.settle()  # what is missing of them comes now, or not at all
-                self.intake.stop()
-                await self._batches.wait_until(0)
-                await self.parking.wait_until_idle()
+                await self.drain.finish()
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()

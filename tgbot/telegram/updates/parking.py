@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -264,6 +265,16 @@ class Parking:
         """Try nothing again from now on."""
         self._stopped = True
 
+    def resume(self) -> None:
+        """Try again what is due, after a `stop`."""
+        self._stopped = False
+        self._wake.set()
+
+    @property
+    def trying(self) -> int:
+        """How many updates are being tried again now."""
+        return len(self._tried)
+
     async def wait_until_idle(self) -> None:
         """Return once nothing is being tried."""
         while self._tried:
@@ -277,6 +288,9 @@ def _told(suspect: Suspect) -> str:
 
 class Nowhere:
     """`ParkedUpdates` of a client that keeps none: what cannot be finished counts as finished."""
+
+    def __init__(self) -> None:
+        self.by_reason: Counter[Reason] = Counter()
 
     def park(self, entry: Parked) -> None:
         return None

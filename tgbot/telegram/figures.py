@@ -1,0 +1,75 @@
+"""Numbers about a running client, read out of its parts when somebody asks: nothing is counted for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tgbot.telegram.calls.limits import FloodWaits
+from tgbot.telegram.checkpoints import Checkpoints
+from tgbot.telegram.updates.batches import Batches
+from tgbot.telegram.updates.dispatch import Dispatcher
+from tgbot.telegram.updates.intake import Intake
+from tgbot.telegram.updates.watch import Watch
+from tgbot.telegram.wire.link import LinkState
+
+
+class Reading(NamedTuple):
+    """The numbers at one moment. What is counted is counted since the start; times are seconds."""
+
+    link_up: bool
+    logged_in: bool
+    #: How many links were made; how often Telegram sent what cannot be read.
+    links: int
+    unreadable: int
+    #: Since the last proof that updates reach the bot.
+    proof_age: float
+    #: The place in the account's log, and by how many numbers it is behind what Telegram named last.
+    pts: int
+    pts_behind: int
+    qts_behind: int
+    #: Updates that are not finished, and those of them that handlers work on.
+    unfinished: int
+    running: int
+    losses: Mapping[str, int]
+    #: Since the last checkpoint was complete.
+    checkpoint_age: float
+    #: Flood waits that last now, and until the last of them is over.
+    waits: int
+    longest_wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The parts of a client that know the numbers."""
+
+    link: LinkState
+    intake: Intake
+    watch: Watch
+    batches: Batches
+    dispatcher: Dispatcher
+    checkpoints: Checkpoints
+    floods: FloodWaits
+
+    def read(self) -> Reading:
+        """Return the numbers of this moment, which do not change afterwards."""
+        pts_behind, qts_behind = self.intake.behind()
+        waits = self.floods.waits()
+        return Reading(
+            link_up=self.link.up.running,
+            logged_in=self.link.ready.is_set(),
+            links=self.link.links,
+            unreadable=self.link.unreadable,
+            proof_age=self.watch.proof_age(),
+            pts=self.intake.log.mark().pts,
+            pts_behind=pts_behind,
+            qts_behind=qts_behind,
+            unfinished=self.batches.waiting,
+            running=self.dispatcher.running,
+            losses=dict(self.intake.losses),
+            checkpoint_age=time.monotonic() - self.checkpoints.made_at,
+            waits=len(waits),
+            longest_wait=max(waits, default=0.0),
+        )
