@@ -36,7 +36,7 @@ from tgbot.store.transfer.sessions import Peers, make_session
 #: Commands that start something, and are no question to a bot.
 STARTS = {"run", "demo", "sandbox", "--config"}
 #: Commands that need a running bot.
-LIVE = {"status", "log", "drain"}
+LIVE = {"status", "log", "reload", "drain"}
 #: Numbers that differ from run to run: times, sizes, ages.
 NUMBERS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d{10}\b|[\d,]+ bytes|age +\d+")
 SOCKET = shutil.ignore_patterns("*.control")
@@ -109,7 +109,7 @@ async def test_each_command_of_the_readme_has_the_same_result_with_the_bot_runni
     shutil.rmtree(files / "sessions")
     (files / "kept").rename(files / "sessions")
     (files / "out.json").unlink()
-    async with open_bot(configure(), serve=True):
+    async with open_bot(configure(), serve=True, read=lambda warn: configure()):
         running = await results(capsys, anna)
     assert (files / "out.json").read_text() == exported
     print("\n| command | running | stopped | |\n|---|---|---|---|")

@@ -11,7 +11,9 @@ from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from tgbot import reload
 from tgbot.config.settings import Config
+from tgbot.core.admins import Admins
 from tgbot.core.clock import ServerClock
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
@@ -50,13 +52,18 @@ Bot: TypeAlias = Parts
 
 @asynccontextmanager
 async def open_bot(
-    config: Config, *, serve: bool = False, closing: Callable[[], object] = lambda: None
+    config: Config,
+    *,
+    serve: bool = False,
+    closing: Callable[[], object] = lambda: None,
+    read: reload.Read | None = None,
 ) -> AsyncIterator[Bot]:
     """Open the bot's files, log in, and with `serve` handle updates until the block is left.
 
     Without `serve` updates stay at Telegram for the bot itself. Leaving the block finishes what is in flight
     within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
-    `closing` is called when the client begins to close, also after a start that failed.
+    `closing` is called when the client begins to close, also after a start that failed. `read` reads the
+    configuration again, for the command `reload`.
 
     Raise CredentialsMissingError, TextError, any StorageError, WrongBotError, LoginRefusedError and
     PluginError; on leaving, the StorageError that keeps something from the disk and the error that ended the
@@ -76,7 +83,8 @@ async def open_bot(
         stack.callback(store.close)
         store.watch(lock)
         users = store.users
-        alerts = Alerts(users, texts, config.bot.admins)
+        admins = Admins(config.bot.admins)
+        alerts = Alerts(users, texts, admins)
         client = BotClient(
             store.session,
             credentials.api_id,
@@ -111,7 +119,7 @@ async def open_bot(
             sender=Sender(client, users, clock=clock),
             peers=Peers(client, users, clock=clock),
             texts=texts,
-            admins=frozenset(config.bot.admins),
+            admins=admins,
             clock=clock,
             checkpoint=client.checkpoint,
             forget=forget,
@@ -126,9 +134,15 @@ async def open_bot(
             await client.start_updates()
             given |= after_login(bot, store)
             client.spawn(alerts.send(bot.sender))
-            manage = Manage(config.profile.manage)
-            profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)
-            client.spawn(profile.show())
+
+            def show_profile() -> None:
+                manage = Manage(config.profile.manage)
+                profile = Profile(client, texts, bot.commands, admins, manage=manage, notes=users)
+                client.spawn(profile.show())
+
+            show_profile()
+            if read is not None:
+                given["reload"] = reload.command(read, config, texts, admins, show_profile)
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)

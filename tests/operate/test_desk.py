@@ -12,7 +12,10 @@ from typing import Any
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure
 from tests.test_docs import ROOT
+from tgbot import reload
 from tgbot.app import Bot, open_bot
+from tgbot.config.loading import load
+from tgbot.core.admins import Admins
 from tgbot.core.users import Profile, Way
 from tgbot.operate.control import Command
 from tgbot.operate.desk import after_login, before_login
@@ -31,6 +34,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "resolve": {"name": "@boris_b"},
     "parked.list": {},
     "log": {"level": "WARNING", "logger": "tgbot.operate.control"},
+    "reload": {},
     "drain": {},
 }
 
@@ -49,12 +53,17 @@ def arguments_of(command: Command) -> set[tuple[str, bool]]:
     return {(each.name, each.default is not each.empty) for each in parameters}
 
 
-async def test_the_page_has_each_command_with_its_arguments(bot: Bot, tmp_path: Path) -> None:
+async def test_the_page_has_each_command_with_its_arguments(
+    bot: Bot, configure: Configure, tmp_path: Path
+) -> None:
     store = SqliteStore(tmp_path / "a.session", tmp_path / "u.sqlite", clock=bot.clock)
     try:
         known: dict[str, Command] = {
             **before_login(bot.client, store, bot.clock, lambda: asyncio.sleep(0, None)),
             **after_login(bot, store),
+            "reload": reload.command(
+                lambda warn: configure(), configure(), bot.texts, Admins(), lambda: None
+            ),
         }
     finally:
         store.close()
@@ -66,10 +75,10 @@ async def test_the_page_has_each_command_with_its_arguments(bot: Bot, tmp_path: 
 
 
 async def test_the_page_has_each_field_and_its_program_needs_nothing_of_the_bot(
-    configure: Configure, sandbox: Sandbox
+    configure: Configure, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     config = configure()
-    async with open_bot(config, serve=True) as bot:
+    async with open_bot(config, serve=True, read=lambda warn: load(tmp_path / "config.toml", {})) as bot:
         bot.users.seen(Profile(7, "Anna"), 5, Way.MESSAGE)
         sandbox.world.new_user("Boris", username="boris_b")
         program = PROGRAM.replace("sessions/bot.control", str(config.storage.control))

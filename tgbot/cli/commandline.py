@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TextIO, cast
 
@@ -76,7 +77,7 @@ def run_bot(context: typer.Context) -> int:
     # Plugins may lie beside the settings; at the end of the path they hide no other module.
     sys.path.append(str(Path(invocation.config or "config.toml").resolve().parent))
     printed.log_to_stderr(config.log.level)
-    return finish(run(config, invocation.signals or StopSignals()))
+    return finish(run(config, invocation.signals or StopSignals(), partial(settings, context)))
 
 
 @commands.command(epilog=examples("demo", "demo --once"))
@@ -123,6 +124,7 @@ commands.command(
 commands.command("status", epilog=examples("status", "status --watch", "status --json"))(show_status)
 commands.command("log", epilog=examples("log DEBUG", "log DEBUG tgbot.telegram"))(orders.log)
 commands.command("drain", epilog=examples("drain", "drain --undo"))(orders.drain)
+commands.command("reload", epilog=examples("reload", "reload --json"))(orders.reload)
 commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
 commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +43,11 @@ class Invocation:
     signals: StopSignals | None
 
 
-def settings(context: typer.Context) -> Config:
+def settings(context: typer.Context, warn: Callable[[str], None] = printed.complain) -> Config:
     """Return the configuration from --config and the environment. Raise ConfigError."""
     from tgbot.config.loading import load
 
-    return load(context.obj.config, os.environ, printed.complain)
+    return load(context.obj.config, os.environ, warn)
 
 
 def new_file(path: Path, parameter: str) -> None:

@@ -1,4 +1,4 @@
-"""`tgbot log` and `drain`: what the running bot is told to do."""
+"""`tgbot log`, `drain` and `reload`: what the running bot is told to do."""
 
 from __future__ import annotations
 
@@ -79,3 +79,23 @@ def drain(
     else:
         printed.complain("somebody else has the bot take updates again")
     return 0 if done["draining"] is not undo else 1
+
+
+def reload(context: typer.Context, json: Json = False) -> None:
+    """Have the running bot read its configuration and its texts again, and put into effect what it can.
+
+    That is [bot] admins, the texts, and [log] level where it changed. Each other key that changed is named:
+    it takes effect at the next start. Where something is wrong nothing changes, and it is told as at a start.
+    The environment is that with which the bot was started. Exit status 2: the configuration or the texts
+    cannot be used. Exit status 3: no bot runs.
+    """
+    with Bot(settings(context)) as bot:
+        done = bot.ask("reload")
+    if json:
+        printed.as_json(done)
+        return
+    for warning in (*done["warnings"], *done["mistakes"]):
+        printed.complain(printed.clean(warning))
+    printed.line(f"changed: {', '.join(done['changed']) or 'nothing'}")
+    if done["restart"]:
+        printed.line(f"needs a restart: {', '.join(done['restart'])}")

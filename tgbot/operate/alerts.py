@@ -48,9 +48,12 @@ class Alerts:
     def __init__(self, users: UserRegistry, texts: Texts, admins: Collection[int]) -> None:
         self._users = users
         self._texts = texts
+        self._admins = admins
         #: What each admin has not been told yet: a report and its number, the oldest first.
-        self._untold: dict[int, dict[_Report, int]] = {admin: {} for admin in admins}
-        self._changed = {admin: asyncio.Event() for admin in admins}
+        self._untold: dict[int, dict[_Report, int]] = {}
+        self._changed: dict[int, asyncio.Event] = {}
+        #: Set when there is an admin to whom nothing was reported before.
+        self._new = asyncio.Event()
 
     def lost(self, what: str, count: int = 0) -> None:
         """Note a loss; returns at once. A loss of an unknown number counts as one."""
@@ -61,7 +64,11 @@ class Alerts:
         self._note(_Report("right-missing", chat, clean_name(title)), 1)
 
     def _note(self, report: _Report, count: int) -> None:
-        for admin, untold in self._untold.items():
+        for admin in self._admins:
+            if admin not in self._untold:
+                self._untold[admin], self._changed[admin] = {}, asyncio.Event()
+                self._new.set()
+            untold = self._untold[admin]
             untold[report] = untold.get(report, 0) + count
             self._changed[admin].set()
 
@@ -71,9 +78,14 @@ class Alerts:
         An admin who never wrote to the bot is skipped. One who cannot be reached, or for whom Telegram asks
         to wait, delays nobody else.
         """
+        begun: set[int] = set()
         async with asyncio.TaskGroup() as group:
-            for admin in self._untold:
-                group.create_task(self._tell(sender, admin))
+            while True:
+                self._new.clear()
+                for admin in [each for each in self._untold if each not in begun]:
+                    begun.add(admin)
+                    group.create_task(self._tell(sender, admin))
+                await self._new.wait()
 
     async def _tell(self, sender: Sends, admin: int) -> None:
         untold, changed, failures = self._untold[admin], self._changed[admin], 0
@@ -94,7 +106,7 @@ class Alerts:
     async def _send(self, sender: Sends, admin: int, what: _Report, count: int) -> int | None:
         """Send one report; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
         user = self._users.get(admin)
-        if user is None:
+        if user is None or admin not in self._admins:
             return None
         say = partial(self._texts.render, user.spoken)
         try:
