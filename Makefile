@@ -86,6 +86,7 @@ bench: $(DEV) ## measure what a /start and a call cost beside other clients, a s
 	$(BIN)/python -m benchmarks.registry
 	$(BIN)/python -m benchmarks.usernames
 	$(BIN)/python -m benchmarks.transfer
+	$(BIN)/python -m benchmarks.control
 
 profile: $(DEV) ## show where the time of a /start goes, and draw profile.svg, a flame graph (ARGS=--known)
 	@$(BIN)/python -m benchmarks.profile $(ARGS)

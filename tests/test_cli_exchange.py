@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -189,14 +190,15 @@ def test_an_import_for_nobody_knows_what_bot_asks_for_the_token(
     assert "TGBOT_BOT_TOKEN" in capsys.readouterr().err
 
 
-def test_while_the_bot_runs_an_import_is_refused_and_a_dry_run_is_not(
+def test_beside_a_bot_that_takes_no_commands_an_import_is_refused_and_a_dry_run_is_not(
     registry: SqliteRegistry, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "ids").write_text("7")
     with instance_lock(tmp_path / "sessions" / "bot.session"):
         assert cli.status(["users", "import", "ids"]) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line == "tgbot: An import needs the session, and the running bot has it: stop it first."
+        assert f"(pid {os.getpid()}) has the session" in line
+        assert "takes no commands at sessions/bot.control" in line
         assert asked(capsys, "users", "import", "ids", "--dry-run")["new"] == 1
     registry.close()
 
@@ -268,7 +270,7 @@ async def test_a_backup_names_the_copies_and_how_to_put_them_back(
     commands = [line for line in said if line.startswith("  ")]
     assert len(commands) == 2
     subprocess.run(["bash", "-ec", "\n".join(commands)], check=True)  # noqa: ASYNC221 - nothing else runs
-    assert asked(capsys, "users", "count")["total"] == 2
+    assert (await asyncio.to_thread(asked, capsys, "users", "count"))["total"] == 2
     with Peers(tmp_path / "sessions" / "bot.session") as peers:
         assert peers.get([ANNA])[ANNA].access_hash == 77
     assert asked(capsys, "backup", "kept here") == {

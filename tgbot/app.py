@@ -11,9 +11,10 @@ from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from tgbot import reload
 from tgbot.config.settings import Config
+from tgbot.core.admins import Admins
 from tgbot.core.clock import ServerClock
-from tgbot.core.errors import BotRunningError, SessionInUseError
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
@@ -25,10 +26,10 @@ from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts, Posts
 from tgbot.operate.conditions import Conditions
-from tgbot.operate.control import listening
+from tgbot.operate.control import Command, listening
 from tgbot.operate.descriptors import share
+from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
-from tgbot.operate.parked import commands
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
@@ -53,17 +54,22 @@ Bot: TypeAlias = Parts
 
 @asynccontextmanager
 async def open_bot(
-    config: Config, *, serve: bool = False, closing: Callable[[], object] = lambda: None
+    config: Config,
+    *,
+    serve: bool = False,
+    closing: Callable[[], object] = lambda: None,
+    read: reload.Read | None = None,
 ) -> AsyncIterator[Bot]:
     """Open the bot's files, log in, and with `serve` handle updates until the block is left.
 
     Without `serve` updates stay at Telegram for the bot itself. Leaving the block finishes what is in flight
     within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
-    `closing` is called when the client begins to close, also after a start that failed.
+    `closing` is called when the client begins to close, also after a start that failed. `read` reads the
+    configuration again, for the command `reload`.
 
-    Raise CredentialsMissingError, TextError, BotRunningError (SessionInUseError with `serve`), any
-    StorageError, WrongBotError, LoginRefusedError and PluginError; on leaving, the StorageError that keeps
-    something from the disk and the error that ended the bot.
+    Raise CredentialsMissingError, TextError, any StorageError, WrongBotError, LoginRefusedError and
+    PluginError; on leaving, the StorageError that keeps something from the disk and the error that ended the
+    bot.
     """
     credentials = config.telegram.credentials()
     texts = Texts.load(config.bot.texts)
@@ -73,19 +79,15 @@ async def open_bot(
         loop = asyncio.get_running_loop()
         stack.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(log_escaped)
-        try:
-            lock = stack.enter_context(instance_lock(config.storage.session))
-        except SessionInUseError:
-            if serve:
-                raise
-            raise BotRunningError("This", "ask it in the chat, or stop it first") from None
+        lock = stack.enter_context(instance_lock(config.storage.session))
         # In a thread, because another program may have a lock on a file.
         store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
         stack.callback(store.close)
         store.watch(lock)
         users = store.users
+        admins = Admins(config.bot.admins)
         kinds, webhook = config.operate.alerts, _webhook(config, clock) if serve else None
-        alerts = Alerts(users, texts, config.bot.admins, kinds=kinds, webhook=webhook)
+        alerts = Alerts(users, texts, admins, kinds=kinds, webhook=webhook)
         meter = Meter(clock) if serve and config.operate.listen is not None else None
         client = BotClient(
             store.session,
@@ -108,12 +110,15 @@ async def open_bot(
             await stack.enter_async_context(_pages(config, client, meter, health, store))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
+        given: dict[str, Command] = {}
         if serve:
             # Before the login, which may take for as long as Telegram cannot be reached.
-            directory, read = config.storage.directory, client.figures.read
-            conditions = Conditions(alerts, trouble=health.trouble, read=read, directory=directory)
+            directory, figures = config.storage.directory, client.figures.read
+            conditions = Conditions(alerts, trouble=health.trouble, read=figures, directory=directory)
             client.spawn(conditions.watch())
             client.spawn(alerts.post())
+            given |= before_login(client, store, clock, health.trouble)
+            await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
 
         async def forget(user_id: int) -> None:
@@ -126,7 +131,7 @@ async def open_bot(
             sender=Sender(client, users, clock=clock),
             peers=Peers(client, users, clock=clock),
             texts=texts,
-            admins=frozenset(config.bot.admins),
+            admins=admins,
             clock=clock,
             checkpoint=client.checkpoint,
             forget=forget,
@@ -139,12 +144,17 @@ async def open_bot(
         if serve:
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
-            given = commands(store.parked, client.parking.retry, client.checkpoint)
-            await stack.enter_async_context(listening(config.storage.control, given))
+            given |= after_login(bot, store)
             client.spawn(alerts.send(bot.sender))
-            manage = Manage(config.profile.manage)
-            profile = Profile(client, texts, bot.commands, config.bot.admins, manage=manage, notes=users)
-            client.spawn(profile.show())
+
+            def show_profile() -> None:
+                manage = Manage(config.profile.manage)
+                profile = Profile(client, texts, bot.commands, admins, manage=manage, notes=users)
+                client.spawn(profile.show())
+
+            show_profile()
+            if read is not None:
+                given["reload"] = reload.command(read, config, texts, admins, show_profile)
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)

@@ -11,16 +11,18 @@ from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
+    from tgbot.reload import Read
 
 logger = logging.getLogger(__name__)
 
 
-async def run(config: Config, signals: StopSignals) -> int:
+async def run(config: Config, signals: StopSignals, read: Read | None = None) -> int:
     """Run the bot until the first of `signals`, and return 0 once everything is on disk.
 
     A request to stop during the start abandons the start; once the start has failed, it changes nothing. A
     second signal ends the process at once, which is as safe as a crash. Raise what `open_bot` raises, the
     error that ended the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
+    `read` reads the configuration again, for `tgbot reload`.
     """
     from tgbot.app import open_bot  # late: until the bot is opened, a signal ends the process at once
     from tgbot.operate import collector
@@ -49,7 +51,7 @@ async def run(config: Config, signals: StopSignals) -> int:
 
     signals.answer = answer
     try:
-        async with open_bot(config, serve=True, closing=started) as bot:
+        async with open_bot(config, serve=True, closing=started, read=read) as bot:
             started()
             collector.settle()
             me, failed, cut = bot.client.me, bot.client.failed, bot.client.cut

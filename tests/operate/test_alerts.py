@@ -13,6 +13,7 @@ from telethon import errors
 import tgbot
 from tests.store.memory import MemoryRegistry
 from tgbot.config.settings import ALERTS
+from tgbot.core.admins import Admins
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate import alerts as alerting
@@ -74,6 +75,20 @@ async def test_each_admin_who_ever_wrote_is_told_in_their_language(
         ]
         alerts.lost("difference_refused")
         assert (await letters.sent.get())[1] == texts.render("ru", "lost-difference-refused")
+
+
+async def test_who_is_made_an_admin_is_told_from_then_on_and_who_was_one_is_not(
+    users: MemoryRegistry, texts: Texts
+) -> None:
+    admins = Admins((ANN,))
+    letters, alerts = Letters(), Alerts(users, texts, admins, kinds=ALERTS, quiet=0)
+    async with telling(alerts, letters):
+        alerts.lost(TOO_LONG)
+        assert (await letters.sent.get())[0] == ANN
+        admins.become((BEN,))
+        alerts.lost(TOO_LONG)
+        assert (await letters.sent.get())[0] == BEN
+        assert letters.sent.empty()
 
 
 async def test_a_loss_that_repeats_before_it_is_told_is_told_once(

@@ -11,29 +11,26 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from tests.telegram.conftest import until
+from tests.telegram.conftest import PATIENCE, until
 from tgbot.core.errors import BotAnswerError, BotSilentError, NotParkedError
-from tgbot.operate.control import MAX_CLIENTS, REQUEST_BYTES, ask, listening
-
-Arguments = Mapping[str, Any]
+from tgbot.operate.control import MAX_CLIENTS, REQUEST_BYTES, Say, ask, listening
 
 
-async def echo(arguments: Arguments) -> object:
-    return arguments
+async def echo(say: Say, text: str = "", n: object = None) -> object:
+    return {"text": text, "n": n}
 
 
-async def refuse(arguments: Arguments) -> object:
+async def refuse(say: Say) -> object:
     raise NotParkedError("m1:5")
 
 
-async def fail(arguments: Arguments) -> object:
+async def fail(say: Say, x: str = "") -> object:
     raise ValueError("the text of a message")
 
 
@@ -65,7 +62,7 @@ async def test_a_command_that_fails_is_an_error_whose_words_are_nowhere(
     async with listening(path, COMMANDS):
         with pytest.raises(BotAnswerError, match=r"failed in the bot \(ValueError\)") as failed:
             await asked(path, "fail")
-        assert await asked(path, n=1) == {"n": 1}
+        assert await asked(path, n=1) == {"text": "", "n": 1}
     assert "text of a message" not in str(failed.value)
     (record,) = caplog.records
     assert "in fail" in record.getMessage()
@@ -87,14 +84,14 @@ async def test_a_socket_left_by_a_killed_bot_is_replaced(path: Path) -> None:
     with pytest.raises(ConnectionRefusedError):
         await asked(path)
     async with listening(path, COMMANDS):
-        assert await asked(path, n=1) == {"n": 1}
+        assert await asked(path, n=1) == {"text": "", "n": 1}
 
 
 async def test_a_path_longer_than_the_system_takes(tmp_path: Path) -> None:
     directory = tmp_path / ("long" * 50)
     directory.mkdir()
     async with listening(directory / "bot.control", COMMANDS):
-        assert await asked(directory / "bot.control", n=1) == {"n": 1}
+        assert await asked(directory / "bot.control", n=1) == {"text": "", "n": 1}
 
 
 async def test_where_no_socket_can_be_made_the_bot_runs_without(
@@ -150,7 +147,7 @@ async def test_a_broken_request_is_refused_or_cut_off_and_nobody_else_notices(
         answer = await raw(path, request_line)
         if answer and request_line != b'{"command": "echo", "arguments": {}':
             assert set(json.loads(answer)) == {"error", "status"}
-        assert await asked(path, n=1) == {"n": 1}
+        assert await asked(path, n=1) == {"text": "", "n": 1}
     assert not caplog.records
 
 
@@ -164,7 +161,7 @@ async def test_a_client_that_says_nothing_is_cut_off(path: Path) -> None:
 async def test_a_client_that_does_not_read_its_answer_is_cut_off(path: Path) -> None:
     finished = asyncio.Event()
 
-    async def much(arguments: Arguments) -> object:
+    async def much(say: Say) -> object:
         finished.set()
         return "x" * 10_000_000
 
@@ -172,7 +169,7 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(path: Path) -> 
         reader, writer = await asyncio.open_unix_connection(str(path), limit=10)
         writer.write(b'{"command": "much", "arguments": {}}\n')
         await finished.wait()
-        assert await asked(path, n=1) == {"n": 1}
+        assert await asked(path, n=1) == {"text": "", "n": 1}
         await until(lambda: not serving_tasks())
         with pytest.raises(asyncio.IncompleteReadError):
             await reader.readexactly(10_000_000)
@@ -193,7 +190,7 @@ async def test_many_idle_clients_are_turned_away_and_later_ones_served(path: Pat
             assert await _read(reader) == b""
         for reader, _ in idle:
             assert await _read(reader) == b""
-        assert await asked(path, n=1) == {"n": 1}
+        assert await asked(path, n=1) == {"text": "", "n": 1}
         for _, writer in idle:
             writer.close()
 
@@ -216,7 +213,7 @@ async def test_a_bot_that_does_not_answer_is_told(path: Path) -> None:
 async def test_a_command_under_way_does_not_hold_up_a_stop(path: Path) -> None:
     began = asyncio.Event()
 
-    async def hang(arguments: Arguments) -> object:
+    async def hang(say: Say) -> object:
         began.set()
         return await asyncio.Event().wait()
 
@@ -225,6 +222,80 @@ async def test_a_command_under_way_does_not_hold_up_a_stop(path: Path) -> None:
         await began.wait()
     with pytest.raises(BotSilentError):
         await asking
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"x": 5}, "x: "),
+        ({"n": 1, "wrong": 2}, "wrong: "),
+        ({"text": []}, "text: "),
+    ],
+)
+async def test_wrong_arguments_are_named_and_the_command_does_not_begin(
+    path: Path, arguments: dict[str, object], said: str
+) -> None:
+    command = "fail" if "x" in arguments else "echo"
+    async with listening(path, COMMANDS):
+        with pytest.raises(BotAnswerError, match=f"^{said}.*control.md") as refused:
+            await asked(path, command, **arguments)
+        assert refused.value.exit_status == 2
+
+
+async def count_to(say: Say, number: int) -> object:
+    for each in range(number):
+        await say({"at": each, "text": "x" * 1000})
+    return number
+
+
+async def test_how_far_a_command_is_comes_before_its_result(path: Path) -> None:
+    heard: list[int] = []
+    async with listening(path, COMMANDS | {"count_to": count_to}):
+        work = asyncio.to_thread(
+            ask, path, "count_to", {"number": 1000}, heard=lambda progress: heard.append(progress["at"])
+        )
+        assert await work == 1000
+    assert heard == list(range(1000))
+
+
+async def test_a_client_that_goes_away_ends_its_command(path: Path) -> None:
+    ended = asyncio.Event()
+    told = asyncio.Event()
+
+    async def forever(say: Say) -> object:
+        try:
+            while True:
+                await say({})
+                told.set()
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    async with listening(path, COMMANDS | {"forever": forever}):
+        _, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b'{"command": "forever", "arguments": {}}\n')
+        await told.wait()
+        writer.close()
+        async with asyncio.timeout(PATIENCE):
+            await ended.wait()
+
+
+async def test_a_client_that_does_not_read_how_far_a_command_is_costs_bounded_memory(path: Path) -> None:
+    said = 0
+
+    async def much(say: Say) -> object:
+        nonlocal said
+        while True:
+            await say({"text": "x" * 100_000})
+            said += 1
+
+    async with listening(path, COMMANDS | {"much": much}, client_seconds=0.2):
+        _, writer = await asyncio.open_unix_connection(str(path), limit=10)
+        writer.write(b'{"command": "much", "arguments": {}}\n')
+        await until(lambda: said)
+        await until(lambda: not serving_tasks())
+        writer.close()
+    assert said < 50
 
 
 ASK = """
@@ -245,7 +316,7 @@ async def test_another_user_is_not_heard_even_where_the_modes_let_them(tmp_path:
         async with listening(path, COMMANDS):
             path.chmod(0o666)
             mine, other = [await asyncio.to_thread(asked_by, user, path) for user in (0, 65_534)]
-    assert mine.stdout == "{'n': 1}\n", mine.stderr
+    assert mine.stdout == "{'text': '', 'n': 1}\n", mine.stderr
     assert other.returncode != 0
     assert "BotSilentError" in other.stderr
 

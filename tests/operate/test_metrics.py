@@ -30,6 +30,9 @@ READING = Reading(
     proof_age=0.5,
     deafnesses=0,
     deaf=False,
+    pts=7,
+    pts_behind=1,
+    qts_behind=0,
     unfinished=2,
     running=1,
     losses={"hole": 2},
@@ -41,6 +44,8 @@ READING = Reading(
     flood_waits={functions.messages.SendMessageRequest: 1, PlainText: 2},
     flood_seconds={PlainText: 30},
     made_again={},
+    waits=1,
+    longest_wait=2.0,
 )
 
 

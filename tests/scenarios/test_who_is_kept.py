@@ -25,7 +25,7 @@ from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.transfer.forms import UserFile
-from tgbot.store.transfer.imports import Summary, take_in
+from tgbot.store.transfer.imports import Summary, into_files, take_in
 
 
 @pytest.fixture(autouse=True)
@@ -322,14 +322,9 @@ async def test_who_was_imported_is_kept_up_to_date(
     file.write_text(json.dumps(old))
     for changes in (1, 0):
         summary, files = Summary(), tmp_path / "sessions"
-        await take_in(
-            UserFile(file, bot_id, 900),
-            session=files / "bot.session",
-            registry=files / "users.sqlite",
-            bot_id=bot_id,
-            now=900,
-            summary=summary,
-        )
+        session, registry = files / "bot.session", files / "users.sqlite"
+        with into_files(session, registry, bot_id=bot_id, now=900) as destination:
+            await take_in(UserFile(file, bot_id, 900), destination, summary=summary)
         assert (summary.new + summary.changed, summary.unchanged) == (changes, 1 - changes)
     async with bot_with_plugin(configure) as bot:
         await group.ask("hello")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.bot import flushed
 from tgbot.cli.invocation import Json, settings
 from tgbot.core.errors import NeverRunError, StorageFailedError
 
@@ -26,7 +27,9 @@ def backup(
     from tgbot.store.lastbackup import backup_noted
     from tgbot.store.transfer.backup import backup as copy
 
-    storage = settings(context).storage
+    config = settings(context)
+    flushed(config)  # what the bot has finished until now is in the copies
+    storage = config.storage
     # The session first: a registry ahead of the update state is harmless, one behind it is not. The logins
     # last, so that no login that is in the registry's copy can be used again.
     files = [file for file in (storage.session, storage.registry, storage.logins) if file.exists()]

@@ -10,14 +10,16 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TextIO, cast
 
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, printed, sandbox, texts, users
+from tgbot.cli import backup, link, loginkey, orders, parked, people, printed, sandbox, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
+from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
 from tgbot.core.errors import TgbotError
@@ -76,9 +78,9 @@ def run_bot(context: typer.Context) -> int:
     config.telegram.credentials()
     # Plugins may lie beside the settings; at the end of the path they hide no other module.
     sys.path.append(str(Path(invocation.config or "config.toml").resolve().parent))
-    log = config.log
+    log, read = config.log, partial(settings, context)
     log_to_stderr(log.level, levels=log.levels, as_json=log.format == "json", about=about_update)
-    return finish(run(config, invocation.signals or StopSignals()))
+    return finish(run(config, invocation.signals or StopSignals(), read))
 
 
 @commands.command(epilog=examples("demo", "demo --once"))
@@ -97,22 +99,18 @@ def demo(
 def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
     """Show who a name, a link or an id is, and whether the bot may write to them.
 
-    Needs the bot's session: while the bot runs, send it /resolve instead. Exit status 3: nobody was found.
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: nobody was found.
     """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=False))
+    return people.answer(settings(context), text, json, probe=False)
 
 
 @commands.command(epilog=examples("check @durov", "check 5000000001 --json"))
 def check(context: typer.Context, text: Name, json: Json = False) -> int:
     """Ask Telegram whether the bot may write to somebody, and record the answer.
 
-    Needs the bot's session: while the bot runs, send it /check instead. Exit status 3: it may not.
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: it may not.
     """
-    from tgbot.cli import people
-
-    return finish(people.answer(settings(context), text, json, probe=True))
+    return people.answer(settings(context), text, json, probe=True)
 
 
 commands.command("backup", epilog=examples("backup copies", "--config other.toml backup copies"))(
@@ -126,6 +124,10 @@ commands.command(
         "link start 42 --sign --qr",
     ),
 )(link.link)
+commands.command("status", epilog=examples("status", "status --watch", "status --json"))(show_status)
+commands.command("log", epilog=examples("log DEBUG", "log DEBUG tgbot.telegram"))(orders.log)
+commands.command("drain", epilog=examples("drain", "drain --undo"))(orders.drain)
+commands.command("reload", epilog=examples("reload", "reload --json"))(orders.reload)
 commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
 commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")

@@ -6,22 +6,31 @@ import asyncio
 import gc
 import sys
 import time
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.bot import flushed
 from tgbot.cli.invocation import Json, new_file, settings
-from tgbot.core.errors import BotRunningError, CredentialsMissingError, SessionInUseError, WrongBotError
+from tgbot.core.errors import (
+    BotDeafError,
+    BotSilentError,
+    CredentialsMissingError,
+    SessionInUseError,
+    WrongBotError,
+)
 from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from tgbot.config.settings import Config
+    from tgbot.store.transfer.entries import Entry
     from tgbot.store.transfer.forms import UserFile
+    from tgbot.store.transfer.imports import Destination
 
 
 def import_users(
@@ -46,7 +55,7 @@ def import_users(
     ] = "",
     json: Json = False,
 ) -> int:
-    """Import users from a file. Stop the bot first; with --dry-run it may run.
+    """Import users from a file, into the running bot, or into its files where none runs.
 
     FILE is a Telethon .session of this bot (ids, access hashes, usernames); JSON, one object or one id a
     line, or one list of them; or a table (CSV) as a spreadsheet or a database writes it, with a header.
@@ -58,30 +67,83 @@ def import_users(
     skipped, and so are cells that cannot be understood. An import may be interrupted and repeated. Exit
     status 1: no entry could be read.
     """
-    from tgbot.store.lock import instance_lock
     from tgbot.store.transfer.forms import UserFile
+    from tgbot.store.transfer.imports import check
 
     config = settings(context)
+    running = flushed(config)
     bot_id = _bot_id(config)
-    try:
-        with nullcontext() if dry_run else instance_lock(config.storage.session):
-            file = UserFile(path, bot_id, int(time.time()), same_bot=same_bot, id_name=id_name)
-            return _take_in(config, file, bot_id, dry=dry_run, json=json)
-    except SessionInUseError:
-        raise BotRunningError("An import", "stop it first") from None
+    file = UserFile(path, bot_id, int(time.time()), same_bot=same_bot, id_name=id_name)
+    check(file, config.storage.session, config.storage.registry, bot_id)
+    with _destination(config, bot_id, running=running, dry=dry_run) as into:
+        return _take_in(file, into, dry=dry_run, json=json)
 
 
-def _take_in(config: Config, file: UserFile, bot_id: int, *, dry: bool, json: bool) -> int:
+@contextmanager
+def _destination(config: Config, bot_id: int, *, running: bool, dry: bool) -> Iterator[Destination]:
+    from tgbot.store.lock import instance_lock
+    from tgbot.store.transfer.imports import into_files, nowhere
+
+    storage, now = config.storage, int(time.time())
+    if dry:
+        with nowhere(storage.session, storage.registry, now=now) as into:
+            yield into
+    elif running:
+        yield _RunningBot(storage.control, bot_id)
+    else:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(instance_lock(storage.session))
+            except SessionInUseError as error:
+                raise BotDeafError(storage.session, storage.control, error.pid) from None
+            files = into_files(storage.session, storage.registry, bot_id=bot_id, now=now)
+            yield stack.enter_context(files)
+
+
+class _RunningBot:
+    """The running bot as the destination of an import: its memory, and at its checkpoints its files."""
+
+    def __init__(self, control: Path, bot_id: int) -> None:
+        self._control = control
+        self._bot_id = bot_id
+
+    async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
+        from tgbot.operate.importing import MOST
+        from tgbot.store.transfer.relay import to_objects
+
+        outcomes: list[bool | None] = []
+        stored = 0
+        for start in range(0, len(chunk), MOST):
+            some = chunk[start : start + MOST]
+            users, peers = to_objects(some, self._bot_id)
+            said = self._ask(
+                "users.import", users=users, peers=peers, partial=any(entry.partial for entry in some)
+            )
+            outcomes += said["outcomes"]
+            stored += said["peers"]
+        return outcomes, stored
+
+    async def write(self) -> None:
+        self._ask("checkpoint")
+
+    def _ask(self, command: str, **arguments: object) -> Any:  # Any: a result as JSON has it
+        from tgbot.operate.control import ask
+
+        try:
+            return ask(self._control, command, arguments)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise BotSilentError(self._control, "it has stopped") from None
+
+
+def _take_in(file: UserFile, into: Destination, *, dry: bool, json: bool) -> int:
     from tgbot.store.transfer.imports import Summary, take_in
 
-    path, now, summary = file.path, int(time.time()), Summary()
-    files = {"session": config.storage.session, "registry": config.storage.registry}
+    path, summary = file.path, Summary()
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
     try:
         with printed.progress(path.name, file.size) as done:
-            work = take_in(file, **files, bot_id=bot_id, now=now, summary=summary, dry=dry, progress=done)
-            asyncio.run(work)
+            asyncio.run(take_in(file, into, summary=summary, progress=done))
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -164,6 +226,7 @@ def export_users(
     elif chosen == "session":
         raise typer.BadParameter("a session needs the name of a file", param_hint="FILE")
     config = settings(context)
+    flushed(config)  # what the bot knows until now is in the file
     with ExitStack() as stack:
         users = stack.enter_context(closing(open_readonly(config.storage.registry)))
         session = config.storage.session

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 
 import typer
 
@@ -42,11 +43,11 @@ class Invocation:
     signals: StopSignals | None
 
 
-def settings(context: typer.Context) -> Config:
+def settings(context: typer.Context, warn: Callable[[str], None] = printed.complain) -> Config:
     """Return the configuration from --config and the environment. Raise ConfigError."""
     from tgbot.config.loading import load
 
-    return load(context.obj.config, os.environ, printed.complain)
+    return load(context.obj.config, os.environ, warn)
 
 
 def new_file(path: Path, parameter: str) -> None:
@@ -58,8 +59,15 @@ def new_file(path: Path, parameter: str) -> None:
         raise typer.BadParameter(problem, param_hint=parameter)
 
 
-def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result; on uvloop if it is installed.
+class Run(Protocol):
+    """Run a coroutine to its end on an event loop, and return its result."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> T: ...
+
+
+@contextmanager
+def event_loop() -> Iterator[Run]:
+    """Give an event loop to a block; one of uvloop if it is installed.
 
     Tasks that are left are cancelled. Those that suppress it keep the process for `ENDING_SECONDS` at most.
     """
@@ -70,10 +78,16 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     else:
         runner = asyncio.Runner(loop_factory=new_event_loop)
     try:
-        return runner.run(work)
+        yield runner.run
     finally:
         if runner.run(_others_end()):
             runner.close()
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on an `event_loop` of its own, and return its result."""
+    with event_loop() as run:
+        return run(work)
 
 
 async def _others_end() -> bool:

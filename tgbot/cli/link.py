@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.bot import flushed
 from tgbot.cli.invocation import Json, new_file, settings
 from tgbot.core.addresses import parse
 from tgbot.core.errors import BotUnknownError, CredentialsMissingError
@@ -90,9 +91,10 @@ def link(
 
 
 def _own_name(config: Config) -> str:
-    """Return the bot's username from its session, which a running bot may be using."""
+    """Return the bot's username from its session."""
     from tgbot.store.transfer.sessions import Peers
 
+    flushed(config)  # it may have logged in just now
     if config.storage.session.exists():
         with Peers(config.storage.session) as peers:
             bot_id = peers.bot_id()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tgbot.cli import printed
+from tgbot.cli.bot import Bot
 from tgbot.cli.invocation import NO, Json, examples, settings
-from tgbot.core.errors import BotRunningError, NeverRunError, NotParkedError, SessionInUseError
+from tgbot.core.errors import NeverRunError, NotParkedError
 from tgbot.store.base import Reason
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
-    from tgbot.store.base import ParkedUpdates
-    from tgbot.store.registry import Registry
+    from tgbot.operate.control import Command
 
 commands = typer.Typer(
     help="The updates that could not be finished and are kept for another try; while the bot runs or not."
@@ -42,9 +41,9 @@ def list_parked(context: typer.Context, reason: Chosen = None, json: Json = Fals
 
     One a line: key, reason, when, attempts, next try, dialog, handler, error.
     """
-    asked = _Bot(settings(context))
-    for entry in asked.entries(reason):
-        printed.as_json(entry) if json else printed.line(_row(entry))
+    with Bot(settings(context), _for_reading) as bot:
+        for entry in bot.pages("parked.list", "entries", reason=reason):
+            printed.as_json(entry) if json else printed.line(_row(entry))
 
 
 @commands.command(epilog=examples("parked show m5000000001:7", "parked show m5000000001:7 --text"))
@@ -58,7 +57,8 @@ def show(
 
     The words of an error may repeat what somebody wrote.
     """
-    entry = _Bot(settings(context)).ask("parked.show", {"key": key, "text": text})
+    with Bot(settings(context), _for_reading) as bot:
+        entry = bot.ask("parked.show", key=key, text=text)
     if json:
         printed.as_json(entry)
         return 0
@@ -117,8 +117,8 @@ def _change(
         raise typer.BadParameter("give either keys or --all", param_hint="KEY")
     if reason is not None and not every:
         raise typer.BadParameter("it goes with --all", param_hint="--reason")
-    bot = _Bot(settings(context))
-    result = bot.ask(command, {"keys": keys or [], "all": every, "reason": reason})
+    with Bot(settings(context), _for_writing) as bot:
+        result = bot.ask(command, keys=keys or [], all=every, reason=reason)
     done, unknown = result["done"], result["unknown"]
     if json:
         printed.as_json({"done": done, "unknown": unknown, "running": bot.running})
@@ -133,68 +133,35 @@ def _change(
     return 0
 
 
-class _Bot:
-    """Whoever can answer: the running bot, else its files."""
-
-    def __init__(self, config: Config) -> None:
-        self._storage = config.storage
-        #: Whether a running bot gave the last answer.
-        self.running = False
-
-    def ask(self, command: str, arguments: Mapping[str, Any]) -> Any:  # Any: a result as JSON has it
-        from tgbot.operate.control import ask
-
-        try:
-            result = ask(self._storage.control, command, arguments)
-        except (FileNotFoundError, ConnectionRefusedError):
-            self.running = False
-            return self._on_files(command, arguments)
-        self.running = True
-        return result
-
-    def entries(self, reason: Reason | None) -> Iterator[dict[str, Any]]:
-        after = None
-        while True:
-            page = self.ask("parked.list", {"reason": reason, "after": after})
-            yield from page["entries"]
-            if (after := page["after"]) is None:
-                return
-
-    def _on_files(self, command: str, arguments: Mapping[str, Any]) -> Any:  # Any: as for `ask`
-        from tgbot.store.lock import instance_lock
-        from tgbot.store.sqlite.locks import patiently
-        from tgbot.store.sqlite.userfile import SqliteRegistry, open_parked
-
-        storage = self._storage
-        if not storage.registry.exists():
-            raise NeverRunError(storage.registry)
-
-        if command in ("parked.list", "parked.show"):
-            with open_parked(storage.registry) as parked:
-                return asyncio.run(_answer(parked, command, arguments))
-        try:
-            with (
-                instance_lock(storage.session),
-                closing(patiently(lambda: SqliteRegistry(storage.registry, clock=time.time))) as users,
-            ):
-                return asyncio.run(_answer(users.parked, command, arguments, users))
-        except SessionInUseError:
-            advice = f"it does not listen at {storage.control}: stop it first, or start it again"
-            raise BotRunningError("This", advice) from None
-
-
-async def _answer(
-    parked: ParkedUpdates, command: str, arguments: Mapping[str, Any], users: Registry | None = None
-) -> Any:  # Any: a result as JSON has it
+@asynccontextmanager
+async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate.parked import at_the_next_start, commands
+    from tgbot.store.sqlite.userfile import open_parked
 
     async def save() -> None:
-        if users is not None:
-            await users.flush()
+        raise TypeError("these updates are open for reading only")
 
-    result = await commands(parked, at_the_next_start(parked), save)[command](arguments)
-    await save()
-    return result
+    with open_parked(config.storage.registry) as parked:
+        yield commands(parked, at_the_next_start(parked), save)
+
+
+@asynccontextmanager
+async def _for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
+    """Open the parked updates for a retry or a drop; both are on disk behind the block."""
+    from tgbot.operate.parked import at_the_next_start, commands
+    from tgbot.store.lock import instance_lock
+    from tgbot.store.sqlite.locks import patiently
+    from tgbot.store.sqlite.userfile import SqliteRegistry
+
+    storage = config.storage
+    if not storage.registry.exists():
+        raise NeverRunError(storage.registry)
+    with (
+        instance_lock(storage.session),
+        closing(patiently(lambda: SqliteRegistry(storage.registry, clock=time.time))) as users,
+    ):
+        yield commands(users.parked, at_the_next_start(users.parked), users.flush)
+        await users.flush()
 
 
 def _row(entry: Mapping[str, Any]) -> str:

@@ -12,14 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tgbot.core.names import clean_name
 from tgbot.core.places import places
-
-if TYPE_CHECKING:
-    from tgbot.core.access import Verdict
-
 
 #: How long a bar stays as it is, in seconds.
 _EACH_SECONDS: Final = 0.1
@@ -119,19 +115,6 @@ def result(values: Mapping[str, object], as_one_line: bool) -> None:
             value = clean_name(str(value)) if name in ("first_name", "last_name") else clean(str(value))
         if value:
             line(f"{name.replace('_', ' '):<13} {value}")
-
-
-def verdict(found: Verdict) -> dict[str, str | int | None]:
-    """Return a verdict as JSON holds it; times are unix seconds of Telegram's clock."""
-    kind, at, *_, detail = found.evidence or (None, None, None)
-    return {
-        "access": found.access.value,
-        "since": found.since,
-        "until": found.until,
-        "evidence": kind,
-        "evidence_at": at,
-        "evidence_detail": detail or None,
-    }
 
 
 @contextmanager

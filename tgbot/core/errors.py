@@ -110,8 +110,23 @@ class LoginRefusedError(TgbotError):
         super().__init__(error, advice)
 
 
-class BotRunningError(TgbotError):
-    """{what} needs the session, and the running bot has it: {instead}."""
+class BotDeafError(TgbotError):
+    """A process{by} has the session {session} and takes no commands at {control}: the bot is starting or \
+stopping, or could not make that socket (its log says so). Try again in a moment, or stop it."""
+
+    def __init__(self, session: Path, control: Path, pid: int | None = None) -> None:
+        super().__init__("" if pid is None else f" (pid {pid})", session, control)
+
+
+class NoBotRunsError(TgbotError):
+    """No bot runs with the files in {directory}: start it (tgbot run), or name the configuration that it \
+runs with (--config FILE)."""
+
+    exit_status = 3
+
+
+class ArgumentError(WrongUsageError):
+    """{argument}: {problem}. See docs/control.md."""
 
 
 class BotSilentError(TgbotError):
@@ -125,6 +140,22 @@ class BotAnswerError(TgbotError):
     def __init__(self, said: str, exit_status: int = 1) -> None:
         super().__init__(said)
         self.exit_status = exit_status
+
+
+class LoggerUnknownError(TgbotError):
+    """No logger has the name {name}: name a module of the bot or of a plugin, such as tgbot.telegram."""
+
+    exit_status = 3
+
+
+class PrivateLoggerError(WrongUsageError):
+    """The lines of {name} below WARNING may show what somebody wrote: give it WARNING or ERROR."""
+
+
+class UserUnknownError(TgbotError):
+    """the bot never met {user_id}"""
+
+    exit_status = 3
 
 
 class NotParkedError(TgbotError):
@@ -155,6 +186,7 @@ class SessionInUseError(StorageError):
 give this bot its own directory ([storage] directory)."""
 
     def __init__(self, path: Path | str, pid: int | None = None) -> None:
+        self.pid = pid
         super().__init__(path, "" if pid is None else f" (pid {pid})")
 
 

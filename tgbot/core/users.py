@@ -261,6 +261,12 @@ class UserReader(Protocol):
         step may be left out.
         """
 
+    def scan(self, after_id: int = 0, access: Access | None = None) -> Iterator[tuple[int, User | None]]:
+        """Yield the same users with their ids, and None for each one in between who is not wanted.
+
+        So a caller can let others have their turn, however rare the access is.
+        """
+
     def close(self) -> None:
         """Close the files; changes that were not flushed are dropped."""
 

@@ -96,8 +96,7 @@ def register(parts: Parts) -> None:
         spent = client.session.resolves_today()
         return say("stats", total=counts.total, resolves=spent, limit=RESOLVES_A_DAY, **numbers)
 
-    if parts.admins:
-        on_command(parts, COMMANDS, reply, only=parts.admins)
+    on_command(parts, COMMANDS, reply, only=parts.admins)
 
 
 def describe(say: Words, found: Resolved, user: User | None, now: float) -> list[str]:

@@ -51,8 +51,7 @@ def register(parts: Parts) -> None:
         else:
             await answer(event, text, link_preview=False)
 
-    if parts.admins:
-        on_command(parts, ("link",), make, only=parts.admins)
+    on_command(parts, ("link",), make, only=parts.admins)
 
 
 def _link(bot: str, words: list[str], key: bytes) -> BotLink:

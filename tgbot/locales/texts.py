@@ -60,6 +60,10 @@ class Texts:
             _log.warning("%s", mistake)
         return texts
 
+    def become(self, other: Texts) -> None:
+        """Have the texts of another one from now on."""
+        self.__dict__.update(other.__dict__)
+
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages with texts, the fallback first."""

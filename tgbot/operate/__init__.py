@@ -1,1 +1,1 @@
-"""What the operators of the bot see: its health, and messages about losses."""
+"""What the operators of the bot see of it, and tell it: health, messages about losses, commands."""

@@ -1,12 +1,13 @@
-"""Commands to the running bot over a unix socket beside its session.
+"""Commands to the running bot over a unix socket beside its session; docs/control.md describes them.
 
-A client sends one line of JSON, `{"command": name, "arguments": {…}}`, and gets one back: `{"result": …}`, or
-`{"error": text, "status": exit status}`.
+A client sends one line of JSON, `{"command": name, "arguments": {…}}`. It gets any number of lines
+`{"progress": …}`, and at last `{"result": …}`, or `{"error": text, "status": exit status}`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import os
@@ -16,24 +17,30 @@ import struct
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Concatenate, Final, TypeAlias
 
-from tgbot.core.errors import BotAnswerError, BotSilentError, TgbotError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from tgbot.core.errors import ArgumentError, BotAnswerError, BotSilentError, TgbotError
 
 logger = logging.getLogger(__name__)
 
-#: A command: arguments → what the answer holds, as JSON has it. Its TgbotError is the answer, too.
-Command: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[object]]
+#: Says how far a command is, as JSON has it; returns once the client has room for more.
+Say: TypeAlias = Callable[[Mapping[str, object]], Awaitable[None]]
+#: A command: `Say`, and arguments by name → what the result is, as JSON has it. The arguments are checked by
+#: the annotations of the parameters. Its TgbotError is the answer, too.
+Command: TypeAlias = Callable[Concatenate[Say, ...], Awaitable[object]]
 
 #: The longest request, in bytes, and the longest answer.
-REQUEST_BYTES: Final = 1024 * 1024
+REQUEST_BYTES: Final = 4 * 1024 * 1024
 ANSWER_BYTES: Final = 64 * 1024 * 1024
 #: How many clients are served at once; further ones are turned away.
 MAX_CLIENTS: Final = 8
 #: How long a client may take to send its request, and to read the answer, in seconds.
 CLIENT_SECONDS: Final = 10.0
-#: How long a command may take, in seconds.
+#: How long a command may take until its next line, in seconds.
 COMMAND_SECONDS: Final = 60.0
 
 #: The longest path of a socket, in bytes; the system's limit is 107, on some systems 103.
@@ -67,32 +74,70 @@ async def listening(
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - no worse than the checkpoint beside it
 
 
-def ask(
-    path: Path, command: str, arguments: Mapping[str, Any], *, seconds: float = COMMAND_SECONDS
-) -> Any:  # Any: a result as JSON has it
-    """Return the result of a command of the running bot.
+async def carry_out(command: Command, arguments: Mapping[str, object], say: Say) -> object:
+    """Return the result of a command; raise ArgumentError where it cannot be given these arguments."""
+    try:
+        checked = _form_of(command).model_validate(arguments)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        raise ArgumentError(wrong["loc"][0] if wrong["loc"] else "arguments", wrong["msg"]) from None
+    return await command(say, **{name: getattr(checked, name) for name in type(checked).model_fields})
 
-    Raise FileNotFoundError or ConnectionRefusedError if no bot listens there, BotSilentError if it does not
-    answer within `seconds`, BotAnswerError with what it says if it refuses.
+
+@cache
+def _form_of(command: Command) -> type[BaseModel]:
+    """Return the form of a command's arguments, which are its parameters behind the first."""
+    _, *parameters = inspect.signature(command, eval_str=True).parameters.values()
+    fields: dict[str, Any] = {
+        each.name: (each.annotation, ... if each.default is each.empty else each.default)
+        for each in parameters
+    }
+    return create_model("Arguments", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def ask(
+    path: Path,
+    command: str,
+    arguments: Mapping[str, object],
+    *,
+    heard: Callable[[Mapping[str, Any]], object] = lambda progress: None,
+    seconds: float = COMMAND_SECONDS + CLIENT_SECONDS,
+) -> Any:  # Any: a result as JSON has it
+    """Return the result of a command of the running bot; `heard` is told how far it is.
+
+    Raise FileNotFoundError or ConnectionRefusedError if no bot listens there, BotSilentError if it says
+    nothing for `seconds`, BotAnswerError with what it says if it refuses.
     """
-    request = json.dumps({"command": command, "arguments": dict(arguments)})
+    request = json.dumps({"command": command, "arguments": arguments})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(seconds)
         try:
             with _address(path) as address:
                 connection.connect(address)
             connection.sendall(request.encode() + b"\n")
-            with connection.makefile("rb") as answers:
-                answer = json.loads(answers.readline(ANSWER_BYTES) or b"null")
         except (FileNotFoundError, ConnectionRefusedError):
             raise
+        except OSError as error:
+            raise BotSilentError(path, error.strerror or str(error)) from None
+        with connection.makefile("rb") as answers:
+            return _answer_in(answers, path, heard)
+
+
+def _answer_in(
+    answers: BinaryIO, path: Path, heard: Callable[[Mapping[str, Any]], object]
+) -> Any:  # Any: a result as JSON has it
+    while True:
+        try:
+            answer = json.loads(answers.readline(ANSWER_BYTES) or b"null")
         except (OSError, ValueError) as error:
             raise BotSilentError(path, getattr(error, "strerror", None) or str(error)) from None
-    if not isinstance(answer, dict):
-        raise BotSilentError(path, "it turned the request away")
-    if "error" in answer:
-        raise BotAnswerError(answer["error"], answer.get("status", 1))
-    return answer["result"]
+        if not isinstance(answer, dict):
+            raise BotSilentError(path, "it hung up: it has ended, or serves too many others")
+        if "error" in answer:
+            raise BotAnswerError(answer["error"], answer.get("status", 1))
+        if "progress" not in answer:
+            return answer["result"]
+        heard(answer["progress"])
 
 
 class _Clients:
@@ -117,9 +162,8 @@ class _Clients:
             try:
                 async with asyncio.timeout(self._seconds):
                     line = await reader.readline()
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+                await self._send(writer, await self._answer(line, writer))
                 async with asyncio.timeout(self._seconds):
-                    await writer.drain()
                     writer.close()
                     await writer.wait_closed()
             finally:
@@ -131,7 +175,12 @@ class _Clients:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _answer(self, line: bytes) -> dict[str, object]:
+    async def _send(self, writer: asyncio.StreamWriter, line: Mapping[str, object]) -> None:
+        writer.write(json.dumps(line).encode() + b"\n")
+        async with asyncio.timeout(self._seconds):
+            await writer.drain()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> dict[str, object]:
         try:
             request = json.loads(line)
             name, arguments = request["command"], request["arguments"]
@@ -139,16 +188,34 @@ class _Clients:
         except (ValueError, LookupError, TypeError, RecursionError):
             return {"error": "This is not a request.", "status": 2}
         if command is None or not isinstance(arguments, dict):
-            return {"error": "This bot does not know the command: its version is another.", "status": 2}
+            reason = "its version is another, or it has not logged in yet"
+            return {"error": f"This bot does not know the command now: {reason}.", "status": 1}
+
+        async def say(progress: Mapping[str, object]) -> None:
+            try:
+                await self._send(writer, {"progress": progress})
+            except (OSError, TimeoutError) as error:
+                raise _GoneError from error
+            limit.reschedule(asyncio.get_running_loop().time() + COMMAND_SECONDS)
+
         try:
-            async with asyncio.timeout(COMMAND_SECONDS):
-                return {"result": await command(arguments)}
+            async with asyncio.timeout(COMMAND_SECONDS) as limit:
+                return {"result": await carry_out(command, arguments, say)}
         except TgbotError as error:
             return {"error": str(error), "status": error.exit_status}
+        except _GoneError:
+            raise
+        except TimeoutError:
+            told = f"The command took longer than {COMMAND_SECONDS:g} s, and was given up; see: tgbot status"
+            return {"error": told, "status": 1}
         except Exception as error:
             kind, place = type(error).__name__, traceback.format_tb(error.__traceback__)[-1].strip()
             logger.error("the command %s of a client failed: %s at %s", name, kind, place)
             return {"error": f"The command failed in the bot ({kind}); its log says where.", "status": 1}
+
+
+class _GoneError(ConnectionError):
+    """The client has closed the connection or does not read, and with that ends its command."""
 
 
 def _bound(path: Path) -> socket.socket:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from telethon.extensions import BinaryReader
 
 from tgbot.core.errors import NotParkedError
-from tgbot.operate.control import Command
+from tgbot.operate.control import Command, Say
 from tgbot.store.base import Parked, ParkedUpdates, Reason
 
-#: How many entries are in one answer at most.
-PAGE: Final = 500
-#: How many are read between two turns of the event loop.
-_READ_AT_ONCE: Final = 100
+#: How many entries are in one answer at most, and how many are read between two turns of the event loop.
+PAGE: Final = 100
 
 
 class Retry(Protocol):
@@ -29,43 +27,41 @@ class Retry(Protocol):
 def commands(parked: ParkedUpdates, retry: Retry, save: Callable[[], Awaitable[None]]) -> dict[str, Command]:
     """Return the commands by name; `save` puts on disk what was dropped."""
 
-    async def show_all(arguments: Mapping[str, Any]) -> object:
-        """{reason?, after?} → a page of entries, and the `after` of the next page, None behind the last."""
-        after = arguments.get("after")
-        page = list(islice(parked.entries(None if after is None else (after[0], after[1])), PAGE))
-        chosen = _chosen(iter(page), arguments)
+    async def show_all(
+        say: Say, reason: Reason | None = None, after: tuple[int, str] | None = None
+    ) -> object:
+        page = list(islice(parked.entries(after), PAGE))
         following = [page[-1].parked_at, page[-1].key] if len(page) == PAGE else None
-        return {"entries": [_summary(entry) for entry in chosen], "after": following}
+        return {"entries": [_summary(entry) for entry in _chosen(page, reason)], "after": following}
 
-    async def show(arguments: Mapping[str, Any]) -> object:
-        """{key, text?} → an entry with its trace, and with the texts of its messages if asked for."""
-        entry = parked.get(arguments["key"])
+    async def show(say: Say, key: str, text: bool = False) -> object:
+        entry = parked.get(key)
         if entry is None:
-            raise NotParkedError(arguments["key"])
-        text = {"text": _text_of(entry.update)} if arguments.get("text") else {}
-        return _summary(entry) | {"trace": entry.trace} | text
+            raise NotParkedError(key)
+        words = {"text": _text_of(entry.update)} if text else {}
+        return _summary(entry) | {"trace": entry.trace} | words
 
-    async def retry_some(arguments: Mapping[str, Any]) -> object:
-        """{keys} or {all, reason?}: all without a reason are those that did not end the process."""
-        keys = await keys_in(arguments, but=Reason.POISON)
-        found = set(await retry(keys))
-        return {"done": [key for key in keys if key in found], "unknown": [k for k in keys if k not in found]}
+    async def retry_some(
+        say: Say, keys: Sequence[str] = (), all: bool = False, reason: Reason | None = None
+    ) -> object:
+        # All without a reason are those that did not end the process.
+        chosen = await keys_of(reason, but=Reason.POISON) if all else list(dict.fromkeys(keys))
+        found = set(await retry(chosen))
+        return {"done": [k for k in chosen if k in found], "unknown": [k for k in chosen if k not in found]}
 
-    async def drop(arguments: Mapping[str, Any]) -> object:
-        """{keys} or {all, reason?}."""
-        keys = await keys_in(arguments)
-        done = [key for key in keys if parked.drop(key)]
+    async def drop(
+        say: Say, keys: Sequence[str] = (), all: bool = False, reason: Reason | None = None
+    ) -> object:
+        chosen = await keys_of(reason) if all else list(dict.fromkeys(keys))
+        done = [key for key in chosen if parked.drop(key)]
         await save()
-        return {"done": done, "unknown": [key for key in keys if key not in set(done)]}
+        return {"done": done, "unknown": [key for key in chosen if key not in set(done)]}
 
-    async def keys_in(arguments: Mapping[str, Any], *, but: Reason | None = None) -> list[str]:
-        if not arguments.get("all"):
-            return list(dict.fromkeys(arguments["keys"]))
+    async def keys_of(reason: Reason | None, *, but: Reason | None = None) -> list[str]:
         keys: list[str] = []
         entries = parked.entries()
-        while page := list(islice(entries, _READ_AT_ONCE)):
-            chosen = _chosen(iter(page), arguments)
-            keys += [entry.key for entry in chosen if arguments.get("reason") or entry.reason is not but]
+        while page := list(islice(entries, PAGE)):
+            keys += [entry.key for entry in _chosen(page, reason) if reason or entry.reason is not but]
             await asyncio.sleep(0)  # others have their turn
         return keys
 
@@ -85,8 +81,7 @@ def at_the_next_start(parked: ParkedUpdates) -> Retry:
     return retry
 
 
-def _chosen(entries: Iterator[Parked], arguments: Mapping[str, Any]) -> Iterator[Parked]:
-    reason = arguments.get("reason")
+def _chosen(entries: Sequence[Parked], reason: Reason | None) -> Iterator[Parked]:
     return (entry for entry in entries if reason is None or entry.reason == reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -46,7 +46,7 @@ class Parts:
     #: The commands that /help and the menus of the apps show; `commands.add` adds one.
     commands: Menu = field(default_factory=Menu)
     #: User ids of the bot's admins.
-    admins: frozenset[int]
+    admins: Set[int]
     #: Telegram's time in unix seconds.
     clock: Callable[[], float]
     #: Puts everything that is finished on disk; it is safe there on return.

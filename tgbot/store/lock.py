@@ -19,18 +19,38 @@ def instance_lock(session: Path) -> Iterator[Path]:
     Give the name of the lock file. Raise SessionInUseError if another process has it, and a StorageError if
     it cannot be made.
     """
-    path = session.with_suffix(".lock")
+    path = _path_of(session)
     private_directory(path.parent)
     fd = open_private(path)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(fd, 20).decode(errors="replace").strip()
-            raise SessionInUseError(session, int(holder) if holder.isdigit() else None) from None
+        _lock(fd, session, fcntl.LOCK_EX)
         with suppress(OSError):  # the pid is only for the message of the process that is refused
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield path
     finally:
         os.close(fd)
+
+
+def check_unlocked(session: Path) -> None:
+    """Raise SessionInUseError if another process holds the lock; make nothing where there is none."""
+    try:
+        fd = os.open(_path_of(session), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return  # no bot ran here, or one of another user did
+    try:
+        _lock(fd, session, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
+def _path_of(session: Path) -> Path:
+    return session.with_suffix(".lock")
+
+
+def _lock(fd: int, session: Path, how: int) -> None:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(fd, 20).decode(errors="replace").strip()
+        raise SessionInUseError(session, int(holder) if holder.isdigit() else None) from None

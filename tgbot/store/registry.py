@@ -89,7 +89,7 @@ class Registry(StoredUsers):
     def count(self) -> Counts:
         return self._counts.now()
 
-    def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
+    def scan(self, after_id: int = 0, access: Access | None = None) -> Iterator[tuple[int, User | None]]:
         # What is not written yet is few, so it is sorted; the rest comes from the rows, a page at a time.
         unsaved = sorted(i for i in {**self._saving, **self._dirty} if i > after_id)
         stored = self._rows.after(after_id, access)
@@ -103,8 +103,8 @@ class Registry(StoredUsers):
                 text = self._rows.one(user_id)
             if record is None and text is not None:
                 record = self._unpacked(user_id, text)
-            if record is not None and record.user.met and self._has(record.user, access):
-                yield record.user
+            wanted = record is not None and record.user.met and self._has(record.user, access)
+            yield user_id, record.user if record is not None and wanted else None
 
     def note(self, name: str) -> str | None:
         """Return what `keep_note` was given last under a name, None for nothing."""

@@ -70,11 +70,12 @@ class StoredUsers:
         return AccessCounts(self._clock, self._rows.notes(), self._rows.recount).now()
 
     def iterate(self, after_id: int = 0, access: Access | None = None) -> Iterator[User]:
+        return (user for _, user in self.scan(after_id, access) if user is not None)
+
+    def scan(self, after_id: int = 0, access: Access | None = None) -> Iterator[tuple[int, User | None]]:
         for user_id, text in self._rows.after(after_id, access):
-            if text is not None:
-                user = self._unpacked(user_id, text).user
-                if user.met and self._has(user, access):
-                    yield user
+            user = None if text is None else self._unpacked(user_id, text).user
+            yield user_id, user if user is not None and user.met and self._has(user, access) else None
 
     def packed(self) -> Iterator[tuple[int, PackedUser]]:
         """Yield everybody the bot met by id, in order of ids, as packed text; memory stays bounded."""

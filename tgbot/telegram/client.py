@@ -34,6 +34,7 @@ from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.compat.closed import Closed
 from tgbot.telegram.compat.conversation import Conversation, feed
 from tgbot.telegram.compat.presses import PRESSES, acknowledged
+from tgbot.telegram.drain import Drain
 from tgbot.telegram.elsewhere import OtherCentres
 from tgbot.telegram.figures import Figures
 from tgbot.telegram.hooks import Listener
@@ -156,6 +157,7 @@ class BotClient(Closed, TelegramClient):
             catching_up=lambda: self.intake.catching_up,
         )
         self._album_line.finish = self._finish
+        self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
         self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
@@ -248,16 +250,12 @@ class BotClient(Closed, TelegramClient):
         Return False if some did not finish within `grace` seconds: they are handled again after the next
         start.
         """
-        self.parking.stop()
         # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come; and
         # nobody goes on with the update whose handler ends the process.
         drained = False
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self.failed.done() or self._marks.fixed else grace):
-                await self._album_line.settle()  # what is missing of them comes now, or not at all
-                self.intake.stop()
-                await self._batches.wait_until(0)
-                await self.parking.wait_until_idle()
+                await self.drain.finish()
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()

@@ -34,6 +34,10 @@ class Reading(NamedTuple):
     #: How often it was found that updates do not reach the bot, and whether that is so now.
     deafnesses: int
     deaf: bool
+    #: The place in the account's log, and by how many numbers it is behind what Telegram named last.
+    pts: int
+    pts_behind: int
+    qts_behind: int
     #: Updates that are not finished, and those of them that handlers work on.
     unfinished: int
     running: int
@@ -50,6 +54,9 @@ class Reading(NamedTuple):
     flood_seconds: Mapping[type[TLRequest], int]
     #: How often requests were made again, by the reason.
     made_again: Mapping[str, int]
+    #: Flood waits that last now, and until the last of them is over.
+    waits: int
+    longest_wait: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class Figures:
     def read(self) -> Reading:
         """Return the numbers of this moment, which do not change afterwards."""
         checkpoints = self.checkpoints
+        pts_behind, qts_behind = self.intake.behind()
+        waits = self.floods.waits()
         return Reading(
             link_up=self.link.up.running,
             logged_in=self.link.ready.is_set(),
@@ -78,6 +87,9 @@ class Figures:
             proof_age=self.watch.proof_age(),
             deafnesses=self.watch.deafnesses,
             deaf=self.watch.deaf,
+            pts=self.intake.log.mark().pts,
+            pts_behind=pts_behind,
+            qts_behind=qts_behind,
             unfinished=self.batches.waiting,
             running=self.dispatcher.running,
             losses=dict(self.intake.losses),
@@ -89,4 +101,6 @@ class Figures:
             flood_waits=dict(self.floods.asked),
             flood_seconds=dict(self.floods.seconds),
             made_again=dict(self.retries.made_again),
+            waits=len(waits),
+            longest_wait=max(waits, default=0.0),
         )

@@ -22,7 +22,7 @@ from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 from tgbot.store.transfer.exports import rows, write_file
 from tgbot.store.transfer.forms import Form, UserFile
-from tgbot.store.transfer.imports import Summary, take_in
+from tgbot.store.transfer.imports import Summary, check, into_files, nowhere, take_in
 from tgbot.store.transfer.sessions import Peers, make_session
 
 BOT = 42
@@ -40,15 +40,13 @@ class Place:
         now = now or int(time.time())
         summary = Summary()
         file = UserFile(path, BOT, now)
-        await take_in(
-            file,
-            session=self.session,
-            registry=self.registry,
-            bot_id=BOT,
-            now=now,
-            summary=summary,
-            dry=dry,
-        )
+        check(file, self.session, self.registry, BOT)
+        if dry:
+            into = nowhere(self.session, self.registry, now=now)
+        else:
+            into = into_files(self.session, self.registry, bot_id=BOT, now=now)
+        with into as destination:
+            await take_in(file, destination, summary=summary)
         return summary
 
     def export(self, path: Path) -> bytes:
@@ -305,16 +303,11 @@ async def test_an_import_that_is_interrupted_keeps_what_it_counted(
         if summary.read >= 30:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        await take_in(
-            UserFile(tmp_path / "ids", BOT, now),
-            session=place.session,
-            registry=place.registry,
-            bot_id=BOT,
-            now=now,
-            summary=summary,
-            progress=interrupt,
-        )
+    with (
+        pytest.raises(KeyboardInterrupt),
+        into_files(place.session, place.registry, bot_id=BOT, now=now) as destination,
+    ):
+        await take_in(UserFile(tmp_path / "ids", BOT, now), destination, summary=summary, progress=interrupt)
     assert place.counts() == {"unknown": summary.new == 30 and 30}
     rest = await place.take(tmp_path / "ids")
     assert (rest.new, rest.unchanged) == (70, 30)

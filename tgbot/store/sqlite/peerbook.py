@@ -6,14 +6,14 @@ import asyncio
 import json
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final
 
 from tgbot.core.clock import is_future
 from tgbot.core.users import Keep
-from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, peer_of
+from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, newer, peer_of
 from tgbot.store.sqlite import sessionfile as sql
 from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
 
@@ -99,6 +99,23 @@ class PeerBook:
             peer = passing.pop(user_id, None)
             if peer is not None:
                 self._put(user_id, peer)
+
+    def merge(self, peers: Mapping[int, Peer]) -> int:
+        """Store peers out of a file, those that are newer than what is known; return how many.
+
+        On disk at the next checkpoint. A caller `load`s them before.
+        """
+        stored = 0
+        for marked, theirs in peers.items():
+            self._load((marked,))
+            mine = self._in_memory(marked)
+            owners = {name: row for name in theirs.names if (row := self._username(name)) is not None}
+            peer = newer(mine, theirs, marked, owners)
+            if peer is not None:
+                self._replace(marked, peer, mine, passes=False)
+                self._put(marked, peer)
+                stored += 1
+        return stored
 
     def loaded(self, marked_ids: AbstractSet[int]) -> bool:
         """Return whether all of these peers, as far as there are any, are in memory."""

@@ -1,16 +1,16 @@
-"""Import a file of users into the bot's files: merged, in bounded memory, repeatable, the bot not running."""
+"""Import a file of users into the bot's files, or elsewhere: merged, in bounded memory, repeatable."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Protocol
 
 from tgbot.core.errors import OwnFileError, WrongBotError
 from tgbot.store.peers import Peer, newer
@@ -30,6 +30,8 @@ from tgbot.store.transfer.sessions import Peers, make_session
 _CHUNK: Final = 5_000
 #: Entries read between two turns of the event loop.
 _SLICE: Final = 100
+#: Entries merged between two turns of the event loop.
+_MERGED: Final = 20
 #: How many unreadable entries are reported one by one.
 _REPORTED: Final = 20
 
@@ -68,59 +70,45 @@ class Summary:
             self.refusals.append((line, reason))
 
 
+class Destination(Protocol):
+    """Where an import goes."""
+
+    async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
+        """Merge entries; return what came of each user (see `Registry.merge`), and how many peers are new."""
+
+    async def write(self) -> None:
+        """Put on disk what was merged before this call; a merge may follow meanwhile."""
+
+
 async def take_in(
     file: UserFile,
+    into: Destination,
     *,
-    session: Path,
-    registry: Path,
-    bot_id: int,
-    now: int,
     summary: Summary,
-    dry: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Merge a file into the session and the registry, and count in `summary`.
+    """Merge a file into a destination, and count in `summary`.
 
-    A chunk of entries is on disk before the next is merged: an import that is interrupted has done what it
-    counted, and the same import again changes nothing. With `dry` no file is changed; without it, nothing
-    else may have the files open. Raise OwnFileError and WrongBotError before anything is read, and any
-    StorageError.
+    A chunk of entries is on disk before the next is written: an import that is interrupted has done what it
+    counted, and the same import again changes nothing. Raise any StorageError.
     """
-    _check(file, session, registry, bot_id)
-    with ExitStack() as stack:
-        if dry:
-            rows, peers = _readable(session, registry, stack)
-        else:
-            store = patiently(lambda: SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK))
-            stack.callback(store.close)
-            if store.session.bot_id() is None:
-                store.session.set_bot_id(bot_id)
-            peers = stack.enter_context(Peers(session))
-        entries = file.entries(summary.refuse)
-        chunk = await _read(entries)
-        while chunk:
-            done = file.done
-            # Nothing leaves the memory of a dry run's registry, so each chunk gets its own.
-            users = Registry(rows, lambda: now) if dry else store.users
-            changed = _newer(peers, chunk)
-            outcomes = await _merge(users, chunk, now)
-            counted = partial(summary.count, len(chunk), outcomes, len(changed))
-            if dry:
-                counted()
-                chunk = await _read(entries)
-            else:
-                # Threads write this chunk while the next one is read.
-                writing = asyncio.ensure_future(_write(store, changed, counted))
-                try:
-                    chunk = await _read(entries)
-                finally:
-                    await _complete(writing)
-            progress(done)
+    entries = file.entries(summary.refuse)
+    chunk = await _read(entries)
+    while chunk:
+        done = file.done
+        outcomes, peers = await into.merge(chunk)
+        counted = partial(summary.count, len(chunk), outcomes, peers)
+        # This chunk is written while the next one is read.
+        writing = asyncio.ensure_future(_write(into, counted))
+        try:
+            chunk = await _read(entries)
+        finally:
+            await _complete(writing)
+        progress(done)
 
 
-async def _write(store: SqliteStore, changed: Mapping[int, Peer], counted: Callable[[], None]) -> None:
-    """Write a chunk that was merged, and count it."""
-    await asyncio.gather(store.session.put(changed), store.users.flush())
+async def _write(into: Destination, counted: Callable[[], None]) -> None:
+    await into.write()
     counted()
 
 
@@ -131,6 +119,54 @@ async def _complete(work: asyncio.Future[None]) -> None:
     except asyncio.CancelledError:
         await work
         raise
+
+
+@contextmanager
+def into_files(session: Path, registry: Path, *, bot_id: int, now: int) -> Iterator[Destination]:
+    """Give the bot's files as a destination; nothing else may have them open."""
+    store = patiently(lambda: SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK))
+    with closing(store):
+        if store.session.bot_id() is None:
+            store.session.set_bot_id(bot_id)
+        with Peers(session) as peers:
+            yield _Files(store, peers, now)
+
+
+@contextmanager
+def nowhere(session: Path, registry: Path, *, now: int) -> Iterator[Destination]:
+    """Give a destination that finds out what an import into the bot's files would change; none is changed."""
+    with ExitStack() as stack:
+        yield _Nowhere(*_readable(session, registry, stack), now)
+
+
+class _Files:
+    def __init__(self, store: SqliteStore, peers: Peers, now: int) -> None:
+        self._store = store
+        self._peers = peers
+        self._now = now
+        self._changed: dict[int, Peer] = {}
+
+    async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
+        self._changed = _newer(self._peers, chunk)
+        return await merge_users(self._store.users, chunk, self._now), len(self._changed)
+
+    async def write(self) -> None:
+        await asyncio.gather(self._store.session.put(self._changed), self._store.users.flush())
+
+
+class _Nowhere:
+    def __init__(self, rows: UserRows, peers: Peers, now: int) -> None:
+        self._rows = rows
+        self._peers = peers
+        self._now = now
+
+    async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
+        # Nothing leaves the memory of this registry, so each chunk gets its own.
+        users = Registry(self._rows, lambda: self._now)
+        return await merge_users(users, chunk, self._now), len(_newer(self._peers, chunk))
+
+    async def write(self) -> None:
+        """Write nothing."""
 
 
 def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows, Peers]:
@@ -146,7 +182,7 @@ def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows
     return stack.enter_context(closing(ReadOnlyUserRows(registry))), stack.enter_context(Peers(session))
 
 
-def _check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
+def check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
     """Raise OwnFileError for one of the bot's own files, WrongBotError for another bot's session."""
     for own in (session, registry):
         if own.exists() and own.samefile(file.path):
@@ -167,21 +203,26 @@ async def _read(entries: Iterator[Entry]) -> list[Entry]:
     return chunk
 
 
-async def _merge(users: Registry, chunk: list[Entry], now: int) -> list[bool | None]:
-    """Merge the users of a chunk, and return what came of each of them (see `Registry.merge`)."""
+async def merge_users(users: Registry, chunk: Sequence[Entry], now: int) -> list[bool | None]:
+    """Merge the users of a chunk, and return what came of each of them (see `Registry.merge`).
+
+    The event loop has a turn after every few of them.
+    """
     entries = [(entry, entry.user) for entry in chunk if entry.user is not None]
     await users.load({entry.id for entry, _ in entries})
     outcomes: dict[int, bool | None] = {}
-    for entry, fields in entries:
+    for number, (entry, fields) in enumerate(entries, 1):
         changed = users.merge(fields, partial=entry.partial, now=now)
         if users.imported(entry.id, now):
             changed = None if changed is None else True
         if outcomes.get(entry.id, False) is False:
             outcomes[entry.id] = changed
+        if number % _MERGED == 0:
+            await asyncio.sleep(0)
     return list(outcomes.values())
 
 
-def _newer(known: Peers, chunk: list[Entry]) -> dict[int, Peer]:
+def _newer(known: Peers, chunk: Sequence[Entry]) -> dict[int, Peer]:
     """Return the peers of the chunk that the session does not have, or has from an earlier time."""
     peers = [(entry.id, entry.peer) for entry in chunk if entry.peer is not None]
     had = known.get([marked for marked, _ in peers])

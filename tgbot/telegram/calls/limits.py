@@ -79,6 +79,11 @@ class FloodWaits:
             self.due = {one: due for one, due in self.due.items() if due > now}
         self.due[key] = max(self.due.get(key, 0.0), now + seconds)
 
+    def waits(self) -> list[float]:
+        """Return how many seconds each flood wait still lasts."""
+        now = time.monotonic()
+        return [due - now for due in self.due.values() if due > now]
+
     async def _wait(self, call: Call, longest: float) -> float:
         """Wait for what Telegram asked for before, and return the seconds; raise if they are too many."""
         waited, now = 0.0, time.monotonic()

@@ -198,7 +198,8 @@ class Dispatcher:
     async def _run(self, job: Job, task: asyncio.Task[None], marked: Marked[None]) -> None:
         current_job.set(job)
         job.workers = self._workers
-        began = self._clock() if self._telling else 0.0
+        telling = self._telling
+        began = self._clock() if telling else 0.0
         self._running[job] = task
         try:
             if job.failure is None:
@@ -224,7 +225,7 @@ class Dispatcher:
             marked.end()
             del self._running[job]
             current_job.set(None)
-            if self._telling:
+            if telling:
                 how = "cut off" if self._stopping else job.failure.reason if job.failure else "handled"
                 logger.debug("update %s (%s, dialog %d): %s in %.0f ms", job.key, type(job.update).__name__,
                              job.dialog, how, (self._clock() - began) * 1000)  # fmt: skip
@@ -247,6 +248,7 @@ class Dispatcher:
         told, before = False, self._clock()
         while True:
             await asyncio.sleep(min(_LOOK_SECONDS, self._limit / 4))
+            self._telling = logger.isEnabledFor(logging.DEBUG)  # `tgbot log` may have changed that
             now = self._clock()
             try:
                 self._look_at_running(now - before)

@@ -191,6 +191,11 @@ class Intake:
         self._told = (state.pts, state.qts)
         return self._reached()
 
+    def behind(self) -> tuple[int, int]:
+        """Return by how much pts and qts are behind the state that Telegram named last."""
+        mark, (pts, qts) = self.log.mark(), self._told
+        return max(pts - mark.pts, 0), max(qts - mark.qts, 0)
+
     def prove(self) -> None:
         """Note that everything has reached the bot, unless Telegram's state says otherwise."""
         if self._reached():

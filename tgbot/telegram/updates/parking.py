@@ -265,6 +265,16 @@ class Parking:
         """Try nothing again from now on."""
         self._stopped = True
 
+    def resume(self) -> None:
+        """Try again what is due, after a `stop`."""
+        self._stopped = False
+        self._wake.set()
+
+    @property
+    def trying(self) -> int:
+        """How many updates are being tried again now."""
+        return len(self._tried)
+
     async def wait_until_idle(self) -> None:
         """Return once nothing is being tried."""
         while self._tried:

@@ -1,0 +1,21 @@
+"""The benchmark of the socket runs from end to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.test_start import ROOT, cells
+
+
+@pytest.mark.bench
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process uses is read as on Linux")
+def test_the_benchmark_runs_from_end_to_end() -> None:
+    command = [sys.executable, "-m", "benchmarks.control", "--rounds", "1", "--seconds", "1", "--calls", "20"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 0, ended.stderr
+    found = cells(ended.stdout)
+    assert found["none"][-2:] == ["-", "-"]
+    assert all(float(figure) > 0 for figure in found["20 of `status`"])

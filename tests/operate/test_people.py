@@ -1,0 +1,67 @@
+"""The list of users in pages: whole, and without keeping the event loop from others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.registries import meet, now
+from tgbot.core.access import Access, Evidence, Kind
+from tgbot.operate.control import carry_out
+from tgbot.operate.people import LOOKED_AT, PAGE, commands
+from tgbot.store.sqlite.userfile import SqliteRegistry
+
+#: More than a page looks at.
+MANY = LOOKED_AT + 1_000
+BLOCKED = (3, LOOKED_AT + 500)
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> Any:
+    registry = SqliteRegistry(tmp_path / "users.sqlite", clock=now, cached_users=100)
+    meet(registry, *range(1, MANY + 1))
+    for user_id in BLOCKED:
+        registry.record(user_id, Evidence(Kind.BOT_STOPPED, 200, 1))
+    await registry.flush()
+    yield registry
+    registry.close()
+
+
+async def page(registry: SqliteRegistry, **arguments: object) -> Any:
+    async def say(progress: Mapping[str, object]) -> None:
+        raise AssertionError("a list says nothing in between")
+
+    return await carry_out(commands(registry, now)["users.list"], arguments, say)
+
+
+async def pages(registry: SqliteRegistry, **arguments: object) -> list[list[int]]:
+    """Return the ids in each page."""
+    found, after = [], 0
+    while after is not None:
+        answer = await page(registry, after=after, **arguments)
+        found.append([user["id"] for user in answer["users"]])
+        after = answer["after"]
+    return found
+
+
+async def test_pages_hold_everybody_once_in_order(registry: SqliteRegistry) -> None:
+    found = await pages(registry)
+    assert [user_id for page in found for user_id in page] == list(range(1, MANY + 1))
+    assert max(map(len, found)) == PAGE
+
+
+async def test_a_page_that_finds_few_ends_after_a_bounded_look(registry: SqliteRegistry) -> None:
+    assert await pages(registry, access=Access.BLOCKED) == [[BLOCKED[0]], [BLOCKED[1]]]
+
+
+async def test_others_have_their_turn_while_a_page_is_made(registry: SqliteRegistry) -> None:
+    for arguments, least in (({"access": "blocked"}, LOOKED_AT // 200), ({}, PAGE // 20)):
+        turns, making = 0, asyncio.ensure_future(page(registry, **arguments))
+        while not making.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= least, arguments

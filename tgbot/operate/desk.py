@@ -1,0 +1,38 @@
+"""All commands of the running bot: those that need no login, and those that do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from tgbot.operate import finding, importing, levels, parked, people, status, work
+from tgbot.operate.control import Command
+from tgbot.plugins.parts import Parts
+from tgbot.store.sqlite.store import SqliteStore
+from tgbot.telegram import BotClient
+
+
+def before_login(
+    client: BotClient,
+    store: SqliteStore,
+    clock: Callable[[], float],
+    trouble: Callable[[], Awaitable[str | None]],
+) -> dict[str, Command]:
+    """Return the commands that a bot carries out while it still tries to log in."""
+    users = store.users
+    return {
+        "status": status.command(client, trouble, users, store.parked),
+        **people.commands(users, clock),
+        **levels.commands(),
+        "checkpoint": work.checkpoint(client.checkpoint),
+    }
+
+
+def after_login(parts: Parts, store: SqliteStore) -> dict[str, Command]:
+    """Return the commands that need Telegram, or updates that are handled."""
+    client = parts.client
+    return {
+        **finding.commands(parts.peers, parts.sender, parts.users),
+        **importing.commands(store.users, store.session, parts.clock, client.me.id),
+        **parked.commands(store.parked, client.parking.retry, client.checkpoint),
+        "drain": work.drain(client.drain, client.checkpoint),
+    }

@@ -1,0 +1,60 @@
+"""The command `status`: whether the bot is ready, and how it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+from tgbot import __version__
+from tgbot.core.names import usernames_of
+from tgbot.core.users import UserReader
+from tgbot.operate.control import Command, Say
+from tgbot.store.base import ParkedUpdates, Reason
+from tgbot.telegram import BotClient
+
+
+def command(
+    client: BotClient,
+    trouble: Callable[[], Awaitable[str | None]],
+    users: UserReader,
+    parked: ParkedUpdates,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Command:
+    """Return the command; the time that the bot is up counts from this call."""
+    began = monotonic()
+
+    async def status(say: Say) -> object:
+        wrong = "it was told to drain" if client.drain.begun else await trouble()
+        now, counts, me = client.figures.read(), users.count(), client.me
+        return {
+            "ready": wrong is None,
+            "trouble": None if wrong is None else str(wrong),
+            "draining": client.drain.begun,
+            "left": client.drain.left,
+            "version": __version__,
+            "pid": os.getpid(),
+            "id": None if me is None else me.id,
+            "username": None if me is None else next(iter(usernames_of(me)), None),
+            "uptime": round(monotonic() - began, 3),
+            "connected": now.link_up,
+            "logged_in": now.logged_in,
+            "reconnects": max(now.links - 1, 0),
+            "proof_age": round(now.proof_age, 3),
+            "pts": now.pts,
+            "pts_behind": now.pts_behind,
+            "qts_behind": now.qts_behind,
+            "unfinished": now.unfinished,
+            "running": now.running,
+            "checkpoint_age": round(now.checkpoint_age, 3),
+            "parked": {reason.value: parked.by_reason[reason] for reason in Reason},
+            "handler_errors": client.handler_errors,
+            "flood_waits": now.waits,
+            "longest_flood_wait": round(now.longest_wait, 3),
+            "losses": dict(now.losses),
+            "unreadable": now.unreadable,
+            "users": {"total": counts.total} | {access.value: n for access, n in counts.by.items()},
+        }
+
+    return status
