@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -29,6 +30,7 @@ from tgbot.operate.control import listening
 from tgbot.operate.descriptors import share
 from tgbot.operate.health import Health
 from tgbot.operate.parked import commands
+from tgbot.operate.supervisor import supervised
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.lock import instance_lock
@@ -73,6 +75,7 @@ async def open_bot(
         loop = asyncio.get_running_loop()
         stack.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(log_escaped)
+        supervisor = await stack.enter_async_context(supervised(os.environ if serve else {}))
         try:
             lock = stack.enter_context(instance_lock(config.storage.session))
         except SessionInUseError:
@@ -108,6 +111,8 @@ async def open_bot(
             await stack.enter_async_context(_pages(config, client, meter, health, store))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
+        stack.callback(supervisor.stopping)
+        supervisor.waiting()
         if serve:
             # Before the login, which may take for as long as Telegram cannot be reached.
             directory, read = config.storage.directory, client.figures.read
@@ -148,6 +153,7 @@ async def open_bot(
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)
+            supervisor.running(health.trouble)
         yield bot
 
 
