@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Files that the bot has in its directory, and those that come with the directory.
 _OURS: Final = re.compile(
-    r"bot\.(session.*|lock|control|running.*|backup-failed)|(users|logins)\.sqlite.*|README\.md|\.gitignore"
+    r"bot\.(session.*|lock|control|running.*|backup-failed)|(users|logins)\.sqlite.*|\.?before-.*"
+    r"|README\.md|\.gitignore"
 )
 _PRIVATE: Final = 0o600
 

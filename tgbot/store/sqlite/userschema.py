@@ -17,6 +17,7 @@ from tgbot.store.sqlite.connection import (
     new_file,
     transaction,
 )
+from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
 #: The schema this program writes.
 SCHEMA: Final = 2
@@ -75,7 +76,7 @@ def schema_of(path: Path) -> int:
 
 
 def prepare(path: Path) -> None:
-    """Make the file if there is none; copy one of an older schema aside and upgrade it."""
+    """Make the file if there is none; upgrade one of an older schema, of which a copy is kept."""
     if not path.exists():
         left = [other for other in (path, *beside(path)) if other.exists()]
         if left:
@@ -97,13 +98,11 @@ def _create(path: Path) -> None:
 
 
 def _upgrade(path: Path, found: int) -> None:
-    with closing(connect_durable(path)) as connection:
-        with new_file(path.with_name(f"{path.name}.schema-{found}")) as copy:
-            connection.backup(copy)
-        with transaction(connection) as cursor:
-            for version in range(found, SCHEMA):
-                if version not in MIGRATIONS:
-                    raise RegistryTooOldError(path, found, SCHEMA)
-                for statement in MIGRATIONS[version]:
-                    cursor.execute(statement)
-            cursor.execute(NOTE, ("schema", str(SCHEMA)))
+    if not all(version in MIGRATIONS for version in range(found, SCHEMA)):
+        raise RegistryTooOldError(path, found, SCHEMA)
+    keep_before_upgrade(path, found, SCHEMA)
+    with closing(connect_durable(path)) as connection, transaction(connection) as cursor:
+        for version in range(found, SCHEMA):
+            for statement in MIGRATIONS[version]:
+                cursor.execute(statement)
+        cursor.execute(NOTE, ("schema", str(SCHEMA)))
