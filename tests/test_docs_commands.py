@@ -33,6 +33,7 @@ MEANT = {
     "DIR": "copies",
     "ID": "5000000001",
     "KEY": "m5000000001:7",
+    "N": "14",
     "NAME": "@anna",
     "PAYLOAD": "summer",
 }

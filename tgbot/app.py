@@ -120,6 +120,7 @@ async def open_bot(
             client.spawn(conditions.watch())
             client.spawn(alerts.post())
         await client.login(credentials.bot_token)
+        store.belongs_to(client.me.id)
 
         async def forget(user_id: int) -> None:
             await store.forget(user_id)

@@ -16,7 +16,7 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, printed, sandbox, texts, users
+from tgbot.cli import backup, link, loginkey, parked, printed, restore, sandbox, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -115,8 +115,9 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
     return finish(people.answer(settings(context), text, json, probe=True))
 
 
-commands.command("backup", epilog=examples("backup copies", "--config other.toml backup copies"))(
-    backup.backup
+commands.command("backup", epilog=examples("backup copies", "backup backups --keep 14"))(backup.backup)
+commands.command("restore", epilog=examples("restore copies", "restore backups/2026-11-27T03-00-00Z"))(
+    restore.restore
 )
 commands.command(
     "link",

@@ -229,6 +229,10 @@ class BackupTargetError(TgbotError):
     """No backup can be written to {path}: {reason}. To go on, {advice}."""
 
 
+class RestoreError(TgbotError):
+    """{path} cannot be restored: {reason}. To go on, {advice}."""
+
+
 class ExportExistsError(TgbotError):
     """{path} already exists, and an export replaces nothing: name another file, or move that one away."""
 

@@ -126,6 +126,18 @@ def check_before_opening(path: Path) -> None:
             keep_before_upgrade(path, version, CURRENT_VERSION)
 
 
+def check_whole(path: Path) -> int | None:
+    """Read all of a session, and return the id of the bot that it belongs to, None if it does not say.
+
+    Raise SessionDamagedError, also for a file that holds nothing, or SessionTooNewError.
+    """
+    if version_of(path, whole=True) is None:
+        raise SessionDamagedError(path, "it holds no session")
+    with sqlite_errors(path, damaged=SessionDamagedError, opening=True), closing(connect(path)) as connection:
+        row = connection.execute("SELECT hash FROM entities WHERE id = 0").fetchone()
+    return int(row[0]) if row else None
+
+
 def version_of(path: Path, *, whole: bool = False) -> int | None:
     """Return the version of a session file, None for a file that is missing or holds nothing.
 

@@ -16,6 +16,7 @@ from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.registry import CACHED_USERS, to_the_end
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.userschema import BOT
 from tgbot.store.sqlite.worker import DiskWorker
 
 #: After how many seconds without a checkpoint one is wanted, to see that the files are still there.
@@ -86,6 +87,11 @@ class SqliteStore:
     def watch(self, path: Path) -> None:
         """Have checkpoints fail once another file of the bot was deleted or replaced."""
         self._watched.append(OpenFile(path))
+
+    def belongs_to(self, bot_id: int) -> None:
+        """Note whose users these are, so that a restore can tell whether two files fit together."""
+        if self.users.note(BOT) != str(bot_id):
+            self.users.keep_note(BOT, str(bot_id))
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if no checkpoint has written one."""

@@ -15,7 +15,9 @@ from tgbot.store.sqlite.connection import (
     connect_durable,
     is_cut_short,
     new_file,
+    sqlite_errors,
     transaction,
+    what_is_wrong,
 )
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
@@ -31,6 +33,9 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
 
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
+
+#: The name of the note with the id of the bot whose users these are.
+BOT: Final = "bot_id"
 
 #: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
 #: the key as the only unique column; the rows are large, so they have a rowid.
@@ -73,6 +78,20 @@ def schema_of(path: Path) -> int:
     if schema > SCHEMA:
         raise RegistryTooNewError(path, schema, SCHEMA)
     return schema
+
+
+def check_whole(path: Path) -> int | None:
+    """Read all of an existing file, and return the id of the bot whose users it has, None if it does not say.
+
+    Raise RegistryDamagedError or RegistryTooNewError; the file is not changed.
+    """
+    with sqlite_errors(path, damaged=RegistryDamagedError, opening=True):
+        schema_of(path)
+        with closing(connect(path)) as connection:
+            if (said := what_is_wrong(connection)) is not None:
+                raise RegistryDamagedError(path, said)
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (BOT,)).fetchone()
+    return int(row[0]) if row else None
 
 
 def prepare(path: Path) -> None:
