@@ -16,7 +16,7 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, printed, restore, sandbox, texts, users
+from tgbot.cli import backup, link, loginkey, parked, printed, restore, sandbox, service, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -132,6 +132,7 @@ commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
 )(sandbox.sandbox)
 commands.add_typer(parked.commands, name="parked")
+commands.add_typer(service.commands, name="service")
 commands.add_typer(texts.commands, name="texts")
 commands.add_typer(users.commands, name="users")
 

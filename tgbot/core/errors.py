@@ -100,6 +100,16 @@ class WrongBotError(WrongUsageError):
 give each bot its own directory ([storage] directory), or set the token of bot {session_bot_id}."""
 
 
+class UnitExistsError(TgbotError):
+    """{path} was not written by this command, or was changed since: what you change belongs into a file of \
+its own (systemctl edit {unit}). To replace it all the same, add --force."""
+
+
+class ServiceUserError(WrongUsageError):
+    """The service would run as {user}: {reason}. Make a user for it (useradd --system --create-home tgbot), \
+give it the bot's files (chown -R tgbot {storage}), and name it with --run-as tgbot."""
+
+
 class LoginRefusedError(TgbotError):
     """Telegram refuses the login of the bot ({error}): {advice}."""
 
