@@ -12,6 +12,8 @@ from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from telethon.tl import types
+
 from tgbot.config.settings import Config
 from tgbot.core.clock import ServerClock
 from tgbot.core.errors import BotRunningError, SessionInUseError
@@ -33,6 +35,7 @@ from tgbot.operate.parked import commands
 from tgbot.operate.supervisor import supervised
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
+from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
@@ -94,8 +97,8 @@ async def open_bot(
             store.session,
             credentials.api_id,
             credentials.api_hash,
-            server=_server(config),
-            proxy=_proxy(config),
+            server=server_of(config),
+            proxy=proxy_of(config),
             store=store,
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
@@ -120,7 +123,7 @@ async def open_bot(
             client.spawn(conditions.watch())
             client.spawn(alerts.post())
         await client.login(credentials.bot_token)
-        store.belongs_to(client.me.id)
+        store.belongs_to(_account(client.me))
 
         async def forget(user_id: int) -> None:
             await store.forget(user_id)
@@ -162,6 +165,11 @@ def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
     storage = config.storage
     keep = Keep(config.bot.keep)
     return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked, keep=keep)
+
+
+def _account(me: types.User) -> Account:
+    inline = me.bot_inline_placeholder is not None
+    return Account(me.id, not me.bot_nochats, bool(me.bot_chat_history), inline)
 
 
 class BotListener:
@@ -256,12 +264,14 @@ def _webhook(config: Config, clock: ServerClock) -> Posts | None:
     return Webhook(url.get_secret_value(), config.telegram.bot_id, clock)
 
 
-def _proxy(config: Config) -> Proxy | None:
+def proxy_of(config: Config) -> Proxy | None:
+    """Return the configured way to Telegram, None for the direct one."""
     url = config.telegram.proxy
     return Proxy(url.get_secret_value()) if url else None
 
 
-def _server(config: Config) -> Server | None:
+def server_of(config: Config) -> Server | None:
+    """Return the configured server, None for Telegram's own."""
     telegram = config.telegram
     if telegram.server is None:
         return None

@@ -52,6 +52,7 @@ from tgbot.core.errors import (
     TextError,
     TgbotError,
     UnitExistsError,
+    UnitMissingError,
     UnknownFormError,
     WrongBotError,
 )
@@ -127,6 +128,7 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (ExportExistsError(PATH), (HERE,), "name another file"),
     (RestoreError(PATH, "it has no a", "name a directory"), (HERE, "it has no a"), "name a directory"),
     (UnitExistsError(PATH, "bot.service"), (HERE, "bot.service"), "add --force"),
+    (UnitMissingError("bot.service"), ("bot.service",), "tgbot service install"),
     (ServiceUserError("root", "why", PATH), ("as root", "why"), "--run-as tgbot"),
     (TelegramRefusedError("CHAT_FORBIDDEN"), ("CHAT_FORBIDDEN",), "https://core.telegram.org/api/errors"),
     (BotUnknownError(), (), "give it with --bot NAME"),

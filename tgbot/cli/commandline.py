@@ -16,7 +16,7 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, parked, printed, restore, sandbox, service, texts, users
+from tgbot.cli import backup, doctor, link, loginkey, parked, printed, restore, sandbox, service, texts, users
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -116,6 +116,9 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
 
 
 commands.command("backup", epilog=examples("backup copies", "backup backups --keep 14"))(backup.backup)
+commands.command("doctor", epilog=examples("doctor", "doctor --offline --json", "doctor --as-service"))(
+    doctor.doctor
+)
 commands.command("restore", epilog=examples("restore copies", "restore backups/2026-11-27T03-00-00Z"))(
     restore.restore
 )

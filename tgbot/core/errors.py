@@ -105,6 +105,11 @@ class UnitExistsError(TgbotError):
 its own (systemctl edit {unit}). To replace it all the same, add --force."""
 
 
+class UnitMissingError(TgbotError):
+    """There is no {unit} where unit files are: make it with "tgbot service install", or say where it is \
+with --units DIR."""
+
+
 class ServiceUserError(WrongUsageError):
     """The service would run as {user}: {reason}. Make a user for it (useradd --system --create-home tgbot), \
 give it the bot's files (chown -R tgbot {storage}), and name it with --run-as tgbot."""

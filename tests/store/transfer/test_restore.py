@@ -19,6 +19,7 @@ from tgbot.core.errors import (
     StorageFullError,
 )
 from tgbot.core.users import Profile, Way
+from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.transfer import restore as module
@@ -38,7 +39,7 @@ async def met(directory: Path, user: int, bot: int = BOT) -> None:
     place = files(directory)
     store = SqliteStore(place.session, place.registry, clock=lambda: 1000.0)
     store.session.set_bot_id(bot)
-    store.belongs_to(bot)
+    store.belongs_to(Account(bot, True, False, False))
     store.users.seen(Profile(user, f"User {user}"), 999, Way.MESSAGE)
     await store.checkpoint(None)
     store.close()
@@ -88,10 +89,9 @@ async def test_another_machine_gets_its_files_from_a_backup(copies: Path, tmp_pa
     assert (tmp_path / "new" / "bot").stat().st_mode & 0o777 == 0o700
 
 
-async def test_what_a_killed_bot_left_in_a_log_is_kept_and_does_not_meet_the_backup(
-    copies: Path, tmp_path: Path
-) -> None:
-    place = files(tmp_path / "bot")
+def leave_a_log(directory: Path) -> None:
+    """Have user 1 be gone, as far as only the log of the registry says."""
+    place = files(directory)
     with closing(sqlite3.connect(place.registry)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         with connection:
@@ -100,10 +100,36 @@ async def test_what_a_killed_bot_left_in_a_log_is_kept_and_does_not_meet_the_bac
         main = place.registry.read_bytes()
     place.registry.write_bytes(main)
     place.registry.with_name("users.sqlite-wal").write_bytes(log)
+
+
+async def test_what_a_killed_bot_left_in_a_log_is_kept_and_does_not_meet_the_backup(
+    copies: Path, tmp_path: Path
+) -> None:
+    leave_a_log(tmp_path / "bot")
     done = restored(copies, tmp_path / "bot")
     assert known(tmp_path / "bot") == [1]
     assert done.aside is not None
     assert known(done.aside) == [2]
+
+
+async def test_a_restore_that_is_interrupted_leaves_the_files_with_what_was_in_their_logs(
+    copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_a_log(tmp_path / "bot")
+
+    replace = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if target.parent == tmp_path / "bot":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        restored(copies, tmp_path / "bot")
+    monkeypatch.undo()
+    files(tmp_path / "bot").registry.with_name("users.sqlite-wal").unlink(missing_ok=True)
+    assert known(tmp_path / "bot") == [2]
 
 
 async def test_damaged_files_are_moved_away_as_they_are(copies: Path, tmp_path: Path) -> None:

@@ -133,8 +133,22 @@ def check_whole(path: Path) -> int | None:
     """
     if version_of(path, whole=True) is None:
         raise SessionDamagedError(path, "it holds no session")
+    return bot_in(path)
+
+
+def bot_in(path: Path) -> int | None:
+    """Return the id of the bot that an existing session belongs to, None if it does not say."""
+    return _number_in(path, "SELECT hash FROM entities WHERE id = 0")
+
+
+def resolves_in(path: Path, since: int) -> int:
+    """Return how many usernames were looked up at Telegram since a time in unix seconds."""
+    return _number_in(path, "SELECT count(*) FROM tgbot_resolves WHERE at > ?", since) or 0
+
+
+def _number_in(path: Path, query: str, *values: int) -> int | None:
     with sqlite_errors(path, damaged=SessionDamagedError, opening=True), closing(connect(path)) as connection:
-        row = connection.execute("SELECT hash FROM entities WHERE id = 0").fetchone()
+        row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else None
 
 

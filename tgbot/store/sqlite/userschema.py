@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
+from tgbot.store.base import Account
 from tgbot.store.files import beside
 from tgbot.store.sqlite.connection import (
     connect,
@@ -34,8 +36,8 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
 
-#: The name of the note with the id of the bot whose users these are.
-BOT: Final = "bot_id"
+#: The name of the note with the `Account` of the bot whose users these are.
+ACCOUNT: Final = "account"
 
 #: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
 #: the key as the only unique column; the rows are large, so they have a rowid.
@@ -90,8 +92,15 @@ def check_whole(path: Path) -> int | None:
         with closing(connect(path)) as connection:
             if (said := what_is_wrong(connection)) is not None:
                 raise RegistryDamagedError(path, said)
-            row = connection.execute("SELECT value FROM meta WHERE key = ?", (BOT,)).fetchone()
-    return int(row[0]) if row else None
+    account = account_in(path)
+    return None if account is None else account.id
+
+
+def account_in(path: Path) -> Account | None:
+    """Return the account of the bot whose users an existing file has; None if it does not say."""
+    with sqlite_errors(path, damaged=RegistryDamagedError), closing(connect(path)) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (ACCOUNT,)).fetchone()
+    return Account(**json.loads(row[0])) if row else None
 
 
 def prepare(path: Path) -> None:
