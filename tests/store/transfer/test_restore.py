@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -80,6 +81,19 @@ async def test_the_files_are_those_of_the_backup_and_the_others_are_kept(
     assert [path.name for path in done.files] == ["bot.session", "users.sqlite"]
     assert {path.stat().st_mode & 0o777 for path in done.files} == {0o600}
     assert known(copies) == [1]  # and can be restored again
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_what_root_restores_belongs_to_the_owner_of_the_directory(copies: Path, tmp_path: Path) -> None:
+    os.chown(tmp_path / "bot", 1, 1)
+    (tmp_path / "roots").touch()
+    os.link(tmp_path / "roots", tmp_path / "bot" / "bot.session-2")
+    (tmp_path / "bot" / "notes").touch()
+    done = restored(copies, tmp_path / "bot")
+    assert done.aside is not None
+    for path in (*done.files, done.aside, *done.aside.iterdir(), tmp_path / "bot" / "bot.lock"):
+        assert path.stat().st_uid == 1, path
+    assert [(tmp_path / name).stat().st_uid for name in ("roots", "bot/notes")] == [0, 0]
 
 
 async def test_another_machine_gets_its_files_from_a_backup(copies: Path, tmp_path: Path) -> None:
