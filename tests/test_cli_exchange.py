@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -252,30 +253,54 @@ def test_an_import_that_is_interrupted_says_so_and_done_again_does_the_rest(tmp_
     assert json.loads(rest.stdout)["new"] == 150_000 - done["new"]
 
 
-async def test_a_backup_names_the_copies_and_how_to_put_them_back(
+async def test_a_backup_names_the_copies_and_a_restore_puts_them_back(
     registry: SqliteRegistry, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert cli.status(["backup", "kept here"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("kept here/bot.session  ")
     assert said[1].startswith("kept here/users.sqlite  ")
-    # What a killed bot leaves behind: SQLite would take this log for the copy's.
+    assert said[2] == "To restore: stop the bot, tgbot restore 'kept here', and start it."
     registry.seen(Profile(7, "Late"), 99, Way.MESSAGE)
     await registry.flush()
-    log = tmp_path / "sessions" / "users.sqlite-wal"
-    left = log.read_bytes()
     registry.close()
-    log.write_bytes(left)
     (tmp_path / "sessions" / "bot.session").write_bytes(b"lost")
-    commands = [line for line in said if line.startswith("  ")]
-    assert len(commands) == 2
-    subprocess.run(["bash", "-ec", "\n".join(commands)], check=True)  # noqa: ASYNC221 - nothing else runs
+    assert cli.status(["restore", "kept here"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("sessions/bot.session  ")
+    assert re.match("What was there is in sessions/before-restore-", said[2])
     assert (await asyncio.to_thread(asked, capsys, "users", "count"))["total"] == 2
     with Peers(tmp_path / "sessions" / "bot.session") as peers:
         assert peers.get([ANNA])[ANNA].access_hash == 77
     assert asked(capsys, "backup", "kept here") == {
         "copies": ["kept here/bot.session", "kept here/users.sqlite"]
     }
+
+
+def test_backups_with_a_date_are_made_in_the_directory(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sessions").mkdir()
+    make_session(tmp_path / "sessions" / "bot.session", BOT, [])
+    (copy,) = asked(capsys, "backup", "kept", "--keep", "3")["copies"]
+    assert re.fullmatch(r"kept/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ/bot\.session", copy)
+
+
+def test_a_restore_is_refused_while_the_bot_runs_and_for_another_bot(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sessions").mkdir()
+    make_session(tmp_path / "sessions" / "bot.session", BOT + 1, [])
+    asked(capsys, "backup", "kept")
+    assert cli.status(["restore", "nothing"]) == 1
+    assert cli.status(["restore", "kept"]) == 1
+    with instance_lock(tmp_path / "sessions" / "bot.session"):
+        assert cli.status(["restore", "kept", "--force"]) == 1
+    nothing, alone, running = capsys.readouterr().err.splitlines()
+    assert nothing.startswith("tgbot: nothing cannot be restored: it has no bot.session")
+    assert "it has no users.sqlite" in alone
+    by = f"(pid {os.getpid()}): stop it first, and restore them then."
+    assert running == f"tgbot: A bot runs with the files in sessions {by}"
 
 
 def test_a_backup_holds_the_logins_that_were_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ MEANT = {
     "DIR": "copies",
     "ID": "5000000001",
     "KEY": "m5000000001:7",
+    "N": "14",
     "NAME": "@anna",
     "PAYLOAD": "summer",
 }
@@ -47,7 +48,7 @@ def lines() -> Iterator[tuple[str, str]]:
 
 def typed(line: str) -> list[str] | None:
     """Return the words of a line that runs tgbot, as a reader types them; None for any other line."""
-    line = line.removeprefix("ExecStart=")
+    line = re.sub(r"^sudo (-u \w+ )?", "", line)
     if not re.match(r"(TGBOT_\w+=\S+ )*(\S*/)?tgbot ", line):
         return None
     words = shlex.split(line, comments=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,15 +27,24 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of the tree, because setuptools writes beside what it builds."""
+    """Build the wheel from what the Containerfile copies: setuptools writes beside what it builds."""
     directory = tmp_path_factory.mktemp("wheel")
     tree = directory / "tree"
-    shutil.copytree(ROOT / "tgbot", tree / "tgbot", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tree)
+    tree.mkdir()
+    for name in copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, tree)
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, tree)
     (built,) = directory.glob("*.whl")
     return built
+
+
+def copied() -> list[str]:
+    """Return the names that the Containerfile copies out of this tree."""
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    return [name for line in lines if re.match("COPY [^-]", line) for name in line.split()[1:-1]]
 
 
 def pip(*arguments: str | Path) -> None:

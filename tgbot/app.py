@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
+
+from telethon.tl import types
 
 from tgbot import reload
 from tgbot.config.settings import Config
@@ -30,8 +33,10 @@ from tgbot.operate.control import Command, listening
 from tgbot.operate.descriptors import share
 from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
+from tgbot.operate.supervisor import supervised
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
+from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
@@ -79,6 +84,7 @@ async def open_bot(
         loop = asyncio.get_running_loop()
         stack.callback(loop.set_exception_handler, loop.get_exception_handler())
         loop.set_exception_handler(log_escaped)
+        supervisor = await stack.enter_async_context(supervised(os.environ if serve else {}))
         lock = stack.enter_context(instance_lock(config.storage.session))
         # In a thread, because another program may have a lock on a file.
         store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
@@ -93,8 +99,8 @@ async def open_bot(
             store.session,
             credentials.api_id,
             credentials.api_hash,
-            server=_server(config),
-            proxy=_proxy(config),
+            server=server_of(config),
+            proxy=proxy_of(config),
             store=store,
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
@@ -110,6 +116,8 @@ async def open_bot(
             await stack.enter_async_context(_pages(config, client, meter, health, store))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
+        stack.callback(supervisor.stopping)
+        supervisor.waiting()
         given: dict[str, Command] = {}
         if serve:
             # Before the login, which may take for as long as Telegram cannot be reached.
@@ -120,6 +128,7 @@ async def open_bot(
             given |= before_login(client, store, clock, health.trouble)
             await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
+        store.belongs_to(_account(client.me))
 
         async def forget(user_id: int) -> None:
             await store.forget(user_id)
@@ -158,6 +167,7 @@ async def open_bot(
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)
+            supervisor.running(health.trouble)
         yield bot
 
 
@@ -165,6 +175,11 @@ def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
     storage = config.storage
     keep = Keep(config.bot.keep)
     return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked, keep=keep)
+
+
+def _account(me: types.User) -> Account:
+    inline = me.bot_inline_placeholder is not None
+    return Account(me.id, not me.bot_nochats, bool(me.bot_chat_history), inline)
 
 
 class BotListener:
@@ -259,12 +274,14 @@ def _webhook(config: Config, clock: ServerClock) -> Posts | None:
     return Webhook(url.get_secret_value(), config.telegram.bot_id, clock)
 
 
-def _proxy(config: Config) -> Proxy | None:
+def proxy_of(config: Config) -> Proxy | None:
+    """Return the configured way to Telegram, None for the direct one."""
     url = config.telegram.proxy
     return Proxy(url.get_secret_value()) if url else None
 
 
-def _server(config: Config) -> Server | None:
+def server_of(config: Config) -> Server | None:
+    """Return the configured server, None for Telegram's own."""
     telegram = config.telegram
     if telegram.server is None:
         return None

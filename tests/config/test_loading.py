@@ -456,7 +456,98 @@ def test_a_file_without_secrets_may_be_read_by_all(tmp_path: Path) -> None:
     assert warnings == []
 
 
-@given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.text(max_size=30)))
+# ---- files with one value --------------------------------------------------------------------------
+
+
+def value(directory: Path, name: str, text: str) -> str:
+    """Make a file with one value in a directory, and return its path."""
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(text)
+    return str(directory / name)
+
+
+def test_every_key_can_be_read_from_a_file_that_a_variable_names_and_from_a_credential(
+    tmp_path: Path,
+) -> None:
+    handed = tmp_path / "handed"
+    files = {
+        name: value(handed, name.removeprefix("TGBOT_").lower(), f"{text}\n")
+        for name, (text, _) in VARIABLES.items()
+    }
+    named = configured(tmp_path, "", **{f"{name}_FILE": file for name, file in files.items()})
+    assert named == configured(tmp_path, "", **{name: text for name, (text, _) in VARIABLES.items()})
+    assert configured(tmp_path, "", CREDENTIALS_DIRECTORY=str(handed)) == named
+
+
+def test_the_environment_beats_its_files_these_beat_credentials_and_these_beat_secrets(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secrets.toml").write_text(
+        "[telegram]\napi_id = 1\n[bot]\nconcurrency = 1\nparked = 1\ngrace_seconds = 1"
+    )
+    for key in ("concurrency", "parked", "grace_seconds"):
+        value(tmp_path / "handed", key, "2")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "handed"), "TGBOT_GRACE_SECONDS": "4"}
+    environ["TGBOT_PARKED_FILE"] = value(tmp_path, "three", "3\n")
+    config = configured(tmp_path, "", **environ)
+    assert (config.telegram.api_id, config.bot.concurrency, config.bot.parked) == (1, 2, 3)
+    assert config.bot.grace_seconds == 4
+
+
+def test_a_variable_and_its_file_are_not_both_set(tmp_path: Path) -> None:
+    file = value(tmp_path, "token", TOKEN)
+    for also in (TOKEN, ""):
+        line = refusal(tmp_path, "", TGBOT_BOT_TOKEN=also, TGBOT_BOT_TOKEN_FILE=file)
+        assert line == "environment: TGBOT_BOT_TOKEN and TGBOT_BOT_TOKEN_FILE are both set: keep one of them."
+    assert (
+        configured(tmp_path, "", TGBOT_BOT_TOKEN=TOKEN, TGBOT_BOT_TOKEN_FILE="").telegram.bot_id == 110201543
+    )
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (None, "it cannot be read (No such file or directory), and TGBOT_DC_ID_FILE names it."),
+        (
+            b"\n",
+            "it is empty: expected the value of [telegram] dc_id and nothing else, and TGBOT_DC_ID",
+        ),
+        (b"7" * 65_537, "it is longer than 65,536 bytes: expected the value of [telegram] dc_id and nothing"),
+        (b"\xff\x80", "it is not UTF-8 text (line 1): save it as UTF-8, and TGBOT_DC_ID_FILE names it."),
+        (b"4711\n4712", "[telegram] dc_id = (not shown): expected a data centre's number from 1 to 999"),
+    ],
+)
+def test_a_file_with_a_wrong_value_is_named_and_not_quoted(
+    tmp_path: Path, held: bytes | None, said: str
+) -> None:
+    if held is not None:
+        (tmp_path / "dc").write_bytes(held)
+    line = refusal(tmp_path, "", TGBOT_DC_ID_FILE=str(tmp_path / "dc"))
+    assert line.startswith(f"DIR/dc: {said}")
+    assert "471" not in line
+
+
+def test_a_wrong_credential_is_named_and_not_quoted(tmp_path: Path) -> None:
+    value(tmp_path / "handed", "bot_token", f"token {TOKEN}")
+    line = refusal(tmp_path, "", CREDENTIALS_DIRECTORY=str(tmp_path / "handed"))
+    assert line.startswith("DIR/handed/bot_token: [telegram] bot_token = (not shown): expected a token")
+    assert TOKEN not in line
+
+
+def test_a_secret_in_a_file_of_its_own_that_git_tracks_is_refused(tmp_path: Path) -> None:
+    file = value(tmp_path, "token", TOKEN)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "add", "token"], check=True)
+    assert "[telegram] bot_token is a secret, and git tracks" in refusal(
+        tmp_path, "", TGBOT_BOT_TOKEN_FILE=file
+    )
+
+
+def test_a_variable_for_a_file_that_is_nearly_ours_is_refused(tmp_path: Path) -> None:
+    assert "did you mean TGBOT_BOT_TOKEN_FILE?" in refusal(tmp_path, "", TGBOT_BOTTOKEN_FILE="x")
+
+
+@given(st.dictionaries(st.sampled_from([*sorted(VARIABLES), "TGBOT_BOT_TOKEN_FILE"]), st.text(max_size=30)))
 def test_no_text_in_a_variable_fails_otherwise_than_by_our_error(environ: dict[str, str]) -> None:
     said = "nothing"
     try:

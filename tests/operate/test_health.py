@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,7 @@ class Client:
         self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.connected = True
         self.logged_in = True
+        self.drain = SimpleNamespace(begun=False)
         self.now = BEGAN
         #: When there was a proof that updates arrive.
         self.proved_at = BEGAN + 1
@@ -101,6 +103,8 @@ async def test_without_a_link_or_a_login_or_a_future_no_checkpoint_is_asked_for(
     assert await health.trouble() is Trouble.NOT_LOGGED_IN
     client.connected = False
     assert await health.trouble() is Trouble.NOT_CONNECTED
+    client.drain.begun = True
+    assert await health.trouble() is Trouble.DRAINED
     client.failed.set_result(LookupError())
     assert await health.trouble() is Trouble.FAILED
     assert client.made == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,15 @@ from tgbot.core.errors import NeverRunError, StorageFailedError
 def backup(
     context: typer.Context,
     target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the copies; made if missing.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Make a directory with the date in DIR, and keep the last N of them.",
+            show_default="one backup, in DIR itself",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Copy session, registry and the login page's record to DIR, also while the bot runs.
@@ -26,6 +36,7 @@ def backup(
     """
     from tgbot.store.lastbackup import backup_noted
     from tgbot.store.transfer.backup import backup as copy
+    from tgbot.store.transfer.backup import dated_backup
 
     config = settings(context)
     flushed(config)  # what the bot has finished until now is in the copies
@@ -38,7 +49,14 @@ def backup(
     with backup_noted(storage.directory):
         try:
             with printed.progress("copying", len(files)) as done:
-                copies = copy(files, target, lambda file, share: done(files.index(file) + share))
+
+                def progress(file: Path, share: float) -> None:
+                    done(files.index(file) + share)
+
+                if keep is None:
+                    copies = copy(files, target, progress)
+                else:
+                    copies = dated_backup(files, target, keep, datetime.now(UTC), progress)
         except FileExistsError:
             raise StorageFailedError(target, "it is a file") from None
     if json:
@@ -46,10 +64,6 @@ def backup(
         return 0
     for path in copies:
         printed.line(f"{path}  {path.stat().st_size:,} bytes")
-    home = shlex.quote(str(storage.directory))
-    beside = " ".join(f"{home}/{file.name}{end}" for file in files for end in ("-wal", "-shm"))
-    printed.line("To restore: stop the bot,")
-    printed.line(f"  rm -f {beside}")
-    printed.line(f"  cp -p {' '.join(shlex.quote(str(path)) for path in copies)} {home}/")
-    printed.line("and start it: Telegram sends again what came since then.")
+    kept = shlex.quote(str(copies[0].parent))
+    printed.line(f"To restore: stop the bot, tgbot restore {kept}, and start it.")
     return 0

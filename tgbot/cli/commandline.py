@@ -17,7 +17,21 @@ from typing import Annotated, Final, TextIO, cast
 import typer
 
 from tgbot import __version__
-from tgbot.cli import backup, link, loginkey, orders, parked, people, printed, sandbox, texts, users
+from tgbot.cli import (
+    backup,
+    doctor,
+    link,
+    loginkey,
+    orders,
+    parked,
+    people,
+    printed,
+    restore,
+    sandbox,
+    service,
+    texts,
+    users,
+)
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
@@ -113,8 +127,12 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
     return people.answer(settings(context), text, json, probe=True)
 
 
-commands.command("backup", epilog=examples("backup copies", "--config other.toml backup copies"))(
-    backup.backup
+commands.command("backup", epilog=examples("backup copies", "backup backups --keep 14"))(backup.backup)
+commands.command("doctor", epilog=examples("doctor", "doctor --offline --json", "doctor --as-service"))(
+    doctor.doctor
+)
+commands.command("restore", epilog=examples("restore copies", "restore backups/2026-11-27T03-00-00Z"))(
+    restore.restore
 )
 commands.command(
     "link",
@@ -133,6 +151,7 @@ commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
 )(sandbox.sandbox)
 commands.add_typer(parked.commands, name="parked")
+commands.add_typer(service.commands, name="service")
 commands.add_typer(texts.commands, name="texts")
 commands.add_typer(users.commands, name="users")
 

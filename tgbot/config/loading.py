@@ -1,6 +1,7 @@
-"""Load the configuration: config.toml, secrets.toml and the environment become checked, frozen values.
+"""Load the configuration: config.toml, secrets.toml, files with one value and the environment become values.
 
-The environment beats secrets.toml, which beats config.toml, which beats the defaults.
+The environment beats the files that it names (TGBOT_..._FILE), these the credentials that a service manager
+hands over ($CREDENTIALS_DIRECTORY), these secrets.toml, that config.toml, and that the defaults.
 """
 
 from __future__ import annotations
@@ -26,21 +27,30 @@ from tgbot.core.secrets import HIDDEN, looks_secret
 
 #: The file for secrets, beside config.toml; never in git.
 SECRETS_FILE: Final = "secrets.toml"
+#: What the name of a variable ends with whose value is the path of a file with the value.
+FILE_SUFFIX: Final = "_FILE"
+#: The name of the environment among the origins.
+_ENVIRONMENT: Final = "environment"
+#: The longest file with one value, in bytes.
+_LONGEST_VALUE: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
 class _Origin:
-    """Settings as they are written in one place; a file has a directory, the environment has none."""
+    """Settings as they stand in one place: the environment, a file of TOML, or a file with one value."""
 
     name: str
     sections: dict[str, Any]
+    #: Where relative paths start that a file of TOML has.
     directory: Path | None = None
+    #: Whether it is a file that holds one value and nothing else; no error shows the value.
+    one_value: bool = False
 
 
 def load(
     path: Path | None, environ: Mapping[str, str], warn: Callable[[str], None] = lambda text: None
 ) -> Config:
-    """Read a file (None: ./config.toml if it exists), secrets.toml beside it, and the environment.
+    """Read a file (None: ./config.toml if it exists), secrets.toml beside it, and what the environment says.
 
     Raise ConfigError, one line about the first thing that is wrong; `warn` is told of a file that shows a
     secret to others.
@@ -50,13 +60,16 @@ def load(
     secrets = file.parent / SECRETS_FILE
     if secrets.exists() and not (file.exists() and secrets.samefile(file)):
         origins.append(_read_file(secrets))
-    origins.append(_Origin("environment", _from_environment(environ)))
+    origins += _credentials(environ.get("CREDENTIALS_DIRECTORY", ""))
+    origins += _named_files(environ)
+    origins.append(_Origin(_ENVIRONMENT, _from_environment(environ)))
     known = sections()
     for origin in origins:
         _refuse_unknown_names(origin, known)
-        if origin.directory is not None and (held := _secrets_in(origin)):
+        if (origin.directory is not None or origin.one_value) and (held := _secrets_in(origin)):
             _refuse_secrets_in_git(origin, held[0])
-            if mode := _readable_by_others(Path(origin.name)):
+            # Who hands a single value over, such as an orchestrator, sets its mode as well.
+            if not origin.one_value and (mode := _readable_by_others(Path(origin.name))):
                 who = f"{origin.name} holds secrets, and others can read it (mode {mode:04o})"
                 warn(f"{who}: chmod 600 {origin.name}")
     try:
@@ -81,14 +94,59 @@ def _type(field: FieldInfo) -> str:
     return str(field.annotation)
 
 
+def credentials() -> dict[str, tuple[str, str]]:
+    """Return the names of credentials, "bot_token" or "login_site", each with its section and key."""
+    return {variable(*place).removeprefix(PREFIX).lower(): place for place in places()}
+
+
+def _credentials(directory: str) -> list[_Origin]:
+    """Return what a service manager hands over: a file for each value, named as `credentials` says."""
+    if not directory:
+        return []
+    known = {Path(directory, name): place for name, place in credentials().items()}
+    return [_value_in(file, place) for file, place in known.items() if os.path.lexists(file)]
+
+
+def _named_files(environ: Mapping[str, str]) -> list[_Origin]:
+    """Return the values in the files that TGBOT_..._FILE name."""
+    known = {variable(*place) + FILE_SUFFIX: place for place in places()}
+    origins = []
+    for name, path in _read_environment(environ).items():
+        if name in known and path:
+            if (other := name.removesuffix(FILE_SUFFIX)) in environ:
+                raise ConfigSourceError(_ENVIRONMENT, f"{other} and {name} are both set: keep one of them")
+            origins.append(_value_in(Path(path).expanduser(), known[name], f", and {name} names it"))
+    return origins
+
+
+def _value_in(file: Path, place: tuple[str, str], why: str = "") -> _Origin:
+    """Read a file that holds the value of one key and nothing else; white space around it is cut off."""
+    try:
+        with file.open("rb") as opened:
+            held = opened.read(_LONGEST_VALUE + 1)
+        text = decoded(held).strip()
+    except OSError as error:
+        raise ConfigSourceError(file, f"it cannot be read ({error.strerror}){why}") from None
+    except ValueError as error:
+        raise ConfigSourceError(file, f"{error}{why}") from None
+    section, key = place
+    if not text or len(held) > _LONGEST_VALUE:
+        problem = "it is empty" if not text else f"it is longer than {_LONGEST_VALUE:,} bytes"
+        expected = f"expected the value of [{section}] {key} and nothing else"
+        raise ConfigSourceError(file, f"{problem}: {expected}{why}")
+    value = _typed(_type(sections()[section][key]), text)
+    return _Origin(str(file), {section: {key: value}}, one_value=True)
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, object]]:
     """Return the TGBOT_* variables as sections, each value as TOML would give it, None for an empty one."""
     known = {variable(*place): place for place in places()}
     values: dict[str, dict[str, object]] = {}
-    for name, text in _read_environment(environ, known).items():
-        section, key = known[name]
-        value = _typed(_type(sections()[section][key]), text) if text else None
-        values.setdefault(section, {})[key] = value
+    for name, text in _read_environment(environ).items():
+        if name in known:
+            section, key = known[name]
+            value = _typed(_type(sections()[section][key]), text) if text else None
+            values.setdefault(section, {})[key] = value
     return values
 
 
@@ -137,8 +195,9 @@ def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
     expected = str(sections()[section][key].description)
     if reason := str(first.get("ctx", {}).get("error", "")):
         expected += f" ({reason})"
-    value = HIDDEN if (section, key) in places("SecretStr") else origin.sections[section].get(key, "")
-    source = origin.name if origin.directory is not None else variable(section, key)
+    secret = origin.one_value or (section, key) in places("SecretStr")
+    value = HIDDEN if secret else origin.sections[section].get(key, "")
+    source = variable(section, key) if origin.name == _ENVIRONMENT else origin.name
     return ConfigError(f"[{section}] {key}", expected, value=value, source=source)
 
 
@@ -184,22 +243,23 @@ def _head(line: str) -> tuple[str, bool]:
     return (match[2], bool(match[1])) if match else ("", False)
 
 
-def _read_environment(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Return the variables of known names.
+def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of known names, those that name a file included.
 
     Raise ConfigError for a name that is nearly known. Other names are ignored: orchestrators make variables
     such as TGBOT_SERVICE_HOST from the name of a service.
     """
     found: dict[str, str] = {}
-    names = [name.removeprefix(PREFIX) for name in known]
+    names = [variable(*place).removeprefix(PREFIX) for place in places()]
+    names += [name + FILE_SUFFIX for name in names]
     for name, text in environ.items():
         if not name.startswith(PREFIX):
             continue
-        if name in known:
+        if name.removeprefix(PREFIX) in names:
             found[name] = text.strip()
         elif near := difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.7):
             problem = f"there is no {_shown(name)}; did you mean {PREFIX}{near[0]}?"
-            raise ConfigSourceError("environment", problem)
+            raise ConfigSourceError(_ENVIRONMENT, problem)
     return found
 
 

@@ -100,6 +100,21 @@ class WrongBotError(WrongUsageError):
 give each bot its own directory ([storage] directory), or set the token of bot {session_bot_id}."""
 
 
+class UnitExistsError(TgbotError):
+    """{path} was not written by this command, or was changed since: what you change belongs into a file of \
+its own (systemctl edit {unit}). To replace it all the same, add --force."""
+
+
+class UnitMissingError(TgbotError):
+    """There is no {unit} where unit files are: make it with "tgbot service install", or say where it is \
+with --units DIR."""
+
+
+class ServiceUserError(WrongUsageError):
+    """The service would run as {user}: {reason}. Make a user for it (useradd --system --create-home tgbot), \
+give it the bot's files (chown -R tgbot {storage}), and name it with --run-as tgbot."""
+
+
 class LoginRefusedError(TgbotError):
     """Telegram refuses the login of the bot ({error}): {advice}."""
 
@@ -116,6 +131,13 @@ stopping, or could not make that socket (its log says so). Try again in a moment
 
     def __init__(self, session: Path, control: Path, pid: int | None = None) -> None:
         super().__init__("" if pid is None else f" (pid {pid})", session, control)
+
+
+class BotRunsError(TgbotError):
+    """A bot runs with the files in {directory}{by}: stop it first, and restore them then."""
+
+    def __init__(self, directory: Path, pid: int | None = None) -> None:
+        super().__init__(directory, "" if pid is None else f" (pid {pid})")
 
 
 class NoBotRunsError(TgbotError):
@@ -259,6 +281,10 @@ class OwnFileError(TgbotError):
 
 class BackupTargetError(TgbotError):
     """No backup can be written to {path}: {reason}. To go on, {advice}."""
+
+
+class RestoreError(TgbotError):
+    """{path} cannot be restored: {reason}. To go on, {advice}."""
 
 
 class ExportExistsError(TgbotError):

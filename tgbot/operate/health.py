@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 class Trouble(StrEnum):
     """What is wrong with the bot; a member's value is what `/healthz` answers."""
 
+    #: The command `drain` was given: the bot is to be stopped, or to go on with `drain --undo`.
+    DRAINED = "it was told to drain"
     #: An error has ended the bot, and it closes; the last line of the log names the error.
     FAILED = "the bot cannot go on"
     #: There is no connection now; the bot keeps trying to connect.
@@ -39,11 +41,21 @@ class Trouble(StrEnum):
     FILES_GONE = "a file of the bot is gone"
 
 
+class Drained(Protocol):
+    """Knows whether the bot was told to take nothing new."""
+
+    begun: bool
+
+
 class Client(Protocol):
     """What there is to know about the bot's client."""
 
     #: The error that ended the bot, once there is one.
     failed: asyncio.Future[BaseException]
+
+    @property
+    def drain(self) -> Drained:
+        """Return what knows whether it takes updates."""
 
     @property
     def connected(self) -> bool:
@@ -92,6 +104,8 @@ class Health:
         client = self._client
         if client.failed.done():
             return Trouble.FAILED
+        if client.drain.begun:
+            return Trouble.DRAINED
         if not client.connected:
             return Trouble.NOT_CONNECTED
         if not client.logged_in:

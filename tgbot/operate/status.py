@@ -26,7 +26,7 @@ def command(
     began = monotonic()
 
     async def status(say: Say) -> object:
-        wrong = "it was told to drain" if client.drain.begun else await trouble()
+        wrong = await trouble()
         now, counts, me = client.figures.read(), users.count(), client.me
         return {
             "ready": wrong is None,

@@ -23,6 +23,18 @@ class UpdateState(NamedTuple):
     channels: Mapping[int, int] = MappingProxyType({})
 
 
+class Account(NamedTuple):
+    """What Telegram said of the bot's account at the last login; the rest is set at @BotFather."""
+
+    id: int
+    #: Whether the bot can be added to groups.
+    joins_groups: bool
+    #: Whether it gets all messages of a group (no "privacy mode"), not only those meant for it.
+    reads_groups: bool
+    #: Whether it gets inline queries.
+    inline: bool
+
+
 class Reason(StrEnum):
     """Why an update is parked; a member's value is how the command line and the store spell it."""
 

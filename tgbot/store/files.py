@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Files that the bot has in its directory, and those that come with the directory.
 _OURS: Final = re.compile(
-    r"bot\.(session.*|lock|control|running.*|backup-failed)|(users|logins)\.sqlite.*|README\.md|\.gitignore"
+    r"bot\.(session.*|lock|control|running.*|backup-failed)|(users|logins)\.sqlite.*|\.?before-.*"
+    r"|README\.md|\.gitignore"
 )
 _PRIVATE: Final = 0o600
 
@@ -36,10 +37,15 @@ def private_directory(path: Path) -> None:
             status = path.stat()
             if status.st_uid != os.geteuid() or not status.st_mode & 0o077 or not path.is_dir():
                 return
-            if all(map(_OURS.fullmatch, os.listdir(path))):
+            if all(map(is_ours, os.listdir(path))):
                 path.chmod(0o700)
             else:
                 logger.warning("other users may look into %s: give the bot a directory of its own", path)
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a file of this name in the bot's directory is the bot's, or comes with the directory."""
+    return _OURS.fullmatch(name) is not None
 
 
 def open_private(path: Path) -> int:

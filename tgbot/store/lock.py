@@ -54,3 +54,27 @@ def _lock(fd: int, session: Path, how: int) -> None:
     except BlockingIOError:
         holder = os.read(fd, 20).decode(errors="replace").strip()
         raise SessionInUseError(session, int(holder) if holder.isdigit() else None) from None
+
+
+def holder_of(session: Path) -> int | None:
+    """Return the pid of the process that holds the lock, None if nobody does; nothing is locked meanwhile.
+
+    Raise PermissionError if this user may not look.
+    """
+    path = _path_of(session)
+    try:
+        holder, inode = path.read_text("utf-8", errors="replace").strip(), path.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not holder.isdecimal():
+        return None
+    try:
+        locks = [line.split() for line in Path("/proc/locks").read_text("utf-8").splitlines()]
+    except OSError:  # not Linux
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(int(holder), 0)
+            return int(holder)
+        return None
+    # 7: FLOCK  ADVISORY  WRITE 4242 fe:00:131 0 EOF
+    held = any(line[1] == "FLOCK" and line[5].endswith(f":{inode}") for line in locks)
+    return int(holder) if held else None

@@ -13,7 +13,7 @@ from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.proxy import Proxy
 
 #: The data center of Telegram's that knows where all others are.
-_TELEGRAM = (2, "149.154.167.51", 443)
+TELEGRAM = (2, "149.154.167.51", 443)
 #: How long a server may take to accept a connection, in seconds.
 _CONNECT_SECONDS = 10.0
 
@@ -36,7 +36,7 @@ def use_server(session: DurableSession, server: Server | None) -> None:
     if server is None:
         if session.value("server") or not session.server_address:
             # The session is new, or was on another server than Telegram's until now.
-            session.set_dc(*_TELEGRAM)
+            session.set_dc(*TELEGRAM)
             session.set_value("server", 0)
         return
     if server.public_key is not None:

@@ -64,7 +64,7 @@ def test_every_lookup_searches_an_index(tmp_path: Path, query: str) -> None:
     assert "SCAN" not in steps
 
 
-def test_an_older_version_is_copied_aside_and_then_upgraded(tmp_path: Path) -> None:
+def test_of_an_older_version_a_copy_is_kept_before_it_is_upgraded(tmp_path: Path) -> None:
     path = tmp_path / "bot.session"
     version_7(path)
     session = DurableSession(path)
@@ -72,14 +72,14 @@ def test_an_older_version_is_copied_aside_and_then_upgraded(tmp_path: Path) -> N
     assert session.access_hash(11) == 22
     assert session.update_state() == UpdateState(9, 8, 7, 6)
     session.close()
-    (aside,) = tmp_path.glob("bot.session.v7.*")
+    (aside,) = tmp_path.glob("before-upgrade-*/bot.session")
     assert aside.stat().st_mode & 0o777 == 0o600
     with sqlite3.connect(aside) as connection:
         assert connection.execute("SELECT version FROM version").fetchone() == (7,)
         assert connection.execute("SELECT id, hash FROM entities").fetchall() == [(11, 22)]
     connection.close()
     DurableSession(path).close()
-    assert len(list(tmp_path.glob("bot.session.v7.*"))) == 1
+    assert len(list(tmp_path.glob("before-upgrade-*"))) == 1
 
 
 def test_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_what_a_killed_process_had_only_in_its_log_is_in_the_copy_of_an_older_ve
         shutil.copy(f"{live}{end}", f"{path}{end}")
     connection.close()
     DurableSession(path).close()
-    (aside,) = tmp_path.glob("bot.session.v7.*")
+    (aside,) = tmp_path.glob("before-upgrade-*/bot.session")
     with sqlite3.connect(aside) as copy:
         assert copy.execute("SELECT hash FROM entities WHERE id = 33").fetchone() == (44,)
     copy.close()

@@ -164,7 +164,7 @@ BLOCK_EVERYONE: Final = (
 )
 
 
-async def test_an_older_registry_is_copied_aside_and_upgraded(
+async def test_of_an_older_registry_a_copy_is_kept_before_it_is_upgraded(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = userschema.SCHEMA
@@ -178,7 +178,7 @@ async def test_an_older_registry_is_copied_aside_and_upgraded(
             assert user.first_name == "LOUD"
             assert counted(registry) == {"blocked": 3}
         SqliteRegistry(path, clock=now).close()
-    aside = path.with_name(f"users.sqlite.schema-{old}")
+    (aside,) = path.parent.glob("before-upgrade-*/users.sqlite")
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
     assert len(aside.read_bytes()) == len(before)
     with closing(SqliteRegistry(aside, clock=now)) as copy:
@@ -229,7 +229,7 @@ async def test_a_registry_of_schema_1_is_upgraded_with_all_it_held(path: Path) -
             registry.wrote(1, 100, 3 - turn)
             await registry.flush()
         assert counted(registry) == {"reachable": 3}
-    assert path.with_name("users.sqlite.schema-1").exists()
+    assert list(path.parent.glob("before-upgrade-*/users.sqlite"))
     with closing(open_readonly(path)) as reader:
         assert (again := reader.get(1)) is not None
         assert again == user

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import threading
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.store.registries import told
 from tgbot.core.errors import BackupTargetError, StorageFailedError
 from tgbot.store.transfer import backup as module
-from tgbot.store.transfer.backup import backup
+from tgbot.store.transfer.backup import backup, dated_backup
 
 
 def _quiet(file: Path, share: float) -> None:
@@ -245,3 +246,53 @@ def _version(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return int(connection.execute("SELECT n FROM version").fetchone()[0])
+
+
+# ---- dated backups ---------------------------------------------------------------------------------
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def _dated(tmp_path: Path, day: int, keep: int = 2) -> list[str]:
+    """Make the backup of a day, and return what is in the directory then."""
+    source = tmp_path / "bot.session"
+    if not source.exists():
+        _new(source, 10)
+    (copy,) = dated_backup([source], tmp_path / "kept", keep, AT + timedelta(days=day), _quiet)
+    assert _count(copy) == 10
+    return sorted(path.name for path in (tmp_path / "kept").iterdir())
+
+
+def test_of_dated_backups_the_last_ones_stay(tmp_path: Path) -> None:
+    assert _dated(tmp_path, 0) == ["2026-03-01T09-00-00Z"]
+    assert _dated(tmp_path, 1) == ["2026-03-01T09-00-00Z", "2026-03-02T09-00-00Z"]
+    assert _dated(tmp_path, 2) == ["2026-03-02T09-00-00Z", "2026-03-03T09-00-00Z"]
+    assert _dated(tmp_path, 3, keep=1) == ["2026-03-04T09-00-00Z"]
+
+
+def test_a_new_dated_backup_stays_also_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    _dated(tmp_path, 5, keep=1)
+    assert _dated(tmp_path, 0, keep=1) == ["2026-03-01T09-00-00Z"]
+
+
+def test_an_old_backup_is_not_deleted_before_the_new_one_is_whole(tmp_path: Path) -> None:
+    _dated(tmp_path, 0)
+    (tmp_path / "bot.session").write_bytes(b"no database at all, but long enough to be read as a page of one")
+    with pytest.raises(StorageFailedError):
+        _dated(tmp_path, 1, keep=1)
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["2026-03-01T09-00-00Z"]
+
+
+def test_only_what_dated_backups_have_made_is_deleted_and_counted(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    for name in ("2020-01-01", "2020-01-01T00-00-00Z", "2020-01-02T00-00-00Z", ".2020-01-03T00-00-00Z.part"):
+        (kept / name).mkdir(parents=True)
+    (kept / "2020-01-01T00-00-00Z" / "notes.txt").touch()
+    (kept / ".2020-01-03T00-00-00Z.part" / "bot.session.part").touch()
+    (kept / "2020-01-04T00-00-00Z").symlink_to(tmp_path)
+    assert _dated(tmp_path, 0, keep=1) == [
+        "2020-01-01",
+        "2020-01-01T00-00-00Z",
+        "2020-01-04T00-00-00Z",
+        "2026-03-01T09-00-00Z",
+    ]

@@ -84,6 +84,12 @@ def is_cut_short(connection: sqlite3.Connection, path: Path) -> bool:
     return path.stat().st_size < sizes.fetchone()[0] and not (log.exists() and log.stat().st_size)
 
 
+def what_is_wrong(connection: sqlite3.Connection) -> str | None:
+    """Read every page, and return the first damage; None if there is none. Indexes are not compared."""
+    said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]
+    return None if said == "ok" else said
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection to a new file, which only its owner may read, and which replaces an existing one.

@@ -39,7 +39,7 @@ class DurableSession(PeerBook, SQLiteSession):
     update state when `checkpoint` returns. Plain Telethon can open the file again. `clock` says when a peer
     is seen, in unix seconds; a bot gives Telegram's. With `Keep.PRIVATE` the file gets only those users whom
     `keep` names; the others are in memory only. Raise SessionDamagedError or SessionTooNewError for a
-    file that cannot be used, which is left as it is; a file of an older version is copied aside first.
+    file that cannot be used, which is left as it is; of a file of an older version a copy is kept.
     """
 
     _conn: sqlite3.Connection | None

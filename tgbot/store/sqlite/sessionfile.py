@@ -6,7 +6,6 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +14,9 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer
-from tgbot.store.sqlite.connection import connect, is_cut_short, new_file, sqlite_errors
+from tgbot.store.sqlite.connection import connect, is_cut_short, sqlite_errors, what_is_wrong
 from tgbot.store.sqlite.rows import write_rows
+from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -119,9 +119,46 @@ def stored_peer(row: Row) -> tuple[int, Peer]:
 
 
 def check_before_opening(path: Path) -> None:
-    """Raise for a damaged or a newer file; copy one of an older version aside before it is upgraded."""
+    """Raise for a damaged or a newer file; keep a copy of one of an older version, which opening upgrades."""
+    version = version_of(path)
+    if version is not None and version < CURRENT_VERSION:
+        with sqlite_errors(path):
+            keep_before_upgrade(path, version, CURRENT_VERSION)
+
+
+def check_whole(path: Path) -> int | None:
+    """Read all of a session, and return the id of the bot that it belongs to, None if it does not say.
+
+    Raise SessionDamagedError, also for a file that holds nothing, or SessionTooNewError.
+    """
+    if version_of(path, whole=True) is None:
+        raise SessionDamagedError(path, "it holds no session")
+    return bot_in(path)
+
+
+def bot_in(path: Path) -> int | None:
+    """Return the id of the bot that an existing session belongs to, None if it does not say."""
+    return _number_in(path, "SELECT hash FROM entities WHERE id = 0")
+
+
+def resolves_in(path: Path, since: int) -> int:
+    """Return how many usernames were looked up at Telegram since a time in unix seconds."""
+    return _number_in(path, "SELECT count(*) FROM tgbot_resolves WHERE at > ?", since) or 0
+
+
+def _number_in(path: Path, query: str, *values: int) -> int | None:
+    with sqlite_errors(path, damaged=SessionDamagedError, opening=True), closing(connect(path)) as connection:
+        row = connection.execute(query, values).fetchone()
+    return int(row[0]) if row else None
+
+
+def version_of(path: Path, *, whole: bool = False) -> int | None:
+    """Return the version of a session file, None for a file that is missing or holds nothing.
+
+    Raise SessionDamagedError or SessionTooNewError. A large file is read from end to end only if `whole`.
+    """
     if not path.exists() or not (size := path.stat().st_size):
-        return
+        return None
     # What a killed Telethon was writing has to be rolled back first, which a reader may not do.
     hot = path.with_name(path.name + "-journal").exists()
     with (
@@ -132,21 +169,14 @@ def check_before_opening(path: Path) -> None:
         if "version" not in tables:
             if tables:
                 raise SessionDamagedError(path, "it is an SQLite file, but not a Telethon session")
-            return
+            return None
         if is_cut_short(connection, path):
             raise SessionDamagedError(path, "its end is missing")
         (version,) = connection.execute("SELECT version FROM version").fetchone() or (0,)
         for table in tables & _STOCK_TABLES:
             connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()
-        if size <= _CHECKED_WHOLE and (said := _what_is_wrong(connection)) != "ok":
+        if (whole or size <= _CHECKED_WHOLE) and (said := what_is_wrong(connection)) is not None:
             raise SessionDamagedError(path, said)
         if version > CURRENT_VERSION:
             raise SessionTooNewError(path, version, CURRENT_VERSION)
-        if version < CURRENT_VERSION:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            with new_file(path.with_name(f"{path.name}.v{version}.{stamp}")) as copy:
-                connection.backup(copy)
-
-
-def _what_is_wrong(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).splitlines()[-1]
+    return int(version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.core.users import Keep
-from tgbot.store.base import ParkedUpdates, UpdateState
+from tgbot.store.base import Account, ParkedUpdates, UpdateState
 from tgbot.store.files import OpenFile
 from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.registry import CACHED_USERS, to_the_end
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.userschema import ACCOUNT
 from tgbot.store.sqlite.worker import DiskWorker
 
 #: After how many seconds without a checkpoint one is wanted, to see that the files are still there.
@@ -86,6 +88,12 @@ class SqliteStore:
     def watch(self, path: Path) -> None:
         """Have checkpoints fail once another file of the bot was deleted or replaced."""
         self._watched.append(OpenFile(path))
+
+    def belongs_to(self, account: Account) -> None:
+        """Note whose users these are: a restore can tell then whether two files fit together."""
+        text = json.dumps(account._asdict())
+        if self.users.note(ACCOUNT) != text:
+            self.users.keep_note(ACCOUNT, text)
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if no checkpoint has written one."""

@@ -134,8 +134,8 @@ class ReadOnlyUserRows:
 class SqliteUserRows(ReadOnlyUserRows):
     """The rows of a file, which is made if there is none (mode 0600); writes run in a thread of their own.
 
-    A file of an older schema is copied aside and upgraded, a newer or damaged one is refused and left as it
-    is.
+    A file of an older schema is upgraded, and a copy of it kept; a newer or damaged one is refused and left
+    as it is.
     """
 
     def __init__(self, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,14 +10,18 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
+from tgbot.store.base import Account
 from tgbot.store.files import beside
 from tgbot.store.sqlite.connection import (
     connect,
     connect_durable,
     is_cut_short,
     new_file,
+    sqlite_errors,
     transaction,
+    what_is_wrong,
 )
+from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
 #: The schema this program writes.
 SCHEMA: Final = 2
@@ -30,6 +35,9 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
 
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
+
+#: The name of the note with the `Account` of the bot whose users these are.
+ACCOUNT: Final = "account"
 
 #: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
 #: the key as the only unique column; the rows are large, so they have a rowid.
@@ -74,8 +82,29 @@ def schema_of(path: Path) -> int:
     return schema
 
 
+def check_whole(path: Path) -> int | None:
+    """Read all of an existing file, and return the id of the bot whose users it has, None if it does not say.
+
+    Raise RegistryDamagedError or RegistryTooNewError; the file is not changed.
+    """
+    with sqlite_errors(path, damaged=RegistryDamagedError, opening=True):
+        schema_of(path)
+        with closing(connect(path)) as connection:
+            if (said := what_is_wrong(connection)) is not None:
+                raise RegistryDamagedError(path, said)
+    account = account_in(path)
+    return None if account is None else account.id
+
+
+def account_in(path: Path) -> Account | None:
+    """Return the account of the bot whose users an existing file has; None if it does not say."""
+    with sqlite_errors(path, damaged=RegistryDamagedError), closing(connect(path)) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (ACCOUNT,)).fetchone()
+    return Account(**json.loads(row[0])) if row else None
+
+
 def prepare(path: Path) -> None:
-    """Make the file if there is none; copy one of an older schema aside and upgrade it."""
+    """Make the file if there is none; upgrade one of an older schema, of which a copy is kept."""
     if not path.exists():
         left = [other for other in (path, *beside(path)) if other.exists()]
         if left:
@@ -97,13 +126,11 @@ def _create(path: Path) -> None:
 
 
 def _upgrade(path: Path, found: int) -> None:
-    with closing(connect_durable(path)) as connection:
-        with new_file(path.with_name(f"{path.name}.schema-{found}")) as copy:
-            connection.backup(copy)
-        with transaction(connection) as cursor:
-            for version in range(found, SCHEMA):
-                if version not in MIGRATIONS:
-                    raise RegistryTooOldError(path, found, SCHEMA)
-                for statement in MIGRATIONS[version]:
-                    cursor.execute(statement)
-            cursor.execute(NOTE, ("schema", str(SCHEMA)))
+    if not all(version in MIGRATIONS for version in range(found, SCHEMA)):
+        raise RegistryTooOldError(path, found, SCHEMA)
+    keep_before_upgrade(path, found, SCHEMA)
+    with closing(connect_durable(path)) as connection, transaction(connection) as cursor:
+        for version in range(found, SCHEMA):
+            for statement in MIGRATIONS[version]:
+                cursor.execute(statement)
+        cursor.execute(NOTE, ("schema", str(SCHEMA)))

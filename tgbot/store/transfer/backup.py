@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,11 @@ from tgbot.store.sqlite.connection import connect, new_file, sqlite_errors
 _PAGES: Final = 4096
 #: What a directory with an earlier backup may hold; anything else is somebody's own and is never deleted.
 _COPIES: Final = re.compile(r"(bot\.session|users\.sqlite|logins\.sqlite)(-wal|-shm|-journal|\.part)?")
+#: How the directory of a dated backup is named, in UTC.
+_STAMP: Final = "%Y-%m-%dT%H-%M-%SZ"
+_DATED: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
+#: What an interrupted dated backup leaves.
+_LEFT: Final = re.compile(rf"\.{_DATED.pattern}\.(part|old)")
 #: How `renameat2` exchanges two names, on Linux.
 _EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
@@ -61,6 +67,34 @@ def backup(files: list[Path], target: Path, progress: Callable[[Path, float], No
             with suppress(OSError):
                 _delete(part)
     return [target / source.name for source in sources]
+
+
+def dated_backup(
+    files: list[Path], directory: Path, keep: int, now: datetime, progress: Callable[[Path, float], None]
+) -> list[Path]:
+    """Make a `backup` in a directory named after the time, and keep that and the newest of the others.
+
+    Return the copies. `keep` is the number of backups that stay, at least 1. Older ones are deleted once the
+    new one is whole and on disk; a directory of another name, or with other files in it, is never deleted.
+    """
+    made = directory / now.astimezone(UTC).strftime(_STAMP)
+    copies = backup(files, made, progress)
+    with suppress(BackupTargetError), _alone_in(directory, made), disk_errors(directory):
+        names = sorted(os.listdir(directory))
+        others = [name for name in names if _DATED.fullmatch(name) and name != made.name]
+        others = [name for name in others if _holds_copies(directory / name)]
+        for name in others[: max(0, len(others) + 1 - keep)]:
+            (directory / name).rename(directory / f".{name}.old")
+        for name in sorted(os.listdir(directory)):
+            if _LEFT.fullmatch(name) and _holds_copies(directory / name):
+                _delete(directory / name)
+    return copies
+
+
+def _holds_copies(directory: Path) -> bool:
+    """Return whether this is a directory, and holds nothing but copies of the bot's files."""
+    real = directory.is_dir() and not directory.is_symlink()
+    return real and all(map(_COPIES.fullmatch, os.listdir(directory)))
 
 
 @contextmanager

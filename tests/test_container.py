@@ -1,0 +1,46 @@
+"""The Containerfile and compose.yaml: what they name exists.
+
+No image is built: test_wheel.py makes the wheel of what the Containerfile copies and installs it, and
+test_run.py runs the bot as process 1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.commandlines import parses
+from tests.test_wheel import copied
+from tgbot.config.loading import FILE_SUFFIX, places
+from tgbot.config.settings import variable
+
+ROOT = Path(__file__).parents[1]
+FILE = (ROOT / "Containerfile").read_text()
+COMPOSE = (ROOT / "compose.yaml").read_text()
+
+
+def words(instruction: str) -> list[str]:
+    """Return the words of the last such instruction in the form of a JSON list."""
+    found: list[str] = json.loads(re.findall(rf"{instruction} (\[.*\])$", FILE, re.MULTILINE)[-1])
+    return found
+
+
+def test_what_the_image_is_made_from_is_sent_to_its_builder() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    assert {f"!{name}" for name in copied()} <= set(ignored)
+
+
+def test_the_image_runs_commands_that_exist_as_a_user_that_is_not_root() -> None:
+    assert parses([*words("ENTRYPOINT"), *words("^CMD")])
+    assert words("HEALTHCHECK .*CMD")[0] == "tgbot"
+    final = FILE.rpartition("\nFROM ")[2]
+    assert int(re.findall(r"^USER (\d+)$", final, re.MULTILINE)[0]) > 0
+    assert not re.search(r"\b(apt|pip|gcc)\b", final)
+
+
+def test_compose_sets_variables_that_the_bot_reads() -> None:
+    named = re.findall(r"TGBOT_\w+", COMPOSE)
+    assert set(named) <= {variable(*place) + FILE_SUFFIX for place in places()}
+    assert len(named) == 3
