@@ -58,7 +58,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], status: int =
         ("usrs", "there is no command 'usrs'; did you mean users? See: tgbot --help"),
         (
             "what",
-            "there is no command 'what', only run, demo, resolve, check, backup, doctor, restore, link, status, ",
+            "there is no command 'what', only run, demo, resolve, check, backup, doctor, restore, link, ",
         ),
         ("--bogus", "there is no option --bogus before the command, only --config, --version."),
         ("--config", "--config needs a value. See: tgbot --help"),

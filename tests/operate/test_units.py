@@ -58,6 +58,7 @@ def test_the_service_has_what_the_bot_counts_on() -> None:
     expected = [
         "Type=notify",
         'ExecStart=/bin/true --config "/srv/the $$bot/100%% \\"own\\"/config.toml" run',
+        'ExecReload=/bin/true --config "/srv/the $$bot/100%% \\"own\\"/config.toml" reload',
         "User=daemon",
         'WorkingDirectory=/srv/the $bot/100%% "own"',
         "EnvironmentFile=-/etc/the shop/environment",

@@ -114,6 +114,7 @@ After=network-online.target
 [Service]
 Type=notify
 ExecStart={_line([*of.command, "run"])}
+ExecReload={_line([*of.command, "reload"])}
 {_process(of)}\
 Restart=on-failure
 RestartSec=5
