@@ -1,9 +1,11 @@
-"""What holds for all tests: how property tests choose their examples, and that Ctrl-C works."""
+"""What holds for all tests: how property tests choose examples, that Ctrl-C works, the levels of the log."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,3 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # A shell's background job starts with SIGINT ignored, and so would every command that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def levels() -> Iterator[None]:
+    """Put the levels of all loggers back."""
+    root = logging.getLogger()
+    before = {one: one.level for one in (root, *map(logging.getLogger, root.manager.loggerDict))}
+    yield
+    for logger, level in before.items():
+        logger.setLevel(level)

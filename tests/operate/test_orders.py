@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -180,16 +180,6 @@ async def test_a_new_token_is_named_and_not_shown(reloaded: Reloaded, account: A
 
 
 # ---- log ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def levels() -> Iterator[None]:
-    """Put the levels of all loggers back."""
-    root = logging.getLogger()
-    before = {one: one.level for one in (root, *map(logging.getLogger, root.manager.loggerDict))}
-    yield
-    for logger, level in before.items():
-        logger.setLevel(level)
 
 
 @pytest.mark.usefixtures("levels")

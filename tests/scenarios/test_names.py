@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from html import escape
@@ -68,10 +69,10 @@ async def test_a_name_is_cleaned_in_the_same_way_everywhere(
 
     monkeypatch.setenv("TGBOT_STORAGE_DIRECTORY", str(config.storage.directory))
     capsys.readouterr()
-    assert cli.status(["users", "list"]) == 0
+    assert await asyncio.to_thread(cli.status, ["users", "list"]) == 0
     (row,) = [row for row in capsys.readouterr().out.split("\n") if row.startswith(str(anna.id))]
     assert row.endswith(f"  -  {shown or '-'}")
-    assert cli.status(["users", "show", str(anna.id)]) == 0
+    assert await asyncio.to_thread(cli.status, ["users", "show", str(anna.id)]) == 0
     lines = [
         line for line in capsys.readouterr().out.split("\n") if "_name" in line.replace(" name", "_name")
     ]
@@ -93,7 +94,7 @@ async def test_many_usernames_are_listed_in_full_on_the_command_line(
         await anna.ask("/start")
     monkeypatch.setenv("TGBOT_STORAGE_DIRECTORY", str(config.storage.directory))
     capsys.readouterr()
-    assert cli.status(["users", "list"]) == 0
+    assert await asyncio.to_thread(cli.status, ["users", "list"]) == 0
     assert f" {' '.join(f'@{name}' for name in names)}  Anna\n" in capsys.readouterr().out
-    assert cli.status(["users", "show", str(anna.id)]) == 0
+    assert await asyncio.to_thread(cli.status, ["users", "show", str(anna.id)]) == 0
     assert f"usernames     {', '.join(names)}\n" in capsys.readouterr().out

@@ -23,7 +23,8 @@ class UpdateState(NamedTuple):
     channels: Mapping[int, int] = MappingProxyType({})
 
 
-class Account(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Account:
     """What Telegram said of the bot's account at the last login; the rest is set at @BotFather."""
 
     id: int

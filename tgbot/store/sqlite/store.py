@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +92,7 @@ class SqliteStore:
 
     def belongs_to(self, account: Account) -> None:
         """Note whose users these are: a restore can tell then whether two files fit together."""
-        text = json.dumps(account._asdict())
+        text = json.dumps(asdict(account))
         if self.users.note(ACCOUNT) != text:
             self.users.keep_note(ACCOUNT, text)
 
