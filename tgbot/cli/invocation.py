@@ -77,8 +77,19 @@ def event_loop() -> Iterator[Run]:
         runner = asyncio.Runner()
     else:
         runner = asyncio.Runner(loop_factory=new_event_loop)
+
+    def run(work: Coroutine[Any, Any, T]) -> T:
+        results: list[T] = []
+
+        async def keep_result() -> None:
+            # Not returned: when a run ends, Python forms the task's repr, with all that is in its result.
+            results.append(await work)
+
+        runner.run(keep_result())
+        return results[0]
+
     try:
-        yield runner.run
+        yield run
     finally:
         if runner.run(_others_end()):
             runner.close()
