@@ -114,7 +114,10 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
 def stored_peer(row: Row) -> tuple[int, Peer]:
     """Return marked id and peer of a row of `PEERS`; the first username is the one in Telethon's table."""
     marked, access_hash, username, phone, title, seen, names = row
-    ordered = dict.fromkeys(([username.lower()] if username else []) + sorted(json.loads(names)))
+    first = username.lower() if username else None
+    ordered = [first] if first else []
+    if names not in ("[]", f'["{first}"]'):  # as those of nearly everyone are
+        ordered = list(dict.fromkeys(ordered + sorted(json.loads(names))))
     return marked, Peer(access_hash, tuple(ordered), phone, title, int(seen or 0))
 
 
