@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -307,6 +308,27 @@ async def test_a_wrong_clock_is_warned_of(reachable: Subject, monkeypatch: pytes
     _, clock = await found(reachable, "telegram")
     assert clock.level is Level.WARNING
     assert "Telegram's: the bot copes with that" in f"{clock.said}: {clock.advice}"
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", b"\x01" * 4096])
+async def test_what_answers_and_is_not_telegram_is_a_failure(subject: Subject, answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        served.set()
+
+    served = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        level, said = await only(replace(subject, server=Server("127.0.0.1", port, 2, None)), "telegram")
+        await served.wait()
+    assert level is Level.FAILURE
+    assert said.startswith(f"What answers at 127.0.0.1:{port} is not Telegram (")
+    assert "let this machine through" in said
 
 
 async def test_a_server_with_another_key_is_a_failure(reachable: Subject, sandbox: Sandbox) -> None:

@@ -115,6 +115,11 @@ class ServiceUserError(WrongUsageError):
 give it the bot's files (chown -R tgbot {storage}), and name it with --run-as tgbot."""
 
 
+class NotTelegramError(TgbotError):
+    """What answers at {address} is not Telegram ({kind}). A firewall or a page for guests of the network \
+may answer in its place: let this machine through, or set [telegram] proxy."""
+
+
 class LoginRefusedError(TgbotError):
     """Telegram refuses the login of the bot ({error}): {advice}."""
 

@@ -26,6 +26,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import (
     BotAnswerError,
     BotSilentError,
+    NotTelegramError,
     PluginError,
     RegistryDamagedError,
     StorageError,
@@ -332,6 +333,9 @@ async def _telegram(of: Subject) -> AsyncIterator[Finding]:
     except SecurityError:
         said = "the server does not have the configured key"
         yield Finding(Level.FAILURE, said, "correct [telegram] public_key, or [telegram] server")
+    except NotTelegramError as error:
+        said, _, advice = str(error).partition(". ")
+        yield Finding(Level.FAILURE, said, advice.removesuffix("."))
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or "no answer in time"
         advice = "see whether this machine may connect to it; behind a firewall set [telegram] proxy"

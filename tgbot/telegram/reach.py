@@ -7,7 +7,9 @@ import time
 from typing import Final, NamedTuple
 
 from telethon.crypto import rsa
+from telethon.errors import SecurityError
 
+from tgbot.core.errors import NotTelegramError
 from tgbot.telegram.server import TELEGRAM, Server
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.keyexchange import make_key
@@ -33,7 +35,8 @@ class Reached(NamedTuple):
 async def reach(server: Server | None, proxy: Proxy | None) -> Reached:
     """Connect to a server (None: Telegram's own), agree on a key that is then forgotten, and disconnect.
 
-    Raise OSError or TimeoutError if it cannot be reached, SecurityError if it does not have the public key.
+    Raise OSError, EOFError or TimeoutError if it cannot be reached, SecurityError if it does not have the
+    public key, NotTelegramError for what answers in another protocol.
     """
     host, port = (server.host, server.port) if server is not None else TELEGRAM[1:]
     if server is not None and server.public_key is not None:
@@ -46,5 +49,9 @@ async def reach(server: Server | None, proxy: Proxy | None) -> Reached:
         async with asyncio.timeout(EXCHANGE_SECONDS):
             _, ahead = await make_key(connection)
         return Reached(str(connection), connected - began, time.monotonic() - connected, ahead)
+    except (OSError, EOFError, SecurityError):
+        raise
+    except Exception as error:  # bytes of another protocol fail in many ways
+        raise NotTelegramError(str(connection), type(error).__name__) from error
     finally:
         connection.abort()
