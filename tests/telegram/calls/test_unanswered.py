@@ -166,6 +166,14 @@ def test_how_long_a_request_may_take(kind: Any, seconds: float) -> None:
     assert rules_of(kind).limit == seconds
 
 
+def test_a_limit_counts_as_it_stands_and_not_as_it_was_at_the_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = rules_of(functions.messages.SendMessageRequest)
+    monkeypatch.setattr(unanswered, "LIMIT_SECONDS", 3.0)
+    assert rules.limit == rules_of(functions.messages.SendMessageRequest).limit == 3
+
+
 # ---- on the wire --------------------------------------------------------------------------------
 
 
