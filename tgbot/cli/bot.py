@@ -1,4 +1,4 @@
-"""Whoever can answer a command: the running bot, and where none runs, its files."""
+"""What answers a command: the running bot, and where none runs, its files."""
 
 from __future__ import annotations
 

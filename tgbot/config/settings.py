@@ -357,7 +357,7 @@ class Login(_Section):
 
 
 class Operate(_Section):
-    """What tells whoever runs the bot how it is."""
+    """How the bot tells an operator how it is."""
 
     listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:9464", or "" for no pages')
     alerts: Annotated[tuple[Alert, ...], Field(strict=False)] = _key(

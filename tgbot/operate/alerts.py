@@ -56,7 +56,7 @@ class Posts(Protocol):
 class Alerts:
     """Reports to the admins, and to a webhook if there is one; what is not reported yet is kept in memory.
 
-    `admins` may change; who is none any more is not told. `kinds` names the alerts that are wanted. A kind
+    `admins` may change; a former admin is not told. `kinds` names the alerts that are wanted. A kind
     of loss is named as in `telegram`, such as "difference_too_long"; its text is `lost-` + the name with
     hyphens, and gets the number of lost updates as `n`. The same is reported to somebody once in `quiet`
     seconds, with the sum of what happened meanwhile.

@@ -1,4 +1,4 @@
-"""Pages for whoever watches the bot: `/livez`, `/readyz` and `/metrics`.
+"""Pages for monitoring: `/livez`, `/readyz` and `/metrics`.
 
 They are served by a thread, so that a page can tell that the event loop stands still.
 """
@@ -80,7 +80,7 @@ async def open_pages(
         at, number = server.server_address[:2]
         if not ip_address(str(at).partition("%")[0]).is_loopback:
             logger.warning(
-                "whoever reaches %s:%d can read the bot's health and metrics; they name no user",
+                "anybody who can connect to %s:%d can read the bot's health and metrics; they name no user",
                 shown,
                 number,
             )

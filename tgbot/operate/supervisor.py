@@ -34,7 +34,7 @@ STATUS_SECONDS: Final = 20.0
 #: How long a trouble may last, in seconds, before the watchdog is no longer fed and the bot is restarted.
 PATIENCE: Final[Mapping[Trouble, float]] = {
     Trouble.FAILED: 0.0,
-    # Whoever gave the command ends it.
+    # The operator who gave the command ends it.
     Trouble.DRAINED: inf,
     # A restart brings back neither Telegram nor a login, and the bot tries both by itself.
     Trouble.NOT_CONNECTED: inf,
@@ -103,7 +103,7 @@ class Supervisor:
         trouble = await self._trouble() if self._trouble is not None else None
         self._was_well |= self._trouble is not None and trouble is None
         status = str(trouble or self._status)
-        if self._bears(trouble):
+        if self._tolerates(trouble):
             opening = f"EXTEND_TIMEOUT_USEC={OPENING_SECONDS * 1_000_000:.0f}\n"
             self._notify(f"{opening if self._ready_at == inf else ''}WATCHDOG=1\nSTATUS={status}")
             self._starving = False
@@ -118,8 +118,8 @@ class Supervisor:
             self._ready_at = None
             self._notify(f"READY=1\nSTATUS={self._status}")
 
-    def _bears(self, trouble: Trouble | None) -> bool:
-        """Return whether the bot may go on as it is."""
+    def _tolerates(self, trouble: Trouble | None) -> bool:
+        """Return whether a trouble, if there is one, is no reason for a restart yet."""
         now = self._monotonic()
         if trouble is None:
             self._lasting = None

@@ -38,7 +38,7 @@ def backup_noted(directory: Path) -> Iterator[None]:
     except (TgbotError, OSError) as error:
         said = str(error) if isinstance(error, TgbotError) else error.strerror or type(error).__name__
         with suppress(OSError, StorageError), open(open_private(note), "wb") as file:
-            # The end comes last: whoever reads meanwhile finds a note that is not empty.
+            # The end comes last: a reader meanwhile finds a note that is not empty.
             file.write(said.encode(errors="replace")[:_LONGEST])
             file.truncate()
             file.flush()

@@ -119,7 +119,7 @@ class Batches:
                     for _ in range(together):
                         self._dispatch(*self._queue.popleft())
                 except BaseException:
-                    self._missing |= missing  # whoever runs this again begins with it
+                    self._missing |= missing  # the next `run` begins with it
                     raise
             await self._wake.wait()
 
