@@ -263,6 +263,8 @@ class BotSender:
         if self._ending:
             return
         if isinstance(error, InvalidBufferError):
+            if self._unheard:
+                self.attempts.trouble = trouble_of(error)
             self._end_after(error.code)
             return
         if isinstance(error, (ClockMovedError, OSError, asyncio.IncompleteReadError)):
