@@ -8,6 +8,7 @@ from telethon.tl import TLRequest, functions
 
 from tgbot.core.access import Evidence, Kind, from_rpc_error
 from tgbot.core.users import Keep, UserRegistry
+from tgbot.telegram.calls.packed import PACKED
 from tgbot.telegram.calls.plain import PlainText
 
 _ALL: Final = Keep.ALL  # a name of its own: a member of an enum is looked up slowly
@@ -19,6 +20,7 @@ _ACCEPTED: Final = {
     functions.messages.SendMediaRequest: Kind.SENT,
     functions.messages.SendMultiMediaRequest: Kind.SENT,
     functions.messages.ForwardMessagesRequest: Kind.SENT,
+    **dict.fromkeys(PACKED.values(), Kind.SENT),
 }
 
 

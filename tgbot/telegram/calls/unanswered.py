@@ -72,7 +72,7 @@ def rules_of(kind: type[TLRequest]) -> Rules:
     """Return the rules for requests of this class."""
     return Rules(
         kind in _DIFFERENCES,
-        kind in _SLOW or kind.__module__ in _SLOW_MODULES,
+        not _SLOW.isdisjoint(kind.__mro__) or kind.__module__ in _SLOW_MODULES,
         1 if kind in REPEATED_ELSEWHERE else MAX_TRIES,
         of_file=kind.__module__ == _FILES,
         of_channel=kind is functions.updates.GetChannelDifferenceRequest,
