@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -11,9 +11,8 @@ from tests.store.contracts import Clock, counted, ids_of, recounted
 from tests.store.memory import MemoryRows
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.counts import Notes
-from tgbot.store.parked import ParkedChanges
 from tgbot.store.registry import Registry
+from tgbot.store.stored import Changes
 
 WINDOW = 300
 
@@ -23,11 +22,9 @@ class Rows(MemoryRows):
 
     written: Mapping[str, str | None]
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        self.written = notes
-        await super().write(users, gone, notes, parked)
+    async def write(self, changes: Changes) -> None:
+        self.written = changes.notes
+        await super().write(changes)
 
 
 @pytest.fixture
@@ -105,7 +102,8 @@ async def test_the_one_note_of_an_older_version_becomes_a_note_for_each(rows: Ro
     old = {
         name.removeprefix("passing/"): json.loads(note) for name, note in rows.notes().items() if "/" in name
     }
-    await rows.write({}, (), {"passing": json.dumps(old), "passing/1": None, "passing/2": None}, {})
+    notes = {"passing": json.dumps(old), "passing/1": None, "passing/2": None}
+    await rows.write(Changes(notes=notes))
     registry = Registry(rows, clock)
     assert counted(registry) == {"reachable": 2}
     registry.finished(1, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,20 +13,18 @@ import pytest
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
 from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.counts import Notes
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges
+from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.sqlite.store import SqliteStore
+from tgbot.store.stored import Changes
 
 
 class BreakableRows(MemoryRows):
     broken = False
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    async def write(self, changes: Changes) -> None:
         if self.broken:
             raise StorageFailedError(self.place, "it is broken")
-        await super().write(users, gone, notes, parked)
+        await super().write(changes)
 
 
 class MemoryHome:

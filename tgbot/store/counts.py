@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeAlias
 
@@ -34,6 +34,21 @@ class Passing(NamedTuple):
     until: int
     now: Access
     afterwards: Access
+
+
+class Moved(NamedTuple):
+    """A user who was written under one access, and is written under another; None stands for no access."""
+
+    user_id: int
+    before: Access | None
+    after: Access | None
+
+
+class Saving(NamedTuple):
+    """What is written with the users: the notes that changed, None for one to be deleted, and who moved."""
+
+    notes: Notes
+    moved: Sequence[Moved]
 
 
 class AccessCounts:
@@ -95,20 +110,24 @@ class AccessCounts:
         return Counts(sum(by.values()), by)
 
     @contextmanager
-    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[Notes]:
-        """Give the notes to write together with these users, each with the access they are packed under.
+    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[Saving]:
+        """Give what is written with these users, each with the access they are packed under.
 
-        A note that is None is to be deleted. The counts on disk are the new ones unless the block raises.
+        The counts on disk are the new ones unless the block raises.
         """
         self._end()
         final = dict(self._saved)
-        moves = Counter([(record.saved, counted) for record, counted in packed])
-        for (before, after), number in moves.items():
+        moved = [
+            Moved(record.fields.id, record.saved, counted)
+            for record, counted in packed
+            if record.saved is not counted  # nearly all are counted as before, or are new
+        ]
+        for (before, after), number in Counter([one[1:] for one in moved]).items():
             _move(final, before, after, number)
         unsaved, self._unsaved = self._unsaved, {}
         notes = {COUNTS: json.dumps(final)} | {name: self._note(name) for name in unsaved}
         try:
-            yield notes
+            yield Saving(notes, moved)
         except BaseException:
             self._unsaved = unsaved | self._unsaved
             raise

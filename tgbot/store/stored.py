@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import Counts, User
-from tgbot.store.counts import AccessCounts, Notes
+from tgbot.store.broadcasts import NO_BROADCASTS, BroadcastChanges, BroadcastRows
+from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
 
 
-class UserRows(ParkedRows, Protocol):
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a flush writes, all or nothing."""
+
+    #: User id → the text.
+    users: Mapping[int, str] = field(default_factory=dict)
+    #: Users to be deleted.
+    gone: Collection[int] = ()
+    #: Under which access users are counted, of those for whom it changed.
+    moved: Sequence[Moved] = ()
+    #: User id → whether they decline broadcasts, of those for whom it may have changed.
+    declining: Mapping[int, bool] = field(default_factory=dict)
+    #: A note or a parked update that is None is deleted.
+    notes: Notes = field(default_factory=dict)
+    parked: ParkedChanges = field(default_factory=dict)
+    broadcasts: BroadcastChanges = NO_BROADCASTS
+
+
+class UserRows(ParkedRows, BroadcastRows, Protocol):
     """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
 
-    That is the notes, on their counts (see `AccessCounts`) and other ones, and their parked updates.
+    That is the notes, on their counts (see `AccessCounts`) and other ones, their parked updates, and the
+    broadcasts with their deliveries.
 
     Every method raises a StorageError where the rows cannot be read or written.
     """
@@ -43,13 +64,8 @@ class UserRows(ParkedRows, Protocol):
     def recount(self) -> Mapping[str, int]:
         """Count the users by their stored access, with a look at each."""
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        """Write users, notes and parked updates, and delete the users `gone`, all or nothing.
-
-        A note or an update that is None is deleted. All is on disk on return.
-        """
+    async def write(self, changes: Changes) -> None:
+        """Write all of these changes, or none; they are on disk on return."""
 
     def close(self) -> None: ...
 

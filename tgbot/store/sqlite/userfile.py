@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import time
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import fields
@@ -20,18 +21,20 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
+from tgbot.core.broadcasts import Audience
+from tgbot.core.deliveries import Wanted
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
-from tgbot.store.base import Parked, ParkedUpdates, Reason
-from tgbot.store.counts import PASSING, Notes
+from tgbot.store.base import Parked, ParkedUpdates, Reason, Survey
+from tgbot.store.counts import PASSING
 from tgbot.store.files import OpenFile, make_private
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
+from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
-from tgbot.store.stored import StoredUsers
+from tgbot.store.stored import Changes, StoredUsers
 
 _PAGE: Final = 200  # users read at once by `after`
 #: Up to so many users are read one by one: a list for SQLite to take apart costs more.
@@ -119,9 +122,28 @@ class ReadOnlyUserRows:
             rows = self._reader.execute(_PARKED, (json.dumps(list(keys)),)).fetchall()
             return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    def broadcasts(self) -> Mapping[int, tuple[str, str]]:
+        return {}
+
+    def last_broadcast(self) -> int:
+        return 0
+
+    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
+        raise NotImplementedError
+
+    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
+        raise NotImplementedError
+
+    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
+        raise NotImplementedError
+
+    async def audience(self, audience: Audience, now: float) -> array[int]:
+        raise NotImplementedError
+
+    async def survey(self, audience: Audience, now: float) -> Survey:
+        raise NotImplementedError
+
+    async def write(self, changes: Changes) -> None:
         raise TypeError("these rows are open for reading only")
 
     def close(self) -> None:
@@ -155,23 +177,21 @@ class SqliteUserRows(ReadOnlyUserRows):
         self._lock = LockWait(path)
         self.worker = DiskWorker(path, held_up=lambda: self._lock.waiting)
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        await self.worker.run(lambda: self._write(users, gone, notes, parked))
+    async def write(self, changes: Changes) -> None:
+        await self.worker.run(lambda: self._write(changes))
 
     def close(self) -> None:
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    def _write(self, changes: Changes) -> None:
         before, after = _SAVE
+        notes, parked = changes.notes, changes.parked
         with self._errors(), transaction(self._writer, self._lock) as cursor:
-            write_rows(cursor, before, [(str(user_id), text) for user_id, text in users.items()], after)
-            if gone:
-                cursor.execute(_DELETE, (_keys(gone),))
+            users = [(str(user_id), text) for user_id, text in changes.users.items()]
+            write_rows(cursor, before, users, after)
+            if changes.gone:
+                cursor.execute(_DELETE, (_keys(changes.gone),))
             cursor.executemany(userschema.NOTE, [note for note in notes.items() if note[1] is not None])
             cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
             cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])

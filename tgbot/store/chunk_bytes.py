@@ -1,0 +1,89 @@
+"""A chunk of deliveries as bytes, which is how every store keeps it."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from tgbot.core.deliveries import CHUNK, Chunk
+
+#: What the first byte says; another version of the form has another number.
+VERSION: Final = 1
+
+#: Version, which columns follow (a bit each), parts, round, number of recipients, length of the errors.
+_HEAD: Final = struct.Struct("<BBBIHI")
+#: The columns in the order in which they follow the ids; one that is all zeros is left out.
+_COLUMNS: Final = ("outcomes", "at", "languages", "messages", "clicks", "corrections", "why")
+_ZEROS: Final = bytes(8 * CHUNK)
+
+_Column: TypeAlias = "bytearray | array[int]"
+
+
+def packed(chunk: Chunk) -> bytes:
+    """Return the chunk as bytes, about 20 for each recipient; its number is not in them."""
+    given, columns = 0, [_bytes(chunk.ids)]
+    for bit, column in enumerate(_columns(chunk)):
+        raw = _bytes(column)
+        if not _is_zero(raw):
+            given |= 1 << bit
+            columns.append(raw)
+    errors = "\n".join(chunk.errors).encode()
+    head = _HEAD.pack(VERSION, given, chunk.parts, chunk.round, len(chunk.ids), len(errors))
+    return b"".join((head, *columns, errors))
+
+
+def unpacked(number: int, raw: bytes) -> Chunk:
+    """Return the chunk that was packed; ValueError if these bytes hold none."""
+    if len(raw) < _HEAD.size or raw[0] != VERSION:
+        raise ValueError("not a chunk of deliveries of this version")
+    _, given, parts, round, size, errors = _HEAD.unpack_from(raw)
+    rest = memoryview(raw)[_HEAD.size :]
+    ids = array("q")
+    ids.frombytes(rest[: 8 * size])
+    place = 8 * size
+    chunk = Chunk(number, _native(ids), parts)
+    chunk.round = round
+    for bit, (name, column) in enumerate(zip(_COLUMNS, _columns(chunk), strict=True)):
+        if given >> bit & 1:
+            length = len(column) * (column.itemsize if isinstance(column, array) else 1)
+            part = rest[place : place + length]
+            place += length
+            setattr(chunk, name, _like(column, part))
+    if len(ids) != size or place + errors != len(rest):
+        raise ValueError("a chunk of deliveries that is cut short")
+    if errors:
+        chunk.errors = str(rest[place:], "utf-8").split("\n")
+    return chunk
+
+
+def _columns(chunk: Chunk) -> Iterator[_Column]:
+    return (getattr(chunk, name) for name in _COLUMNS)
+
+
+def _bytes(column: _Column) -> bytes:
+    return bytes(column) if isinstance(column, bytearray) else _native(column).tobytes()
+
+
+def _is_zero(raw: bytes) -> bool:
+    if len(raw) <= len(_ZEROS):
+        return _ZEROS.startswith(raw)
+    return not any(raw)
+
+
+def _like(column: _Column, part: memoryview) -> _Column:
+    if isinstance(column, bytearray):
+        return bytearray(part)
+    filled: array[int] = array(column.typecode)
+    filled.frombytes(part)
+    return _native(filled)
+
+
+def _native(column: array[int]) -> array[int]:
+    """Return the numbers with the lowest byte first, or from that order: a file may go to another machine."""
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return column
