@@ -352,3 +352,37 @@ can be found by that. Ask for their @name or id."""
 class BudgetSpentError(ResolveError):
     """@{name} is not in the session, and the bot has used up the {limit} look-ups of names that Telegram \
 allows in a day: ask again tomorrow."""
+
+
+class BroadcastUnknownError(TgbotError):
+    """There is no broadcast {number}: "tgbot broadcast list" shows all of them."""
+
+    exit_status = 3
+
+
+class BroadcastStateError(TgbotError):
+    """Broadcast {number} is {state}, so it cannot be {done}: {advice}."""
+
+
+class NobodyToWriteToError(TgbotError):
+    """Broadcast {number} has no recipients: there is nobody whom the bot may write to and who meets its \
+conditions. "tgbot broadcast plan {number}" shows who is left out, and why."""
+
+    exit_status = 3
+
+
+class PriceError(TgbotError):
+    """Broadcast {number} may cost up to {stars} stars: {free} deliveries a second are free, and each above \
+costs 0.1 star. To agree, start it with --stars {stars}; to pay nothing, make it without --paid."""
+
+
+class ContentError(WrongUsageError):
+    """The content of the broadcast cannot be used: {problem}. To go on, {advice}."""
+
+
+class SourceError(TgbotError):
+    """Message {message} of chat {chat} cannot be copied: {reason}. Name another message, or give the text."""
+
+
+class ScheduleError(WrongUsageError):
+    """{what} of the broadcast is {problem}: give a later time."""

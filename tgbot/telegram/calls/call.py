@@ -62,8 +62,8 @@ class Call(NamedTuple):
     request: TLRequest
     #: Marked id of the chat that the request is about; 0 for none.
     chat_id: int
-    #: The longest flood wait that is waited for, in seconds; a longer one is raised. Below 0 each is raised, and
-    #: none is held against a chat: who makes the call has a rule of their own.
+    #: The longest flood wait that is waited for, in seconds; a longer one is raised. Below 0 each is raised,
+    #: and none is held against a chat: who makes the call has a rule of their own.
     flood_threshold: float
     #: The first attempt, if it was begun before the chain was asked.
     begun: Begun | None = None

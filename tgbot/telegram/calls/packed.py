@@ -85,7 +85,7 @@ class Form:
     """The bytes of a send, with gaps for its user and its random_ids."""
 
     def __init__(self, request: TLRequest) -> None:
-        """Take a send of Telethon's in one of the classes of `PACKED`; its peer and random_ids do not matter."""
+        """Take a send of Telethon's, of a class in `PACKED`; its peer and random_ids do not matter."""
         self._kind = PACKED[type(request)]
         singles = getattr(request, "multi_media", [request])
         request.peer = types.InputPeerUser(0, 0)

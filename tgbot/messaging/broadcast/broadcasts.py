@@ -1,0 +1,303 @@
+"""All that can be done with broadcasts: what the command line, the chat and plugins call."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+from telethon.tl import TLObject
+
+from tgbot.core.broadcasts import Action, Audience, Broadcast, Content, Part, State
+from tgbot.core.errors import BroadcastStateError, ContentError, PriceError, ScheduleError, SourceError
+from tgbot.core.names import usernames_of
+from tgbot.core.users import UserRegistry
+from tgbot.messaging.broadcast import buttons as link_buttons
+from tgbot.messaging.broadcast import drafts, progress, trial
+from tgbot.messaging.broadcast.buttons import click
+from tgbot.messaging.broadcast.content import Bot, check_buttons
+from tgbot.messaging.broadcast.plan import FREE, plan, stars
+from tgbot.messaging.broadcast.runner import Runner
+from tgbot.messaging.broadcast.sending import Sending
+from tgbot.messaging.broadcast.sources import fetch
+from tgbot.messaging.broadcast.states import States
+from tgbot.messaging.leftover import Leftover
+from tgbot.store.base import Broadcasts as Stored
+from tgbot.telegram import BotClient
+from tgbot.telegram.calls.packed import Packed
+
+#: The longest name, in characters.
+NAME_LENGTH: Final = 64
+#: Flood waits are raised at once: the broadcast has a rule of its own for them.
+_RAISED: Final = -1.0
+
+
+class Recipients:
+    """Make the sends to recipients, past the rules for answers: they have their random_ids and own pace."""
+
+    def __init__(self, client: BotClient) -> None:
+        self._call = client.direct.call
+        self.access_hash: Callable[[int], int | None] = client.session.access_hash
+
+    def deliver(self, send: Packed) -> Coroutine[object, object, TLObject]:
+        return self._call(send, send.user_id, flood_threshold=_RAISED)
+
+
+class Broadcasts:
+    """Make broadcasts, carry them out, and tell how far they are.
+
+    Each method raises BroadcastUnknownError for a number that there is not, and BroadcastStateError where the
+    state does not allow it. What they return is on disk. Times are unix seconds of Telegram's clock.
+    """
+
+    def __init__(
+        self,
+        client: BotClient,
+        stored: Stored,
+        users: UserRegistry,
+        leftover: Leftover,
+        *,
+        pace: float,
+        admins: Collection[int],
+        key: bytes,
+        load: Callable[[Iterable[int]], Awaitable[None]],
+        checkpoint: Callable[[], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        """`pace` is how many messages a second the bot may send, `key` signs start payloads."""
+        self._client = client
+        self._stored = stored
+        self._users = users
+        self._leftover = leftover
+        self._pace = pace
+        self._admins = admins
+        self._key = key
+        self._load = load
+        self._clock = clock
+        self._recipients = Recipients(client)
+        self._rate = progress.Rate(time.monotonic)
+        self._states = States(stored, checkpoint=checkpoint, clock=clock)
+        self._runner = Runner(stored, self._states, self._work, clock=clock)
+        #: Carries them out until it is cancelled or closed.
+        self.run = self._runner.run
+        #: Lets nothing more go out, and waits for what is under way, for so many seconds at most.
+        self.close = self._runner.close
+        #: Looks at states and times at once.
+        self.look = self._runner.look
+        #: Let nothing more go out; go on; stop for good.
+        self.pause = self._states.pause
+        self.resume = self._states.resume
+        self.cancel = self._states.cancel
+        self.get = self._states.get
+
+    def all(self) -> list[Broadcast]:
+        """Return all broadcasts in the order of their numbers."""
+        return self._stored.all()
+
+    # ---- drafts --------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        contents: Mapping[str, Content],
+        *,
+        audience: Audience | None = None,
+        buttons: Iterable[tuple[str, str]] = (),
+        name: str = "",
+        preview: bool = True,
+        silent: bool = False,
+        rate: float = 0.0,
+        paid: bool = False,
+        at: int | None = None,
+        until: int | None = None,
+    ) -> Broadcast:
+        """Keep a new draft. `contents` are by language code; those of `""` are for everybody else.
+
+        Raise ContentError or ScheduleError for what cannot be sent.
+        """
+        now = int(self._clock())
+        audience = audience or Audience()
+        draft = Broadcast(
+            0,
+            secrets.randbits(62),
+            now,
+            drafts.checked(contents, audience),
+            audience=audience,
+            name=name[:NAME_LENGTH],
+            buttons=link_buttons.checked(buttons, self._username()),
+            preview=preview,
+            silent=silent,
+            rate=rate,
+            paid=paid,
+            at=at,
+            until=until,
+        )
+        _check(draft, now)
+        return await self._stored.create(draft)
+
+    async def change(
+        self,
+        broadcast_id: int,
+        *,
+        buttons: Iterable[tuple[str, str]] | None = None,
+        contents: Mapping[str, Content] | None = None,
+        **changes: Any,  # Any: the other parameters of `create`
+    ) -> Broadcast:
+        """Change a draft; what is not named stays. Each change makes another message of it."""
+        draft = self._states.check(broadcast_id, "changed", State.DRAFT)
+        if buttons is not None:
+            changes["buttons"] = link_buttons.checked(buttons, self._username())
+        draft = replace(draft, **changes, revision=draft.revision + 1)
+        draft = replace(draft, contents=drafts.checked(contents or draft.contents, draft.audience))
+        _check(draft, int(self._clock()))
+        await self._stored.change(draft)
+        return draft
+
+    async def test(
+        self, broadcast_id: int, user_ids: Collection[int] = (), *, language: str | None = None
+    ) -> dict[int, str]:
+        """Send a draft to these users, by default to the bot's admins; return "sent" or an error for each.
+
+        A second test is sent again. `language` is the one to be sent, None for each user's own.
+        """
+        draft = self._states.check(broadcast_id, "tested", State.DRAFT, State.SCHEDULED)
+        prepared = await self._prepared(draft)
+        # On disk before it is sent: the next test is another message, also after a kill.
+        tested = replace(self.get(broadcast_id), tests=draft.tests + 1)
+        await self._stored.change(tested)
+        return await trial.send_to(
+            replace(tested, contents=prepared.contents),
+            user_ids or self._admins,
+            client=self._recipients,
+            bot=self._bot(),
+            users=self._users,
+            turns=self._leftover.stream(),
+            clock=self._clock,
+            language=language,
+        )
+
+    async def plan(self, broadcast_id: int) -> dict[str, object]:
+        """Return who would get it if it began now, who would not and why, how long it takes, and its cost."""
+        draft = await self._prepared(self.get(broadcast_id))
+        survey = await self._stored.survey(draft.audience, self._clock())
+        return plan(draft, survey, self._users.count(), self._pace)
+
+    # ---- states --------------------------------------------------------------------------------
+
+    async def start(self, broadcast_id: int, *, now: bool = False, stars_agreed: int = 0) -> Broadcast:
+        """Begin a draft, at its time if it has one: its contents and its audience do not change any more.
+
+        With `now` it does not wait for its time. Raise PriceError if it may cost more than was agreed.
+        """
+        draft = self._states.check(broadcast_id, "started", State.DRAFT, State.SCHEDULED)
+        prepared = await self._prepared(draft)
+        if prepared.paid:
+            survey = await self._stored.survey(prepared.audience, self._clock())
+            price = stars(prepared, survey.size, self._pace)
+            if price > stars_agreed:
+                raise PriceError(broadcast_id, price, int(FREE))
+        if self.get(broadcast_id) != draft:
+            raise BroadcastStateError(
+                broadcast_id, "changed meanwhile", "started", "look at it and try again"
+            )
+        return await self._states.start(prepared, now=now)
+
+    def status(self, broadcast_id: int) -> dict[str, object]:
+        """Return how far a broadcast is, as JSON holds it."""
+        broadcast = self.get(broadcast_id)
+        return progress.status(
+            broadcast,
+            self._stored.tally(broadcast_id),
+            rate=self._rate.per_second(),
+            behind=self._runner.before(broadcast),
+            now=self._clock(),
+        )
+
+    async def clicked(self, user_id: int, payload: str) -> str | None:
+        """Count a click, if this start payload is of a broadcast's button; return the button's own payload.
+
+        Return None for any other payload. A recipient's click counts once for each button.
+        """
+        found = click(payload, self._key)
+        if found is None:
+            return None
+        broadcast = self._stored.get(found.broadcast)
+        if broadcast is not None and found.is_of(broadcast):
+            place = await self._stored.find(found.broadcast, user_id)
+            if place is not None:
+                self._stored.click(found.broadcast, *place, found.button)
+        return found.payload
+
+    # ---- what is carried out -------------------------------------------------------------------
+
+    def _work(self, broadcast: Broadcast) -> Sending:
+        assert broadcast.action is Action.SEND
+        self._rate = progress.Rate(time.monotonic)
+
+        async def fetch_again() -> Broadcast:
+            return await self._fetched_again(broadcast.id)
+
+        return Sending(
+            broadcast,
+            self._stored,
+            client=self._recipients,
+            bot=self._bot(),
+            users=self._users,
+            turns=self._leftover.stream(broadcast.rate or None),
+            slow_down=self._leftover.slow_down,
+            load=self._load,
+            fetch_again=fetch_again,
+            clock=self._clock,
+            settled=self._rate.count,
+        )
+
+    async def _prepared(self, draft: Broadcast) -> Broadcast:
+        """Return a broadcast whose contents are known; those that are copied are fetched, also once more."""
+        if draft.size is not None:
+            return draft
+        contents: dict[str, Content] = {}
+        for code, content in draft.contents.items():
+            if content.source is not None:
+                content = Content(await fetch(self._client, content.source), content.source)
+            check_buttons(content, bool(draft.buttons))
+            contents[code] = content
+        return replace(draft, contents=contents)
+
+    async def _fetched_again(self, broadcast_id: int) -> Broadcast:
+        """Fetch the media of copied contents anew, and keep them; the texts stay as they were."""
+        broadcast = self.get(broadcast_id)
+        contents: dict[str, Content] = {}
+        for code, content in broadcast.contents.items():
+            source = content.source
+            if source is not None:
+                parts = await fetch(self._client, source)
+                if len(parts) != len(content.parts):
+                    raise SourceError(source.message, source.chat, "the album has changed since the start")
+                pairs = zip(content.parts, parts, strict=True)
+                content = Content(
+                    tuple(Part(old.text, old.entities, new.media) for old, new in pairs), source
+                )
+            contents[code] = content
+        # The state may have changed while Telegram was asked.
+        renewed = replace(self.get(broadcast_id), contents=contents)
+        await self._stored.change(renewed)
+        return renewed
+
+    def _bot(self) -> Bot:
+        return Bot(self._client.me.id, self._username(), self._key)
+
+    def _username(self) -> str:
+        return next(iter(usernames_of(self._client.me)), "")
+
+
+def _check(draft: Broadcast, now: int) -> None:
+    """Raise the error for times and numbers with which nothing could be sent."""
+    if draft.at is not None and draft.at <= now:
+        raise ScheduleError("The beginning", "in the past")
+    if draft.until is not None and draft.until <= max(now, draft.at or now):
+        raise ScheduleError("The end", "in the past, or before the beginning")
+    if draft.rate < 0 or 0 < draft.rate < 0.01:
+        raise ContentError(f"its rate is {draft.rate:g} a second", "give one above 0.01, or 0 for no limit")
+    for content in draft.contents.values():
+        check_buttons(content, bool(draft.buttons))

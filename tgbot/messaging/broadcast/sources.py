@@ -1,0 +1,114 @@
+"""Contents of a broadcast that are copied from a message, which is fetched from Telegram."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from telethon import errors, utils
+from telethon.tl import TLRequest, functions, types
+
+from tgbot.core.broadcasts import Part, Source
+from tgbot.core.errors import ContentError, SourceError
+from tgbot.core.ids import bare_id, is_channel, marked_id
+from tgbot.messaging.broadcast.drafts import check_length, packed
+from tgbot.messaging.lengths import CAPTION, TEXT
+from tgbot.telegram import error_name
+
+#: Telegram numbers the messages of an album, up to ten, without gaps.
+_BESIDE: Final = 9
+#: The media that can be sent again. Of the others Telegram lets nobody send a copy, or the copy would be
+#: something else: a poll of its own, a location that does not move.
+_COPIED: Final = (
+    types.MessageMediaPhoto,
+    types.MessageMediaDocument,
+    types.MessageMediaContact,
+    types.MessageMediaGeo,
+    types.MessageMediaVenue,
+    types.MessageMediaDice,
+    types.MessageMediaGame,
+)
+#: What a text with a link has; Telegram makes it again.
+_TEXT_ONLY: Final = (type(None), types.MessageMediaEmpty, types.MessageMediaWebPage)
+
+
+class Session(Protocol):
+    def access_hash(self, marked_id: int, /) -> int | None: ...
+
+
+class Client(Protocol):
+    """What is needed of the client."""
+
+    session: Session
+
+    async def __call__(self, request: TLRequest, /) -> Any: ...  # Any: what Telegram answers
+
+
+async def fetch(client: Client, source: Source) -> tuple[Part, ...]:
+    """Return what a message consists of, with fresh file references; of an album all of its messages.
+
+    Raise SourceError if it is not there or cannot be copied, and Telegram's error if it cannot be asked now.
+    """
+    around = range(max(1, source.message - _BESIDE), source.message + _BESIDE + 1)
+    wanted = [types.InputMessageID(number) for number in around]
+    request: TLRequest
+    if is_channel(source.chat):
+        access_hash = client.session.access_hash(source.chat)
+        if access_hash is None:
+            raise _refused(source, "the bot does not know that channel or group: make it a member there")
+        channel = types.InputChannel(bare_id(source.chat), access_hash)
+        request = functions.channels.GetMessagesRequest(channel, wanted)
+    else:
+        request = functions.messages.GetMessagesRequest(wanted)
+    try:
+        answer = await client(request)
+    except errors.BadRequestError as error:
+        raise _refused(source, f"Telegram refuses to show it ({error_name(error)})") from error
+    found = [one for one in answer.messages if _is_in(one, source.chat)]
+    message = next((one for one in found if one.id == source.message), None)
+    if message is None:
+        raise _refused(source, "there is no such message, or it was deleted")
+    if type(message) is types.MessageService:
+        raise _refused(source, "it is a service message of Telegram's")
+    group = getattr(message, "grouped_id", None)
+    album = [one for one in found if getattr(one, "grouped_id", None) == group] if group else [message]
+    return tuple(_part(client, one, source) for one in sorted(album, key=lambda one: int(one.id)))
+
+
+def _is_in(message: Any, chat: int) -> bool:
+    return type(message) is not types.MessageEmpty and marked_id(message.peer_id) == chat
+
+
+def _part(client: Client, message: Any, source: Source) -> Part:
+    media = message.media
+    if isinstance(media, _TEXT_ONLY):
+        shown = b""
+    elif not isinstance(media, _COPIED):
+        kind = type(media).__name__.removeprefix("MessageMedia").lower()
+        raise _refused(source, f"it holds something that cannot be sent again ({kind})")
+    elif getattr(media, "ttl_seconds", None):
+        raise _refused(source, "its picture or video deletes itself")
+    else:
+        try:
+            shown = bytes(utils.get_input_media(media))
+        except TypeError as error:
+            raise _refused(source, "its file is gone") from error
+    text = message.message or ""
+    if not text and not shown:
+        raise _refused(source, "it is empty")
+    try:
+        check_length(text, CAPTION if shown else TEXT)
+    except ContentError as error:
+        raise _refused(source, "its text is longer than what a bot may send with it") from error
+    return Part(text, packed([_sendable(client, one) for one in message.entities or ()]), shown)
+
+
+def _sendable(client: Client, entity: Any) -> Any:
+    """Return an entity as it is sent: a mention names its user with an access hash."""
+    if type(entity) is not types.MessageEntityMentionName:
+        return entity
+    user = types.InputUser(entity.user_id, client.session.access_hash(entity.user_id) or 0)
+    return types.InputMessageEntityMentionName(entity.offset, entity.length, user)
+
+
+def _refused(source: Source, reason: str) -> SourceError:
+    return SourceError(source.message, source.chat, reason)
