@@ -23,6 +23,7 @@ from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
@@ -50,6 +51,10 @@ logger = logging.getLogger(__name__)
 
 #: The part of the file descriptors that visitors of the login page may take.
 PAGE_SHARE: Final = 0.25
+
+#: How long a stop waits for the sends of a broadcast that are under way, in seconds; what is cut off is sent
+#: again, and Telegram returns the earlier messages.
+BROADCAST_GRACE: Final = 3.0
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
 BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, link, help)
@@ -135,12 +140,25 @@ async def open_bot(
             await store.forget(user_id)
             await client.checkpoint()
 
+        payload_key = signing_key(credentials.bot_token)
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
         bot = Parts(
             client=client,
             users=users,
             sender=Sender(client, users, clock=clock, pace=pace),
             peers=Peers(client, users, clock=clock),
+            broadcasts=Broadcasts(
+                client,
+                store.broadcasts,
+                users,
+                pace.leftover,
+                pace=config.bot.pace,
+                admins=admins,
+                key=payload_key,
+                load=store.load,
+                checkpoint=client.checkpoint,
+                clock=clock,
+            ),
             texts=texts,
             admins=admins,
             clock=clock,
@@ -149,12 +167,14 @@ async def open_bot(
             parked=store.parked.count,
             right_missing=alerts.right_missing,
             approve=Approve(config.join_requests.approve),
-            payload_key=signing_key(credentials.bot_token),
+            payload_key=payload_key,
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
         if serve:
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
+            client.spawn(bot.broadcasts.run())
+            stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
             given |= after_login(bot, store)
             client.spawn(alerts.send(bot.sender))
 

@@ -16,6 +16,8 @@ from tests.telegram.conftest import Stage, until
 from tgbot.core.users import Keep, User
 from tgbot.handlers import evidence
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
+from tgbot.messaging.leftover import Leftover
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
@@ -65,6 +67,18 @@ class Desk:
             users=self.users,
             sender=Sender(client, self.users, clock=clock),
             peers=Peers(client, self.users, clock=clock),
+            broadcasts=Broadcasts(
+                client,
+                self.users.broadcasts,
+                self.users,
+                Leftover(30.0),
+                pace=30.0,
+                admins=(),
+                key=b"a key",
+                load=self.users.load,
+                checkpoint=client.checkpoint,
+                clock=clock,
+            ),
             texts=TEXTS,
             admins=frozenset(),
             clock=clock,

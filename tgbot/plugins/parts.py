@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
@@ -41,6 +42,8 @@ class Parts:
     sender: Sender
     #: Finds users and chats by name, link or id.
     peers: Peers
+    #: Makes broadcasts, carries them out, and tells how far they are.
+    broadcasts: Broadcasts
     #: The texts of the bot, in each language.
     texts: Texts
     #: The commands that /help and the menus of the apps show; `commands.add` adds one.

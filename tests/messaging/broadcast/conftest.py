@@ -67,7 +67,7 @@ class Office:
         self.bot_id = stage.account.id
         self.rows = memory.MemoryRows()
         self.store: Any = None  # Any: made with the client
-        self.leftover = Leftover(1_000_000.0)
+        self.leftover: Any = None
         #: By how many seconds the clock of the broadcasts is ahead of Telegram's.
         self.ahead = 0.0
         self.admins: set[int] = set()
@@ -88,22 +88,22 @@ class Office:
 
         def register(client: BotClient) -> None:
             self.client, self._serving = client, True
+            self.leftover = Leftover(1_000_000.0)
+            self.broadcasts = Broadcasts(
+                client,
+                self.store.broadcasts,
+                self.store.users,
+                self.leftover,
+                pace=pace,
+                admins=self.admins,
+                key=KEY,
+                load=self.store.load,
+                checkpoint=client.checkpoint,
+                clock=self.clock,
+            )
             evidence.register(self._parts(client))
 
         await self.stage.open(register, listener=self, make_store=make_store)
-        self.leftover = Leftover(1_000_000.0)
-        self.broadcasts = Broadcasts(
-            self.client,
-            self.store.broadcasts,
-            self.store.users,
-            self.leftover,
-            pace=pace,
-            admins=self.admins,
-            key=KEY,
-            load=self.store.load,
-            checkpoint=self.client.checkpoint,
-            clock=self.clock,
-        )
         if run:
             self.run()
 
@@ -134,6 +134,7 @@ class Office:
             users=self.store.users,
             sender=Sender(client, self.store.users, clock=self.clock),
             peers=Peers(client, self.store.users, clock=self.clock),
+            broadcasts=self.broadcasts,
             texts=TEXTS,
             admins=frozenset(),
             clock=self.clock,
