@@ -16,7 +16,7 @@ from tgbot.core.broadcasts import Audience
 from tgbot.core.deliveries import Wanted
 from tgbot.core.users import User
 from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Survey, UpdateState
-from tgbot.store.broadcasts import ChunkRow
+from tgbot.store.broadcasts import BroadcastChanges, ChunkRow
 from tgbot.store.counts import PASSING
 from tgbot.store.parked import PARKED_UPDATES, Place
 from tgbot.store.registry import Registry
@@ -37,11 +37,7 @@ class MemoryRows:
         self._users: dict[int, str] = {}
         self._notes: dict[str, str] = {}
         self._parked: dict[str, Parked] = {}
-        self._last = 0
-        self._definitions: dict[int, str] = {}
-        self._tallies: dict[int, str] = {}
-        self._chunks: dict[tuple[int, int], ChunkRow] = {}
-        self._declining: set[int] = set()
+        self.broadcasts = MemoryBroadcasts(self._users)
 
     def one(self, user_id: int) -> str | None:
         return self._users.get(user_id)
@@ -69,10 +65,35 @@ class MemoryRows:
     def parked(self, keys: Collection[str]) -> Mapping[str, Parked]:
         return {key: self._parked[key] for key in keys if key in self._parked}
 
-    def broadcasts(self) -> Mapping[int, tuple[str, str]]:
+    async def write(self, changes: Changes) -> None:
+        self._users.update(changes.users)
+        for user_id in changes.gone:
+            self._users.pop(user_id, None)
+        _merge(self._notes, changes.notes)
+        _merge(self._parked, changes.parked)
+        self.broadcasts.write(changes.broadcasts, changes.declining)
+
+    def close(self) -> None:
+        """Return at once; the rows can be used again."""
+
+
+class MemoryBroadcasts:
+    """Broadcasts and their deliveries in memory; `users` are the texts of users by id."""
+
+    place = "memory"
+
+    def __init__(self, users: Mapping[int, str]) -> None:
+        self._users = users
+        self._declining: set[int] = set()
+        self._last = 0
+        self._definitions: dict[int, str] = {}
+        self._tallies: dict[int, str] = {}
+        self._chunks: dict[tuple[int, int], ChunkRow] = {}
+
+    def definitions(self) -> Mapping[int, tuple[str, str]]:
         return {one: (text, self._tallies[one]) for one, text in self._definitions.items()}
 
-    def last_broadcast(self) -> int:
+    def last_number(self) -> int:
         return self._last
 
     def chunk(self, broadcast_id: int, number: int) -> bytes | None:
@@ -91,24 +112,19 @@ class MemoryRows:
         return array("q", [user.id for user in self._recipients(audience, now)])
 
     async def survey(self, audience: Audience, now: float) -> Survey:
-        reachable = {user_id for user_id in self._users if self._is_reachable(user_id, now)}
+        chosen = self._users.keys() if audience.ids is None else {*audience.ids}
+        reachable = {user_id for user_id in self._users.keys() & chosen if self._is_reachable(user_id, now)}
         languages = Counter(user.spoken or "" for user in self._recipients(audience, now))
         return Survey(languages, len(reachable & self._declining))
 
-    async def write(self, changes: Changes) -> None:
-        self._users.update(changes.users)
-        for user_id in changes.gone:
-            self._users.pop(user_id, None)
-        for user_id, declines in changes.declining.items():
+    def write(self, changes: BroadcastChanges, declining: Mapping[int, bool]) -> None:
+        for user_id, declines in declining.items():
             (self._declining.add if declines else self._declining.discard)(user_id)
-        _merge(self._notes, changes.notes)
-        _merge(self._parked, changes.parked)
-        broadcasts = changes.broadcasts
-        _merge(self._definitions, broadcasts.definitions)
-        self._last = max(self._last, *broadcasts.definitions, 0)
-        self._tallies.update(broadcasts.tallies)
-        self._chunks.update({row[:2]: row for row in broadcasts.chunks})
-        gone = {one for one, text in broadcasts.definitions.items() if text is None}
+        _merge(self._definitions, changes.definitions)
+        self._last = max(self._last, *changes.definitions, 0)
+        self._tallies.update(changes.tallies)
+        self._chunks.update({row[:2]: row for row in changes.chunks})
+        gone = {one for one, text in changes.definitions.items() if text is None}
         self._chunks = {place: row for place, row in self._chunks.items() if place[0] not in gone}
 
     def _of(self, broadcast_id: int) -> Iterator[ChunkRow]:
@@ -123,9 +139,6 @@ class MemoryRows:
 
     def _is_reachable(self, user_id: int, now: float) -> bool:
         return unpack(self._users[user_id]).user.verdict(now).access is Access.REACHABLE
-
-    def close(self) -> None:
-        """Return at once; the rows can be used again."""
 
 
 class MemoryStore:

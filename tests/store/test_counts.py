@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import pytest
 
-from tests.store.contracts import Clock, counted, ids_of, recounted
+from tests.store.contracts import Clock, counted, recounted
 from tests.store.memory import MemoryRows
-from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.access import Evidence, Kind
 from tgbot.core.errors import StorageFailedError
 from tgbot.store.registry import Registry
 from tgbot.store.stored import Changes
@@ -93,21 +92,3 @@ async def test_a_failed_write_is_made_up_for_by_the_next(rows: Rows, clock: Cloc
     await registry.flush()
     assert set(rows.written) == {"counts", "passing/1", "passing/2"}
     assert counted(Registry(rows, clock)) == {"reachable": 2}
-
-
-async def test_the_one_note_of_an_older_version_becomes_a_note_for_each(rows: Rows, clock: Clock) -> None:
-    registry = Registry(rows, clock)
-    ask(registry, clock, 1, 2)
-    await registry.flush()
-    old = {
-        name.removeprefix("passing/"): json.loads(note) for name, note in rows.notes().items() if "/" in name
-    }
-    notes = {"passing": json.dumps(old), "passing/1": None, "passing/2": None}
-    await rows.write(Changes(notes=notes))
-    registry = Registry(rows, clock)
-    assert counted(registry) == {"reachable": 2}
-    registry.finished(1, 1)
-    await registry.flush()
-    assert set(rows.notes()) == {"counts", "passing/1", "passing/2"}
-    assert ids_of(registry) == [1, 2]
-    assert [user.id for user in registry.iterate(access=Access.REACHABLE)] == [1, 2]

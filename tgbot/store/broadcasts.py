@@ -100,10 +100,10 @@ class BroadcastRows(Protocol):
     #: The name of the place, for errors.
     place: str
 
-    def broadcasts(self) -> Mapping[int, tuple[str, str]]:
+    def definitions(self) -> Mapping[int, tuple[str, str]]:
         """Return definition and tally of each broadcast, as JSON, by number."""
 
-    def last_broadcast(self) -> int:
+    def last_number(self) -> int:
         """Return the greatest number that a broadcast ever had, 0 for none."""
 
     def chunk(self, broadcast_id: int, number: int) -> bytes | None:
@@ -141,13 +141,13 @@ class StoredBroadcasts:
         #: Definitions as they are on disk, and their tallies.
         self._all: dict[int, Broadcast] = {}
         self._tallies: dict[int, Tally] = {}
-        for broadcast_id, (definition, tally) in sorted(rows.broadcasts().items()):
+        for broadcast_id, (definition, tally) in sorted(rows.definitions().items()):
             try:
                 self._all[broadcast_id] = _decode_broadcast(definition)
                 self._tallies[broadcast_id] = _decode_tally(tally)
             except msgspec.MsgspecError as error:
                 raise self._damaged(f"broadcast {broadcast_id}", error) from error
-        self._last = max(rows.last_broadcast(), *self._all, 0)
+        self._last = max(rows.last_number(), *self._all, 0)
         #: What `create`, `change`, `remove` and `freeze` ask for, one at a time.
         self._asked: dict[int, _Asked] = {}
         self._asking = asyncio.Lock()

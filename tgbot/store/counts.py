@@ -20,9 +20,8 @@ _UNKNOWN: Final = Access.UNKNOWN
 COUNTS: Final = "counts"
 #: The name of the note on one user whose permission ends by itself is this and the user's id.
 PASSING: Final = "passing/"
-#: An older version had all of these in one note.
-_ALL_PASSING: Final = "passing"
-
+#: The least text above all of these names.
+PASSING_END: Final = "passing0"
 
 #: Name → the note to be written, None for one to be deleted.
 Notes: TypeAlias = Mapping[str, str | None]
@@ -76,8 +75,6 @@ class AccessCounts:
             self._set(user_id, passing)
         #: Notes that are not as on disk.
         self._unsaved: dict[str, None] = {}
-        if _ALL_PASSING in notes:
-            self._unsaved = dict.fromkeys((_ALL_PASSING, *map(_note_of, self._passing)))
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
@@ -155,7 +152,7 @@ class AccessCounts:
             heapq.heappush(self._ends, (passing.until, user_id))
 
     def _note(self, name: str) -> str | None:
-        passing = self._passing.get(int(name.removeprefix(PASSING))) if name != _ALL_PASSING else None
+        passing = self._passing.get(int(name.removeprefix(PASSING)))
         return None if passing is None else json.dumps(passing)
 
 
@@ -165,13 +162,17 @@ def _note_of(user_id: int) -> str:
 
 def _passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
     """Return user id → the permission that ends by itself, as written last."""
-    found = json.loads(notes.get(_ALL_PASSING, "{}"))
-    found |= {
-        name.removeprefix(PASSING): json.loads(text)
+    return {
+        int(name.removeprefix(PASSING)): passing_of(text)
         for name, text in notes.items()
         if name.startswith(PASSING)
     }
-    return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
+
+
+def passing_of(note: str) -> Passing:
+    """Return the permission in a note."""
+    until, now, afterwards = json.loads(note)
+    return Passing(until, Access(now), Access(afterwards))
 
 
 def _move(counts: dict[Access, int], before: Access | None, after: Access | None, number: int = 1) -> None:

@@ -79,7 +79,7 @@ class Registry(StoredUsers):
         self._counts = AccessCounts(clock, rows.notes(), rows.recount)
         self._flushing = asyncio.Lock()
         #: The broadcasts and their deliveries, in the same commit as the users.
-        self.broadcasts = StoredBroadcasts(rows, self.flush)
+        self.broadcasts = StoredBroadcasts(rows.broadcasts, self.flush)
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -294,12 +294,11 @@ class Registry(StoredUsers):
             wishes, self._wishes = self._wishes, set()
             notes = dict(self._notes)
             try:
-                # Taken together: what an update did to its user goes with its place among the parked ones, and
-                # what came of a delivery with what it says of its user.
-                with self.parked.saving() as parked, self.broadcasts.saving() as broadcasts:
-                    await self._write(
-                        batch, wishes, Changes(notes=notes, parked=parked, broadcasts=broadcasts)
-                    )
+                # Taken together: what an update did to its user goes with its place among the parked ones,
+                # and what came of a delivery with what it says of its user.
+                with self.parked.saving() as parked, self.broadcasts.saving() as deliveries:
+                    others = Changes(notes=notes, parked=parked, broadcasts=deliveries)
+                    await self._write(batch, wishes, others)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}
                 self._wishes |= wishes

@@ -34,7 +34,7 @@ class Changes:
     broadcasts: BroadcastChanges = NO_BROADCASTS
 
 
-class UserRows(ParkedRows, BroadcastRows, Protocol):
+class UserRows(ParkedRows, Protocol):
     """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
 
     That is the notes, on their counts (see `AccessCounts`) and other ones, their parked updates, and the
@@ -45,6 +45,10 @@ class UserRows(ParkedRows, BroadcastRows, Protocol):
 
     #: The name of the place, for errors.
     place: str
+
+    @property
+    def broadcasts(self) -> BroadcastRows:
+        """The broadcasts in the same place."""
 
     def one(self, user_id: int) -> str | None:
         """Return the text of one user, None if there is none."""

@@ -12,7 +12,6 @@ import json
 import os
 import sqlite3
 import time
-from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import fields
@@ -21,15 +20,15 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
-from tgbot.core.broadcasts import Audience
-from tgbot.core.deliveries import Wanted
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
-from tgbot.store.base import Parked, ParkedUpdates, Reason, Survey
-from tgbot.store.counts import PASSING
+from tgbot.store.base import Parked, ParkedUpdates, Reason
+from tgbot.store.broadcasts import BroadcastRows
+from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry
-from tgbot.store.sqlite import userschema
+from tgbot.store.sqlite import broadcastrows, userschema
+from tgbot.store.sqlite.broadcastrows import SqliteBroadcastRows
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait
 from tgbot.store.sqlite.rows import write_rows
@@ -42,13 +41,25 @@ _FEW: Final = 2
 _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _AFTER: Final = """
-    SELECT CAST(key AS INTEGER),
-        CASE WHEN :access IS NULL OR json_extract(value, '$.access') = :access
-            OR EXISTS (SELECT 1 FROM meta WHERE meta.key = :passing || users.key) THEN value END
+    SELECT CAST(key AS INTEGER), value
     FROM users WHERE CAST(key AS INTEGER) > :above ORDER BY CAST(key AS INTEGER) LIMIT :page"""
-_RECOUNT: Final = """
-    SELECT json_extract(value, '$.access') AS access, count(*) FROM users
-    WHERE access IS NOT NULL GROUP BY access"""
+#: Each part is limited, so that neither is read to its end for one page. The notes are a range of the key.
+_AFTER_OF: Final = f"""
+    SELECT listed.user, value FROM (
+        SELECT * FROM (
+            SELECT user FROM users_by_access WHERE access = :access AND user > :above
+            ORDER BY user LIMIT :page)
+        UNION SELECT * FROM (
+            SELECT CAST(substr(key, {len(PASSING) + 1}) AS INTEGER) AS user FROM meta
+            WHERE key >= '{PASSING}' AND key < '{PASSING_END}' AND user > :above
+            ORDER BY user LIMIT :page)
+        ORDER BY user LIMIT :page) AS listed
+    JOIN users ON key = CAST(listed.user AS TEXT) ORDER BY listed.user"""
+_RECOUNT: Final = "SELECT access, count(*) FROM users_by_access GROUP BY access"
+_LIST: Final = "INSERT OR IGNORE INTO users_by_access (access, user) VALUES"
+_UNLIST: Final = "DELETE FROM users_by_access WHERE access = ? AND user = ?"
+_DECLINE: Final = "INSERT OR IGNORE INTO users_declining (user) VALUES (?)"
+_ALLOW: Final = "DELETE FROM users_declining WHERE user = ?"
 # An upsert leaves the indexes alone, unlike REPLACE.
 _SAVE: Final = (
     "INSERT INTO users (key, value) VALUES",
@@ -74,6 +85,7 @@ class ReadOnlyUserRows:
         self.path, self.place = path, str(path)
         with self._errors():
             self._reader = connect(path)
+        self.broadcasts: BroadcastRows = SqliteBroadcastRows(path, self._reader)
 
     def one(self, user_id: int) -> str | None:
         try:
@@ -91,10 +103,11 @@ class ReadOnlyUserRows:
             return dict(self._reader.execute(_MANY, (_keys(user_ids),)).fetchall())
 
     def after(self, user_id: int, access: Access | None) -> Iterator[_Row]:
-        wanted = {"above": user_id, "access": access, "passing": PASSING, "page": _PAGE}
+        query = _AFTER if access is None else _AFTER_OF
+        wanted = {"above": user_id, "access": access, "page": _PAGE}
         while True:
             with self._errors():
-                page = self._reader.execute(_AFTER, wanted).fetchall()
+                page = self._reader.execute(query, wanted).fetchall()
             yield from page
             if len(page) < _PAGE:
                 return
@@ -121,27 +134,6 @@ class ReadOnlyUserRows:
         with self._errors():
             rows = self._reader.execute(_PARKED, (json.dumps(list(keys)),)).fetchall()
             return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
-
-    def broadcasts(self) -> Mapping[int, tuple[str, str]]:
-        return {}
-
-    def last_broadcast(self) -> int:
-        return 0
-
-    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
-        raise NotImplementedError
-
-    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
-        raise NotImplementedError
-
-    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
-        raise NotImplementedError
-
-    async def audience(self, audience: Audience, now: float) -> array[int]:
-        raise NotImplementedError
-
-    async def survey(self, audience: Audience, now: float) -> Survey:
-        raise NotImplementedError
 
     async def write(self, changes: Changes) -> None:
         raise TypeError("these rows are open for reading only")
@@ -196,6 +188,17 @@ class SqliteUserRows(ReadOnlyUserRows):
             cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
             cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])
             cursor.executemany(_DROP, [(key,) for key, one in parked.items() if one is None])
+            _list(cursor, changes)
+            broadcastrows.write(cursor, changes.broadcasts)
+
+
+def _list(cursor: sqlite3.Cursor, changes: Changes) -> None:
+    """Write under which access users are now, of those for whom that changed, and who declines broadcasts."""
+    moved = changes.moved
+    cursor.executemany(_UNLIST, [(one.before, one.user_id) for one in moved if one.before is not None])
+    write_rows(cursor, _LIST, [(one.after, one.user_id) for one in moved if one.after is not None])
+    for statement, declines in ((_DECLINE, True), (_ALLOW, False)):
+        cursor.executemany(statement, [(one,) for one, no in changes.declining.items() if no is declines])
 
 
 class SqliteRegistry(Registry):
