@@ -70,6 +70,12 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         "clock 30": "30 s ahead",
         "clock -0.5": "0.5 s behind",
         "clock 0": "is correct",
+        "limits real": "Bots have to keep Telegram's limits.",
+        "limits off": "Bots send as fast as they can.",
+        "box 100": "Logs hold the last 100 events.",
+        "box off": "Logs hold all events.",
+        "crowd 3 @quiet_bot": "People who have started the bot: 3.",
+        "crowd 2 @quiet_bot silent": "People who have started the bot: 2.",
         "clear": "All faults are off.",
         "HELP": "list all commands",
     }
@@ -114,6 +120,10 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         ("nonsense pts-ahead", "ACCOUNT is missing"),
         ("distort count-zero", "A state has no pts_count"),
         ("nonsense huge @bot", "KIND must be one of pts-ahead, pts-behind"),
+        ("limits on", "LIMITS must be real or off, not 'on'. Usage: limits real|off"),
+        ("box 0", "COUNT must be a whole number above 0"),
+        ("crowd 2", "ACCOUNT is missing"),
+        ("crowd 2000000 @bot", "Unknown account '@bot'"),
         ("kill-keys DEAD", "ANSWER must be one of 404, AUTH_KEY_UNREGISTERED"),
     ],
 )

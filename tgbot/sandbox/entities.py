@@ -7,6 +7,8 @@ from typing import Final
 
 from telethon.tl import TLObject, types
 
+from .rpc import RpcError
+
 _KINDS: Final = {
     "command": types.MessageEntityBotCommand,
     "mention": types.MessageEntityMention,
@@ -29,6 +31,16 @@ _HINTS: Final = re.compile(r"[/@#.]")
 def units(text: str) -> int:
     """Return the length in UTF-16 code units, the unit of entity offsets."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def check_bounds(text: str, entities: list[TLObject] | None) -> None:
+    """Raise 400 ENTITY_BOUNDS_INVALID for an entity that is empty or not within a text as it was sent."""
+    if not entities:
+        return
+    total = units(text)
+    for entity in entities:
+        if entity.offset < 0 or entity.length <= 0 or entity.offset + entity.length > total:
+            raise RpcError(400, "ENTITY_BOUNDS_INVALID")
 
 
 def trimmed(text: str, entities: list[TLObject] | None) -> tuple[str, list[TLObject]]:
