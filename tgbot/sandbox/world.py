@@ -246,9 +246,9 @@ class World:
         if (peer_id in user.blocked) == blocked:
             return False
         if blocked:
-            user.blocked.add(peer_id)
+            user.blocked |= {peer_id}
         else:
-            user.blocked.discard(peer_id)
+            user.blocked -= {peer_id}
         self.feeds.hand(user_id, types.UpdatePeerBlocked(types.PeerUser(peer_id), blocked=blocked or None))
         if peer.is_bot and (user_id in peer.started or user_id in peer.allowed):
             self.feeds.log_bot(peer, types.UpdateBotStopped(user_id, self.date(), blocked, 0))
