@@ -52,12 +52,12 @@ After "tgbot sandbox --directory here", this program logs in as Anna and writes 
 """
 
 
-class Pace(StrEnum):
-    """How fast bots may send."""
+class Limits(StrEnum):
+    """Which limits bots have."""
 
-    #: As fast as they can.
+    #: None: they send as fast as they can.
     OFF = "off"
-    #: As Telegram lets them.
+    #: Those of Telegram.
     REAL = "real"
 
 
@@ -103,9 +103,9 @@ def sandbox(
         typer.Option(metavar="N", help="Seed for tokens, ids and hashes.", show_default="random"),
     ] = None,
     limits: Annotated[
-        Pace,
-        typer.Option(help="real: bots have to keep Telegram's limits, and get FLOOD_WAIT else."),
-    ] = Pace.OFF,
+        Limits,
+        typer.Option(help="real: bots have to keep Telegram's limits, and get FLOOD_WAIT otherwise."),
+    ] = Limits.OFF,
     box: Annotated[
         int | None,
         typer.Option(
@@ -128,7 +128,7 @@ def sandbox(
                 kept.mkdir(parents=True, exist_ok=True)
                 key = _key(kept)
             server = Sandbox(host=host, port=port, ports=PORTS, dc_id=dc_id, key=key, seed=seed)
-            server.world.limits.real = limits is Pace.REAL
+            server.world.limits.real = limits is Limits.REAL
             server.world.limits.box = box
             finish(_serve(server, kept, bots, users, json))
     except SandboxError as error:
