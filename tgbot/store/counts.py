@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from tgbot.core.access import LASTING, Access, finally_judged, judge
@@ -25,6 +26,9 @@ PASSING_END: Final = "passing0"
 
 #: Name → the note to be written, None for one to be deleted.
 Notes: TypeAlias = Mapping[str, str | None]
+#: User id, under which access they were written, and under which they are; None for no access. A plain tuple,
+#: because there is one for each new user.
+Moved: TypeAlias = tuple[int, Access | None, Access | None]
 
 
 class Passing(NamedTuple):
@@ -33,14 +37,6 @@ class Passing(NamedTuple):
     until: int
     now: Access
     afterwards: Access
-
-
-class Moved(NamedTuple):
-    """A user who was written under one access, and is written under another; None stands for no access."""
-
-    user_id: int
-    before: Access | None
-    after: Access | None
 
 
 class Saving(NamedTuple):
@@ -115,11 +111,11 @@ class AccessCounts:
         self._end()
         final = dict(self._saved)
         moved = [
-            Moved(record.fields.id, record.saved, counted)
+            (record.fields.id, record.saved, counted)
             for record, counted in packed
             if record.saved is not counted  # nearly all are counted as before, or are new
         ]
-        for (before, after), number in Counter([one[1:] for one in moved]).items():
+        for (before, after), number in Counter(map(itemgetter(1, 2), moved)).items():
             _move(final, before, after, number)
         unsaved, self._unsaved = self._unsaved, {}
         notes = {COUNTS: json.dumps(final)} | {name: self._note(name) for name in unsaved}

@@ -194,9 +194,10 @@ class SqliteUserRows(ReadOnlyUserRows):
 
 def _list(cursor: sqlite3.Cursor, changes: Changes) -> None:
     """Write under which access users are now, of those for whom that changed, and who declines broadcasts."""
-    moved = changes.moved
-    cursor.executemany(_UNLIST, [(one.before, one.user_id) for one in moved if one.before is not None])
-    write_rows(cursor, _LIST, [(one.after, one.user_id) for one in moved if one.after is not None])
+    unlisted = [(before, user_id) for user_id, before, _ in changes.moved if before is not None]
+    listed = [(after, user_id) for user_id, _, after in changes.moved if after is not None]
+    cursor.executemany(_UNLIST, unlisted)
+    write_rows(cursor, _LIST, listed)
     for statement, declines in ((_DECLINE, True), (_ALLOW, False)):
         cursor.executemany(statement, [(one,) for one, no in changes.declining.items() if no is declines])
 
