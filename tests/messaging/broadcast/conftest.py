@@ -177,6 +177,22 @@ class Office:
         """Return what the bot wrote to a person."""
         return self.stage.heard(person)
 
+    def photo(self) -> types.MessageMediaPhoto:
+        """Return a photo that was uploaded to the sandbox."""
+        files = self.world.files
+        number = self.world.random.getrandbits(62)
+        sizes = [types.PhotoSize("x", 800, 600, 5)]
+        photo = types.Photo(number, 77, files.reference, self.world.date(), sizes, self.stage.sandbox.dc_id)
+        files.store(photo, b"bytes")
+        return types.MessageMediaPhoto(photo=photo)
+
+    def copies(self, person: int) -> list[Any]:
+        """Return the messages that the bot wrote to a person, as they are kept by the sandbox."""
+        box = self.world.accounts[person].box
+        dialog = box.dialogs.get(self.bot_id)
+        found = [box.get(number) for number in dialog.ids] if dialog else []
+        return [copy for copy in found if copy is not None and not copy.out]
+
     # ---- broadcasts ------------------------------------------------------------------------------
 
     async def draft(self, text: str = "news", **options: Any) -> Broadcast:

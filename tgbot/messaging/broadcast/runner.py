@@ -76,9 +76,10 @@ class Runner:
         """Run until cancelled, or closed."""
         try:
             await keep("broadcasts", self._run)
-        finally:
+        except asyncio.CancelledError:
             if self._task is not None:
                 self._task.cancel()
+            raise
 
     async def close(self, grace: float) -> None:
         """Let nothing more go out, and wait for what is under way; not longer than `grace` seconds.
@@ -90,9 +91,9 @@ class Runner:
         if self._current is not None:
             self._stop(self._current)
         if self._task is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await asyncio.shield(self._task)
+            _, left = await asyncio.wait([self._task], timeout=grace)
+            for task in left:
+                task.cancel()
 
     def look(self) -> None:
         """Look at the states and times at once."""
