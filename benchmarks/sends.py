@@ -59,8 +59,8 @@ async def tgbot(settings: dict[str, Any]) -> None:
             await bot.checkpoint()
 
         print("ready", flush=True)
-        users = await _users()
-        await _until(lambda: bot.users.count().total >= len(users))
+        users = await users_met()
+        await until(lambda: bot.users.count().total >= len(users))
         await bot.checkpoint()
         await _measure(users, made, {"probes": sender.probe, "sends": lambda user: sender.send(user, TEXT)})
 
@@ -92,19 +92,19 @@ async def telethon(settings: dict[str, Any]) -> None:
 
     await client.start(bot_token=settings["token"])
     print("ready", flush=True)
-    users = await _users()
-    await _until(lambda: len(met) >= len(users))
+    users = await users_met()
+    await until(lambda: len(met) >= len(users))
     await _measure(users, made, {"probes": probe, "sends": send})
     await client.disconnect()
 
 
-async def _users() -> list[int]:
+async def users_met() -> list[int]:
     """Return the ids of who has written to the bot."""
     line = await asyncio.to_thread(sys.stdin.readline)
     return list(json.loads(line))
 
 
-async def _until(met: Callable[[], bool]) -> None:
+async def until(met: Callable[[], bool]) -> None:
     while not met():  # noqa: ASYNC110 - plain Telethon has no event for it
         await asyncio.sleep(0.1)
 
@@ -125,8 +125,10 @@ async def _measure(
 # ---- the sandbox, and the figures ----------------------------------------------------------------------
 
 
-async def one_round(sandbox: Sandbox, kind: str, calls: int, at_once: int) -> dict[str, float]:
-    """Return how many calls of each kind a client makes for each second of CPU."""
+async def one_round(
+    sandbox: Sandbox, kind: str, calls: int, at_once: int, module: str = "benchmarks.sends"
+) -> dict[str, float]:
+    """Return how many calls of each kind a client of this module makes for each second of CPU."""
     bot = sandbox.new_bot()
     with tempfile.TemporaryDirectory() as directory:
         key = Path(directory) / "key.pem"
@@ -142,7 +144,7 @@ async def one_round(sandbox: Sandbox, kind: str, calls: int, at_once: int) -> di
             "at_once": at_once,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "benchmarks.sends", "--client", kind,
+            sys.executable, "-m", module, "--client", kind,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None

@@ -95,7 +95,13 @@ def test_a_broadcast_of_a_store_that_was_lost_does_not_get_the_clicks() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    ["", "sale", pack("x", key=KEY), pack("b", 1, 2, 3, "", key=b"other"), pack("b", "1", 2, 3, "", key=KEY)],
+    [
+        "",
+        "sale",
+        pack("x", key=KEY),
+        pack("b", 1, 2, 3, "", key=b"another key"),
+        pack("b", "1", 2, 3, "", key=KEY),
+    ],
 )
 def test_any_other_payload_is_no_click(payload: str) -> None:
     assert click(payload, KEY) is None

@@ -114,7 +114,9 @@ async def test_a_message_is_copied_with_its_picture_and_entities(office: Office)
 async def test_an_album_is_copied_as_a_whole_and_once(office: Office) -> None:
     (author,) = await office.meet(1)
     office.stage.write(author, "before", media=office.photo())
-    first = [office.stage.write(author, f"part {n}", media=office.photo(), grouped_id=5) for n in range(3)][0]
+    first, *_ = (
+        office.stage.write(author, f"part {n}", media=office.photo(), grouped_id=5) for n in range(3)
+    )
     last = office.stage.write(author, "another album", media=office.photo(), grouped_id=6)
     await until(lambda: office.store.users.last_finished(author) >= last)
     people = await office.meet(5)
@@ -131,7 +133,9 @@ async def test_an_album_is_copied_as_a_whole_and_once(office: Office) -> None:
     box = office.world.accounts[office.bot_id].box
     for index, person in enumerate(chunk.ids):
         sent = [box.get(message) for message in chunk.messages_of(index)]
-        assert [(copy.post.text, copy.peer) for copy in sent] == [(f"part {n}", person) for n in range(3)]
+        assert [(copy.post.text, copy.peer) for copy in sent if copy] == [
+            (f"part {n}", person) for n in range(3)
+        ]
 
 
 async def test_an_album_has_no_buttons(office: Office) -> None:
@@ -148,10 +152,8 @@ async def test_an_album_has_no_buttons(office: Office) -> None:
 
 async def test_a_post_of_a_channel_is_copied(office: Office) -> None:
     (person,) = await office.meet(1)
-    channel = office.world.new_channel("News", person)
-    office.world.groups.add(channel, office.world.accounts[office.bot_id], by=person)
-    copy = office.world.send_as(person, channel.marked, "posted")
-    await until(lambda: office.client.session.access_hash(channel.marked) is not None)
+    channel = office.world.new_channel("News", creator=office.bot_id)
+    copy = office.world.send_as(office.bot_id, channel.marked, "posted")
     await office.ends(await office.begin(contents={"": Content(source=Source(channel.marked, copy.id))}))
     assert office.heard(person) == ["posted"]
 
@@ -176,7 +178,7 @@ async def test_what_cannot_be_copied_is_refused_in_words(
         fields["media"] = media
     (author,) = await office.meet(1)
     copy = office.world.send_as(author, office.bot_id, fields.pop("text", "words"), **fields)
-    place = Source(author, copy.twin(office.bot_id).id)
+    place = Source(author, copy.twin(office.bot_id).id)  # type: ignore[union-attr]  # the bot has it
     draft = await office.draft(contents={"": Content(source=place)})
     with pytest.raises(SourceError, match=reason):
         await office.broadcasts.start(draft.id)
@@ -189,7 +191,7 @@ async def test_a_message_that_is_not_there_is_refused_in_words(office: Office) -
     for chat, message, reason in (
         (author, place.message + 500, "no such message"),
         (other, place.message, "no such message"),
-        (-1_000_000_077_000, 5, "does not know that channel"),
+        (-1_000_000_077_000, 5, "CHANNEL_INVALID"),
     ):
         draft = await office.draft(contents={"": Content(source=Source(chat, message))})
         with pytest.raises(SourceError, match=reason):
@@ -197,18 +199,14 @@ async def test_a_message_that_is_not_there_is_refused_in_words(office: Office) -
 
 
 async def test_an_outdated_file_is_fetched_again_once_for_all(office: Office) -> None:
-    author, place = await source(office, "caption", media=office.photo())
+    _, place = await source(office, "caption", media=office.photo())
     people = await office.meet(20)
     office.leftover.slow_down(10_000.0)
     number = await office.begin(contents={"": Content(source=place)})
     await office.stop()
     office.world.files.expire_references()
-    # What the author writes now is not what was begun.
-    office.world.accounts[author].box.get(place.message)
-    before = office.world.now()
     await office.open()
     assert (await office.ends(number))["sent"] == 21
-    assert before <= office.world.now()
     for person in people:
         (copy,) = office.copies(person)
         assert copy.post.media.photo.file_reference == office.world.files.reference
@@ -223,7 +221,7 @@ async def test_an_outdated_file_whose_message_is_gone_pauses_the_broadcast(offic
     await office.stop()
     office.world.files.expire_references()
     bot = office.world.accounts[office.bot_id]
-    office.world.posts.delete([bot.box.get(place.message)], revoke=True)
+    office.world.posts.delete([bot.box.get(place.message)], revoke=True)  # type: ignore[list-item]  # as above
     await office.open()
     status = await office.ends(number, "paused")
     assert "no such message" in status["reason"]

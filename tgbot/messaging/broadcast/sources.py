@@ -52,17 +52,16 @@ async def fetch(client: Client, source: Source) -> tuple[Part, ...]:
     wanted = [types.InputMessageID(number) for number in around]
     request: TLRequest
     if is_channel(source.chat):
-        access_hash = client.session.access_hash(source.chat)
-        if access_hash is None:
-            raise _refused(source, "the bot does not know that channel or group: make it a member there")
-        channel = types.InputChannel(bare_id(source.chat), access_hash)
+        # A bot may use access hash 0 for a chat that it is a member of.
+        channel = types.InputChannel(bare_id(source.chat), client.session.access_hash(source.chat) or 0)
         request = functions.channels.GetMessagesRequest(channel, wanted)
     else:
         request = functions.messages.GetMessagesRequest(wanted)
     try:
         answer = await client(request)
     except errors.BadRequestError as error:
-        raise _refused(source, f"Telegram refuses to show it ({error_name(error)})") from error
+        name = error_name(error)
+        raise _refused(source, f"Telegram does not show it to this bot ({name}): is it a member?") from error
     found = [one for one in answer.messages if _is_in(one, source.chat)]
     message = next((one for one in found if one.id == source.message), None)
     if message is None:
