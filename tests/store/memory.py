@@ -16,7 +16,7 @@ from tgbot.core.broadcasts import Audience
 from tgbot.core.deliveries import Wanted
 from tgbot.core.users import User
 from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Survey, UpdateState
-from tgbot.store.broadcasts import BroadcastChanges, ChunkRow
+from tgbot.store.broadcast_rows import BroadcastChanges, ChunkRow
 from tgbot.store.counts import PASSING
 from tgbot.store.parked import PARKED_UPDATES, Place
 from tgbot.store.registry import Registry

@@ -9,7 +9,7 @@ from typing import Protocol
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import Counts, User
-from tgbot.store.broadcasts import NO_BROADCASTS, BroadcastChanges, BroadcastRows
+from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
 from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
 from tgbot.store.record import UserRecord

@@ -20,11 +20,12 @@ from tests.store.sqlite.test_userschema import set_schema
 from tgbot.core.access import Access
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience, State
 from tgbot.core.deliveries import CHUNK, Outcome, Wanted
-from tgbot.core.errors import RegistryDamagedError
+from tgbot.core.errors import NeverRunError, RegistryDamagedError, SessionInUseError
 from tgbot.core.users import Profile, Way
+from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite import audiences, broadcastrows, userfile
 from tgbot.store.sqlite.store import SqliteStore
-from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.userfile import SqliteRegistry, open_broadcasts, open_for_changes
 
 #: An id whose bytes are nowhere by chance.
 PERSON: Final = 0x0123456789ABCDEF
@@ -68,6 +69,19 @@ async def test_after_forget_the_id_is_nowhere_in_the_file(path: Path, others: tu
     content = path.read_bytes()
     assert [form for form in forms if form in content] == []
     assert list(path.parent.glob("*-wal")) == []
+
+
+async def test_of_a_removed_broadcast_no_row_is_left(path: Path) -> None:
+    with closing(SqliteRegistry(path, clock=now)) as registry:
+        meet(registry, 1, 2)
+        await begun(registry, Audience())
+        chunk = await first_waiting(registry.broadcasts)
+        registry.broadcasts.settle(1, chunk, 0, Outcome.SENT, 1_000)
+        assert await registry.broadcasts.remove(1)
+        await registry.flush()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("broadcasts", "tallies", "deliveries"):
+            assert connection.execute(f"SELECT * FROM {table}").fetchall() == []
 
 
 OLD_USERS: Final = {
@@ -172,6 +186,34 @@ async def test_a_damaged_chunk_is_named_as_damage(path: Path) -> None:
         connection.execute("UPDATE broadcasts SET value = '{}'")
     with pytest.raises(RegistryDamagedError, match="broadcast 1"):
         SqliteRegistry(path, clock=now)
+
+
+async def test_broadcasts_are_read_while_a_bot_runs_and_changed_while_none_does(path: Path) -> None:
+    session = path.with_name("bot.session")
+    for opening in (open_broadcasts(path), open_for_changes(session, path)):
+        with pytest.raises(NeverRunError), opening:
+            pass
+    with closing(SqliteRegistry(path, clock=now)) as registry:
+        meet(registry, 1, 2)
+        await begun(registry, Audience())
+        found = await registry.broadcasts.find(1, 2)
+        assert found is not None
+        registry.broadcasts.settle(1, *found, Outcome.SENT, 1_000, messages=(7,))
+        await registry.flush()
+        with open_broadcasts(path) as broadcasts:
+            assert broadcasts.all() == registry.broadcasts.all()
+            assert broadcasts.tally(1) == registry.broadcasts.tally(1)
+            (chunk,) = await all_chunks(broadcasts)
+            assert list(chunk.messages) == [0, 0, 7, 0]
+            assert (await broadcasts.survey(Audience(), 1_000)).size == 2
+            with pytest.raises(TypeError, match="reading only"):
+                await broadcasts.create(DRAFT)
+    with instance_lock(session), pytest.raises(SessionInUseError), open_for_changes(session, path):
+        pass
+    with open_for_changes(session, path) as users:
+        draft = await users.broadcasts.create(DRAFT)
+    with open_broadcasts(path) as broadcasts:
+        assert broadcasts.get(2) == draft
 
 
 def test_nothing_is_found_by_a_look_at_each(path: Path) -> None:

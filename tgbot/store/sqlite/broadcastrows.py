@@ -13,7 +13,7 @@ from tgbot.core.broadcasts import Audience
 from tgbot.core.deliveries import Wanted
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.store.base import Survey
-from tgbot.store.broadcasts import BroadcastChanges, ChunkRow
+from tgbot.store.broadcast_rows import BroadcastChanges, ChunkRow
 from tgbot.store.sqlite import audiences
 from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.sqlite.rows import write_rows

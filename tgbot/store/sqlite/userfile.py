@@ -2,8 +2,8 @@
 
 Table `users` has the form that sqlitedict gives its tables: key = user id as text, value = JSON text, so that
 `SqliteDict(path, "users", encode=json.dumps, decode=json.loads)` opens it as a mapping. Table `meta` in the
-same file holds the schema version and the counts, and table `parked` the parked updates, so that one commit
-holds all of them.
+same file holds the schema version and the counts, table `parked` the parked updates, and `broadcastrows` has
+its tables there, so that one commit holds all of them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
-from tgbot.store.base import Parked, ParkedUpdates, Reason
-from tgbot.store.broadcasts import BroadcastRows
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Reason
+from tgbot.store.broadcast_rows import BroadcastRows
+from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
+from tgbot.store.lock import instance_lock
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry
 from tgbot.store.sqlite import broadcastrows, userschema
 from tgbot.store.sqlite.broadcastrows import SqliteBroadcastRows
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
-from tgbot.store.sqlite.locks import LockWait
+from tgbot.store.sqlite.locks import LockWait, patiently
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import Changes, StoredUsers
@@ -238,6 +240,35 @@ def open_parked(path: Path) -> Iterator[ParkedUpdates]:
     """Open the parked updates of a registry for reading, as `open_readonly` opens the users."""
     with closing(_readonly_rows(path)) as rows:
         yield ParkingLot(rows, time.time)
+
+
+@contextmanager
+def open_broadcasts(path: Path) -> Iterator[Broadcasts]:
+    """Open the broadcasts in a registry for reading, as `open_readonly` opens the users."""
+
+    async def flush() -> None:
+        if broadcasts.changed:
+            raise TypeError("these broadcasts are open for reading only")
+
+    with closing(_readonly_rows(path)) as rows:
+        broadcasts = StoredBroadcasts(rows.broadcasts, flush)
+        yield broadcasts
+
+
+@contextmanager
+def open_for_changes(session: Path, path: Path) -> Iterator[SqliteRegistry]:
+    """Open the registry of a bot that does not run; only what is flushed within the block is kept.
+
+    Raise NeverRunError if there is no file, SessionInUseError while a process uses the session, or another
+    StorageError.
+    """
+    if not path.exists():
+        raise NeverRunError(path)
+    with (
+        instance_lock(session),
+        closing(patiently(lambda: SqliteRegistry(path, clock=time.time))) as registry,
+    ):
+        yield registry
 
 
 def _readonly_rows(path: Path) -> ReadOnlyUserRows:
