@@ -414,9 +414,9 @@ class BroadcastContract:
         store.broadcasts.settle_all(1, chunks[1], Outcome.LATE, Outcome.WAITING, 0)
         assert await numbers(Wanted.WAITING) == [1, 2]
         writing = asyncio.ensure_future(store.checkpoint(None))
-        await asyncio.sleep(0)
-        assert await numbers(Wanted.WAITING) == [1, 2]
-        await writing
+        while not writing.done():
+            await asyncio.sleep(0)
+            assert await numbers(Wanted.WAITING) == [1, 2]
         assert await store.broadcasts.next_chunk(2, -1, wanted=Wanted.WAITING) is None
 
     async def test_a_recipient_is_found_by_id(self, store: OpenStore) -> None:

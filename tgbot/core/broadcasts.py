@@ -106,6 +106,8 @@ _EVERYBODY: Final = Audience()
 
 def speaks(language: str | None, codes: tuple[str, ...]) -> bool:
     """Return whether a language is one of these codes, or a variety of one: "pt-br" is one of "pt"."""
+    if language in codes:  # nearly always, where it is one
+        return True
     code = (language or "").lower().replace("_", "-")
     return any(code == one or code.startswith(f"{one}-") for one in codes)
 

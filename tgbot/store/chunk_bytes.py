@@ -40,20 +40,17 @@ def unpacked(number: int, raw: bytes) -> Chunk:
     if len(raw) < _HEAD.size or raw[0] != VERSION:
         raise ValueError("not a chunk of deliveries of this version")
     _, given, parts, round, size, errors = _HEAD.unpack_from(raw)
-    rest = memoryview(raw)[_HEAD.size :]
-    ids = array("q")
-    ids.frombytes(rest[: 8 * size])
-    place = 8 * size
-    chunk = Chunk(number, _native(ids), parts)
+    chunk = Chunk(number, array("q", bytes(8 * size)), parts)
     chunk.round = round
-    for bit, (name, column) in enumerate(zip(_COLUMNS, _columns(chunk), strict=True)):
-        if given >> bit & 1:
-            length = len(column) * (column.itemsize if isinstance(column, array) else 1)
-            part = rest[place : place + length]
-            place += length
-            setattr(chunk, name, _like(column, part))
-    if len(ids) != size or place + errors != len(rest):
+    named = [("ids", chunk.ids), *zip(_COLUMNS, _columns(chunk), strict=True)]
+    columns = [(name, column) for bit, (name, column) in enumerate(named) if (given << 1 | 1) >> bit & 1]
+    lengths = [len(memoryview(column)) * memoryview(column).itemsize for _, column in columns]
+    rest, place = memoryview(raw)[_HEAD.size :], 0
+    if sum(lengths) + errors != len(rest):
         raise ValueError("a chunk of deliveries that is cut short")
+    for (name, column), length in zip(columns, lengths, strict=True):
+        setattr(chunk, name, _like(column, rest[place : place + length]))
+        place += length
     if errors:
         chunk.errors = str(rest[place:], "utf-8").split("\n")
     return chunk
