@@ -1,9 +1,9 @@
 """What a delivery of a broadcast costs: CPU beside plain Telethon's one `send_message` after another.
 
-`python -m benchmarks.broadcast [--calls N] [--rounds N]` prints a Markdown table. The sandbox has a process of
-its own, and each client in each round, all on uvloop. The users have written to the bot before. Measured is
-the CPU of the client's process from the start of the broadcast until it is done, and with it the freezing of
-the audience and the checkpoints that put outcomes and evidence on disk. Plain Telethon keeps nothing. The
+`python -m benchmarks.broadcast [--calls N] [--rounds N]` prints a Markdown table. The sandbox has a process
+of its own, and each client in each round, all on uvloop. The users have written to the bot before. Measured
+is the CPU of the client's process from the start of the broadcast until it is done, and with it the freezing
+of the audience and the checkpoints that put outcomes and evidence on disk. Plain Telethon keeps nothing. The
 pace is lifted. The figures are the medians of the rounds.
 """
 
@@ -16,6 +16,7 @@ import logging
 import statistics
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ async def tgbot(settings: dict[str, Any]) -> None:
         await bot.broadcasts.close(1.0)
         client, registry = bot.client, bot.users
 
-        async def load(ids: object) -> None:
+        async def load(ids: Iterable[int]) -> None:
             await client._store.load(ids)
 
         broadcasts = Broadcasts(

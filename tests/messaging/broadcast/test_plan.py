@@ -108,6 +108,10 @@ async def test_a_changed_draft_is_another_message(office: Office) -> None:
     assert office.broadcasts.get(draft.id) == changed
     with pytest.raises(ContentError):
         await office.broadcasts.change(draft.id, audience=Audience(), contents={"ru": text_content("x")})
+    with pytest.raises(TypeError):
+        await office.broadcasts.change(draft.id, state="running")
+    with pytest.raises(ContentError, match="rate"):
+        await office.broadcasts.change(draft.id, rate=0.001)
     await office.broadcasts.start(draft.id)
     await office.ends(draft.id)
     assert office.heard(person) == ["two"]

@@ -14,6 +14,7 @@ from tgbot.core.errors import (
     NobodyToWriteToError,
     ScheduleError,
 )
+from tgbot.messaging.broadcast import passes
 
 
 async def test_a_pause_stops_what_has_not_gone_out_and_finishes_what_is_under_way(office: Office) -> None:
@@ -39,6 +40,22 @@ async def test_what_waits_for_its_turn_for_hours_pauses_at_once(office: Office) 
     await office.broadcasts.pause(number)
     await until(lambda: office.broadcasts._runner.current is None)
     assert office.status(number)["waiting"] == 3
+
+
+async def test_what_never_ends_is_cut_off_by_a_pause_and_sent_once_all_the_same(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "GRACE_SECONDS", 0.05)
+    people = await office.meet(10)
+    office.faults.silence(SEND, times=4, after=True)
+    number = await office.begin()
+    await office.sent(number, 6)
+    await office.broadcasts.pause(number)
+    await until(lambda: office.broadcasts._runner.current is None)
+    assert office.status(number)["waiting"] == 4
+    await office.broadcasts.resume(number)
+    assert (await office.ends(number))["sent"] == 10
+    assert [office.heard(person) for person in people] == [["news"]] * 10
 
 
 async def test_a_cancelled_broadcast_never_goes_on(office: Office) -> None:

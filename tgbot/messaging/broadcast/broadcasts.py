@@ -30,6 +30,10 @@ from tgbot.telegram.calls.packed import Packed
 
 #: The longest name, in characters.
 NAME_LENGTH: Final = 64
+#: The lowest rate, in recipients a second.
+LOWEST_RATE: Final = 0.01
+#: What can be changed of a draft beside its contents and buttons.
+CHANGEABLE: Final = frozenset({"audience", "name", "preview", "silent", "rate", "paid", "at", "until"})
 #: Flood waits are raised at once: the broadcast has a rule of its own for them.
 _RAISED: Final = -1.0
 
@@ -114,17 +118,16 @@ class Broadcasts:
     ) -> Broadcast:
         """Keep a new draft. `contents` are by language code; those of `""` are for everybody else.
 
-        Raise ContentError or ScheduleError for what cannot be sent.
+        `rate` is how many recipients a second get it at most, 0 for as many as the pace leaves. Raise
+        ContentError or ScheduleError for what cannot be sent.
         """
-        now = int(self._clock())
-        audience = audience or Audience()
         draft = Broadcast(
             0,
             secrets.randbits(62),
-            now,
-            drafts.checked(contents, audience),
-            audience=audience,
-            name=name[:NAME_LENGTH],
+            int(self._clock()),
+            dict(contents),
+            audience=audience or Audience(),
+            name=name,
             buttons=link_buttons.checked(buttons, self._username()),
             preview=preview,
             silent=silent,
@@ -133,8 +136,7 @@ class Broadcasts:
             at=at,
             until=until,
         )
-        _check(draft, now)
-        return await self._stored.create(draft)
+        return await self._stored.create(self._checked(draft))
 
     async def change(
         self,
@@ -145,12 +147,13 @@ class Broadcasts:
         **changes: Any,  # Any: the other parameters of `create`
     ) -> Broadcast:
         """Change a draft; what is not named stays. Each change makes another message of it."""
+        if unknown := changes.keys() - CHANGEABLE:
+            raise TypeError(f"a draft has no {', '.join(sorted(unknown))} to change")
         draft = self._states.check(broadcast_id, "changed", State.DRAFT)
         if buttons is not None:
             changes["buttons"] = link_buttons.checked(buttons, self._username())
-        draft = replace(draft, **changes, revision=draft.revision + 1)
-        draft = replace(draft, contents=drafts.checked(contents or draft.contents, draft.audience))
-        _check(draft, int(self._clock()))
+        changes["contents"] = dict(contents or draft.contents)
+        draft = self._checked(replace(draft, **changes, revision=draft.revision + 1, reason=""))
         await self._stored.change(draft)
         return draft
 
@@ -177,7 +180,7 @@ class Broadcasts:
             language=language,
         )
 
-    async def plan(self, broadcast_id: int) -> dict[str, object]:
+    async def plan(self, broadcast_id: int) -> dict[str, Any]:  # Any: JSON
         """Return who would get it if it began now, who would not and why, how long it takes, and its cost."""
         draft = await self._prepared(self.get(broadcast_id))
         survey = await self._stored.survey(draft.audience, self._clock())
@@ -203,7 +206,7 @@ class Broadcasts:
             )
         return await self._states.start(prepared, now=now)
 
-    def status(self, broadcast_id: int) -> dict[str, object]:
+    def status(self, broadcast_id: int) -> dict[str, Any]:  # Any: JSON
         """Return how far a broadcast is, as JSON holds it."""
         broadcast = self.get(broadcast_id)
         return progress.status(
@@ -229,6 +232,17 @@ class Broadcasts:
                 self._stored.click(found.broadcast, *place, found.button)
         return found.payload
 
+    def _checked(self, draft: Broadcast) -> Broadcast:
+        """Return a draft as it is kept; raise the error for what cannot be sent."""
+        _check_times(draft, int(self._clock()))
+        if draft.rate < 0 or 0 < draft.rate < LOWEST_RATE:
+            problem = f"its rate is {draft.rate:g} a second"
+            raise ContentError(problem, f"give one of at least {LOWEST_RATE}, or 0 for no limit")
+        contents = drafts.checked(draft.contents, draft.audience)
+        for content in contents.values():
+            check_buttons(content, bool(draft.buttons))
+        return replace(draft, name=draft.name[:NAME_LENGTH], contents=contents)
+
     # ---- what is carried out -------------------------------------------------------------------
 
     def _work(self, broadcast: Broadcast) -> Sending:
@@ -244,7 +258,7 @@ class Broadcasts:
             client=self._recipients,
             bot=self._bot(),
             users=self._users,
-            turns=self._leftover.stream(broadcast.rate or None),
+            turns=self._leftover.stream(broadcast.rate * broadcast.parts or None),
             slow_down=self._leftover.slow_down,
             load=self._load,
             fetch_again=fetch_again,
@@ -291,13 +305,9 @@ class Broadcasts:
         return next(iter(usernames_of(self._client.me)), "")
 
 
-def _check(draft: Broadcast, now: int) -> None:
-    """Raise the error for times and numbers with which nothing could be sent."""
+def _check_times(draft: Broadcast, now: int) -> None:
+    """Raise ScheduleError for times at which nothing could be sent."""
     if draft.at is not None and draft.at <= now:
         raise ScheduleError("The beginning", "in the past")
     if draft.until is not None and draft.until <= max(now, draft.at or now):
         raise ScheduleError("The end", "in the past, or before the beginning")
-    if draft.rate < 0 or 0 < draft.rate < 0.01:
-        raise ContentError(f"its rate is {draft.rate:g} a second", "give one above 0.01, or 0 for no limit")
-    for content in draft.contents.values():
-        check_buttons(content, bool(draft.buttons))

@@ -7,12 +7,18 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from tgbot.core.deliveries import Chunk
 
 #: How many calls are under way at a time: as many as one container holds.
 AT_ONCE: Final = 100
+#: How many deliveries without work are passed over between two turns of the event loop.
+_SLICE: Final = 50
+#: How long what is under way may take after a stop, in seconds: the link may be down. What is cut off then
+#: counts as not done, and is harmless to do again.
+GRACE_SECONDS: Final = 10.0
 
 
 class Delivery(NamedTuple):
@@ -51,13 +57,15 @@ class Work(Protocol):
 class Pass:
     """Do some work for each delivery that is wanted; `run` returns at the end, or when the pass was stopped.
 
-    What is stopped is what has not gone out: what is under way is finished. An exception of the work stops
-    the pass and is raised in an ExceptionGroup.
+    What is stopped is what has not gone out: what is under way is finished, if that takes no longer than
+    `GRACE_SECONDS`. An exception of the work stops the pass and is raised in an ExceptionGroup.
     """
 
     def __init__(self, work: Work, *, at_once: int = AT_ONCE) -> None:
         self._work = work
         self._at_once = at_once
+        #: With so many under way the next ones begin, together: they leave in one packet.
+        self._fewer = at_once // 2
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Delivery] = deque()
         self._after = -1
@@ -66,84 +74,93 @@ class Pass:
         self._later: list[tuple[float, int, Delivery]] = []
         self._numbers = itertools.count()
         self._under_way = 0
-        #: One worker at a time looks for what is next.
-        self._looking = asyncio.Lock()
-        #: Set when what is next may be another.
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: Set when what is next may be another, or may begin.
         self._changed = asyncio.Event()
-        #: The worker that waits for a turn, or for what is due.
-        self._waiting: asyncio.Task[object] | None = None
+        self._feeder: asyncio.Task[None] | None = None
+        self._cutting: asyncio.TimerHandle | None = None
         self.stopped = False
         #: Why it was stopped: in words, "" for none.
         self.reason = ""
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._at_once):
-                group.create_task(self._run())
+        if self.stopped:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._feeder = group.create_task(self._feed(group))
+        finally:
+            if self._cutting is not None:
+                self._cutting.cancel()
 
     def stop(self, reason: str = "") -> None:
         """Let nothing more begin."""
         if self.stopped:
             return
         self.stopped, self.reason = True, reason
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._feeder is not None:
+            self._feeder.cancel()
+        self._cutting = self._loop.call_later(GRACE_SECONDS, self._cut)
 
     def again(self, delivery: Delivery, seconds: float) -> None:
         """Have a delivery tried again after so many seconds."""
         heapq.heappush(self._later, (self._loop.time() + seconds, next(self._numbers), delivery))
         self._changed.set()
 
-    async def _run(self) -> None:
+    async def _feed(self, group: asyncio.TaskGroup) -> None:
+        """Begin one delivery after another, each in its turn."""
+        work, passed_over = self._work, 0
         try:
-            while not self.stopped:
-                async with self._looking:
-                    delivery = await self._next()
-                if delivery is None:
-                    return
+            while not self.stopped and (delivery := await self._take()) is not None:
+                if not work.wants(delivery):
+                    passed_over += 1
+                    if passed_over % _SLICE == 0:
+                        await asyncio.sleep(0)  # others have their turn
+                    continue
+                await work.turn()
+                if not delivery.user_id:
+                    continue  # forgotten meanwhile
                 self._under_way += 1
-                try:
-                    await self._work.do(delivery)
-                finally:
-                    self._under_way -= 1
-                    self._changed.set()
+                self._tasks.add(group.create_task(self._do(delivery)))
+                if self._under_way >= self._at_once:
+                    while self._under_way > self._fewer:
+                        await self._wait(None)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             assert task is not None
-            # Cancelled by `stop` alone, it waited for its turn: it is done.
             if not self.stopped or task.uncancel() > 0:
                 raise
 
-    async def _next(self) -> Delivery | None:
-        """Return the next delivery in its turn; None at the end, or once the pass is stopped."""
-        while not self.stopped:
-            found = await self._take()
-            if found is None:
-                return None
-            if not self._work.wants(found):
-                continue
-            self._waiting = asyncio.current_task()
-            try:
-                await self._work.turn()
-            finally:
-                self._waiting = None
-            if not self.stopped and found.user_id:
-                return found
-        return None
+    async def _do(self, delivery: Delivery) -> None:
+        try:
+            await self._work.do(delivery)
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.discard(task)
+            self._under_way -= 1
+            if self._under_way in (self._fewer, 0):
+                self._changed.set()
+
+    def _cut(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def _take(self) -> Delivery | None:
-        while not self.stopped:
+        """Return the next delivery, what is due to be tried again first; None at the end."""
+        while True:
             if self._later and self._later[0][0] <= self._loop.time():
                 return heapq.heappop(self._later)[2]
             if self._ready:
                 return self._ready.popleft()
             if not self._exhausted:
                 await self._read()
-            elif self._later or self._under_way:
-                await self._wait()
+            elif self._later:
+                await self._wait(self._later[0][0] - self._loop.time())
+            elif self._under_way:
+                await self._wait(None)
             else:
                 return None
-        return None
 
     async def _read(self) -> None:
         found = await self._work.next(self._after)
@@ -154,15 +171,9 @@ class Pass:
         self._after = chunk.number
         self._ready.extend(Delivery(chunk, place) for place in places)
 
-    async def _wait(self) -> None:
-        """Wait until something is due, or what is under way has ended."""
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until something under way has ended, or so long."""
         self._changed.clear()
-        timeout = max(0.0, self._later[0][0] - self._loop.time()) if self._later else None
-        self._waiting = asyncio.current_task()
-        try:
-            async with asyncio.timeout(timeout):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._changed.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from tgbot.core.broadcasts import Broadcast, State
 from tgbot.core.deliveries import Outcome, Tally
@@ -40,7 +40,7 @@ class Rate:
 
 def status(
     broadcast: Broadcast, tally: Tally, *, rate: float, behind: int | None, now: float
-) -> dict[str, object]:
+) -> dict[str, Any]:  # Any: JSON
     """Return how far a broadcast is, as JSON holds it.
 
     `rate` is how many deliveries a second there were lately, `behind` the number of the broadcast that runs

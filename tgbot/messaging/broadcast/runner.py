@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from tgbot.core.broadcasts import Broadcast, State
-from tgbot.core.errors import BroadcastStateError
+from tgbot.core.errors import BroadcastStateError, TgbotError
 from tgbot.core.places import places
 from tgbot.messaging.broadcast.states import States
 from tgbot.store.base import Broadcasts as Stored
@@ -155,7 +155,12 @@ class Runner:
             while isinstance(innermost, BaseExceptionGroup):
                 innermost = innermost.exceptions[0]
             logger.error("broadcast %d failed: %s", broadcast_id, places(innermost))
-            reason = f"an error of the bot ({type(innermost).__name__}), whose place is in its log"
+            known = isinstance(innermost, TgbotError)
+            reason = (
+                str(innermost)
+                if known
+                else f"an error of the bot ({type(innermost).__name__}), whose place is in its log"
+            )
             stopped = True
         broadcast = self._stored.get(broadcast_id)
         if broadcast is None or broadcast.state is not State.RUNNING:
