@@ -26,7 +26,7 @@ from tgbot.messaging.sender import Sender
 from tgbot.plugins.parts import Parts
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
-from tgbot.telegram import BotClient
+from tgbot.telegram import BotClient, checkpoints
 
 TEXTS = Texts.load()
 KEY = b"a key"
@@ -224,6 +224,12 @@ class Office:
             chunks.append(chunk)
             found |= dict(zip(chunk.ids, map(Outcome, chunk.outcomes), strict=True))
         return found
+
+
+@pytest.fixture
+def no_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkpoint is made by the clock."""
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 10_000.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from tests.messaging.broadcast.conftest import Office
 from tests.telegram.conftest import until
 from tgbot.core.broadcasts import Audience, Content, Source
 from tgbot.core.errors import ContentError, SourceError
+from tgbot.messaging.broadcast import broadcasts, sources
 from tgbot.messaging.broadcast.drafts import Markup, text_content
 
 
@@ -198,7 +199,16 @@ async def test_a_message_that_is_not_there_is_refused_in_words(office: Office) -
             await office.broadcasts.plan(draft.id)
 
 
-async def test_an_outdated_file_is_fetched_again_once_for_all(office: Office) -> None:
+async def test_an_outdated_file_is_fetched_again_once_for_all(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[Source] = []
+
+    async def fetch(client: Any, source: Source) -> Any:
+        fetched.append(source)
+        return await sources.fetch(client, source)
+
+    monkeypatch.setattr(broadcasts, "fetch", fetch)
     _, place = await source(office, "caption", media=office.photo())
     people = await office.meet(20)
     office.leftover.slow_down(10_000.0)
@@ -210,6 +220,7 @@ async def test_an_outdated_file_is_fetched_again_once_for_all(office: Office) ->
     for person in people:
         (copy,) = office.copies(person)
         assert copy.post.media.photo.file_reference == office.world.files.reference
+    assert fetched == [place, place]  # at the start, and once more
     (content,) = office.broadcasts.get(number).contents.values()
     assert office.world.files.reference in content.parts[0].media
 

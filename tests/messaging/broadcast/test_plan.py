@@ -10,7 +10,7 @@ from tests.messaging.broadcast.conftest import SEND, Office
 from tests.telegram.conftest import until
 from tgbot.core.access import Access
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience, Broadcast
-from tgbot.core.errors import BroadcastStateError, ContentError, PriceError
+from tgbot.core.errors import ArgumentError, BroadcastStateError, ContentError, PriceError
 from tgbot.core.users import Counts
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.messaging.broadcast.plan import plan, rate_of, stars
@@ -78,8 +78,10 @@ async def test_a_paid_broadcast_wants_its_price_agreed_to(office: Office) -> Non
 
 async def test_a_test_goes_to_the_admins_each_time_and_is_no_delivery(office: Office) -> None:
     admin, other = await office.meet(2)
-    office.admins.add(admin)
     draft = await office.draft("look")
+    with pytest.raises(ArgumentError, match="no admins"):
+        await office.broadcasts.test(draft.id)
+    office.admins.add(admin)
     assert await office.broadcasts.test(draft.id) == {admin: "sent"}
     assert await office.broadcasts.test(draft.id) == {admin: "sent"}
     assert await office.broadcasts.test(draft.id, [other]) == {other: "sent"}

@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from telethon.tl import TLObject
 
 from tgbot.core.broadcasts import Action, Audience, Broadcast, Content, Part, State
-from tgbot.core.errors import BroadcastStateError, ContentError, PriceError, ScheduleError, SourceError
+from tgbot.core.errors import (
+    ArgumentError,
+    BroadcastStateError,
+    ContentError,
+    PriceError,
+    ScheduleError,
+    SourceError,
+)
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.broadcast import buttons as link_buttons
@@ -164,6 +171,9 @@ class Broadcasts:
 
         A second test is sent again. `language` is the one to be sent, None for each user's own.
         """
+        testers = user_ids or self._admins
+        if not testers:
+            raise ArgumentError("users", "the bot has no admins, so name who gets the test")
         draft = self._states.check(broadcast_id, "tested", State.DRAFT, State.SCHEDULED)
         prepared = await self._prepared(draft)
         # On disk before it is sent: the next test is another message, also after a kill.
@@ -171,7 +181,7 @@ class Broadcasts:
         await self._stored.change(tested)
         return await trial.send_to(
             replace(tested, contents=prepared.contents),
-            user_ids or self._admins,
+            testers,
             client=self._recipients,
             bot=self._bot(),
             users=self._users,
@@ -214,6 +224,7 @@ class Broadcasts:
             self._stored.tally(broadcast_id),
             rate=self._rate.per_second(),
             behind=self._runner.before(broadcast),
+            flood_wait=self._leftover.paused(),
             now=self._clock(),
         )
 

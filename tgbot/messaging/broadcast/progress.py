@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -39,12 +40,13 @@ class Rate:
 
 
 def status(
-    broadcast: Broadcast, tally: Tally, *, rate: float, behind: int | None, now: float
+    broadcast: Broadcast, tally: Tally, *, rate: float, behind: int | None, flood_wait: float, now: float
 ) -> dict[str, Any]:  # Any: JSON
     """Return how far a broadcast is, as JSON holds it.
 
     `rate` is how many deliveries a second there were lately, `behind` the number of the broadcast that runs
-    before it. The times are unix seconds.
+    before it, `flood_wait` for how many seconds nothing goes out because Telegram asked for it. The times are
+    unix seconds.
     """
     waiting = tally.count(Outcome.WAITING)
     runs = broadcast.state is State.RUNNING and behind is None
@@ -64,6 +66,7 @@ def status(
         "forgotten": tally.count(Outcome.FORGOTTEN),
         "waiting": waiting,
         "rate": round(rate, 1) if runs else 0.0,
+        "flood_wait": math.ceil(flood_wait) if runs else 0,
         "started": broadcast.started,
         "ended": broadcast.ended,
         "at": broadcast.at,
