@@ -6,8 +6,9 @@ from typing import Final
 
 from telethon.tl import TLRequest, functions
 
-from tgbot.core.access import Evidence, Kind, from_rpc_error
+from tgbot.core.access import Evidence, Kind
 from tgbot.core.users import Keep, UserRegistry
+from tgbot.core.verdicts import from_rpc_error
 from tgbot.telegram.calls.plain import PlainText
 
 _ALL: Final = Keep.ALL  # a name of its own: a member of an enum is looked up slowly

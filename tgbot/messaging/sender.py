@@ -13,9 +13,10 @@ from typing import Any, Final, TypeAlias
 from telethon import errors, events, utils
 from telethon.tl import TLObject, functions, types
 
-from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, from_rpc_error, judge
+from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
+from tgbot.core.verdicts import from_rpc_error, judge
 from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved

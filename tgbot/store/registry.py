@@ -10,9 +10,10 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind, Seen, in_order, seen_of
+from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot
 from tgbot.store.record import UserRecord
