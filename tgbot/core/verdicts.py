@@ -42,6 +42,10 @@ _REFUSALS: Final = {
     Kind.ALLOW_PAYMENT_REQUIRED: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
     Kind.YOU_BLOCKED_USER: (Access.NOT_ALLOWED, _OPENING | {Kind.SENT, Kind.LOGIN}),
 }
+#: Names of their own, because they are needed for each call: a member of an enum is looked up slowly.
+_REACHABLE: Final = Access.REACHABLE
+_UNKNOWN: Final = Access.UNKNOWN
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 #: RPC error name → what it says about the user of the call; these kinds have the names of their errors.
 _ERRORS: Final = {
     kind.name: kind for kind in _REFUSALS.keys() - {Kind.IS_BOT, Kind.DELETED, Kind.BOT_STOPPED}
@@ -100,21 +104,25 @@ def judge(record: Record, now: float) -> Verdict:
 
 def _reachable(spans: dict[Kind, tuple[Seen, ...]]) -> Verdict:
     """Return the verdict from lasting evidence alone."""
-    if not spans:
-        return Verdict(Access.UNKNOWN)
-    kind, span = next(iter(spans.items()))
-    since, latest = span[0][0], span[-1]
-    for other, span in spans.items():
-        if span[0][0] < since:
-            since = span[0][0]
-        last = span[-1]
-        if last[0] < latest[0] or last == latest:
-            continue
-        if last[0] > latest[0] or chronological(Evidence(other, *last)) > chronological(
-            Evidence(kind, *latest)
-        ):
-            kind, latest = other, last
-    return Verdict(Access.REACHABLE, since, None, Evidence(kind, *latest))
+    since, newest, latest = math.inf, -1, None
+    for item in spans.items():
+        span = item[1]
+        at = span[0][0]
+        if at < since:
+            since = at
+        at = span[-1][0]
+        if at > newest:
+            newest, latest = at, item
+        elif at == newest and latest is not None and _last_of(item) > _last_of(latest):
+            latest = item
+    if latest is None:
+        return Verdict(_UNKNOWN)
+    kind, span = latest
+    return _new(Verdict, (_REACHABLE, since, None, Evidence(kind, *span[-1])))
+
+
+def _last_of(item: tuple[Kind, tuple[Seen, ...]]) -> tuple[int, int, int, str]:
+    return chronological(Evidence(item[0], *item[1][-1]))
 
 
 def finally_judged(record: Record) -> Verdict:

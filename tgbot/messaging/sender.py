@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from telethon import errors, events, utils
-from telethon.tl import TLObject, functions, types
+from telethon.tl import TLObject, types
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
 from tgbot.core.ids import marked_id
@@ -21,6 +21,7 @@ from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
 from tgbot.telegram import BotClient, error_name, slow_mode_raises
+from tgbot.telegram.calls.plain import typing
 
 log = logging.getLogger(__name__)
 
@@ -127,18 +128,18 @@ class Sender:
         """
         user_id, peer = self._target(user)
         await self._pace.turn(user_id)
-        answer = None
+        refusal = None
         try:
-            await self._client(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))
+            await self._client(typing(peer))
         except errors.RPCError as error:
-            answer = from_rpc_error(error_name(error), int(self._clock()))
-            if answer is None:
+            refusal = from_rpc_error(error_name(error), int(self._clock()))
+            if refusal is None:
                 raise
-        now = int(self._clock())
-        if (known := self._users.get(user_id)) is not None:
+        now, known = int(self._clock()), self._users.get(user_id)
+        if known is not None:
             return known.verdict(now)
         # Of strangers who are not kept there is the answer alone.
-        return judge(Record.of([answer or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
+        return judge(Record.of([refusal or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

@@ -172,10 +172,15 @@ class Registry(StoredUsers):
 
     def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
         record = self._records.get(user_id) or self._find(user_id)
-        if not strangers and (record is None or (record.counted is None and not record.met)):
+        if record is None:
+            if not strangers:
+                return
+            record = self._obtain(user_id)
+        elif record.counted is None and not strangers and not record.met:
             return
-        record = self._dirty[user_id] = record or self._obtain(user_id)
-        self._learn(record, evidence.kind, seen_of(*in_order(record.fields.evidence, evidence)[1:]))
+        self._dirty[user_id] = record
+        _, at, qts, until, detail = evidence = in_order(record.fields.evidence, evidence)
+        self._learn(record, evidence.kind, seen_of(at, qts, until, detail))
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)
