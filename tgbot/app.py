@@ -24,6 +24,7 @@ from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
+from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
@@ -134,10 +135,11 @@ async def open_bot(
             await store.forget(user_id)
             await client.checkpoint()
 
+        pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
         bot = Parts(
             client=client,
             users=users,
-            sender=Sender(client, users, clock=clock),
+            sender=Sender(client, users, clock=clock, pace=pace),
             peers=Peers(client, users, clock=clock),
             texts=texts,
             admins=admins,

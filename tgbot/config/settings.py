@@ -280,6 +280,7 @@ class Bot(_Section):
     texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )
+    pace: float = _key(30.0, "a number of messages a second from 1 to 1000", ge=1, le=1000)
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)

@@ -20,6 +20,7 @@ from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, is_resolved
+from tgbot.telegram.calls.direct import Direct
 from tgbot.telegram.calls.entrance import Entrance
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
@@ -145,12 +146,7 @@ class BotClient(Closed, TelegramClient):
             access_hash=lambda channel: session.access_hash(marked_channel(channel)),
             renew=self._link_state.renew,
         )
-        self._watch = Watch(
-            self.intake,
-            requests,
-            renew=self._link_state.renew,
-            up=self._link_state.up,
-        )
+        self._watch = Watch(self.intake, requests, renew=self._link_state.renew, up=self._link_state.up)
         self._album_line = Albums(
             self._begin,
             wanted=self._handlers.want_albums,
@@ -178,12 +174,14 @@ class BotClient(Closed, TelegramClient):
         chain = NamedSends(LookupBudget(floods, session), peers)
         calls = Straight(chain, chain.complete, floods, observed, link, server_time)
         self._calls: Caller = Metered(calls, meter) if meter else calls
+        self._entrance = Entrance(self._calls, self, peers)
+        #: Makes requests that are ready as they are, for work that makes many.
+        self.direct = Direct(self._calls, self._sender)
         #: Numbers about this client.
         self.figures = Figures(
             *(self._link_state, self.intake, self._watch, self._batches, self._dispatcher, self._handlers),
-            *(self._checkpoints, floods, retries),
+            *(self._checkpoints, floods, retries, self._entrance),
         )
-        self._entrance = Entrance(self._calls, self, peers)
         self._login = Login(
             PlainClient(self), session, self.intake, self._link_state, server_time, server, proxy
         )
