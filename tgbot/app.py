@@ -28,6 +28,7 @@ from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.operate.alerts import Alerts, Posts
 from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import Command, listening
@@ -136,10 +137,20 @@ async def open_bot(
             await client.checkpoint()
 
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
+        sender = Sender(client, users, clock=clock, pace=pace)
         bot = Parts(
             client=client,
             users=users,
-            sender=Sender(client, users, clock=clock, pace=pace),
+            sender=sender,
+            sweep=Sweep(
+                users,
+                sender.probe,
+                pace.probes,
+                load=store.load,
+                save=client.checkpoint,
+                spawn=client.spawn,
+                clock=clock,
+            ),
             peers=Peers(client, users, clock=clock),
             texts=texts,
             admins=admins,
@@ -156,6 +167,7 @@ async def open_bot(
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
             given |= after_login(bot, store)
+            bot.sweep.go_on()
             client.spawn(alerts.send(bot.sender))
 
             def show_profile() -> None:

@@ -17,6 +17,7 @@ from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
 from tgbot.core.verdicts import from_rpc_error, judge
+from tgbot.messaging.leftover import Stream
 from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
@@ -121,16 +122,22 @@ class Sender:
         """Return whether the bot may write to the user, by the evidence; with `probe` ask Telegram first."""
         return await self.probe(user) if probe else self._verdict(self._target(user)[0])
 
-    async def probe(self, user: Recipient) -> Verdict:
+    async def probe(self, user: Recipient, *, turns: Stream | None = None) -> Verdict:
         """Ask Telegram with one chat action whether the bot may write to the user; record its answer.
 
-        Raise an error that says nothing about access, such as a flood wait that is too long.
+        Raise an error that says nothing about access, such as a flood wait that is too long. With `turns` the
+        call takes one of these, and each flood wait is raised: for work that asks about many users.
         """
         user_id, peer = self._target(user)
-        await self._pace.turn(user_id)
+        if turns is None:
+            await self._pace.turn(user_id)
+            asked = self._client(typing(peer))
+        else:
+            await turns.turn()
+            asked = self._client.direct.call(typing(peer), user_id)
         refusal = None
         try:
-            await self._client(typing(peer))
+            await asked
         except errors.RPCError as error:
             refusal = from_rpc_error(error_name(error), int(self._clock()))
             if refusal is None:

@@ -11,6 +11,7 @@ from tgbot.locales.texts import Texts
 from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.telegram import BotClient
 
 
@@ -39,6 +40,8 @@ class Parts:
     users: UserRegistry
     #: Sends messages at Telegram's pace, and says whether the bot may write to a user.
     sender: Sender
+    #: Probes everybody whom the bot has met.
+    sweep: Sweep
     #: Finds users and chats by name, link or id.
     peers: Peers
     #: The texts of the bot, in each language.

@@ -109,7 +109,7 @@ class Registry(StoredUsers):
 
     def note(self, name: str) -> str | None:
         """Return what `keep_note` was given last under a name, None for nothing."""
-        return self._notes.get(name) or self._rows.notes().get(name)
+        return self._notes.get(name) or super().note(name)
 
     @property
     def changed(self) -> bool:
