@@ -21,7 +21,18 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
-from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
+from tgbot.handlers import (
+    admin,
+    allowed,
+    evidence,
+    help,
+    join_requests,
+    language,
+    link,
+    privacy,
+    start,
+    sweep,
+)
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.pace import Pace
@@ -53,7 +64,7 @@ logger = logging.getLogger(__name__)
 PAGE_SHARE: Final = 0.25
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, link, help)
+BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, sweep, link, help)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
