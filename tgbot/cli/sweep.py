@@ -82,12 +82,12 @@ def check_users(
     with Bot(settings(context), _for_reading if orders == [Order.STATUS] else None) as bot:
         if orders:
             return _show(bot.ask(f"sweep.{orders[0]}"), json)
-        total = bot.ask("sweep.start", **arguments)["total"]
         try:
+            total = bot.ask("sweep.start", **arguments)["total"]
             with printed.progress("users", total) as done:
                 found = bot.ask("sweep.watch", lambda progress: done(progress["looked_at"]))
         except KeyboardInterrupt:
-            printed.complain("the bot goes on; --status shows how far it is, --cancel ends it")
+            printed.complain("the sweep goes on in the bot; --status shows how far it is, --cancel ends it")
             return 130
     return _show(found, json)
 
