@@ -159,10 +159,9 @@ def buttons(say: Words, progress: Progress) -> list[list[Markup]] | None:
     """Return the buttons below that text; None for a sweep that has ended."""
     if not progress.open:
         return None
-    order = "pause" if progress.state is State.RUNNING else "resume"
-    return [
-        [
-            Button.inline(say(f"sweep-{order}"), f"sweep:{order}".encode()),
-            Button.inline(say("sweep-cancel"), b"sweep:cancel"),
-        ]
-    ]
+    first = (
+        Button.inline(say("sweep-pause"), b"sweep:pause")
+        if progress.state is State.RUNNING
+        else Button.inline(say("sweep-resume"), b"sweep:resume")
+    )
+    return [[first, Button.inline(say("sweep-cancel"), b"sweep:cancel")]]

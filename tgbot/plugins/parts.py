@@ -40,8 +40,6 @@ class Parts:
     users: UserRegistry
     #: Sends messages at Telegram's pace, and says whether the bot may write to a user.
     sender: Sender
-    #: Probes everybody whom the bot has met.
-    sweep: Sweep
     #: Finds users and chats by name, link or id.
     peers: Peers
     #: The texts of the bot, in each language.
@@ -56,6 +54,8 @@ class Parts:
     checkpoint: Callable[[], Awaitable[None]]
     #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
     forget: Callable[[int], Awaitable[None]]
+    #: Probes everybody whom the bot has met.
+    sweep: Sweep
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
     #: Tells the bot's admins that it may not add users in a chat; given its marked id and title.
