@@ -241,21 +241,17 @@ class Sweep:
                 part.append((user_id, wanted))
             if number % _SLICE == 0:
                 await asyncio.sleep(0)  # others have their turn
-                async for each_one in self._loaded(progress, part, line):
-                    yield each_one
+                async for one in self._loaded(part, line):
+                    yield one
                 part.clear()
             if progress.state is not State.RUNNING:
                 return
-        async for each_one in self._loaded(progress, part, line):
-            yield each_one
+        async for one in self._loaded(part, line):
+            yield one
 
-    async def _loaded(
-        self, progress: Progress, part: list[tuple[int, bool]], line: _Line
-    ) -> AsyncIterator[tuple[int, bool]]:
+    async def _loaded(self, part: list[tuple[int, bool]], line: _Line) -> AsyncIterator[tuple[int, bool]]:
         await self._load([user_id for user_id, wanted in part if wanted])
         for user in part:
-            if progress.state is not State.RUNNING:
-                return
             line.add(user[0])
             yield user
 
