@@ -21,7 +21,18 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
-from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
+from tgbot.handlers import (
+    admin,
+    allowed,
+    evidence,
+    help,
+    join_requests,
+    language,
+    link,
+    privacy,
+    start,
+    sweep,
+)
 from tgbot.locales.texts import Texts
 from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
@@ -29,6 +40,7 @@ from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.operate.alerts import Alerts, Posts
 from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import Command, listening
@@ -57,7 +69,7 @@ PAGE_SHARE: Final = 0.25
 BROADCAST_GRACE: Final = 3.0
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, link, help)
+BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, sweep, link, help)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -142,10 +154,20 @@ async def open_bot(
 
         payload_key = signing_key(credentials.bot_token)
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
+        sender = Sender(client, users, clock=clock, pace=pace)
         bot = Parts(
             client=client,
             users=users,
-            sender=Sender(client, users, clock=clock, pace=pace),
+            sender=sender,
+            sweep=Sweep(
+                users,
+                sender.probe,
+                pace.probes,
+                load=store.load,
+                save=client.checkpoint,
+                spawn=client.spawn,
+                clock=clock,
+            ),
             peers=Peers(client, users, clock=clock),
             broadcasts=Broadcasts(
                 client,
@@ -176,6 +198,7 @@ async def open_bot(
             client.spawn(bot.broadcasts.run())
             stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
             given |= after_login(bot, store)
+            bot.sweep.go_on()
             client.spawn(alerts.send(bot.sender))
 
             def show_profile() -> None:

@@ -194,6 +194,23 @@ class NotParkedError(TgbotError):
         super().__init__(f"the key {keys[0]}" if len(keys) == 1 else f"one of the keys {', '.join(keys)}")
 
 
+class DurationError(WrongUsageError):
+    """{text} is no duration: write a number with s, m, h, d or w behind it, such as 12h or 7d."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(repr(without_secrets(text[:_LONGEST])))
+
+
+class SweepOpenError(TgbotError):
+    """A sweep is {state} already: "tgbot users check --status" shows it, --cancel ends it."""
+
+
+class NoSweepError(TgbotError):
+    """No sweep {is_so}: "tgbot users check" begins one."""
+
+    exit_status = 3
+
+
 class StorageError(TgbotError):
     """A file of the bot cannot be used."""
 

@@ -124,6 +124,32 @@ stats =
     unknown: { $unknown }
     Names looked up in the last 24 hours: { $resolves } of { $limit }
 
+## Commands for admins: a sweep
+
+sweep-usage =
+    I cannot read “{ $what }”. You can send:
+    /sweep
+    /sweep 7d – without those whose access I have known for less than 7 days
+    /sweep unknown, blocked – only those with this access
+sweep-running = I am asking Telegram for each of my users whether I may write to them. They notice nothing but “typing…”.
+sweep-paused = The sweep is paused.
+sweep-finished = The sweep is finished.
+sweep-cancelled = The sweep is cancelled.
+sweep-numbers = Looked at { $looked } of { $total }: { $probed } probed, { $skipped } skipped.
+sweep-change = { $before } → { $after }: { $n }
+sweep-no-change = Nobody’s access has changed.
+sweep-error = { $error }: { $n }
+sweep-pause = Pause
+sweep-resume = Go on
+sweep-cancel = Cancel
+
+reach-reachable = reachable
+reach-blocked = blocked me
+reach-deactivated = deleted
+reach-bot = bots
+reach-not-allowed = never allowed me
+reach-unknown = unknown
+
 ## Times
 
 ago-now = just now
@@ -292,6 +318,7 @@ command-resolve = by @name, link or id: who this is, and whether I may write to 
 command-whois = the same for the author of a message that you reply to
 command-check = the same, after asking Telegram whether I may write
 command-stats = how many people I know
+command-sweep = ask Telegram for each of my users whether I may write to them
 command-link = links that start a chat with me or add me to a group
 
 ## Commands for admins: links

@@ -123,6 +123,32 @@ stats =
     неизвестно: { $unknown }
     Имён найдено через Telegram за сутки: { $resolves } из { $limit }
 
+## Команды администраторов: обход
+
+sweep-usage =
+    Не могу прочитать «{ $what }». Можно отправить:
+    /sweep
+    /sweep 7d – без тех, о чьём доступе я знаю меньше 7 дней
+    /sweep unknown, blocked – только с таким доступом
+sweep-running = Спрашиваю Telegram о каждом пользователе, можно ли мне ему писать. Они видят только «печатает…».
+sweep-paused = Обход приостановлен.
+sweep-finished = Обход закончен.
+sweep-cancelled = Обход отменён.
+sweep-numbers = Просмотрено { $looked } из { $total }: опрошено { $probed }, пропущено { $skipped }.
+sweep-change = { $before } → { $after }: { $n }
+sweep-no-change = Ни у кого доступ не изменился.
+sweep-error = { $error }: { $n }
+sweep-pause = Пауза
+sweep-resume = Продолжить
+sweep-cancel = Отменить
+
+reach-reachable = можно писать
+reach-blocked = заблокировали меня
+reach-deactivated = удалены
+reach-bot = боты
+reach-not-allowed = не разрешали
+reach-unknown = неизвестно
+
 ## Время
 
 ago-now = только что
@@ -344,6 +370,7 @@ command-resolve = по @имени, ссылке или id: кто это и м�
 command-whois = то же об авторе сообщения, на которое вы отвечаете
 command-check = то же, но сначала спрошу Telegram, можно ли писать
 command-stats = сколько людей я знаю
+command-sweep = спросить Telegram о каждом пользователе, можно ли мне ему писать
 command-link = ссылки, с которых начинается чат со мной или которые добавляют меня в группу
 
 ## Команды администраторов: ссылки

@@ -12,6 +12,7 @@ from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.telegram import BotClient
 
 
@@ -56,6 +57,8 @@ class Parts:
     checkpoint: Callable[[], Awaitable[None]]
     #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
     forget: Callable[[int], Awaitable[None]]
+    #: Probes everybody whom the bot has met.
+    sweep: Sweep
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
     #: Tells the bot's admins that it may not add users in a chat; given its marked id and title.

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from tgbot.core.access import LASTING, Access, finally_judged, judge
+from tgbot.core.access import Access
 from tgbot.core.users import Counts
+from tgbot.core.verdicts import LASTING, finally_judged, judge
 from tgbot.store.record import UserRecord
 
 #: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.

@@ -11,10 +11,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind, Seen, in_order, seen_of
+from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
@@ -115,7 +116,7 @@ class Registry(StoredUsers):
 
     def note(self, name: str) -> str | None:
         """Return what `keep_note` was given last under a name, None for nothing."""
-        return self._notes.get(name) or self._rows.notes().get(name)
+        return self._notes.get(name) or super().note(name)
 
     @property
     def changed(self) -> bool:
@@ -178,10 +179,15 @@ class Registry(StoredUsers):
 
     def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
         record = self._records.get(user_id) or self._find(user_id)
-        if not strangers and (record is None or (record.counted is None and not record.met)):
+        if record is None:
+            if not strangers:
+                return
+            record = self._obtain(user_id)
+        elif record.counted is None and not strangers and not record.met:
             return
-        record = self._dirty[user_id] = record or self._obtain(user_id)
-        self._learn(record, evidence.kind, seen_of(*in_order(record.fields.evidence, evidence)[1:]))
+        self._dirty[user_id] = record
+        _, at, qts, until, detail = evidence = in_order(record.fields.evidence, evidence)
+        self._learn(record, evidence.kind, seen_of(at, qts, until, detail))
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)

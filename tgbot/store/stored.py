@@ -107,6 +107,10 @@ class StoredUsers:
             if user.met:
                 yield user_id, user
 
+    def note(self, name: str) -> str | None:
+        """Return the note that was written under a name last, None for nothing."""
+        return self._rows.notes().get(name)
+
     def close(self) -> None:
         self._rows.close()
 

@@ -26,7 +26,7 @@ from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
-from tgbot.telegram.calls.plain import message_sent, plain_text
+from tgbot.telegram.calls.plain import Typing, message_sent, plain_text
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.calls.straight import Straight
 from tgbot.telegram.checkpoints import Checkpoints
@@ -352,6 +352,9 @@ class BotClient(Closed, TelegramClient):
         self, request: Any, ordered: bool = False, flood_sleep_threshold: float | None = None
     ) -> Coroutine[object, object, Any]:  # Any: a TLRequest, or several; what Telegram answers
         """Make requests as Telethon does."""
+        if type(request) is Typing and current_job.get() is None:
+            longest = self.flood_sleep_threshold
+            return self._calls.call(Call(self._sender, request, request.peer.user_id, longest))
         return self._call(self._sender, request, ordered)
 
     def _call(
@@ -372,8 +375,7 @@ class BotClient(Closed, TelegramClient):
         if request is None:
             return await super().send_message(entity, message, **options)
         call = Call(self._sender, request, request.peer.user_id, self.flood_sleep_threshold)
-        answer: Any = await self._entrance.send(call)
-        if type(answer) is types.UpdateShortSentMessage:
+        if type(answer := await self._entrance.send(call)) is types.UpdateShortSentMessage:
             return message_sent(self, request, answer)
         return self._get_response_message(request, answer, entity)
 
@@ -386,8 +388,7 @@ class BotClient(Closed, TelegramClient):
         auto_cancel: bool = True,
     ) -> Any:  # Any: a ChatAction, or a coroutine for "cancel", as Telethon has it
         """Return a chat action that asks Telegram on entering and raises its error there; see ChatAction."""
-        made = super().action(entity, action)
-        if asyncio.iscoroutine(made):
+        if asyncio.iscoroutine(made := super().action(entity, action)):
             return made
         # Telethon hands one object to every chat, with the progress of an upload in it.
         return ChatAction(self, entity, copy(made._action), delay, auto_cancel)

@@ -21,8 +21,10 @@ from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.messaging.leftover import Leftover
 from tgbot.messaging.outcomes import record_outcome
+from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.plugins.parts import Parts
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
@@ -129,10 +131,16 @@ class Office:
         async def forget(user_id: int, /) -> None:
             await self.store.forget(user_id)
 
+        pace, users = Pace(), self.store.users
+        sender = Sender(client, users, clock=self.clock, pace=pace)
+        load, save, spawn = self.store.load, client.checkpoint, client.spawn
         return Parts(
             client=client,
-            users=self.store.users,
-            sender=Sender(client, self.store.users, clock=self.clock),
+            users=users,
+            sender=sender,
+            sweep=Sweep(
+                users, sender.probe, pace.probes, load=load, save=save, spawn=spawn, clock=self.clock
+            ),
             peers=Peers(client, self.store.users, clock=self.clock),
             broadcasts=self.broadcasts,
             texts=TEXTS,

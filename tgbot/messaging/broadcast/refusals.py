@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from telethon import errors
 
-from tgbot.core.access import Record, from_rpc_error, judge
+from tgbot.core.access import Record
 from tgbot.core.deliveries import OUTCOME_OF, Outcome
+from tgbot.core.verdicts import from_rpc_error, judge
 from tgbot.telegram.refusals import Answer, answer_of, error_name, is_flood, wait_of
 
 

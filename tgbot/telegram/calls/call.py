@@ -12,7 +12,7 @@ from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.ids import marked_id
 from tgbot.telegram.calls.packed import PACKED
-from tgbot.telegram.calls.plain import PlainText
+from tgbot.telegram.calls.plain import PlainText, Typing
 from tgbot.telegram.calls.unanswered import Open
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire.link import Sender
@@ -35,7 +35,7 @@ SENDS = frozenset(
 #: The module of Telethon's methods.
 _FUNCTIONS: Final = functions.__name__
 #: Requests whose one peer is their `peer`, and which name nothing else that has to be looked up.
-_ABOUT_ONE_PEER: Final = frozenset({functions.messages.SetTypingRequest, PlainText})
+_ABOUT_ONE_PEER: Final = frozenset({functions.messages.SetTypingRequest, PlainText, Typing})
 
 
 @dataclass(slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from telethon.tl import TLRequest, functions
 
 #: How often open requests are looked at, in seconds.
@@ -79,8 +79,7 @@ def rules_of(kind: type[TLRequest]) -> Rules:
     )
 
 
-@dataclass(slots=True, eq=False)
-class Open:
+class Open(msgspec.Struct, eq=False):  # made in C: there is one for each request
     """A request that is not answered yet."""
 
     #: The answer, as Telethon's sender promised it.
