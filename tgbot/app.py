@@ -29,6 +29,7 @@ from tgbot.handlers import (
     join_requests,
     language,
     link,
+    news,
     privacy,
     start,
     sweep,
@@ -69,7 +70,7 @@ PAGE_SHARE: Final = 0.25
 BROADCAST_GRACE: Final = 3.0
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, sweep, link, help)
+BUILT_IN: Final = (start, join_requests, allowed, language, news, privacy, admin, sweep, link, help)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts

@@ -25,7 +25,7 @@ from tgbot.sandbox.accounts import BotProfile
 from tgbot.sandbox.methods import METHODS
 from tgbot.sandbox.server import Sandbox
 
-COMMANDS = ["start", "help", "language", "privacy", "forget"]
+COMMANDS = ["start", "help", "language", "news", "stop_news", "privacy", "forget"]
 ADMIN_COMMANDS = ["resolve", "whois", "check", "stats", "link"]
 TEXTS = Texts.load()
 OWNERS = [types.BotCommand("pizza", "order a pizza")]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.store.registries import meet, now
 from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.broadcasts import NEWS, NO_NEWS
 from tgbot.operate.control import carry_out
 from tgbot.operate.people import LOOKED_AT, PAGE, commands
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -57,6 +58,12 @@ async def test_pages_hold_everybody_once_in_order(registry: SqliteRegistry) -> N
 
 async def test_few_of_many_are_found_without_a_look_at_the_others(registry: SqliteRegistry) -> None:
     assert await pages(registry, access=Access.BLOCKED) == [[*BLOCKED]]
+
+
+async def test_who_wants_no_news_is_shown_so(registry: SqliteRegistry) -> None:
+    registry.prefer(2, NEWS, NO_NEWS)
+    answer = await page(registry, limit=3)
+    assert [user["news"] for user in answer["users"]] == [True, False, True]
 
 
 @pytest.fixture

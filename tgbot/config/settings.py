@@ -180,7 +180,9 @@ def _pkcs1(path: Path) -> str:
 
 
 #: The built-in handlers, by their modules in tgbot.handlers, in the order in which they are called.
-HANDLERS = ("start", "join_requests", "allowed", "language", "privacy", "admin", "sweep", "link", "help")
+HANDLERS = (
+    *("start", "join_requests", "allowed", "language", "news", "privacy", "admin", "sweep", "link", "help"),
+)
 
 
 def _handlers(value: object) -> object:

@@ -226,6 +226,16 @@ language-app = The language of my app
 language-chosen = Done. I will use this language.
 language-gone = I no longer speak this language.
 
+## News: messages that go to many people
+
+news-on = You will get news from me. I will tell you when there is something new.
+news-off = I will send you no more news. Everything else works as before: I answer when you write to me.
+news-button-on = Send me news again
+news-button-off = No more news
+# Short words over the chat, at most 200 characters.
+news-notice-on = Done. You will get news from me.
+news-notice-off = Done. No more news. /news turns them on again.
+
 ## Privacy
 
 privacy-kept =
@@ -236,6 +246,7 @@ privacy-name = name: { $name }
 privacy-premium = Telegram Premium: yes
 privacy-language = language of your app: { $spoken }
 privacy-language-chosen = language you chose: { $spoken }
+privacy-no-news = you asked me not to send you news
 privacy-first-seen = first seen: { $when }
 privacy-last-seen = last seen: { $when }
 privacy-known = how I know you: { $ways }
@@ -312,6 +323,8 @@ profile-description =
 command-start = start, or start again
 command-help = what I understand
 command-language = the language I use with you
+command-news = send me news again
+command-stop_news = send me no more news
 command-privacy = what I store about you
 command-forget = delete what I store about you
 command-resolve = by @name, link or id: who this is, and whether I may write to them

@@ -275,6 +275,16 @@ language-app = Как в моём приложении
 language-chosen = Готово. Буду говорить на этом языке.
 language-gone = На этом языке я больше не говорю.
 
+## Новости: сообщения, которые получают многие
+
+news-on = Новости от меня вы будете получать: напишу, когда появится что-то новое.
+news-off = Новостей от меня больше не будет. Остальное работает как прежде: если вы пишете, я отвечаю.
+news-button-on = Снова присылать новости
+news-button-off = Больше не присылать новости
+# Короткая подсказка над чатом, не больше 200 знаков.
+news-notice-on = Готово. Новости будут приходить.
+news-notice-off = Готово. Новостей больше не будет. Вернуть их можно командой /news.
+
 ## Личные данные
 
 privacy-kept =
@@ -285,6 +295,7 @@ privacy-name = имя: { $name }
 privacy-premium = Telegram Premium: есть
 privacy-language = язык вашего приложения: { $spoken }
 privacy-language-chosen = выбранный вами язык: { $spoken }
+privacy-no-news = вы просили не присылать вам новости
 privacy-first-seen = впервые замечены: { $when }
 privacy-last-seen = последний раз замечены: { $when }
 privacy-known = откуда я вас знаю: { $ways }
@@ -364,6 +375,8 @@ profile-description =
 command-start = начать, можно и снова
 command-help = что я понимаю
 command-language = на каком языке мне говорить
+command-news = снова присылать новости
+command-stop_news = больше не присылать новости
 command-privacy = что я о вас храню
 command-forget = удалить то, что я о вас храню
 command-resolve = по @имени, ссылке или id: кто это и можно ли ему писать

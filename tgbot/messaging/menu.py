@@ -11,7 +11,7 @@ from tgbot.messaging.lengths import shortened
 
 #: The bot's own commands, in the order in which they are shown; their texts are `command-<name>`.
 OWN: Final = (
-    *("start", "help", "language", "privacy", "forget"),
+    *("start", "help", "language", "news", "stop_news", "privacy", "forget"),
     *("resolve", "whois", "check", "stats", "sweep", "link"),
 )
 #: Telegram's limits: what a command is, how long its text is in characters, how many a list has.
