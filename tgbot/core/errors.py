@@ -313,6 +313,18 @@ class ExportExistsError(TgbotError):
     """{path} already exists, and an export replaces nothing: name another file, or move that one away."""
 
 
+class ChartMissingError(TgbotError):
+    """A chart needs matplotlib, which is not installed: pip install 'tgbot[chart]'"""
+
+
+class ChartFormError(WrongUsageError):
+    """{path}: expected a name that ends in .png or .svg."""
+
+
+class ChartFailedError(TgbotError):
+    """The chart could not be drawn ({reason}). The report has the same numbers as JSON."""
+
+
 class TelegramRefusedError(TgbotError):
     """Telegram refused the request ({error}): try again later. If that does not help, look the name up at \
 https://core.telegram.org/api/errors"""

@@ -236,6 +236,28 @@ news-button-off = No more news
 news-notice-on = Done. You will get news from me.
 news-notice-off = Done. No more news. /news turns them on again.
 
+## The chart of a broadcast, for admins
+
+# Numbers come as they are shown, $time as hours:minutes:seconds.
+chart-title = Broadcast { $id } – { $name }
+chart-title-nameless = Broadcast { $id }
+chart-summary = { $sent } of { $turns } delivered ({ $percent } %) in { $time }, { $rate } per second
+chart-nothing = Nothing has been delivered yet
+chart-over-time = Recipients over time
+chart-time = Time ({ $zone })
+chart-by-language = Recipients by language of the text
+chart-bar = { $turns }, { $percent } % delivered
+chart-language-default = default
+chart-language-none = none
+chart-language-others = { $n } others
+
+outcome-sent = delivered
+outcome-blocked = blocked me
+outcome-deactivated = account deleted
+outcome-not-allowed = do not allow me
+outcome-failed = refused otherwise
+outcome-no-news = want no news
+
 ## Privacy
 
 privacy-kept =

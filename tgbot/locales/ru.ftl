@@ -285,6 +285,28 @@ news-button-off = Больше не присылать новости
 news-notice-on = Готово. Новости будут приходить.
 news-notice-off = Готово. Новостей больше не будет. Вернуть их можно командой /news.
 
+## Диаграмма рассылки, для администраторов
+
+# Числа приходят такими, как показаны; $time – часы:минуты:секунды.
+chart-title = Рассылка { $id } – { $name }
+chart-title-nameless = Рассылка { $id }
+chart-summary = Доставлено { $sent } из { $turns } ({ $percent } %) за { $time }, в секунду { $rate }
+chart-nothing = Пока ничего не доставлено
+chart-over-time = Получатели по времени
+chart-time = Время ({ $zone })
+chart-by-language = Получатели по языку текста
+chart-bar = { $turns }, доставлено { $percent } %
+chart-language-default = основной
+chart-language-none = нет
+chart-language-others = ещё { $n }
+
+outcome-sent = доставлено
+outcome-blocked = заблокировали меня
+outcome-deactivated = аккаунт удалён
+outcome-not-allowed = не разрешают писать
+outcome-failed = отказано по другой причине
+outcome-no-news = не хотят новостей
+
 ## Личные данные
 
 privacy-kept =
