@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,10 +119,13 @@ def report_on(recipients: int, each: Stopwatch) -> Report:
 
 def table_of(recipients: int, path: Path) -> float:
     """Write the table, and return how many seconds that took without the making of the chunks."""
-    making, source = Stopwatch(), chunks(recipients)
-    whole = Stopwatch()
-    given = iter(lambda: making.time(lambda: next(source, None)), None)
-    whole.time(lambda: write_table(path, broadcast_to(recipients), given))
+    making, source, whole = Stopwatch(), chunks(recipients), Stopwatch()
+
+    async def given() -> AsyncIterator[Chunk]:
+        while (chunk := making.time(partial(next, source, None))) is not None:
+            yield chunk
+
+    whole.time(lambda: asyncio.run(write_table(path, broadcast_to(recipients), given())))
     return whole.seconds - making.seconds
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from tgbot.core.broadcasts import Broadcast, Button, Content, State
@@ -43,6 +43,12 @@ def chunk_of(deliveries: Sequence[Delivery], *, number: int = 0, parts: int = 1,
                 chunk.errors.append(one.error)
             chunk.why[index] = chunk.errors.index(one.error) + 1
     return chunk
+
+
+async def each(*chunks: Chunk) -> AsyncIterator[Chunk]:
+    """Yield the chunks."""
+    for chunk in chunks:
+        yield chunk
 
 
 def made(**fields: object) -> Broadcast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import msgspec
@@ -9,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.messaging.broadcast.deliveries import BEGAN, Delivery, chunk_of, made
-from tgbot.core.broadcasts import Button, State
+from tests.store.broadcasting import met
+from tests.store.memory import MemoryStore
+from tgbot.core.broadcasts import Button, Content, Part, State
 from tgbot.core.deliveries import Chunk, Outcome, Tally, tally_of
-from tgbot.messaging.broadcast.report import MOST_STEPS, OF_TURNS, DeliveryCounts, Report
+from tgbot.messaging.broadcast.report import MOST_STEPS, OF_TURNS, DeliveryCounts, Report, report_on
 
 FIRST = [
     Delivery(1, Outcome.SENT, BEGAN, 1, (11,), clicks=0b01),
@@ -143,3 +146,28 @@ def test_the_steps_hold_each_turn_once_whatever_the_order_of_the_chunks(given: l
     assert len(starts) <= MOST_STEPS
     assert (report.first, report.last) == (min(one.at for one in every), max(one.at for one in every))
     assert sum(one.outcomes["sent"] for one in report.languages) == report.outcomes["sent"]
+
+
+async def test_a_report_reads_every_chunk_of_the_store_while_others_have_their_turn() -> None:
+    store = MemoryStore(lambda: 1_000)
+    await met(store, 2_300)
+    broadcast = await store.broadcasts.create(
+        made(state=State.DRAFT, contents={"": Content((Part("Hello"),))})
+    )
+    broadcast = await store.broadcasts.freeze(broadcast, 1_000)
+    for number in range(3):
+        chunk = await store.broadcasts.chunk(broadcast.id, number)
+        assert chunk is not None
+        store.broadcasts.settle(
+            broadcast.id, chunk, 0, Outcome.SENT, BEGAN + number, language=1, messages=(7,)
+        )
+    turns, reading = 0, asyncio.create_task(report_on(store.broadcasts, broadcast))
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    report = await reading
+    assert turns >= 3
+    assert report.recipients == 2_300
+    assert (report.outcomes["sent"], report.outcomes["waiting"]) == (3, 2_297)
+    assert [step.outcomes for step in report.steps] == [{"sent": 1}] * 3
+    assert {one.language: sum(one.outcomes.values()) for one in report.languages} == {None: 2_297, "": 3}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import os
 import stat
 import weakref
 from array import array
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.messaging.broadcast.deliveries import BEGAN, Delivery, chunk_of, made
-from tgbot.core.deliveries import Chunk, Correction, Outcome
+from tests.messaging.broadcast.deliveries import BEGAN, Delivery, chunk_of, each, made
+from tgbot.core.deliveries import CHUNK, Chunk, Correction, Outcome
 from tgbot.messaging.broadcast.rows import HEADER, write_table
 
 
@@ -21,7 +23,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_each_recipient_has_a_row_with_what_came_of_the_delivery(tmp_path: Path) -> None:
+async def test_each_recipient_has_a_row_with_what_came_of_the_delivery(tmp_path: Path) -> None:
     chunks = [
         chunk_of(
             [
@@ -34,7 +36,7 @@ def test_each_recipient_has_a_row_with_what_came_of_the_delivery(tmp_path: Path)
     ]
     told: list[int] = []
     path = tmp_path / "deliveries.csv"
-    assert write_table(path, made(), chunks, told.append) == 4
+    assert await write_table(path, made(), each(*chunks), told.append) == 4
     assert told == [3, 4]
     empty = dict.fromkeys(HEADER, "")
     assert read(path) == [
@@ -48,41 +50,41 @@ def test_each_recipient_has_a_row_with_what_came_of_the_delivery(tmp_path: Path)
         empty | {"id": "5000000004", "outcome": "waiting"},
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(tmp_path.iterdir()) == [path]
+    assert os.listdir(tmp_path) == [path.name]
 
 
-def test_an_album_has_all_its_messages(tmp_path: Path) -> None:
+async def test_an_album_has_all_its_messages(tmp_path: Path) -> None:
     deliveries = [
         Delivery(1, Outcome.SENT, BEGAN, 1, (11, 12, 13)),
         Delivery(2, Outcome.BLOCKED, BEGAN, 1),
         Delivery(3, Outcome.SENT, BEGAN, 1, (0, 15, 0)),
     ]
     path = tmp_path / "deliveries.csv"
-    write_table(path, made(), [chunk_of(deliveries, parts=3)])
+    await write_table(path, made(), each(chunk_of(deliveries, parts=3)))
     assert [row["messages"] for row in read(path)] == ["11 12 13", "", "15"]
 
 
 @pytest.mark.parametrize(("round", "shown"), [(2, ["done", "refused", ""]), (1, ["", "", ""])])
-def test_corrections_are_those_of_the_last_round(tmp_path: Path, round: int, shown: list[str]) -> None:
+async def test_corrections_are_those_of_the_last_round(tmp_path: Path, round: int, shown: list[str]) -> None:
     corrections = (Correction.DONE, Correction.REFUSED, Correction.NONE)
     deliveries = [Delivery(1, Outcome.SENT, BEGAN, 1, (11,), correction=one) for one in corrections]
     path = tmp_path / "deliveries.csv"
-    write_table(path, made(round=2), [chunk_of(deliveries, round=round)])
+    await write_table(path, made(round=2), each(chunk_of(deliveries, round=round)))
     assert [row["correction"] for row in read(path)] == shown
 
 
-def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+async def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     deliveries = [Delivery(1, Outcome.FAILED, BEGAN, 1, error="=1+1")]
     path = tmp_path / "deliveries.csv"
-    write_table(path, made(languages=("-en",)), [chunk_of(deliveries)])
+    await write_table(path, made(languages=("-en",)), each(chunk_of(deliveries)))
     assert [(row["error"], row["language"]) for row in read(path)] == [("'=1+1", "'-en")]
 
 
-def test_one_chunk_is_in_memory_at_a_time(tmp_path: Path) -> None:
+async def test_one_chunk_is_in_memory_at_a_time(tmp_path: Path) -> None:
     before: list[weakref.ref[Chunk]] = []
     alive: list[int] = []
 
-    def chunks() -> Iterator[Chunk]:
+    async def chunks() -> AsyncIterator[Chunk]:
         for number in range(5):
             alive.append(sum(one() is not None for one in before))
             chunk = Chunk(number, array("q", range(1, 11)), 1)
@@ -90,22 +92,36 @@ def test_one_chunk_is_in_memory_at_a_time(tmp_path: Path) -> None:
             yield chunk
             del chunk
 
-    assert write_table(tmp_path / "deliveries.csv", made(), chunks()) == 50
+    assert await write_table(tmp_path / "deliveries.csv", made(), chunks()) == 50
     assert max(alive) <= 1
 
 
-def test_a_table_that_cannot_be_completed_leaves_the_earlier_one(tmp_path: Path) -> None:
+async def test_a_table_that_cannot_be_completed_leaves_the_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "deliveries.csv"
-    write_table(path, made(), [chunk_of([Delivery(1, Outcome.SENT, BEGAN, 1, (11,))])])
+    await write_table(path, made(), each(chunk_of([Delivery(1, Outcome.SENT, BEGAN, 1, (11,))])))
     earlier = path.read_bytes()
 
-    def chunks() -> Iterator[Chunk]:
+    async def chunks() -> AsyncIterator[Chunk]:
         yield chunk_of([Delivery(2, Outcome.SENT, BEGAN, 1, (12,))])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_table(path, made(), chunks())
+        await write_table(path, made(), chunks())
     assert path.read_bytes() == earlier
-    assert list(tmp_path.iterdir()) == [path]
-    assert write_table(path, made(), []) == 0
+    assert os.listdir(tmp_path) == [path.name]
+    assert await write_table(path, made(), each()) == 0
     assert path.read_text() == ",".join(HEADER) + "\n"
+
+
+async def test_others_have_their_turn_within_a_chunk(tmp_path: Path) -> None:
+    turns = 0
+    ids = [array("q", range(1 + first, 1 + first + CHUNK)) for first in (0, CHUNK, 2 * CHUNK)]
+    chunks = each(*(Chunk(number, users, 1) for number, users in enumerate(ids)))
+    path = tmp_path / "deliveries.csv"
+    writing = asyncio.create_task(write_table(path, made(), chunks))
+    while not writing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert await writing == 3 * CHUNK
+    assert turns >= 12
+    assert [row["id"] for row in read(path)] == [str(number + 1) for number in range(3 * CHUNK)]

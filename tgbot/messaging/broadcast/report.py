@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections import Counter
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Final, Protocol
 
 import msgspec
 
@@ -23,6 +25,13 @@ MOST_STEPS: Final = 100
 #: How long a step may be, in seconds; each is a multiple of the one before. The last is doubled as needed.
 _STEPS: Final = (1, 2, 10, 30, 60, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
 _TURNS: Final = frozenset(map(int, OF_TURNS))
+
+
+class Deliveries(Protocol):
+    """Where the deliveries are kept; a store's broadcasts are one."""
+
+    async def chunk(self, broadcast_id: int, number: int) -> Chunk | None: ...
+    def tally(self, broadcast_id: int) -> Tally: ...
 
 
 class LanguageCounts(msgspec.Struct, frozen=True):
@@ -136,6 +145,23 @@ class DeliveryCounts:
             LanguageCounts(code, {outcome.label: numbers[outcome] for outcome in Outcome})
             for code, numbers in largest_first
         ]
+
+
+async def every_chunk(deliveries: Deliveries, broadcast_id: int) -> AsyncIterator[Chunk]:
+    """Yield all chunks of a broadcast in order; others have their turn after each."""
+    number = 0
+    while (chunk := await deliveries.chunk(broadcast_id, number)) is not None:
+        yield chunk
+        number += 1
+        await asyncio.sleep(0)
+
+
+async def report_on(deliveries: Deliveries, broadcast: Broadcast) -> Report:
+    """Return the report of a broadcast; it may run meanwhile."""
+    counts = DeliveryCounts()
+    async for chunk in every_chunk(deliveries, broadcast.id):
+        counts.add(chunk)
+    return counts.report(broadcast, deliveries.tally(broadcast.id))
 
 
 class _Times:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final, TypeAlias
 
@@ -16,6 +18,9 @@ from tgbot.store.transfer.cells import guarded
 
 #: What the first row says.
 HEADER: Final = ("id", "outcome", "error", "at", "language", "messages", "clicks", "correction")
+
+#: How many rows are written between two turns of the event loop: they take half a millisecond.
+_AT_ONCE: Final = 250
 
 Row: TypeAlias = tuple[int | str, str, str, str, str, str, str, str]
 
@@ -62,39 +67,43 @@ def _messages(chunk: Chunk) -> Iterator[str]:
     return (" ".join(str(message) for message in messages if message) for messages in each)
 
 
-def write_rows(
+async def write_rows(
     file: IO[str],
     broadcast: Broadcast,
-    chunks: Iterable[Chunk],
+    chunks: AsyncIterable[Chunk],
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Write the table to an open file, one chunk in memory at a time; return how many recipients there were.
 
-    `progress` is told after each chunk how many there were until then.
+    Others have their turn after every few hundred rows. `progress` is told after each chunk how many
+    recipients there were until then.
     """
     table = csv.writer(file, lineterminator="\r\n")  # as in the exports
     table.writerow(HEADER)
     count = 0
-    for chunk in chunks:
-        table.writerows(rows(broadcast, chunk))
+    async for chunk in chunks:
+        left = rows(broadcast, chunk)
+        for _ in range(0, len(chunk.ids), _AT_ONCE):
+            table.writerows(islice(left, _AT_ONCE))
+            await asyncio.sleep(0)
         count += len(chunk.ids)
         if progress is not None:
             progress(count)
     return count
 
 
-def write_table(
+async def write_table(
     path: Path,
     broadcast: Broadcast,
-    chunks: Iterable[Chunk],
+    chunks: AsyncIterable[Chunk],
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Make the file, which only its owner may read, and return how many recipients are in it.
 
-    It gets its name only when it is complete; a file of that name is replaced. Raise a StorageError if it
-    cannot be written.
+    It gets its name only when it is complete and on disk, for which everybody else waits; a file of that name
+    is replaced. Raise a StorageError if it cannot be written.
     """
     with whole_file(path) as part:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            return write_rows(file, broadcast, chunks, progress)
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: ASYNC230 - it is new
+            return await write_rows(file, broadcast, chunks, progress)
