@@ -240,6 +240,15 @@ async def test_a_drawing_that_fails_says_where_and_shows_no_text_of_the_error(fa
     assert "Autumn" not in str(failed.value)
 
 
+async def test_a_process_that_the_system_refuses_is_told_in_its_words(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake("")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ChartFailedError, match=r"could not be drawn \(No such file or directory\)"):
+        await draw(picture(report_of(DELIVERIES), EN), Form.PNG)
+
+
 async def test_the_process_does_not_get_the_secrets_of_the_bot(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

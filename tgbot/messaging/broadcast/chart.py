@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import msgspec
 
 from tgbot.core.deliveries import Outcome
-from tgbot.core.errors import ChartFailedError, ChartFormError, ChartMissingError
+from tgbot.core.errors import ChartFailedError, ChartFormError, ChartMissingError, system_reason
 from tgbot.core.names import clean_name
 from tgbot.messaging.broadcast.picture import Band, Bar, Form, Picture
 from tgbot.messaging.broadcast.report import OF_TURNS, LanguageCounts, Report
@@ -82,15 +82,18 @@ async def draw(shown: Picture, form: Form) -> bytes:
     """
     if find_spec("matplotlib") is None:
         raise ChartMissingError()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tgbot.messaging.broadcast.drawing", form),
-        env={name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the bot
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tgbot.messaging.broadcast.drawing", form),
+            env={name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the bot
+        )
+    except OSError as error:
+        raise ChartFailedError(system_reason(error)) from None
     try:
         async with asyncio.timeout(SECONDS):
             file, said = await process.communicate(msgspec.json.encode(shown))

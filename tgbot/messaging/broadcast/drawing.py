@@ -2,7 +2,7 @@
 
     python -m tgbot.messaging.broadcast.drawing png|svg
 
-The bot starts it: matplotlib takes a second and a hundred MiB, which the bot itself does not spend.
+The bot starts it: matplotlib takes a second and 80 MiB, which the bot itself does not spend.
 """
 
 from __future__ import annotations
