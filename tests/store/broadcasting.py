@@ -15,7 +15,7 @@ from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience, Broadcast, Content, Part, State
 from tgbot.core.deliveries import CHUNK, ERRORS, Chunk, Correction, Outcome, Tally, Wanted, tally_of
 from tgbot.core.errors import StorageError
-from tgbot.core.users import Profile, Way
+from tgbot.core.users import Profile, UserFields, Way
 from tgbot.store.base import Broadcasts
 from tgbot.store.registry import Registry
 
@@ -152,12 +152,15 @@ class BroadcastContract:
         await met(store, 3)
         for user_id, until in ((5, 1_100), (500_000, 1_200), (999_999_999, 1_300)):
             store.users.record(user_id, Evidence(Kind.JOIN_REQUEST, 900, until=until))
+        times = (1_099.5, 1_100, 1_200, 1_300)
+        chosen = Audience(ids=(1_000, 5, 500_000))
+        for audience, expected in ((Audience(), [6, 5, 4, 3]), (chosen, [3, 2, 1, 1])):
+            surveys = [await store.broadcasts.survey(audience, now) for now in times]
+            assert [survey.size for survey in surveys] == expected
         sizes = []
-        for now in (1_099.5, 1_100, 1_200, 1_300):
+        for now in times:
             clock.now = now
-            size = (await started(store)).size
-            assert size == (await store.broadcasts.survey(Audience(), now)).size
-            sizes.append(size)
+            sizes.append((await started(store)).size)
         assert sizes == [6, 5, 4, 3]
         chunk = await store.broadcasts.chunk(1, 0)
         assert chunk is not None
@@ -177,6 +180,24 @@ class BroadcastContract:
         await store.forget(one)
         store.users.wrote(one, 1_000, 50)
         assert await self.recipients(store) == [one, two, three, four]
+
+    async def test_what_is_known_when_the_recipients_are_chosen_counts(self, store: OpenStore) -> None:
+        one, two, _ = await met(store, 3)
+        broadcast = await store.broadcasts.create(DRAFT)
+        block(store.users, one)
+        store.users.prefer(two, NEWS, NO_NEWS)
+        store.users.wrote(77, 900, 10)
+        frozen = await store.broadcasts.freeze(broadcast, 1_000)
+        assert frozen.size == 2
+        assert await store.broadcasts.find(1, 77) is not None
+
+    async def test_who_is_imported_without_a_wish_for_broadcasts_is_no_recipient(
+        self, store: OpenStore
+    ) -> None:
+        people = await met(store, 2)
+        wish = UserFields(people[0], Profile(people[0]), preferences={NEWS: NO_NEWS})
+        store.users.merge(wish, now=1_000)
+        assert await self.recipients(store) == [people[1]]
 
     async def test_a_wish_outlives_a_write_that_failed(self, store: OpenStore, home: Home) -> None:
         one, two = await met(store, 2)
@@ -501,6 +522,9 @@ class BroadcastContract:
         store.broadcasts.correct(1, chunks[0], 0, Correction.DONE)
         assert not store.broadcasts.click(1, chunks[0], 0, 0)
         await store.broadcasts.change(replace(draft, name="changed", audience=draft.audience))
+        changed = store.broadcasts.get(draft.id)
+        assert changed is not None
+        assert changed.audience.ids == (people[1],)
         again = self.crashed().broadcasts
         for number in (1, 2):
             found = await all_chunks(again, number)
@@ -517,6 +541,20 @@ class BroadcastContract:
         kept = again.get(draft.id)
         assert kept is not None
         assert (kept.name, kept.audience.ids) == ("changed", (people[1],))
+
+    async def test_who_could_not_be_forgotten_is_at_the_next_checkpoint(
+        self, store: OpenStore, home: Home
+    ) -> None:
+        people = await met(store, 3)
+        await started(store, Audience(ids=tuple(people)))
+        with home.broken(), pytest.raises(StorageError):
+            await store.forget(people[0])
+        again = (await self.restarted()).broadcasts
+        broadcast = again.get(1)
+        assert broadcast is not None
+        assert broadcast.audience.ids == tuple(people[1:])
+        assert [list(chunk.ids) for chunk in await all_chunks(again)] == [[0, *people[1:]]]
+        assert again.tally(1).labels["forgotten"] == 1
 
     async def test_a_user_forgotten_while_recipients_are_chosen_is_none(self, store: OpenStore) -> None:
         people = await met(store, MANY)

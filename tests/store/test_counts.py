@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from tests.store.contracts import Clock, counted, recounted
 from tests.store.memory import MemoryRows
-from tgbot.core.access import Evidence, Kind
+from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageFailedError
+from tgbot.store.counts import Moved
 from tgbot.store.registry import Registry
 from tgbot.store.stored import Changes
 
@@ -17,12 +18,13 @@ WINDOW = 300
 
 
 class Rows(MemoryRows):
-    """Rows that remember the notes of the last write."""
+    """Rows that remember the notes of the last write, and who moved in it."""
 
     written: Mapping[str, str | None]
+    moved: Sequence[Moved]
 
     async def write(self, changes: Changes) -> None:
-        self.written = changes.notes
+        self.written, self.moved = changes.notes, changes.moved
         await super().write(changes)
 
 
@@ -92,3 +94,22 @@ async def test_a_failed_write_is_made_up_for_by_the_next(rows: Rows, clock: Cloc
     await registry.flush()
     assert set(rows.written) == {"counts", "passing/1", "passing/2"}
     assert counted(Registry(rows, clock)) == {"reachable": 2}
+
+
+async def test_a_user_whose_access_stays_costs_no_write_of_it(rows: Rows, clock: Clock) -> None:
+    registry = Registry(rows, clock)
+    for user_id in (1, 2, 3):
+        registry.wrote(user_id, 900, 10)
+    registry.finished(4, 10)
+    await registry.flush()
+    reachable = Access.REACHABLE
+    assert list(rows.moved) == [(1, None, reachable), (2, None, reachable), (3, None, reachable)]
+    registry.wrote(1, 950, 11)
+    registry.record(2, Evidence(Kind.BOT_STOPPED, 950))
+    registry.forget(3)
+    await registry.flush()
+    assert list(rows.moved) == [(2, reachable, Access.BLOCKED), (3, reachable, None)]
+    registry = Registry(rows, clock)
+    registry.wrote(1, 960, 12)
+    await registry.flush()
+    assert list(rows.moved) == []
