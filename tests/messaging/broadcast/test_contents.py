@@ -143,6 +143,7 @@ async def test_an_album_has_no_buttons(office: Office) -> None:
     (author,) = await office.meet(1)
     messages = [office.stage.write(author, "", media=office.photo(), grouped_id=5) for _ in range(2)]
     await until(lambda: office.store.users.last_finished(author) >= messages[-1])
+    office.admins.add(author)
     contents = {"": Content(source=Source(author, messages[0]))}
     draft = await office.draft(contents=contents, buttons=[("b", "https://a.example")])
     for act in (office.broadcasts.start, office.broadcasts.plan, office.broadcasts.test):

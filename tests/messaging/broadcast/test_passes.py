@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.telegram.conftest import until
 from tgbot.core.deliveries import Chunk
 from tgbot.messaging.broadcast.passes import Delivery, Pass
 
@@ -79,9 +80,9 @@ async def test_a_stop_ends_the_wait_for_a_turn_and_not_what_is_under_way() -> No
     work = Slow()
     work.turns = asyncio.Semaphore(1)
     running = asyncio.create_task(work.passing.run())
-    await asyncio.sleep(0.01)
+    await until(lambda: work.turns.locked())
     work.passing.stop("enough")
-    await asyncio.sleep(0.01)
+    await asyncio.wait([running], timeout=0.01)
     assert not running.done()
     gate.set()
     await running
@@ -96,7 +97,7 @@ async def test_a_stop_ends_the_wait_for_what_is_due_later() -> None:
 
     work = Later(1)
     running = asyncio.create_task(work.passing.run())
-    await asyncio.sleep(0.01)
+    await until(lambda: work.passing._later)
     work.passing.stop()
     await running
 
@@ -115,7 +116,7 @@ async def test_a_cancelled_pass_is_cancelled() -> None:
     work = Work()
     work.turns = asyncio.Semaphore(0)
     running = asyncio.create_task(work.passing.run())
-    await asyncio.sleep(0.01)
+    await until(lambda: work.passing._ready)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
