@@ -11,7 +11,7 @@ from tests.messaging.broadcast.conftest import Office
 from tests.telegram.conftest import until
 from tgbot.core.broadcasts import Audience, Content, Source
 from tgbot.core.errors import ContentError, SourceError
-from tgbot.messaging.broadcast import broadcasts, sources
+from tgbot.messaging.broadcast import sources
 from tgbot.messaging.broadcast.drafts import Markup, text_content
 
 
@@ -207,9 +207,10 @@ async def test_an_outdated_file_is_fetched_again_once_for_all(
 
     async def fetch(client: Any, source: Source) -> Any:
         fetched.append(source)
-        return await sources.fetch(client, source)
+        return await fetch_really(client, source)
 
-    monkeypatch.setattr(broadcasts, "fetch", fetch)
+    fetch_really = sources.fetch
+    monkeypatch.setattr(sources, "fetch", fetch)
     _, place = await source(office, "caption", media=office.photo())
     people = await office.meet(20)
     office.leftover.slow_down(10_000.0)

@@ -111,7 +111,7 @@ async def test_a_changed_draft_is_another_message(office: Office) -> None:
     with pytest.raises(ContentError):
         await office.broadcasts.change(draft.id, audience=Audience(), contents={"ru": text_content("x")})
     with pytest.raises(TypeError):
-        await office.broadcasts.change(draft.id, state="running")
+        await office.broadcasts.change(draft.id, state="running")  # type: ignore[call-arg]
     with pytest.raises(ContentError, match="rate"):
         await office.broadcasts.change(draft.id, rate=0.001)
     await office.broadcasts.start(draft.id)

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from typing import Final, Unpack
 
 from msgspec.structs import replace
 from telethon.tl import TLObject
 
-from tgbot.core.broadcasts import Action, Audience, Broadcast, Content, Part, State
-from tgbot.core.errors import (
-    ArgumentError,
-    BroadcastStateError,
-    ContentError,
-    PriceError,
-    ScheduleError,
-    SourceError,
-)
+from tgbot.core.broadcasts import Action, Broadcast, Content, State
+from tgbot.core.errors import ArgumentError, BroadcastStateError, PriceError
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserRegistry
-from tgbot.messaging.broadcast import buttons as link_buttons
-from tgbot.messaging.broadcast import drafts, progress, trial
+from tgbot.messaging.broadcast import progress, trial
 from tgbot.messaging.broadcast.buttons import click
-from tgbot.messaging.broadcast.content import Bot, check_buttons
+from tgbot.messaging.broadcast.content import Bot
+from tgbot.messaging.broadcast.drafts import Drafts, Fields
 from tgbot.messaging.broadcast.plan import FREE, plan, stars
 from tgbot.messaging.broadcast.runner import Runner
 from tgbot.messaging.broadcast.sending import Sending
-from tgbot.messaging.broadcast.sources import fetch
+from tgbot.messaging.broadcast.sources import prepare, renew
 from tgbot.messaging.broadcast.states import States
 from tgbot.messaging.leftover import Leftover
 from tgbot.store.base import Broadcasts as Stored
 from tgbot.telegram import BotClient
 from tgbot.telegram.calls.packed import Packed
 
-#: The longest name, in characters.
-NAME_LENGTH: Final = 64
-#: The lowest rate, in recipients a second.
-LOWEST_RATE: Final = 0.01
-#: What can be changed of a draft beside its contents and buttons.
-CHANGEABLE: Final = frozenset({"audience", "name", "preview", "silent", "rate", "paid", "at", "until"})
 #: Flood waits are raised at once: the broadcast has a rule of its own for them.
 _RAISED: Final = -1.0
 
@@ -89,6 +75,7 @@ class Broadcasts:
         self._clock = clock
         self._recipients = Recipients(client)
         self._rate = progress.Rate(time.monotonic)
+        self._drafts = Drafts(stored, self._username, clock=clock)
         self._states = States(stored, checkpoint=checkpoint, clock=clock)
         self._runner = Runner(stored, self._states, self._work, clock=clock)
         #: Carries them out until it is cancelled or closed.
@@ -97,6 +84,8 @@ class Broadcasts:
         self.close = self._runner.close
         #: Looks at states and times at once.
         self.look = self._runner.look
+        #: Keeps a new draft.
+        self.create = self._drafts.create
         #: Let nothing more go out; go on; stop for good.
         self.pause = self._states.pause
         self.resume = self._states.resume
@@ -109,60 +98,16 @@ class Broadcasts:
 
     # ---- drafts --------------------------------------------------------------------------------
 
-    async def create(
-        self,
-        contents: Mapping[str, Content],
-        *,
-        audience: Audience | None = None,
-        buttons: Iterable[tuple[str, str]] = (),
-        name: str = "",
-        preview: bool = True,
-        silent: bool = False,
-        rate: float = 0.0,
-        paid: bool = False,
-        at: int | None = None,
-        until: int | None = None,
-    ) -> Broadcast:
-        """Keep a new draft. `contents` are by language code; those of `""` are for everybody else.
-
-        `rate` is how many recipients a second get it at most, 0 for as many as the pace leaves. Raise
-        ContentError or ScheduleError for what cannot be sent.
-        """
-        draft = Broadcast(
-            0,
-            secrets.randbits(62),
-            int(self._clock()),
-            dict(contents),
-            audience=audience or Audience(),
-            name=name,
-            buttons=link_buttons.checked(buttons, self._username()),
-            preview=preview,
-            silent=silent,
-            rate=rate,
-            paid=paid,
-            at=at,
-            until=until,
-        )
-        return await self._stored.create(self._checked(draft))
-
     async def change(
         self,
         broadcast_id: int,
         *,
-        buttons: Iterable[tuple[str, str]] | None = None,
         contents: Mapping[str, Content] | None = None,
-        **changes: Any,  # Any: the other parameters of `create`
+        **fields: Unpack[Fields],
     ) -> Broadcast:
         """Change a draft; what is not named stays. Each change makes another message of it."""
-        if unknown := changes.keys() - CHANGEABLE:
-            raise TypeError(f"a draft has no {', '.join(sorted(unknown))} to change")
         draft = self._states.check(broadcast_id, "changed", State.DRAFT)
-        if buttons is not None:
-            changes["buttons"] = link_buttons.checked(buttons, self._username())
-        changes["contents"] = dict(contents or draft.contents)
-        draft = self._checked(replace(draft, **changes, revision=draft.revision + 1, reason=""))
-        await self._stored.change(draft)
-        return draft
+        return await self._drafts.change(draft, contents, fields)
 
     async def test(
         self, broadcast_id: int, user_ids: Collection[int] = (), *, language: str | None = None
@@ -175,7 +120,7 @@ class Broadcasts:
         if not testers:
             raise ArgumentError("users", "the bot has no admins, so name who gets the test")
         draft = self._states.check(broadcast_id, "tested", State.DRAFT, State.SCHEDULED)
-        prepared = await self._prepared(draft)
+        prepared = await prepare(self._client, draft)
         # On disk before it is sent: the next test is another message, also after a kill.
         tested = replace(self.get(broadcast_id), tests=draft.tests + 1)
         await self._stored.change(tested)
@@ -190,9 +135,9 @@ class Broadcasts:
             language=language,
         )
 
-    async def plan(self, broadcast_id: int) -> dict[str, Any]:  # Any: JSON
+    async def plan(self, broadcast_id: int) -> dict[str, object]:
         """Return who would get it if it began now, who would not and why, how long it takes, and its cost."""
-        draft = await self._prepared(self.get(broadcast_id))
+        draft = await prepare(self._client, self.get(broadcast_id))
         survey = await self._stored.survey(draft.audience, self._clock())
         return plan(draft, survey, self._users.count(), self._pace)
 
@@ -204,7 +149,7 @@ class Broadcasts:
         With `now` it does not wait for its time. Raise PriceError if it may cost more than was agreed.
         """
         draft = self._states.check(broadcast_id, "started", State.DRAFT, State.SCHEDULED)
-        prepared = await self._prepared(draft)
+        prepared = await prepare(self._client, draft)
         if prepared.paid:
             survey = await self._stored.survey(prepared.audience, self._clock())
             price = stars(prepared, survey.size, self._pace)
@@ -216,7 +161,7 @@ class Broadcasts:
             )
         return await self._states.start(prepared, now=now)
 
-    def status(self, broadcast_id: int) -> dict[str, Any]:  # Any: JSON
+    def status(self, broadcast_id: int) -> dict[str, object]:
         """Return how far a broadcast is, as JSON holds it."""
         broadcast = self.get(broadcast_id)
         return progress.status(
@@ -243,17 +188,6 @@ class Broadcasts:
                 self._stored.click(found.broadcast, *place, found.button)
         return found.payload
 
-    def _checked(self, draft: Broadcast) -> Broadcast:
-        """Return a draft as it is kept; raise the error for what cannot be sent."""
-        _check_times(draft, int(self._clock()))
-        if draft.rate < 0 or 0 < draft.rate < LOWEST_RATE:
-            problem = f"its rate is {draft.rate:g} a second"
-            raise ContentError(problem, f"give one of at least {LOWEST_RATE}, or 0 for no limit")
-        contents = drafts.checked(draft.contents, draft.audience)
-        for content in contents.values():
-            check_buttons(content, bool(draft.buttons))
-        return replace(draft, name=draft.name[:NAME_LENGTH], contents=contents)
-
     # ---- what is carried out -------------------------------------------------------------------
 
     def _work(self, broadcast: Broadcast) -> Sending:
@@ -261,7 +195,11 @@ class Broadcasts:
         self._rate = progress.Rate(time.monotonic)
 
         async def fetch_again() -> Broadcast:
-            return await self._fetched_again(broadcast.id)
+            contents = await renew(self._client, self.get(broadcast.id).contents)
+            # The state may have changed while Telegram was asked.
+            renewed = replace(self.get(broadcast.id), contents=contents)
+            await self._stored.change(renewed)
+            return renewed
 
         return Sending(
             broadcast,
@@ -277,48 +215,8 @@ class Broadcasts:
             settled=self._rate.count,
         )
 
-    async def _prepared(self, draft: Broadcast) -> Broadcast:
-        """Return a broadcast whose contents are known; those that are copied are fetched, also once more."""
-        if draft.size is not None:
-            return draft
-        contents: dict[str, Content] = {}
-        for code, content in draft.contents.items():
-            if content.source is not None:
-                content = Content(await fetch(self._client, content.source), content.source)
-            check_buttons(content, bool(draft.buttons))
-            contents[code] = content
-        return replace(draft, contents=contents)
-
-    async def _fetched_again(self, broadcast_id: int) -> Broadcast:
-        """Fetch the media of copied contents anew, and keep them; the texts stay as they were."""
-        broadcast = self.get(broadcast_id)
-        contents: dict[str, Content] = {}
-        for code, content in broadcast.contents.items():
-            source = content.source
-            if source is not None:
-                parts = await fetch(self._client, source)
-                if len(parts) != len(content.parts):
-                    raise SourceError(source.message, source.chat, "the album has changed since the start")
-                pairs = zip(content.parts, parts, strict=True)
-                content = Content(
-                    tuple(Part(old.text, old.entities, new.media) for old, new in pairs), source
-                )
-            contents[code] = content
-        # The state may have changed while Telegram was asked.
-        renewed = replace(self.get(broadcast_id), contents=contents)
-        await self._stored.change(renewed)
-        return renewed
-
     def _bot(self) -> Bot:
         return Bot(self._client.me.id, self._username(), self._key)
 
     def _username(self) -> str:
         return next(iter(usernames_of(self._client.me)), "")
-
-
-def _check_times(draft: Broadcast, now: int) -> None:
-    """Raise ScheduleError for times at which nothing could be sent."""
-    if draft.at is not None and draft.at <= now:
-        raise ScheduleError("The beginning", "in the past")
-    if draft.until is not None and draft.until <= max(now, draft.at or now):
-        raise ScheduleError("The end", "in the past, or before the beginning")

@@ -9,10 +9,9 @@ from telethon.extensions import BinaryReader
 from telethon.tl import TLRequest, functions, types
 
 from tgbot.core.broadcasts import Broadcast, Content, Part
-from tgbot.core.errors import ContentError
 from tgbot.locales.languages import Language, nearest, read
 from tgbot.messaging.broadcast.buttons import markup
-from tgbot.messaging.broadcast.drafts import unpacked
+from tgbot.messaging.broadcast.drafts import check_buttons, unpacked
 from tgbot.telegram.calls.named import derive_random_id
 from tgbot.telegram.calls.packed import Form, Packed
 
@@ -117,14 +116,5 @@ def request_for(broadcast: Broadcast, content: Content, bot: Bot) -> TLRequest:
     return functions.messages.SendMessageRequest(_NOBODY, part.text, no_webpage=no_webpage, **options)
 
 
-def check_buttons(content: Content, buttons: bool) -> None:
-    """Raise ContentError for buttons under an album."""
-    if buttons and len(content.parts) > 1:
-        raise ContentError(
-            "it is an album, and Telegram shows no buttons under an album",
-            "leave the buttons out, or send one picture",
-        )
-
-
-def _media(part: Part) -> Any:
+def _media(part: Part) -> types.TypeInputMedia:
     return BinaryReader(part.media).tgread_object()

@@ -1,21 +1,31 @@
-"""Contents of a broadcast out of texts, checked before anything is stored."""
+"""Drafts of broadcasts: texts become contents, and all is checked before it is stored."""
 
 from __future__ import annotations
 
+import secrets
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, TypedDict, Unpack
 
+from msgspec.structs import replace
 from telethon.extensions import BinaryReader, html, markdown
 from telethon.tl import types
 
-from tgbot.core.broadcasts import Audience, Content, Part
-from tgbot.core.errors import ContentError
+from tgbot.core.broadcasts import Audience, Broadcast, Content, Part
+from tgbot.core.errors import ContentError, ScheduleError
 from tgbot.locales import languages
+from tgbot.messaging.broadcast import buttons
 from tgbot.messaging.lengths import CAPTION, TEXT, length
+from tgbot.store.base import Broadcasts as Stored
 
 _VECTOR: Final = b"\x15\xc4\xb5\x1c"
+
+
+#: The longest name, in characters.
+NAME_LENGTH: Final = 64
+#: The lowest rate, in recipients a second.
+LOWEST_RATE: Final = 0.01
 
 
 class Markup(StrEnum):
@@ -74,6 +84,15 @@ def checked(contents: Mapping[str, Content], audience: Audience) -> dict[str, Co
     return found
 
 
+def check_buttons(content: Content, has_buttons: bool) -> None:
+    """Raise ContentError for buttons under an album."""
+    if has_buttons and len(content.parts) > 1:
+        raise ContentError(
+            "it is an album, and Telegram shows no buttons under an album",
+            "leave the buttons out, or send one picture",
+        )
+
+
 def packed(entities: Sequence[types.TypeMessageEntity]) -> bytes:
     """Return entities as the bytes of a TL vector, b"" for none."""
     if not entities:
@@ -81,6 +100,71 @@ def packed(entities: Sequence[types.TypeMessageEntity]) -> bytes:
     return _VECTOR + struct.pack("<i", len(entities)) + b"".join(map(bytes, entities))
 
 
-def unpacked(entities: bytes) -> list[Any] | None:  # Any: a TL entity
+def unpacked(entities: bytes) -> list[types.TypeMessageEntity] | None:
     """Return the entities in the bytes of a TL vector, None for none."""
     return list(BinaryReader(entities).tgread_vector()) if entities else None
+
+
+class Fields(TypedDict, total=False):
+    """What a draft has beside its contents (see `Broadcast`)."""
+
+    audience: Audience
+    #: Texts and links, in their order; see `buttons.checked`.
+    buttons: Iterable[tuple[str, str]]
+    name: str
+    preview: bool
+    silent: bool
+    #: How many recipients a second get it at most, 0 for as many as the pace leaves.
+    rate: float
+    paid: bool
+    at: int | None
+    until: int | None
+
+
+class Drafts:
+    """Make and change drafts; raise ContentError or ScheduleError for what cannot be sent."""
+
+    def __init__(self, stored: Stored, username: Callable[[], str], *, clock: Callable[[], float]) -> None:
+        """`username` returns that of the bot, "" for none."""
+        self._stored = stored
+        self._username = username
+        self._clock = clock
+
+    async def create(self, contents: Mapping[str, Content], **fields: Unpack[Fields]) -> Broadcast:
+        """Keep a new draft. `contents` are by language code; those of `""` are for everybody else."""
+        draft = Broadcast(0, secrets.randbits(62), int(self._clock()), dict(contents))
+        return await self._stored.create(self._with(draft, fields))
+
+    async def change(
+        self, draft: Broadcast, contents: Mapping[str, Content] | None, fields: Fields
+    ) -> Broadcast:
+        """Change a draft; what is not named stays. Each change makes another message of it."""
+        changed = replace(draft, contents=dict(contents or draft.contents), revision=draft.revision + 1)
+        changed = self._with(replace(changed, reason=""), fields)
+        await self._stored.change(changed)
+        return changed
+
+    def _with(self, draft: Broadcast, fields: Fields) -> Broadcast:
+        """Return a draft with other fields, checked."""
+        if unknown := fields.keys() - Fields.__annotations__:
+            raise TypeError(f"a draft has no {', '.join(sorted(unknown))}")
+        given: dict[str, object] = {**fields}
+        if "buttons" in fields:
+            given["buttons"] = buttons.checked(fields["buttons"], self._username())
+        draft = replace(draft, **given)
+        _check_times(draft, int(self._clock()))
+        if draft.rate < 0 or 0 < draft.rate < LOWEST_RATE:
+            problem = f"its rate is {draft.rate:g} a second"
+            raise ContentError(problem, f"give one of at least {LOWEST_RATE}, or 0 for no limit")
+        for content in draft.contents.values():
+            check_buttons(content, bool(draft.buttons))
+        contents = checked(draft.contents, draft.audience)
+        return replace(draft, name=draft.name[:NAME_LENGTH], contents=contents)
+
+
+def _check_times(draft: Broadcast, now: int) -> None:
+    """Raise ScheduleError for times at which nothing could be sent."""
+    if draft.at is not None and draft.at <= now:
+        raise ScheduleError("The beginning", "in the past")
+    if draft.until is not None and draft.until <= max(now, draft.at or now):
+        raise ScheduleError("The end", "in the past, or before the beginning")

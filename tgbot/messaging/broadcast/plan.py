@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from tgbot.core.access import Access
 from tgbot.core.broadcasts import Broadcast
@@ -17,7 +17,7 @@ FREE: Final = 30.0
 A_STAR: Final = 10
 
 
-def plan(broadcast: Broadcast, survey: Survey, counts: Counts, pace: float) -> dict[str, Any]:  # Any: JSON
+def plan(broadcast: Broadcast, survey: Survey, counts: Counts, pace: float) -> dict[str, object]:
     """Return what would happen if a broadcast began now, as JSON holds it.
 
     `counts` are those of all users; `pace` is how many messages a second the bot may send.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from tgbot.core.broadcasts import Broadcast, State
 from tgbot.core.deliveries import Outcome, Tally
@@ -41,7 +41,7 @@ class Rate:
 
 def status(
     broadcast: Broadcast, tally: Tally, *, rate: float, behind: int | None, flood_wait: float, now: float
-) -> dict[str, Any]:  # Any: JSON
+) -> dict[str, object]:
     """Return how far a broadcast is, as JSON holds it.
 
     `rate` is how many deliveries a second there were lately, `behind` the number of the broadcast that runs

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+
+from telethon.tl import TLObject
 
 from tgbot.core.access import Access
 from tgbot.core.broadcasts import Broadcast, declines
@@ -41,7 +43,7 @@ FETCHES: Final = 3
 class Client(Protocol):
     """What is needed of the client."""
 
-    def deliver(self, send: Packed, /) -> Coroutine[object, object, Any]: ...  # Any: what Telegram answers
+    def deliver(self, send: Packed, /) -> Coroutine[object, object, TLObject]: ...
 
     def access_hash(self, user_id: int, /) -> int | None: ...
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
+from msgspec.structs import replace
 from telethon import errors, utils
 from telethon.tl import TLRequest, functions, types
 
-from tgbot.core.broadcasts import Part, Source
+from tgbot.core.broadcasts import Broadcast, Content, Part, Source
 from tgbot.core.errors import ContentError, SourceError
 from tgbot.core.ids import bare_id, is_channel, marked_id
-from tgbot.messaging.broadcast.drafts import check_length, packed
+from tgbot.messaging.broadcast.drafts import check_buttons, check_length, packed
 from tgbot.messaging.lengths import CAPTION, TEXT
-from tgbot.telegram import error_name
+from tgbot.telegram import BotClient, error_name
 
 #: Telegram numbers the messages of an album, up to ten, without gaps.
 _BESIDE: Final = 9
@@ -31,19 +33,42 @@ _COPIED: Final = (
 _TEXT_ONLY: Final = (type(None), types.MessageMediaEmpty, types.MessageMediaWebPage)
 
 
-class Session(Protocol):
-    def access_hash(self, marked_id: int, /) -> int | None: ...
+async def prepare(client: BotClient, draft: Broadcast) -> Broadcast:
+    """Return a draft whose contents are known; those that are copied are fetched, also once more.
+
+    Raise SourceError for what cannot be copied, and ContentError for buttons under an album. What has its
+    recipients already stays as it is.
+    """
+    if draft.size is not None:
+        return draft
+    contents: dict[str, Content] = {}
+    for code, content in draft.contents.items():
+        if content.source is not None:
+            content = Content(await fetch(client, content.source), content.source)
+        check_buttons(content, bool(draft.buttons))
+        contents[code] = content
+    return replace(draft, contents=contents)
 
 
-class Client(Protocol):
-    """What is needed of the client."""
+async def renew(client: BotClient, contents: Mapping[str, Content]) -> dict[str, Content]:
+    """Return contents with the files of those that are copied fetched anew; the texts stay as they are.
 
-    session: Session
+    Raise SourceError if a message is gone, or its album has changed.
+    """
+    renewed: dict[str, Content] = {}
+    for code, content in contents.items():
+        source = content.source
+        if source is not None:
+            parts = await fetch(client, source)
+            if len(parts) != len(content.parts):
+                raise _refused(source, "its album has changed since the start")
+            pairs = zip(content.parts, parts, strict=True)
+            content = Content(tuple(replace(old, media=new.media) for old, new in pairs), source)
+        renewed[code] = content
+    return renewed
 
-    async def __call__(self, request: TLRequest, /) -> Any: ...  # Any: what Telegram answers
 
-
-async def fetch(client: Client, source: Source) -> tuple[Part, ...]:
+async def fetch(client: BotClient, source: Source) -> tuple[Part, ...]:
     """Return what a message consists of, with fresh file references; of an album all of its messages.
 
     Raise SourceError if it is not there or cannot be copied, and Telegram's error if it cannot be asked now.
@@ -73,11 +98,11 @@ async def fetch(client: Client, source: Source) -> tuple[Part, ...]:
     return tuple(_part(client, one, source) for one in sorted(album, key=lambda one: int(one.id)))
 
 
-def _is_in(message: Any, chat: int) -> bool:
+def _is_in(message: types.TypeMessage, chat: int) -> bool:
     return type(message) is not types.MessageEmpty and marked_id(message.peer_id) == chat
 
 
-def _part(client: Client, message: Any, source: Source) -> Part:
+def _part(client: BotClient, message: types.TypeMessage, source: Source) -> Part:
     media = message.media
     if isinstance(media, _TEXT_ONLY):
         shown = b""
@@ -101,7 +126,7 @@ def _part(client: Client, message: Any, source: Source) -> Part:
     return Part(text, packed([_sendable(client, one) for one in message.entities or ()]), shown)
 
 
-def _sendable(client: Client, entity: Any) -> Any:
+def _sendable(client: BotClient, entity: types.TypeMessageEntity) -> types.TypeMessageEntity:
     """Return an entity as it is sent: a mention names its user with an access hash."""
     if type(entity) is not types.MessageEntityMentionName:
         return entity
