@@ -227,6 +227,16 @@ async def test_an_outdated_file_is_fetched_again_once_for_all(
     assert office.world.files.reference in content.parts[0].media
 
 
+async def test_what_is_scheduled_is_what_was_there_when_it_was_scheduled(office: Office) -> None:
+    author, place = await source(office)
+    number = await office.begin(contents={"": Content(source=place)}, at=int(office.clock()) + 100)
+    bot = office.world.accounts[office.bot_id]
+    office.world.posts.delete([bot.box.get(place.message)], revoke=True)  # type: ignore[list-item]  # as above
+    await office.broadcasts.start(number, now=True)
+    await office.ends(number)
+    assert office.heard(author) == ["copy me"]
+
+
 async def test_an_outdated_file_whose_message_is_gone_pauses_the_broadcast(office: Office) -> None:
     author, place = await source(office, "caption", media=office.photo())
     office.leftover.slow_down(10_000.0)

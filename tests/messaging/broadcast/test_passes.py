@@ -21,7 +21,8 @@ class Work:
         self.passing = Pass(self, at_once=2)
         self.unwanted: set[int] = set()
         self.done: list[int] = []
-        self.under_way = self.most = 0
+        self.many = 1
+        self.under_way = self.most = self.calls = 0
         self.turns = asyncio.Semaphore(1000)
 
     async def next(self, after: int) -> tuple[Chunk, Sequence[int]] | None:
@@ -34,12 +35,13 @@ class Work:
     async def turn(self) -> None:
         await self.turns.acquire()
 
-    async def do(self, delivery: Delivery) -> None:
+    async def do(self, deliveries: Sequence[Delivery]) -> None:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await asyncio.sleep(0)
         self.under_way -= 1
-        self.done.append(delivery.user_id)
+        self.done += [delivery.user_id for delivery in deliveries]
+        self.calls += 1
 
 
 async def test_all_are_done_in_their_order_and_so_many_at_once() -> None:
@@ -48,6 +50,13 @@ async def test_all_are_done_in_their_order_and_so_many_at_once() -> None:
     assert work.done == [1, 2, 3, 11, 12, 13]
     assert work.most == 2
     assert not work.passing.stopped
+
+
+async def test_a_call_can_be_for_many() -> None:
+    work = Work()
+    work.many, work.unwanted, work.turns = 2, {1, 13}, asyncio.Semaphore(2)
+    await work.passing.run()
+    assert (work.done, work.calls) == ([2, 3, 11, 12], 2)
 
 
 async def test_what_is_not_wanted_takes_no_turn() -> None:
@@ -59,8 +68,9 @@ async def test_what_is_not_wanted_takes_no_turn() -> None:
 
 async def test_what_is_tried_again_comes_before_the_end() -> None:
     class Again(Work):
-        async def do(self, delivery: Delivery) -> None:
-            await super().do(delivery)
+        async def do(self, deliveries: Sequence[Delivery]) -> None:
+            await super().do(deliveries)
+            (delivery,) = deliveries
             if delivery.attempts < 2 and delivery.user_id == 13:
                 self.passing.again(delivery._replace(attempts=delivery.attempts + 1), 0.001)
 
@@ -73,9 +83,9 @@ async def test_a_stop_ends_the_wait_for_a_turn_and_not_what_is_under_way() -> No
     gate = asyncio.Event()
 
     class Slow(Work):
-        async def do(self, delivery: Delivery) -> None:
+        async def do(self, deliveries: Sequence[Delivery]) -> None:
             await gate.wait()
-            await super().do(delivery)
+            await super().do(deliveries)
 
     work = Slow()
     work.turns = asyncio.Semaphore(1)
@@ -92,8 +102,8 @@ async def test_a_stop_ends_the_wait_for_a_turn_and_not_what_is_under_way() -> No
 
 async def test_a_stop_ends_the_wait_for_what_is_due_later() -> None:
     class Later(Work):
-        async def do(self, delivery: Delivery) -> None:
-            self.passing.again(delivery, 1000.0)
+        async def do(self, deliveries: Sequence[Delivery]) -> None:
+            self.passing.again(deliveries[0], 1000.0)
 
     work = Later(1)
     running = asyncio.create_task(work.passing.run())
@@ -104,7 +114,7 @@ async def test_a_stop_ends_the_wait_for_what_is_due_later() -> None:
 
 async def test_an_error_of_the_work_ends_the_pass() -> None:
     class Broken(Work):
-        async def do(self, delivery: Delivery) -> None:
+        async def do(self, deliveries: Sequence[Delivery]) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup) as raised:

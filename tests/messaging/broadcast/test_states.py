@@ -99,6 +99,7 @@ async def test_a_broadcast_begins_at_its_time(office: Office) -> None:
 async def test_a_scheduled_broadcast_begins_at_once_when_it_is_told_to(office: Office) -> None:
     await office.meet(1)
     number = await office.begin(at=int(office.clock()) + 3600)
+    assert office.broadcasts.get(number).state is State.SCHEDULED
     with pytest.raises(BroadcastStateError, match="is scheduled"):
         await office.broadcasts.start(number)
     await office.broadcasts.start(number, now=True)

@@ -38,6 +38,10 @@ class Delivery(NamedTuple):
 class Work(Protocol):
     """What a pass does."""
 
+    @property
+    def many(self) -> int:
+        """How many deliveries one call is for."""
+
     async def next(self, after: int) -> tuple[Chunk, Sequence[int]] | None:
         """Return the next chunk with a greater number, and which places of it are wanted; None at the end.
 
@@ -50,8 +54,8 @@ class Work(Protocol):
     async def turn(self) -> None:
         """Return when the next call may go out."""
 
-    async def do(self, delivery: Delivery) -> None:
-        """Do the work for one recipient, and settle what came of it, or give it to `Pass.again`."""
+    async def do(self, deliveries: Sequence[Delivery]) -> None:
+        """Make one call, for up to `many` recipients, and settle what came of it, or use `Pass.again`."""
 
 
 class Pass:
@@ -108,20 +112,17 @@ class Pass:
         self._changed.set()
 
     async def _feed(self, group: asyncio.TaskGroup) -> None:
-        """Begin one delivery after another, each in its turn."""
-        work, passed_over = self._work, 0
+        """Begin one call after another, each in its turn."""
+        work = self._work
         try:
-            while not self.stopped and (delivery := await self._take()) is not None:
-                if not work.wants(delivery):
-                    passed_over += 1
-                    if passed_over % _SLICE == 0:
-                        await asyncio.sleep(0)  # others have their turn
-                    continue
+            while not self.stopped and (deliveries := await self._choose()):
                 await work.turn()
-                if not delivery.user_id:
-                    continue  # forgotten meanwhile
+                if any(not delivery.user_id for delivery in deliveries):  # forgotten meanwhile
+                    deliveries = [delivery for delivery in deliveries if delivery.user_id]
+                    if not deliveries:
+                        continue
                 self._under_way += 1
-                self._tasks.add(group.create_task(self._do(delivery)))
+                self._tasks.add(group.create_task(self._do(deliveries)))
                 if self._under_way >= self._at_once:
                     while self._under_way > self._fewer:
                         await self._wait(None)
@@ -131,9 +132,9 @@ class Pass:
             if not self.stopped or task.uncancel() > 0:
                 raise
 
-    async def _do(self, delivery: Delivery) -> None:
+    async def _do(self, deliveries: Sequence[Delivery]) -> None:
         try:
-            await self._work.do(delivery)
+            await self._work.do(deliveries)
         finally:
             task = asyncio.current_task()
             assert task is not None
@@ -145,6 +146,22 @@ class Pass:
     def _cut(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    async def _choose(self) -> list[Delivery]:
+        """Return the deliveries of the next call; none at the end."""
+        chosen: list[Delivery] = []
+        passed_over = 0
+        while len(chosen) < self._work.many and (self._ready or not chosen):
+            delivery = await self._take()
+            if delivery is None:
+                break
+            if self._work.wants(delivery):
+                chosen.append(delivery)
+                continue
+            passed_over += 1
+            if passed_over % _SLICE == 0:
+                await asyncio.sleep(0)  # others have their turn
+        return chosen
 
     async def _take(self) -> Delivery | None:
         """Return the next delivery, what is due to be tried again first; None at the end."""

@@ -34,6 +34,8 @@ PAUSES: Final = (2.0, 10.0, 60.0, 300.0)
 #: After so many faults in a row, with no success between, Telegram is taken to be out of order: no delivery
 #: is given up for that, and there are pauses between the attempts.
 OUTAGE: Final = 20
+#: Which of `PAUSES` is the longest one then.
+LONGEST: Final = 2
 #: So many refusals of the content in a row, with no success between, pause the broadcast.
 REFUSALS: Final = 5
 #: A delivery for which the content had to be fetched so often has failed.
@@ -76,6 +78,7 @@ class Sending:
         settled: Callable[[], None],
     ) -> None:
         """`fetch_again` fetches copied contents anew; `settled` is told of each outcome that a call has."""
+        self.many = 1
         self._id = broadcast.id
         self._until = broadcast.until
         self._messages = broadcast.parts
@@ -94,6 +97,9 @@ class Sending:
         self._refused: list[tuple[Delivery, str]] = []
         #: Whether anybody got the message, and how many faults came in a row.
         self._succeeded, self._faults = store.tally(broadcast.id).count(Outcome.SENT) > 0, 0
+        #: How many pauses there were in a row for that, and when the last one ends by the loop's clock.
+        self._outages, self._next_try = 0, 0.0
+        self._monotonic = asyncio.get_running_loop().time
         #: Counts how often the content was fetched; one fetches at a time.
         self._fetched, self._fetching = 0, asyncio.Lock()
         self._pass = Pass(self)
@@ -152,7 +158,8 @@ class Sending:
     async def turn(self) -> None:
         await self._turns.turn(self._messages)
 
-    async def do(self, delivery: Delivery) -> None:
+    async def do(self, deliveries: Sequence[Delivery]) -> None:
+        (delivery,) = deliveries
         chunk, index, _ = delivery
         user_id, now = chunk.ids[index], int(self._clock())
         if self._until is not None and now >= self._until:
@@ -174,7 +181,7 @@ class Sending:
                 messages=message_ids(answer, random_ids),
             )
             self._settled()
-            self._faults = 0
+            self._faults = self._outages = 0
             self._succeeded = True
             if self._refused:
                 self._settle_refused()
@@ -206,11 +213,16 @@ class Sending:
         attempts = delivery.attempts
         if self._faults >= OUTAGE:
             # Everything fails: more of it would say nothing of this delivery.
-            if self._faults & (self._faults - 1) == 0:
-                logger.warning("broadcast %d: Telegram has faults (%s); trying on", self._id, name)
-            seconds = PAUSES[min(self._faults // OUTAGE - 1, 2)]
-            self._slow_down(seconds)
-            self._pass.again(delivery, seconds)
+            present = self._monotonic()
+            if present >= self._next_try:
+                seconds = PAUSES[min(self._outages, LONGEST)]
+                self._outages += 1
+                self._next_try = present + seconds
+                self._slow_down(seconds)
+                logger.warning(
+                    "broadcast %d: Telegram has a fault (%s); a pause of %g s", self._id, name, seconds
+                )
+            self._pass.again(delivery, self._next_try - present)
         elif attempts < len(PAUSES):
             self._pass.again(delivery._replace(attempts=attempts + 1), PAUSES[attempts])
         else:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from telethon import errors, utils
 from telethon.tl import TLRequest, functions, types
 
-from tgbot.core.broadcasts import Broadcast, Content, Part, Source
+from tgbot.core.broadcasts import Broadcast, Content, Part, Source, State
 from tgbot.core.errors import ContentError, SourceError
 from tgbot.core.ids import bare_id, is_channel, marked_id
 from tgbot.messaging.broadcast.drafts import check_buttons, check_length, packed
@@ -36,10 +36,10 @@ _TEXT_ONLY: Final = (type(None), types.MessageMediaEmpty, types.MessageMediaWebP
 async def prepare(client: BotClient, draft: Broadcast) -> Broadcast:
     """Return a draft whose contents are known; those that are copied are fetched, also once more.
 
-    Raise SourceError for what cannot be copied, and ContentError for buttons under an album. What has its
-    recipients already stays as it is.
+    Raise SourceError for what cannot be copied, and ContentError for buttons under an album. What is no draft
+    any more stays as it is.
     """
-    if draft.size is not None:
+    if draft.state is not State.DRAFT:
         return draft
     contents: dict[str, Content] = {}
     for code, content in draft.contents.items():
