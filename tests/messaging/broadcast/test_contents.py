@@ -237,6 +237,24 @@ async def test_what_is_scheduled_is_what_was_there_when_it_was_scheduled(office:
     assert office.heard(author) == ["copy me"]
 
 
+async def test_an_outdated_file_that_cannot_be_fetched_now_is_fetched_later(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, place = await source(office, "caption", media=office.photo())
+    await office.meet(20)
+    office.leftover.slow_down(10_000.0)
+    number = await office.begin(contents={"": Content(source=place)})
+    await office.stop()
+    office.world.files.expire_references()
+    await office.open(run=False)
+    # Longer than the client waits by itself.
+    office.client.flood_sleep_threshold = 0
+    office.faults.fail("messages.getMessages", 420, "FLOOD_WAIT_2")
+    office.run()
+    assert (await office.ends(number))["sent"] == 21
+    assert caplog.text.count("cannot be fetched now (FLOOD_WAIT_2)") == 1
+
+
 async def test_an_outdated_file_whose_message_is_gone_pauses_the_broadcast(office: Office) -> None:
     author, place = await source(office, "caption", media=office.photo())
     office.leftover.slow_down(10_000.0)

@@ -102,6 +102,8 @@ class Sending:
         self._monotonic = asyncio.get_running_loop().time
         #: Counts how often the content was fetched; one fetches at a time.
         self._fetched, self._fetching = 0, asyncio.Lock()
+        #: Before this moment it is not fetched.
+        self._next_fetch = 0.0
         self._pass = Pass(self)
 
     @property
@@ -231,14 +233,30 @@ class Sending:
     async def _renew(self, delivery: Delivery, fetched: int) -> None:
         """Have the content fetched again, once for all whose deliveries were refused for it."""
         async with self._fetching:
-            if fetched == self._fetched and not self._pass.stopped:
-                try:
-                    self._contents = Contents(await self._fetch_again(), self._bot)
-                except SourceError as error:
-                    self._pass.stop(str(error))
-                    return
-                self._fetched += 1
-        self._pass.again(delivery._replace(attempts=delivery.attempts + 1), 0.0)
+            wait = self._next_fetch - self._monotonic()
+            if fetched == self._fetched and wait <= 0 and not self._pass.stopped:
+                wait = await self._fetch()
+                self._next_fetch = self._monotonic() + wait
+        if fetched != self._fetched:
+            self._pass.again(delivery._replace(attempts=delivery.attempts + 1), 0.0)
+        else:
+            self._pass.again(delivery, max(0.0, wait))
+
+    async def _fetch(self) -> float:
+        """Fetch the content again; return in how many seconds to try that once more, 0 if it was done."""
+        try:
+            self._contents = Contents(await self._fetch_again(), self._bot)
+        except SourceError as error:
+            self._pass.stop(str(error))
+        except Exception as error:
+            refusal = refusal_of(error, int(self._clock()))
+            if refusal is None or refusal.about is Subject.CONTENT:
+                raise
+            logger.warning("broadcast %d: its message cannot be fetched now (%s)", self._id, refusal.name)
+            return refusal.wait or PAUSES[1]
+        else:
+            self._fetched += 1
+        return 0.0
 
     # ---- outcomes --------------------------------------------------------------------------------
 
@@ -257,6 +275,6 @@ class Sending:
 
 def _refusal_in_words(name: str) -> str:
     return (
-        f"Telegram refused the message {REFUSALS} times in a row, for everybody who had their turn ({name}); "
-        "change what is sent in a new broadcast, or go on if the reason has passed"
+        f"Telegram refused the message for all who had their turn lately ({name}): send another message in "
+        "a new broadcast, or resume this one if the reason has passed"
     )
