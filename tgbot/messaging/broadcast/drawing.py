@@ -85,7 +85,7 @@ def drawn(shown: Picture, form: Form) -> bytes:
     for line, texts in ((title, [title]), (summary, [summary]), (legend, legend.get_texts())):
         too_wide = line.get_window_extent(renderer).width / ((_WIDTH - 0.6) * _DOTS)
         for text in texts:
-            text.set_size(text.get_size() / max(1.0, too_wide))
+            text.set_fontsize(float(text.get_fontsize()) / max(1.0, too_wide))
 
     def axes(top: float, tall: float, heading: str) -> Any:
         width = (_WIDTH - _LEFT - _RIGHT) / _WIDTH
