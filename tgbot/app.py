@@ -304,7 +304,9 @@ def _pages(
 
     listen = config.operate.listen
     assert listen is not None
-    metrics = Metrics(client.figures, meter, health, store.parked, store.users, config.storage.directory)
+    metrics = Metrics(
+        client.figures, meter, health, store.parked, store.users, store.broadcasts, config.storage.directory
+    )
     return open_pages(
         listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render
     )

@@ -20,7 +20,7 @@ def before_login(
     """Return the commands that a bot carries out while it still tries to log in."""
     users = store.users
     return {
-        "status": status.command(client, trouble, users, store.parked),
+        "status": status.command(client, trouble, users, store.parked, store.broadcasts),
         **people.commands(users, clock),
         **levels.commands(),
         "checkpoint": work.checkpoint(client.checkpoint),
