@@ -62,6 +62,7 @@ from tgbot.core.errors import (
     SessionInUseError,
     SessionTooNewError,
     SourceError,
+    SourceUnreadError,
     StorageFailedError,
     StorageFullError,
     StorageGoneError,
@@ -142,6 +143,7 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (PriceError(7, 90, 30), ("7 may cost up to 90 stars", "30 deliveries"), "start it with --stars 90"),
     (ContentError("the text is empty", "write one"), ("the text is empty",), "To go on, write one"),
     (SourceError(5, -100, "it is empty"), ("Message 5 of chat -100", "empty"), "Name another message"),
+    (SourceUnreadError(7), ("Broadcast 7", "only the running bot can read"), "start the bot (tgbot run)"),
     (
         ScheduleError("The end", "in the past"),
         ("The end of the broadcast is in the past",),
@@ -242,6 +244,7 @@ def test_the_exit_status_is_1_but_for_wrong_usage_and_for_a_no() -> None:
         "TextError": 2,
         "BroadcastUnknownError": 3,
         "NobodyToWriteToError": 3,
+        "SourceUnreadError": 3,
         "ContentError": 2,
         "ScheduleError": 2,
         "NameNotFoundError": 3,

@@ -413,5 +413,12 @@ class SourceError(TgbotError):
     """Message {message} of chat {chat} cannot be copied: {reason}. Name another message, or give the text."""
 
 
+class SourceUnreadError(TgbotError):
+    """Broadcast {number} copies a message that only the running bot can read: start the bot (tgbot run), \
+and ask again."""
+
+    exit_status = 3
+
+
 class ScheduleError(WrongUsageError):
     """{what} of the broadcast is {problem}: give a later time."""

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from typing import Final, Unpack
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from typing import Final
 
 from msgspec.structs import replace
 from telethon.tl import TLObject
 
-from tgbot.core.broadcasts import Action, Broadcast, Content, State
+from tgbot.core.broadcasts import Action, Broadcast, State
 from tgbot.core.errors import ArgumentError, BroadcastStateError, PriceError
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.broadcast import progress, trial
 from tgbot.messaging.broadcast.buttons import click
 from tgbot.messaging.broadcast.content import Bot
-from tgbot.messaging.broadcast.drafts import Drafts, Fields
-from tgbot.messaging.broadcast.plan import FREE, plan, stars
+from tgbot.messaging.broadcast.kept import KeptBroadcasts
+from tgbot.messaging.broadcast.plan import FREE, stars
 from tgbot.messaging.broadcast.runner import Runner
 from tgbot.messaging.broadcast.sending import Sending
 from tgbot.messaging.broadcast.sources import prepare, renew
-from tgbot.messaging.broadcast.states import States
 from tgbot.messaging.leftover import Leftover
 from tgbot.store.base import Broadcasts as Stored
 from tgbot.telegram import BotClient
@@ -42,12 +41,8 @@ class Recipients:
         return self._call(send, send.user_id, flood_threshold=_RAISED)
 
 
-class Broadcasts:
-    """Make broadcasts, carry them out, and tell how far they are.
-
-    Each method raises BroadcastUnknownError for a number that there is not, and BroadcastStateError where the
-    state does not allow it. What they return is on disk. Times are unix seconds of Telegram's clock.
-    """
+class Broadcasts(KeptBroadcasts):
+    """Make broadcasts, carry them out, and tell how far they are."""
 
     def __init__(
         self,
@@ -64,19 +59,17 @@ class Broadcasts:
         clock: Callable[[], float],
     ) -> None:
         """`pace` is how many messages a second the bot may send, `key` signs start payloads."""
+        super().__init__(
+            stored, users, pace=pace, username=self._username, checkpoint=checkpoint, clock=clock
+        )
         self._client = client
-        self._stored = stored
-        self._users = users
+        self._registry = users
         self._leftover = leftover
-        self._pace = pace
         self._admins = admins
         self._key = key
         self._load = load
-        self._clock = clock
         self._recipients = Recipients(client)
         self._rate = progress.Rate(time.monotonic)
-        self._drafts = Drafts(stored, self._username, clock=clock)
-        self._states = States(stored, checkpoint=checkpoint, clock=clock)
         self._runner = Runner(stored, self._states, self._work, clock=clock)
         #: Carries them out until it is cancelled or closed.
         self.run = self._runner.run
@@ -84,30 +77,8 @@ class Broadcasts:
         self.close = self._runner.close
         #: Looks at states and times at once.
         self.look = self._runner.look
-        #: Keeps a new draft.
-        self.create = self._drafts.create
-        #: Let nothing more go out; go on; stop for good.
-        self.pause = self._states.pause
-        self.resume = self._states.resume
-        self.cancel = self._states.cancel
-        self.get = self._states.get
-
-    def all(self) -> list[Broadcast]:
-        """Return all broadcasts in the order of their numbers."""
-        return self._stored.all()
 
     # ---- drafts --------------------------------------------------------------------------------
-
-    async def change(
-        self,
-        broadcast_id: int,
-        *,
-        contents: Mapping[str, Content] | None = None,
-        **fields: Unpack[Fields],
-    ) -> Broadcast:
-        """Change a draft; what is not named stays. Each change makes another message of it."""
-        draft = self._states.check(broadcast_id, "changed", State.DRAFT)
-        return await self._drafts.change(draft, contents, fields)
 
     async def test(
         self, broadcast_id: int, user_ids: Collection[int] = (), *, language: str | None = None
@@ -118,9 +89,9 @@ class Broadcasts:
         """
         testers = user_ids or self._admins
         if not testers:
-            raise ArgumentError("users", "the bot has no admins, so name who gets the test")
+            raise ArgumentError("to", "the bot has no admins, so name who gets the test")
         draft = self._states.check(broadcast_id, "tested", State.DRAFT, State.SCHEDULED)
-        prepared = await prepare(self._client, draft)
+        prepared = await self._prepared(draft)
         # On disk before it is sent: the next test is another message, also after a kill.
         tested = replace(self.get(broadcast_id), tests=draft.tests + 1)
         await self._stored.change(tested)
@@ -129,17 +100,11 @@ class Broadcasts:
             testers,
             client=self._recipients,
             bot=self._bot(),
-            users=self._users,
+            users=self._registry,
             turns=self._leftover.stream(),
             clock=self._clock,
             language=language,
         )
-
-    async def plan(self, broadcast_id: int) -> dict[str, object]:
-        """Return who would get it if it began now, who would not and why, how long it takes, and its cost."""
-        draft = await prepare(self._client, self.get(broadcast_id))
-        survey = await self._stored.survey(draft.audience, self._clock())
-        return plan(draft, survey, self._users.count(), self._pace)
 
     # ---- states --------------------------------------------------------------------------------
 
@@ -149,7 +114,7 @@ class Broadcasts:
         With `now` it does not wait for its time. Raise PriceError if it may cost more than was agreed.
         """
         draft = self._states.check(broadcast_id, "started", State.DRAFT, State.SCHEDULED)
-        prepared = await prepare(self._client, draft)
+        prepared = await self._prepared(draft)
         if prepared.paid:
             survey = await self._stored.survey(prepared.audience, self._clock())
             price = stars(prepared, survey.size, self._pace)
@@ -206,7 +171,7 @@ class Broadcasts:
             self._stored,
             client=self._recipients,
             bot=self._bot(),
-            users=self._users,
+            users=self._registry,
             turns=self._leftover.stream(broadcast.rate * broadcast.parts or None),
             slow_down=self._leftover.slow_down,
             load=self._load,
@@ -214,6 +179,9 @@ class Broadcasts:
             clock=self._clock,
             settled=self._rate.count,
         )
+
+    async def _prepared(self, draft: Broadcast) -> Broadcast:
+        return await prepare(self._client, draft)
 
     def _bot(self) -> Bot:
         return Bot(self._client.me.id, self._username(), self._key)
