@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tgbot.operate import finding, importing, levels, parked, people, status, sweeping, work
+from tgbot.operate import broadcasts, finding, importing, levels, parked, people, status, sweeping, work
 from tgbot.operate.control import Command
 from tgbot.plugins.parts import Parts
 from tgbot.store.sqlite.store import SqliteStore
@@ -34,6 +34,7 @@ def after_login(parts: Parts, store: SqliteStore) -> dict[str, Command]:
         **finding.commands(parts.peers, parts.sender, parts.users),
         **importing.commands(store.users, store.session, parts.clock, client.me.id),
         **sweeping.commands(parts.sweep),
+        **broadcasts.live_commands(parts.broadcasts, parts.peers),
         **parked.commands(store.parked, client.parking.retry, client.checkpoint),
         "drain": work.drain(client.drain, client.checkpoint),
     }
