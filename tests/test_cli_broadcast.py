@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
 import os
@@ -14,10 +15,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.tl import types
 
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure
@@ -317,6 +320,8 @@ WRONG: list[tuple[str, str]] = [
     ("status 0", "ID = '0': expected a whole number, at least 1"),
     ("test 1 --language 12", "--language = '12': expected the code of a language"),
     ("resume 1 --until 1", "--until = '1': expected a time such as"),
+    ("report 1 --csv absent/x.csv", "--csv: there is no directory 'absent' for 'x.csv': make it"),
+    ("report 1 --chart .", "--chart: '.' is a directory: name a file"),
     ("start 1 --stars many", "--stars = 'many': expected a whole number, at least 0"),
 ]
 
@@ -350,6 +355,8 @@ async def test_what_cannot_be_meant_is_refused_with_option_value_and_what_is_exp
         ("status 9", 3, 'There is no broadcast 9: "tgbot broadcast list" shows all of them.'),
         ("plan 9", 3, "There is no broadcast 9"),
         ("edit 9 --text a", 3, "There is no broadcast 9"),
+        ("report 9", 3, "There is no broadcast 9"),
+        ("report 1 --chart x.gif", 2, "x.gif: expected a name that ends in .png or .svg"),
         ("pause 9", 3, "There is no broadcast 9"),
         ("resume 9", 3, "There is no broadcast 9"),
         ("cancel 9", 3, "There is no broadcast 9"),
@@ -430,6 +437,15 @@ class Office:
         copies = self._world.accounts[person].log.above(0, 0)
         return sum(one.message is not None and one.message.post.text == TEXT for one in copies)
 
+    def payload(self, person: int) -> str:
+        """Return the start payload in the first button of the text that a person got."""
+        posts = [one.message.post for one in self._world.accounts[person].log.above(0, 0) if one.message]
+        (post,) = (post for post in posts if post.text == TEXT)
+        assert isinstance(post.markup, types.ReplyInlineMarkup)
+        kind = post.markup.rows[0].buttons[0].type
+        assert isinstance(kind, types.InlineButtonTypeUrl)
+        return str(kind.url).partition("?start=")[2]
+
     async def ends(self, number: int, state: str = "done") -> dict[str, Any]:
         """Return the status of a broadcast once it is in this state."""
         await until(lambda: self.bot.broadcasts.status(number)["state"] == state)
@@ -462,6 +478,46 @@ async def test_a_broadcast_is_tested_started_and_reaches_everybody_once(office: 
     assert "state         done\n" in shown
     assert "sent          5\n" in shown
     assert "5 of 5" in (await tgbot("list"))[1]
+
+
+async def test_a_report_has_the_numbers_a_table_and_a_chart_also_when_the_bot_has_stopped(
+    configure: Configure, sandbox: Sandbox, account: Account, tgbot: Any
+) -> None:
+    async with open_bot(configure(), serve=True) as bot:
+        office = Office(bot, sandbox, account, tgbot)
+        people = await office.meet(4)
+        await made(tgbot, "--text", TEXT, "--name", "Autumn", "--button", "Begin=start:autumn")
+        await asked(tgbot, "start", "1", "--yes")
+        await office.ends(1)
+        await bot.broadcasts.clicked(people[0], office.payload(people[0]))
+        running = await asked(tgbot, "report", "1", "--csv", "table.csv")
+    assert (running["outcomes"]["sent"], running["recipients"]) == (4, 4)
+    assert sum(step["outcomes"]["sent"] for step in running["steps"]) == 4
+    assert (Path("table.csv").stat().st_mode & 0o777) == 0o600
+    rows = list(csv.DictReader(io.StringIO(Path("table.csv").read_text())))
+    assert [(int(row["id"]), row["outcome"], row["clicks"]) for row in rows] == [
+        (person, "sent", "1" if person == people[0] else "") for person in sorted(people)
+    ]
+    assert await asked(tgbot, "report", "1") == running
+    status, out, err = await tgbot("report", "1", "--csv", "table.csv")
+    assert (status, err) == (0, "")
+    for words in (
+        "broadcast     1  Autumn\n",
+        "outcomes      4 sent (100.0 % sent)\n",
+        "clicks        Begin: 1 recipient\n",
+        "written       table.csv\n",
+    ):
+        assert words in out
+    assert TEXT not in out + json.dumps(running) + Path("table.csv").read_text()
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib, the extra chart, is not installed")
+async def test_a_chart_is_drawn_into_a_file(met: None, tgbot: Any) -> None:
+    await made(tgbot)
+    for name, begin in (("chart.png", b"\x89PNG"), ("chart.svg", b"<?xml")):
+        status, out, err = await tgbot("report", "1", "--chart", name, "--zone", "Asia/Tokyo")
+        assert (status, f"written       {name}\n" in out) == (0, True), err
+        assert Path(name).read_bytes().startswith(begin)
 
 
 async def test_a_test_has_to_reach_somebody(office: Office, tgbot: Any) -> None:

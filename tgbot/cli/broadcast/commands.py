@@ -12,7 +12,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.bot import Bot
-from tgbot.cli.broadcast import drafts, shown
+from tgbot.cli.broadcast import drafts, reports, shown
 from tgbot.cli.broadcast.drafts import Number
 from tgbot.cli.broadcast.files import for_reading, for_writing
 from tgbot.cli.broadcast.options import Until, Zone, language_of, moment_in, zone_in
@@ -188,6 +188,16 @@ def resume(
 def cancel(context: typer.Context, number: Number, zone: Zone = "", json: Json = False) -> None:
     """Stop a broadcast for good. Who has the message keeps it, and the others never get it."""
     _change(context, "broadcast.cancel", number, zone, json)
+
+
+commands.command(
+    "report",
+    epilog=examples(
+        "broadcast report 3",
+        "broadcast report 3 --csv news.csv --chart news.png",
+        "broadcast report 3 --json",
+    ),
+)(reports.report)
 
 
 def _change(
