@@ -100,7 +100,6 @@ class StoredBroadcasts(Deliveries):
             chunks = []
             for number, start in enumerate(range(0, len(ids), CHUNK)):
                 chunk = Chunk(number, ids[start : start + CHUNK], broadcast.parts)
-                chunk.round = broadcast.round
                 chunks.append(ChunkRow.of(broadcast.id, chunk))
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
