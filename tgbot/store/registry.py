@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import islice
@@ -17,6 +17,7 @@ from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
+from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
@@ -394,10 +395,3 @@ class Registry(StoredUsers):
                 self._records[user_id] = record
             else:
                 self._absent.pop(user_id, None)
-
-
-async def to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Await work that goes on to its end even if the caller is cancelled."""
-    running = asyncio.ensure_future(work)
-    running.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.shield(running)
