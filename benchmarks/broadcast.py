@@ -34,6 +34,7 @@ async def tgbot(settings: dict[str, Any]) -> None:
     from tgbot.messaging.broadcast.broadcasts import Broadcasts
     from tgbot.messaging.broadcast.drafts import text_content
     from tgbot.messaging.leftover import Leftover
+    from tgbot.operate import collector
 
     environment = {
         "TGBOT_SERVER": f"{settings['host']}:{settings['port']}",
@@ -62,6 +63,7 @@ async def tgbot(settings: dict[str, Any]) -> None:
             checkpoint=bot.checkpoint,
             clock=bot.clock,
         )
+        collector.settle()  # as `tgbot run` does
         running = asyncio.create_task(broadcasts.run())
         print("ready", flush=True)
         users = await users_met()
