@@ -61,4 +61,4 @@ def test_values_that_are_stored_never_change() -> None:
     names = "waiting sent blocked deactivated not_allowed failed no_news late forgotten"
     assert " ".join(outcome.label for outcome in Outcome) == names
     assert list(Outcome) == list(range(9))
-    assert [*Correction] == [0, 1, 2]
+    assert [*Correction] == [0, 1, 2, 3]

@@ -485,6 +485,31 @@ class BroadcastContract:
         assert again.tally(1).corrected == 2
         assert again.tally(1) == tally_of(await all_chunks(again), 1)
 
+    async def test_refused_corrections_are_counted_by_name(self, store: OpenStore) -> None:
+        await met(store, 5)
+        broadcast = await started(store)
+        (chunk,) = await all_chunks(store.broadcasts)
+        store.broadcasts.settle_all(1, chunk, Outcome.WAITING, Outcome.SENT, 1_000)
+        correct, tally = store.broadcasts.correct, store.broadcasts.tally(1)
+        for index, error in enumerate(("GONE", "OLD", "GONE")):
+            correct(1, chunk, index, Correction.REFUSED, error=error)
+        correct(1, chunk, 0, Correction.REFUSED, error="OLD")
+        correct(1, chunk, 3, Correction.UNTOUCHED)
+        correct(1, chunk, 2, Correction.DONE)
+        store.broadcasts.removed(1, 7)
+        assert (tally.corrected, tally.refused, tally.untouched, tally.uncorrected) == (1, 2, 1, 1)
+        assert (tally.refusals, tally.errors, tally.removed) == ({"OLD": 2}, {}, 7)
+        again = (await self.restarted()).broadcasts
+        (found,) = await all_chunks(again)
+        assert again.tally(1) == tally
+        assert [found.refusal_of(index) for index in range(5)] == ["OLD", "OLD", "", "", ""]
+        assert [found.error_of(index) for index in range(5)] == [""] * 5
+        await again.change(replace(broadcast, round=1))
+        assert (again.tally(1).refusals, again.tally(1).removed, again.tally(1).uncorrected) == ({}, 0, 5)
+        assert found.refusal_of(0) == ""
+        again = self.crashed().broadcasts
+        assert again.tally(1) == tally_of(await all_chunks(again), 1)
+
     # ---- removal and /forget -------------------------------------------------------------------
 
     async def test_a_removed_broadcast_is_gone_with_its_deliveries(self, store: OpenStore) -> None:
@@ -582,7 +607,9 @@ class BroadcastContract:
                 outcome = source.choice(list(Outcome)[:-1])
                 error = source.choice(("A", "B")) if outcome is Outcome.FAILED else ""
                 store.broadcasts.settle(1, *found, outcome, step, messages=(step,), error=error)
-                store.broadcasts.correct(1, *found, source.choice(list(Correction)))
+                correction = source.choice(list(Correction))
+                refusal = source.choice(("A", "C")) if correction is Correction.REFUSED else ""
+                store.broadcasts.correct(1, *found, correction, error=refusal)
                 store.broadcasts.click(1, *found, source.randrange(8))
             if step % 50 == 0:
                 await store.forget(source.choice(people))

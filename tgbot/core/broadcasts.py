@@ -199,6 +199,12 @@ class Broadcast(msgspec.Struct, frozen=True, omit_defaults=True):
     round: int = 0
     #: Language codes in the order of their numbers in the chunks.
     languages: tuple[str, ...] = ()
+    #: What is edited in this round: language code → the new content, without parts where only the buttons
+    #: change. What was sent in another language stays.
+    edits: dict[str, Content] = {}
+    #: When the last round began, and when it ended.
+    round_started: int | None = None
+    round_ended: int | None = None
 
     @property
     def parts(self) -> int:

@@ -65,8 +65,10 @@ class Correction(IntEnum):
     NONE = 0
     #: Telegram did it.
     DONE = 1
-    #: Telegram refused: the message is gone, too old, or the user stopped the bot.
+    #: Telegram refused: the message is gone, too old, or the user stopped the bot; the name is kept.
     REFUSED = 2
+    #: It stays as it is: what was sent in its language is not edited in this round.
+    UNTOUCHED = 3
 
 
 class Wanted(Enum):
@@ -93,7 +95,7 @@ class Chunk:
 
     __slots__ = (
         *("number", "ids", "parts", "outcomes", "at", "languages", "messages", "clicks"),
-        *("corrections", "round", "why", "errors", "__weakref__"),
+        *("corrections", "round", "why", "refusals", "errors", "__weakref__"),
     )
 
     def __init__(self, number: int, ids: array[int], parts: int) -> None:
@@ -119,6 +121,8 @@ class Chunk:
         self.round = 0
         #: Which of `errors` a failure was; counted from 1.
         self.why = bytearray(size)
+        #: The same of a refused correction.
+        self.refusals = bytearray(size)
         #: Names of Telegram's errors.
         self.errors: list[str] = []
 
@@ -129,8 +133,11 @@ class Chunk:
 
     def error_of(self, index: int) -> str:
         """Return the name of Telegram's error for one failed delivery, "" for none."""
-        why = self.why[index]
-        return self.errors[why - 1] if why else ""
+        return self._name(self.why[index])
+
+    def refusal_of(self, index: int) -> str:
+        """Return the name of Telegram's error for one correction that was refused, "" for none."""
+        return self._name(self.refusals[index])
 
     def find(self, wanted: Wanted, start: int = 0) -> int:
         """Return the index of the first such delivery from `start` on, -1 if there is none."""
@@ -147,6 +154,9 @@ class Chunk:
         """Return whether there are such deliveries."""
         return self.find(wanted) >= 0
 
+    def _name(self, number: int) -> str:
+        return self.errors[number - 1] if number else ""
+
     def __repr__(self) -> str:
         return f"Chunk({self.number}, {len(self.ids)} deliveries)"
 
@@ -154,7 +164,7 @@ class Chunk:
 class Tally(msgspec.Struct):
     """How many deliveries of a broadcast have each outcome; kept with it, so that nothing is counted anew.
 
-    It is what a count over the chunks gives.
+    It is what a count over the chunks gives, but for `removed`.
     """
 
     #: The index is the `Outcome`.
@@ -163,9 +173,15 @@ class Tally(msgspec.Struct):
     errors: dict[str, int] = {}
     #: How many recipients used each button with a counted link.
     clicks: list[int] = msgspec.field(default_factory=lambda: [0] * BUTTONS)
-    #: Of what was sent: how many messages were edited or deleted in the last such round, and how many not.
+    #: Of what was sent: to how many recipients it was edited or deleted in the last such round, for how many
+    #: Telegram refused that, and for how many it stays as it is.
     corrected: int = 0
     refused: int = 0
+    untouched: int = 0
+    #: Name of Telegram's error → how many corrections were refused with it.
+    refusals: dict[str, int] = {}
+    #: How many messages there still were when they were deleted, as Telegram counts them.
+    removed: int = 0
 
     @classmethod
     def of(cls, size: int) -> Tally:
@@ -188,13 +204,35 @@ class Tally(msgspec.Struct):
         """Return how many deliveries have this outcome."""
         return self.outcomes[outcome]
 
+    @property
+    def uncorrected(self) -> int:
+        """How many of what was sent are not yet corrected in the last round."""
+        return self.outcomes[Outcome.SENT] - self.corrected - self.refused - self.untouched
+
     def failed(self, error: str, number: int = 1) -> None:
         """Count so many failures with an error more."""
-        left = self.errors.get(error, 0) + number
-        if left:
-            self.errors[error] = left
-        else:
-            self.errors.pop(error, None)
+        _add(self.errors, error, number)
+
+    def correct(self, correction: int, error: str, number: int = 1) -> None:
+        """Count so many corrections more; `error` is the name of a refusal."""
+        self.corrected += number * (correction == Correction.DONE)
+        self.refused += number * (correction == Correction.REFUSED)
+        self.untouched += number * (correction == Correction.UNTOUCHED)
+        if error:
+            _add(self.refusals, error, number)
+
+    def begin_round(self) -> None:
+        """Count nothing as corrected any more."""
+        self.corrected = self.refused = self.untouched = self.removed = 0
+        self.refusals = {}
+
+
+def _add(counts: dict[str, int], name: str, number: int) -> None:
+    left = counts.get(name, 0) + number
+    if left:
+        counts[name] = left
+    else:
+        counts.pop(name, None)
 
 
 def tally_of(chunks: Sequence[Chunk], round: int) -> Tally:
@@ -210,6 +248,7 @@ def tally_of(chunks: Sequence[Chunk], round: int) -> Tally:
             for button in range(BUTTONS):
                 tally.clicks[button] += number * (bits >> button & 1)
         if chunk.round == round:
-            tally.corrected += chunk.corrections.count(Correction.DONE)
-            tally.refused += chunk.corrections.count(Correction.REFUSED)
+            names = map(chunk.refusal_of, range(len(chunk.ids)))
+            for (correction, error), number in Counter(zip(chunk.corrections, names, strict=True)).items():
+                tally.correct(correction, error, number)
     return tally

@@ -207,8 +207,16 @@ class Broadcasts(Protocol):
     def settle_all(self, broadcast_id: int, chunk: Chunk, before: Outcome, after: Outcome, at: int) -> int:
         """Store an outcome for all deliveries of a chunk that have another one; return how many they are."""
 
-    def correct(self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction) -> None:
-        """Store what came of editing or deleting a delivered message; written at the checkpoint."""
+    def correct(
+        self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction, *, error: str = ""
+    ) -> None:
+        """Store what came of editing or deleting a delivered message; written at the checkpoint.
+
+        `error` is the name of Telegram's, of a REFUSED one.
+        """
+
+    def removed(self, broadcast_id: int, number: int) -> None:
+        """Count messages that Telegram says it deleted; written with the next correction."""
 
     def click(self, broadcast_id: int, chunk: Chunk, index: int, button: int) -> bool:
         """Store that a recipient used a button with a counted link; return whether it is their first use."""

@@ -161,7 +161,8 @@ class StoredBroadcasts(Deliveries):
             if one.tally is not None:
                 tallies[broadcast_id] = one.tally
             elif definition is not None and definition.round != self._all[broadcast_id].round:
-                tallies[broadcast_id] = replace(self._tallies[broadcast_id], corrected=0, refused=0)
+                tallies[broadcast_id] = anew = replace(self._tallies[broadcast_id])
+                anew.begin_round()
         return BroadcastChanges(
             {one: None if value is None else _encode(value).decode() for one, value in definitions.items()},
             {one: _encode(tally).decode() for one, tally in tallies.items()},
@@ -195,8 +196,7 @@ class StoredBroadcasts(Deliveries):
             self._tallies[broadcast_id] = asked.tally
         elif old is not None and definition.round != old.round:
             # Nothing is corrected yet; a chunk of an older round says so when it is read.
-            tally = self._tallies[broadcast_id]
-            tally.corrected = tally.refused = 0
+            self._tallies[broadcast_id].begin_round()
             for place in in_use:
                 renew(self._chunks[place], definition.round)
 

@@ -16,7 +16,7 @@ VERSION: Final = 1
 #: Version, which columns follow (a bit each), parts, round, number of recipients, length of the errors.
 _HEAD: Final = struct.Struct("<BBBIHI")
 #: The columns in the order in which they follow the ids; one that is all zeros is left out.
-_COLUMNS: Final = ("outcomes", "at", "languages", "messages", "clicks", "corrections", "why")
+_COLUMNS: Final = ("outcomes", "at", "languages", "messages", "clicks", "corrections", "why", "refusals")
 _ZEROS: Final = bytes(8 * CHUNK)
 
 _Column: TypeAlias = "bytearray | array[int]"

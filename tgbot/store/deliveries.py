@@ -92,7 +92,10 @@ class Deliveries:
             for place, message in enumerate(messages, start):
                 chunk.messages[place] = message
         if error or chunk.why[index]:
-            _blame(tally, chunk, index, error)
+            if before_error := chunk.error_of(index):
+                tally.failed(before_error, -1)
+            if error := _numbered(chunk, chunk.why, index, error):
+                tally.failed(error)
         self._changed[broadcast_id, chunk.number] = chunk
 
     def settle_all(self, broadcast_id: int, chunk: Chunk, before: Outcome, after: Outcome, at: int) -> int:
@@ -104,9 +107,14 @@ class Deliveries:
             index = outcomes.find(before, index + 1)
         return number
 
-    def correct(self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction) -> None:
+    def correct(
+        self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction, *, error: str = ""
+    ) -> None:
         if chunk.outcomes[index] != _FORGOTTEN:
-            self._correct(broadcast_id, chunk, index, correction)
+            self._correct(broadcast_id, chunk, index, correction, error)
+
+    def removed(self, broadcast_id: int, number: int) -> None:
+        self._tallies[broadcast_id].removed += number
 
     def click(self, broadcast_id: int, chunk: Chunk, index: int, button: int) -> bool:
         clicks, bit = chunk.clicks[index], 1 << button
@@ -141,11 +149,12 @@ class Deliveries:
         except ValueError:
             return None
 
-    def _correct(self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction) -> None:
+    def _correct(
+        self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction, error: str = ""
+    ) -> None:
         tally = self._tallies[broadcast_id]
-        for value, number in ((chunk.corrections[index], -1), (correction, 1)):
-            tally.corrected += number * (value == Correction.DONE)
-            tally.refused += number * (value == Correction.REFUSED)
+        tally.correct(chunk.corrections[index], chunk.refusal_of(index), -1)
+        tally.correct(correction, _numbered(chunk, chunk.refusals, index, error))
         chunk.corrections[index] = correction
         self._changed[broadcast_id, chunk.number] = chunk
 
@@ -164,10 +173,8 @@ class Deliveries:
         return RegistryDamagedError(self._rows.place, f"{what}: {type(error).__name__}")
 
 
-def _blame(tally: Tally, chunk: Chunk, index: int, error: str) -> None:
-    """Note with which error a delivery failed, in place of the one before; "" for none."""
-    if before := chunk.error_of(index):
-        tally.failed(before, -1)
+def _numbered(chunk: Chunk, column: bytearray, index: int, error: str) -> str:
+    """Put the number of an error into a column, in place of the one before; return the name it stands for."""
     if error and error not in chunk.errors:
         if len(chunk.errors) < ERRORS - 1:
             chunk.errors.append(error)
@@ -175,9 +182,8 @@ def _blame(tally: Tally, chunk: Chunk, index: int, error: str) -> None:
             error = OTHER_ERROR
             if error not in chunk.errors:
                 chunk.errors.append(error)
-    chunk.why[index] = chunk.errors.index(error) + 1 if error else 0
-    if error:
-        tally.failed(error)
+    column[index] = chunk.errors.index(error) + 1 if error else 0
+    return error
 
 
 def renew(chunk: Chunk, round: int) -> None:
@@ -185,3 +191,4 @@ def renew(chunk: Chunk, round: int) -> None:
     if chunk.round != round:
         chunk.round = round
         chunk.corrections = bytearray(len(chunk.ids))
+        chunk.refusals = bytearray(len(chunk.ids))
