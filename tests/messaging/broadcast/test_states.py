@@ -58,6 +58,26 @@ async def test_what_never_ends_is_cut_off_by_a_pause_and_sent_once_all_the_same(
     assert [office.heard(person) for person in people] == [["news"]] * 10
 
 
+@pytest.mark.parametrize("act", ["pause", "cancel", "deadline"])
+async def test_what_was_under_way_at_a_stop_is_on_disk_with_the_new_state(
+    office: Office, no_checkpoints: None, act: str
+) -> None:
+    people = await office.meet(12)
+    office.faults.delay(0.3, SEND)
+    number = await office.begin(rate=20.0, until=int(office.clock()) + 3600)
+    await until(lambda: sum(len(office.heard(person)) for person in people) >= 2)
+    if act == "deadline":
+        office.ahead += 3601
+        office.broadcasts.look()
+        await office.ends(number)
+    else:
+        await getattr(office.broadcasts, act)(number)
+    await office.kill()
+    heard = sum(len(office.heard(person)) for person in people)
+    await office.open(run=False)
+    assert office.status(number)["sent"] == heard < 12
+
+
 async def test_a_cancelled_broadcast_never_goes_on(office: Office) -> None:
     people = await office.meet(12)
     number = await office.begin(rate=20.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
 from tgbot.core.broadcasts import Broadcast, State
@@ -59,8 +59,13 @@ class Runner:
         self._closing = False
         self._current: int | None = None
         self._working: Work | None = None
+        #: Set while nothing is under way.
+        self._rests = asyncio.Event()
+        self._rests.set()
+        #: The broadcast that does not go on now, because its state changes.
+        self._halted: int | None = None
         self._task: asyncio.Task[None] | None = None
-        states.stop, states.changed = self._stop, self._changed
+        states.halted, states.changed = self._halt, self._wake.set
 
     @property
     def current(self) -> int | None:
@@ -114,7 +119,7 @@ class Runner:
                     await self._wake.wait()
 
     def _next(self) -> Broadcast | None:
-        running = [one for one in self._stored.all() if one.state is State.RUNNING]
+        running = [one for one in self._stored.all() if one.state is State.RUNNING and one.id != self._halted]
         return min(running, key=lambda one: (one.started or 0, one.id), default=None)
 
     def _seconds(self) -> float:
@@ -123,17 +128,23 @@ class Runner:
         return LOOK_SECONDS if at is None else min(LOOK_SECONDS, max(0.1, at - self._clock()))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task = self._working = self._current = None
+        self._task = self._current = None
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a broadcast ended with an error: %s", places(error))
 
-    def _changed(self) -> None:
-        """Take in that a state changed."""
-        self._wake.set()
-        broadcast = None if self._current is None else self._stored.get(self._current)
-        if broadcast is not None and broadcast.state is not State.RUNNING:
-            self._stop(broadcast.id)  # it may have begun while the state was written
+    @asynccontextmanager
+    async def _halt(self, broadcast_id: int) -> AsyncIterator[None]:
+        """Stop a broadcast; while the block runs, nothing of it goes out and nothing is under way."""
+        self._halted = broadcast_id
+        try:
+            self._stop(broadcast_id)
+            if broadcast_id == self._current:
+                await self._rests.wait()
+            yield
+        finally:
+            self._halted = None
+            self._wake.set()
 
     def _stop(self, broadcast_id: int) -> None:
         if broadcast_id == self._current and self._working is not None:
@@ -144,11 +155,19 @@ class Runner:
         try:
             await self._states.reopen(broadcast_id)
             broadcast = self._stored.get(broadcast_id)
-            if broadcast is None or broadcast.state is not State.RUNNING or self._closing:
+            if broadcast is None or broadcast.state is not State.RUNNING:
+                return
+            if self._closing or self._halted == broadcast_id:
                 return
             logger.info("broadcast %d goes on: %d recipients", broadcast_id, broadcast.size or 0)
-            self._working = work = self._work(broadcast)
-            reason = await work.run()
+            work = self._work(broadcast)
+            try:
+                self._working = work
+                self._rests.clear()
+                reason = await work.run()
+            finally:
+                self._working = None
+                self._rests.set()
             stopped = work.stopped
         except Exception as error:
             innermost: BaseException = error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from msgspec.structs import replace
 
-from tgbot.core.broadcasts import Broadcast, State
+from tgbot.core.broadcasts import Action, Broadcast, State
 from tgbot.core.deliveries import Outcome, Wanted
 from tgbot.core.errors import (
     BroadcastStateError,
@@ -27,14 +28,16 @@ _ADVICE: Final = {
     State.DONE: "make a new one",
     State.CANCELLED: "make a new one",
 }
+_DOING: Final = {Action.EDIT: "edited", Action.DELETE: "deleted"}
 _ENDS: Final = (State.SCHEDULED, State.RUNNING, State.PAUSED)
 
 
 class States:
     """Change the states of broadcasts, one at a time; each change is on disk on return.
 
-    `stop` lets nothing more of a broadcast go out, and `changed` is called after each change: the runner
-    sets both.
+    The runner sets `halted` and `changed`. While a block with `halted` runs, nothing of a broadcast goes out
+    and nothing is under way: so no state but RUNNING is on disk with results that are not known yet.
+    `changed` is called after each change.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class States:
         self._checkpoint = checkpoint
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self.stop: Callable[[int], None] = lambda broadcast_id: None
+        self.halted: Callable[[int], AbstractAsyncContextManager[None]] = lambda broadcast_id: nullcontext()
         self.changed: Callable[[], None] = lambda: None
 
     def get(self, broadcast_id: int) -> Broadcast:
@@ -83,11 +86,11 @@ class States:
             return await self._begin(prepared)
 
     async def pause(self, broadcast_id: int, reason: str = "") -> Broadcast:
-        """Let nothing more go out; what is under way is finished."""
+        """Let nothing more go out, and finish what is under way."""
         async with self._one_at_a_time:
             broadcast = self.check(broadcast_id, "paused", State.RUNNING)
-            self.stop(broadcast_id)
-            return await self._change(replace(broadcast, state=State.PAUSED, reason=reason))
+            async with self.halted(broadcast_id):
+                return await self._change(replace(broadcast, state=State.PAUSED, reason=reason))
 
     async def resume(self, broadcast_id: int, until: int | None = None) -> Broadcast:
         """Go on with a paused broadcast, or with those who did not get a finished one in time.
@@ -99,22 +102,54 @@ class States:
             if until is not None and until <= self._clock():
                 raise ScheduleError("The end", "in the past")
             if broadcast.state is State.DONE:
-                if not self._stored.tally(broadcast_id).count(Outcome.LATE):
-                    raise BroadcastStateError(
-                        broadcast_id, "done", "resumed", "everybody has had their turn; make a new one"
-                    )
-                broadcast = replace(broadcast, until=until)
+                broadcast = replace(self._with_late(broadcast), until=until)
+            elif broadcast.action is not Action.SEND:
+                if until is not None:
+                    doing = f"being {_DOING[broadcast.action]}"
+                    raise BroadcastStateError(broadcast_id, doing, "given an end", "resume it without one")
+                return await self._change(replace(broadcast, state=State.RUNNING, reason=""))
             elif until is not None:
                 broadcast = replace(broadcast, until=until)
             return await self._change(replace(broadcast, state=State.RUNNING, reason="", ended=None))
+
+    def _with_late(self, broadcast: Broadcast) -> Broadcast:
+        """Return a finished broadcast that is sent on, with its contents as they were edited last."""
+        if broadcast.action is Action.DELETE:
+            raise BroadcastStateError(broadcast.id, "deleted", "resumed", "make a new one")
+        if not self._stored.tally(broadcast.id).count(Outcome.LATE):
+            raise BroadcastStateError(
+                broadcast.id, "done", "resumed", "everybody has had their turn; make a new one"
+            )
+        return replace(broadcast, action=Action.SEND)
+
+    async def correct(self, before: Broadcast, after: Broadcast) -> Broadcast:
+        """Begin to edit or delete what was delivered; each such round begins with the first recipient.
+
+        Raise BroadcastStateError if the broadcast is no longer as it was `before`.
+        """
+        async with self._one_at_a_time:
+            if self.get(before.id) != before:
+                raise BroadcastStateError(
+                    before.id, "changed meanwhile", "edited or deleted", "look at it and try again"
+                )
+            started = int(self._clock())
+            return await self._change(
+                replace(
+                    after,
+                    state=State.RUNNING,
+                    round=before.round + 1,
+                    reason="",
+                    round_started=started,
+                    round_ended=None,
+                )
+            )
 
     async def cancel(self, broadcast_id: int) -> Broadcast:
         """Stop a broadcast for good; what is under way is finished."""
         async with self._one_at_a_time:
             broadcast = self.check(broadcast_id, "cancelled", State.DRAFT, *_ENDS)
-            self.stop(broadcast_id)
-            ended = int(self._clock())
-            return await self._change(replace(broadcast, state=State.CANCELLED, ended=ended))
+            async with self.halted(broadcast_id):
+                return await self._change(self._ended(broadcast, State.CANCELLED))
 
     # ---- by the clock --------------------------------------------------------------------------
 
@@ -122,7 +157,7 @@ class States:
         """Return when the next broadcast begins or ends by itself, in unix seconds; None for never."""
         times: list[int | None] = []
         for broadcast in self._stored.all():
-            if broadcast.state in _ENDS:
+            if _has_deadline(broadcast):
                 times.append(broadcast.until)
             if broadcast.state is State.SCHEDULED:
                 times.append(broadcast.at)
@@ -135,20 +170,25 @@ class States:
             if broadcast.state is State.SCHEDULED and (broadcast.at or 0) <= now:
                 await self._begin_scheduled(broadcast.id)
         for broadcast in self._stored.all():
-            if broadcast.state in _ENDS and broadcast.until is not None and broadcast.until <= now:
+            if _has_deadline(broadcast) and broadcast.until is not None and broadcast.until <= now:
                 await self._end(broadcast.id)
 
     async def finish(self, broadcast_id: int) -> None:
-        """Note that each recipient has an outcome; the outcomes are on disk before the state."""
+        """Note that each recipient has had their turn; what came of it is on disk before the state.
+
+        What was sent only in part, and then edited or deleted, is cancelled as it was before.
+        """
         async with self._one_at_a_time:
             await self._checkpoint()
             broadcast = self.get(broadcast_id)
             if broadcast.state is State.RUNNING:
-                await self._change(replace(broadcast, state=State.DONE, ended=int(self._clock())))
+                whole = not self._stored.tally(broadcast_id).count(Outcome.WAITING)
+                await self._change(self._ended(broadcast, State.DONE if whole else State.CANCELLED))
 
     async def reopen(self, broadcast_id: int) -> None:
-        """Have deliveries wait again for which the deadline came first."""
-        await self._move(broadcast_id, Wanted.LATE, Outcome.LATE, Outcome.WAITING)
+        """Have deliveries of a broadcast that is sent wait again for which the deadline came first."""
+        if self.get(broadcast_id).action is Action.SEND:
+            await self._move(broadcast_id, Wanted.LATE, Outcome.LATE, Outcome.WAITING)
 
     async def _begin_scheduled(self, broadcast_id: int) -> None:
         async with self._one_at_a_time:
@@ -173,14 +213,13 @@ class States:
 
     async def _end(self, broadcast_id: int) -> None:
         """End a broadcast at its deadline: what is left is late."""
-        self.stop(broadcast_id)
-        async with self._one_at_a_time:
+        async with self._one_at_a_time, self.halted(broadcast_id):
             broadcast = self.get(broadcast_id)
             if broadcast.state not in (State.RUNNING, State.PAUSED):
                 return
             await self._move(broadcast_id, Wanted.WAITING, Outcome.WAITING, Outcome.LATE)
             await self._checkpoint()
-            await self._change(replace(broadcast, state=State.DONE, ended=int(self._clock())))
+            await self._change(self._ended(broadcast, State.DONE))
 
     async def _move(self, broadcast_id: int, wanted: Wanted, before: Outcome, after: Outcome) -> None:
         at, number = int(self._clock()), -1
@@ -189,7 +228,19 @@ class States:
             number = chunk.number
             await asyncio.sleep(0)
 
+    def _ended(self, broadcast: Broadcast, state: State) -> Broadcast:
+        """Return a broadcast that has ended: when it was sent, or when it was edited or deleted."""
+        now = int(self._clock())
+        if broadcast.action is Action.SEND:
+            return replace(broadcast, state=state, ended=now)
+        return replace(broadcast, state=state, round_ended=now)
+
     async def _change(self, broadcast: Broadcast) -> Broadcast:
         await self._stored.change(broadcast)
         self.changed()
         return broadcast
+
+
+def _has_deadline(broadcast: Broadcast) -> bool:
+    """Return whether the broadcast ends at its deadline: what was sent is edited and deleted at any time."""
+    return broadcast.state in _ENDS and broadcast.action is Action.SEND
