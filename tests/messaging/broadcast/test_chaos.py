@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.messaging.broadcast.conftest import SEND, Office
-from tgbot.messaging.broadcast import sending
+from tgbot.messaging.broadcast import attempts
 from tgbot.telegram.calls import retries
 
 
@@ -18,7 +18,7 @@ async def test_everybody_gets_the_message_exactly_once(
     office: Office, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "FAULT_PAUSES", (0.05,))
-    monkeypatch.setattr(sending, "PAUSES", (0.05,) * 4)
+    monkeypatch.setattr(attempts, "PAUSES", (0.05,) * 4)
     chance = random.Random(seed)
     people = await office.meet(150)
     refusing = set(chance.sample(people[75:], 5))  # they do it before their turn

@@ -9,7 +9,7 @@ from tests.telegram.conftest import until
 from tgbot.core.access import Access
 from tgbot.core.broadcasts import NEWS, NO_NEWS
 from tgbot.core.deliveries import Outcome
-from tgbot.messaging.broadcast import sending
+from tgbot.messaging.broadcast import attempts
 from tgbot.telegram.calls import retries
 
 
@@ -17,7 +17,7 @@ from tgbot.telegram.calls import retries
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for long before it is tried again."""
     monkeypatch.setattr(retries, "FAULT_PAUSES", (0.01,))
-    monkeypatch.setattr(sending, "PAUSES", (0.01,) * 4)
+    monkeypatch.setattr(attempts, "PAUSES", (0.01,) * 4)
 
 
 async def test_everybody_gets_the_message_once(office: Office) -> None:

@@ -132,6 +132,20 @@ async def test_a_cancelled_pass_is_cancelled() -> None:
         await running
 
 
+async def test_what_is_tried_again_is_one_call_again() -> None:
+    class Again(Work):
+        async def do(self, deliveries: Sequence[Delivery]) -> None:
+            await super().do(deliveries)
+            if deliveries[0].attempts == 0:
+                for delivery in deliveries:
+                    self.passing.again(delivery._replace(attempts=1), 0.0)
+
+    work = Again(1)
+    work.many = 3
+    await work.passing.run()
+    assert (work.done, work.calls) == ([1, 2, 3] * 2, 2)
+
+
 async def test_who_was_forgotten_meanwhile_is_passed_over() -> None:
     work = Work(1)
     work.chunks[0].ids[1] = 0

@@ -6,16 +6,18 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
-from tgbot.core.deliveries import Chunk
+from tgbot.core.deliveries import Chunk, Wanted
 
 #: How many calls are under way at a time: as many as one container holds.
 AT_ONCE: Final = 100
 #: How many deliveries without work are passed over between two turns of the event loop.
 _SLICE: Final = 50
+#: How many users are read between two turns of the event loop: a read takes about 25 µs for each.
+_LOADED: Final = 40
 #: How long what is under way may take after a stop, in seconds: the link may be down. What is cut off then
 #: counts as not done, and is harmless to do again.
 GRACE_SECONDS: Final = 10.0
@@ -56,6 +58,23 @@ class Work(Protocol):
 
     async def do(self, deliveries: Sequence[Delivery]) -> None:
         """Make one call, for up to `many` recipients, and settle what came of it, or use `Pass.again`."""
+
+
+def places(chunk: Chunk, wanted: Wanted) -> list[int]:
+    """Return the indexes of such deliveries in a chunk."""
+    found: list[int] = []
+    index = chunk.find(wanted)
+    while index >= 0:
+        found.append(index)
+        index = chunk.find(wanted, index + 1)
+    return found
+
+
+async def load(read: Callable[[Iterable[int]], Awaitable[None]], ids: Sequence[int]) -> None:
+    """Read what is known of these users into memory, while others have their turn."""
+    for start in range(0, len(ids), _LOADED):
+        await read(ids[start : start + _LOADED])
+        await asyncio.sleep(0)
 
 
 class Pass:
@@ -151,7 +170,7 @@ class Pass:
         """Return the deliveries of the next call; none at the end."""
         chosen: list[Delivery] = []
         passed_over = 0
-        while len(chosen) < self._work.many and (self._ready or not chosen):
+        while len(chosen) < self._work.many and (self._ready or not chosen or self._is_due()):
             delivery = await self._take()
             if delivery is None:
                 break
@@ -163,10 +182,14 @@ class Pass:
                 await asyncio.sleep(0)  # others have their turn
         return chosen
 
+    def _is_due(self) -> bool:
+        """Return whether something is to be tried again now."""
+        return bool(self._later) and self._later[0][0] <= self._loop.time()
+
     async def _take(self) -> Delivery | None:
         """Return the next delivery, what is due to be tried again first; None at the end."""
         while True:
-            if self._later and self._later[0][0] <= self._loop.time():
+            if self._is_due():
                 return heapq.heappop(self._later)[2]
             if self._ready:
                 return self._ready.popleft()
