@@ -400,6 +400,11 @@ conditions. "tgbot broadcast plan {number}" shows who is left out, and why."""
     exit_status = 3
 
 
+class DeletionTooLateError(TgbotError):
+    """Broadcast {number} cannot be deleted: all of it was sent more than 48 hours ago, and Telegram lets \
+bots delete only newer messages. It can still be edited."""
+
+
 class PriceError(TgbotError):
     """Broadcast {number} may cost up to {stars} stars: {free} deliveries a second are free, and each above \
 costs 0.1 star. To agree, start it with --stars {stars}; to pay nothing, make it without --paid."""

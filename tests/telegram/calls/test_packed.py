@@ -11,7 +11,15 @@ from telethon.tl import functions, types
 
 from tgbot.telegram.calls.call import SENDS, method_of
 from tgbot.telegram.calls.named import _random_ids
-from tgbot.telegram.calls.packed import _ONE, _STAND_INS, Form, PackedAlbum, PackedText, message_ids
+from tgbot.telegram.calls.packed import (
+    _ONE,
+    _STAND_INS,
+    EditForm,
+    Form,
+    PackedAlbum,
+    PackedText,
+    message_ids,
+)
 from tgbot.telegram.calls.unanswered import rules_of
 
 DATE = datetime(2026, 11, 26, tzinfo=UTC)
@@ -69,6 +77,29 @@ def test_a_packed_send_is_what_telethon_sends(request_of: Any) -> None:
         assert method_of(type(ours)) == method_of(type(theirs))
         assert rules_of(type(ours)) == rules_of(type(theirs))  # type: ignore[arg-type]  # mypy does not see that a class is hashable
         assert type(ours) in SENDS
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"message": "some text"},
+        {"message": "", "media": PHOTO, "reply_markup": MARKUP, "entities": BOLD, "no_webpage": True},
+        {"reply_markup": MARKUP},
+    ],
+)
+def test_a_packed_edit_is_what_telethon_sends(options: dict[str, Any]) -> None:
+    form = EditForm(functions.messages.EditMessageRequest(None, 0, **options))
+    for user_id, access_hash, message in ((7, -9, 1), (5_000_000_001, 2**63 - 1, 2**31 - 1)):
+        theirs = functions.messages.EditMessageRequest(
+            types.InputPeerUser(user_id, access_hash), message, **options
+        )
+        ours = form.to(user_id, access_hash, message)
+        assert bytes(ours) == ours._bytes() == bytes(theirs)
+        assert ours.peer == theirs.peer
+        assert method_of(type(ours)) == method_of(type(theirs))
+        assert rules_of(type(ours)) == rules_of(type(theirs))
+        assert type(ours) not in SENDS
+        assert (repr(ours), str(ours)) == (f"PackedEdit({user_id})",) * 2
 
 
 def test_a_packed_send_is_read_back() -> None:

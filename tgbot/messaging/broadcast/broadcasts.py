@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 from msgspec.structs import replace
-from telethon.tl import TLObject
+from telethon.tl import TLObject, functions
 
-from tgbot.core.broadcasts import Action, Broadcast, State
-from tgbot.core.errors import ArgumentError, BroadcastStateError, PriceError
+from tgbot.core.broadcasts import Action, Broadcast, Content, State
+from tgbot.core.errors import ArgumentError, BroadcastStateError, DeletionTooLateError, PriceError
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserRegistry
+from tgbot.messaging.broadcast import buttons as link_buttons
 from tgbot.messaging.broadcast import progress, trial
 from tgbot.messaging.broadcast.buttons import click
 from tgbot.messaging.broadcast.content import Bot
+from tgbot.messaging.broadcast.deleting import Deleting
+from tgbot.messaging.broadcast.editing import Editing
+from tgbot.messaging.broadcast.edits import edited
 from tgbot.messaging.broadcast.kept import KeptBroadcasts
 from tgbot.messaging.broadcast.plan import FREE, stars
-from tgbot.messaging.broadcast.runner import Runner
+from tgbot.messaging.broadcast.runner import Runner, Work
 from tgbot.messaging.broadcast.sending import Sending
-from tgbot.messaging.broadcast.sources import prepare, renew
+from tgbot.messaging.broadcast.sources import known, prepare, renew
 from tgbot.messaging.leftover import Leftover
 from tgbot.store.base import Broadcasts as Stored
 from tgbot.telegram import BotClient
@@ -31,7 +36,7 @@ _RAISED: Final = -1.0
 
 
 class Recipients:
-    """Make the sends to recipients, past the rules for answers: they have their random_ids and own pace."""
+    """Make the calls about recipients, past the rules for answers: random_ids and pace are their own."""
 
     def __init__(self, client: BotClient) -> None:
         self._call = client.direct.call
@@ -39,6 +44,11 @@ class Recipients:
 
     def deliver(self, send: Packed) -> Coroutine[object, object, TLObject]:
         return self._call(send, send.user_id, flood_threshold=_RAISED)
+
+    def delete(self, messages: Sequence[int]) -> Coroutine[object, object, Any]:  # Any: Telegram's answer
+        """Delete messages in private chats, for both sides."""
+        request = functions.messages.DeleteMessagesRequest(list(messages), revoke=True)
+        return self._call(request, 0, flood_threshold=_RAISED)
 
 
 class Broadcasts(KeptBroadcasts):
@@ -126,6 +136,40 @@ class Broadcasts(KeptBroadcasts):
             )
         return await self._states.start(prepared, now=now)
 
+    # ---- what was delivered --------------------------------------------------------------------
+
+    async def edit(
+        self,
+        broadcast_id: int,
+        contents: Mapping[str, Content] | None = None,
+        *,
+        buttons: Iterable[tuple[str, str]] | None = None,
+    ) -> Broadcast:
+        """Begin to edit what was delivered, once a broadcast is done or cancelled.
+
+        `contents` are by language code. What was sent in a language gets the content of the same language,
+        else the one of `""`, else it stays; buttons stay if None are given. A text replaces the caption of a
+        picture, and of the first part of an album. Raise ContentError or SourceError for what Telegram cannot
+        make of the messages.
+        """
+        before = self._states.delivered(broadcast_id, "edited")
+        keyboard = None if buttons is None else link_buttons.checked(buttons, self._username())
+        after = edited(before, await known(self._client, contents or {}), keyboard)
+        return await self._states.correct(before, after)
+
+    async def delete(self, broadcast_id: int) -> Broadcast:
+        """Begin to delete what was delivered, for both sides, once a broadcast is done or cancelled.
+
+        What Telegram no longer lets bots delete is left out (see `deletable`). Raise DeletionTooLateError if
+        that is everything.
+        """
+        before = self._states.delivered(broadcast_id, "deleted")
+        if not (await self.deletable(broadcast_id))["deletable"]:
+            raise DeletionTooLateError(broadcast_id)
+        return await self._states.correct(before, replace(before, action=Action.DELETE, edits={}))
+
+    # ---- what is told --------------------------------------------------------------------------
+
     def status(self, broadcast_id: int) -> dict[str, object]:
         """Return how far a broadcast is, as JSON holds it."""
         broadcast = self.get(broadcast_id)
@@ -155,33 +199,63 @@ class Broadcasts(KeptBroadcasts):
 
     # ---- what is carried out -------------------------------------------------------------------
 
-    def _work(self, broadcast: Broadcast) -> Sending:
-        assert broadcast.action is Action.SEND
-        self._rate = progress.Rate(time.monotonic)
-
-        async def fetch_again() -> Broadcast:
-            contents = await renew(self._client, self.get(broadcast.id).contents)
-            # The state may have changed while Telegram was asked.
-            renewed = replace(self.get(broadcast.id), contents=contents)
-            await self._stored.change(renewed)
-            return renewed
-
+    def _work(self, broadcast: Broadcast) -> Work:
+        self._rate = rate = progress.Rate(time.monotonic)
+        leftover, clock = self._leftover, self._clock
+        if broadcast.action is Action.DELETE:
+            return Deleting(
+                broadcast,
+                self._stored,
+                client=self._recipients,
+                turns=leftover.stream(),
+                slow_down=leftover.slow_down,
+                clock=clock,
+                settled=rate.count,
+            )
+        if broadcast.action is Action.EDIT:
+            return Editing(
+                broadcast,
+                self._stored,
+                client=self._recipients,
+                bot=self._bot(),
+                turns=leftover.stream(broadcast.rate or None),
+                slow_down=leftover.slow_down,
+                load=self._load,
+                fetch_again=partial(self._edits_fetched_again, broadcast.id),
+                clock=clock,
+                settled=rate.count,
+            )
         return Sending(
             broadcast,
             self._stored,
             client=self._recipients,
             bot=self._bot(),
             users=self._registry,
-            turns=self._leftover.stream(broadcast.rate * broadcast.parts or None),
-            slow_down=self._leftover.slow_down,
+            turns=leftover.stream(broadcast.rate * broadcast.parts or None),
+            slow_down=leftover.slow_down,
             load=self._load,
-            fetch_again=fetch_again,
-            clock=self._clock,
-            settled=self._rate.count,
+            fetch_again=partial(self._fetched_again, broadcast.id),
+            clock=clock,
+            settled=rate.count,
         )
 
     async def _prepared(self, draft: Broadcast) -> Broadcast:
         return await prepare(self._client, draft)
+
+    async def _fetched_again(self, broadcast_id: int) -> Broadcast:
+        """Fetch the media of what is sent anew, and keep them."""
+        contents = await renew(self._client, self.get(broadcast_id).contents)
+        # The state may have changed while Telegram was asked.
+        renewed = replace(self.get(broadcast_id), contents=contents)
+        await self._stored.change(renewed)
+        return renewed
+
+    async def _edits_fetched_again(self, broadcast_id: int) -> Broadcast:
+        """Fetch the media of edits anew, and keep them."""
+        edits = await renew(self._client, self.get(broadcast_id).edits)
+        renewed = replace(self.get(broadcast_id), edits=edits)
+        await self._stored.change(renewed)
+        return renewed
 
     def _bot(self) -> Bot:
         return Bot(self._client.me.id, self._username(), self._key)

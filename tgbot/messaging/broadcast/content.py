@@ -104,17 +104,37 @@ def request_for(broadcast: Broadcast, content: Content, bot: Bot) -> TLRequest:
     if len(parts) > 1:
         check_buttons(content, bool(broadcast.buttons))
         singles = [
-            types.InputSingleMedia(_media(part), part.text, random_id=0, entities=unpacked(part.entities))
+            types.InputSingleMedia(media_of(part), part.text, random_id=0, entities=unpacked(part.entities))
             for part in parts
         ]
         return functions.messages.SendMultiMediaRequest(_NOBODY, singles, **flags)
     (part,) = parts
     options = {"reply_markup": keyboard, "entities": unpacked(part.entities), "random_id": 0, **flags}
     if part.media:
-        return functions.messages.SendMediaRequest(_NOBODY, _media(part), part.text, **options)
+        return functions.messages.SendMediaRequest(_NOBODY, media_of(part), part.text, **options)
     no_webpage = not broadcast.preview or None
     return functions.messages.SendMessageRequest(_NOBODY, part.text, no_webpage=no_webpage, **options)
 
 
-def _media(part: Part) -> types.TypeInputMedia:
+def edit_for(broadcast: Broadcast, content: Content, bot: Bot) -> functions.messages.EditMessageRequest:
+    """Return the request that edits a message to a content, or only its buttons if that has no parts.
+
+    A text without a medium leaves the medium of the message as it is.
+    """
+    # Telegram takes an edit without buttons for one that removes them.
+    options: dict[str, Any] = {  # Any: as Telethon takes flags
+        "reply_markup": markup(broadcast, bot.username, bot.key),
+        "no_webpage": not broadcast.preview or None,
+    }
+    for part in content.parts[:1]:
+        options |= {
+            "message": part.text,
+            "entities": unpacked(part.entities),
+            "media": media_of(part) if part.media else None,
+        }
+    return functions.messages.EditMessageRequest(_NOBODY, 0, **options)
+
+
+def media_of(part: Part) -> types.TypeInputMedia:
+    """Return the medium of a part that has one."""
     return BinaryReader(part.media).tgread_object()

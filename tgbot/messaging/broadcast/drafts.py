@@ -64,6 +64,21 @@ def checked(contents: Mapping[str, Content], audience: Audience) -> dict[str, Co
 
     Raise ContentError for a code that is no language, and where somebody in the audience would get nothing.
     """
+    found = by_code(contents)
+    if "" not in found and not (audience.languages and found.keys() >= set(audience.languages)):
+        named = ", ".join(sorted(found))
+        raise ContentError(
+            f"it is in {named} only, and others would get nothing",
+            f"add a text for everybody else, or send it to those who speak {named} (--language)",
+        )
+    return found
+
+
+def by_code(contents: Mapping[str, Content]) -> dict[str, Content]:
+    """Return the contents by codes as they are stored: lower case; "" stays.
+
+    Raise ContentError for a code that is no language, and if there are no contents.
+    """
     found: dict[str, Content] = {}
     for code, content in contents.items():
         known = languages.read(code) if code else None
@@ -75,12 +90,6 @@ def checked(contents: Mapping[str, Content], audience: Audience) -> dict[str, Co
         found[name] = content
     if not found:
         raise ContentError("there is none", "give a text, or name a message to copy")
-    if "" not in found and not (audience.languages and found.keys() >= set(audience.languages)):
-        named = ", ".join(sorted(found))
-        raise ContentError(
-            f"it is in {named} only, and others would get nothing",
-            f"add a text for everybody else, or send it to those who speak {named} (--language)",
-        )
     return found
 
 

@@ -9,6 +9,7 @@ from tgbot.core.broadcasts import Broadcast, Content, State
 from tgbot.core.errors import SourceUnreadError
 from tgbot.core.users import Counts
 from tgbot.messaging.broadcast import progress
+from tgbot.messaging.broadcast.deleting import ages
 from tgbot.messaging.broadcast.drafts import Drafts, Fields
 from tgbot.messaging.broadcast.plan import plan
 from tgbot.messaging.broadcast.states import States
@@ -78,6 +79,18 @@ class KeptBroadcasts:
         """Return how far a broadcast is, as JSON holds it."""
         broadcast, tally = self.get(broadcast_id), self._stored.tally(broadcast_id)
         return progress.status(broadcast, tally, rate=0.0, behind=None, flood_wait=0.0, now=self._clock())
+
+    async def deletable(self, broadcast_id: int) -> dict[str, object]:
+        """Return how much of what was delivered Telegram lets the bot delete now, and why not the rest."""
+        sent, too_old = await ages(self._stored, self.get(broadcast_id), self._clock())
+        reason = "sent more than 48 hours ago: Telegram lets bots delete only newer messages"
+        return {
+            "id": broadcast_id,
+            "sent": sent,
+            "deletable": sent - too_old,
+            "too_old": too_old,
+            "reason": reason if too_old else "",
+        }
 
     async def _prepared(self, draft: Broadcast) -> Broadcast:
         """Return a broadcast whose contents are known; raise SourceUnreadError if they are not."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from tgbot.core.broadcasts import Broadcast, State
+from tgbot.core.broadcasts import Action, Broadcast, State
 from tgbot.core.deliveries import Outcome, Tally
 from tgbot.messaging.broadcast.buttons import counted
 
@@ -24,13 +24,13 @@ class Rate:
         #: Second → how many, the latest last.
         self._counts: deque[list[int]] = deque(maxlen=SECONDS + 1)
 
-    def count(self) -> None:
-        """Count one."""
+    def count(self, number: int = 1) -> None:
+        """Count so many."""
         second = int(self._monotonic())
         if self._counts and self._counts[-1][0] == second:
-            self._counts[-1][1] += 1
+            self._counts[-1][1] += number
         else:
-            self._counts.append([second, 1])
+            self._counts.append([second, number])
 
     def per_second(self) -> float:
         """Return how many a second there were lately."""
@@ -49,6 +49,8 @@ def status(
     unix seconds.
     """
     waiting = tally.count(Outcome.WAITING)
+    left = 0 if broadcast.action is Action.SEND else tally.uncorrected
+    rest = waiting if broadcast.action is Action.SEND else left
     runs = broadcast.state is State.RUNNING and behind is None
     return {
         "id": broadcast.id,
@@ -77,5 +79,11 @@ def status(
         "clicks": tally.clicks[: len(counted(broadcast.buttons))],
         "corrected": tally.corrected,
         "refused": tally.refused,
-        "eta": int(now + waiting / rate) if runs and rate and waiting else None,
+        "untouched": tally.untouched,
+        "left": left,
+        "removed": tally.removed,
+        "refusals": dict(sorted(tally.refusals.items())),
+        "round_started": broadcast.round_started,
+        "round_ended": broadcast.round_ended,
+        "eta": int(now + rest / rate) if runs and rate and rest else None,
     }

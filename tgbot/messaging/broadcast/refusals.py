@@ -41,9 +41,11 @@ class Refusal(NamedTuple):
     wait: int = 0
 
 
-#: Names of refusals about a recipient that say nothing of access. PEER_FLOOD is about the bot.
+#: Names of refusals about a recipient that say nothing of access, and about the message that they got.
+#: PEER_FLOOD is about the bot.
 _OF_RECIPIENTS: Final = re.compile(
     r"(?!PEER_FLOOD)(?:(?:INPUT_)?(?:USER|PEER|CHAT|CHANNEL|PRIVACY)_|VOICE_MESSAGES_).*"
+    r"|(?:MESSAGE|MSG)_ID_INVALID|MESSAGE_(?:EDIT_TIME_EXPIRED|AUTHOR_REQUIRED|DELETE_FORBIDDEN)"
 )
 
 

@@ -41,13 +41,23 @@ async def prepare(client: BotClient, draft: Broadcast) -> Broadcast:
     """
     if draft.state is not State.DRAFT:
         return draft
-    contents: dict[str, Content] = {}
-    for code, content in draft.contents.items():
+    contents = await known(client, draft.contents)
+    for content in contents.values():
+        check_buttons(content, bool(draft.buttons))
+    return replace(draft, contents=contents)
+
+
+async def known(client: BotClient, contents: Mapping[str, Content]) -> dict[str, Content]:
+    """Return contents whose parts are known: those that are copied are fetched, also once more.
+
+    Raise SourceError for what cannot be copied.
+    """
+    fetched: dict[str, Content] = {}
+    for code, content in contents.items():
         if content.source is not None:
             content = Content(await fetch(client, content.source), content.source)
-        check_buttons(content, bool(draft.buttons))
-        contents[code] = content
-    return replace(draft, contents=contents)
+        fetched[code] = content
+    return fetched
 
 
 async def renew(client: BotClient, contents: Mapping[str, Content]) -> dict[str, Content]:

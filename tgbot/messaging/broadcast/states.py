@@ -122,6 +122,27 @@ class States:
             )
         return replace(broadcast, action=Action.SEND)
 
+    def delivered(self, broadcast_id: int, done: str) -> Broadcast:
+        """Return a broadcast whose delivered messages can be edited or deleted; else raise the error.
+
+        While it is sent they cannot, also while it pauses: who already has it and is not known to have it
+        yet, after a kill, would be passed over.
+        """
+        broadcast = self.get(broadcast_id)
+        state, action = broadcast.state, broadcast.action
+        said, advice = state.value, ""
+        if action is Action.SEND and state in (State.RUNNING, State.PAUSED):
+            advice = "cancel it first, or wait until it is done"
+        elif state is State.RUNNING:
+            said, advice = f"being {_DOING[action]}", "pause or cancel that first"
+        elif action is Action.DELETE and done != _DOING[action]:
+            said, advice = _DOING[action], "make a new one"
+        elif not self._stored.tally(broadcast_id).count(Outcome.SENT):
+            advice = "nobody has got it"
+        if advice:
+            raise BroadcastStateError(broadcast_id, said, done, advice)
+        return broadcast
+
     async def correct(self, before: Broadcast, after: Broadcast) -> Broadcast:
         """Begin to edit or delete what was delivered; each such round begins with the first recipient.
 

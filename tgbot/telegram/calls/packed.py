@@ -1,4 +1,4 @@
-"""Sends whose bytes are made once for many users: only the peer and the random_ids are put in for each."""
+"""Sends and edits whose bytes are made once for many users: only what differs is put in for each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from telethon.tl import TLRequest, functions, types
 
 _TWO: Final = struct.Struct("<qq").pack
 _ONE: Final = struct.Struct("<q").pack
+_USER_AND_MESSAGE: Final = struct.Struct("<qqi").pack
 #: Where the user begins in a send: after its constructor, its flags and the constructor of the peer.
 _USER_AT: Final = 12
 #: The numbers that stand for random_ids while a form is made; one that is in the content is passed over.
@@ -19,13 +20,13 @@ _STAND_INS: Final = 0x5D2C8E1F7A3B9604
 
 
 class Packed(TLRequest):
-    """What the requests below have in common: a send to one user, as bytes, with what the chain reads."""
+    """What the requests below have in common: one about one user, as bytes, with what the chain reads."""
 
     #: What is sent to many is not worth compressing for each.
     compressible = False
     message = ""
 
-    def __init__(self, data: bytes, user_id: int, access_hash: int, random_ids: Sequence[int]) -> None:
+    def __init__(self, data: bytes, user_id: int, access_hash: int, random_ids: Sequence[int] = ()) -> None:
         self._data = data
         self.user_id = user_id
         self._access_hash = access_hash
@@ -73,7 +74,11 @@ class PackedAlbum(Packed, functions.messages.SendMultiMediaRequest):
         return [SimpleNamespace(random_id=random_id) for random_id in self._random_ids]
 
 
-#: The request of Telethon's → the packed one.
+class PackedEdit(Packed, functions.messages.EditMessageRequest):
+    """An edit of a message to one user."""
+
+
+#: The send of Telethon's → the packed one.
 PACKED: Final[dict[type[TLRequest], type[Packed]]] = {
     functions.messages.SendMessageRequest: PackedText,
     functions.messages.SendMediaRequest: PackedMedia,
@@ -117,6 +122,21 @@ class Form:
                 parts += (before, _ONE(random_id))
             parts.append(self._tail)
         return self._kind(b"".join(parts), user_id, access_hash, random_ids)
+
+
+class EditForm:
+    """The bytes of an edit, with gaps for its user and its message."""
+
+    def __init__(self, request: functions.messages.EditMessageRequest) -> None:
+        """Take an edit of Telethon's; its peer and message do not matter."""
+        request.peer, request.id = types.InputPeerUser(0, 0), 0
+        data = bytes(request)
+        self._head, self._tail = data[:_USER_AT], data[_USER_AT + 20 :]
+
+    def to(self, user_id: int, access_hash: int, message: int) -> PackedEdit:
+        """Return the edit of this message to this user."""
+        data = self._head + _USER_AND_MESSAGE(user_id, access_hash, message) + self._tail
+        return PackedEdit(data, user_id, access_hash)
 
 
 def message_ids(answer: Any, random_ids: Sequence[int]) -> tuple[int, ...]:
