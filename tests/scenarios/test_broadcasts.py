@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from telethon import events
+
+from tests.sandbox.conftest import Person
 from tests.scenarios.conftest import Configure
 from tests.telegram.conftest import until
 from tgbot.app import Bot, open_bot
@@ -87,3 +90,39 @@ async def test_answers_come_before_a_broadcast(
         # The broadcast needs another ten seconds, and the answer did not queue up behind it.
         assert status(bot, number)["waiting"] > PEOPLE / 2
         await bot.broadcasts.cancel(number)
+
+
+async def test_people_see_what_they_got_change_and_vanish(
+    sandbox: Sandbox, account: Account, configure: Configure, person: Person
+) -> None:
+    ann = await person("Ann")
+    seen: list[tuple[str, Any]] = []
+
+    @ann.on(events.MessageEdited())  # type: ignore[untyped-decorator] # Telethon is untyped
+    async def edited(event: Any) -> None:
+        seen.append(("edited", event.raw_text))
+
+    @ann.on(events.MessageDeleted())  # type: ignore[untyped-decorator] # as above
+    async def deleted(event: Any) -> None:
+        seen.append(("deleted", len(event.deleted_ids)))
+
+    config = configure(pace=1000.0)
+    async with open_bot(config, serve=True) as bot:
+        people = await meet(sandbox, account, bot)
+        await ann.send_message("the_bot", "hello")
+        await until(lambda: bot.users.count().total == PEOPLE + 1)
+        number = await begun(bot, rate=200.0)
+        await until(lambda: bot.broadcasts.get(number).state is State.DONE)
+        await bot.broadcasts.edit(number, {"": text_content("better news")})
+        await until(lambda: bot.broadcasts.status(number)["corrected"])
+    async with open_bot(config, serve=True) as bot:  # in the middle of the edit
+        await until(lambda: bot.broadcasts.get(number).state is State.DONE)
+        status = bot.broadcasts.status(number)
+        assert (status["corrected"], status["left"]) == (PEOPLE + 1, 0)
+        await until(lambda: ("edited", "better news") in seen)
+        assert [heard(sandbox, account, one) for one in people] == [["better news"]] * PEOPLE
+        await bot.broadcasts.delete(number)
+        await until(lambda: bot.broadcasts.get(number).state is State.DONE)
+        assert bot.broadcasts.status(number)["removed"] == PEOPLE + 1
+    await until(lambda: ("deleted", 1) in seen)
+    assert [heard(sandbox, account, one) for one in people] == [[]] * PEOPLE
