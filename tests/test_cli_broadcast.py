@@ -665,17 +665,3 @@ async def test_a_watch_ends_with_the_broadcast_and_ctrl_c_ends_the_watch_only(
         b"tgbot: the broadcast goes on; to stop it: tgbot broadcast pause 2\n",
     )
     assert (await asked(tgbot, "status", "2"))["state"] == "running"
-
-
-async def test_more_broadcasts_than_fit_into_one_answer_are_all_listed(met: None, tgbot: Any) -> None:
-    for _ in range(3):
-        await made(tgbot)
-    from tgbot.operate import broadcasts
-
-    assert broadcasts.PAGE == 100
-    monkey = pytest.MonkeyPatch()
-    monkey.setattr(broadcasts, "PAGE", 2)
-    try:
-        assert [line.split()[0] for line in (await tgbot("list"))[1].splitlines()] == ["1", "2", "3"]
-    finally:
-        monkey.undo()

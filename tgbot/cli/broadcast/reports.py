@@ -109,7 +109,7 @@ def _lines(made: Report, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
     yield "audience", f"{made.recipients:,}"
     yield "outcomes", _numbers(made.outcomes, made.recipients)
     for one in made.languages:
-        code = "no text yet" if one.language is None else clean_name(one.language) or "everybody else"
+        code = "no text chosen" if one.language is None else clean_name(one.language) or "everybody else"
         yield "", f"{code}: {_numbers(one.outcomes)}"
     if made.errors:
         yield "errors", ", ".join(f"{number:,} {clean_name(error)}" for error, number in made.errors.items())
