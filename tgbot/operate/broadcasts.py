@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias
 
@@ -80,7 +81,7 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
     ) -> object:
         made = await broadcasts.create(
             await _contents(contents, find_chat),
-            audience=_audience(Audience(), audience or {}),
+            audience=await _audience(Audience(), audience or {}),
             buttons=buttons,
             name=name,
             preview=preview,
@@ -120,7 +121,9 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
         }
         changes |= {key: value for key, value in given.items() if value is not None}
         if audience is not None:
-            changes["audience"] = _audience(changes.get("audience", broadcasts.get(id).audience), audience)
+            changes["audience"] = await _audience(
+                changes.get("audience", broadcasts.get(id).audience), audience
+            )
         if contents is not None:
             changes["contents"] = await _contents(contents, find_chat)
         await broadcasts.change(id, **changes)
@@ -215,8 +218,14 @@ async def _content(raw: Mapping[str, Any], find_chat: FindChat) -> Content:
     return Content(source=Source(chat, given.message))
 
 
-def _audience(before: Audience, given: Conditions) -> Audience:
+async def _audience(before: Audience, given: Conditions) -> Audience:
     """Return an audience with these conditions in the place of its own of the same names."""
+    if "ids" not in given:
+        return _narrowed(before, given)
+    return await asyncio.to_thread(_narrowed, before, given)  # they may be many
+
+
+def _narrowed(before: Audience, given: Conditions) -> Audience:
     try:
         conditions = msgspec.convert(given, Audience)
     except msgspec.ValidationError as error:
