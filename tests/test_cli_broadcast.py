@@ -489,7 +489,8 @@ async def test_a_report_has_the_numbers_a_table_and_a_chart_also_when_the_bot_ha
         await made(tgbot, "--text", TEXT, "--name", "Autumn", "--button", "Begin=start:autumn")
         await asked(tgbot, "start", "1", "--yes")
         await office.ends(1)
-        await bot.broadcasts.clicked(people[0], office.payload(people[0]))
+        sandbox.world.send_as(people[0], account.id, f"/start {office.payload(people[0])}")
+        await until(lambda: bot.broadcasts.status(1)["clicks"] == [1])
         running = await asked(tgbot, "report", "1", "--csv", "table.csv")
     assert (running["outcomes"]["sent"], running["recipients"]) == (4, 4)
     assert sum(step["outcomes"]["sent"] for step in running["steps"]) == 4

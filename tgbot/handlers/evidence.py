@@ -17,6 +17,7 @@ from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
 from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way
 from tgbot.handlers.migrations import Migrations
+from tgbot.messaging.broadcast.buttons import click
 from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import entity_of
@@ -64,12 +65,16 @@ def permission_detail(action: types.MessageActionBotAllowed) -> str:
 def register(parts: Parts) -> None:
     """Register one raw handler, which must be the first: it records what each kind of update says.
 
-    Later handlers find the payload of a `/start` in the user's `last_payload`.
+    Later handlers find the payload of a `/start` in the user's `last_payload`. For a broadcast's button it is
+    the payload that was given for the button, and the click is counted.
     """
     client, users, clock = parts.client, parts.users, parts.clock
     record, wrote = users.record, users.wrote
     by_message = Way.MESSAGE  # a name of its own: a member of an enum is looked up slowly
     migrations = Migrations(client.session)
+    broadcasts, key = parts.broadcasts, parts.payload_key
+    #: The click in the update that is read now: the user's id and the payload.
+    clicks: list[tuple[int, str]] = []
 
     def came(update: TLObject, user: User, way: Way) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
@@ -92,6 +97,9 @@ def register(parts: Parts) -> None:
             in_group(update)
         elif not said.out:
             payload = start_payload(said.message or "", client.me)
+            if payload and (found := click(payload, key)) is not None:
+                clicks.append((said.peer_id.user_id, payload))
+                payload = found.payload
             user = wrote(said.peer_id.user_id, seconds(said.date, clock), said.id, payload)
             came(update, user, by_message)
 
@@ -159,6 +167,8 @@ def register(parts: Parts) -> None:
 
     async def on_update(update: TLObject) -> None:
         sources[type(update)](update)
+        if clicks:
+            await broadcasts.clicked(*clicks.pop())
 
     client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
