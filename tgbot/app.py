@@ -24,6 +24,7 @@ from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import (
     admin,
     allowed,
+    broadcast,
     evidence,
     help,
     join_requests,
@@ -70,7 +71,19 @@ PAGE_SHARE: Final = 0.25
 BROADCAST_GRACE: Final = 3.0
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (start, join_requests, allowed, language, news, privacy, admin, sweep, link, help)
+BUILT_IN: Final = (
+    start,
+    join_requests,
+    allowed,
+    language,
+    news,
+    privacy,
+    admin,
+    sweep,
+    broadcast,
+    link,
+    help,
+)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts

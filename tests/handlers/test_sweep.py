@@ -13,7 +13,7 @@ from tests.telegram.conftest import until
 from tgbot.core.access import Access
 from tgbot.core.errors import DurationError
 from tgbot.core.sweeps import USUAL, State
-from tgbot.handlers import sweep
+from tgbot.handlers import live, sweep
 from tgbot.handlers.sweep import wish
 
 EDIT, TYPING = "messages.editMessage", "messages.setTyping"
@@ -22,7 +22,7 @@ EDIT, TYPING = "messages.editMessage", "messages.setTyping"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message changes many times a second."""
-    monkeypatch.setattr(sweep, "SHOWN_SECONDS", 0.02)
+    monkeypatch.setattr(live, "SHOWN_SECONDS", 0.02)
 
 
 async def opened(desk: Desk, people: int = 0, *, language: str = "en") -> tuple[int, list[int]]:

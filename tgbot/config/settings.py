@@ -189,6 +189,7 @@ HANDLERS = (
     "privacy",
     "admin",
     "sweep",
+    "broadcast",
     "link",
     "help",
 )

@@ -417,6 +417,14 @@ class ContentError(WrongUsageError):
 class SourceError(TgbotError):
     """Message {message} of chat {chat} cannot be copied: {reason}. Name another message, or give the text."""
 
+    def __init__(
+        self, message: int, chat: int, reason: str, *, obstacle: str = "other", detail: str = ""
+    ) -> None:
+        super().__init__(message, chat, reason)
+        #: The reason in one word, and what it names: for those who say it in other languages.
+        self.obstacle = obstacle
+        self.detail = detail
+
 
 class SourceUnreadError(TgbotError):
     """Broadcast {number} copies a message that only the running bot can read: start the bot (tgbot run), \

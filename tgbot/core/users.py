@@ -341,3 +341,9 @@ class UserRegistry(UserReader, Protocol):
         Changes made meanwhile may be written, too, and stay to be flushed. Raise a StorageError if it cannot
         be written: nothing is lost from memory then, and the next flush writes it.
         """
+
+    def note(self, name: str) -> str | None:
+        """Return the text that is kept under a name, None if there is none."""
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Keep a text under a name of the bot's own; it is on disk after the next checkpoint."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from contextlib import suppress
-from contextvars import Context
-from typing import Final, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from telethon import Button, events
-from telethon.tl import types
 from telethon.tl.custom import Button as Markup
 
 from tgbot.core.access import Access
@@ -17,19 +14,13 @@ from tgbot.core.commands import Command
 from tgbot.core.durations import seconds_of
 from tgbot.core.errors import DurationError, NoSweepError, SweepOpenError
 from tgbot.core.names import clean_name
-from tgbot.core.places import places
 from tgbot.core.sweeps import USUAL, Progress, State
 from tgbot.core.users import User
 from tgbot.handlers.commands import acknowledge, on_command, on_press, peer_of, show_instead
+from tgbot.handlers.live import LiveMessages, Place, View
 from tgbot.handlers.wording import Words, dashed
 from tgbot.messaging.lengths import TEXT, shortened
 from tgbot.plugins.parts import Parts
-from tgbot.telegram.refusals import answer_of
-
-log = logging.getLogger(__name__)
-
-#: How often the message with the progress changes, in seconds.
-SHOWN_SECONDS: Final = 4.0
 
 
 class Wish(NamedTuple):
@@ -45,7 +36,7 @@ def register(parts: Parts) -> None:
     The message of a sweep that was open when the bot ended changes again.
     """
     sweep, answer = parts.sweep, parts.sender.answer
-    showing = False
+    live = LiveMessages(parts.client, "the sweep", ended=sweep.ended)
 
     async def swept(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
         try:
@@ -75,44 +66,21 @@ def register(parts: Parts) -> None:
         await show_instead(event, peer_of(event), described(say, progress), buttons=buttons(say, progress))
 
     def follow() -> None:
-        nonlocal showing
-        if not showing:
-            showing = True
-            # Not in the context of the handler that may have called: it goes on after the update.
-            Context().run(parts.client.spawn, keep_shown(), "showing the sweep")
+        progress = sweep.status()
+        if progress is not None and progress.shown is not None:
+            place = Place(*progress.shown)
+            live.follow(place, partial(look, place))
 
-    async def keep_shown() -> None:
-        nonlocal showing
-        shown = ""
-        try:
-            while (progress := sweep.status()) is not None and progress.shown is not None:
-                is_open = progress.open
-                chat, message_id = progress.shown
-                say = Words.to(parts.texts, parts.users.get(chat))
-                text = described(say, progress)
-                if text != shown:
-                    await edit(chat, message_id, text, buttons(say, progress))
-                    shown = text
-                if not is_open:
-                    return
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(SHOWN_SECONDS):
-                        await sweep.ended()
-        finally:
-            showing = False
-
-    async def edit(chat: int, message_id: int, text: str, rows: list[list[Markup]] | None) -> None:
-        peer = types.InputPeerUser(chat, parts.client.session.access_hash(chat) or 0)
-        try:
-            await parts.client.edit_message(peer, message_id, text, parse_mode=None, buttons=rows)
-        except Exception as error:
-            if answer_of(error) is None:
-                raise
-            log.info("the message with the sweep does not change: %s", places(error))
+    def look(place: Place) -> View | None:
+        progress = sweep.status()
+        if progress is None or progress.shown != place:
+            return None
+        say = Words.to(parts.texts, parts.users.get(place.chat))
+        return View(described(say, progress), buttons(say, progress), still=not progress.open)
 
     on_command(parts, ("sweep",), swept, only=parts.admins)
     on_press(parts, rb"sweep:(pause|resume|cancel)", pressed)
-    if (progress := sweep.status()) is not None and progress.open and progress.shown is not None:
+    if (progress := sweep.status()) is not None and progress.open:
         follow()
 
 

@@ -149,6 +149,108 @@ reach-bot = боты
 reach-not-allowed = не разрешали
 reach-unknown = неизвестно
 
+## Команды администраторов: рассылка
+
+broadcast-usage =
+    Чтобы разослать сообщение, ответьте на него командой /broadcast. Я покажу, что получат люди, и без вашего согласия ничего не отправлю.
+    /broadcast ru, de – только тем, кто говорит на одном из этих языков
+    Кнопки, тексты на нескольких языках, время начала и другое – в командной строке: tgbot broadcast --help.
+broadcast-no-language = Не могу прочитать «{ $what }» как коды языков. Ответьте на сообщение командой /broadcast или, чтобы отправить его только тем, кто говорит на одном из языков, командой /broadcast ru, de.
+broadcast-list = Последние рассылки:
+
+broadcast-draft = Черновик: пока ничего не отправлено. «Проба» пришлёт его вам таким, каким его получат.
+broadcast-scheduled = Начнётся { $at }.
+broadcast-running = Отправляю.
+broadcast-running-edit = Изменяю доставленное.
+broadcast-running-delete = Удаляю доставленное.
+broadcast-paused = Приостановлена.
+broadcast-done = Закончена.
+broadcast-cancelled = Отменена.
+
+# То же одним словом, после названия рассылки.
+broadcast-short-draft = черновик
+broadcast-short-scheduled = запланирована
+broadcast-short-running = идёт
+broadcast-short-paused = приостановлена
+broadcast-short-done = закончена
+broadcast-short-cancelled = отменена
+
+broadcast-reason = Почему: { $reason }
+broadcast-at = Начнётся { $at }.
+broadcast-until = Закончится не позже { $at }.
+broadcast-languages = Только тем, кто говорит на: { $languages }
+broadcast-recipients = { $n ->
+    [one] Получит { $n } человек, примерное время: { $time }.
+    [few] Получат { $n } человека, примерное время: { $time }.
+   *[other] Получат { $n } человек, примерное время: { $time }.
+}
+broadcast-rate = В секунду: { $rate }
+broadcast-text = На языке «{ $code }»: { $n }
+broadcast-left-out = Кто не получит:
+broadcast-not-in-audience = не входят в число получателей
+broadcast-number = { $what }: { $n }
+broadcast-price = Стоимость – до { $stars } звёзд.
+broadcast-start-question = { $n ->
+    [one] Отправить { $n } человеку?
+   *[other] Отправить { $n } людям?
+}
+broadcast-takes = Примерное время: { $time }.
+
+broadcast-delivered = Доставлено: { $sent } из { $audience } ({ $percent } %)
+broadcast-error = – { $error }: { $n }
+broadcast-left = Ещё не отправлено: { $n }
+broadcast-corrected-edit = Изменено: { $n }, отказано: { $refused }
+broadcast-corrected-delete = Удалено: { $n }, отказано: { $refused }
+broadcast-eta = Осталось примерно: { $time }
+broadcast-flood = Telegram просит подождать: { $time }
+broadcast-behind = Ждёт, пока закончится рассылка { $id }.
+broadcast-cancel-question = { $n ->
+    [one] Отменить насовсем? Её не получит { $n } человек.
+    [few] Отменить насовсем? Её не получат { $n } человека.
+   *[other] Отменить насовсем? Её не получат { $n } человек.
+}
+
+broadcast-button-test = Проба
+broadcast-button-plan = План
+broadcast-button-start = Начать
+broadcast-button-drop = Отменить
+broadcast-button-yes = Да, отправить
+broadcast-button-no = Нет
+broadcast-button-pause = Пауза
+broadcast-button-resume = Продолжить
+broadcast-button-cancel = Отменить
+broadcast-button-end = Да, отменить
+broadcast-button-report = Отчёт
+broadcast-button-late = Отправить тем, кто не получил вовремя
+
+# Короткая подсказка над чатом, не больше 200 знаков.
+broadcast-tested = Отправлено вам.
+broadcast-now = Уже нельзя. Эта рассылка: { $state }
+broadcast-changed = Черновик тем временем изменили. Проверьте его и начните снова.
+broadcast-nobody = Отправить некому.
+broadcast-unknown = Рассылки { $id } больше нет.
+broadcast-report-begun = Готовлю отчёт.
+broadcast-report-making = Отчёт уже готовится.
+
+broadcast-table = Чем кончилась каждая доставка.
+broadcast-no-chart =
+    Диаграммы нет: там, где я работаю, не установлен matplotlib, или он не справился. Числа:
+
+    { $numbers }
+broadcast-no-table = Не могу записать таблицу: { $reason }.
+
+broadcast-refused = Так нельзя: { $reason }
+broadcast-uncopied-hidden = Telegram не показывает мне это сообщение ({ $detail }): возможно, меня нет в том чате. Перешлите его мне и ответьте на пересланное.
+broadcast-uncopied-gone = Этого сообщения больше нет.
+broadcast-uncopied-service = Это служебное сообщение Telegram: его нельзя отправить снова.
+broadcast-uncopied-kind = В этом сообщении есть то, что нельзя отправить снова ({ $detail }).
+broadcast-uncopied-changed = Альбом этого сообщения изменился после начала. Сделайте новую рассылку.
+broadcast-uncopied-vanishing = Фото или видео в этом сообщении удаляется само: его нельзя отправить снова.
+broadcast-uncopied-file = Файла этого сообщения больше нет.
+broadcast-uncopied-empty = В этом сообщении нечего отправлять.
+broadcast-uncopied-long = Текст этого сообщения длиннее, чем может отправить бот. Сократите его.
+broadcast-uncopied-other = Альбом изменился после начала рассылки.
+
 ## Время
 
 ago-now = только что
@@ -167,6 +269,10 @@ ago-days = { $n ->
     [few] { $n } дня назад
    *[many] { $n } дней назад
 }
+duration-seconds = { $n } с
+duration-minutes = { $n } мин
+duration-hours = { $n } ч { $minutes } мин
+duration-days = { $n } д { $hours } ч
 moment = { $ago } ({ $date })
 
 ## Новости для администраторов
@@ -306,6 +412,8 @@ outcome-deactivated = аккаунт удалён
 outcome-not-allowed = не разрешают писать
 outcome-failed = отказано по другой причине
 outcome-no-news = не хотят новостей
+outcome-not-in-time = не успели
+outcome-forgotten = удалили всё о себе
 
 ## Личные данные
 
@@ -406,6 +514,7 @@ command-whois = то же об авторе сообщения, на котор�
 command-check = то же, но сначала спрошу Telegram, можно ли писать
 command-stats = сколько людей я знаю
 command-sweep = спросить Telegram о каждом пользователе, можно ли мне ему писать
+command-broadcast = в ответ на сообщение: разослать его многим
 command-link = ссылки, с которых начинается чат со мной или которые добавляют меня в группу
 
 ## Команды администраторов: ссылки

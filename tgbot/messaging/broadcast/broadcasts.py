@@ -23,6 +23,7 @@ from tgbot.messaging.broadcast.editing import Editing
 from tgbot.messaging.broadcast.edits import edited
 from tgbot.messaging.broadcast.kept import KeptBroadcasts
 from tgbot.messaging.broadcast.plan import FREE, stars
+from tgbot.messaging.broadcast.report import Deliveries
 from tgbot.messaging.broadcast.runner import Runner, Work
 from tgbot.messaging.broadcast.sending import Sending
 from tgbot.messaging.broadcast.sources import known, prepare, renew
@@ -87,6 +88,8 @@ class Broadcasts(KeptBroadcasts):
         self.close = self._runner.close
         #: Looks at states and times at once.
         self.look = self._runner.look
+        #: What came of each delivery, for reports.
+        self.deliveries: Deliveries = stored
 
     # ---- drafts --------------------------------------------------------------------------------
 

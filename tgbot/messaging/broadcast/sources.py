@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from msgspec.structs import replace
@@ -31,6 +32,29 @@ _COPIED: Final = (
 )
 #: What a text with a link has; Telegram makes it again.
 _TEXT_ONLY: Final = (type(None), types.MessageMediaEmpty, types.MessageMediaWebPage)
+
+
+class Obstacle(StrEnum):
+    """Why a message cannot be copied; a member's value is in the name of the text that says so."""
+
+    #: Telegram does not show it to the bot.
+    HIDDEN = "hidden"
+    #: It does not exist, or not any more.
+    GONE = "gone"
+    #: It is a service message.
+    SERVICE = "service"
+    #: Its medium is of a kind that cannot be sent again.
+    KIND = "kind"
+    #: Its medium deletes itself.
+    VANISHING = "vanishing"
+    #: Its file is gone.
+    FILE = "file"
+    #: There is nothing in it.
+    EMPTY = "empty"
+    #: Its text is longer than a bot's may be.
+    LONG = "long"
+    #: Its album is another one than at the start.
+    CHANGED = "changed"
 
 
 async def prepare(client: BotClient, draft: Broadcast) -> Broadcast:
@@ -71,7 +95,7 @@ async def renew(client: BotClient, contents: Mapping[str, Content]) -> dict[str,
         if source is not None:
             parts = await fetch(client, source)
             if len(parts) != len(content.parts):
-                raise _refused(source, "its album has changed since the start")
+                raise _refused(source, Obstacle.CHANGED, "its album has changed since the start")
             pairs = zip(content.parts, parts, strict=True)
             content = Content(tuple(replace(old, media=new.media) for old, new in pairs), source)
         renewed[code] = content
@@ -96,13 +120,14 @@ async def fetch(client: BotClient, source: Source) -> tuple[Part, ...]:
         answer = await client(request)
     except errors.BadRequestError as error:
         name = error_name(error)
-        raise _refused(source, f"Telegram does not show it to this bot ({name}): is it a member?") from error
+        reason = f"Telegram does not show it to this bot ({name}): is it a member?"
+        raise _refused(source, Obstacle.HIDDEN, reason, name) from error
     found = [one for one in answer.messages if _is_in(one, source.chat)]
     message = next((one for one in found if one.id == source.message), None)
     if message is None:
-        raise _refused(source, "there is no such message, or it was deleted")
+        raise _refused(source, Obstacle.GONE, "there is no such message, or it was deleted")
     if type(message) is types.MessageService:
-        raise _refused(source, "it is a service message of Telegram's")
+        raise _refused(source, Obstacle.SERVICE, "it is a service message of Telegram's")
     group = getattr(message, "grouped_id", None)
     album = [one for one in found if getattr(one, "grouped_id", None) == group] if group else [message]
     return tuple(_part(client, one, source) for one in sorted(album, key=lambda one: int(one.id)))
@@ -118,21 +143,23 @@ def _part(client: BotClient, message: types.TypeMessage, source: Source) -> Part
         shown = b""
     elif not isinstance(media, _COPIED):
         kind = type(media).__name__.removeprefix("MessageMedia").lower()
-        raise _refused(source, f"it holds something that cannot be sent again ({kind})")
+        reason = f"it holds something that cannot be sent again ({kind})"
+        raise _refused(source, Obstacle.KIND, reason, kind)
     elif getattr(media, "ttl_seconds", None):
-        raise _refused(source, "its picture or video deletes itself")
+        raise _refused(source, Obstacle.VANISHING, "its picture or video deletes itself")
     else:
         try:
             shown = bytes(utils.get_input_media(media))
         except TypeError as error:
-            raise _refused(source, "its file is gone") from error
+            raise _refused(source, Obstacle.FILE, "its file is gone") from error
     text = message.message or ""
     if not text and not shown:
-        raise _refused(source, "it is empty")
+        raise _refused(source, Obstacle.EMPTY, "it is empty")
     try:
         check_length(text, CAPTION if shown else TEXT)
     except ContentError as error:
-        raise _refused(source, "its text is longer than what a bot may send with it") from error
+        reason = "its text is longer than what a bot may send with it"
+        raise _refused(source, Obstacle.LONG, reason) from error
     return Part(text, packed([_sendable(client, one) for one in message.entities or ()]), shown)
 
 
@@ -144,5 +171,5 @@ def _sendable(client: BotClient, entity: types.TypeMessageEntity) -> types.TypeM
     return types.InputMessageEntityMentionName(entity.offset, entity.length, user)
 
 
-def _refused(source: Source, reason: str) -> SourceError:
-    return SourceError(source.message, source.chat, reason)
+def _refused(source: Source, obstacle: Obstacle, reason: str, detail: str = "") -> SourceError:
+    return SourceError(source.message, source.chat, reason, obstacle=obstacle, detail=detail)
