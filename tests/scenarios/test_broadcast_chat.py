@@ -12,6 +12,7 @@ from tests.scenarios.conftest import Configure
 from tests.scenarios.talk import Talk, now_reads, press, until
 from tgbot.app import open_bot
 from tgbot.core.broadcasts import State
+from tgbot.core.deliveries import Outcome
 from tgbot.handlers import live
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
@@ -121,7 +122,7 @@ async def test_after_a_restart_the_message_goes_on_and_its_buttons_work(
                 pass
         await press(boss, stopped, "Pause")
         message = await reads(boss, message, "It is paused.")
-        assert bot.broadcasts.status(1)["sent"] < PEOPLE
+        assert bot.broadcasts.deliveries.tally(1).count(Outcome.SENT) < PEOPLE
         await press(boss, message, "Go on")
         message = await reads(boss, message, "It is done.")
         assert buttons(message) == [["Report"]]

@@ -248,7 +248,7 @@ broadcast-uncopied-vanishing = The picture or video of that message deletes itse
 broadcast-uncopied-file = The file of that message is gone.
 broadcast-uncopied-empty = There is nothing in that message that can be sent.
 broadcast-uncopied-long = The text of that message is longer than a bot may send. Shorten it.
-broadcast-uncopied-other = The album has changed since the start.
+broadcast-uncopied-other = That message cannot be sent again.
 
 ## Times
 

@@ -249,7 +249,7 @@ broadcast-uncopied-vanishing = Фото или видео в этом сообщ
 broadcast-uncopied-file = Файла этого сообщения больше нет.
 broadcast-uncopied-empty = В этом сообщении нечего отправлять.
 broadcast-uncopied-long = Текст этого сообщения длиннее, чем может отправить бот. Сократите его.
-broadcast-uncopied-other = Альбом изменился после начала рассылки.
+broadcast-uncopied-other = Это сообщение нельзя отправить снова.
 
 ## Время
 
