@@ -92,16 +92,16 @@ async def test_a_cancelled_broadcast_never_goes_on(office: Office) -> None:
     assert office.status(number)["ended"] is not None
 
 
-async def test_one_broadcast_waits_for_another(office: Office) -> None:
+async def test_broadcasts_go_out_one_after_another_in_the_order_of_their_starts(office: Office) -> None:
     people = await office.meet(5)
     first = await office.begin("first", rate=20.0)
     await until(lambda: office.broadcasts._runner.current == first)
-    second = await office.begin("second")
-    assert office.status(second)["behind"] == first
-    assert office.status(second)["state"] == "running"
-    await office.ends(second)
-    assert [office.heard(person) for person in people] == [["first", "second"]] * 5
-    assert office.status(second)["behind"] is None
+    second, third = await office.begin("second"), await office.begin("third")
+    assert [office.status(number)["behind"] for number in (first, second, third)] == [None, first, first]
+    assert office.status(third)["state"] == "running"
+    await office.ends(third)
+    assert [office.heard(person) for person in people] == [["first", "second", "third"]] * 5
+    assert office.status(third)["behind"] is None
 
 
 async def test_a_broadcast_begins_at_its_time(office: Office) -> None:
