@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -216,10 +216,8 @@ class States:
             broadcast = self.get(broadcast_id)
             if broadcast.state is not State.SCHEDULED:
                 return
-            try:
+            with suppress(NobodyToWriteToError):  # its reason is in the draft
                 await self._begin(broadcast)
-            except NobodyToWriteToError as error:
-                await self._change(replace(broadcast, state=State.DRAFT, size=None, reason=str(error)))
 
     async def _begin(self, broadcast: Broadcast) -> Broadcast:
         """Freeze the audience; the broadcast runs from here on, also after a kill."""
@@ -227,8 +225,10 @@ class States:
         running = replace(broadcast, state=State.RUNNING, started=int(now), reason="")
         frozen = await self._stored.freeze(running, now)
         if not frozen.size:
-            await self._change(replace(broadcast, state=State.DRAFT, size=None))
-            raise NobodyToWriteToError(broadcast.id)
+            error = NobodyToWriteToError(broadcast.id)
+            reason = str(error) if broadcast.state is State.SCHEDULED else ""
+            await self._change(replace(broadcast, state=State.DRAFT, size=None, reason=reason))
+            raise error
         self.changed()
         return frozen
 
