@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from tgbot.store.transfer.forms import UserFile
     from tgbot.store.transfer.imports import Destination
 
+#: How long the thread that writes to the disk waits for the one that reads the file to let it go on: it has
+#: little to do in between, and both are to work at the same time.
+_SWITCH_SECONDS = 0.0005
+
 
 def import_users(
     context: typer.Context,
@@ -107,6 +111,9 @@ class _RunningBot:
         self._control = control
         self._bot_id = bot_id
 
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        """Do nothing: the bot does all of it."""
+
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
         from tgbot.operate.importing import MOST
         from tgbot.store.transfer.relay import to_objects
@@ -141,6 +148,8 @@ def _take_in(file: UserFile, into: Destination, *, dry: bool, json: bool) -> int
     path, summary = file.path, Summary()
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with printed.progress(path.name, file.size) as done:
             asyncio.run(take_in(file, into, summary=summary, progress=done))
@@ -148,6 +157,7 @@ def _take_in(file: UserFile, into: Destination, *, dry: bool, json: bool) -> int
         interrupted = True
     finally:
         gc.enable()
+        sys.setswitchinterval(usual)
     for line, reason in summary.refusals:
         printed.complain(f"{path}:{line}: {reason}")
     if summary.refused > len(summary.refusals):

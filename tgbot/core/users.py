@@ -53,6 +53,14 @@ class Way(StrEnum):
 _NAMED: Final = frozenset({Way.DIFFERENCE, Way.GROUP, Way.UPDATE, Way.ANSWER})
 #: How a user comes to the bot: of their own accord, or by an act of an admin.
 CAME: Final = frozenset(Way) - _NAMED
+#: How evidence alone makes a user known, where no profile came with it.
+KNOWN_BY: Final = {
+    Kind.MESSAGE: Way.MESSAGE,
+    Kind.START: Way.MESSAGE,
+    Kind.WRITE_ACCESS: Way.LOGIN,
+    Kind.LOGIN: Way.LOGIN,
+    Kind.JOIN_REQUEST: Way.JOIN_REQUEST,
+}
 
 
 class Keep(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
 from tgbot.core.access import (
@@ -123,6 +123,13 @@ def _reachable(spans: dict[Kind, tuple[Seen, ...]]) -> Verdict:
 
 def _last_of(item: tuple[Kind, tuple[Seen, ...]]) -> tuple[int, int, int, str]:
     return chronological(Evidence(item[0], *item[1][-1]))
+
+
+def settled(kinds: Collection[Kind]) -> Access | None:
+    """Return the access that follows from evidence of these kinds at any times; None if the times decide."""
+    if not kinds:
+        return _UNKNOWN
+    return _REACHABLE if LASTING.issuperset(kinds) else None
 
 
 def finally_judged(record: Record) -> Verdict:

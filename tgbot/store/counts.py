@@ -12,11 +12,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.users import Counts
-from tgbot.core.verdicts import LASTING, finally_judged, judge
+from tgbot.core.verdicts import finally_judged, judge, settled
 from tgbot.store.record import UserRecord
 
-#: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
-_REACHABLE: Final = Access.REACHABLE
+#: A name of its own, because it is needed for each user: a member of an enum is looked up slowly.
 _UNKNOWN: Final = Access.UNKNOWN
 #: The name of the note with the counts.
 COUNTS: Final = "counts"
@@ -75,14 +74,12 @@ class AccessCounts:
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
-        counted: Access | None
         passing: Passing | None = None
         evidence = record.fields.evidence
-        if not evidence.spans:
-            counted = _UNKNOWN if record.met else None
-        elif LASTING.issuperset(evidence.spans):  # nearly everyone: the verdict is known without `judge`
-            counted = _REACHABLE
-        else:
+        counted = settled(evidence.spans)
+        if counted is _UNKNOWN:
+            counted = counted if record.met else None
+        elif counted is None:
             verdict = judge(evidence, self._clock())
             counted = verdict.access
             if verdict.until is not None:
@@ -128,6 +125,20 @@ class AccessCounts:
         self._saved = final
         for record, counted in packed:
             record.saved = counted
+
+    @contextmanager
+    def adding(self, accesses: Mapping[int, Access]) -> Iterator[Saving]:
+        """Give what is written with users who are new, of whom none has an access that ends by itself.
+
+        They count unless the block raises.
+        """
+        numbers = Counter(accesses.values())
+        saved = {access: number + numbers[access] for access, number in self._saved.items()}
+        moved = [(user_id, None, access) for user_id, access in accesses.items()]
+        yield Saving({COUNTS: json.dumps(saved)}, moved)
+        self._saved = saved
+        for access, number in numbers.items():
+            self._final[access] += number
 
     def _end(self) -> None:
         """Drop the permissions that have ended."""

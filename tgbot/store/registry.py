@@ -14,7 +14,7 @@ from typing import Final
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
-from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
@@ -36,15 +36,6 @@ _PAGE: Final = 500  # users loaded between two turns of the event loop
 _MESSAGE: Final = Kind.MESSAGE
 _START: Final = Kind.START
 _REACHABLE: Final = Access.REACHABLE
-
-#: How evidence alone makes a user known, where no profile came with it.
-_KNOWN_BY: Final = {
-    Kind.MESSAGE: Way.MESSAGE,
-    Kind.START: Way.MESSAGE,
-    Kind.WRITE_ACCESS: Way.LOGIN,
-    Kind.LOGIN: Way.LOGIN,
-    Kind.JOIN_REQUEST: Way.JOIN_REQUEST,
-}
 
 
 class Registry(StoredUsers):
@@ -292,6 +283,17 @@ class Registry(StoredUsers):
         # What is noted of the disk must agree with what the other thread has written.
         await to_the_end(self._flush())
 
+    async def add(self, texts: Mapping[int, str], accesses: Mapping[int, Access]) -> None:
+        """Write users whom neither memory nor the rows have, as packed text; on disk on return, all or none.
+
+        Nobody's access may end by itself, and nobody may have preferences.
+        """
+        async with self._flushing:
+            with self._counts.adding(accesses) as (notes, moved):
+                await self._rows.write(Changes(texts, notes=notes, moved=moved))
+            for user_id in texts:
+                self._absent.pop(user_id, None)
+
     async def _flush(self) -> None:
         async with self._flushing:
             if not self.changed:
@@ -371,7 +373,7 @@ class Registry(StoredUsers):
         new = fields.evidence.note(kind, seen)
         # More evidence of access does not change a user who is counted as reachable.
         if new and (record.counted is not _REACHABLE or kind not in LASTING):
-            via = _KNOWN_BY.get(kind)
+            via = KNOWN_BY.get(kind)
             if via is not None and not fields.known_by:
                 fields.known_by[via] = seen[0]
             self._counts.update(record)

@@ -111,6 +111,10 @@ class StoredUsers:
         """Return the note that was written under a name last, None for nothing."""
         return self._rows.notes().get(name)
 
+    async def texts(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the packed text of those of these users that are stored, in one read."""
+        return await self._rows.many(user_ids)
+
     def close(self) -> None:
         self._rows.close()
 

@@ -40,6 +40,8 @@ class _Seen(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fals
 
 
 _Span: TypeAlias = Annotated[list[_Seen], msgspec.Meta(min_length=1, max_length=2)]
+#: All evidence about a user as a `Record` holds it.
+Spans: TypeAlias = dict[Kind, tuple[Seen, ...]]
 
 
 class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -90,11 +92,16 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
         self.profile_language = self.profile_language or None
         self.language = self.language or None
         values = astuple(self)
-        spans: dict[Kind, tuple[Seen, ...]] = {}
+        profile, record = _new(Profile, values[:_PROFILE]), Record(self.spans())
+        return UserFields(self.id, profile, record, *values[_PROFILE:_END])
+
+    def spans(self) -> Spans:
+        """Return the evidence as a `Record` holds it."""
+        spans: Spans = {}
         for kind, span in self.evidence.items():
             first = seen_of(*astuple(span[0]))
             spans[kind] = (first,) if len(span) == 1 else (first, seen_of(*astuple(span[1])))
-        return UserFields(self.id, _new(Profile, values[:_PROFILE]), Record(spans), *values[_PROFILE:_END])
+        return spans
 
 
 class Traits(msgspec.Struct, gc=False):
@@ -162,9 +169,28 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     itself has ended. Evidence is kind → one or two of [at, qts, until, detail], without default values at the
     end. Lone surrogates are escaped, so that any text can be stored.
     """
-    after_evidence = astuple(user)[3:]
-    values: tuple[Any, ...] = (*user.profile, *after_evidence, access, user.evidence.spans)
+    values: tuple[Any, ...] = (*user.profile, *astuple(user)[3:], access, user.evidence.spans)
+    return _packed(StoredUser(*values))
+
+
+def pack_new(user: UserFields | StoredUser, spans: Spans, access: Access, imported: int) -> str:
+    """Return a user as `pack` would, with the evidence `spans`; the user stays as it is.
+
+    `imported` is when an admin imported them, 0 for somebody who came to the bot in another way.
+    """
+    values = astuple(user)[:_END] if isinstance(user, StoredUser) else (*user.profile, *astuple(user)[3:])
+    values = (*values, access, spans)
     stored = StoredUser(*values)
+    stored.profile_language = stored.profile_language or None
+    stored.language = stored.language or None
+    if imported:
+        stored.known_by = stored.known_by | {Way.IMPORT: imported}
+        stored.first_seen = stored.first_seen or imported
+    return _packed(stored)
+
+
+def _packed(stored: StoredUser) -> str:
+    """Return a user whose evidence is as a `Record` holds it."""
     try:
         return _encode(stored).decode()
     except (ValueError, OverflowError):
@@ -237,7 +263,7 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         take("profile_language", None),
         *[take(name, False) for name in _FLAGS],
     )
-    spans: dict[Kind, tuple[Seen, ...]] = {}
+    spans: Spans = {}
     for name, span in take("evidence", {}).items():
         kind = _KINDS[name]
         first, *others = span[:2]

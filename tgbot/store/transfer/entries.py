@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json.encoder
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from tgbot.core.access import Evidence, Kind, Record
-from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, UserFields, Way
+from tgbot.core.access import Access, Evidence, Kind, Record
+from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, UserFields, Way
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
 from tgbot.store.transfer.columns import layout, plain
@@ -25,7 +24,7 @@ from tgbot.store.transfer.fields import (
     digits,
     loaded,
 )
-from tgbot.store.user_json import PackedUser, dumps, modernise, user_of
+from tgbot.store.user_json import PackedUser, StoredUser, dumps, modernise, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
@@ -33,17 +32,42 @@ AHEAD: Final = 24 * 60 * 60
 _quoted: Final = json.encoder.encode_basestring_ascii
 
 
-@dataclass(slots=True)
 class Entry:
     """What a file has of one user, or a session of one chat."""
 
-    #: The marked id.
-    id: int
-    #: None for a chat, and for the bot itself.
-    user: UserFields | None
-    peer: Peer | None = None
-    #: Whether the file has no more of the profile than one name and the usernames.
-    partial: bool = False
+    __slots__ = ("id", "packed", "partial", "peer", "said")
+
+    def __init__(
+        self, id: int, said: UserFields | StoredUser | None, peer: Peer | None = None, partial: bool = False
+    ) -> None:
+        #: The marked id.
+        self.id = id
+        #: The user, in the form in which they were read; None for a chat, and for the bot itself.
+        self.said = said
+        self.peer = peer
+        #: Whether the file has no more of the profile than one name and the usernames.
+        self.partial = partial
+        #: The user as text, and the access, as they are stored if nothing is stored of them yet; None if that
+        #: is not known.
+        self.packed: tuple[str, Access] | None = None
+
+    @property
+    def user(self) -> UserFields | None:
+        """The user; None for a chat, and for the bot itself."""
+        if isinstance(self.said, StoredUser):
+            self.said = self.said.user()
+        return self.said
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        mine, theirs = (self.id, self.peer, self.partial), (other.id, other.peer, other.partial)
+        return mine == theirs and self.user == other.user
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, which may change
+
+    def __repr__(self) -> str:
+        return f"Entry(id={self.id})"
 
 
 _NOT_OF_USER: Final = frozenset({"bot_id", "access", *COLUMNS[COLUMNS.index("access_hash") :]})
@@ -146,8 +170,7 @@ def _take_out_of_preferences(given: dict[str, object]) -> None:
 
 def from_exported(read: ExportedUser) -> Entry:
     """Return the entry of a user out of an export."""
-    user = read.user()
-    return Entry(user.id, user, _peer(read, user) if read.access_hash else None)
+    return Entry(read.id, read, _peer(read) if read.access_hash else None)
 
 
 def _entry(valid: Fields, bot_id: int) -> Entry:
@@ -164,13 +187,13 @@ def _entry(valid: Fields, bot_id: int) -> Entry:
     for flag, kind in ((user.profile.bot, Kind.IS_BOT), (user.profile.deleted, Kind.DELETED)):
         if flag and kind not in user.evidence.spans:
             user.evidence.add(Evidence(kind, user.last_seen))
-    return Entry(user.id, user, _peer(valid, user) if valid.access_hash else None)
+    return Entry(user.id, user, _peer(valid) if valid.access_hash else None)
 
 
 def from_id(value: object) -> Entry:
     """Return the entry of a user of whom the file has only the id."""
     user_id = checked_id(value)
-    return Entry(user_id, UserFields(user_id, Profile(user_id)))
+    return Entry(user_id, StoredUser(user_id))
 
 
 def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
@@ -178,16 +201,16 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
     if marked_id <= 0 or marked_id == bot_id:
         return Entry(marked_id, None, peer)
     seen = min(peer.seen, now)
-    profile = Profile(marked_id, peer.title or "", usernames=peer.names)
-    known_by = {Way.IMPORT: seen or now}
-    user = UserFields(marked_id, profile, first_seen=seen, last_seen=seen, known_by=known_by)
+    user = StoredUser(marked_id, peer.title or "", usernames=peer.names)
+    user.first_seen = user.last_seen = seen
+    user.known_by = {Way.IMPORT: seen or now}
     return Entry(marked_id, user, peer if peer.access_hash else None, partial=True)
 
 
-def _peer(read: Fields | ExportedUser, user: UserFields) -> Peer:
-    names = user.profile.usernames if read.hash_usernames is None else read.hash_usernames
-    title = _writable(read.hash_name or f"{user.profile.first_name} {user.profile.last_name}".strip())
-    seen = user.last_seen if read.hash_seen is None else read.hash_seen
+def _peer(read: Fields | ExportedUser) -> Peer:
+    names = read.usernames if read.hash_usernames is None else read.hash_usernames
+    title = _writable(read.hash_name or f"{read.first_name} {read.last_name}".strip())
+    seen = read.last_seen if read.hash_seen is None else read.hash_seen
     lowered = tuple([_writable(name).lower() for name in names])
     return Peer(int(read.access_hash), lowered, _writable(read.hash_phone) or None, title or None, seen)
 

@@ -24,12 +24,13 @@ from tgbot.store.stored import UserRows
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import UserFile
+from tgbot.store.transfer.newcomers import Newcomers, pack_as_new, told_apart
 from tgbot.store.transfer.sessions import Peers, make_session
 
 #: Entries merged in one transaction.
 _CHUNK: Final = 5_000
 #: Entries read between two turns of the event loop.
-_SLICE: Final = 100
+_SLICE: Final = 500
 #: Entries merged between two turns of the event loop.
 _MERGED: Final = 20
 #: How many unreadable entries are reported one by one.
@@ -73,6 +74,9 @@ class Summary:
 class Destination(Protocol):
     """Where an import goes."""
 
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        """Do beforehand what a merge of these entries needs and can be done while others are written."""
+
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
         """Merge entries; return what came of each user (see `Registry.merge`), and how many peers are new."""
 
@@ -93,7 +97,7 @@ async def take_in(
     counted, and the same import again changes nothing. Raise any StorageError.
     """
     entries = file.entries(summary.refuse)
-    chunk = await _read(entries)
+    chunk = await _read(entries, into)
     while chunk:
         done = file.done
         outcomes, peers = await into.merge(chunk)
@@ -101,7 +105,7 @@ async def take_in(
         # This chunk is written while the next one is read.
         writing = asyncio.ensure_future(_write(into, counted))
         try:
-            chunk = await _read(entries)
+            chunk = await _read(entries, into)
         finally:
             await _complete(writing)
         progress(done)
@@ -145,13 +149,23 @@ class _Files:
         self._peers = peers
         self._now = now
         self._changed: dict[int, Peer] = {}
+        self._new = Newcomers()
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        pack_as_new(entries, self._now)
 
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
         self._changed = _newer(self._peers, chunk)
-        return await merge_users(self._store.users, chunk, self._now), len(self._changed)
+        users = self._store.users
+        self._new, others = await told_apart(users, chunk)
+        return _outcomes(self._new) + await merge_users(users, others, self._now), len(self._changed)
 
     async def write(self) -> None:
-        await asyncio.gather(self._store.session.put(self._changed), self._store.users.flush())
+        users, new = self._store.users, self._new
+        work = [self._store.session.put(self._changed), users.flush()]
+        if new.texts:
+            work.append(users.add(new.texts, new.accesses))
+        await asyncio.gather(*work)
 
 
 class _Nowhere:
@@ -160,10 +174,15 @@ class _Nowhere:
         self._peers = peers
         self._now = now
 
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        pack_as_new(entries, self._now)
+
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
         # Nothing leaves the memory of this registry, so each chunk gets its own.
         users = Registry(self._rows, lambda: self._now)
-        return await merge_users(users, chunk, self._now), len(_newer(self._peers, chunk))
+        new, others = await told_apart(users, chunk)
+        outcomes = _outcomes(new) + await merge_users(users, others, self._now)
+        return outcomes, len(_newer(self._peers, chunk))
 
     async def write(self) -> None:
         """Write nothing."""
@@ -194,10 +213,11 @@ def check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
             raise WrongBotError(session, int(owner or 0), bot_id)
 
 
-async def _read(entries: Iterator[Entry]) -> list[Entry]:
-    """Return the next chunk of entries, read in small slices between turns of the event loop."""
+async def _read(entries: Iterator[Entry], into: Destination) -> list[Entry]:
+    """Return the next chunk of entries, prepared, in small slices between turns of the event loop."""
     chunk: list[Entry] = []
     while len(chunk) < _CHUNK and (part := list(islice(entries, min(_SLICE, _CHUNK - len(chunk))))):
+        into.prepare(part)
         chunk += part
         await asyncio.sleep(0)
     return chunk
@@ -208,7 +228,7 @@ async def merge_users(users: Registry, chunk: Sequence[Entry], now: int) -> list
 
     The event loop has a turn after every few of them.
     """
-    entries = [(entry, entry.user) for entry in chunk if entry.user is not None]
+    entries = [(entry, user) for entry in chunk if (user := entry.user) is not None]
     await users.load({entry.id for entry, _ in entries})
     outcomes: dict[int, bool | None] = {}
     for number, (entry, fields) in enumerate(entries, 1):
@@ -222,12 +242,20 @@ async def merge_users(users: Registry, chunk: Sequence[Entry], now: int) -> list
     return list(outcomes.values())
 
 
+def _outcomes(new: Newcomers) -> list[bool | None]:
+    """Return what came of each of these users."""
+    return [None] * len(new.texts) + [False] * new.unchanged
+
+
 def _newer(known: Peers, chunk: Sequence[Entry]) -> dict[int, Peer]:
     """Return the peers of the chunk that the session does not have, or has from an earlier time."""
     peers = [(entry.id, entry.peer) for entry in chunk if entry.peer is not None]
     had = known.get([marked for marked, _ in peers])
     owners = known.owners([name for _, peer in peers for name in peer.names])
-    changed: dict[int, Peer] = {}
+    changed = dict(peers)
+    if len(changed) == len(peers) and not (had or owners):
+        return changed
+    changed.clear()
     for marked, theirs in peers:
         peer = newer(had.get(marked), theirs, marked, owners)
         if peer is not None:
