@@ -61,6 +61,8 @@ def guarded(text: str) -> str:
 
 def text_of(cell: str) -> str | None:
     """Return the text that a cell holds, None where it says nothing."""
+    if cell[:1].isalpha():  # nearly always
+        return None if cell.rstrip() in _NOTHING else cell
     if cell.strip() in _NOTHING:
         return None
     if cell.startswith("'"):
@@ -104,6 +106,10 @@ def number_of(cell: str) -> int | None:
     """
     if len(cell) < 16 and cell.isdecimal() and cell.isascii():  # nearly always
         return int(cell)
+    if len(cell) < 22 and cell[-2:] != "00":  # an access hash as an export has it
+        digits = cell[2:] if cell.startswith("'-") else cell
+        if digits.isdecimal() and digits.isascii():
+            return int(digits) if digits is cell else -int(digits)
     text = _bare(cell)
     if text is None:
         return None

@@ -6,26 +6,32 @@ the same there, in many times the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
+from operator import itemgetter
 from typing import Final
 
 import msgspec
+from msgspec.structs import fields
 
 from tgbot.core.users import HISTORY_LENGTH, LANGUAGE
 from tgbot.store.transfer.cells import CellError, names_of, number_of, text_of
 from tgbot.store.transfer.fields import LANGUAGE_CODE, digits
 from tgbot.store.user_json import UNREADABLE, Number, StoredUser
 
-#: The fields that are JSON in a cell of a table, texts, usernames, and flags; all others are numbers.
+#: The fields that are JSON in a cell of a table, texts, usernames, flags, or not read; others are numbers.
 _JSON: Final = ("known_by", "evidence", "history", "preferences", "join_requests")
 _TEXTS: Final = (
-    *("access", "first_name", "last_name", "language", "profile_language", "first_payload", "last_payload"),
+    *("first_name", "last_name", "language", "profile_language", "first_payload", "last_payload"),
     *("hash_name", "hash_phone"),
 )
 #: May be negative, and have more digits than a spreadsheet keeps.
 _HASH: Final = ("access_hash",)
 _NAMES: Final = ("usernames", "hash_usernames")
 _FLAGS: Final = ("premium", "bot", "deleted")
+_IGNORED: Final = ("access",)
+#: Numbers from here on may be something else, such as milliseconds.
+_LARGE: Final = 10**11
 
 
 class ExportedUser(StoredUser, forbid_unknown_fields=True, gc=False):
@@ -41,7 +47,14 @@ class ExportedUser(StoredUser, forbid_unknown_fields=True, gc=False):
 
 
 _decode: Final = msgspec.json.Decoder(ExportedUser).decode
-_decode_cell: Final = msgspec.json.Decoder().decode
+_decode_numbers: Final = msgspec.json.Decoder(list[int]).decode
+_FIELDS: Final = ExportedUser.__struct_fields__
+#: Field → what reads the JSON in its cell, and what makes an empty value.
+_CELLS: Final[Mapping[str, tuple[Callable[[str], object], Callable[[], object]]]] = {
+    one.name: (msgspec.json.Decoder(one.type).decode, list if one.name == "history" else dict)
+    for one in fields(ExportedUser)
+    if one.name in _JSON
+}
 
 
 def from_line(line: str | bytes, latest: int, bot_id: int) -> ExportedUser | None:
@@ -69,42 +82,52 @@ class ExportedRows:
     """Reads the rows of a table; `places` are our columns → where they are in a row."""
 
     def __init__(self, places: Mapping[str, int]) -> None:
-        def found(names: Iterable[str]) -> list[tuple[str, int]]:
-            return [(name, places[name]) for name in names if name in places]
+        def found(names: Iterable[str]) -> list[tuple[int, int]]:
+            return [(_FIELDS.index(name), places[name]) for name in names if name in places]
 
-        others = {*_JSON, *_TEXTS, *_HASH, *_NAMES, *_FLAGS}
-        self._numbers = found(name for name in places if name not in others)
+        others = {*_JSON, *_TEXTS, *_HASH, *_NAMES, *_FLAGS, *_IGNORED}
+        # The id twice, so that `itemgetter` gives a tuple whatever else there is.
+        numbers = found(("id", *[name for name in places if name not in others]))
+        self._numbers = [field for field, _ in numbers]
+        self._number_cells = itemgetter(*[place for _, place in numbers])
         self._texts, self._names, self._hash = found(_TEXTS), found(_NAMES), found(_HASH)
-        self._flags, self._json = found(_FLAGS), found(_JSON)
-        self._empty: dict[str, object] = {"hash_usernames": ()} if "hash_usernames" in places else {}
+        self._flags = found(_FLAGS)
+        self._json = [(_FIELDS.index(name), places.get(name, -1), *_CELLS[name]) for name in _JSON]
+        defaults = {one.name: one.default for one in fields(ExportedUser)} | {"id": 0}
+        if "hash_usernames" in places:
+            defaults["hash_usernames"] = ()
+        self._defaults = list(defaults.values())
 
     def read(self, row: Sequence[str], latest: int, bot_id: int) -> ExportedUser | None:
         """Return the user of a row; None for one that is not as an export of this bot wrote it."""
-        given = self._empty.copy()
+        values = self._defaults.copy()
         try:
-            for name, place in self._numbers:
-                if cell := row[place]:
-                    if len(cell) > 11 or not (cell.isdecimal() and cell.isascii()):
-                        return None
-                    given[name] = int(cell)
-            for name, place in self._texts:
+            cells = self._number_cells(row)
+            digits = "".join(cells)
+            if not (digits.isdecimal() and digits.isascii()):
+                return None
+            numbers = _decode_numbers(f"[{','.join(filter(None, cells))}]")
+            if max(numbers) >= _LARGE:
+                return None
+            for field, number in zip(compress(self._numbers, cells), numbers, strict=True):
+                values[field] = number
+            for field, place in self._texts:
                 if (cell := row[place]) and (text := text_of(cell)) is not None:
-                    given[name] = text
-            for name, place in self._hash:
-                if (cell := row[place]) and (number := number_of(cell)) is not None:
-                    given[name] = number
-            for name, place in self._names:
+                    values[field] = text
+            for field, place in self._hash:
+                if (cell := row[place]) and (signed := number_of(cell)) is not None:
+                    values[field] = signed
+            for field, place in self._names:
                 if (cell := row[place]) and (names := names_of(cell)) is not None:
-                    given[name] = names
-            for name, place in self._flags:
+                    values[field] = tuple(names)
+            for field, place in self._flags:
                 if cell := row[place]:
                     if cell != "1":
                         return None
-                    given[name] = True
-            for name, place in self._json:
-                if cell := row[place]:
-                    given[name] = _decode_cell(cell)
-            read = msgspec.convert(given, ExportedUser, str_keys=True)
+                    values[field] = True
+            for field, place, decode, empty in self._json:
+                values[field] = decode(cell) if place >= 0 and (cell := row[place]) else empty()
+            read = ExportedUser(*values)  # each value has its type by now
         except (*UNREADABLE, CellError, IndexError):
             return None
         return read if _is_sound(read, latest, bot_id) else None
@@ -123,7 +146,7 @@ def _is_sound(read: ExportedUser, latest: int, bot_id: int) -> bool:
         at = span[-1].at
         if at > latest or (len(span) > 1 and span[0].at >= at):
             return False
-    for name in read.usernames:
+    for name in read.usernames + (read.hash_usernames or ()):
         if name.startswith("@"):
             return False
     if read.preferences:
@@ -144,4 +167,4 @@ def _has_a_sound_hash(read: ExportedUser, latest: int) -> bool:
     if type(found) is not int or not -(2**63) <= found < 2**63 or (read.hash_seen or 0) > latest:
         return False
     read.access_hash = found
-    return not any(name.startswith("@") for name in read.hash_usernames or ())
+    return True

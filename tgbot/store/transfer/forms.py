@@ -121,12 +121,13 @@ class UserFile:
                 yield from_peer(marked, peer, self._bot_id, self._now)
 
     def _of_lines(self, refused: Refused) -> Iterator[Entry]:
-        for number, line, broken in self._lines(refused):
-            if not (broken or self._id_name):
-                read = from_line(line, self._latest, self._bot_id)
+        for number, data in self._bytes(refused):
+            if not self._id_name:
+                read = from_line(data, self._latest, self._bot_id)
                 if read is not None:
                     yield from_exported(read)
                     continue
+            line, broken = _decoded(data)
             stripped = line.strip().removesuffix(",")
             if broken:
                 refused(number, "not UTF-8")
@@ -185,6 +186,11 @@ class UserFile:
                 refused(number, str(error))
 
     def _lines(self, refused: Refused) -> Iterator[Line]:
+        for number, data in self._bytes(refused):
+            yield number, *_decoded(data)
+
+    def _bytes(self, refused: Refused) -> Iterator[tuple[int, bytes]]:
+        """Yield each line with its number."""
         with self._opened() as file:
             number = 0
             while line := file.readline(_LONGEST):
@@ -193,12 +199,8 @@ class UserFile:
                     while (rest := file.readline(_LONGEST)) and not rest.endswith(b"\n"):
                         pass
                     refused(number, "the line is too long")
-                    continue
-                try:
-                    # Names out of Telegram may hold lone surrogates, which CSV can hold only in this way.
-                    yield number, line.decode("utf-8", "surrogatepass"), False
-                except UnicodeDecodeError:
-                    yield number, line.decode("utf-8", "replace"), True
+                else:
+                    yield number, line
 
     def _of_list(self, refused: Refused) -> Iterator[Entry]:
         values = ijson.sendable_list()
@@ -224,3 +226,12 @@ class UserFile:
                     break
         if why:
             refused(number + 1, f"{why}; the rest cannot be read")
+
+
+def _decoded(line: bytes) -> tuple[str, bool]:
+    """Return a line as text, and whether it holds bytes that are not UTF-8."""
+    try:
+        # Names out of Telegram may hold lone surrogates, which CSV can hold only in this way.
+        return line.decode("utf-8", "surrogatepass"), False
+    except UnicodeDecodeError:
+        return line.decode("utf-8", "replace"), True

@@ -93,20 +93,25 @@ def rows(lines: Iterator[Line], separator: str, refused: Refused) -> Iterator[tu
     """
     taken: list[Line] = []
     again: deque[Line] = deque()
+    torn = False
 
     def text() -> str | None:
+        nonlocal torn
         if len(taken) == _ROW_LINES:
             raise csv.Error(_QUOTES)
         line = again.popleft() if again else next(lines, None)
         if line is None:
             return None
         taken.append(line)
+        if line[2]:
+            torn = True
         return line[1]
 
     reader = csv.reader(iter(text, None), delimiter=separator, strict=True)
     first = True
     while True:
         taken.clear()
+        torn = False
         try:
             row = next(reader, None)
         except csv.Error as error:
@@ -119,7 +124,7 @@ def rows(lines: Iterator[Line], separator: str, refused: Refused) -> Iterator[tu
         if not any(row) or (first and _hinted([taken[0][1]])):
             continue
         first = False
-        yield taken[0][0], row, any(broken for _, _, broken in taken)
+        yield taken[0][0], row, torn
 
 
 def _hinted(lines: list[str]) -> str:
