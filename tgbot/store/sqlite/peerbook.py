@@ -243,7 +243,7 @@ class PeerBook:
 
     def _reread(self, marked_ids: Iterable[int]) -> None:
         """Drop what was read of these peers, after the file changed."""
-        for marked in marked_ids:
+        for marked in marked_ids if self._known or self._absent else ():
             peer = self._known.pop(marked, None)
             if peer is not None:
                 self._unname(marked, peer)
@@ -307,10 +307,10 @@ class PeerBook:
 
     def _give_away(self, names: Iterable[str]) -> None:
         """Forget who has these usernames, after the file got other owners for them."""
-        for name in names:
-            self._named.pop(name, None)
-            self._claimed.pop(name, None)
-            self._changes.names.pop(name, None)
+        kept = (self._named, self._claimed, self._changes.names)
+        for name in names if any(kept) else ():
+            for owners in kept:
+                owners.pop(name, None)
 
     def _take_out(self, marked: int) -> None:
         """Take a user out of those who are passing, if it is one."""

@@ -126,9 +126,12 @@ class DurableSession(PeerBook, SQLiteSession):
 
         A username that several of them have belongs to the one that was seen last.
         """
-        owners: dict[str, int | None] = {}
-        for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
-            owners.update(dict.fromkeys(peer.names, marked))
+        owners: dict[str, int | None] = {
+            name: marked for marked, peer in peers.items() for name in peer.names
+        }
+        if len(owners) < sum([len(peer.names) for peer in peers.values()]):
+            for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
+                owners.update(dict.fromkeys(peer.names, marked))
         await self._worker.run(lambda: self._write(Changes(dict(peers), owners), None))
         self._reread(peers)
         self._give_away(owners)

@@ -17,6 +17,7 @@ from tgbot.store.peers import Peer
 from tgbot.store.sqlite.connection import connect, is_cut_short, sqlite_errors, what_is_wrong
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
+from tgbot.store.user_json import dumps
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (
@@ -99,14 +100,15 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
     # A name that went from one of these peers to another belongs to the one that had it last.
     rows, entities = [], []
     for marked, peer in peers.items():
-        names = [name for name in peer.names if owners.get(name) == marked]
-        rows += [(name, marked, peer.seen) for name in names]
-        entities.append(
-            (marked, peer.access_hash, names[0] if names else None, peer.phone, peer.title, peer.seen)
-        )
-    cursor.execute(_DROP_NAMES, (json.dumps(list(peers)),))
+        first = None
+        for name in peer.names:
+            if owners.get(name) == marked:
+                rows.append((name, marked, peer.seen))
+                first = first or name
+        entities.append((marked, peer.access_hash, first, peer.phone, peer.title, peer.seen))
+    cursor.execute(_DROP_NAMES, (dumps(list(peers)),))
     if rows:
-        cursor.execute(_TAKE_NAMES, (json.dumps([name for name, *_ in rows]),))
+        cursor.execute(_TAKE_NAMES, (dumps([row[0] for row in rows]),))
         write_rows(cursor, _ADD_NAMES, rows)
     write_rows(cursor, _ADD_ENTITIES, entities)
 

@@ -36,6 +36,7 @@ from tgbot.store.sqlite.locks import LockWait, patiently
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import Changes, StoredUsers
+from tgbot.store.user_json import dumps
 
 _PAGE: Final = 200  # users read at once by `after`
 #: Up to so many users are read one by one: a list for SQLite to take apart costs more.
@@ -282,4 +283,4 @@ def _readonly_rows(path: Path) -> ReadOnlyUserRows:
 
 
 def _keys(user_ids: Iterable[int]) -> str:
-    return json.dumps([str(user_id) for user_id in user_ids])
+    return dumps([str(user_id) for user_id in user_ids])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from tgbot.store.files import make_private
 from tgbot.store.peers import Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, sqlite_errors, transaction
 from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
+from tgbot.store.user_json import dumps
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
 _NAMES: Final = "(SELECT json_group_array(username) FROM tgbot_usernames n WHERE n.id = entities.id)"
@@ -76,11 +76,11 @@ class Peers:
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
         """Return the peers of these marked ids, as far as there are any."""
         query = f"{self._rows} WHERE id IN (SELECT value FROM json_each(?))"
-        return dict(map(stored_peer, self._select(query, (json.dumps(list(ids)),))))
+        return dict(map(stored_peer, self._select(query, (dumps(list(ids)),))))
 
     def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
         """Return who has these usernames, as far as that is known."""
-        found = self._select(_OWNERS, {"names": json.dumps(list(names))})
+        found = self._select(_OWNERS, {"names": dumps(list(names))})
         return {name: UsernameRow(marked, seen or 0) for name, marked, seen in found}
 
     def _select(self, sql: str, values: Sequence[int | str] | Mapping[str, str] = ()) -> list[Row]:
