@@ -14,6 +14,7 @@ from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
 from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience
 from tgbot.core.errors import ExportExistsError, OwnFileError, WrongBotError
 from tgbot.core.users import Profile, Way
 from tgbot.store.base import UpdateState
@@ -366,3 +367,18 @@ async def test_an_exported_session_opens_in_telethon_and_holds_no_login(
         assert stock.get_input_entity("anna").user_id == ANNA
     finally:
         stock.close()
+
+
+async def test_a_broadcast_reaches_those_who_were_imported(
+    lived_in: Place, place: Place, tmp_path: Path
+) -> None:
+    lived_in.export(tmp_path / "all.json")
+    with (tmp_path / "all.json").open("a") as file:
+        wrote = '"evidence": {"message": [[99]]}'
+        file.write(f'{{"id": 7, {wrote}}}\n{{"id": 8, {wrote}, "preferences": {{"{NEWS}": "{NO_NEWS}"}}}}\n')
+    await place.take(tmp_path / "all.json")
+    with closing(SqliteRegistry(place.registry, clock=time.time)) as users:
+        found = await users.broadcasts.survey(Audience(), time.time())
+    assert found.size == 3  # Anna, Clara for as long as her request is open, and the one with a message
+    with closing(sqlite3.connect(place.registry)) as connection:
+        assert connection.execute("SELECT user FROM users_declining").fetchall() == [(8,)]
