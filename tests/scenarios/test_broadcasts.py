@@ -22,7 +22,8 @@ def heard(sandbox: Sandbox, account: Account, person: int) -> list[str]:
     """Return the news that a person got from the bot."""
     box = sandbox.world.accounts[person].box
     copies = [box.get(number) for number in box.dialogs[account.id].ids]
-    return [one.post.text for one in copies if one is not None and not one.out and "news" in one.post.text]
+    texts = [one.post.text for one in copies if one is not None and not one.out]
+    return [text for text in texts if text.endswith(" news")]  # not the help, which speaks of /news
 
 
 async def meet(sandbox: Sandbox, account: Account, bot: Bot) -> list[int]:
