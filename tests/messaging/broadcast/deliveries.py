@@ -24,6 +24,7 @@ class Delivery(NamedTuple):
     error: str = ""
     clicks: int = 0
     correction: Correction = Correction.NONE
+    refusal: str = ""
 
 
 def chunk_of(deliveries: Sequence[Delivery], *, number: int = 0, parts: int = 1, round: int = 0) -> Chunk:
@@ -38,10 +39,10 @@ def chunk_of(deliveries: Sequence[Delivery], *, number: int = 0, parts: int = 1,
         chunk.corrections[index] = one.correction
         for part, message in enumerate(one.messages):
             chunk.messages[index * parts + part] = message
-        if one.error:
-            if one.error not in chunk.errors:
-                chunk.errors.append(one.error)
-            chunk.why[index] = chunk.errors.index(one.error) + 1
+        for column, name in ((chunk.why, one.error), (chunk.refusals, one.refusal)):
+            if name and name not in chunk.errors:
+                chunk.errors.append(name)
+            column[index] = chunk.errors.index(name) + 1 if name else 0
     return chunk
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tgbot.core.broadcasts import Broadcast, Button, State
+from tgbot.core.broadcasts import Action, Broadcast, Button, State
 from tgbot.core.deliveries import Outcome, Tally
 from tgbot.messaging.broadcast.progress import Rate, status
 
@@ -48,6 +48,28 @@ def test_the_status_says_when_it_will_be_done() -> None:
     assert (shown["rate"], shown["eta"], shown["flood_wait"]) == (30.0, 5019, 2)
     assert (shown["audience"], shown["waiting"], shown["sent"]) == (1000, 600, 400)
     assert (shown["errors"], shown["clicks"]) == ({"SOME_ERROR": 3}, [0, 0])
+
+
+def test_the_status_of_an_edit_says_what_is_left_of_it() -> None:
+    broadcast = Broadcast(7, 0, 0, {}, state=State.RUNNING, action=Action.EDIT, size=1000, round_started=9)
+    tally = Tally.of(1000)
+    tally.outcomes[Outcome.WAITING], tally.outcomes[Outcome.SENT] = 100, 900
+    tally.corrected, tally.refused, tally.untouched = 250, 30, 20
+    tally.refusals = {"B": 20, "A": 10}
+    shown = status(broadcast, tally, rate=30.0, behind=None, flood_wait=0.0, now=5000.0)
+    assert shown["action"] == "edit"
+    assert (shown["corrected"], shown["refused"], shown["untouched"], shown["left"]) == (250, 30, 20, 600)
+    assert shown["refusals"] == {"A": 10, "B": 20}
+    assert (shown["round_started"], shown["round_ended"], shown["eta"]) == (9, None, 5020)
+
+
+def test_what_is_sent_on_after_an_edit_has_nothing_left_to_edit() -> None:
+    broadcast = Broadcast(7, 0, 0, {}, state=State.RUNNING, size=1000, round=1)
+    tally = Tally.of(1000)
+    tally.outcomes[Outcome.WAITING], tally.outcomes[Outcome.SENT] = 600, 400
+    tally.corrected = 100
+    shown = status(broadcast, tally, rate=30.0, behind=None, flood_wait=0.0, now=5000.0)
+    assert (shown["left"], shown["eta"]) == (0, 5020)
 
 
 def test_a_broadcast_that_waits_for_another_has_no_rate_of_its_own() -> None:

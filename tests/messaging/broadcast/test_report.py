@@ -61,6 +61,9 @@ def test_a_report_has_exact_numbers() -> None:
         ],
         "corrected": 0,
         "not_corrected": 0,
+        "untouched": 0,
+        "refusals": {},
+        "removed": 0,
         "first": BEGAN,
         "last": BEGAN + 3,
         "seconds": 3,
@@ -97,9 +100,11 @@ def test_who_only_waits_was_late_or_is_forgotten_had_no_turn() -> None:
 
 def test_the_corrections_are_those_of_the_tally() -> None:
     tally = Tally.of(3)
-    tally.corrected, tally.refused = 2, 1
+    tally.corrected, tally.refused, tally.untouched, tally.removed = 2, 4, 1, 7
+    tally.refusals = {"A": 1, "C": 1, "B": 2}
     report = DeliveryCounts().report(made(), tally)
-    assert (report.corrected, report.not_corrected) == (2, 1)
+    assert (report.corrected, report.not_corrected, report.untouched, report.removed) == (2, 4, 1, 7)
+    assert list(report.refusals.items()) == [("B", 2), ("A", 1), ("C", 1)]
 
 
 def test_the_name_and_the_buttons_are_made_safe_to_show() -> None:

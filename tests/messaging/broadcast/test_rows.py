@@ -64,13 +64,23 @@ async def test_an_album_has_all_its_messages(tmp_path: Path) -> None:
     assert [row["messages"] for row in read(path)] == ["11 12 13", "", "15"]
 
 
-@pytest.mark.parametrize(("round", "shown"), [(2, ["done", "refused", ""]), (1, ["", "", ""])])
-async def test_corrections_are_those_of_the_last_round(tmp_path: Path, round: int, shown: list[str]) -> None:
-    corrections = (Correction.DONE, Correction.REFUSED, Correction.NONE)
-    deliveries = [Delivery(1, Outcome.SENT, BEGAN, 1, (11,), correction=one) for one in corrections]
+@pytest.mark.parametrize(
+    ("round", "shown"),
+    [(2, [("done", ""), ("refused", "GONE"), ("untouched", ""), ("", "")]), (1, [("", "")] * 4)],
+)
+async def test_corrections_are_those_of_the_last_round(
+    tmp_path: Path, round: int, shown: list[tuple[str, str]]
+) -> None:
+    sent = Delivery(1, Outcome.SENT, BEGAN, 1, (11,))
+    deliveries = [
+        sent._replace(correction=Correction.DONE),
+        sent._replace(correction=Correction.REFUSED, refusal="GONE"),
+        sent._replace(correction=Correction.UNTOUCHED),
+        sent,
+    ]
     path = tmp_path / "deliveries.csv"
     await write_table(path, made(round=2), each(chunk_of(deliveries, round=round)))
-    assert [row["correction"] for row in read(path)] == shown
+    assert [(row["correction"], row["refusal"]) for row in read(path)] == shown
 
 
 async def test_no_cell_is_a_formula(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -76,9 +76,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     #: Name of Telegram's error → how many failed with it, the most frequent first.
     errors: dict[str, int]
     clicks: list[Clicks]
-    #: Of what was sent: how many messages were edited or deleted in the last such round, and how many not.
+    #: Of what was sent: for how many recipients it was edited or deleted in the last such round, for how many
+    #: Telegram refused that, and how many messages stay as they are, because their language is not edited.
     corrected: int
     not_corrected: int
+    untouched: int
+    #: Name of Telegram's error → how many it refused with it, the most frequent first.
+    refusals: dict[str, int]
+    #: How many messages there still were when they were deleted.
+    removed: int
     #: When the first and the last turn were; None before there was one.
     first: int | None
     last: int | None
@@ -122,10 +128,13 @@ class DeliveryCounts:
             ended=broadcast.ended,
             recipients=broadcast.size,
             outcomes=tally.labels,
-            errors=dict(sorted(tally.errors.items(), key=lambda error: (-error[1], error[0]))),
+            errors=_frequent(tally.errors),
             clicks=[Clicks(clean_name(one.text), one.payload, number) for one, number in buttons],
             corrected=tally.corrected,
             not_corrected=tally.refused,
+            untouched=tally.untouched,
+            refusals=_frequent(tally.refusals),
+            removed=tally.removed,
             first=times.first or None,
             last=times.last or None,
             seconds=seconds,
@@ -204,3 +213,8 @@ class _Times:
             Step(at, {outcome.label: self._counts[at, outcome] for outcome in happened})
             for at in range(begin, self.last + 1, step)
         ]
+
+
+def _frequent(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts by name, the greatest first."""
+    return dict(sorted(counts.items(), key=lambda count: (-count[1], count[0])))

@@ -17,12 +17,12 @@ from tgbot.store.files import whole_file
 from tgbot.store.transfer.cells import guarded
 
 #: What the first row says.
-HEADER: Final = ("id", "outcome", "error", "at", "language", "messages", "clicks", "correction")
+HEADER: Final = ("id", "outcome", "error", "at", "language", "messages", "clicks", "correction", "refusal")
 
 #: How many rows are written between two turns of the event loop: they take half a millisecond.
 _AT_ONCE: Final = 250
 
-Row: TypeAlias = tuple[int | str, str, str, str, str, str, str, str]
+Row: TypeAlias = tuple[int | str, str, str, str, str, str, str, str, str]
 
 #: The byte of an outcome, of clicks, of a correction → the cell.
 _OUTCOMES: Final = [outcome.label for outcome in Outcome]
@@ -37,14 +37,17 @@ def rows(broadcast: Broadcast, chunk: Chunk) -> Iterator[Row]:
 
     They are: the user id, empty for one who had everything deleted; the outcome; the name of Telegram's
     error; when the outcome came, in UTC; the language of the text; the ids of the messages; the numbers of
-    the buttons that were used, of those that are counted, from 1; what came of the last edit or deletion.
+    the buttons that were used, of those that are counted, from 1; what came of the last edit or deletion, and
+    the name of Telegram's error if it was refused.
     """
     moments: dict[int, str] = {0: ""}
     for at in {*chunk.at} - {0}:
         moments[at] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     languages = ["", *map(guarded, broadcast.languages)]
     errors = ["", *map(guarded, chunk.errors)]
-    corrections = _CORRECTIONS if chunk.round == broadcast.round else [""] * len(_CORRECTIONS)
+    corrections, refusals = _CORRECTIONS, errors
+    if chunk.round != broadcast.round:
+        corrections, refusals = [""] * len(_CORRECTIONS), [""] * len(errors)
     # Columns, not rows: a million recipients take half the time.
     return zip(
         (user or "" for user in chunk.ids),
@@ -55,6 +58,7 @@ def rows(broadcast: Broadcast, chunk: Chunk) -> Iterator[Row]:
         _messages(chunk),
         map(_CLICKS.__getitem__, chunk.clicks),
         map(corrections.__getitem__, chunk.corrections),
+        map(refusals.__getitem__, chunk.refusals),
         strict=True,
     )
 

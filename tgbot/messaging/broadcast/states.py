@@ -36,7 +36,8 @@ class States:
     """Change the states of broadcasts, one at a time; each change is on disk on return.
 
     The runner sets `halted` and `changed`. While a block with `halted` runs, nothing of a broadcast goes out
-    and nothing is under way: so no state but RUNNING is on disk with results that are not known yet.
+    and nothing is under way. So no state but RUNNING is on disk while results are not known yet, unless they
+    take longer than a pass waits for them.
     `changed` is called after each change.
     """
 
