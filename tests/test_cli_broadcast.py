@@ -437,6 +437,13 @@ class Office:
         copies = self._world.accounts[person].log.above(0, 0)
         return sum(one.message is not None and one.message.post.text == TEXT for one in copies)
 
+    def shows(self, person: int) -> list[str]:
+        """Return what a person sees of the broadcast in the dialog with the bot."""
+        box = self._world.accounts[person].box
+        copies = [box.get(number) for number in box.dialogs[self._account.id].ids]
+        texts = [one.post.text for one in copies if one is not None and not one.out]
+        return [text for text in texts if text in (TEXT, "mended")]
+
     def payload(self, person: int) -> str:
         """Return the start payload in the first button of the text that a person got."""
         posts = [one.message.post for one in self._world.accounts[person].log.above(0, 0) if one.message]
@@ -478,6 +485,46 @@ async def test_a_broadcast_is_tested_started_and_reaches_everybody_once(office: 
     assert "state         done\n" in shown
     assert "sent          5\n" in shown
     assert "5 of 5" in (await tgbot("list"))[1]
+
+
+async def test_what_was_delivered_is_edited_and_deleted_for_everybody(office: Office, tgbot: Any) -> None:
+    people = await office.meet(3)
+    await made(tgbot)
+    status, _, err = await tgbot("delete", "1", "--yes")
+    assert (status, "Broadcast 1 is draft, so it cannot be deleted" in err) == (1, True)
+    await asked(tgbot, "start", "1", "--yes")
+    await office.ends(1)
+    status, _, err = await tgbot("edit", "1", "--text", "news", "--rate", "5", "--yes")
+    assert status == 2
+    assert "broadcast 1 is done, and of what it delivered only the texts and buttons can be edited" in err
+    assert "leave out what else you named (rate)" in err
+    for command in (["edit", "1", "--text", "news"], ["delete", "1"]):
+        status, _, err = await tgbot(*command)
+        assert (status, "--yes: nobody can be asked here" in err) == (2, True)
+    status, out, err = await tgbot("edit", "1", "--text", "mended", "--yes")
+    assert (status, err) == (0, "")
+    await until(lambda: all(office.shows(person) == ["mended"] for person in people))
+    edited = await office.ends(1)
+    assert (edited["action"], edited["corrected"], edited["left"]) == ("edit", 3, 0)
+    assert "edit          3 edited, 0 left\n" in (await tgbot("status", "1"))[1]
+    status, out, err = await tgbot("delete", "1", "--yes", "--watch")
+    assert (status, err) == (0, "")
+    assert "broadcast 1: done, delete, 3 of 3 (100 %), 3 deleted\n" in out
+    assert [office.shows(person) for person in people] == [[]] * 3
+
+
+async def test_a_broadcast_that_is_done_is_edited_by_a_running_bot_only(
+    configure: Configure, sandbox: Sandbox, account: Account, tgbot: Any
+) -> None:
+    async with open_bot(configure(), serve=True) as bot:
+        office = Office(bot, sandbox, account, tgbot)
+        await office.meet(1)
+        await made(tgbot)
+        await asked(tgbot, "start", "1", "--yes")
+        await office.ends(1)
+    for words in (["edit", "1", "--text", "new"], ["edit", "1", "--clear", "buttons"], ["delete", "1"]):
+        status, _, err = await tgbot(*words, "--yes")
+        assert (status, "start it (tgbot run)" in err) == (3, True), words
 
 
 async def test_a_report_has_the_numbers_a_table_and_a_chart_also_when_the_bot_has_stopped(

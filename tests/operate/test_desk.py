@@ -37,6 +37,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "broadcast.list": {},
     "broadcast.plan": {"id": 1},
     "broadcast.test": {"id": 1, "to": [7]},
+    "broadcast.deletable": {"id": 1},
     "parked.list": {},
     "sweep.start": {},
     "sweep.watch": {},

@@ -153,6 +153,9 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
         await broadcasts.cancel(id)
         return broadcasts.status(id)
 
+    async def deletable(say: Say, id: int) -> object:
+        return await broadcasts.deletable(id)
+
     def shown(id: int) -> dict[str, object]:
         return {**broadcasts.status(id), "definition": _definition(broadcasts.get(id))}
 
@@ -165,6 +168,7 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
         "broadcast.pause": pause,
         "broadcast.resume": resume,
         "broadcast.cancel": cancel,
+        "broadcast.deletable": deletable,
     }
 
 
@@ -185,7 +189,25 @@ def live_commands(broadcasts: Broadcasts, peers: Peers) -> dict[str, Command]:
         with refusals():
             return (await peers.resolve(name)).id
 
-    return {**commands(broadcasts, find_chat), "broadcast.test": test, "broadcast.start": start}
+    async def edit(
+        say: Say, id: int, contents: Contents | None = None, buttons: Buttons | None = None
+    ) -> object:
+        with refusals():
+            known = await _contents(contents or {}, find_chat)
+            await broadcasts.edit(id, known, buttons=buttons)
+        return broadcasts.status(id)
+
+    async def delete(say: Say, id: int) -> object:
+        await broadcasts.delete(id)
+        return broadcasts.status(id)
+
+    return {
+        **commands(broadcasts, find_chat),
+        "broadcast.test": test,
+        "broadcast.start": start,
+        "broadcast.edit": edit,
+        "broadcast.delete": delete,
+    }
 
 
 def chat_by_number(refuse: Callable[[], Exception]) -> FindChat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from datetime import tzinfo
@@ -13,12 +12,13 @@ import typer
 from tgbot.cli import printed
 from tgbot.cli.bot import Bot
 from tgbot.cli.broadcast import drafts, reports, shown
-from tgbot.cli.broadcast.drafts import Number
+from tgbot.cli.broadcast.drafts import Number, Yes, agreed
 from tgbot.cli.broadcast.files import for_reading, for_writing
 from tgbot.cli.broadcast.options import Until, Zone, language_of, moment_in, zone_in
 from tgbot.cli.broadcast.watching import watch as watched
 from tgbot.cli.invocation import Json, examples, settings
 from tgbot.core.errors import PriceError
+from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
@@ -132,7 +132,7 @@ def start(
     context: typer.Context,
     number: Number,
     now: Annotated[bool, typer.Option("--now", help="Begin at once, whatever time it has.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     stars: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="Agree to pay so many Telegram stars.", show_default="nothing"),
@@ -152,7 +152,7 @@ def start(
         _check_price(number, found, stars)
         if not json:
             printed.line(shown.plan_line(found))
-        if found["recipients"] and not yes and not _agreed(f"Send to {_people(found)}?"):
+        if found["recipients"] and not yes and not agreed(f"Send to {_people(found)}?"):
             printed.complain("nothing was sent")
             return 1
         begun = bot.ask("broadcast.start", id=number, now=now, stars=stars)
@@ -188,6 +188,38 @@ def resume(
 def cancel(context: typer.Context, number: Number, zone: Zone = "", json: Json = False) -> None:
     """Stop a broadcast for good. Who has the message keeps it, and the others never get it."""
     _change(context, "broadcast.cancel", number, zone, json)
+
+
+@commands.command(epilog=examples("broadcast delete 3", "broadcast delete 3 --yes --watch"))
+def delete(
+    context: typer.Context,
+    number: Number,
+    yes: Yes = False,
+    watch: Watch = False,
+    zone: Zone = "",
+    json: Json = False,
+) -> int:
+    """Delete what a broadcast delivered, for everybody whom it reached; asks first.
+
+    The broadcast has to be done or cancelled. Telegram lets bots delete only what is not older than 48 hours.
+    Its numbers stay. Exit status 1: the answer was no, or nothing can be deleted. Exit status 3: there is no
+    such broadcast, or no bot runs.
+    """
+    shown_in = zone_in(zone)
+    with Bot(settings(context)) as bot:
+        found = bot.ask("broadcast.deletable", id=number)
+        if found["reason"] and not json:
+            printed.line(f"{counted(found['too_old'], 'message')} cannot be deleted: {found['reason']}")
+        question = f"Delete it for {counted(found['deletable'], 'person', 'people')}?"
+        if found["deletable"] and not yes and not agreed(question):
+            printed.complain("nothing was deleted")
+            return 1
+        begun = bot.ask("broadcast.delete", id=number)
+        if watch:
+            watched(bot, number, shown_in, json=json)
+        else:
+            _print(begun, shown_in, json)
+    return 0
 
 
 commands.command(
@@ -230,12 +262,3 @@ def _check_price(number: int, plan: Mapping[str, Any], stars: int) -> None:
 
 def _people(plan: Mapping[str, Any]) -> str:
     return shown.plan_line(plan).partition(",")[0]
-
-
-def _agreed(question: str) -> bool:
-    """Return whether the person at the terminal says yes; raise typer.BadParameter without a terminal."""
-    if not sys.stdin.isatty():
-        raise typer.BadParameter(
-            "nobody can be asked here: to go on without a question, add it", param_hint="--yes"
-        )
-    return typer.confirm(question, default=False)

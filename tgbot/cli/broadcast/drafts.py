@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -12,10 +14,13 @@ from tgbot.cli.broadcast import shown
 from tgbot.cli.broadcast.files import for_writing
 from tgbot.cli.broadcast.options import Options, with_options, zone_in
 from tgbot.cli.invocation import Json, settings
+from tgbot.core.errors import NoBotRunsError
+from tgbot.core.plural import counted
 
 Number = Annotated[
     int, typer.Argument(metavar="ID", min=1, help='The number, as "tgbot broadcast list" shows it.')
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 #: What `--clear` takes back.
 CLEARED = ("at", "until", "name", "rate", "buttons", "audience")
 
@@ -51,12 +56,15 @@ def edit(
         list[str] | None,
         typer.Option(metavar="WHAT", help=f"Take it back: {', '.join(CLEARED)}.", show_default="nothing"),
     ] = None,
+    yes: Yes = False,
     json: Json = False,
-) -> None:
-    """Change a draft: what is not named stays.
+) -> int:
+    """Change a draft, or edit what a broadcast delivered, for everybody whom it reached.
 
-    A text in one language takes the place of all texts, so name all of them; so do buttons. Exit status 3:
-    there is no such broadcast.
+    Of a draft all can be changed, and what is not named stays. A text in one language takes the place of all
+    texts, so name all of them; so do buttons. Of what was delivered the texts and the buttons can be edited,
+    once the broadcast is done or cancelled: this asks first, and needs the running bot. Exit status 1: the
+    answer was no. Exit status 3: there is no such broadcast, or no bot runs.
     """
     arguments = options.arguments()
     for what in clear or ():
@@ -70,8 +78,41 @@ def edit(
             "there is nothing to change: name what", param_hint="--text, --until or another"
         )
     with Bot(settings(context), for_writing) as bot:
-        changed = bot.ask("broadcast.change", id=number, **arguments)
+        found = bot.ask("broadcast.status", id=number)
+        if found["state"] == "draft":
+            changed = bot.ask("broadcast.change", id=number, **arguments)
+        else:
+            words = _of_delivered(found, arguments)
+            if not bot.running:
+                raise NoBotRunsError(bot.directory)
+            if not yes and not agreed(f"Edit it for {counted(found['sent'], 'person', 'people')}?"):
+                printed.complain("nothing was edited")
+                return 1
+            changed = bot.ask("broadcast.edit", id=number, **words)
     if json:
         printed.as_json(changed)
     else:
         shown.page(changed, zone_in(options.zone), running=bot.running)
+    return 0
+
+
+def agreed(question: str) -> bool:
+    """Return whether the person at the terminal says yes; raise typer.BadParameter without a terminal."""
+    if not sys.stdin.isatty():
+        problem = "nobody can be asked here: to go on without a question, add it"
+        raise typer.BadParameter(problem, param_hint="--yes")
+    return typer.confirm(question, default=False)
+
+
+def _of_delivered(found: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that edit what was delivered; raise typer.BadParameter for other ones."""
+    words = dict(arguments)
+    if words.get("clear") == ["buttons"]:
+        words |= {"buttons": []}
+        del words["clear"]
+    if other := sorted(words.keys() - {"contents", "buttons"}):
+        raise typer.BadParameter(
+            f"broadcast {found['id']} is {found['state']}, and of what it delivered only the texts and "
+            f"buttons can be edited: leave out what else you named ({', '.join(other)})"
+        )
+    return words

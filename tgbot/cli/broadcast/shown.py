@@ -60,13 +60,16 @@ def progress(status: Mapping[str, Any]) -> str:
     audience = status["audience"]
     if audience is None:
         return f"broadcast {status['id']}: {status['state']}"
-    turns = audience - status["waiting"]
-    share = f"{100 * turns // audience} %" if audience else "100 %"
-    parts = [f"broadcast {status['id']}: {status['state']}, {turns:,} of {audience:,} ({share})"]
-    parts += [f"{status[name]:,} {words}" for name, words in _OUTCOMES[:-1] if status[name]]
+    doing, whole, left = f"broadcast {status['id']}: {status['state']}", audience, status["waiting"]
+    numbers = [f"{status[name]:,} {words}" for name, words in _OUTCOMES[:-1] if status[name]]
+    if status["action"] != "send":
+        doing += f", {status['action']}"
+        whole, left = status["sent"], status["left"]
+        numbers = list(_corrected(status))
+    share = f"{100 * (whole - left) // whole} %" if whole else "100 %"
+    parts = [f"{doing}, {whole - left:,} of {whole:,} ({share})", *numbers]
     if status["rate"]:
-        parts.append(f"{status['rate']:g}/s")
-        parts.append(f"{length(status['waiting'] / status['rate'])} left")
+        parts += [f"{status['rate']:g}/s", f"{length(left / status['rate'])} left"]
     if status["flood_wait"]:
         parts.append(_flood_wait(status))
     return ", ".join(parts)
@@ -113,19 +116,40 @@ def _lines(status: Mapping[str, Any], zone: tzinfo | None, running: bool) -> Ite
         if status[field] or field in ("sent", "waiting"):
             yield words, f"{status[field]:,}"
     if status["errors"]:
-        yield (
-            "errors",
-            ", ".join(f"{clean_name(name)} {number:,}" for name, number in status["errors"].items()),
-        )
+        yield "errors", _errors(status["errors"])
+    if status["action"] != "send":
+        yield status["action"], ", ".join([*_corrected(status), f"{status['left']:,} left"])
+        if status["refusals"]:
+            yield "refusals", _errors(status["refusals"])
     if status["clicks"]:
         yield "clicks", ", ".join(f"{number:,}" for number in status["clicks"])
     if status["rate"]:
         yield "rate", f"{status['rate']:g} a second"
     if status["flood_wait"]:
         yield "flood wait", _flood_wait(status)
-    for field, words in (("started", "started"), ("eta", "done about"), ("ended", "ended")):
+    times = (
+        ("started", "started"),
+        ("ended", "ended"),
+        ("round_started", f"{status['action']} began"),
+        ("round_ended", f"{status['action']} ended"),
+        ("eta", "done about"),
+    )
+    for field, words in times:
         if status[field] is not None:
             yield words, shown(status[field], zone)
+
+
+def _corrected(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many messages were edited or deleted, and what became of the others."""
+    yield f"{status['corrected']:,} {'edited' if status['action'] == 'edit' else 'deleted'}"
+    if status["refused"]:
+        yield f"{status['refused']:,} refused"
+    if status["untouched"]:
+        yield f"{status['untouched']:,} stay as they are"
+
+
+def _errors(errors: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {clean_name(name)}" for name, number in errors.items())
 
 
 def _flood_wait(status: Mapping[str, Any]) -> str:
