@@ -11,7 +11,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.bot import flushed
-from tgbot.cli.broadcast import times
+from tgbot.cli.broadcast import shown, times
 from tgbot.cli.broadcast.drafts import Number
 from tgbot.cli.broadcast.options import Zone, zone_in
 from tgbot.cli.invocation import Json, finish, new_file, settings
@@ -44,9 +44,10 @@ def report(
     """Show what came of a broadcast: outcomes in all and by language, errors, clicks, how long it took.
 
     --json has the numbers over time, too. The table has id, outcome, error, time (UTC), language, ids of the
-    messages, used buttons and what came of the last edit or deletion; only the owner may read it. An existing
-    file is replaced. The chart needs matplotlib (pip install 'tgbot[chart]'). A running bot is not disturbed,
-    and a broadcast may run meanwhile. Exit status 3: there is no such broadcast.
+    messages, used buttons, what came of the last edit or deletion, and the error if it was refused; only the
+    owner may read it. An existing file is replaced. The chart needs matplotlib (pip install 'tgbot[chart]').
+    A running bot is not disturbed, and a broadcast may run meanwhile. Exit status 3: there is no such
+    broadcast.
     """
     from tgbot.messaging.broadcast.chart import form_of
 
@@ -112,11 +113,14 @@ def _lines(made: Report, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
         code = "no text chosen" if one.language is None else clean_name(one.language) or "everybody else"
         yield "", f"{code}: {_numbers(one.outcomes)}"
     if made.errors:
-        yield "errors", ", ".join(f"{number:,} {clean_name(error)}" for error, number in made.errors.items())
+        yield "errors", shown.errors(made.errors)
     for click in made.clicks:
         yield "clicks", f"{click.button}: {counted(click.recipients, 'recipient')}"
-    if made.corrected or made.not_corrected:
-        yield "corrected", f"{made.corrected:,}, and {made.not_corrected:,} not"
+    if made.action != "send":
+        done = "edited" if made.action == "edit" else "deleted"
+        yield made.action, f"{made.corrected:,} {done}, {made.not_corrected:,} refused"
+    if made.refusals:
+        yield "refusals", shown.errors(made.refusals)
     if made.first is not None and made.last is not None:
         yield "from", times.shown(made.first, zone)
         yield "to", times.shown(made.last, zone)

@@ -116,11 +116,11 @@ def _lines(status: Mapping[str, Any], zone: tzinfo | None, running: bool) -> Ite
         if status[field] or field in ("sent", "waiting"):
             yield words, f"{status[field]:,}"
     if status["errors"]:
-        yield "errors", _errors(status["errors"])
+        yield "errors", errors(status["errors"])
     if status["action"] != "send":
         yield status["action"], ", ".join([*_corrected(status), f"{status['left']:,} left"])
         if status["refusals"]:
-            yield "refusals", _errors(status["refusals"])
+            yield "refusals", errors(status["refusals"])
     if status["clicks"]:
         yield "clicks", ", ".join(f"{number:,}" for number in status["clicks"])
     if status["rate"]:
@@ -148,8 +148,9 @@ def _corrected(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{status['untouched']:,} stay as they are"
 
 
-def _errors(errors: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {clean_name(name)}" for name, number in errors.items())
+def errors(found: Mapping[str, int]) -> str:
+    """Return how often each of Telegram's errors came."""
+    return ", ".join(f"{number:,} {clean_name(name)}" for name, number in found.items())
 
 
 def _flood_wait(status: Mapping[str, Any]) -> str:
