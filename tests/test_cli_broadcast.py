@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,13 @@ async def test_a_draft_is_made_shown_and_listed_without_its_text(wherever: None,
         (1, "Autumn", "draft"),
         (2, "", "draft"),
     ]
+
+
+async def test_a_watch_of_what_does_not_go_on_by_itself_ends_at_once(wherever: None, tgbot: Any) -> None:
+    await made(tgbot)
+    status, out, err = await tgbot("status", "1", "--watch")
+    assert (status, err) == (0, "")
+    assert out.startswith("broadcast 1: draft\nbroadcast     1\nstate         draft\n")
 
 
 async def test_the_status_has_the_promised_fields(wherever: None, tgbot: Any) -> None:
@@ -415,6 +422,16 @@ async def test_what_strangers_wrote_is_cleaned(met: None, tgbot: Any) -> None:
 # ---- the running bot --------------------------------------------------------------------------------
 
 
+def read_to_the_end(terminal: int) -> str:
+    """Return all that is written to a terminal until nobody has it open any more."""
+    text = b""
+    with suppress(OSError):  # Linux's end of a terminal
+        while more := os.read(terminal, 4096):
+            text += more
+    os.close(terminal)
+    return text.decode()
+
+
 class Office:
     """A running bot, its people, and the commands for it."""
 
@@ -684,6 +701,25 @@ async def test_a_terminal_is_asked_with_the_number_of_people(
         (0, False) if state == "running" else (1, True)
     )
     assert (await asked(tgbot, "status", "1"))["state"] == state
+
+
+async def test_on_a_terminal_a_watch_is_one_line_that_changes(office: Office, tgbot: Any) -> None:
+    await office.meet(2)
+    await made(tgbot)
+    mine, its = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tgbot.cli", "--config", "config.toml"),
+        *("broadcast", "start", "1", "--yes", "--watch"),
+        stdout=its,
+    )
+    os.close(its)
+    shown = await asyncio.to_thread(read_to_the_end, mine)
+    assert await process.wait() == 0
+    head, *lines, last = shown.replace("\r\n", "\n").split("\r\x1b[K")
+    assert head == "2 people, 1 s at 30 a second\n"
+    assert lines[-1] == "broadcast 1: done, 2 of 2 (100 %), 2 sent"
+    assert all("\n" not in line for line in lines)
+    assert last.startswith("broadcast     1\nstate         done\n")
 
 
 async def test_a_watch_ends_with_the_broadcast_and_ctrl_c_ends_the_watch_only(

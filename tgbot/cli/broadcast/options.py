@@ -278,7 +278,7 @@ def with_options(
         options = Options(**{name: given.pop(name) for name in names})
         return command(options=options, **given)
 
-    with_fields.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
+    with_fields.__dict__["__signature__"] = inspect.Signature(parameters)
     with_fields.__annotations__ = {one.name: one.annotation for one in parameters}
     return with_fields
 
