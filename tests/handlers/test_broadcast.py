@@ -17,6 +17,7 @@ from tests.telegram.conftest import until
 from tgbot.core.broadcasts import Audience, State
 from tgbot.handlers import broadcast, live
 from tgbot.messaging.broadcast.drafts import text_content
+from tgbot.telegram import checkpoints
 
 EDIT, SEND = "messages.editMessage", "messages.sendMessage"
 MAIN = ["Test", "Plan", "Start", "Cancel"]
@@ -244,6 +245,22 @@ async def test_the_same_message_has_one_draft(office: Office) -> None:
     assert office.text(copy).startswith("Broadcast 2\n")
 
 
+async def test_a_command_that_is_handled_twice_makes_one_draft_and_one_preview(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 10_000.0)
+    await office.open()
+    copy = await office.command("news")
+    await office.close()
+    await office.desk.stage.kill(office.desk.parts.client)
+    monkeypatch.setattr(office.desk, "last_finished", lambda chat_id: 0)
+    await office.open()
+    await until(lambda: not office.desk.parts.client._batches.waiting)
+    assert office.heard(office.boss) == ["news"]
+    assert office.last(office.boss).id == copy.id
+    assert len(office.broadcasts.all()) == 1
+
+
 async def test_a_draft_that_was_changed_after_the_question_is_not_sent(office: Office) -> None:
     await office.open(1)
     copy = await office.command("news")
@@ -341,7 +358,8 @@ async def test_it_is_paused_resumed_and_cancelled_after_one_more_question(office
     await office.press(copy, "Cancel")
     await office.press(copy, "Yes, cancel it")
     text = await office.reads(copy, "It is cancelled.")
-    assert "Not sent yet: " in text
+    assert "Not sent: " in text
+    assert "Time from the start to the end: " in text
     assert office.labels(copy) == ["Report"]
 
 

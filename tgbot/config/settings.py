@@ -181,17 +181,8 @@ def _pkcs1(path: Path) -> str:
 
 #: The built-in handlers, by their modules in tgbot.handlers, in the order in which they are called.
 HANDLERS = (
-    "start",
-    "join_requests",
-    "allowed",
-    "language",
-    "news",
-    "privacy",
-    "admin",
-    "sweep",
-    "broadcast",
-    "link",
-    "help",
+    *("start", "join_requests", "allowed", "language", "news", "privacy"),
+    *("admin", "sweep", "broadcast", "link", "help"),
 )
 
 

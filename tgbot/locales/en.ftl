@@ -180,6 +180,7 @@ broadcast-reason = Why: { $reason }
 broadcast-at = It begins at { $at }.
 broadcast-until = It ends at { $at } at the latest.
 broadcast-languages = Only to those who speak: { $languages }
+broadcast-narrowed = Only to some of them: tgbot broadcast status { $id } shows the conditions.
 broadcast-recipients = { $n ->
     [one] One person gets it, in { $time }.
    *[other] { $n } people get it, in about { $time }.
@@ -199,12 +200,16 @@ broadcast-takes = It takes about { $time }.
 broadcast-delivered = Delivered: { $sent } of { $audience } ({ $percent } %)
 broadcast-error = – { $error }: { $n }
 broadcast-left = Not sent yet: { $n }
+broadcast-not-sent = Not sent: { $n }
+broadcast-clicks = Used the button “{ $button }”: { $n }
+broadcast-took = Time from the start to the end: { $time }
 broadcast-corrected-edit = Edited: { $n }, refused: { $refused }
 broadcast-corrected-delete = Deleted: { $n }, refused: { $refused }
 broadcast-eta = Time left: about { $time }
 broadcast-flood = Telegram asks me to wait: { $time }
 broadcast-behind = It waits until broadcast { $id } has ended.
 broadcast-cancel-question = { $n ->
+    [0] Cancel it for good?
     [one] Cancel it for good? One person would not get it.
    *[other] Cancel it for good? { $n } people would not get it.
 }

@@ -179,6 +179,7 @@ broadcast-reason = Почему: { $reason }
 broadcast-at = Начнётся { $at }.
 broadcast-until = Закончится не позже { $at }.
 broadcast-languages = Только тем, кто говорит на: { $languages }
+broadcast-narrowed = Только некоторым из них: условия покажет tgbot broadcast status { $id }.
 broadcast-recipients = { $n ->
     [one] Получит { $n } человек, примерное время: { $time }.
     [few] Получат { $n } человека, примерное время: { $time }.
@@ -199,12 +200,16 @@ broadcast-takes = Примерное время: { $time }.
 broadcast-delivered = Доставлено: { $sent } из { $audience } ({ $percent } %)
 broadcast-error = – { $error }: { $n }
 broadcast-left = Ещё не отправлено: { $n }
+broadcast-not-sent = Не отправлено: { $n }
+broadcast-clicks = Нажали кнопку «{ $button }»: { $n }
+broadcast-took = Время от начала до конца: { $time }
 broadcast-corrected-edit = Изменено: { $n }, отказано: { $refused }
 broadcast-corrected-delete = Удалено: { $n }, отказано: { $refused }
 broadcast-eta = Осталось примерно: { $time }
 broadcast-flood = Telegram просит подождать: { $time }
 broadcast-behind = Ждёт, пока закончится рассылка { $id }.
 broadcast-cancel-question = { $n ->
+    [0] Отменить насовсем?
     [one] Отменить насовсем? Её не получит { $n } человек.
     [few] Отменить насовсем? Её не получат { $n } человека.
    *[other] Отменить насовсем? Её не получат { $n } человек.

@@ -111,7 +111,8 @@ class BroadcastMessages:
 
     def progress(self, say: Words, broadcast_id: int, place: Place | None) -> View:
         """Return what a message shows of a broadcast that was started."""
-        broadcast, status = self._broadcasts.get(broadcast_id), self._broadcasts.status(broadcast_id)
+        broadcast = self._broadcasts.get(broadcast_id)
+        status = msgspec.convert(self._broadcasts.status(broadcast_id), view.Status)
         return view.progress(say, broadcast, status, self._clock(), asked=place in self._asking)
 
     def _look(self, broadcast_id: int, place: Place) -> View | None:

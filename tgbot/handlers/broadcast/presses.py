@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
 from telethon import events
 
 from tgbot.core.broadcasts import Broadcast, State
@@ -74,6 +75,7 @@ class Presses:
     def __init__(self, parts: Parts, messages: BroadcastMessages, reports: Reports) -> None:
         self._broadcasts = parts.broadcasts
         self._admins = parts.admins
+        self._checkpoint = parts.checkpoint
         self._messages = messages
         self._reports = reports
         self._actions: dict[str, _Action] = {
@@ -116,6 +118,7 @@ class Presses:
         await show_instead(event, peer_of(event), shown.text, notice=done.notice, buttons=shown.buttons)
         if not shown.still:
             self._messages.follow(broadcast.id, place, shown)
+            await self._checkpoint()  # the message goes on after a kill
 
     async def _done(self, press: _Press, word: str) -> _Done:
         if press.broadcast.state not in _FITS.get(word, ()):
@@ -147,8 +150,8 @@ class Presses:
         return _Done(view=await drafted(self._broadcasts, press.say, press.broadcast.id, full=True))
 
     async def _start(self, press: _Press) -> _Done:
-        plan = await self._broadcasts.plan(press.broadcast.id)
-        if not plan["recipients"]:
+        plan = msgspec.convert(await self._broadcasts.plan(press.broadcast.id), view.Plan)
+        if not plan.recipients:
             return _Done(press.say("broadcast-nobody"))
         return _Done(view=view.start_question(press.say, press.broadcast, plan))
 
@@ -196,7 +199,7 @@ async def drafted(
     """Return a draft with its plan; `troubles` are the names of errors with which Telegram refused a test."""
     trouble = "\n".join(refused(say, name) for name in troubles)
     try:
-        plan = await broadcasts.plan(broadcast_id)
+        plan = msgspec.convert(await broadcasts.plan(broadcast_id), view.Plan)
     except Exception as error:
         plan, trouble = None, in_words(say, error)
     return view.draft(say, broadcasts.get(broadcast_id), plan, full=full, trouble=trouble)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
+import msgspec
+from msgspec.structs import replace
 from telethon import Button
 from telethon.tl.custom import Button as Markup
 
@@ -12,6 +14,7 @@ from tgbot.core.broadcasts import Action, Broadcast, State
 from tgbot.core.names import clean_name
 from tgbot.handlers.live import View
 from tgbot.handlers.wording import Words, clock_time, dashed
+from tgbot.messaging.broadcast.buttons import counted
 
 #: How many broadcasts a list has.
 LISTED: Final = 5
@@ -29,8 +32,44 @@ _ERRORS: Final = 3
 _NAME: Final = 48
 
 
+class Status(msgspec.Struct, frozen=True):
+    """What a message shows of the status of a broadcast; the fields are those of `Broadcasts.status`."""
+
+    #: None before the audience is frozen.
+    audience: int | None
+    sent: int
+    blocked: int
+    deactivated: int
+    not_allowed: int
+    failed: int
+    no_news: int
+    not_in_time: int
+    forgotten: int
+    waiting: int
+    rate: float
+    flood_wait: int
+    behind: int | None
+    reason: str
+    errors: dict[str, int]
+    clicks: list[int]
+    corrected: int
+    refused: int
+    eta: int | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a message shows of the plan of a broadcast; the fields are those of `Broadcasts.plan`."""
+
+    recipients: int
+    languages: dict[str, int]
+    left_out: dict[str, int]
+    rate: float
+    seconds: int
+    stars: int
+
+
 def draft(
-    say: Words, broadcast: Broadcast, plan: dict[str, Any] | None, *, full: bool = False, trouble: str = ""
+    say: Words, broadcast: Broadcast, plan: Plan | None, *, full: bool = False, trouble: str = ""
 ) -> View:
     """Return a draft, with its plan in short or in full; `trouble` says why there is none."""
     lines = [title(say, broadcast), say("broadcast-draft")]
@@ -40,6 +79,8 @@ def draft(
         lines.append(say("broadcast-at", at=clock_time(broadcast.at)))
     if broadcast.audience.languages:
         lines.append(say("broadcast-languages", languages=", ".join(broadcast.audience.languages)))
+    if not replace(broadcast.audience, languages=()).everybody:
+        lines.append(say("broadcast-narrowed", id=str(broadcast.id)))
     if plan is not None:
         lines += ["", recipients(say, plan), *(_full(say, plan) if full else ())]
     if trouble:
@@ -51,31 +92,30 @@ def draft(
     return View("\n".join(lines), rows)
 
 
-def start_question(say: Words, broadcast: Broadcast, plan: dict[str, Any]) -> View:
+def start_question(say: Words, broadcast: Broadcast, plan: Plan) -> View:
     """Return the question whether to send a draft; "yes" is for this revision and this price only."""
-    lines = [title(say, broadcast), "", say("broadcast-start-question", n=plan["recipients"])]
+    lines = [title(say, broadcast), "", say("broadcast-start-question", n=plan.recipients)]
     if broadcast.at is not None:
         lines.append(say("broadcast-at", at=clock_time(broadcast.at)))
-    lines.append(say("broadcast-takes", time=say.duration(plan["seconds"])))
-    if plan["stars"]:
-        lines.append(say("broadcast-price", stars=plan["stars"]))
-    yes = f"{DATA}{broadcast.id}:yes:{broadcast.revision}:{plan['stars']}"
-    return View(
-        "\n".join(lines), [[_inline(say("broadcast-button-yes"), yes), _button(say, broadcast, "no")]]
-    )
+    lines.append(say("broadcast-takes", time=say.duration(plan.seconds)))
+    if plan.stars:
+        lines.append(say("broadcast-price", stars=plan.stars))
+    yes = f"{DATA}{broadcast.id}:yes:{broadcast.revision}:{plan.stars}"
+    row = [_inline(say("broadcast-button-yes"), yes), _button(say, broadcast, "no")]
+    return View("\n".join(lines), [row])
 
 
-def progress(say: Words, broadcast: Broadcast, status: dict[str, Any], now: float, *, asked: bool) -> View:
+def progress(say: Words, broadcast: Broadcast, status: Status, now: float, *, asked: bool) -> View:
     """Return a broadcast that was started; with `asked` the question whether to cancel it."""
     state = broadcast.state
     doing = broadcast.action if state is State.RUNNING and broadcast.action is not Action.SEND else ""
     lines = [title(say, broadcast), say(dashed("broadcast", state, doing), at=clock_time(broadcast.at or 0))]
-    if status["reason"]:
-        lines.append(say("broadcast-reason", reason=status["reason"]))
-    if status["behind"] is not None:
-        lines.append(say("broadcast-behind", id=str(status["behind"])))
-    if broadcast.size is not None:
-        lines += ["", *_numbers(say, broadcast, status)]
+    if status.reason:
+        lines.append(say("broadcast-reason", reason=status.reason))
+    if status.behind is not None:
+        lines.append(say("broadcast-behind", id=str(status.behind)))
+    if status.audience is not None:
+        lines += ["", *_numbers(say, broadcast, status, status.audience)]
     if state is State.RUNNING:
         lines += _speed(say, status, now)
     if broadcast.until is not None and state in OPEN:
@@ -83,7 +123,8 @@ def progress(say: Words, broadcast: Broadcast, status: dict[str, Any], now: floa
     if state not in OPEN:
         return View("\n".join(lines), _ended(say, broadcast, status))
     if asked:
-        lines += ["", say("broadcast-cancel-question", n=status["waiting"])]
+        left = status.waiting if broadcast.action is Action.SEND else 0
+        lines += ["", say("broadcast-cancel-question", n=left)]
         rows = [[_button(say, broadcast, "end"), _button(say, broadcast, "no")]]
     else:
         first = {State.SCHEDULED: "test", State.RUNNING: "pause", State.PAUSED: "resume"}[state]
@@ -107,22 +148,22 @@ def title(say: Words, broadcast: Broadcast) -> str:
     return say("chart-title" if name else "chart-title-nameless", id=str(broadcast.id), name=name)
 
 
-def recipients(say: Words, plan: dict[str, Any]) -> str:
+def recipients(say: Words, plan: Plan) -> str:
     """Return how many people get it, and how long that takes."""
-    return say("broadcast-recipients", n=plan["recipients"], time=say.duration(plan["seconds"]))
+    return say("broadcast-recipients", n=plan.recipients, time=say.duration(plan.seconds))
 
 
-def _full(say: Words, plan: dict[str, Any]) -> list[str]:
-    lines = [say("broadcast-rate", rate=_rate(plan["rate"]))]
-    if len(plan["languages"]) > 1:
-        texts = [(code or say("chart-language-default"), n) for code, n in plan["languages"].items()]
+def _full(say: Words, plan: Plan) -> list[str]:
+    lines = [say("broadcast-rate", rate=_rate(plan.rate))]
+    if len(plan.languages) > 1:
+        texts = [(code or say("chart-language-default"), n) for code, n in plan.languages.items()]
         lines += [say("broadcast-text", code=code, n=n) for code, n in texts]
-    left_out = [(name, n) for name, n in plan["left_out"].items() if n]
+    left_out = [(name, n) for name, n in plan.left_out.items() if n]
     if left_out:
         lines += ["", say("broadcast-left-out")]
         lines += [say("broadcast-number", what=say(_reason(name)), n=n) for name, n in left_out]
-    if plan["stars"]:
-        lines += ["", say("broadcast-price", stars=plan["stars"])]
+    if plan.stars:
+        lines += ["", say("broadcast-price", stars=plan.stars)]
     return lines
 
 
@@ -133,33 +174,38 @@ def _reason(name: str) -> str:
     )
 
 
-def _numbers(say: Words, broadcast: Broadcast, status: dict[str, Any]) -> list[str]:
-    sent, audience = status["sent"], status["audience"]
-    percent = 100 * sent // audience if audience else 0
-    lines = [say("broadcast-delivered", sent=sent, audience=audience, percent=percent)]
+def _numbers(say: Words, broadcast: Broadcast, status: Status, audience: int) -> list[str]:
+    percent = 100 * status.sent // audience if audience else 0
+    lines = [say("broadcast-delivered", sent=status.sent, audience=audience, percent=percent)]
     lines += [
-        say("broadcast-number", what=say(dashed("outcome", name)), n=status[name])
+        say("broadcast-number", what=say(dashed("outcome", name)), n=number)
         for name in _NOT_DELIVERED
-        if status[name]
+        if (number := getattr(status, name))
     ]
-    errors = sorted(status["errors"].items(), key=lambda error: -error[1])[:_ERRORS]
+    errors = sorted(status.errors.items(), key=lambda error: -error[1])[:_ERRORS]
     lines += [say("broadcast-error", error=clean_name(name, _NAME), n=n) for name, n in errors]
-    if status["waiting"]:
-        lines.append(say("broadcast-left", n=status["waiting"]))
+    if status.waiting:
+        lines.append(
+            say("broadcast-left" if broadcast.state in OPEN else "broadcast-not-sent", n=status.waiting)
+        )
+    clicks = zip(counted(broadcast.buttons), status.clicks, strict=False)
+    lines += [say("broadcast-clicks", button=clean_name(button.text), n=n) for button, n in clicks if n]
     if broadcast.action is not Action.SEND:
         name = dashed("broadcast-corrected", broadcast.action)
-        lines.append(say(name, n=status["corrected"], refused=status["refused"]))
+        lines.append(say(name, n=status.corrected, refused=status.refused))
+    elif broadcast.started is not None and broadcast.ended is not None:
+        lines.append(say("broadcast-took", time=say.duration(broadcast.ended - broadcast.started)))
     return lines
 
 
-def _speed(say: Words, status: dict[str, Any], now: float) -> list[str]:
+def _speed(say: Words, status: Status, now: float) -> list[str]:
     lines = []
-    if status["rate"]:
-        lines.append(say("broadcast-rate", rate=_rate(status["rate"])))
-    if status["flood_wait"]:
-        lines.append(say("broadcast-flood", time=say.duration(status["flood_wait"])))
-    elif status["eta"] is not None:
-        lines.append(say("broadcast-eta", time=say.duration(max(1, status["eta"] - now))))
+    if status.rate:
+        lines.append(say("broadcast-rate", rate=_rate(status.rate)))
+    if status.flood_wait:
+        lines.append(say("broadcast-flood", time=say.duration(status.flood_wait)))
+    elif status.eta is not None:
+        lines.append(say("broadcast-eta", time=say.duration(max(1, status.eta - now))))
     return lines
 
 
@@ -167,12 +213,12 @@ def _rate(rate: float) -> str:
     return f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"
 
 
-def _ended(say: Words, broadcast: Broadcast, status: dict[str, Any]) -> list[list[Markup]] | None:
+def _ended(say: Words, broadcast: Broadcast, status: Status) -> list[list[Markup]] | None:
     """Return the buttons below a broadcast that has ended; None for one that never began."""
     if broadcast.size is None:
         return None
     rows = [[_button(say, broadcast, "report")]]
-    if broadcast.state is State.DONE and status["not_in_time"] and broadcast.action is not Action.DELETE:
+    if broadcast.state is State.DONE and status.not_in_time and broadcast.action is not Action.DELETE:
         rows.append([_button(say, broadcast, "late")])
     return rows
 
