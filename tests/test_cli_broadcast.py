@@ -638,6 +638,11 @@ async def test_a_time_to_begin_makes_it_scheduled_and_now_does_not_wait(office: 
     assert "state         scheduled\n" in out
     assert "begins        Thu 2099-01-01 00:00 UTC\n" in out
     assert "Thu 2099-01-01 00:00 UTC" in (await tgbot("list", "--zone", "UTC"))[1]
+    status, _, err = await tgbot("edit", "1", "--until", "2099-01-02T00:00Z")
+    assert (status, "Broadcast 1 is scheduled, so it cannot be changed: it begins by itself" in err) == (
+        1,
+        True,
+    )
     assert (await asked(tgbot, "start", "1", "--yes", "--now"))["state"] in ("running", "done")
     await office.ends(1)
 

@@ -79,7 +79,7 @@ def edit(
         )
     with Bot(settings(context), for_writing) as bot:
         found = bot.ask("broadcast.status", id=number)
-        if found["state"] == "draft":
+        if found["state"] in ("draft", "scheduled"):  # of a scheduled one it is told what can be done
             changed = bot.ask("broadcast.change", id=number, **arguments)
         else:
             words = _of_delivered(found, arguments)
