@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
-from telethon.tl import TLObject, functions
+from telethon.tl import TLObject, functions, types
 
 from tgbot.core.broadcasts import Action, Broadcast, Content, State
 from tgbot.core.errors import ArgumentError, BroadcastStateError, DeletionTooLateError, PriceError
@@ -46,7 +46,7 @@ class Recipients:
     def deliver(self, send: Packed) -> Coroutine[object, object, TLObject]:
         return self._call(send, send.user_id, flood_threshold=_RAISED)
 
-    def delete(self, messages: Sequence[int]) -> Coroutine[object, object, Any]:  # Any: Telegram's answer
+    def delete(self, messages: Sequence[int]) -> Coroutine[object, object, types.messages.AffectedMessages]:
         """Delete messages in private chats, for both sides."""
         request = functions.messages.DeleteMessagesRequest(list(messages), revoke=True)
         return self._call(request, 0, flood_threshold=_RAISED)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from telethon.tl import types
 
 from tgbot.core.broadcasts import Broadcast
 from tgbot.core.deliveries import Chunk, Correction, Outcome, Wanted
@@ -33,7 +35,9 @@ _NONE: Final = int(Correction.NONE)
 class Client(Protocol):
     """What is needed of the client."""
 
-    def delete(self, messages: Sequence[int], /) -> Coroutine[object, object, Any]: ...  # Any: its answer
+    def delete(
+        self, messages: Sequence[int], /
+    ) -> Coroutine[object, object, types.messages.AffectedMessages]: ...
 
 
 class Deleting:

@@ -11,13 +11,18 @@ import io
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tgbot.core.places import places
 from tgbot.messaging.broadcast.picture import Band, Bar, Form, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 #: The label of an outcome → its colour: those of Okabe and Ito, which the colour-blind tell apart.
 COLOURS: Final = {
@@ -87,7 +92,7 @@ def drawn(shown: Picture, form: Form) -> bytes:
         for text in texts:
             text.set_fontsize(float(text.get_fontsize()) / max(1.0, too_wide))
 
-    def axes(top: float, tall: float, heading: str) -> Any:
+    def axes(top: float, tall: float, heading: str) -> Axes:
         width = (_WIDTH - _LEFT - _RIGHT) / _WIDTH
         made = figure.add_axes((_LEFT / _WIDTH, 1 - (top + tall) / height, width, tall / height))
         figure.text(*place(0.35, top - 0.22), visible(heading), size=12, weight="bold", va="center")
@@ -103,7 +108,7 @@ def drawn(shown: Picture, form: Form) -> bytes:
     return file.getvalue()
 
 
-def _over_time(axes: Any, shown: Picture) -> None:
+def _over_time(axes: Axes, shown: Picture) -> None:
     from matplotlib import dates, ticker
 
     zone = zone_of(shown.zone)
@@ -123,7 +128,7 @@ def _over_time(axes: Any, shown: Picture) -> None:
         colors=[colour_of(band) for band in shown.bands],
         linewidth=0,
     )
-    axes.set_xlim(times[0], times[-1])
+    axes.set_xlim(float(dates.date2num(times[0])), float(dates.date2num(times[-1])))
     locator = dates.AutoDateLocator(tz=zone, minticks=4, maxticks=9)
     if times[-1] - times[0] < _SHORT:
         locator = dates.SecondLocator(tz=zone)  # the other one puts several ticks into a second
@@ -140,7 +145,7 @@ def _over_time(axes: Any, shown: Picture) -> None:
     )
 
 
-def _by_language(axes: Any, bands: Sequence[Band], bars: Sequence[Bar]) -> None:
+def _by_language(axes: Axes, bands: Sequence[Band], bars: Sequence[Bar]) -> None:
     from matplotlib import ticker
 
     rows = range(len(bars))
@@ -159,7 +164,7 @@ def _by_language(axes: Any, bands: Sequence[Band], bars: Sequence[Bar]) -> None:
     axes.spines["bottom"].set_visible(False)
 
 
-def _legend(figure: Any, bands: Sequence[Band], place: tuple[float, float]) -> Any:
+def _legend(figure: Figure, bands: Sequence[Band], place: tuple[float, float]) -> Legend:
     from matplotlib.patches import Patch
 
     return figure.legend(
