@@ -35,6 +35,8 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         "message-ids off": "hold no updateMessageID",
         "slice 5": "Updates in a difference: at most 5.",
         "slice off": "Updates in a difference: all.",
+        "box 5": "Differences reach back 5 pts.",
+        "box off": "Differences reach back to the first pts.",
         "too-long on": "Every difference is too long",
         "fail help.getConfig -503 Timeout seconds=inf": "by all accounts answer Timeout: from now on.",
         "timestamp outdated @quiet_bot": "Differences of account",

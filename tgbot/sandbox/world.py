@@ -63,6 +63,8 @@ class World:
         #: The most updates in one difference; the rest is in further slices.
         self.difference_limit: int | None = None
         self.difference_too_long = False
+        #: How many pts of its log an account's differences reach back; None: all of them.
+        self.box_size: int | None = None
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Whether others in a dialog get updateUserName when a user is renamed.

@@ -16,6 +16,8 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open, seconds
 
 _PAGE: Final = 100
+#: How many messages can be read by their ids in one call; further ids are left out of the answer.
+IDS_LIMIT: Final = 200
 _DIALOGS_PAGE: Final = 500
 
 
@@ -84,7 +86,7 @@ def _wanted(box: Box, wanted: list[TLObject], viewer: int) -> tuple[list[TLObjec
     """Return the requested messages, messageEmpty for missing ones, and the copies that exist."""
     copies: list[Copy] = []
     result: list[TLObject] = []
-    for each in wanted[:_PAGE]:
+    for each in wanted[:IDS_LIMIT]:
         number = getattr(each, "id", 0)
         copy = box.get(number)
         if isinstance(each, types.InputMessageReplyTo) and copy is not None:

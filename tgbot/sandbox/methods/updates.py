@@ -41,8 +41,8 @@ def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObjec
     channels = _changed_channels(call, seconds(request.date))
     if request.pts == pts and request.qts >= qts and not channels:
         return types.updates.DifferenceEmpty(date, seq)
-    too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
-    if too_far or (world.difference_too_long and request.pts < pts):
+    limits = (request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT, world.box_size or TOTAL_LIMIT)
+    if pts - request.pts > min(limits) or (world.difference_too_long and request.pts < pts):
         return types.updates.DifferenceTooLong(pts)
     limit = world.difference_limit or DIFFERENCE_LIMIT
     entries = _up_to(pts, qts, world.entries(me.id, request.pts, request.qts, limit + 1))
