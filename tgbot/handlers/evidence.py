@@ -66,6 +66,19 @@ def register(parts: Parts) -> None:
 
     Later handlers find the payload of a `/start` in the user's `last_payload`.
     """
+    records = sources(parts)
+
+    async def on_update(update: TLObject) -> None:
+        records[type(update)](update)
+
+    parts.client.add_event_handler(on_update, events.Raw(tuple(records)))
+
+
+def sources(parts: Parts) -> dict[type[TLObject], Callable[[TLObject], None]]:
+    """Return what records each kind of update that says something of users.
+
+    In any order and any number of times; `replayed` and the entities of an update must be set.
+    """
     client, users, clock = parts.client, parts.users, parts.clock
     record, wrote = users.record, users.wrote
     by_message = Way.MESSAGE  # a name of its own: a member of an enum is looked up slowly
@@ -146,7 +159,7 @@ def register(parts: Parts) -> None:
         )
         users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by), Way.UPDATE))
 
-    sources: dict[type, Callable[[TLObject], None]] = {
+    return {
         types.UpdateNewMessage: message,
         types.UpdateNewChannelMessage: in_group,
         types.UpdateShortMessage: short_message,
@@ -156,11 +169,6 @@ def register(parts: Parts) -> None:
         types.UpdateChatParticipant: member,
         types.UpdateUserName: renamed,
     }
-
-    async def on_update(update: TLObject) -> None:
-        sources[type(update)](update)
-
-    client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
 
 def seconds(date: datetime | None, clock: Callable[[], float]) -> int:

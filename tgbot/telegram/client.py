@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -48,10 +48,12 @@ from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.finished import Finished
 from tgbot.telegram.updates.guard import keep
+from tgbot.telegram.updates.history import History
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.marks import Marks
+from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.updates.requests import Requests
 from tgbot.telegram.updates.watch import Watch
@@ -71,6 +73,7 @@ class BotClient(Closed, TelegramClient):
     at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
     `parked`, which belongs to the store; without it they count as finished. `marks` is the path of a file: it
     tells after a death of the process which update was being handled. `meter` counts what passes, if given.
+    `missed` makes what reads the holes that no difference fills; without it their messages are lost.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class BotClient(Closed, TelegramClient):
         concurrency: int = 100,
         handler_seconds: float = 60.0,
         meter: Meter | None = None,
+        missed: Callable[[History, Batches], Missed] | None = None,
     ) -> None:
         super().__init__(
             session,
@@ -107,8 +111,7 @@ class BotClient(Closed, TelegramClient):
         self._finished = Finished(listener.finished)
         self._store = store
         self._server, self._route = server, proxy
-        self._link_state = LinkState()
-        self._tasks = Background()
+        self._link_state, self._tasks = LinkState(), Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
         self.failed = self._tasks.failed
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
@@ -137,6 +140,8 @@ class BotClient(Closed, TelegramClient):
         )
         self._batches = Batches(self._put, store, peers, listener)
         requests = Requests(self, self._link_state.up)
+        #: What Telegram keeps of the past.
+        self.history = History(requests, peers.remember)
         self.intake = Intake(
             self._batches,
             requests=requests,
@@ -144,13 +149,9 @@ class BotClient(Closed, TelegramClient):
             listener=listener,
             access_hash=lambda channel: session.access_hash(marked_channel(channel)),
             renew=self._link_state.renew,
+            missed=missed and missed(self.history, self._batches),
         )
-        self._watch = Watch(
-            self.intake,
-            requests,
-            renew=self._link_state.renew,
-            up=self._link_state.up,
-        )
+        self._watch = Watch(self.intake, requests, renew=self._link_state.renew, up=self._link_state.up)
         self._album_line = Albums(
             self._begin,
             wanted=self._handlers.want_albums,

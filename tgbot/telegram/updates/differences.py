@@ -16,6 +16,7 @@ from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.contents import state_of, unexplained
 from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
+from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.place import channels_of
 from tgbot.telegram.updates.portions import Hole
@@ -54,12 +55,14 @@ class AccountDifferences:
         server_time: ServerClock,
         renew: Callable[[str], None],
         clock: Callable[[], float],
+        missed: Missed | None = None,
     ) -> None:
         self._log = log
         self._requests = requests
         self._sink = sink
         self._server_time = server_time
         self._clock = clock
+        self._missed = missed
         self._outage = Outage("updates.getDifference", renew, clock)
         self._narrowing = Narrowing()
         #: Telegram's pts and qts, up to which less is requested at a time.
@@ -190,17 +193,21 @@ class AccountDifferences:
             await self._pause(PAUSES[min(self._empty - 1, len(PAUSES)) - 1])
 
     async def _take_too_long(self, answer: types.updates.DifferenceTooLong, asked: UpdateState) -> None:
-        log = self._log
-        known = log.account.at or 0
+        log, known = self._log, self._log.account.at or 0
         if asked.pts < answer.pts <= known:
             return  # all up to there was taken meanwhile
-        if unexplained(answer, log.account.at or 0) > PLAUSIBLE_JUMP:
+        if unexplained(answer, known) > PLAUSIBLE_JUMP:
             state = types.updates.State(answer.pts, log.qts.at or 0, None, 0, 0)
             if not await self._confirmed(state, log.mark()):
                 await self._pause(self._outage.failed("its pts is not to be believed"))
                 return
+        read = 0
+        if answer.pts > known and self._missed is not None:
+            read = await self._missed.hand_out(self._sink, log.mark(), answer.pts)
+            if not self._sink.taking:
+                return  # the state stays before the hole
         before, holes = log.mark(), list[Hole]()
-        if answer.pts > known:
+        if answer.pts > (log.account.at or 0):
             portions, holes = log.skip_to(log.account, answer.pts)
             self._sink.hand_out(portions, before, replayed=False)
             log.account.due = True  # the rest comes next
@@ -208,7 +215,8 @@ class AccountDifferences:
             log.account.complete(self._clock())  # the pts that we sent: the next answer would be the same
             log.qts.complete(self._clock())
         why = "Telegram no longer has all updates since the last state"
-        tell_lost("difference_too_long", why, holes, self._sink)
+        if not read or sum(hole.size for hole in holes) > read:
+            tell_lost("difference_too_long", why, holes, self._sink, brought=read)
 
     async def _confirmed(self, state: types.updates.State | None, asked: UpdateState) -> bool:
         """Return whether Telegram takes a state for its own: it answers a difference from there."""
