@@ -24,7 +24,11 @@ from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
 from tgbot.locales.texts import Texts
 from tgbot.messaging.outcomes import record_outcome
+from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
+from tgbot.messaging.rebuild import rebuild as rebuilding
+from tgbot.messaging.rebuild.reading import Reading
+from tgbot.messaging.rebuild.rebuild import Rebuild
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.operate.alerts import Alerts, Posts
@@ -44,6 +48,7 @@ from tgbot.store.sqlite.worker import run_aside
 from tgbot.telegram import BotClient, Proxy, Server
 from tgbot.telegram.meter import Meter
 from tgbot.telegram.tasks import log_escaped
+from tgbot.telegram.updates.missed import Missed
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +115,12 @@ async def open_bot(
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
             meter=meter,
+            missed=partial(
+                Missed,
+                now=clock,
+                seconds=config.bot.answer_missed,
+                learn=lambda first, last: rebuild.learn(first, last),
+            ),
         )
         health = Health(client)  # before the first proof that updates arrive
         if meter is not None:
@@ -150,10 +161,12 @@ async def open_bot(
             payload_key=signing_key(credentials.bot_token),
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
+        rebuild: Rebuild = _rebuild(bot, store)
         if serve:
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
-            given |= after_login(bot, store)
+            client.spawn(rebuild.run())
+            given |= after_login(bot, store, rebuild)
             client.spawn(alerts.send(bot.sender))
 
             def show_profile() -> None:
@@ -192,6 +205,23 @@ class BotListener:
         self.finished = users.finished
         self.last_finished = users.last_finished
         self.lost = alerts.lost
+
+
+def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
+    client, users = parts.client, store.users
+    rate, burst = rebuilding.CALLS_A_SECOND, rebuilding.CALLS_AT_ONCE
+    pace = Pace(overall=rate, per_chat=rate, overall_burst=burst, chat_burst=burst)
+    return Rebuild(
+        client.history,
+        Reading(users, evidence.sources(parts), parts.clock),
+        users,
+        checkpoint=parts.checkpoint,
+        load=store.load,
+        turn=partial(pace.turn, 0),
+        people=lambda: users.count().total,
+        has_hash=lambda user_id: client.session.access_hash(user_id) is not None,
+        now=parts.clock,
+    )
 
 
 def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:

@@ -295,9 +295,9 @@ class Bot(_Section):
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)
-    answer_missed: Annotated[
-        Annotated[float, Field(ge=0, le=31_536_000)], BeforeValidator(_duration)
-    ] = _key(3600.0, 'a time of at most 365 days, such as "90s", "30m", "1h" or "2d", or "0" for none')
+    answer_missed: Annotated[Annotated[float, Field(ge=0, le=31_536_000)], BeforeValidator(_duration)] = _key(
+        3600.0, 'a time of at most 365 days, such as "90s", "30m", "1h" or "2d", or "0" for none'
+    )
     grace_seconds: float = _key(10.0, "a number of seconds from 0 to 3600", ge=0, le=3600)
 
 

@@ -106,7 +106,7 @@ class History:
         return answer
 
     async def first_after(self, pts: int) -> int | None:
-        """Return the id of the first message behind this pts; None if there is none now, or it is not told."""
+        """Return the id of the first message behind this pts; None for none now, or if it is not told."""
         state = await self.state()
         for _ in range(_SLICES):
             if pts >= state.pts:
@@ -182,7 +182,7 @@ class History:
             low = max([low, *(number + 1 for number in old)])
             # Between the first young sample and the one before it there may be more.
             above = min([above, *(number for number in young)])
-        page = await self.read(range(low, min(low + IDS_A_CALL, above)))
+        page = await self.read(range(low, above)) if low < above else Page([])
         for message in page.messages:
             if message.date.timestamp() >= date:
                 return int(message.id)

@@ -189,7 +189,7 @@ class Intake:
         self._accept(portions, before, live=False, replayed=replayed)
 
     async def room(self) -> None:
-        """Return once there is room for more updates. What was handed out before is a proof that they come."""
+        """Return once there is room for more updates; what was handed out is a proof that they come."""
         self.proved_at = self._clock()
         await self._room()
 

@@ -36,8 +36,8 @@ class Taken(Protocol):
 class Missed:
     """Read the messages in a hole of the account's log, and hand out those that came within `seconds`.
 
-    `learn` is called with the first and the last id of the older ones, which nobody answers any more; the last
-    may be above all messages.
+    `learn` is called with the first and the last id of the older ones, which nobody answers any more; the
+    last may be above all messages.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Missed:
                 self._learned(range(first, young))
                 ids = range(young, above)
                 while ids and sink.taking:
-                    done += await self._page(ids[:IDS_A_CALL], sink, before)
+                    done += await self._page(ids[:IDS_A_CALL], since, sink, before)
                     ids = ids[IDS_A_CALL:]
                     limit.reschedule(None)
                     await sink.room()
@@ -98,9 +98,14 @@ class Missed:
         first = await self._history.first_after(pts)
         return newest + 1 if first is None else first
 
-    async def _page(self, ids: range, sink: Sink, before: UpdateState) -> int:
+    async def _page(self, ids: range, since: float, sink: Sink, before: UpdateState) -> int:
         page = await self._history.read(ids)
-        found = [message for message in page.messages if message.id not in self._taken.ahead]
+        found = []
+        for message in page.messages:
+            if message.date.timestamp() < since:  # of many deleted messages it is not seen which are old
+                self._learn(message.id, message.id)
+            elif message.id not in self._taken.ahead:
+                found.append(message)
         updates = [types.UpdateNewMessage(message, 0, 0) for message in found]
         sink.hand_out([Portion(updates, page.users, page.chats, False)], before, replayed=True)
         return len(found)

@@ -22,7 +22,7 @@ class Sink(Protocol):
         """Take updates of a difference, and hold the state before them."""
 
     async def room(self) -> None:
-        """Return once there is room for more updates. What was handed out before is a proof that they come."""
+        """Return once there is room for more updates; what was handed out is a proof that they come."""
 
     def prove(self) -> None:
         """Note that everything has reached the bot, unless Telegram's state says otherwise."""
