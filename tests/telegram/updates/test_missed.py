@@ -194,31 +194,70 @@ async def test_what_was_handed_out_behind_the_hole_is_not_handed_out_again(stage
     assert Counter(handled) == Counter(texts)
 
 
-async def test_killed_while_it_reads_the_rest_is_answered_after_the_next_start(stage: Stage) -> None:
+@pytest.mark.parametrize("killed", [True, False])
+async def test_ended_while_it_reads_it_answers_the_rest_after_the_next_start(
+    stage: Stage, killed: bool
+) -> None:
     bot = Bot(stage)
+    gate, waiting = asyncio.Event(), set[int]()
+
+    def slow(client: BotClient) -> None:
+        @client.on(events.NewMessage(incoming=True))  # type: ignore[untyped-decorator] # Telethon is untyped
+        async def handle(event: Any) -> None:
+            if event.raw_text == "20":
+                waiting.add(event.chat_id)
+                await gate.wait()
+            await event.respond(f"you said {event.raw_text}")
+
     people = [stage.meet(f"P{number}") for number in range(5)]
-    client = await bot.open()
-    await stage.close(client)
+    await stage.close(await bot.open(slow))
     stage.faults.limit_box(10)
     for number in range(900):
         stage.write(people[number % 5], f"{number // 5}")
     for _ in range(3):
-        read = stage.sandbox.calls[GET]
+        waiting.clear()
         stage.faults.delay(0.3, GET)
-        client = await stage_opened(bot)
-        await until(lambda: stage.sandbox.calls[GET] >= read + 3)  # noqa: B023 - it is over in this round
-        await stage.kill(client)
-    stage.faults.lift(GET)
-    await bot.open()
+        client = await stage_opened(bot, slow)
+        await until(lambda: len(waiting) == 5)
+        await client.checkpoint()
+        await (stage.kill(client) if killed else stage.close(client, 0))
+    stage.faults.delay(0, GET)
+    gate.set()
+    await bot.open(slow)
     await until(lambda: sum(len(stage.heard(person)) for person in people) >= 900)
     for person in people:
         assert stage.heard(person) == said(*(f"{number}" for number in range(180)))
     assert not stage.lost
 
 
-async def stage_opened(bot: Bot) -> BotClient:
+async def test_a_drain_while_it_reads_leaves_the_rest_at_telegram(stage: Stage) -> None:
+    bot = Bot(stage)
+    people = [stage.meet(f"P{number}") for number in range(5)]
+    client = await bot.open()
+    stage.faults.limit_box(10)
+    stage.faults.lose(900)
+    stage.faults.delay(0.3, GET)
+    for number in range(900):
+        stage.write(people[number % 5], f"{number // 5}")
+    client.intake.begin_difference()
+    await until(lambda: any(map(stage.heard, people)))
+    await client.drain.finish()
+    read = stage.sandbox.calls[GET]
+    await asyncio.sleep(0.5)  # the page that was on its way is not handed out
+    assert stage.sandbox.calls[GET] <= read + 1
+    await client.checkpoint()
+    assert not stage.lost
+    stage.faults.delay(0, GET)
+    client.drain.resume()
+    await until(lambda: sum(len(stage.heard(person)) for person in people) >= 900)
+    for person in people:
+        assert stage.heard(person) == said(*(f"{number}" for number in range(180)))
+    assert not stage.lost
+
+
+async def stage_opened(bot: Bot, register: Callable[[BotClient], None]) -> BotClient:
     """Open a bot without waiting until it has caught up."""
-    opening = asyncio.create_task(bot.open())
+    opening = asyncio.create_task(bot.open(register))
     await until(lambda: bot.stage._open)
     client = bot.stage._open[-1]
     await until(lambda: client.intake.taking)
