@@ -22,7 +22,8 @@ async def test_everybody_with_a_message_left_comes_back_though_the_bot_is_killed
     assert not outcome.faults
     assert outcome.said == 0
     report = outcome.report
-    assert report["people"] == report["new"] == outcome.people
+    assert report["new"] == outcome.people
+    assert report["people"] >= outcome.people  # of some, only a block is left
     assert outcome.gone >= 8
     assert report["messages"]["scanned"] == report["messages"]["top"] > 2_000
     assert report["messages"]["empty"] > 8

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
+from tgbot.core.durations import seconds_of
 from tgbot.core.errors import CredentialsMissingError
 
 #: What the names of our environment variables begin with.
@@ -114,18 +115,6 @@ def _webhook(value: object) -> object:
     return _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")[0]
 
 
-#: How many seconds the letter behind a number stands for.
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def _duration(value: object) -> object:
-    """Return the seconds of a text such as "1h"; "0" is none. Any other number needs its letter."""
-    if value in ("0", 0) and value is not False:
-        return 0.0
-    match = _text(value, r"([0-9]{1,9})([smhd])")
-    return float(int(match[1]) * _SECONDS[match[2]])
-
-
 def _levels(value: object) -> object:
     """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
     if isinstance(value, list):
@@ -220,6 +209,7 @@ _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
 ]
 _Address = Annotated[Server | None, BeforeValidator(_server)]
+_Duration = Annotated[float, BeforeValidator(seconds_of)]
 _Directory = Annotated[Path, Field(strict=False)]
 
 
@@ -295,8 +285,10 @@ class Bot(_Section):
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)
-    answer_missed: Annotated[Annotated[float, Field(ge=0, le=31_536_000)], BeforeValidator(_duration)] = _key(
-        3600.0, 'a time of at most 365 days, such as "90s", "30m", "1h" or "2d", or "0" for none'
+    answer_missed: _Duration = _key(
+        3600.0,
+        'a time of at most 365 days, such as "90s", "30m", "1h" or "2d", or "0" for none',
+        le=31_536_000,
     )
     grace_seconds: float = _key(10.0, "a number of seconds from 0 to 3600", ge=0, le=3600)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from telethon.tl import TLObject, types
 
@@ -41,7 +41,7 @@ class Reading:
         self._sources = sources
         self._now = now
 
-    def take(self, update: types.TypeUpdate, entities: Mapping[int, Any]) -> int:
+    def take(self, update: types.TypeUpdate, entities: Mapping[int, types.TypeUser | types.TypeChat]) -> int:
         """Record an update, with the users and chats that came with it by marked id.
 
         Return the id of the person who became known by it, 0 if nobody did. Who asked to be forgotten stays
@@ -74,8 +74,8 @@ class Reading:
         user = self._users.get(person)
         return user is None or user.last_qts < qts
 
-    def _sent(self, person: int, at: int, entity: Any) -> None:  # Any: a user or chat
+    def _sent(self, person: int, at: int, entity: types.TypeUser | types.TypeChat | None) -> None:
         user = self._users.record(person, Evidence(Kind.SENT, at))
-        if not user.came and type(entity) is types.User and not entity.min:
+        if not user.came and isinstance(entity, types.User) and not entity.min:
             # Their own messages are deleted, or come later.
             self._users.seen(profile_of(entity), int(self._now()), Way.OTHER)

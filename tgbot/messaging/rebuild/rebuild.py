@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from copy import copy
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from telethon.errors import AuthKeyNotFound
@@ -302,9 +302,10 @@ class Rebuild:
                 high = middle
         return high
 
-    async def _difference(self, pts: int, qts: int, limit: int | None = None) -> Any:  # Any: a difference
-        """Return a difference, None where Telegram refuses it: then there is none. Raise FailedError where
-        it cannot be read."""
+    async def _difference(
+        self, pts: int, qts: int, limit: int | None = None
+    ) -> types.updates.TypeDifference | None:
+        """Return a difference, None where Telegram refuses it; raise FailedError if it cannot be read."""
         await self._turn()
         try:
             return await self._history.difference(pts, qts, int(self._now()), limit=limit)
