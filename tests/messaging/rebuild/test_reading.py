@@ -146,11 +146,16 @@ def test_a_min_user_lends_no_name(reading: Reading, users: MemoryRegistry) -> No
     assert user.first_name == ""
 
 
-def test_messages_of_groups_and_new_names_of_the_past_make_nobody_known(
-    reading: Reading, users: MemoryRegistry
-) -> None:
+def test_messages_of_groups_make_nobody_known(reading: Reading, users: MemoryRegistry) -> None:
     group = said(4, "hi", 300, peer=types.PeerChat(5))
     group.message.from_id = types.PeerUser(ANNA)
-    renamed = types.UpdateUserName(ANNA, "Old", "", [])
-    assert [reading.take(update, ENTITIES) for update in (group, renamed)] == [0, 0]
+    assert reading.take(group, ENTITIES) == 0
     assert users.get(ANNA) is None
+
+
+def test_an_old_name_does_not_replace_the_one_of_today(reading: Reading, users: MemoryRegistry) -> None:
+    reading.take(said(4, "hi", 300), ENTITIES)
+    assert reading.take(types.UpdateUserName(ANNA, "Old", "", []), ENTITIES) == 0
+    user = users.get(ANNA)
+    assert user is not None
+    assert user.first_name == "Anna"

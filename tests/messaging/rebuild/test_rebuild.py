@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,22 @@ async def running(configure: Configure, **settings: Any) -> AsyncIterator[tuple[
 
     async with open_bot(config, serve=True) as bot:
         yield bot, asked
+
+
+def idle(notes: Any, checkpoint: Callable[[], Awaitable[None]]) -> rebuild.Rebuild:
+    """Return a rebuild with these notes that reads nothing."""
+    nothing: Any = None
+    return rebuild.Rebuild(
+        nothing,
+        nothing,
+        notes,
+        checkpoint=checkpoint,
+        load=nothing,
+        turn=nothing,
+        people=lambda: 0,
+        has_hash=lambda user_id: True,
+        now=lambda: 0.0,
+    )
 
 
 async def holes_read(asked: Ask) -> dict[str, Any]:
@@ -274,17 +290,7 @@ async def test_a_hole_is_learned_after_a_kill_too_and_its_end_need_not_be_known(
     people(sandbox, account, 10, 50)
     async with running(configure) as (bot, _):
         sandbox.faults.fail(GET, 500, "INTERNAL", seconds=math.inf)
-        made = rebuild.Rebuild(
-            bot.client.history,
-            None,  # type: ignore[arg-type]  # nothing is read
-            bot.users,  # type: ignore[arg-type]  # it keeps notes, too
-            checkpoint=bot.checkpoint,
-            load=None,  # type: ignore[arg-type]
-            turn=None,  # type: ignore[arg-type]
-            people=lambda: 0,
-            has_hash=lambda user_id: True,
-            now=bot.clock,
-        )
+        made = idle(bot.users, bot.checkpoint)
         made.learn(100, GREATEST_ID)
         await bot.checkpoint()
     sandbox.faults.lift(GET)
@@ -294,3 +300,48 @@ async def test_a_hole_is_learned_after_a_kill_too_and_its_end_need_not_be_known(
         assert (report["state"], report["new"]) == ("never", 10)
         user = next(bot.users.iterate())
         assert user.first_message_id >= 100
+
+
+class Notes:
+    """A store with one note."""
+
+    text: str | None = None
+
+    def note(self, name: str) -> str | None:
+        return self.text
+
+    def keep_note(self, name: str, text: str) -> None:
+        self.text = text
+
+
+def messages_of(notes: Notes, checkpoint: Callable[[], Awaitable[None]]) -> dict[str, int]:
+    """Return what a rebuild that begins with these notes says of messages."""
+    found = idle(notes, checkpoint).report()["messages"]
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_a_place_is_written_once_what_was_found_up_to_it_is_on_disk() -> None:
+    seen: list[int] = []
+
+    async def checkpoint() -> None:
+        made._save()  # people were found meanwhile, and are counted with the next flush
+        seen.append(messages_of(notes, checkpoint)["scanned"])
+
+    notes = Notes()
+    made = idle(notes, checkpoint)
+    made._progress.place.reach_up(500, 1, 1)
+    made._progress.place.window_done(range(301, 501), 200, 0)
+    await made._keep(at_once=True)
+    assert seen == [0]
+    assert messages_of(notes, checkpoint)["left"] == 300
+
+
+async def test_a_hole_that_comes_during_a_checkpoint_is_not_forgotten() -> None:
+    async def checkpoint() -> None:
+        made.learn(5, 9)
+
+    notes = Notes()
+    made = idle(notes, checkpoint)
+    await made._keep(at_once=True)
+    assert messages_of(notes, checkpoint)["in_holes"] == 5
