@@ -345,3 +345,20 @@ async def test_a_hole_that_comes_during_a_checkpoint_is_not_forgotten() -> None:
     made = idle(notes, checkpoint)
     await made._keep(at_once=True)
     assert messages_of(notes, checkpoint)["in_holes"] == 5
+
+
+async def test_a_second_start_does_not_take_for_safe_what_is_not() -> None:
+    async def checkpoint() -> None: ...
+
+    notes = Notes()
+    made = idle(notes, checkpoint)
+    made.start()
+    made._progress.place.reach_up(500, 1, 1)
+    await made._keep(at_once=True)
+    made._progress.place.window_done(range(301, 501), 200, 0)
+    for again in (lambda: None, made.pause, made.cancel):
+        again()
+        made.start()
+        assert messages_of(notes, checkpoint)["left"] == 500
+    await made._keep(at_once=True)
+    assert messages_of(notes, checkpoint)["left"] == 300

@@ -104,8 +104,13 @@ class Rebuild:
 
     def start(self, *, probe: bool = False) -> None:
         """Begin, or go on with one that was paused, cancelled or failed; nothing changes if it is at work."""
+        before = self._progress.place
         self._progress.begin(int(self._now()), probe=probe)
-        self._safe = copy(self._progress.place)
+        place, safe = self._progress.place, self._safe
+        if place is not before:
+            self._safe = copy(place)
+        else:  # of what was read a moment ago, not all may be on disk
+            safe.top_pts, safe.refused = min(safe.top_pts, place.top_pts), place.refused
         self._save()
         self._wake.set()
 
