@@ -356,8 +356,9 @@ async def test_a_second_start_does_not_take_for_safe_what_is_not() -> None:
     made._progress.place.reach_up(500, 1, 1)
     await made._keep(at_once=True)
     made._progress.place.window_done(range(301, 501), 200, 0)
-    for again in (lambda: None, made.pause, made.cancel):
-        again()
+    for between in (None, made.pause, made.cancel):
+        if between is not None:
+            between()
         made.start()
         assert messages_of(notes, checkpoint)["left"] == 500
     await made._keep(at_once=True)
