@@ -84,9 +84,11 @@ bench: $(DEV) ## measure what a /start and a call cost beside other clients, a s
 	$(BIN)/python -m benchmarks.sends
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.registry
+	$(BIN)/python -m benchmarks.broadcast_store
 	$(BIN)/python -m benchmarks.usernames
 	$(BIN)/python -m benchmarks.transfer
 	$(BIN)/python -m benchmarks.control
+	$(BIN)/python -m benchmarks.report
 
 profile: $(DEV) ## show where the time of a /start goes, and draw profile.svg, a flame graph (ARGS=--known)
 	@$(BIN)/python -m benchmarks.profile $(ARGS)
@@ -105,7 +107,7 @@ lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--u
 	    $(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
 	@$(BIN)/python -c '$(BUILD_REQUIRES)' >$(LOCKER)/build.in
 	$(COMPILE) $(ARGS) --output-file requirements.lock pyproject.toml $(LOCKER)/build.in
-	$(COMPILE) $(ARGS) --output-file requirements-dev.lock --extra dev --constraint requirements.lock \
+	$(COMPILE) $(ARGS) --output-file requirements-dev.lock --extra dev --extra chart --constraint requirements.lock \
 	    pyproject.toml $(LOCKER)/build.in
 
 clean: ## remove virtual environments and caches, never sessions/

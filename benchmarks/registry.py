@@ -25,6 +25,7 @@ from pathlib import Path
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.users import Profile, Way
 from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.userschema import LIST_USERS
 
 FIRST_ID = 100_000_000
 STRIDE = 4_801  # ids like Telegram's: far apart, with nine or ten digits
@@ -54,6 +55,8 @@ def fill(path: Path, users: int) -> None:
         blocked = (users + 9) // 10
         counts = json.dumps({"reachable": users - blocked, "blocked": blocked})
         connection.execute("REPLACE INTO meta VALUES ('counts', ?)", (counts,))
+        for statement in LIST_USERS:
+            connection.execute(statement)
 
 
 def measure(path: Path, users: int) -> dict[str, float]:

@@ -5,6 +5,9 @@ process of its own, and each client in each round, all on uvloop. The users have
 Measured is the CPU of the client's process from the first call to the last answer, and with it the checkpoint
 that puts the evidence on disk. Plain Telethon keeps nothing. The pace of this bot, which Telegram's limits
 need, is lifted. The figures are the medians of the rounds.
+
+`python -m benchmarks.sends --bytecodes [--calls N] [--at-once N]` prints instead the bytecodes of Python that
+each call of this bot takes, by function (see `benchmarks.opcodes`): the same in every run.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bytecodes import costs, report
+from benchmarks.opcodes import Opcodes
 from tgbot.sandbox.server import Sandbox
 
 TEXT = "We have moved: you find us at the old mill now."
@@ -59,10 +64,11 @@ async def tgbot(settings: dict[str, Any]) -> None:
             await bot.checkpoint()
 
         print("ready", flush=True)
-        users = await _users()
-        await _until(lambda: bot.users.count().total >= len(users))
+        users = await users_met()
+        await until(lambda: bot.users.count().total >= len(users))
         await bot.checkpoint()
-        await _measure(users, made, {"probes": sender.probe, "sends": lambda user: sender.send(user, TEXT)})
+        calls: dict[str, Call] = {"probes": sender.probe, "sends": lambda user: sender.send(user, TEXT)}
+        await _measure(users, made, calls, settings["opcodes"])
 
 
 async def telethon(settings: dict[str, Any]) -> None:
@@ -92,41 +98,57 @@ async def telethon(settings: dict[str, Any]) -> None:
 
     await client.start(bot_token=settings["token"])
     print("ready", flush=True)
-    users = await _users()
-    await _until(lambda: len(met) >= len(users))
+    users = await users_met()
+    await until(lambda: len(met) >= len(users))
     await _measure(users, made, {"probes": probe, "sends": send})
     await client.disconnect()
 
 
-async def _users() -> list[int]:
+async def users_met() -> list[int]:
     """Return the ids of who has written to the bot."""
     line = await asyncio.to_thread(sys.stdin.readline)
     return list(json.loads(line))
 
 
-async def _until(met: Callable[[], bool]) -> None:
+async def until(met: Callable[[], bool]) -> None:
     while not met():  # noqa: ASYNC110 - plain Telethon has no event for it
         await asyncio.sleep(0.1)
 
 
 async def _measure(
-    users: list[int], made: Callable[[list[int], Call], Awaitable[None]], calls: dict[str, Call]
+    users: list[int],
+    made: Callable[[list[int], Call], Awaitable[None]],
+    calls: dict[str, Call],
+    opcodes: str = "",
 ) -> None:
-    """Make each kind of call to all users, and print the CPU seconds that each took."""
+    """Make each kind of call to all users, and print the CPU seconds that each took.
+
+    With a directory for `opcodes` count the bytecodes as well, and write a file there for each kind.
+    """
     found = {}
     for kind, call in calls.items():
         await made(users[:WARM_UP], call)
+        counting = Opcodes(Path(opcodes) / kind) if opcodes else None
+        if counting is not None:
+            counting.toggle(0, None)
         before = time.process_time()
         await made(users[WARM_UP:], call)
         found[kind] = time.process_time() - before
+        if counting is not None:
+            counting.toggle(0, None)
     print(json.dumps(found), flush=True)
 
 
 # ---- the sandbox, and the figures ----------------------------------------------------------------------
 
 
-async def one_round(sandbox: Sandbox, kind: str, calls: int, at_once: int) -> dict[str, float]:
-    """Return how many calls of each kind a client makes for each second of CPU."""
+async def one_round(
+    sandbox: Sandbox, kind: str, calls: int, at_once: int, module: str = "benchmarks.sends", opcodes: str = ""
+) -> dict[str, float]:
+    """Return how many calls of each kind a client of this module makes for each second of CPU.
+
+    With a directory for `opcodes` it counts bytecodes, which makes it slow.
+    """
     bot = sandbox.new_bot()
     with tempfile.TemporaryDirectory() as directory:
         key = Path(directory) / "key.pem"
@@ -140,9 +162,10 @@ async def one_round(sandbox: Sandbox, kind: str, calls: int, at_once: int) -> di
             "token": bot.token,
             "directory": directory,
             "at_once": at_once,
+            "opcodes": opcodes,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "benchmarks.sends", "--client", kind,
+            sys.executable, "-m", module, "--client", kind,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None
@@ -188,11 +211,21 @@ async def run(calls: int, rounds: int, at_once: int) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
+async def count(calls: int, at_once: int) -> None:
+    """Print the bytecodes of each kind of call."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with Sandbox() as sandbox:
+            await one_round(sandbox, "tgbot", calls, at_once, directory)
+        for kind in KINDS:
+            print(f"{kind}\n\n{report(costs((Path(directory) / kind).read_text(), calls), 50)}\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=100)
+    parser.add_argument("--bytecodes", action="store_true", help="count bytecodes in place of seconds")
     parser.add_argument("--client", help=argparse.SUPPRESS)
     options = parser.parse_args()
     import uvloop
@@ -202,6 +235,8 @@ def main() -> None:
             logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
             settings = json.loads(sys.stdin.readline())
             runner.run({"tgbot": tgbot, "telethon": telethon}[options.client](settings))
+        elif options.bytecodes:
+            runner.run(count(options.calls, options.at_once))
         else:
             runner.run(run(options.calls, options.rounds, options.at_once))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -12,11 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from telethon import TelegramClient, errors
+from telethon.crypto import rsa
+from telethon.sessions import MemorySession
+from telethon.tl import functions, types
 
 from tgbot import cli
 from tgbot.core.access import Access, Evidence, Kind
@@ -425,6 +431,35 @@ def test_the_end_of_input_does_not_end_the_sandbox_and_ctrl_c_does(
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+def test_the_sandbox_has_telegrams_limits_and_a_small_log_where_they_are_asked_for(
+    sandbox: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = sandbox("--limits", "real", "--box", "7")
+    said = introduced(process)
+    rsa.add_key(Path(said["public_key"]).read_text(), old=False)
+    session = MemorySession()
+    session.set_dc(said["dc_id"], said["host"], said["port"])
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write("crowd 20 @sandbox_bot\n")
+    process.stdin.flush()
+    assert process.stderr.readline() == "People who have started the bot: 20.\n"
+
+    async def use() -> None:
+        client = TelegramClient(session, 1, "any", flood_sleep_threshold=0)
+        async with await client.start(bot_token=said["bots"][0]["token"]):
+            answer = await client(functions.updates.GetDifferenceRequest(1, datetime.now(UTC), 1))
+            assert (type(answer), answer.pts) == (types.updates.DifferenceTooLong, 14)
+            answer = await client(functions.updates.GetDifferenceRequest(20, datetime.now(UTC), 1))
+            to = types.InputPeerUser(answer.new_messages[0].peer_id.user_id, 0)
+            for _ in range(5):
+                await client(functions.messages.SendMessageRequest(to, "hi"))
+            with pytest.raises(errors.FloodWaitError):
+                await client(functions.messages.SendMessageRequest(to, "hi"))
+
+    asyncio.run(use())
 
 
 def test_the_next_free_port_is_taken_and_each_fits_into_a_string_session(

@@ -19,8 +19,9 @@ PROJECT = PYPROJECT["project"]
 BUILD: list[str] = PYPROJECT["build-system"]["requires"]
 RUN: list[str] = PROJECT["dependencies"]
 DEV: list[str] = PROJECT["optional-dependencies"]["dev"]
+CHART: list[str] = PROJECT["optional-dependencies"]["chart"]
 #: Each lock file, and the requirements that it must satisfy.
-LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV}
+LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV + CHART}
 #: Where a package is imported by another name than its own.
 IMPORTED_AS = {
     "fluent.runtime": "fluent",
@@ -53,8 +54,18 @@ def argued() -> dict[str, list[str]]:
 def test_every_dependency_is_argued_and_nothing_else_is() -> None:
     assert argued() == {
         "To run the bot": named(RUN),
+        "For some commands": named(CHART),
         "To work on it": named(DEV),
     }
+
+
+def top_names(node: ast.AST) -> set[str]:
+    """Return the top-level names that a statement imports, the empty set for any other statement."""
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return {str(node.module).partition(".")[0]}
+    return set()
 
 
 def imported() -> set[str]:
@@ -62,10 +73,7 @@ def imported() -> set[str]:
     names: set[str] = set()
     for file in (ROOT / "tgbot").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names.add(str(node.module).partition(".")[0])
+            names |= top_names(node)
     return names
 
 
@@ -73,13 +81,21 @@ def test_the_package_imports_what_it_depends_on_and_nothing_else() -> None:
     foreign = imported() - set(sys.stdlib_module_names) - {"tgbot"}
     # pydantic_core is pydantic's other half, and pydantic pins it.
     foreign.discard("pydantic_core")
-    declared = {IMPORTED_AS.get(name, name) for name in named(RUN)}
+    declared = {IMPORTED_AS.get(name, name) for name in named(RUN + CHART)}
     assert foreign == declared
 
 
-@pytest.mark.parametrize("requirement", BUILD + RUN + DEV)
+@pytest.mark.parametrize("requirement", BUILD + RUN + DEV + CHART)
 def test_every_dependency_has_a_lower_bound(requirement: str) -> None:
     assert re.search(r"(>=|~=)\d", requirement)
+
+
+def test_what_only_some_commands_need_is_imported_where_they_need_it() -> None:
+    """The bot imports every module of the package but those; it runs where they are not installed."""
+    optional = {IMPORTED_AS.get(name, name) for name in named(CHART)}
+    for file in (ROOT / "tgbot").rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            assert not optional & top_names(node), file
 
 
 def test_telethon_is_pinned_to_its_minor_version() -> None:

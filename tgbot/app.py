@@ -21,8 +21,22 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
-from tgbot.handlers import admin, allowed, evidence, help, join_requests, language, link, privacy, start
+from tgbot.handlers import (
+    admin,
+    allowed,
+    broadcast,
+    evidence,
+    help,
+    join_requests,
+    language,
+    link,
+    news,
+    privacy,
+    start,
+    sweep,
+)
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
@@ -31,6 +45,7 @@ from tgbot.messaging.rebuild.reading import Reading
 from tgbot.messaging.rebuild.rebuild import Rebuild
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.operate.alerts import Alerts, Posts
 from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import Command, listening
@@ -55,8 +70,24 @@ logger = logging.getLogger(__name__)
 #: The part of the file descriptors that visitors of the login page may take.
 PAGE_SHARE: Final = 0.25
 
+#: How long a stop waits for the sends of a broadcast that are under way, in seconds; what is cut off is sent
+#: again, and Telegram returns the earlier messages.
+BROADCAST_GRACE: Final = 3.0
+
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (start, join_requests, allowed, language, privacy, admin, link, help)
+BUILT_IN: Final = (
+    start,
+    join_requests,
+    allowed,
+    language,
+    news,
+    privacy,
+    admin,
+    sweep,
+    broadcast,
+    link,
+    help,
+)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -145,11 +176,35 @@ async def open_bot(
             await store.forget(user_id)
             await client.checkpoint()
 
+        payload_key = signing_key(credentials.bot_token)
+        pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
+        sender = Sender(client, users, clock=clock, pace=pace)
         bot = Parts(
             client=client,
             users=users,
-            sender=Sender(client, users, clock=clock),
+            sender=sender,
+            sweep=Sweep(
+                users,
+                sender.probe,
+                pace.probes,
+                load=store.load,
+                save=client.checkpoint,
+                spawn=client.spawn,
+                clock=clock,
+            ),
             peers=Peers(client, users, clock=clock),
+            broadcasts=Broadcasts(
+                client,
+                store.broadcasts,
+                users,
+                pace.leftover,
+                pace=config.bot.pace,
+                admins=admins,
+                key=payload_key,
+                load=store.load,
+                checkpoint=client.checkpoint,
+                clock=clock,
+            ),
             texts=texts,
             admins=admins,
             clock=clock,
@@ -158,15 +213,18 @@ async def open_bot(
             parked=store.parked.count,
             right_missing=alerts.right_missing,
             approve=Approve(config.join_requests.approve),
-            payload_key=signing_key(credentials.bot_token),
+            payload_key=payload_key,
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
         rebuild: Rebuild = _rebuild(bot, store)
         if serve:
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
+            client.spawn(bot.broadcasts.run())
+            stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
             client.spawn(rebuild.run())
             given |= after_login(bot, store, rebuild)
+            bot.sweep.go_on()
             client.spawn(alerts.send(bot.sender))
 
             def show_profile() -> None:
@@ -208,7 +266,14 @@ class BotListener:
 
 
 def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
-    client, users = parts.client, store.users
+    client, users, sweep = parts.client, store.users, parts.sweep
+
+    async def probe() -> None:
+        progress = sweep.status()
+        if progress is None or not progress.open:
+            await sweep.start()
+        await sweep.ended()
+
     rate, burst = rebuilding.CALLS_A_SECOND, rebuilding.CALLS_AT_ONCE
     pace = Pace(overall=rate, per_chat=rate, overall_burst=burst, chat_burst=burst)
     return Rebuild(
@@ -221,6 +286,7 @@ def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
         people=lambda: users.count().total,
         has_hash=lambda user_id: client.session.access_hash(user_id) is not None,
         now=parts.clock,
+        probe=probe,
     )
 
 
@@ -288,7 +354,9 @@ def _pages(
 
     listen = config.operate.listen
     assert listen is not None
-    metrics = Metrics(client.figures, meter, health, store.parked, store.users, config.storage.directory)
+    metrics = Metrics(
+        client.figures, meter, health, store.parked, store.users, store.broadcasts, config.storage.directory
+    )
     return open_pages(
         listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render
     )

@@ -102,6 +102,7 @@ VARIABLES = {
     "TGBOT_HANDLERS": ("start, help", ("start", "help")),
     "TGBOT_KEEP": ("all", "all"),
     "TGBOT_TEXTS": ("/etc/bot/texts", Path("/etc/bot/texts")),
+    "TGBOT_PACE": ("12.5", 12.5),
     "TGBOT_CONCURRENCY": ("7", 7),
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
     "TGBOT_PARKED": ("0", 0),
@@ -142,7 +143,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         api_id = 1\napi_hash = "x"\nbot_token = "{TOKEN}"\nserver = "a:1"\ndc_id = 4\npublic_key = "key.pem"
         proxy = "socks5://a:1"
         [bot]
-        admins = [1]\nplugins = ["a"]\ntexts = "t"\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
+        admins = [1]\nplugins = ["a"]\ntexts = "t"\npace = 3\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
         grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"\nanswer_missed = "3h"
         [profile]\nmanage = "always"
         [join_requests]\napprove = "always"
@@ -187,6 +188,8 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
             "DIR/config.toml: [bot] concurrency = 'many': expected a whole number from",
         ),
         ("[bot]\nconcurrency = 0", "[bot] concurrency = 0: expected a whole number from 1 to 10000"),
+        ("[bot]\npace = 0.5", "[bot] pace = 0.5: expected a number of messages a second from 1 to 1000"),
+        ("[bot]\npace = nan", "[bot] pace = nan: expected a number of messages a second from 1 to 1000"),
         ('[login]\nsite = "example.com"', "[login] site = 'example.com': expected the page's public address"),
         ('[login]\nsite = "https://example.com/bot"', "expected the page's public address without a path"),
         ('[login]\nsite = "http://example.com"', "(http is allowed on this machine only"),

@@ -7,19 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.strategies import evidence
-from tgbot.core.access import (
-    AFTER_REFUSAL,
-    JOIN_REQUEST_SECONDS,
-    LASTING,
-    Access,
-    Evidence,
-    Kind,
-    Record,
-    Verdict,
-    finally_judged,
-    from_rpc_error,
-    judge,
-)
+from tgbot.core.access import AFTER_REFUSAL, JOIN_REQUEST_SECONDS, Access, Evidence, Kind, Record, Verdict
+from tgbot.core.verdicts import LASTING, finally_judged, from_rpc_error, judge
 
 some = st.lists(evidence, max_size=12)
 times = st.integers(0, 20)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgbot.core.access import Access, Evidence, Kind, Record, judge
+from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.clock import SAMPLES, ServerClock
+from tgbot.core.verdicts import judge
 
 NOW = 1_000_000
 

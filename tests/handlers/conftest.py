@@ -16,9 +16,13 @@ from tests.telegram.conftest import Stage, until
 from tgbot.core.users import Keep, User
 from tgbot.handlers import evidence
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
+from tgbot.messaging.leftover import Leftover
 from tgbot.messaging.outcomes import record_outcome
+from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 
@@ -60,11 +64,33 @@ class Desk:
         async def forget(user_id: int, /) -> None:
             self.users.forget(user_id)
 
+        sender = Sender(client, self.users, clock=clock)
         parts = Parts(
             client=client,
             users=self.users,
-            sender=Sender(client, self.users, clock=clock),
+            sender=sender,
+            sweep=Sweep(
+                self.users,
+                sender.probe,
+                Pace(overall=1000.0).probes,
+                load=self.users.load,
+                save=client.checkpoint,
+                spawn=client.spawn,
+                clock=clock,
+            ),
             peers=Peers(client, self.users, clock=clock),
+            broadcasts=Broadcasts(
+                client,
+                self.users.broadcasts,
+                self.users,
+                Leftover(30.0),
+                pace=30.0,
+                admins=(),
+                key=b"a key",
+                load=self.users.load,
+                checkpoint=client.checkpoint,
+                clock=clock,
+            ),
             texts=TEXTS,
             admins=frozenset(),
             clock=clock,

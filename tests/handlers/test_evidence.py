@@ -11,7 +11,10 @@ from telethon.tl import types
 from tests.handlers.conftest import Desk
 from tests.telegram.conftest import until
 from tgbot.core.access import Access, Kind
+from tgbot.core.addresses import parse
 from tgbot.handlers.evidence import Permission, permission_detail
+from tgbot.messaging.broadcast.buttons import markup
+from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.messaging.resolve import profile_of
 
 
@@ -52,6 +55,23 @@ async def test_payloads_are_kept_the_first_and_the_last(desk: Desk) -> None:
     for text in ("/start promo-1", "/start", "/start ref_2"):
         await desk.says(anna, text)
     assert (desk.known(anna).first_payload, desk.known(anna).last_payload) == ("promo-1", "ref_2")
+
+
+async def test_a_click_on_a_broadcast_s_button_is_counted_once_and_its_own_payload_is_kept(
+    desk: Desk,
+) -> None:
+    anna, boris = desk.meet(), desk.meet()
+    await desk.says(anna, "hi")
+    broadcasts = desk.parts.broadcasts
+    button = ("Order", "start:autumn")
+    sent = await broadcasts.start((await broadcasts.create({"": text_content("News")}, buttons=[button])).id)
+    shown = markup(sent, "the_bot", desk.parts.payload_key)
+    assert shown is not None
+    link = parse(shown.rows[0].buttons[0].type.url)
+    for person in (anna, anna, boris):
+        await desk.says(person, f"/start {link.start}")
+        assert desk.known(person).last_payload == "autumn"
+    assert broadcasts.status(sent.id)["clicks"] == [1]  # Boris is no recipient
 
 
 async def test_a_message_without_its_user_is_evidence_all_the_same(desk: Desk) -> None:

@@ -361,14 +361,14 @@ def words_in(node: ast_.AST) -> list[str]:
     return [word for child in ast_.iter_child_nodes(node) for word in words_in(child)]
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/**/*.py")), ids=lambda path: path.stem)
 def test_every_word_that_a_handler_says_is_in_the_files(path: Path) -> None:
     for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast_.Call) and called(node) in SPOKEN:
             assert [word for given in node.args for word in words_in(given)] == []
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("handlers/**/*.py")), ids=lambda path: path.stem)
 def test_every_text_that_a_handler_names_is_there(path: Path) -> None:
     for node in ast_.walk(ast_.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast_.Call) and called(node) in RENDERED:

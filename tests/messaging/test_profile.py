@@ -25,7 +25,7 @@ from tgbot.sandbox.accounts import BotProfile
 from tgbot.sandbox.methods import METHODS
 from tgbot.sandbox.server import Sandbox
 
-COMMANDS = ["start", "help", "language", "privacy", "forget"]
+COMMANDS = ["start", "help", "language", "news", "stop_news", "privacy", "forget"]
 ADMIN_COMMANDS = ["resolve", "whois", "check", "stats", "link"]
 TEXTS = Texts.load()
 OWNERS = [types.BotCommand("pizza", "order a pizza")]
@@ -49,7 +49,7 @@ def started(bot: Bot, manage: Manage = Manage.MISSING, texts: Texts = TEXTS) -> 
     """Return the profile as the bot's start makes it, with its built-in commands."""
     bot.commands.offer(*COMMANDS)
     bot.commands.offer(*ADMIN_COMMANDS, admins=True)
-    return Profile(bot.client, texts, bot.commands, bot.admins, manage=manage, notes=bot.users)  # type: ignore[arg-type] # the registry of a store keeps notes
+    return Profile(bot.client, texts, bot.commands, bot.admins, manage=manage, notes=bot.users)
 
 
 def written(directory: Path, **texts: str) -> Texts:
@@ -229,7 +229,7 @@ async def test_texts_like_the_bots_own_are_the_bots_although_nothing_is_remember
 ) -> None:
     async with open_bot(configure()) as bot:
         await started(bot).show()
-        bot.users.keep_note("profile", "{}")  # type: ignore[attr-defined] # as above: the files were lost
+        bot.users.keep_note("profile", "{}")
         await started(bot).show()
         await started(bot, texts=written(tmp_path / "new", en="profile-about = New")).show()
     assert now.abouts[""] == "New"
@@ -242,7 +242,7 @@ async def test_a_list_that_is_no_longer_wanted_is_taken_back_only_if_it_is_the_b
         await started(bot).show()
         now.commands["default", "ru"] = OWNERS
         for manage in Manage:
-            bare = Profile(bot.client, TEXTS, type(bot.commands)(), (), manage=manage, notes=bot.users)  # type: ignore[arg-type] # as above
+            bare = Profile(bot.client, TEXTS, type(bot.commands)(), (), manage=manage, notes=bot.users)
             await bare.show()
     assert now.commands == {("default", "ru"): OWNERS}
 

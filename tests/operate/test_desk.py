@@ -33,7 +33,14 @@ ASKED: dict[str, dict[str, Any]] = {
     "users.import": {"users": [{"id": 8}]},
     "users.rebuild": {"do": "status"},
     "resolve": {"name": "@boris_b"},
+    "broadcast.create": {"contents": {"": {"text": "News"}}},
+    "broadcast.status": {"id": 1},
+    "broadcast.list": {},
+    "broadcast.plan": {"id": 1},
+    "broadcast.test": {"id": 1, "to": [7]},
     "parked.list": {},
+    "sweep.start": {},
+    "sweep.watch": {},
     "log": {"level": "WARNING", "logger": "tgbot.operate.control"},
     "reload": {},
     "drain": {},
@@ -88,10 +95,18 @@ async def test_the_page_has_each_field_and_its_program_needs_nothing_of_the_bot(
         results = {}
         for command, arguments in ASKED.items():
             results[command] = (await asyncio.to_thread(names["ask"], command, **arguments))["result"]
-    for title, command in (("Status", "status"), ("Users", "users.show"), ("Rebuild", "users.rebuild")):
+    results.pop("broadcast.create")  # it has the same
+    for title, command in (
+        ("Status", "status"),
+        ("Users", "users.show"),
+        ("Rebuild", "users.rebuild"),
+        ("Sweep", "sweep.watch"),
+        ("Broadcasts", "broadcast.status"),
+    ):
         told = [name for cells in rows(title) for name in re.findall(r"`(\w+)`", cells[0])]
         assert told == list(dict.fromkeys(told))
         assert set(told) == set(results.pop(command)), title
+    del results["sweep.start"]  # it has the same fields as the other
     for command, result in results.items():
         (line,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{command}` |"))
         for field in result:

@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from telethon.tl import functions
 
 from tests.store.memory import MemoryRegistry
+from tgbot.core.broadcasts import State
+from tgbot.core.deliveries import Outcome, Tally
 from tgbot.operate.metrics import Metrics, Numbers
 from tgbot.store.base import Reason
 from tgbot.telegram.calls.plain import PlainText
@@ -48,6 +50,11 @@ READING = Reading(
     longest_wait=2.0,
 )
 
+#: Of a broadcast to 5 people, 2 of whom have it.
+TALLY = Tally.of(5)
+TALLY.outcomes[Outcome.WAITING] -= 2
+TALLY.outcomes[Outcome.SENT] += 2
+
 
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Metric]:
@@ -56,9 +63,18 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Metric]:
     meter.call(PlainText, "OK", 0.2)
     users = MemoryRegistry(lambda: 1)
     # Only `render` is of interest: it needs the directory alone.
-    metrics = Metrics(None, meter, None, None, users, directory)  # type: ignore[arg-type]
+    metrics = Metrics(None, meter, None, None, users, None, directory)  # type: ignore[arg-type]
     body, kind = metrics.render(
-        Numbers(0.001, True, READING, meter.copy(), Counter({Reason.POISON: 1}), users.count())
+        Numbers(
+            0.001,
+            True,
+            READING,
+            meter.copy(),
+            Counter({Reason.POISON: 1}),
+            users.count(),
+            {State.RUNNING: 1},
+            {3: TALLY},
+        )
     )
     assert kind.startswith("text/plain; version=")
     return {family.name: family for family in text_string_to_metric_families(body.decode())}
@@ -104,3 +120,12 @@ def test_the_dashboard_asks_only_for_what_is_on_the_page(families: dict[str, Met
     places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
     assert len(set(places)) == len(places)
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(places)
+
+
+def test_the_deliveries_of_open_broadcasts_are_told_by_outcome(families: dict[str, Metric]) -> None:
+    assert samples(families["tgbot_broadcasts"])["running",] == 1
+    assert samples(families["tgbot_broadcasts"])["paused",] == 0
+    deliveries = samples(families["tgbot_broadcast_deliveries"])
+    assert deliveries["3", "waiting"] == 3
+    assert deliveries["3", "sent"] == 2
+    assert deliveries["3", "blocked"] == 0

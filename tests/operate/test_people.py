@@ -11,6 +11,7 @@ import pytest
 
 from tests.store.registries import meet, now
 from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.broadcasts import NEWS, NO_NEWS
 from tgbot.operate.control import carry_out
 from tgbot.operate.people import LOOKED_AT, PAGE, commands
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -18,6 +19,7 @@ from tgbot.store.sqlite.userfile import SqliteRegistry
 #: More than a page looks at.
 MANY = LOOKED_AT + 1_000
 BLOCKED = (3, LOOKED_AT + 500)
+REFUSED = (4, LOOKED_AT + 501)
 
 
 @pytest.fixture
@@ -54,13 +56,34 @@ async def test_pages_hold_everybody_once_in_order(registry: SqliteRegistry) -> N
     assert max(map(len, found)) == PAGE
 
 
-async def test_a_page_that_finds_few_ends_after_a_bounded_look(registry: SqliteRegistry) -> None:
-    assert await pages(registry, access=Access.BLOCKED) == [[BLOCKED[0]], [BLOCKED[1]]]
+async def test_few_of_many_are_found_without_a_look_at_the_others(registry: SqliteRegistry) -> None:
+    assert await pages(registry, access=Access.BLOCKED) == [[*BLOCKED]]
 
 
-async def test_others_have_their_turn_while_a_page_is_made(registry: SqliteRegistry) -> None:
-    for arguments, least in (({"access": "blocked"}, LOOKED_AT // 200), ({}, PAGE // 20)):
-        turns, making = 0, asyncio.ensure_future(page(registry, **arguments))
+async def test_who_wants_no_news_is_shown_so(registry: SqliteRegistry) -> None:
+    registry.prefer(2, NEWS, NO_NEWS)
+    answer = await page(registry, limit=3)
+    assert [user["news"] for user in answer["users"]] == [True, False, True]
+
+
+@pytest.fixture
+async def passing(registry: SqliteRegistry) -> SqliteRegistry:
+    """A registry of people whom the bot may write to for a while; they are stored as who may not be."""
+    for user_id in range(1, MANY + 1):
+        registry.record(user_id, Evidence(Kind.CHAT_WRITE_FORBIDDEN, 300))
+        if user_id not in REFUSED:
+            registry.record(user_id, Evidence(Kind.JOIN_REQUEST, 900, until=1_100))
+    await registry.flush()
+    return registry
+
+
+async def test_a_page_that_finds_few_ends_after_a_bounded_look(passing: SqliteRegistry) -> None:
+    assert await pages(passing, access=Access.NOT_ALLOWED) == [[REFUSED[0]], [REFUSED[1]]]
+
+
+async def test_others_have_their_turn_while_a_page_is_made(passing: SqliteRegistry) -> None:
+    for arguments, least in (({"access": "not_allowed"}, LOOKED_AT // 200), ({}, PAGE // 20)):
+        turns, making = 0, asyncio.ensure_future(page(passing, **arguments))
         while not making.done():
             turns += 1
             await asyncio.sleep(0)

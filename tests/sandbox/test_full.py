@@ -59,7 +59,7 @@ async def test_every_full_answer_has_a_form_in_each_layer(sandbox: Sandbox, pers
         invite = sandbox.world.groups.invite(each, me.id, request_needed=True, title="")
         with pytest.raises(Exception, match="INVITE_REQUEST_SENT"):
             sandbox.world.groups.follow(asking, each, invite, "please")
-    sandbox.world.accounts[me.id].blocked.add(token.id)
+    sandbox.world.accounts[me.id].blocked |= {token.id}
     sandbox.world.accounts[me.id].about = "about me"
     for request in (
         users.GetFullUserRequest("me"),

@@ -173,7 +173,7 @@ async def main(arguments: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(prefix="tgbot-rebuild-") as directory:
         async with open_site(Path(directory), arguments.seed) as site:
             plant(site, arguments.people, arguments.messages)
-            site.sandbox.faults.limit_box(arguments.box)
+            site.world.limits.box = arguments.box
             await lose_the_registry(site)
             outcome = await rebuild(site, arguments.kills, delay=arguments.delay)
     known = outcome.people - outcome.audit.users_missing

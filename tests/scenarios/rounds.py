@@ -31,7 +31,7 @@ async def slice_small(site: Site) -> None:
 
 async def keep_little(site: Site) -> None:
     """Have Telegram keep fewer updates than come while the bot is off."""
-    site.sandbox.faults.limit_box(10)
+    site.world.limits.box = 10
 
 
 async def delete_last_finished(site: Site) -> None:

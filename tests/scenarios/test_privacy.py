@@ -61,6 +61,26 @@ async def test_the_record_is_shown_in_the_users_language(bot: Bot, person: Any) 
     assert "имя: Борис" in answer
 
 
+async def test_a_wish_for_no_news_outlives_a_restart_and_ends_with_forget(
+    configure: Configure, person: Any
+) -> None:
+    anna = Talk(await person("Anna"))
+    line = "you asked me not to send you news"
+    async with open_bot(configure(), serve=True):
+        await anna.say("/stop_news")
+        shown = await anna.hears_message()
+        assert (await press(anna, shown, "Send me news again")).message.startswith("Done.")
+        shown = await now_reads(anna, shown)
+        assert shown.message.startswith("You will get news from me.")
+        assert (await press(anna, shown, "No more news")).message.startswith("Done. No more news.")
+    async with open_bot(configure(), serve=True) as bot:
+        assert line in (await anna.ask("/privacy")).split("\n")
+        assert access(bot, anna) is Access.REACHABLE
+        await forgets(anna)
+        await until(lambda: bot.users.get(anna.id) is None)
+        assert line not in (await anna.ask("/privacy")).split("\n")
+
+
 async def test_forget_deletes_everything_once_it_is_confirmed(
     configure: Configure, person: Any, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ async def test_everybody_with_a_message_left_comes_back_though_the_bot_is_killed
 ) -> None:
     async with open_site(tmp_path, 7) as site:
         plant(site, people=400, messages=2_000)
-        site.sandbox.faults.limit_box(800)
+        site.world.limits.box = 800
         await lose_the_registry(site)
         outcome = await rebuild(site, kills=3, delay=1.0)
     assert outcome.killed >= 2

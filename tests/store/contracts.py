@@ -16,7 +16,7 @@ from msgspec import structs
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageError
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, User, UserReader, Way
-from tgbot.store.base import Parked, ParkedUpdates, Reason, Store, UpdateState
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Reason, Store, UpdateState
 from tgbot.store.parked import KEPT_SECONDS, PARKED_UPDATES, TRIED_SECONDS
 from tgbot.store.registry import Registry
 
@@ -38,6 +38,7 @@ class OpenStore(Store, Protocol):
     """A store as a process has it open."""
 
     parked: ParkedUpdates
+    broadcasts: Broadcasts
 
     @property
     def users(self) -> Registry: ...

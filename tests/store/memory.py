@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -11,10 +12,16 @@ from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 from tgbot.core.access import Access
-from tgbot.store.base import Parked, ParkedUpdates, UpdateState
-from tgbot.store.counts import PASSING, Notes
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, Place
+from tgbot.core.broadcasts import Audience
+from tgbot.core.deliveries import Wanted
+from tgbot.core.users import User
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Survey, UpdateState
+from tgbot.store.broadcast_rows import BroadcastChanges, ChunkRow
+from tgbot.store.counts import PASSING
+from tgbot.store.parked import PARKED_UPDATES, Place
 from tgbot.store.registry import Registry
+from tgbot.store.stored import Changes
+from tgbot.store.user_json import unpack
 
 
 class MemoryRows:
@@ -30,6 +37,7 @@ class MemoryRows:
         self._users: dict[int, str] = {}
         self._notes: dict[str, str] = {}
         self._parked: dict[str, Parked] = {}
+        self.broadcasts = MemoryBroadcasts(self._users)
 
     def one(self, user_id: int) -> str | None:
         return self._users.get(user_id)
@@ -57,17 +65,80 @@ class MemoryRows:
     def parked(self, keys: Collection[str]) -> Mapping[str, Parked]:
         return {key: self._parked[key] for key in keys if key in self._parked}
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        self._users.update(users)
-        for user_id in gone:
+    async def write(self, changes: Changes) -> None:
+        self._users.update(changes.users)
+        for user_id in changes.gone:
             self._users.pop(user_id, None)
-        _merge(self._notes, notes)
-        _merge(self._parked, parked)
+        _merge(self._notes, changes.notes)
+        _merge(self._parked, changes.parked)
+        self.broadcasts.write(changes.broadcasts, changes.declining)
 
     def close(self) -> None:
         """Return at once; the rows can be used again."""
+
+
+class MemoryBroadcasts:
+    """Broadcasts and their deliveries in memory; `users` are the texts of users by id."""
+
+    place = "memory"
+
+    def __init__(self, users: Mapping[int, str]) -> None:
+        self._users = users
+        self._declining: set[int] = set()
+        self._last = 0
+        self._definitions: dict[int, str] = {}
+        self._tallies: dict[int, str] = {}
+        self._chunks: dict[tuple[int, int], ChunkRow] = {}
+
+    def definitions(self) -> Mapping[int, tuple[str, str]]:
+        return {one: (text, self._tallies[one]) for one, text in self._definitions.items()}
+
+    def last_number(self) -> int:
+        return self._last
+
+    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
+        row = self._chunks.get((broadcast_id, number))
+        return None if row is None else row.value
+
+    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
+        found = (row for row in self._of(broadcast_id) if row.number > after and row.has(wanted, round))
+        return min((row.number for row in found), default=None)
+
+    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
+        found = [row for row in self._of(broadcast_id) if row.first <= user_id]
+        return max(found, key=lambda row: row.first).number if found else None
+
+    async def audience(self, audience: Audience, now: float) -> array[int]:
+        return array("q", [user.id for user in self._recipients(audience, now)])
+
+    async def survey(self, audience: Audience, now: float) -> Survey:
+        chosen = self._users.keys() if audience.ids is None else {*audience.ids}
+        reachable = {user_id for user_id in self._users.keys() & chosen if self._is_reachable(user_id, now)}
+        languages = Counter(user.spoken or "" for user in self._recipients(audience, now))
+        return Survey(languages, len(reachable & self._declining))
+
+    def write(self, changes: BroadcastChanges, declining: Mapping[int, bool]) -> None:
+        for user_id, declines in declining.items():
+            (self._declining.add if declines else self._declining.discard)(user_id)
+        _merge(self._definitions, changes.definitions)
+        self._last = max(self._last, *changes.definitions, 0)
+        self._tallies.update(changes.tallies)
+        self._chunks.update({row[:2]: row for row in changes.chunks})
+        gone = {one for one, text in changes.definitions.items() if text is None}
+        self._chunks = {place: row for place, row in self._chunks.items() if place[0] not in gone}
+
+    def _of(self, broadcast_id: int) -> Iterator[ChunkRow]:
+        return (row for row in self._chunks.values() if row.broadcast == broadcast_id)
+
+    def _recipients(self, audience: Audience, now: float) -> Iterator[User]:
+        for user_id in sorted(self._users.keys() - self._declining):
+            user = unpack(self._users[user_id]).user
+            wanted = audience.ids is None or user_id in audience.ids
+            if wanted and self._is_reachable(user_id, now) and audience.includes(user):
+                yield user
+
+    def _is_reachable(self, user_id: int, now: float) -> bool:
+        return unpack(self._users[user_id]).user.verdict(now).access is Access.REACHABLE
 
 
 class MemoryStore:
@@ -79,6 +150,7 @@ class MemoryStore:
         self._rows = MemoryRows() if rows is None else rows
         self.users = Registry(self._rows, clock, parked=parked)
         self.parked: ParkedUpdates = self.users.parked
+        self.broadcasts: Broadcasts = self.users.broadcasts
 
     @property
     def changed(self) -> bool:
@@ -93,6 +165,7 @@ class MemoryStore:
     async def forget(self, user_id: int) -> None:
         """Delete everything about a user, except a current block and the id of the last finished message."""
         self.users.forget(user_id)
+        await self.broadcasts.forget(user_id)
         await self.users.flush()
 
     async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
@@ -115,10 +188,11 @@ class MemoryRegistry(Registry):
         super().__init__(MemoryRows(), clock)
 
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
-def _merge(kept: dict[str, T], changes: Mapping[str, T | None]) -> None:
+def _merge(kept: dict[K, T], changes: Mapping[K, T | None]) -> None:
     for key, value in changes.items():
         kept.pop(key, None)
         if value is not None:

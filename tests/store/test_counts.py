@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tests.store.contracts import Clock, counted, ids_of, recounted
+from tests.store.contracts import Clock, counted, recounted
 from tests.store.memory import MemoryRows
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.counts import Notes
-from tgbot.store.parked import ParkedChanges
+from tgbot.store.counts import Moved
 from tgbot.store.registry import Registry
+from tgbot.store.stored import Changes
 
 WINDOW = 300
 
 
 class Rows(MemoryRows):
-    """Rows that remember the notes of the last write."""
+    """Rows that remember the notes of the last write, and who moved in it."""
 
     written: Mapping[str, str | None]
+    moved: Sequence[Moved]
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        self.written = notes
-        await super().write(users, gone, notes, parked)
+    async def write(self, changes: Changes) -> None:
+        self.written, self.moved = changes.notes, changes.moved
+        await super().write(changes)
 
 
 @pytest.fixture
@@ -98,18 +96,20 @@ async def test_a_failed_write_is_made_up_for_by_the_next(rows: Rows, clock: Cloc
     assert counted(Registry(rows, clock)) == {"reachable": 2}
 
 
-async def test_the_one_note_of_an_older_version_becomes_a_note_for_each(rows: Rows, clock: Clock) -> None:
+async def test_a_user_whose_access_stays_costs_no_write_of_it(rows: Rows, clock: Clock) -> None:
     registry = Registry(rows, clock)
-    ask(registry, clock, 1, 2)
+    for user_id in (1, 2, 3):
+        registry.wrote(user_id, 900, 10)
+    registry.finished(4, 10)
     await registry.flush()
-    old = {
-        name.removeprefix("passing/"): json.loads(note) for name, note in rows.notes().items() if "/" in name
-    }
-    await rows.write({}, (), {"passing": json.dumps(old), "passing/1": None, "passing/2": None}, {})
+    reachable = Access.REACHABLE
+    assert list(rows.moved) == [(1, None, reachable), (2, None, reachable), (3, None, reachable)]
+    registry.wrote(1, 950, 11)
+    registry.record(2, Evidence(Kind.BOT_STOPPED, 950))
+    registry.forget(3)
+    await registry.flush()
+    assert list(rows.moved) == [(2, reachable, Access.BLOCKED), (3, reachable, None)]
     registry = Registry(rows, clock)
-    assert counted(registry) == {"reachable": 2}
-    registry.finished(1, 1)
+    registry.wrote(1, 960, 12)
     await registry.flush()
-    assert set(rows.notes()) == {"counts", "passing/1", "passing/2"}
-    assert ids_of(registry) == [1, 2]
-    assert [user.id for user in registry.iterate(access=Access.REACHABLE)] == [1, 2]
+    assert list(rows.moved) == []

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.store.broadcasting import BroadcastContract
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
 from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.core.errors import StorageFailedError
-from tgbot.store.counts import Notes
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges
+from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.sqlite.store import SqliteStore
+from tgbot.store.stored import Changes
 
 
 class BreakableRows(MemoryRows):
     broken = False
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    async def write(self, changes: Changes) -> None:
         if self.broken:
             raise StorageFailedError(self.place, "it is broken")
-        await super().write(users, gone, notes, parked)
+        await super().write(changes)
 
 
 class MemoryHome:
@@ -48,28 +47,43 @@ class SqliteHome:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._clock = clock
         self._session, self._users = directory / "bot.session", directory / "users.sqlite"
+        tables = ("users", "broadcasts", "tallies", "deliveries")
+        self._writes = [
+            (self._users, f"{how} ON {table}") for how in ("INSERT", "DELETE") for table in tables
+        ]
+        self._writes.append((self._session, "INSERT ON update_state"))
 
     def open(self, *, parked: int = PARKED_UPDATES) -> OpenStore:
         return SqliteStore(self._session, self._users, clock=self._clock, parked=parked)
 
     @contextmanager
     def broken(self) -> Iterator[None]:
-        tables = ((self._session, "update_state"), (self._users, "users"))
         with ExitStack() as stack:
-            files = [(stack.enter_context(closing(sqlite3.connect(path))), table) for path, table in tables]
+            files = {
+                path: stack.enter_context(closing(sqlite3.connect(path)))
+                for path in (self._session, self._users)
+            }
             refuse = "BEGIN SELECT RAISE(ABORT, 'it is broken'); END"
-            for file, table in files:
-                file.execute(f"CREATE TRIGGER broken BEFORE INSERT ON {table} {refuse}")
+            for number, (path, write) in enumerate(self._writes):
+                files[path].execute(f"CREATE TRIGGER broken_{number} BEFORE {write} {refuse}")
             yield
-            for file, _ in files:
-                file.execute("DROP TRIGGER broken")
+            for number, (path, _) in enumerate(self._writes):
+                files[path].execute(f"DROP TRIGGER broken_{number}")
 
 
 HOMES: Final[tuple[Callable[[Path, Clock], Home], ...]] = (MemoryHome, SqliteHome)
 
 
-class TestStores(StoreContract):
+class Homes:
     @pytest.fixture(params=HOMES)
     def home(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Home:
         home: Home = request.param(tmp_path, clock)
         return home
+
+
+class TestStores(Homes, StoreContract):
+    """Users, update state and parked updates."""
+
+
+class TestBroadcasts(Homes, BroadcastContract):
+    """Broadcasts and their deliveries."""

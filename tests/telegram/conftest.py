@@ -137,7 +137,8 @@ class Stage:
             options.pop("key", self.sandbox.public_key),
         )
         session = DurableSession(options.pop("path", self.path))
-        options.setdefault("store", MemoryStore(session))
+        make_store = options.pop("make_store", MemoryStore)
+        options.setdefault("store", make_store(session))
         options.setdefault("listener", Recorder(self))
         options.setdefault("server_time", ServerClock(wall=time.time, monotonic=time.monotonic))
         client = BotClient(session, 1, "hash", server=server, **options)

@@ -33,6 +33,8 @@ class Bot:
         self._commands: Mapping[str, Command] = {}
         #: Whether a running bot gave the last answer.
         self.running = False
+        #: Where the bot's files are.
+        self.directory = config.storage.directory
 
     def __enter__(self) -> Bot:
         return self

@@ -32,6 +32,7 @@ from tgbot.cli import (
     texts,
     users,
 )
+from tgbot.cli.broadcast.commands import commands as broadcast
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
@@ -150,6 +151,7 @@ commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
 commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
 )(sandbox.sandbox)
+commands.add_typer(broadcast, name="broadcast")
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(service.commands, name="service")
 commands.add_typer(texts.commands, name="texts")

@@ -64,7 +64,7 @@ def link(
     if sign and not payload:
         raise typer.BadParameter("there is no PAYLOAD to sign", param_hint="--sign")
     config = settings(context)
-    name = (parse(bot).username or bot) if bot else _own_name(config)
+    name = (parse(bot).username or bot) if bot else own_name(config)
     if sign:
         if config.telegram.bot_token is None:
             raise CredentialsMissingError("TGBOT_BOT_TOKEN")
@@ -90,7 +90,7 @@ def link(
     return 0
 
 
-def _own_name(config: Config) -> str:
+def own_name(config: Config) -> str:
     """Return the bot's username from its session."""
     from tgbot.store.transfer.sessions import Peers
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from tgbot.cli import printed
 from tgbot.cli.bot import Bot
 from tgbot.cli.invocation import NO, Json, examples, settings
-from tgbot.core.errors import NeverRunError, NotParkedError
+from tgbot.core.errors import NotParkedError
 from tgbot.store.base import Reason
 
 if TYPE_CHECKING:
@@ -149,17 +148,9 @@ async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
 async def _for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the parked updates for a retry or a drop; both are on disk behind the block."""
     from tgbot.operate.parked import at_the_next_start, commands
-    from tgbot.store.lock import instance_lock
-    from tgbot.store.sqlite.locks import patiently
-    from tgbot.store.sqlite.userfile import SqliteRegistry
+    from tgbot.store.sqlite.userfile import open_for_changes
 
-    storage = config.storage
-    if not storage.registry.exists():
-        raise NeverRunError(storage.registry)
-    with (
-        instance_lock(storage.session),
-        closing(patiently(lambda: SqliteRegistry(storage.registry, clock=time.time))) as users,
-    ):
+    with open_for_changes(config.storage.session, config.storage.registry) as users:
         yield commands(users.parked, at_the_next_start(users.parked), users.flush)
         await users.flush()
 

@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +16,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.invocation import Json, finish
+from tgbot.operate.collector import settle
 from tgbot.store.files import disk_errors
 
 #: The ports that are tried where none is named: the string sessions of some libraries hold none above 32767.
@@ -48,6 +50,16 @@ After "tgbot sandbox --directory here", this program logs in as Anna and writes 
 {TELETHON}
 ```
 """
+
+
+class Limits(StrEnum):
+    """Which limits bots have."""
+
+    #: None: they send as fast as they can.
+    OFF = "off"
+    #: Those of Telegram.
+    REAL = "real"
+
 
 if TYPE_CHECKING:
     from tgbot.sandbox.accounts import Account
@@ -90,6 +102,19 @@ def sandbox(
         int | None,
         typer.Option(metavar="N", help="Seed for tokens, ids and hashes.", show_default="random"),
     ] = None,
+    limits: Annotated[
+        Limits,
+        typer.Option(help="real: bots have to keep Telegram's limits, and get FLOOD_WAIT otherwise."),
+    ] = Limits.OFF,
+    box: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="How many of its last events the log of an account holds; an older state is too old.",
+            show_default="all",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     from tgbot.operate.logs import log_to_stderr
@@ -103,6 +128,8 @@ def sandbox(
                 kept.mkdir(parents=True, exist_ok=True)
                 key = _key(kept)
             server = Sandbox(host=host, port=port, ports=PORTS, dc_id=dc_id, key=key, seed=seed)
+            server.world.limits.real = limits is Limits.REAL
+            server.world.limits.box = box
             finish(_serve(server, kept, bots, users, json))
     except SandboxError as error:
         printed.complain(str(error))
@@ -115,6 +142,7 @@ def sandbox(
 
 async def _serve(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
     async with server:
+        settle()
         _introduce(server, directory, bots, users, json)
         await _obey(server)
 

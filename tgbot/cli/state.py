@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -89,6 +89,7 @@ def _lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("checkpoint", f"{_long(found['checkpoint_age'])} ago"),
         ("parked", _numbers(found["parked"])),
         ("errors", f"{found['handler_errors']} of handlers"),
+        ("broadcasts", _broadcasts(found["broadcasts"])),
         ("flood waits", floods),
         ("lost", _numbers(found["losses"]) or "nothing"),
         ("unreadable", str(found["unreadable"])),
@@ -101,6 +102,15 @@ def _lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _numbers(by: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in by.items())
+
+
+def _broadcasts(found: Sequence[Mapping[str, Any]]) -> str:
+    shown: list[str] = []
+    for one in found:
+        name = f" {clean_name(one['name'])}" if one["name"] else ""
+        left = f", {one['waiting']:,} of {one['audience']:,} waiting" if one["audience"] is not None else ""
+        shown.append(f"{one['id']}{name} {one['state']}{left}")
+    return "; ".join(shown) or "none open"
 
 
 def _long(seconds: float) -> str:

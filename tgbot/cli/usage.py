@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import typer
@@ -66,7 +66,7 @@ class Usage:
         typer would take the last value, and an empty path as the current directory.
         """
         for path, command, words in self._levels:
-            if problem := _doubtful(_valued(command), words):
+            if problem := _doubtful(_valued(command), _repeated(command), words):
                 return _sentence(path, problem)
         return None
 
@@ -138,7 +138,12 @@ def _valued(command: Command) -> dict[str, str]:
     return {name: option.opts[-1] for option in options for name in option.opts}
 
 
-def _doubtful(valued: Mapping[str, str], arguments: Sequence[str]) -> str | None:
+def _repeated(command: Command) -> frozenset[str]:
+    """Return the own names of the options that may be given several times."""
+    return frozenset(each.opts[-1] for each in command.params if getattr(each, "multiple", False))
+
+
+def _doubtful(valued: Mapping[str, str], repeated: Container[str], arguments: Sequence[str]) -> str | None:
     seen: set[str] = set()
     words = iter(enumerate(arguments, 1))
     for place, word in words:
@@ -149,7 +154,7 @@ def _doubtful(valued: Mapping[str, str], arguments: Sequence[str]) -> str | None
         name, equals, value = word.partition("=")
         if name not in valued:
             continue
-        if valued[name] in seen:
+        if valued[name] in seen and valued[name] not in repeated:
             return f"{name} is given twice: give it once"
         seen.add(valued[name])
         if not equals:

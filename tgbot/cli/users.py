@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tgbot.cli import exchange, printed, rebuild
+from tgbot.cli import exchange, printed, rebuild, sweep
 from tgbot.cli.bot import Bot
 from tgbot.cli.invocation import Json, examples, settings
 from tgbot.cli.pager import paged
@@ -105,6 +105,9 @@ def _row(user: Mapping[str, Any]) -> str:
     return f"{user['id']:<12} {user['access']:<12} {language:<7} {names}  {name}"
 
 
+commands.command(
+    "check", epilog=examples("users check", "users check --older-than 7d --access unknown,reachable")
+)(sweep.check_users)
 commands.command("import", epilog=examples("users import old.session --dry-run", "users import users.csv"))(
     exchange.import_users
 )

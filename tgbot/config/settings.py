@@ -115,6 +115,13 @@ def _webhook(value: object) -> object:
     return _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")[0]
 
 
+def _duration(value: object) -> object:
+    """Return the seconds of a text such as "1h", 0 for "0" and 0."""
+    if value in ("0", 0) and value is not False:
+        return 0.0
+    return float(seconds_of(_text(value, r"[0-9]{1,9}[smhdw]")[0]))
+
+
 def _levels(value: object) -> object:
     """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
     if isinstance(value, list):
@@ -181,7 +188,19 @@ def _pkcs1(path: Path) -> str:
 
 
 #: The built-in handlers, by their modules in tgbot.handlers, in the order in which they are called.
-HANDLERS = ("start", "join_requests", "allowed", "language", "privacy", "admin", "link", "help")
+HANDLERS = (
+    "start",
+    "join_requests",
+    "allowed",
+    "language",
+    "news",
+    "privacy",
+    "admin",
+    "sweep",
+    "broadcast",
+    "link",
+    "help",
+)
 
 
 def _handlers(value: object) -> object:
@@ -209,7 +228,7 @@ _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
 ]
 _Address = Annotated[Server | None, BeforeValidator(_server)]
-_Duration = Annotated[float, BeforeValidator(seconds_of)]
+_Duration = Annotated[float, BeforeValidator(_duration)]
 _Directory = Annotated[Path, Field(strict=False)]
 
 
@@ -282,6 +301,7 @@ class Bot(_Section):
     texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )
+    pace: float = _key(30.0, "a number of messages a second from 1 to 1000", ge=1, le=1000)
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)

@@ -1,16 +1,12 @@
-"""Broadcasts: what one is, whom it goes to, and what came of each delivery. Pure."""
+"""Broadcasts: what one is, and whom it goes to. Pure."""
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from enum import Enum, StrEnum
-from typing import Final
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Protocol
 
 import msgspec
-
-from tgbot.core.access import Access
-from tgbot.core.users import User
 
 #: The preference that a user has who wants no broadcasts, and its value.
 NEWS: Final = "news"
@@ -45,52 +41,25 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-class Outcome(Enum):
-    """What came of one delivery; a member's value is the byte that is stored, so it never changes."""
-
-    #: Nothing yet.
-    WAITING = 0
-    #: Telegram has the message, and its id is known.
-    SENT = 1
-    #: The user stopped the bot.
-    BLOCKED = 2
-    #: The account is gone.
-    DEACTIVATED = 3
-    #: The user does not let the bot write, or is a bot.
-    NOT_ALLOWED = 4
-    #: Telegram refused it for another reason, whose name is kept.
-    FAILED = 5
-    #: The user wanted no broadcasts any more when their turn came.
-    NO_NEWS = 6
-    #: The deadline came first.
-    LATE = 7
-    #: The user had everything about them deleted; the id is 0 then.
-    FORGOTTEN = 8
+class Recipient(Protocol):
+    """What an audience asks of a user; a `User` has it."""
 
     @property
-    def label(self) -> str:
-        """The name in reports and in JSON."""
-        return self.name.lower()
-
-
-#: What access says of a delivery that was refused for it.
-OUTCOME_OF: Final = {
-    Access.BLOCKED: Outcome.BLOCKED,
-    Access.DEACTIVATED: Outcome.DEACTIVATED,
-    Access.BOT: Outcome.NOT_ALLOWED,
-    Access.NOT_ALLOWED: Outcome.NOT_ALLOWED,
-}
-
-
-class Correction(Enum):
-    """What came of editing or deleting one delivered message; a value is the byte that is stored."""
-
-    #: Nothing yet, or nothing to do.
-    NONE = 0
-    #: Telegram did it.
-    DONE = 1
-    #: Telegram refused: the message is gone, too old, or the user stopped the bot.
-    REFUSED = 2
+    def id(self) -> int: ...
+    @property
+    def spoken(self) -> str | None: ...
+    @property
+    def first_seen(self) -> int: ...
+    @property
+    def last_seen(self) -> int: ...
+    @property
+    def first_payload(self) -> str: ...
+    @property
+    def last_payload(self) -> str: ...
+    @property
+    def premium(self) -> bool: ...
+    @property
+    def preferences(self) -> Mapping[str, str]: ...
 
 
 class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -116,15 +85,18 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         """Whether nothing narrows it."""
         return self == _EVERYBODY
 
-    def includes(self, user: User) -> bool:
-        """Return whether a user meets the conditions; whether the bot may write to them is not asked here."""
+    def includes(self, user: Recipient) -> bool:
+        """Return whether a user meets the conditions.
+
+        Whether the bot may write to them is not asked here, nor whether they are one of `ids`: who looks for
+        recipients looks only at those.
+        """
         return (
             (not self.languages or speaks(user.spoken, self.languages))
             and _between(user.first_seen, self.first_seen_after, self.first_seen_before)
             and _between(user.last_seen, self.last_seen_after, self.last_seen_before)
             and (user.first_payload.startswith(self.payload) or user.last_payload.startswith(self.payload))
             and self.premium in (None, user.premium)
-            and (self.ids is None or user.id in self.ids)
             and not declines(user)
         )
 
@@ -134,11 +106,13 @@ _EVERYBODY: Final = Audience()
 
 def speaks(language: str | None, codes: tuple[str, ...]) -> bool:
     """Return whether a language is one of these codes, or a variety of one: "pt-br" is one of "pt"."""
+    if language in codes:  # nearly always, where it is one
+        return True
     code = (language or "").lower().replace("_", "-")
     return any(code == one or code.startswith(f"{one}-") for one in codes)
 
 
-def declines(user: User) -> bool:
+def declines(user: Recipient) -> bool:
     """Return whether the user wants no broadcasts."""
     return user.preferences.get(NEWS) == NO_NEWS
 
@@ -221,8 +195,16 @@ class Broadcast(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: int | None = None
     #: How many recipients it has; None before the audience is frozen.
     size: int | None = None
+    #: Counts the rounds in which what was sent is edited or deleted; a new one corrects everybody anew.
+    round: int = 0
     #: Language codes in the order of their numbers in the chunks.
     languages: tuple[str, ...] = ()
+    #: What is edited in this round: language code → the new content, without parts where only the buttons
+    #: change. What was sent in another language stays.
+    edits: dict[str, Content] = {}
+    #: When the last round began, and when it ended.
+    round_started: int | None = None
+    round_ended: int | None = None
 
     @property
     def parts(self) -> int:
@@ -231,71 +213,3 @@ class Broadcast(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Broadcast(id={self.id}, state={self.state.value})"
-
-
-#: How many deliveries are in a chunk.
-CHUNK: Final = 1000
-
-
-class Chunk:
-    """The deliveries to up to `CHUNK` recipients of one broadcast, in columns; the unit that is written.
-
-    Recipients are in order of their ids. The owner is the store: what is changed here is written at the
-    checkpoint after `Deliveries.changed`.
-    """
-
-    __slots__ = (
-        *("number", "ids", "outcomes", "at", "languages", "messages", "clicks", "corrections"),
-        *("why", "errors"),
-    )
-
-    def __init__(self, number: int, ids: array[int], parts: int) -> None:
-        size = len(ids)
-        self.number = number
-        #: User ids ("q"); 0 for one who had everything deleted.
-        self.ids = ids
-        #: `Outcome` values.
-        self.outcomes = bytearray(size)
-        #: When the outcome came ("q"), unix seconds.
-        self.at = array("q", bytes(8 * size))
-        #: Which of `Broadcast.languages` was sent; counted from 1, 0 for none.
-        self.languages = bytearray(size)
-        #: The ids of the messages sent ("i"), `parts` for each recipient.
-        self.messages = array("i", bytes(4 * size * parts))
-        #: Which of the buttons with a counted link were used: a bit each.
-        self.clicks = bytearray(size)
-        #: `Correction` values.
-        self.corrections = bytearray(size)
-        #: Which of `errors` a failure was; counted from 1.
-        self.why = bytearray(size)
-        #: Names of Telegram's errors.
-        self.errors: list[str] = []
-
-
-class Tally(msgspec.Struct):
-    """How many deliveries of a broadcast have each outcome; kept with it, so that nothing is counted anew."""
-
-    outcomes: dict[str, int] = {}
-    #: Name of Telegram's error → how many failed with it.
-    errors: dict[str, int] = {}
-    #: How many recipients used each button with a counted link.
-    clicks: list[int] = []
-    #: Of what was sent: how many messages were edited or deleted in the last such round, and how many not.
-    corrected: int = 0
-    refused: int = 0
-
-    @classmethod
-    def of(cls, size: int) -> Tally:
-        """Return the tally of a broadcast that begins."""
-        return cls({Outcome.WAITING.label: size})
-
-    def move(self, before: Outcome, after: Outcome) -> None:
-        """Count one delivery under another outcome."""
-        counts = Counter(self.outcomes)
-        counts[before.label] -= 1
-        counts[after.label] += 1
-        self.outcomes = dict(counts)
-
-    def count(self, outcome: Outcome) -> int:
-        """Return how many deliveries have this outcome."""
-        return self.outcomes.get(outcome.label, 0)

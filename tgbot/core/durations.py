@@ -1,19 +1,20 @@
-"""Durations as people write them: "90s", "30m", "1h", "2d"."""
+"""Durations as people write them: 7d, 12h. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: How many seconds the letter behind a number stands for.
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+from tgbot.core.errors import DurationError
+
+#: Letter → seconds.
+_UNITS: Final = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60, "w": 7 * 24 * 60 * 60}
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
 
 
-def seconds_of(value: object) -> float:
-    """Return the seconds of a text such as "1h", or of "0" or the number 0; raise ValueError for others."""
-    if value in ("0", 0) and value is not False:
-        return 0.0
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError
-    return float(int(match[1]) * _SECONDS[match[2]])
+def seconds_of(text: str) -> int:
+    """Return the seconds of a duration such as 90s, 30m, 12h, 7d or 2w. Raise DurationError."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise DurationError(text)
+    return int(found[1]) * _UNITS[found[2]]

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, judge
+from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
+from tgbot.core.verdicts import history_cleared, judge
 
 T = TypeVar("T")
 
@@ -203,7 +204,7 @@ class User:
     last_qts: Final[int] = _live(lambda user: user._fields.evidence.last_qts)
     #: When a user who has come back last blocked the bot (unix seconds), else None. Apps clear the chat at a
     #: block, so the user may not see what was written before.
-    history_cleared: Final[int | None] = _live(lambda user: user._fields.evidence.history_cleared)
+    history_cleared: Final[int | None] = _live(lambda user: history_cleared(user._fields.evidence))
 
     def __init__(self, fields: UserFields) -> None:
         self._fields = fields
@@ -340,3 +341,9 @@ class UserRegistry(UserReader, Protocol):
         Changes made meanwhile may be written, too, and stay to be flushed. Raise a StorageError if it cannot
         be written: nothing is lost from memory then, and the next flush writes it.
         """
+
+    def note(self, name: str) -> str | None:
+        """Return the text that is kept under a name, None if there is none."""
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Keep a text under a name of the bot's own; it is on disk after the next checkpoint."""

@@ -17,6 +17,7 @@ from tgbot.core.links import check_payload
 from tgbot.core.names import usernames_of
 from tgbot.core.users import CAME, Keep, User, UserFields, UserRegistry, Way
 from tgbot.handlers.migrations import Migrations
+from tgbot.messaging.broadcast.buttons import click
 from tgbot.messaging.resolve import profile_of
 from tgbot.plugins.parts import Parts
 from tgbot.telegram.updates.events import entity_of
@@ -64,25 +65,34 @@ def permission_detail(action: types.MessageActionBotAllowed) -> str:
 def register(parts: Parts) -> None:
     """Register one raw handler, which must be the first: it records what each kind of update says.
 
-    Later handlers find the payload of a `/start` in the user's `last_payload`.
+    Later handlers find the payload of a `/start` in the user's `last_payload`. For a broadcast's button it is
+    the payload that was given for the button, and the click is counted.
     """
-    records = sources(parts)
+    #: The click in the update that is read now: the user's id and the payload.
+    clicks: list[tuple[int, str]] = []
+    records, broadcasts = sources(parts, clicked=clicks.append), parts.broadcasts
 
     async def on_update(update: TLObject) -> None:
         records[type(update)](update)
+        if clicks:
+            await broadcasts.clicked(*clicks.pop())
 
     parts.client.add_event_handler(on_update, events.Raw(tuple(records)))
 
 
-def sources(parts: Parts) -> dict[type[TLObject], Callable[[TLObject], None]]:
+def sources(
+    parts: Parts, clicked: Callable[[tuple[int, str]], None] = lambda click: None
+) -> dict[type[TLObject], Callable[[TLObject], None]]:
     """Return what records each kind of update that says something of users.
 
-    In any order and any number of times; `replayed` and the entities of an update must be set.
+    In any order and any number of times; `replayed` and the entities of an update must be set. `clicked` is
+    told the user's id and the payload of a press of a broadcast's button.
     """
     client, users, clock = parts.client, parts.users, parts.clock
     record, wrote = users.record, users.wrote
     by_message = Way.MESSAGE  # a name of its own: a member of an enum is looked up slowly
     migrations = Migrations(client.session)
+    key = parts.payload_key
 
     def came(update: TLObject, user: User, way: Way) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
@@ -105,6 +115,9 @@ def sources(parts: Parts) -> dict[type[TLObject], Callable[[TLObject], None]]:
             in_group(update)
         elif not said.out:
             payload = start_payload(said.message or "", client.me)
+            if payload and (found := click(payload, key)) is not None:
+                clicked((said.peer_id.user_id, payload))
+                payload = found.payload
             user = wrote(said.peer_id.user_id, seconds(said.date, clock), said.id, payload)
             came(update, user, by_message)
 

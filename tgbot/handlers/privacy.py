@@ -8,6 +8,7 @@ from functools import partial
 from telethon import Button, events
 
 from tgbot.core.access import Access
+from tgbot.core.broadcasts import declines
 from tgbot.core.commands import Command
 from tgbot.core.names import clean_name, full_name
 from tgbot.core.users import User
@@ -70,6 +71,8 @@ def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[s
         yield say("peer-language-unknown")
     if user.chosen_language:
         yield say("privacy-language-chosen", spoken=clean_name(user.chosen_language))
+    if declines(user):
+        yield say("privacy-no-news")
     if user.first_seen:
         yield say("privacy-first-seen", when=when(user.first_seen))
     if user.last_seen:

@@ -46,6 +46,18 @@ class Words:
             return self("ago-hours", n=minutes // 60)
         return self("ago-days", n=minutes // (60 * 24))
 
+    def duration(self, seconds: float) -> str:
+        """Return how long something takes in words, in its two largest units."""
+        minutes = round(seconds / 60)
+        if minutes < 1:
+            return self("duration-seconds", n=max(1, round(seconds)))
+        if minutes < 60:
+            return self("duration-minutes", n=minutes)
+        hours = minutes // 60
+        if hours < 24:
+            return self("duration-hours", n=hours, minutes=minutes % 60)
+        return self("duration-days", n=hours // 24, hours=hours % 24)
+
     def moment(self, at: int, now: float) -> str:
         """Return a time in words and as a date."""
         return self("moment", ago=self.ago(now - at), date=clock_time(at))

@@ -124,6 +124,132 @@ stats =
     unknown: { $unknown }
     Names looked up in the last 24 hours: { $resolves } of { $limit }
 
+## Commands for admins: a sweep
+
+sweep-usage =
+    I cannot read “{ $what }”. You can send:
+    /sweep
+    /sweep 7d – without those whose access I have known for less than 7 days
+    /sweep unknown, blocked – only those with this access
+sweep-running = I am asking Telegram for each of my users whether I may write to them. They notice nothing but “typing…”.
+sweep-paused = The sweep is paused.
+sweep-finished = The sweep is finished.
+sweep-cancelled = The sweep is cancelled.
+sweep-numbers = Looked at { $looked } of { $total }: { $probed } probed, { $skipped } skipped.
+sweep-change = { $before } → { $after }: { $n }
+sweep-no-change = Nobody’s access has changed.
+sweep-error = { $error }: { $n }
+sweep-pause = Pause
+sweep-resume = Go on
+sweep-cancel = Cancel
+
+reach-reachable = reachable
+reach-blocked = blocked me
+reach-deactivated = deleted
+reach-bot = bots
+reach-not-allowed = never allowed me
+reach-unknown = unknown
+
+## Commands for admins: a broadcast
+
+broadcast-usage =
+    To send a message to many people, reply to it with /broadcast. I show you what they will get, and nothing is sent before you say so.
+    /broadcast ru, de – only to those who speak one of these languages
+    Buttons, texts in several languages, a time to begin and more: tgbot broadcast --help, on the command line.
+broadcast-no-language = I cannot read “{ $what }” as codes of languages. You can reply to a message with /broadcast, or with /broadcast ru, de to send it only to those who speak one of these languages.
+broadcast-list = The latest broadcasts:
+
+broadcast-draft = A draft: nothing is sent yet. Test sends it to you, as people will get it.
+broadcast-scheduled = It begins at { $at }.
+broadcast-running = I am sending it.
+broadcast-running-edit = I am editing what was delivered.
+broadcast-running-delete = I am deleting what was delivered.
+broadcast-paused = It is paused.
+broadcast-done = It is done.
+broadcast-cancelled = It is cancelled.
+
+# The same in a word, behind the name of a broadcast.
+broadcast-short-draft = draft
+broadcast-short-scheduled = scheduled
+broadcast-short-running = running
+broadcast-short-paused = paused
+broadcast-short-done = done
+broadcast-short-cancelled = cancelled
+
+broadcast-reason = Why: { $reason }
+broadcast-at = It begins at { $at }.
+broadcast-until = It ends at { $at } at the latest.
+broadcast-languages = Only to those who speak: { $languages }
+broadcast-recipients = { $n ->
+    [one] One person gets it, in { $time }.
+   *[other] { $n } people get it, in about { $time }.
+}
+broadcast-rate = Per second: { $rate }
+broadcast-text = In the language “{ $code }”: { $n }
+broadcast-left-out = Who does not get it:
+broadcast-not-in-audience = not in the audience
+broadcast-number = { $what }: { $n }
+broadcast-price = It costs up to { $stars } stars.
+broadcast-start-question = { $n ->
+    [one] Send it to one person?
+   *[other] Send it to { $n } people?
+}
+broadcast-takes = It takes about { $time }.
+
+broadcast-delivered = Delivered: { $sent } of { $audience } ({ $percent } %)
+broadcast-error = – { $error }: { $n }
+broadcast-left = Not sent yet: { $n }
+broadcast-corrected-edit = Edited: { $n }, refused: { $refused }
+broadcast-corrected-delete = Deleted: { $n }, refused: { $refused }
+broadcast-eta = Time left: about { $time }
+broadcast-flood = Telegram asks me to wait: { $time }
+broadcast-behind = It waits until broadcast { $id } has ended.
+broadcast-cancel-question = { $n ->
+    [one] Cancel it for good? One person would not get it.
+   *[other] Cancel it for good? { $n } people would not get it.
+}
+
+broadcast-button-test = Test
+broadcast-button-plan = Plan
+broadcast-button-start = Start
+broadcast-button-drop = Cancel
+broadcast-button-yes = Yes, send it
+broadcast-button-no = No
+broadcast-button-pause = Pause
+broadcast-button-resume = Go on
+broadcast-button-cancel = Cancel
+broadcast-button-end = Yes, cancel it
+broadcast-button-report = Report
+broadcast-button-late = Send it to those it did not reach in time
+
+# Short words over the chat, at most 200 characters.
+broadcast-tested = Sent to you.
+broadcast-now = Not any more. This broadcast: { $state }
+broadcast-changed = The draft was changed meanwhile. Test it, then start it again.
+broadcast-nobody = There is nobody to send it to.
+broadcast-unknown = There is no broadcast { $id } any more.
+broadcast-report-begun = I am making the report.
+broadcast-report-making = I am making it already.
+
+broadcast-table = What came of each delivery.
+broadcast-no-chart =
+    There is no chart: matplotlib is not installed where I run, or it failed. The numbers:
+
+    { $numbers }
+broadcast-no-table = I cannot make the table: { $reason }.
+
+broadcast-refused = That is not possible: { $reason }
+broadcast-uncopied-hidden = Telegram does not show me that message ({ $detail }): I may not be a member of its chat. Forward it to me, and reply to that.
+broadcast-uncopied-gone = That message does not exist any more.
+broadcast-uncopied-service = That is a message of Telegram’s own: it cannot be sent again.
+broadcast-uncopied-kind = That message holds something that cannot be sent again ({ $detail }).
+broadcast-uncopied-changed = The album of that message has changed since the start. Make a new broadcast.
+broadcast-uncopied-vanishing = The picture or video of that message deletes itself: it cannot be sent again.
+broadcast-uncopied-file = The file of that message is gone.
+broadcast-uncopied-empty = There is nothing in that message that can be sent.
+broadcast-uncopied-long = The text of that message is longer than a bot may send. Shorten it.
+broadcast-uncopied-other = That message cannot be sent again.
+
 ## Times
 
 ago-now = just now
@@ -139,6 +265,10 @@ ago-days = { $n ->
     [one] { $n } day ago
    *[other] { $n } days ago
 }
+duration-seconds = { $n } s
+duration-minutes = { $n } min
+duration-hours = { $n } h { $minutes } min
+duration-days = { $n } d { $hours } h
 moment = { $ago } ({ $date })
 
 ## News for admins
@@ -200,6 +330,40 @@ language-app = The language of my app
 language-chosen = Done. I will use this language.
 language-gone = I no longer speak this language.
 
+## News: messages that go to many people
+
+news-on = You will get news from me. I will tell you when there is something new.
+news-off = I will send you no more news. Everything else works as before: I answer when you write to me.
+news-button-on = Send me news again
+news-button-off = No more news
+# Short words over the chat, at most 200 characters.
+news-notice-on = Done. You will get news from me.
+news-notice-off = Done. No more news. /news turns them on again.
+
+## The chart of a broadcast, for admins
+
+# Numbers come as they are shown, $time as hours:minutes:seconds.
+chart-title = Broadcast { $id } – { $name }
+chart-title-nameless = Broadcast { $id }
+chart-summary = { $sent } of { $turns } delivered ({ $percent } %) in { $time }, { $rate } per second
+chart-nothing = Nothing has been delivered yet
+chart-over-time = Recipients over time
+chart-time = Time ({ $zone })
+chart-by-language = Recipients by language of the text
+chart-bar = { $turns }, { $percent } % delivered
+chart-language-default = default
+chart-language-none = none
+chart-language-others = { $n } others
+
+outcome-sent = delivered
+outcome-blocked = blocked me
+outcome-deactivated = account deleted
+outcome-not-allowed = do not allow me
+outcome-failed = refused otherwise
+outcome-no-news = want no news
+outcome-not-in-time = not in time
+outcome-forgotten = had everything deleted
+
 ## Privacy
 
 privacy-kept =
@@ -210,6 +374,7 @@ privacy-name = name: { $name }
 privacy-premium = Telegram Premium: yes
 privacy-language = language of your app: { $spoken }
 privacy-language-chosen = language you chose: { $spoken }
+privacy-no-news = you asked me not to send you news
 privacy-first-seen = first seen: { $when }
 privacy-last-seen = last seen: { $when }
 privacy-known = how I know you: { $ways }
@@ -286,12 +451,16 @@ profile-description =
 command-start = start, or start again
 command-help = what I understand
 command-language = the language I use with you
+command-news = send me news again
+command-stop_news = send me no more news
 command-privacy = what I store about you
 command-forget = delete what I store about you
 command-resolve = by @name, link or id: who this is, and whether I may write to them
 command-whois = the same for the author of a message that you reply to
 command-check = the same, after asking Telegram whether I may write
 command-stats = how many people I know
+command-sweep = ask Telegram for each of my users whether I may write to them
+command-broadcast = in reply to a message: send it to many people
 command-link = links that start a chat with me or add me to a group
 
 ## Commands for admins: links

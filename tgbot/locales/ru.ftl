@@ -123,6 +123,134 @@ stats =
     неизвестно: { $unknown }
     Имён найдено через Telegram за сутки: { $resolves } из { $limit }
 
+## Команды администраторов: обход
+
+sweep-usage =
+    Не могу прочитать «{ $what }». Можно отправить:
+    /sweep
+    /sweep 7d – без тех, о чьём доступе я знаю меньше 7 дней
+    /sweep unknown, blocked – только с таким доступом
+sweep-running = Спрашиваю Telegram о каждом пользователе, можно ли мне ему писать. Они видят только «печатает…».
+sweep-paused = Обход приостановлен.
+sweep-finished = Обход закончен.
+sweep-cancelled = Обход отменён.
+sweep-numbers = Просмотрено { $looked } из { $total }: опрошено { $probed }, пропущено { $skipped }.
+sweep-change = { $before } → { $after }: { $n }
+sweep-no-change = Ни у кого доступ не изменился.
+sweep-error = { $error }: { $n }
+sweep-pause = Пауза
+sweep-resume = Продолжить
+sweep-cancel = Отменить
+
+reach-reachable = можно писать
+reach-blocked = заблокировали меня
+reach-deactivated = удалены
+reach-bot = боты
+reach-not-allowed = не разрешали
+reach-unknown = неизвестно
+
+## Команды администраторов: рассылка
+
+broadcast-usage =
+    Чтобы разослать сообщение, ответьте на него командой /broadcast. Я покажу, что получат люди, и без вашего согласия ничего не отправлю.
+    /broadcast ru, de – только тем, кто говорит на одном из этих языков
+    Кнопки, тексты на нескольких языках, время начала и другое – в командной строке: tgbot broadcast --help.
+broadcast-no-language = Не могу прочитать «{ $what }» как коды языков. Ответьте на сообщение командой /broadcast или, чтобы отправить его только тем, кто говорит на одном из языков, командой /broadcast ru, de.
+broadcast-list = Последние рассылки:
+
+broadcast-draft = Черновик: пока ничего не отправлено. «Проба» пришлёт его вам таким, каким его получат.
+broadcast-scheduled = Начнётся { $at }.
+broadcast-running = Отправляю.
+broadcast-running-edit = Изменяю доставленное.
+broadcast-running-delete = Удаляю доставленное.
+broadcast-paused = Приостановлена.
+broadcast-done = Закончена.
+broadcast-cancelled = Отменена.
+
+# То же одним словом, после названия рассылки.
+broadcast-short-draft = черновик
+broadcast-short-scheduled = запланирована
+broadcast-short-running = идёт
+broadcast-short-paused = приостановлена
+broadcast-short-done = закончена
+broadcast-short-cancelled = отменена
+
+broadcast-reason = Почему: { $reason }
+broadcast-at = Начнётся { $at }.
+broadcast-until = Закончится не позже { $at }.
+broadcast-languages = Только тем, кто говорит на: { $languages }
+broadcast-recipients = { $n ->
+    [one] Получит { $n } человек, примерное время: { $time }.
+    [few] Получат { $n } человека, примерное время: { $time }.
+   *[other] Получат { $n } человек, примерное время: { $time }.
+}
+broadcast-rate = В секунду: { $rate }
+broadcast-text = На языке «{ $code }»: { $n }
+broadcast-left-out = Кто не получит:
+broadcast-not-in-audience = не входят в число получателей
+broadcast-number = { $what }: { $n }
+broadcast-price = Стоимость – до { $stars } звёзд.
+broadcast-start-question = { $n ->
+    [one] Отправить { $n } человеку?
+   *[other] Отправить { $n } людям?
+}
+broadcast-takes = Примерное время: { $time }.
+
+broadcast-delivered = Доставлено: { $sent } из { $audience } ({ $percent } %)
+broadcast-error = – { $error }: { $n }
+broadcast-left = Ещё не отправлено: { $n }
+broadcast-corrected-edit = Изменено: { $n }, отказано: { $refused }
+broadcast-corrected-delete = Удалено: { $n }, отказано: { $refused }
+broadcast-eta = Осталось примерно: { $time }
+broadcast-flood = Telegram просит подождать: { $time }
+broadcast-behind = Ждёт, пока закончится рассылка { $id }.
+broadcast-cancel-question = { $n ->
+    [one] Отменить насовсем? Её не получит { $n } человек.
+    [few] Отменить насовсем? Её не получат { $n } человека.
+   *[other] Отменить насовсем? Её не получат { $n } человек.
+}
+
+broadcast-button-test = Проба
+broadcast-button-plan = План
+broadcast-button-start = Начать
+broadcast-button-drop = Отменить
+broadcast-button-yes = Да, отправить
+broadcast-button-no = Нет
+broadcast-button-pause = Пауза
+broadcast-button-resume = Продолжить
+broadcast-button-cancel = Отменить
+broadcast-button-end = Да, отменить
+broadcast-button-report = Отчёт
+broadcast-button-late = Отправить тем, кто не получил вовремя
+
+# Короткая подсказка над чатом, не больше 200 знаков.
+broadcast-tested = Отправлено вам.
+broadcast-now = Уже нельзя. Эта рассылка: { $state }
+broadcast-changed = Черновик тем временем изменили. Проверьте его и начните снова.
+broadcast-nobody = Отправить некому.
+broadcast-unknown = Рассылки { $id } больше нет.
+broadcast-report-begun = Готовлю отчёт.
+broadcast-report-making = Отчёт уже готовится.
+
+broadcast-table = Чем кончилась каждая доставка.
+broadcast-no-chart =
+    Диаграммы нет: там, где я работаю, не установлен matplotlib, или он не справился. Числа:
+
+    { $numbers }
+broadcast-no-table = Не могу записать таблицу: { $reason }.
+
+broadcast-refused = Так нельзя: { $reason }
+broadcast-uncopied-hidden = Telegram не показывает мне это сообщение ({ $detail }): возможно, меня нет в том чате. Перешлите его мне и ответьте на пересланное.
+broadcast-uncopied-gone = Этого сообщения больше нет.
+broadcast-uncopied-service = Это служебное сообщение Telegram: его нельзя отправить снова.
+broadcast-uncopied-kind = В этом сообщении есть то, что нельзя отправить снова ({ $detail }).
+broadcast-uncopied-changed = Альбом этого сообщения изменился после начала. Сделайте новую рассылку.
+broadcast-uncopied-vanishing = Фото или видео в этом сообщении удаляется само: его нельзя отправить снова.
+broadcast-uncopied-file = Файла этого сообщения больше нет.
+broadcast-uncopied-empty = В этом сообщении нечего отправлять.
+broadcast-uncopied-long = Текст этого сообщения длиннее, чем может отправить бот. Сократите его.
+broadcast-uncopied-other = Это сообщение нельзя отправить снова.
+
 ## Время
 
 ago-now = только что
@@ -141,6 +269,10 @@ ago-days = { $n ->
     [few] { $n } дня назад
    *[many] { $n } дней назад
 }
+duration-seconds = { $n } с
+duration-minutes = { $n } мин
+duration-hours = { $n } ч { $minutes } мин
+duration-days = { $n } д { $hours } ч
 moment = { $ago } ({ $date })
 
 ## Новости для администраторов
@@ -249,6 +381,40 @@ language-app = Как в моём приложении
 language-chosen = Готово. Буду говорить на этом языке.
 language-gone = На этом языке я больше не говорю.
 
+## Новости: сообщения, которые получают многие
+
+news-on = Новости от меня вы будете получать: напишу, когда появится что-то новое.
+news-off = Новостей от меня больше не будет. Остальное работает как прежде: если вы пишете, я отвечаю.
+news-button-on = Снова присылать новости
+news-button-off = Больше не присылать новости
+# Короткая подсказка над чатом, не больше 200 знаков.
+news-notice-on = Готово. Новости будут приходить.
+news-notice-off = Готово. Новостей больше не будет. Вернуть их можно командой /news.
+
+## Диаграмма рассылки, для администраторов
+
+# Числа приходят такими, как показаны; $time – часы:минуты:секунды.
+chart-title = Рассылка { $id } – { $name }
+chart-title-nameless = Рассылка { $id }
+chart-summary = Доставлено { $sent } из { $turns } ({ $percent } %) за { $time }, в секунду { $rate }
+chart-nothing = Пока ничего не доставлено
+chart-over-time = Получатели по времени
+chart-time = Время ({ $zone })
+chart-by-language = Получатели по языку текста
+chart-bar = { $turns }, доставлено { $percent } %
+chart-language-default = основной
+chart-language-none = нет
+chart-language-others = ещё { $n }
+
+outcome-sent = доставлено
+outcome-blocked = заблокировали меня
+outcome-deactivated = аккаунт удалён
+outcome-not-allowed = не разрешают писать
+outcome-failed = отказано по другой причине
+outcome-no-news = не хотят новостей
+outcome-not-in-time = не успели
+outcome-forgotten = удалили всё о себе
+
 ## Личные данные
 
 privacy-kept =
@@ -259,6 +425,7 @@ privacy-name = имя: { $name }
 privacy-premium = Telegram Premium: есть
 privacy-language = язык вашего приложения: { $spoken }
 privacy-language-chosen = выбранный вами язык: { $spoken }
+privacy-no-news = вы просили не присылать вам новости
 privacy-first-seen = впервые замечены: { $when }
 privacy-last-seen = последний раз замечены: { $when }
 privacy-known = откуда я вас знаю: { $ways }
@@ -338,12 +505,16 @@ profile-description =
 command-start = начать, можно и снова
 command-help = что я понимаю
 command-language = на каком языке мне говорить
+command-news = снова присылать новости
+command-stop_news = больше не присылать новости
 command-privacy = что я о вас храню
 command-forget = удалить то, что я о вас храню
 command-resolve = по @имени, ссылке или id: кто это и можно ли ему писать
 command-whois = то же об авторе сообщения, на которое вы отвечаете
 command-check = то же, но сначала спрошу Telegram, можно ли писать
 command-stats = сколько людей я знаю
+command-sweep = спросить Telegram о каждом пользователе, можно ли мне ему писать
+command-broadcast = в ответ на сообщение: разослать его многим
 command-link = ссылки, с которых начинается чат со мной или которые добавляют меня в группу
 
 ## Команды администраторов: ссылки

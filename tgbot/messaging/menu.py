@@ -11,8 +11,8 @@ from tgbot.messaging.lengths import shortened
 
 #: The bot's own commands, in the order in which they are shown; their texts are `command-<name>`.
 OWN: Final = (
-    *("start", "help", "language", "privacy", "forget"),
-    *("resolve", "whois", "check", "stats", "link"),
+    *("start", "help", "language", "news", "stop_news", "privacy", "forget"),
+    *("resolve", "whois", "check", "stats", "sweep", "broadcast", "link"),
 )
 #: Telegram's limits: what a command is, how long its text is in characters, how many a list has.
 _NAME: Final = re.compile(r"[a-z0-9_]{1,32}")

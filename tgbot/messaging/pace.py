@@ -7,24 +7,13 @@ import heapq
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
+from tgbot.messaging.leftover import EARLY, Leftover, Timeline
 from tgbot.telegram.updates.job import waiting
 
-#: Seconds by which the timer of an event loop may fire early.
-_EARLY: Final = 0.002
 #: Chats remembered before those that may go at once are forgotten.
 _CHATS_KEPT: Final = 1024
-
-
-class Timeline(Protocol):
-    """A clock with timers, as an event loop is one."""
-
-    def time(self) -> float:
-        """Return the seconds since any fixed moment."""
-
-    def call_at(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle:
-        """Call back once when `time` has reached this moment, or a little earlier."""
 
 
 class Pace:
@@ -34,6 +23,11 @@ class Pace:
     One timer runs, no matter how many calls wait, and a handler that waits lends its worker to another.
     Telegram's limits: about 30 per second over all, one per second in a private chat (Telegram's FAQ for
     bots).
+
+    Broadcasts take their turns from `leftover`: what all sends of the bot, which `sends` counts, leave of the
+    overall pace. Answers to people never wait. `probes` has the turns of calls to many people that send
+    nothing, such as chat actions: Telegram limits those for each chat, and far above one call, so they are as
+    many a second as messages may be, and take nothing from them.
     """
 
     def __init__(
@@ -41,11 +35,13 @@ class Pace:
         *,
         overall: float = 30.0,
         per_chat: float = 1.0,
-        overall_burst: int = 30,
+        overall_burst: int | None = None,
         chat_burst: int = 3,
+        sends: Callable[[], int] = lambda: 0,
         timeline: Timeline | None = None,
     ) -> None:
-        self._gap, self._slack = 1 / overall, (overall_burst - 1) / overall
+        burst = max(1.0, overall) if overall_burst is None else overall_burst
+        self._gap, self._slack = 1 / overall, (burst - 1) / overall
         self._chat_gap, self._chat_slack = 1 / per_chat, (chat_burst - 1) / per_chat
         self._timeline = timeline
         self._next = 0.0
@@ -56,6 +52,8 @@ class Pace:
         #: The timer, and when it fires: that of a moment which has passed cannot be asked in every loop.
         self._timer: asyncio.TimerHandle | None = None
         self._fires = 0.0
+        self.leftover = Leftover(overall, sends=sends, timeline=timeline)
+        self.probes = Leftover(overall, timeline=timeline)
 
     async def turn(self, chat: int) -> None:
         """Return when a call about `chat`, a marked id, may go out."""
@@ -106,7 +104,7 @@ class Pace:
     def _wake(self, timeline: Timeline) -> None:
         self._timer = None
         waiting = self._waiting
-        now = timeline.time() + _EARLY
+        now = timeline.time() + EARLY
         while waiting and waiting[0][0] <= now:
             _, count, final, turn = heapq.heappop(waiting)
             if turn.done():

@@ -11,15 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from telethon import errors, events, utils
-from telethon.tl import TLObject, functions, types
+from telethon.tl import TLObject, types
 
-from tgbot.core.access import Access, Evidence, Kind, Record, Verdict, from_rpc_error, judge
+from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
 from tgbot.core.ids import marked_id
 from tgbot.core.users import UserRegistry
+from tgbot.core.verdicts import from_rpc_error, judge
+from tgbot.messaging.leftover import Stream
 from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
 from tgbot.telegram import BotClient, error_name, slow_mode_raises
+from tgbot.telegram.calls.plain import typing
 
 log = logging.getLogger(__name__)
 
@@ -119,25 +122,31 @@ class Sender:
         """Return whether the bot may write to the user, by the evidence; with `probe` ask Telegram first."""
         return await self.probe(user) if probe else self._verdict(self._target(user)[0])
 
-    async def probe(self, user: Recipient) -> Verdict:
+    async def probe(self, user: Recipient, *, turns: Stream | None = None) -> Verdict:
         """Ask Telegram with one chat action whether the bot may write to the user; record its answer.
 
-        Raise an error that says nothing about access, such as a flood wait that is too long.
+        Raise an error that says nothing about access, such as a flood wait that is too long. With `turns` the
+        call takes one of these, and each flood wait is raised: for work that asks about many users.
         """
         user_id, peer = self._target(user)
-        await self._pace.turn(user_id)
-        answer = None
+        if turns is None:
+            await self._pace.turn(user_id)
+            asked = self._client(typing(peer))
+        else:
+            await turns.turn()
+            asked = self._client.direct.call(typing(peer), user_id)
+        refusal = None
         try:
-            await self._client(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))
+            await asked
         except errors.RPCError as error:
-            answer = from_rpc_error(error_name(error), int(self._clock()))
-            if answer is None:
+            refusal = from_rpc_error(error_name(error), int(self._clock()))
+            if refusal is None:
                 raise
-        now = int(self._clock())
-        if (known := self._users.get(user_id)) is not None:
+        now, known = int(self._clock()), self._users.get(user_id)
+        if known is not None:
             return known.verdict(now)
         # Of strangers who are not kept there is the answer alone.
-        return judge(Record.of([answer or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
+        return judge(Record.of([refusal or Evidence(Kind.ACTION_ACCEPTED, now)]), now)
 
     def _verdict(self, user_id: int) -> Verdict:
         user = self._users.get(user_id)

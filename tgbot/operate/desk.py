@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from tgbot.messaging.rebuild.rebuild import Rebuild
-from tgbot.operate import finding, importing, levels, parked, people, rebuilding, status, work
+from tgbot.operate import (
+    broadcasts,
+    finding,
+    importing,
+    levels,
+    parked,
+    people,
+    rebuilding,
+    status,
+    sweeping,
+    work,
+)
 from tgbot.operate.control import Command
 from tgbot.plugins.parts import Parts
 from tgbot.store.sqlite.store import SqliteStore
@@ -21,7 +32,7 @@ def before_login(
     """Return the commands that a bot carries out while it still tries to log in."""
     users = store.users
     return {
-        "status": status.command(client, trouble, users, store.parked),
+        "status": status.command(client, trouble, users, store.parked, store.broadcasts),
         **people.commands(users, clock),
         **levels.commands(),
         "checkpoint": work.checkpoint(client.checkpoint),
@@ -35,6 +46,8 @@ def after_login(parts: Parts, store: SqliteStore, rebuild: Rebuild) -> dict[str,
         **finding.commands(parts.peers, parts.sender, parts.users),
         **importing.commands(store.users, store.session, parts.clock, client.me.id),
         **rebuilding.commands(rebuild),
+        **sweeping.commands(parts.sweep),
+        **broadcasts.live_commands(parts.broadcasts, parts.peers),
         **parked.commands(store.parked, client.parking.retry, client.checkpoint),
         "drain": work.drain(client.drain, client.checkpoint),
     }

@@ -6,10 +6,11 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import telethon
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -25,14 +26,19 @@ from prometheus_client.utils import floatToGoString
 from telethon.tl import TLRequest
 
 import tgbot
+from tgbot.core.broadcasts import State
+from tgbot.core.deliveries import Outcome, Tally
 from tgbot.core.users import Counts, UserRegistry
 from tgbot.operate.health import Health
-from tgbot.store.base import ParkedUpdates, Reason
+from tgbot.store.base import Broadcasts, ParkedUpdates, Reason
 from tgbot.telegram.calls.call import method_of
 from tgbot.telegram.calls.retries import REASONS
 from tgbot.telegram.figures import Figures, Reading
 from tgbot.telegram.hooks import LOSSES
 from tgbot.telegram.meter import Histogram, Meter
+
+#: The states of broadcasts whose deliveries are on the page.
+_OPEN: Final = (State.RUNNING, State.PAUSED)
 
 
 class Numbers(NamedTuple):
@@ -45,6 +51,9 @@ class Numbers(NamedTuple):
     meter: Meter
     parked: Mapping[Reason, int]
     users: Counts
+    #: How many broadcasts there are in each state, and the tallies of those that are open, by number.
+    broadcasts: Mapping[State, int]
+    deliveries: Mapping[int, Tally]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Metrics:
     health: Health
     parked: ParkedUpdates
     users: UserRegistry
+    broadcasts: Broadcasts
     #: The directory of the bot's files.
     directory: Path
     process: ProcessCollector = field(default_factory=lambda: ProcessCollector(registry=None))
@@ -64,7 +74,13 @@ class Metrics:
         """Return the numbers of this moment; `lag` is how long the event loop took to come to it."""
         parked = dict(self.parked.by_reason)
         ready = self.health.last is None
-        return Numbers(lag, ready, self.figures.read(), self.meter.copy(), parked, self.users.count())
+        broadcasts = self.broadcasts.all()
+        open_now = [one.id for one in broadcasts if one.state in _OPEN]
+        return Numbers(
+            *(lag, ready, self.figures.read(), self.meter.copy(), parked, self.users.count()),
+            Counter(one.state for one in broadcasts),
+            {number: deepcopy(self.broadcasts.tally(number)) for number in open_now},
+        )
 
     def render(self, numbers: Numbers) -> tuple[bytes, str]:
         """Return the page and its type."""
@@ -90,6 +106,7 @@ class _Families(Collector):
         yield from _of_updates(numbers)
         yield from _of_calls(numbers)
         yield from _of_storage(numbers, self._directory)
+        yield from _of_broadcasts(numbers)
         yield gauge("event_loop_lag_seconds", "How long the event loop took to answer", numbers.lag)
         about = {"version": tgbot.__version__, "telethon": telethon.__version__}
         about["python"] = platform.python_version()
@@ -155,6 +172,17 @@ def _of_storage(numbers: Numbers, directory: Path) -> Iterator[Metric]:
         return  # `ready` tells that the files are gone
     yield gauge("disk_free_bytes", "Room for the bot on the disk of its files", disk.f_bavail * disk.f_frsize)
     yield gauge("disk_size_bytes", "Size of the disk of the bot's files", disk.f_blocks * disk.f_frsize)
+
+
+def _of_broadcasts(numbers: Numbers) -> Iterator[Metric]:
+    states = {state.value: numbers.broadcasts.get(state, 0) for state in State}
+    yield gauges("broadcasts", "Broadcasts, by their state", "state", states)
+    labels = ["broadcast", "outcome"]
+    made = GaugeMetricFamily("tgbot_broadcast_deliveries", "Deliveries, by their outcome", labels=labels)
+    for number, tally in numbers.deliveries.items():
+        for outcome in Outcome:
+            made.add_metric([str(number), outcome.label], tally.count(outcome))
+    yield made
 
 
 def by_method(counts: Mapping[type[TLRequest], int]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tgbot.core.access import Access, Verdict
+from tgbot.core.broadcasts import declines
 from tgbot.core.errors import UserUnknownError
 from tgbot.core.users import User, UserReader
 from tgbot.operate.control import Command, Say
@@ -59,6 +60,7 @@ def described(user: User, now: float) -> dict[str, object]:
         "usernames": list(user.usernames),
         "language": user.spoken,
         "premium": user.premium,
+        "news": not declines(user),
         "bot": user.bot,
         "deleted": user.deleted,
         **judged(user.verdict(now)),

@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tgbot import __version__
+from tgbot.core.broadcasts import State
+from tgbot.core.deliveries import Outcome
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserReader
 from tgbot.operate.control import Command, Say
-from tgbot.store.base import ParkedUpdates, Reason
+from tgbot.store.base import Broadcasts, ParkedUpdates, Reason
 from tgbot.telegram import BotClient
 
 
@@ -19,11 +21,25 @@ def command(
     trouble: Callable[[], Awaitable[str | None]],
     users: UserReader,
     parked: ParkedUpdates,
+    broadcasts: Broadcasts,
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Command:
     """Return the command; the time that the bot is up counts from this call."""
     began = monotonic()
+
+    def open_broadcasts() -> list[dict[str, object]]:
+        return [
+            {
+                "id": one.id,
+                "name": one.name,
+                "state": one.state.value,
+                "audience": one.size,
+                "waiting": None if one.size is None else broadcasts.tally(one.id).count(Outcome.WAITING),
+            }
+            for one in broadcasts.all()
+            if one.state in (State.SCHEDULED, State.RUNNING, State.PAUSED)
+        ]
 
     async def status(say: Say) -> object:
         wrong = await trouble()
@@ -48,6 +64,7 @@ def command(
             "unfinished": now.unfinished,
             "running": now.running,
             "checkpoint_age": round(now.checkpoint_age, 3),
+            "broadcasts": open_broadcasts(),
             "parked": {reason.value: parked.by_reason[reason] for reason in Reason},
             "handler_errors": client.handler_errors,
             "flood_waits": now.waits,

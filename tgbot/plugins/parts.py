@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
+from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
+from tgbot.messaging.sweep import Sweep
 from tgbot.telegram import BotClient
 
 
@@ -41,6 +43,8 @@ class Parts:
     sender: Sender
     #: Finds users and chats by name, link or id.
     peers: Peers
+    #: Makes broadcasts, carries them out, and tells how far they are.
+    broadcasts: Broadcasts
     #: The texts of the bot, in each language.
     texts: Texts
     #: The commands that /help and the menus of the apps show; `commands.add` adds one.
@@ -53,6 +57,8 @@ class Parts:
     checkpoint: Callable[[], Awaitable[None]]
     #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
     forget: Callable[[int], Awaitable[None]]
+    #: Probes everybody whom the bot has met.
+    sweep: Sweep
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
     #: Tells the bot's admins that it may not add users in a chat; given its marked id and title.

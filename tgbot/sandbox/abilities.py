@@ -18,7 +18,8 @@ def _fields(names: str = "") -> frozenset[str]:
     return frozenset(names.split())
 
 
-#: Hints that change nothing here: there are no drafts, no previews, no recent stickers and no waits.
+#: Hints that change nothing here: there are no drafts, no previews and no recent stickers. What is paid for
+#: is counted (`Limits`).
 HINTS: Final = _fields("background clear_draft update_stickersets_order allow_paid_floodskip no_webpage")
 _SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to send_as")
 #: Method or constructor → its optional fields that are carried out; what is required always is.
@@ -111,14 +112,27 @@ def undone(value: TLObject) -> Iterator[str]:
     if kind not in DONE and kind.SUBCLASS_OF_ID in FAMILIES:
         yield kind.__name__
         return
-    for name in optional(kind):
+    for name in _refused(kind):
         given = getattr(value, name)
-        if (given.timestamp() if isinstance(given, datetime) else given) and name not in DONE.get(kind, ()):
+        if given.timestamp() if isinstance(given, datetime) else given:
             yield name
     for part in vars(value).values():
-        for each in part if isinstance(part, list) else (part,):
-            if type(each) in DONE or getattr(each, "SUBCLASS_OF_ID", None) in FAMILIES:
-                yield from undone(each)
+        if isinstance(part, TLObject):
+            yield from _undone_in(part)
+        elif isinstance(part, list):
+            for each in part:
+                yield from _undone_in(each)
+
+
+def _undone_in(part: object) -> Iterator[str]:
+    if type(part) in DONE or getattr(part, "SUBCLASS_OF_ID", None) in FAMILIES:
+        yield from undone(part)
+
+
+@cache
+def _refused(kind: Any) -> list[str]:
+    """Return the names of the optional fields of a TL class that are not carried out."""
+    return [name for name in optional(kind) if name not in DONE.get(kind, ())]
 
 
 @cache

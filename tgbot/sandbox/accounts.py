@@ -86,8 +86,9 @@ class Account:
     generation: int = 0
     #: The home data centre; 0: the first one of the sandbox.
     home: int = 0
-    blocked: set[int] = field(default_factory=set, repr=False)
-    contacts: set[int] = field(default_factory=set, repr=False)
+    # Nearly all accounts share the empty set: there may be a million of them.
+    blocked: frozenset[int] = field(default=frozenset(), repr=False)
+    contacts: frozenset[int] = field(default=frozenset(), repr=False)
     #: Of a bot: users who started the dialog, and other users with the time until it may write to them.
     started: set[int] = field(default_factory=set, repr=False)
     allowed: dict[int, float] = field(default_factory=dict, repr=False)

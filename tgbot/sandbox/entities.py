@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from telethon.tl import TLObject, types
+
+from .rpc import RpcError
 
 _KINDS: Final = {
     "command": types.MessageEntityBotCommand,
@@ -31,6 +34,16 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def check_bounds(text: str, entities: list[TLObject] | None) -> None:
+    """Raise 400 ENTITY_BOUNDS_INVALID for an entity that is empty or not within a text as it was sent."""
+    if not entities:
+        return
+    total = units(text)
+    for entity in entities:
+        if entity.offset < 0 or entity.length <= 0 or entity.offset + entity.length > total:
+            raise RpcError(400, "ENTITY_BOUNDS_INVALID")
+
+
 def trimmed(text: str, entities: list[TLObject] | None) -> tuple[str, list[TLObject]]:
     """Strip a text and return it with its entities, moved and shortened to match."""
     stripped = text.strip()
@@ -52,19 +65,24 @@ def found(text: str, given: list[TLObject], *, commands: bool) -> list[TLObject]
     """Return the sender's entities and those that the server finds outside them, in order."""
     if not _HINTS.search(text):
         return given
-    at = at_units = 0
     taken = [(entity.offset, entity.offset + entity.length) for entity in given]
     result = list(given)
-    for match in _FOUND.finditer(text):
-        kind = match.lastgroup or ""
+    for kind, start, length in _places(text):
         if kind == "command" and not commands:
             continue
-        at_units += units(text[at : match.start()])
-        at = match.start()
-        start = at_units
-        length = units(match.group())
-        if any(start < end and begin < start + length for begin, end in taken):
-            continue
-        result.append(_KINDS[kind](start, length))
+        if not any(start < end and begin < start + length for begin, end in taken):
+            result.append(_KINDS[kind](start, length))
     result.sort(key=lambda entity: (entity.offset, -entity.length))
     return result
+
+
+@lru_cache(maxsize=64)  # a broadcast sends one text to many
+def _places(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Return (kind, offset, length) of everything in a text that the server can find, in UTF-16 units."""
+    places = []
+    at = at_units = 0
+    for match in _FOUND.finditer(text):
+        at_units += units(text[at : match.start()])
+        at = match.start()
+        places.append((match.lastgroup or "", at_units, units(match.group())))
+    return tuple(places)

@@ -50,6 +50,10 @@ class Sends:
             raise RpcError(500, "RANDOM_ID_DUPLICATE")
         return self._copies.get(key)
 
+    def of(self, account: int) -> Iterator[tuple[SendKey, Copy]]:
+        """Yield the sends of an account and their messages, deleted or not, in their order."""
+        return ((key, copy) for key, copy in self._copies.items() if key.account == account)
+
     def forget(self, account: int | None = None) -> None:
         """Forget the sends of one account, or of all."""
         self._copies = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from telethon.tl import TLObject, types
 
@@ -15,6 +15,7 @@ from .dialogs import Copy, Post
 from .feeds import Changed, Feeds, Passing
 from .files import Files
 from .groups import Groups
+from .limits import Limits
 from .logs import Entry
 from .posts import Posts
 from .presses import Presses
@@ -24,6 +25,20 @@ from .sends import Sends
 from .view import View
 
 FOREVER: Final = float("inf")
+
+
+class Delivered(NamedTuple):
+    """What became of one message of a bot."""
+
+    user: int
+    random_id: int
+    #: The text as it is now.
+    text: str
+    #: Whether the user has it: not if they had blocked the sender, or if it was deleted for both.
+    there: bool
+    edited: bool
+    #: Whether the sender has it no more.
+    deleted: bool
 
 
 class World:
@@ -58,13 +73,12 @@ class World:
         self.queries = Queries(self.feeds, self.random, self.now)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
         self.files = Files()
+        self.limits = Limits(self.now)
         #: Whether a difference holds an updateMessageID for each message that the account sent.
         self.message_ids_in_difference = True
         #: The most updates in one difference; the rest is in further slices.
         self.difference_limit: int | None = None
         self.difference_too_long = False
-        #: How many pts of its log an account's differences reach back; None: all of them.
-        self.box_size: int | None = None
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Whether others in a dialog get updateUserName when a user is renamed.
@@ -232,15 +246,36 @@ class World:
         if (peer_id in user.blocked) == blocked:
             return False
         if blocked:
-            user.blocked.add(peer_id)
+            user.blocked |= {peer_id}
         else:
-            user.blocked.discard(peer_id)
+            user.blocked -= {peer_id}
         self.feeds.hand(user_id, types.UpdatePeerBlocked(types.PeerUser(peer_id), blocked=blocked or None))
         if peer.is_bot and (user_id in peer.started or user_id in peer.allowed):
             self.feeds.log_bot(peer, types.UpdateBotStopped(user_id, self.date(), blocked, 0))
         return True
 
     # -- messages and other updates
+
+    def crowd(self, bot_id: int, count: int, text: str | None = "/start") -> list[Account]:
+        """Add people without phone numbers who have started a bot, and return them.
+
+        They write this text to it now; None: they did so long ago, and nothing of that is left.
+        """
+        bot = self.accounts[bot_id]
+        people = [self.accounts.new_user(f"Person {number + 1}") for number in range(count)]
+        bot.started.update(person.id for person in people)
+        if text is not None:
+            for person in people:
+                self.send_as(person.id, bot_id, text)
+        return people
+
+    def delivered(self, account_id: int) -> Iterator[Delivered]:
+        """Yield each message that an account has sent into private chats with a random_id, in their order."""
+        for key, copy in self.sends.of(account_id):
+            if key.peer > 0:
+                there = any(each.owner == key.peer for each in copy.post.copies)
+                edited = copy.post.edit_date is not None
+                yield Delivered(key.peer, key.random_id, copy.post.text, there, edited, copy.deleted)
 
     def send_as(
         self,

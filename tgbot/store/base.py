@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
+
+from tgbot.core.broadcasts import Audience, Broadcast
+from tgbot.core.deliveries import Chunk, Correction, Outcome, Tally, Wanted
 
 
 class UpdateState(NamedTuple):
@@ -111,6 +114,115 @@ class ParkedUpdates(Protocol):
 
     def count(self, user_id: int) -> int:
         """Return how many entries are from or about this user, or of the private dialog with them."""
+
+
+class Survey(NamedTuple):
+    """Who would get a broadcast, if it began now."""
+
+    #: Language code, "" where none is known → how many recipients speak it (see `User.spoken`).
+    languages: Counter[str]
+    #: How many users whom the bot may write to want no broadcasts.
+    declining: int
+
+    @property
+    def size(self) -> int:
+        """How many recipients there are."""
+        return self.languages.total()
+
+
+class Broadcasts(Protocol):
+    """The broadcasts and their deliveries; those are written at the checkpoint, together with the users.
+
+    Definitions and tallies are in memory, of the chunks only those in use: as long as anybody holds a chunk,
+    or it waits to be written, `chunk`, `next_chunk` and `find` return the same object.
+    """
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything waits to be written."""
+
+    def all(self) -> list[Broadcast]:
+        """Return all broadcasts in the order of their numbers."""
+
+    def get(self, broadcast_id: int) -> Broadcast | None:
+        """Return the broadcast with this number, None if there is none."""
+
+    def tally(self, broadcast_id: int) -> Tally:
+        """Return how many deliveries of a broadcast have each outcome; it is live. KeyError for none."""
+
+    async def create(self, broadcast: Broadcast) -> Broadcast:
+        """Keep a new broadcast under the next number, and return it; on disk on return.
+
+        No number is given twice. Raise a StorageError if it cannot be written: it is not kept then.
+        """
+
+    async def change(self, broadcast: Broadcast) -> None:
+        """Replace the definition with the same number; on disk on return.
+
+        With another `round` every delivery counts as not yet corrected. Raise a StorageError if it cannot be
+        written: the old definition stands then. KeyError for an unknown number.
+        """
+
+    async def remove(self, broadcast_id: int) -> bool:
+        """Delete a broadcast and its deliveries; off the disk on return. Return whether there was one."""
+
+    async def freeze(self, broadcast: Broadcast, now: float) -> Broadcast:
+        """Fill the chunks with the recipients, and replace the definition; both or none is on disk.
+
+        Recipients are the users whom the bot may write to at `now`, by Telegram's clock, who meet the
+        conditions of the audience and do not decline broadcasts. Return the definition with size and
+        languages. The number of parts must be known; ValueError if not, or if the broadcast has recipients.
+        """
+
+    async def survey(self, audience: Audience, now: float) -> Survey:
+        """Return who the recipients would be if the audience were frozen at `now`."""
+
+    async def chunk(self, broadcast_id: int, number: int) -> Chunk | None:
+        """Return a chunk of deliveries, numbered from 0; None if there is none."""
+
+    async def next_chunk(self, broadcast_id: int, after: int, *, wanted: Wanted) -> Chunk | None:
+        """Return the first chunk with a greater number and such deliveries, None if there is none."""
+
+    async def find(self, broadcast_id: int, user_id: int) -> tuple[Chunk, int] | None:
+        """Return the chunk with the delivery to a user and its index there, None if they are no recipient."""
+
+    def settle(
+        self,
+        broadcast_id: int,
+        chunk: Chunk,
+        index: int,
+        outcome: Outcome,
+        at: int,
+        *,
+        language: int = 0,
+        messages: Sequence[int] = (),
+        error: str = "",
+    ) -> None:
+        """Store what came of a delivery, in place of what was stored before; written at the checkpoint.
+
+        `language` is the place in `Broadcast.languages`, counted from 1; `error` the name of Telegram's, of a
+        FAILED one. Nothing is stored of a user who was forgotten meanwhile.
+        """
+
+    def settle_all(self, broadcast_id: int, chunk: Chunk, before: Outcome, after: Outcome, at: int) -> int:
+        """Store an outcome for all deliveries of a chunk that have another one; return how many they are."""
+
+    def correct(
+        self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction, *, error: str = ""
+    ) -> None:
+        """Store what came of editing or deleting a delivered message; written at the checkpoint.
+
+        `error` is the name of Telegram's, of a REFUSED one.
+        """
+
+    def removed(self, broadcast_id: int, number: int) -> None:
+        """Count messages that Telegram says it deleted; written with the next correction."""
+
+    def click(self, broadcast_id: int, chunk: Chunk, index: int, button: int) -> bool:
+        """Store that a recipient used a button with a counted link; return whether it is their first use."""
+
+    async def forget(self, user_id: int) -> None:
+        """Delete a user from all deliveries and audiences; off the disk at the next checkpoint."""
 
 
 class Store(Protocol):

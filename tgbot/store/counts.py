@@ -5,12 +5,14 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from tgbot.core.access import LASTING, Access, finally_judged, judge
+from tgbot.core.access import Access
 from tgbot.core.users import Counts
+from tgbot.core.verdicts import LASTING, finally_judged, judge
 from tgbot.store.record import UserRecord
 
 #: Names of their own, because they are needed for each message: a member of an enum is looked up slowly.
@@ -20,12 +22,14 @@ _UNKNOWN: Final = Access.UNKNOWN
 COUNTS: Final = "counts"
 #: The name of the note on one user whose permission ends by itself is this and the user's id.
 PASSING: Final = "passing/"
-#: An older version had all of these in one note.
-_ALL_PASSING: Final = "passing"
-
+#: The least text above all of these names.
+PASSING_END: Final = "passing0"
 
 #: Name → the note to be written, None for one to be deleted.
 Notes: TypeAlias = Mapping[str, str | None]
+#: User id, under which access they were written, and under which they are; None for no access. A plain tuple,
+#: because there is one for each new user.
+Moved: TypeAlias = tuple[int, Access | None, Access | None]
 
 
 class Passing(NamedTuple):
@@ -34,6 +38,13 @@ class Passing(NamedTuple):
     until: int
     now: Access
     afterwards: Access
+
+
+class Saving(NamedTuple):
+    """What is written with the users: the notes that changed, None for one to be deleted, and who moved."""
+
+    notes: Notes
+    moved: Sequence[Moved]
 
 
 class AccessCounts:
@@ -61,8 +72,6 @@ class AccessCounts:
             self._set(user_id, passing)
         #: Notes that are not as on disk.
         self._unsaved: dict[str, None] = {}
-        if _ALL_PASSING in notes:
-            self._unsaved = dict.fromkeys((_ALL_PASSING, *map(_note_of, self._passing)))
 
     def update(self, record: UserRecord) -> None:
         """Count the user under the access that follows from their evidence now."""
@@ -95,20 +104,24 @@ class AccessCounts:
         return Counts(sum(by.values()), by)
 
     @contextmanager
-    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[Notes]:
-        """Give the notes to write together with these users, each with the access they are packed under.
+    def saving(self, packed: Collection[tuple[UserRecord, Access | None]]) -> Iterator[Saving]:
+        """Give what is written with these users, each with the access they are packed under.
 
-        A note that is None is to be deleted. The counts on disk are the new ones unless the block raises.
+        The counts on disk are the new ones unless the block raises.
         """
         self._end()
         final = dict(self._saved)
-        moves = Counter([(record.saved, counted) for record, counted in packed])
-        for (before, after), number in moves.items():
+        moved = [
+            (record.fields.id, record.saved, counted)
+            for record, counted in packed
+            if record.saved is not counted  # nearly all are counted as before, or are new
+        ]
+        for (before, after), number in Counter(map(itemgetter(1, 2), moved)).items():
             _move(final, before, after, number)
         unsaved, self._unsaved = self._unsaved, {}
         notes = {COUNTS: json.dumps(final)} | {name: self._note(name) for name in unsaved}
         try:
-            yield notes
+            yield Saving(notes, moved)
         except BaseException:
             self._unsaved = unsaved | self._unsaved
             raise
@@ -136,7 +149,7 @@ class AccessCounts:
             heapq.heappush(self._ends, (passing.until, user_id))
 
     def _note(self, name: str) -> str | None:
-        passing = self._passing.get(int(name.removeprefix(PASSING))) if name != _ALL_PASSING else None
+        passing = self._passing.get(int(name.removeprefix(PASSING)))
         return None if passing is None else json.dumps(passing)
 
 
@@ -146,13 +159,17 @@ def _note_of(user_id: int) -> str:
 
 def _passing_in(notes: Mapping[str, str]) -> dict[int, Passing]:
     """Return user id → the permission that ends by itself, as written last."""
-    found = json.loads(notes.get(_ALL_PASSING, "{}"))
-    found |= {
-        name.removeprefix(PASSING): json.loads(text)
+    return {
+        int(name.removeprefix(PASSING)): passing_of(text)
         for name, text in notes.items()
         if name.startswith(PASSING)
     }
-    return {int(i): Passing(until, Access(now), Access(then)) for i, (until, now, then) in found.items()}
+
+
+def passing_of(note: str) -> Passing:
+    """Return the permission in a note."""
+    until, now, afterwards = json.loads(note)
+    return Passing(until, Access(now), Access(afterwards))
 
 
 def _move(counts: dict[Access, int], before: Access | None, after: Access | None, number: int = 1) -> None:

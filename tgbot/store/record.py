@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from copy import copy
 
-from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind, finally_judged
+from tgbot.core.access import JOIN_REQUEST_SECONDS, Access, Evidence, Kind
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Change, Profile, User, UserFields, Way
+from tgbot.core.verdicts import finally_judged
 
 
 class UserRecord:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from tgbot.core.access import LASTING, Access, Evidence, Kind, Seen, in_order, seen_of
+from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
+from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
 from tgbot.core.users import CAME, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.verdicts import LASTING, in_order
+from tgbot.store.broadcasts import StoredBroadcasts
+from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot
+from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
-from tgbot.store.stored import StoredUsers, UserRows
+from tgbot.store.stored import Changes, StoredUsers, UserRows
 from tgbot.store.user_json import pack
 
 #: How many users stay in memory beside those not yet saved.
@@ -71,8 +76,12 @@ class Registry(StoredUsers):
         self._absent: dict[int, None] = {}
         #: Notes that are not written yet.
         self._notes: dict[str, str] = {}
+        #: Users whose wish to get broadcasts, or none, may not be as it was written.
+        self._wishes: set[int] = set()
         self._counts = AccessCounts(clock, rows.notes(), rows.recount)
         self._flushing = asyncio.Lock()
+        #: The broadcasts and their deliveries, in the same commit as the users.
+        self.broadcasts = StoredBroadcasts(rows.broadcasts, self.flush)
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -108,12 +117,12 @@ class Registry(StoredUsers):
 
     def note(self, name: str) -> str | None:
         """Return what `keep_note` was given last under a name, None for nothing."""
-        return self._notes.get(name) or self._rows.notes().get(name)
+        return self._notes.get(name) or super().note(name)
 
     @property
     def changed(self) -> bool:
         """Whether anything waits for a flush."""
-        return bool(self._dirty) or bool(self._notes) or self.parked.changed
+        return bool(self._dirty or self._notes) or self.parked.changed or self.broadcasts.changed
 
     def loaded(self, user_ids: AbstractSet[int]) -> bool:
         """Return whether all of these users, as far as there are any, are in memory."""
@@ -171,10 +180,15 @@ class Registry(StoredUsers):
 
     def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
         record = self._records.get(user_id) or self._find(user_id)
-        if not strangers and (record is None or (record.counted is None and not record.met)):
+        if record is None:
+            if not strangers:
+                return
+            record = self._obtain(user_id)
+        elif record.counted is None and not strangers and not record.met:
             return
-        record = self._dirty[user_id] = record or self._obtain(user_id)
-        self._learn(record, evidence.kind, seen_of(*in_order(record.fields.evidence, evidence)[1:]))
+        self._dirty[user_id] = record
+        _, at, qts, until, detail = evidence = in_order(record.fields.evidence, evidence)
+        self._learn(record, evidence.kind, seen_of(at, qts, until, detail))
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)
@@ -197,6 +211,8 @@ class Registry(StoredUsers):
             record.fields.preferences.pop(name, None)
         else:
             record.fields.preferences[name] = value
+        if name == NEWS:
+            self._wishes.add(user_id)
         return record.user
 
     def choose_language(self, user_id: int, code: str | None) -> User:
@@ -243,6 +259,7 @@ class Registry(StoredUsers):
             changed = True
         if changed:
             self._judge(record)
+            self._wishes.add(other.id)
         return changed if known else None
 
     def keep_note(self, name: str, text: str) -> None:
@@ -266,6 +283,7 @@ class Registry(StoredUsers):
         record = self._records.get(user_id) or self._obtain(user_id)
         record.forget()
         self._judge(record)
+        self._wishes.add(user_id)
         self.parked.forget(user_id)
 
     # ---- writing -------------------------------------------------------------------------------
@@ -280,13 +298,17 @@ class Registry(StoredUsers):
                 return
             batch = self._saving = self._dirty
             self._dirty = {}
+            wishes, self._wishes = self._wishes, set()
             notes = dict(self._notes)
             try:
-                # Taken together: what an update did to its user goes with its place among the parked ones.
-                with self.parked.saving() as parked:
-                    await self._write(batch, notes, parked)
+                # Taken together: what an update did to its user goes with its place among the parked ones,
+                # and what came of a delivery with what it says of its user.
+                with self.parked.saving() as parked, self.broadcasts.saving() as deliveries:
+                    others = Changes(notes=notes, parked=parked, broadcasts=deliveries)
+                    await self._write(batch, wishes, others)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}
+                self._wishes |= wishes
                 raise
             finally:
                 self._saving = {}
@@ -295,9 +317,8 @@ class Registry(StoredUsers):
                 self._records.move_to_end(user_id)
             self._evict(len(self._records))
 
-    async def _write(
-        self, batch: Mapping[int, UserRecord], notes: Mapping[str, str], parked: ParkedChanges
-    ) -> None:
+    async def _write(self, batch: Mapping[int, UserRecord], wishes: Collection[int], others: Changes) -> None:
+        """Write these users, and the other changes with them."""
         # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
         # interpreter, and users may change while it packs, whereas none changes within a slice.
         texts: dict[int, str] = {}
@@ -317,8 +338,12 @@ class Registry(StoredUsers):
                 packed.append((record, counted))
             await asyncio.sleep(0)
         self._came(came)
-        with self._counts.saving(packed) as counts:
-            await self._rows.write(texts, gone, {**counts, **notes}, parked)
+        declining = {user_id: declines(batch[user_id].user) for user_id in wishes}
+        with self._counts.saving(packed) as (counts, moved):
+            notes = {**counts, **others.notes}
+            await self._rows.write(
+                replace(others, users=texts, gone=gone, moved=moved, declining=declining, notes=notes)
+            )
 
     # ---- records -------------------------------------------------------------------------------
 
@@ -370,10 +395,3 @@ class Registry(StoredUsers):
                 self._records[user_id] = record
             else:
                 self._absent.pop(user_id, None)
-
-
-async def to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Await work that goes on to its end even if the caller is cancelled."""
-    running = asyncio.ensure_future(work)
-    running.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.shield(running)

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import Counts, User
-from tgbot.store.counts import AccessCounts, Notes
+from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
+from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a flush writes, all or nothing."""
+
+    #: User id → the text.
+    users: Mapping[int, str] = field(default_factory=dict)
+    #: Users to be deleted.
+    gone: Collection[int] = ()
+    #: Under which access users are counted, of those for whom it changed.
+    moved: Sequence[Moved] = ()
+    #: User id → whether they decline broadcasts, of those for whom it may have changed.
+    declining: Mapping[int, bool] = field(default_factory=dict)
+    #: A note or a parked update that is None is deleted.
+    notes: Notes = field(default_factory=dict)
+    parked: ParkedChanges = field(default_factory=dict)
+    broadcasts: BroadcastChanges = NO_BROADCASTS
+
+
 class UserRows(ParkedRows, Protocol):
     """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
 
-    That is the notes, on their counts (see `AccessCounts`) and other ones, and their parked updates.
+    That is the notes, on their counts (see `AccessCounts`) and other ones, their parked updates, and the
+    broadcasts with their deliveries.
 
     Every method raises a StorageError where the rows cannot be read or written.
     """
 
     #: The name of the place, for errors.
     place: str
+
+    @property
+    def broadcasts(self) -> BroadcastRows:
+        """The broadcasts in the same place."""
 
     def one(self, user_id: int) -> str | None:
         """Return the text of one user, None if there is none."""
@@ -43,13 +68,8 @@ class UserRows(ParkedRows, Protocol):
     def recount(self) -> Mapping[str, int]:
         """Count the users by their stored access, with a look at each."""
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        """Write users, notes and parked updates, and delete the users `gone`, all or nothing.
-
-        A note or an update that is None is deleted. All is on disk on return.
-        """
+    async def write(self, changes: Changes) -> None:
+        """Write all of these changes, or none; they are on disk on return."""
 
     def close(self) -> None: ...
 
@@ -86,6 +106,10 @@ class StoredUsers:
                 raise self._damaged(user_id, error) from error
             if user.met:
                 yield user_id, user
+
+    def note(self, name: str) -> str | None:
+        """Return the note that was written under a name last, None for nothing."""
+        return self._rows.notes().get(name)
 
     def close(self) -> None:
         self._rows.close()

@@ -20,12 +20,13 @@ from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram.calls.call import Call, Caller, is_resolved
+from tgbot.telegram.calls.direct import Direct
 from tgbot.telegram.calls.entrance import Entrance
 from tgbot.telegram.calls.limits import FloodWaits, LookupBudget
 from tgbot.telegram.calls.link import UntilAnswered
 from tgbot.telegram.calls.named import NamedSends
 from tgbot.telegram.calls.observed import Observed
-from tgbot.telegram.calls.plain import message_sent, plain_text
+from tgbot.telegram.calls.plain import Typing, message_sent, plain_text
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.calls.straight import Straight
 from tgbot.telegram.checkpoints import Checkpoints
@@ -108,10 +109,8 @@ class BotClient(Closed, TelegramClient):
         self.me: types.User = None
         #: Telegram's time in unix seconds.
         self.server_time = server_time
-        self._finished = Finished(listener.finished)
-        self._store = store
-        self._server, self._route = server, proxy
-        self._link_state, self._tasks = LinkState(), Background()
+        self._store, self._finished = store, Finished(listener.finished)
+        self._server, self._route, self._link_state, self._tasks = server, proxy, LinkState(), Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
         self.failed = self._tasks.failed
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
@@ -142,7 +141,7 @@ class BotClient(Closed, TelegramClient):
         requests = Requests(self, self._link_state.up)
         #: What Telegram keeps of the past.
         self.history = History(requests, peers.remember)
-        self.intake = Intake(
+        self.intake = self._updates_queue = Intake(
             self._batches,
             requests=requests,
             server_time=server_time,
@@ -159,7 +158,6 @@ class BotClient(Closed, TelegramClient):
         )
         self._album_line.finish = self._finish
         self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
-        self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
         self._checkpoints = Checkpoints(store, self.intake.mark)
@@ -179,14 +177,17 @@ class BotClient(Closed, TelegramClient):
         chain = NamedSends(LookupBudget(floods, session), peers)
         calls = Straight(chain, chain.complete, floods, observed, link, server_time)
         self._calls: Caller = Metered(calls, meter) if meter else calls
+        self._entrance = Entrance(self._calls, self, peers)
+        #: Makes requests that are ready as they are, for work that makes many.
+        self.direct = Direct(self._calls, self._sender)
         #: Numbers about this client.
         self.figures = Figures(
             *(self._link_state, self.intake, self._watch, self._batches, self._dispatcher, self._handlers),
-            *(self._checkpoints, floods, retries),
+            *(self._checkpoints, floods, retries, self._entrance),
         )
-        self._entrance = Entrance(self._calls, self, peers)
-        plain = PlainClient(self)
-        self._login = Login(plain, session, self.intake, self._link_state, server_time, server, proxy)
+        self._login = Login(
+            PlainClient(self), session, self.intake, self._link_state, server_time, server, proxy
+        )
 
     @property
     def connected(self) -> bool:
@@ -219,8 +220,7 @@ class BotClient(Closed, TelegramClient):
         was logged in with, it is logged in again. Raise WrongBotError if the session, or the login in it,
         belongs to another bot than the token; LoginRefusedError if Telegram refuses the token.
         """
-        state = self.session.update_state()
-        if state is not None:
+        if (state := self.session.update_state()) is not None:
             self.intake.load(state, replayed=True)
         use_server(self.session, self._server)
         pulse = Pulse(self._sender, self._link_state)
@@ -354,6 +354,9 @@ class BotClient(Closed, TelegramClient):
         self, request: Any, ordered: bool = False, flood_sleep_threshold: float | None = None
     ) -> Coroutine[object, object, Any]:  # Any: a TLRequest, or several; what Telegram answers
         """Make requests as Telethon does."""
+        if type(request) is Typing and current_job.get() is None:
+            longest = self.flood_sleep_threshold
+            return self._calls.call(Call(self._sender, request, request.peer.user_id, longest))
         return self._call(self._sender, request, ordered)
 
     def _call(
@@ -374,8 +377,7 @@ class BotClient(Closed, TelegramClient):
         if request is None:
             return await super().send_message(entity, message, **options)
         call = Call(self._sender, request, request.peer.user_id, self.flood_sleep_threshold)
-        answer: Any = await self._entrance.send(call)
-        if type(answer) is types.UpdateShortSentMessage:
+        if type(answer := await self._entrance.send(call)) is types.UpdateShortSentMessage:
             return message_sent(self, request, answer)
         return self._get_response_message(request, answer, entity)
 
@@ -388,8 +390,7 @@ class BotClient(Closed, TelegramClient):
         auto_cancel: bool = True,
     ) -> Any:  # Any: a ChatAction, or a coroutine for "cancel", as Telethon has it
         """Return a chat action that asks Telegram on entering and raises its error there; see ChatAction."""
-        made = super().action(entity, action)
-        if asyncio.iscoroutine(made):
+        if asyncio.iscoroutine(made := super().action(entity, action)):
             return made
         # Telethon hands one object to every chat, with the progress of an upload in it.
         return ChatAction(self, entity, copy(made._action), delay, auto_cancel)

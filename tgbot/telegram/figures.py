@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from telethon.tl import TLRequest
 
+from tgbot.telegram.calls.entrance import Entrance
 from tgbot.telegram.calls.limits import FloodWaits
 from tgbot.telegram.calls.retries import Retries
 from tgbot.telegram.checkpoints import Checkpoints
@@ -72,6 +73,11 @@ class Figures:
     checkpoints: Checkpoints
     floods: FloodWaits
     retries: Retries
+    entrance: Entrance
+
+    def sends(self) -> int:
+        """Return how many messages the bot has sent since the start, but for those to many people."""
+        return self.entrance.sends
 
     def read(self) -> Reading:
         """Return the numbers of this moment, which do not change afterwards."""

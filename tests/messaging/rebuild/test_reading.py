@@ -31,7 +31,7 @@ def users() -> MemoryRegistry:
 def reading(users: MemoryRegistry) -> Reading:
     me = types.User(1, is_self=True, bot=True, username="the_bot")
     client = SimpleNamespace(me=me, session=None)
-    parts: Any = SimpleNamespace(client=client, users=users, clock=lambda: NOW)
+    parts: Any = SimpleNamespace(client=client, users=users, clock=lambda: NOW, payload_key=b"k" * 32)
     return Reading(users, evidence.sources(parts), lambda: NOW)
 
 

@@ -246,7 +246,7 @@ async def test_the_difference_is_read_as_far_back_as_the_box_reaches(
     configure: Configure, sandbox: Sandbox, account: Account
 ) -> None:
     people(sandbox, account, 10, 30)
-    sandbox.faults.limit_box(100)
+    sandbox.world.limits.box = 100
     sandbox.faults.slice_differences(30)
     async with running(configure) as (_, asked):
         report = await asked()
@@ -254,10 +254,19 @@ async def test_the_difference_is_read_as_far_back_as_the_box_reaches(
         assert report["difference"] == {"from_pts": 201, "updates": 100, "left": 0, "trouble": None}
 
 
-async def test_a_probe_is_refused_where_there_is_none(configure: Configure) -> None:
-    async with running(configure) as (_, asked):
-        with pytest.raises(Exception, match="probe: this bot cannot"):
-            await asked(probe=True)
+async def test_in_the_end_telegram_is_asked_whom_the_bot_may_write_to(
+    configure: Configure, sandbox: Sandbox, account: Account
+) -> None:
+    ids = people(sandbox, account, 4)
+    sandbox.faults.fail(DIFFERENCE, 400, "INPUT_FETCH_ERROR", seconds=math.inf)
+    sandbox.world.block(ids[0], account.id)
+    async with running(configure) as (bot, asked):
+        report = await asked(probe=True)
+        assert (report["state"], report["probe"]) == ("done", True)
+        user = bot.users.get(ids[0])
+        assert user is not None
+        assert user.verdict(bot.clock()).access is Access.BLOCKED
+        assert sandbox.calls["messages.setTyping"] == 4
 
 
 async def test_who_wrote_too_long_ago_in_a_hole_becomes_known_and_is_not_answered(
@@ -265,7 +274,7 @@ async def test_who_wrote_too_long_ago_in_a_hole_becomes_known_and_is_not_answere
 ) -> None:
     async with running(configure):
         pass
-    sandbox.faults.limit_box(50)
+    sandbox.world.limits.box = 2
     sandbox.faults.set_clock(-7_200)
     old = people(sandbox, account, 20, 20)
     sandbox.faults.set_clock(0)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tgbot.sandbox.console import COMMANDS
+from tgbot.sandbox.console import COMMANDS, of_world
 from tgbot.sandbox.faults import Damage, DeadKey, Faults, Nonsense, Shape, Timestamp
 
 PAGE = (Path(__file__).parents[3] / "docs/sandbox.md").read_text(encoding="utf-8")
@@ -27,8 +27,14 @@ def test_the_arguments_in_the_table_are_those_of_the_code() -> None:
 
 def test_every_typed_command_is_in_the_table_with_its_usage() -> None:
     table = {line for _, _, _, line in ROW.findall(PAGE) if line}
-    usages = {f"{name} {command.usage}".rstrip() for name, command in COMMANDS.items() if name != "help"}
+    faults = {name: command for name, command in COMMANDS.items() if name not in {"help", *of_world.COMMANDS}}
+    usages = {f"{name} {command.usage}".rstrip() for name, command in faults.items()}
     assert {line.replace("\\|", "|") for line in table} == usages
+
+
+def test_the_commands_that_are_no_faults_are_on_the_page() -> None:
+    for name, command in of_world.COMMANDS.items():
+        assert f"`{name} {command.usage}`".replace("|", "\\|") in PAGE
 
 
 def test_every_value_of_a_choice_is_explained() -> None:

@@ -50,17 +50,3 @@ def test_what_is_deleted_unread_is_not_counted_as_unread(ann: Client, new_person
     [dialog] = ben(messages.GetDialogsRequest(None, 0, types.InputPeerEmpty(), 10, 0)).dialogs
     assert (dialog.unread_count, dialog.top_message) == (1, 2)
     assert ben(updates.GetStateRequest()).unread_count == 1
-
-
-def test_messages_are_read_by_their_ids_in_both_kinds_of_dialog(
-    world: World, ann: Client, bot: Client
-) -> None:
-    for number in range(250):
-        ann.send(bot, f"{number}")
-    bot(messages.DeleteMessagesRequest([7], revoke=True))
-    wanted: list[Any] = [types.InputMessageID(number) for number in range(1, 300)]
-    found = bot(messages.GetMessagesRequest(wanted)).messages
-    assert [message.id for message in found] == list(range(1, 201))
-    assert [message.id for message in found if isinstance(message, types.MessageEmpty)] == [7]
-    [last] = bot(messages.GetMessagesRequest([types.InputMessageID(251)])).messages
-    assert isinstance(last, types.MessageEmpty)

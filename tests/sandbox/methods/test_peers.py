@@ -140,6 +140,6 @@ def test_people_need_no_hash_for_their_contacts(world: World, ann: Client, new_p
     ben = new_person("Ben")
     [empty] = ann(users.GetUsersRequest([types.InputUser(ben.id, 0)]))
     assert isinstance(empty, types.UserEmpty)
-    world.accounts[ann.id].contacts.add(ben.id)
+    world.accounts[ann.id].contacts |= {ben.id}
     [user] = ann(users.GetUsersRequest([types.InputUser(ben.id, 0)]))
     assert (user.contact, user.access_hash) == (True, ann.peer(ben).access_hash)

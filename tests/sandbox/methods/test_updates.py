@@ -59,16 +59,6 @@ def test_a_difference_may_be_too_long(world: World, ann: Client, bot: Client) ->
     assert isinstance(bot.difference(6), types.updates.DifferenceEmpty)
 
 
-def test_a_difference_reaches_back_as_far_as_the_box(world: World, ann: Client, bot: Client) -> None:
-    for number in range(5):
-        ann.send(bot, f"{number}")
-    world.box_size = 3
-    assert isinstance(bot.difference(2), types.updates.DifferenceTooLong)
-    assert [message.message for message in bot.difference(3).new_messages] == ["2", "3", "4"]
-    ann.send(bot, "5")
-    assert isinstance(bot.difference(3), types.updates.DifferenceTooLong)
-
-
 def test_a_difference_from_nowhere_is_refused(ann: Client) -> None:
     with refused("PERSISTENT_TIMESTAMP_EMPTY"):
         ann.difference(0)

@@ -145,6 +145,9 @@ async def test_random_damage_is_noticed_or_harmless(path: Path, seed: int) -> No
 def set_schema(path: Path, schema: int) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(schema),))
+        if schema < 3:
+            for table in ("users_by_access", "users_declining", "broadcasts", "tallies", "deliveries"):
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 async def test_a_newer_registry_is_refused_and_left_as_it_is(path: Path) -> None:
@@ -161,6 +164,7 @@ MAKE_NAMES_LOUD: Final = ("UPDATE users SET value = json_set(value, '$.first_nam
 BLOCK_EVERYONE: Final = (
     "UPDATE users SET value = json_set(value, '$.access', 'blocked')",
     "DELETE FROM meta WHERE key = 'counts'",
+    *userschema.LIST_USERS,
 )
 
 

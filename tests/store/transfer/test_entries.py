@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.store.memory import MemoryRows
 from tests.strategies import evidence
-from tgbot.core.access import Access, Evidence, Kind, Record, judge
+from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import Change, Profile, User, UserFields, Way
+from tgbot.core.verdicts import judge
 from tgbot.store.peers import Peer, UsernameRow, newer
 from tgbot.store.record import UserRecord
 from tgbot.store.registry import Registry

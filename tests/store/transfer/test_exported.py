@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from tests.store.transfer.test_entries import BOT, NOW, PEER, never_unclear, packed, users
-from tgbot.core.access import judge
 from tgbot.core.users import LANGUAGE, UserFields
+from tgbot.core.verdicts import judge
 from tgbot.store.record import UserRecord
 from tgbot.store.transfer.entries import (
     AHEAD,

@@ -220,3 +220,18 @@ async def test_a_flood_wait_that_comes_again_and_again_is_raised_in_the_end(
         async with asyncio.timeout(PATIENCE):
             await client.send_message(ann, "hi")
     assert stage.sandbox.calls[SEND] <= 3
+
+
+async def test_who_has_a_rule_of_their_own_meets_each_wait_and_keeps_nobody_waiting(hands: Hands) -> None:
+    floods = FloodWaits(Script(wait(1), wait(1), wait(30), True))
+    own = typing(flood_threshold=-1)
+    for _ in range(2):
+        with pytest.raises(errors.FloodWaitError):
+            await floods.call(own)
+    assert (hands.slept, floods.due) == ([], {})
+    assert floods.asked.total() == 2
+    # What Telegram asked others for is theirs: this one is sent all the same.
+    with pytest.raises(errors.FloodWaitError):
+        await floods.call(typing(flood_threshold=5))
+    assert await floods.call(own) is True
+    assert hands.slept == []

@@ -11,7 +11,7 @@ from telethon.sessions import MemorySession
 from telethon.tl import functions, types
 
 from tests.telegram.wire.test_readers import shown
-from tgbot.telegram.calls.plain import PlainText, message_sent, plain_text
+from tgbot.telegram.calls.plain import PlainText, Typing, message_sent, plain_text, typing
 
 USER = types.InputPeerUser(5_000_000_001, -9)
 DATE = datetime(2026, 11, 26, tzinfo=UTC)
@@ -103,3 +103,21 @@ def test_a_plain_text_can_be_read_back() -> None:
     read = BinaryReader(bytes(request)).tgread_object()
     assert type(read) is functions.messages.SendMessageRequest
     assert (read.message, read.random_id, read.reply_to.reply_to_msg_id) == ("text", -5, 5)
+
+
+def test_a_probe_of_a_user_is_packed_as_telethon_packs_it() -> None:
+    theirs = functions.messages.SetTypingRequest(USER, types.SendMessageTypingAction())
+    ours = typing(USER)
+    assert type(ours) is Typing
+    assert bytes(ours) == bytes(theirs)
+    assert bytes(functions.InvokeWithLayerRequest(9, ours)) == bytes(
+        functions.InvokeWithLayerRequest(9, theirs)
+    )
+    assert ours.to_dict() == theirs.to_dict() | {"_": "SetTypingRequest"}
+
+
+@pytest.mark.parametrize("peer", [types.InputPeerChat(5), types.InputPeerSelf()], ids=repr)
+def test_a_chat_action_elsewhere_is_telethons(peer: Any) -> None:
+    request = typing(peer)
+    assert type(request) is functions.messages.SetTypingRequest
+    assert bytes(request) == bytes(functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction()))

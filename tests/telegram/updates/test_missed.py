@@ -15,6 +15,7 @@ from telethon import events
 from tests.telegram.conftest import Stage, echo, until
 from tgbot.telegram import BotClient
 from tgbot.telegram.updates import missed, requests
+from tgbot.telegram.updates.history import GREATEST_ID
 from tgbot.telegram.updates.missed import Missed
 
 GET = "messages.getMessages"
@@ -54,7 +55,7 @@ async def test_everybody_who_wrote_in_a_downtime_is_answered_in_order_though_the
     stage.write(people[0], "before")
     await until(lambda: stage.heard(people[0]) == said("before"))
     await stage.close(client)
-    stage.faults.limit_box(20)
+    stage.world.limits.box = 20
     for number in range(700):
         stage.write(people[number % 7], f"{number}")
     client = await bot.open()
@@ -76,7 +77,7 @@ async def test_what_is_older_is_learned_and_told_as_a_loss(
     bot = Bot(stage)
     ann, ben = stage.meet("Ann"), stage.meet("Ben")
     await stage.close(await bot.open())
-    stage.faults.limit_box(5)
+    stage.world.limits.box = 5
     stage.faults.set_clock(-2 * HOUR)
     last = [stage.write(ann, f"old {number}") for number in range(300)][-1]
     stage.faults.set_clock(-HOUR / 2)
@@ -101,12 +102,12 @@ async def test_without_a_time_nothing_is_answered_and_all_is_learned(stage: Stag
     client = await bot.open()
     stage.write(ann, "0")
     await until(lambda: stage.heard(ann) == said("0"))
-    stage.faults.limit_box(2)
+    stage.world.limits.box = 0
     stage.faults.lose(30)
     ids = [stage.write(ann, f"{number}") for number in range(1, 31)]
     client.intake.begin_difference()
     await until(lambda: stage.lost_updates == [("difference_too_long", 30)])
-    stage.faults.limit_box(None)
+    stage.world.limits.box = None
     stage.write(ann, "after")
     await until(lambda: stage.heard(ann) == said("0", "after"))
     assert bot.learned == [(ids[0] - 1, ids[-1])]  # the first is the answer to "0"
@@ -116,7 +117,7 @@ async def test_a_hole_in_the_middle_of_traffic_leaves_nobody_unanswered(stage: S
     bot = Bot(stage)
     people = [stage.meet(f"P{number}") for number in range(10)]
     client = await bot.open()
-    stage.faults.limit_box(30)
+    stage.world.limits.box = 30
     wrote: Counter[int] = Counter()
 
     def write(number: int) -> None:
@@ -156,7 +157,7 @@ async def test_a_message_that_is_still_being_handled_is_not_handed_out_again(sta
     client = await bot.open(slow)
     stage.write(ann, "first")
     await until(lambda: handled == ["first"])
-    stage.faults.limit_box(2)
+    stage.world.limits.box = 2
     stage.faults.lose(10)
     for number in range(10):
         stage.write(ben, f"{number}")
@@ -179,7 +180,7 @@ async def test_what_was_handed_out_behind_the_hole_is_not_handed_out_again(stage
     ann = stage.meet()
     client = await bot.open(note)
     stage.faults.delay(3.0, "updates.getDifference")
-    stage.faults.limit_box(2)
+    stage.world.limits.box = 2
     stage.faults.lose(5)
     for number in range(5):
         stage.write(ann, f"lost {number}")
@@ -211,7 +212,7 @@ async def test_ended_while_it_reads_it_answers_the_rest_after_the_next_start(
 
     people = [stage.meet(f"P{number}") for number in range(5)]
     await stage.close(await bot.open(slow))
-    stage.faults.limit_box(10)
+    stage.world.limits.box = 10
     for number in range(900):
         stage.write(people[number % 5], f"{number // 5}")
     for _ in range(3):
@@ -234,7 +235,7 @@ async def test_a_drain_while_it_reads_leaves_the_rest_at_telegram(stage: Stage) 
     bot = Bot(stage)
     people = [stage.meet(f"P{number}") for number in range(5)]
     client = await bot.open()
-    stage.faults.limit_box(10)
+    stage.world.limits.box = 10
     stage.faults.lose(900)
     stage.faults.delay(0.3, GET)
     for number in range(900):
@@ -274,14 +275,14 @@ async def test_a_hole_that_cannot_be_read_stops_nothing(
     ann = stage.meet()
     client = await bot.open()
     stage.faults.fail(GET, 400, "MSG_ID_INVALID", times=100)
-    stage.faults.limit_box(2)
+    stage.world.limits.box = 0
     stage.faults.lose(10)
     for number in range(10):
         stage.write(ann, f"{number}")
     client.intake.begin_difference()
     await until(lambda: stage.lost_updates == [("difference_too_long", 10)])
     assert "the messages of a hole cannot be read (MSG_ID_INVALID)" in caplog.text
-    assert bot.learned == [(1, 10)]
+    assert bot.learned == [(1, GREATEST_ID)]
     stage.write(ann, "after")
     await until(lambda: stage.heard(ann) == said("after"))
 
@@ -294,7 +295,7 @@ async def test_a_reading_that_gets_no_answer_is_given_up_after_a_time(
     ann = stage.meet()
     client = await bot.open()
     stage.faults.silence(GET, seconds=float("inf"))
-    stage.faults.limit_box(2)
+    stage.world.limits.box = 0
     stage.faults.lose(10)
     for number in range(10):
         stage.write(ann, f"{number}")

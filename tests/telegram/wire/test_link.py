@@ -247,7 +247,7 @@ async def test_a_server_with_another_key_is_told_from_one_that_is_not_there(
     [
         pytest.param(closes, True, id="closed"),
         pytest.param(closes, False, id="closed before there is an auth key"),
-        pytest.param(answers(b"\0" * 5), False, id="closed within a packet"),
+        pytest.param(answers(packet(bytes(20))[:5]), False, id="closed within a packet"),
         pytest.param(answers(packet(b"nonsense" * 4)), False, id="nonsense"),
         pytest.param(answers(packet(bytes(20) + b"nonsense")), False, id="nonsense within a message"),
         pytest.param(answers(packet(struct.pack("<i", -500))), False, id="a fault"),
@@ -270,6 +270,27 @@ async def test_a_link_over_which_nothing_of_use_comes_is_a_failed_attempt_like_a
     assert said(caplog, "no connection to 127.0.0.1") == 1
     assert said(caplog, "connected to") == 0
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+    connecting.cancel()
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("key", [True, False])
+async def test_a_stranger_who_answers_in_the_place_of_telegram_is_said_as_such(
+    listen: Callable[[Serve], Awaitable[Listener]],
+    make_link: Callable[..., Link],
+    caplog: pytest.LogCaptureFixture,
+    key: bool,
+) -> None:
+    listener = await listen(answers(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"))
+    link = make_link(key=key)
+    connecting = asyncio.create_task(link.connect(listener.port))
+    await until(lambda: connecting.done() or link.sender.attempts.failures)
+    if key:
+        link.sender.send(functions.PingRequest(1))
+    await until(lambda: listener.came > 4)
+    assert said(caplog, "what answers at 127.0.0.1") == 1
+    assert "let this machine through, or set [telegram] proxy" in caplog.text
+    assert said(caplog, "no connection to") == 0
     connecting.cancel()
 
 

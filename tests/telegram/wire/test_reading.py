@@ -184,6 +184,19 @@ def test_an_answer_of_another_type_is_told(request_: Any, right: Any, wrong: lis
     assert not [one for one in wrong if answers(request_, one)]
 
 
+TRUE, FALSE = (constructor.to_bytes(4, "little") for constructor in (0x997275B5, 0xBC799737))
+
+
+def test_true_and_false_are_read_for_requests_that_are_answered_so() -> None:
+    request = functions.messages.SetTypingRequest(None, None)
+    wrapped = functions.InvokeWithLayerRequest(1, request)
+    for asked in (request, wrapped):
+        assert read_answer(asked, bytes(12) + TRUE, 12) is True
+        assert read_answer(asked, bytes(12) + FALSE, 12) is False
+    with pytest.raises(UnreadableError):
+        read_answer(functions.updates.GetStateRequest(), TRUE)
+
+
 def test_a_wrapped_request_is_answered_with_what_is_inside() -> None:
     inner = functions.updates.GetStateRequest()
     wrapped = functions.InvokeWithLayerRequest(1, functions.InitConnectionRequest(*[None] * 7, inner))

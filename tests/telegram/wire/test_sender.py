@@ -13,6 +13,7 @@ from telethon.extensions import BinaryReader
 from telethon.tl import functions, types
 
 from tgbot.core.clock import ServerClock
+from tgbot.telegram.calls.packed import Form
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.reading import messages_in
 from tgbot.telegram.wire.sender import BotSender
@@ -88,6 +89,15 @@ async def test_a_request_that_no_packet_holds_fails_alone(bench: Bench) -> None:
     with pytest.raises(ValueError, match="too big"):
         await failing
     fine.cancel()
+
+
+async def test_a_long_request_is_compressed_unless_many_are_sent_it(bench: Bench) -> None:
+    request = functions.messages.SendMessageRequest(types.InputPeerUser(7, 1), "word " * 400, random_id=5)
+    bench.sender.send(request)
+    bench.sender.send(send := Form(request).to(7, 1, [5]))
+    compressed, plain = (sent.data for sent in bench.sender.outgoing._queue)
+    assert len(compressed) < 200
+    assert plain == bytes(send)
 
 
 async def test_a_request_whose_asker_gave_up_is_not_sent(bench: Bench) -> None:

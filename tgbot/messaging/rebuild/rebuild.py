@@ -284,7 +284,10 @@ class Rebuild:
                     place.pts, place.unreadable = place.pts + 1, place.unreadable + 1
                 continue
             if isinstance(answer, types.updates.DifferenceTooLong):
-                place.pts = place.from_pts = await self._oldest(place.pts, place.top_pts)
+                if place.pts < answer.pts < place.top_pts:
+                    place.pts = place.from_pts = answer.pts
+                else:  # it is the state of now, and does not say where the log begins
+                    place.pts = place.from_pts = await self._oldest(place.pts, place.top_pts)
                 continue
             state = None if answer is None else state_of(answer)
             if answer is None or state is None or state.pts <= place.pts:

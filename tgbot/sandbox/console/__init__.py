@@ -3,6 +3,7 @@
 from ..faults import Faults
 from ..world import World
 from . import calls, links, updates
+from . import world as of_world
 from .command import Command, Deed, say
 from .words import FaultError, Words
 
@@ -52,5 +53,6 @@ COMMANDS = {
     **links.COMMANDS,
     **calls.COMMANDS,
     **updates.COMMANDS,
+    **of_world.COMMANDS,
     "clear": Command("", "switch all faults off", _clear),
 }

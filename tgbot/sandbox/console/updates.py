@@ -71,15 +71,6 @@ def _slice(faults: Faults, words: Words) -> Deed:
     )
 
 
-def _box(faults: Faults, words: Words) -> Deed:
-    text = words.word("COUNT or off")
-    size = None if text == "off" else words.whole("COUNT", text)
-    return say(
-        f"Differences reach back {'to the first pts' if size is None else f'{size} pts'}.",
-        lambda: faults.limit_box(size),
-    )
-
-
 def _differences(on: str, rule: Callable[[Faults, bool, int | None], None]) -> Build:
     def build(faults: Faults, words: Words) -> Deed:
         wanted = words.switch()
@@ -183,7 +174,6 @@ COMMANDS = {
             "Every difference is too long.", "Differences are answered as usual.", Faults.differences_too_long
         ),
     ),
-    "box": Command("COUNT|off", "answer differenceTooLong from a state that is further back", _box),
     "stick": Command(
         "on|off [PEER]",
         "answer the same slice and state to each getDifference",

@@ -22,7 +22,7 @@ class Words:
     """The words of a line after the command's name; `name=value` may stand anywhere."""
 
     def __init__(self, world: World, words: Iterable[str]) -> None:
-        self._world = world
+        self.world = world
         self._named: dict[str, str] = {}
         self._words: list[str] = []
         for word in words:
@@ -134,7 +134,7 @@ class Words:
             text = self._words.pop(0)
         if text is None:
             return None
-        accounts = self._world.accounts
+        accounts = self.world.accounts
         found = int(text) if text.isdecimal() else accounts.holder(text.removeprefix("@"))
         if found is None or accounts.get(found) is None:
             raise FaultError(f"Unknown account {text!r}: give an id or a @username.")
@@ -146,8 +146,8 @@ class Words:
             return None
         text = self._words[0]
         digits = text.removeprefix("-")
-        found = int(text) if digits.isdecimal() else self._world.accounts.holder(text.removeprefix("@"))
-        if found is None or found >= -CHANNEL_BASE or found not in self._world.chats:
+        found = int(text) if digits.isdecimal() else self.world.accounts.holder(text.removeprefix("@"))
+        if found is None or found >= -CHANNEL_BASE or found not in self.world.chats:
             return self.account()
         self._words.pop(0)
         return found

@@ -67,7 +67,6 @@ class DifferenceFaults(CallFaults):
         self.tell_message_ids(True)
         self.slice_differences(None)
         self.differences_too_long(False)
-        self.limit_box(None)
 
     def tell_message_ids(self, tell: bool) -> None:
         """Set whether a difference holds an updateMessageID for each message that the account sent."""
@@ -80,10 +79,6 @@ class DifferenceFaults(CallFaults):
     def differences_too_long(self, too_long: bool) -> None:
         """Set whether each getDifference is answered with differenceTooLong."""
         self._server.world.difference_too_long = too_long
-
-    def limit_box(self, size: int | None) -> None:
-        """Set how many pts a difference reaches back: an older state is too long ago; None ends it."""
-        self._server.world.box_size = size
 
     def stick_differences(self, stuck: bool, peer: int | None = None) -> None:
         """Set whether differences answer the same slice, and the caller's own state, again and again."""

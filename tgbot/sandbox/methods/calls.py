@@ -72,10 +72,9 @@ class Call:
         raise RpcError(400, error)
 
     def _knows(self, me: Account, user: Account, access_hash: int) -> bool:
-        if access_hash == self.world.accounts.access_hash(me.id, user.id):
-            return True
-        # The hash 0 is valid for a bot to its users, and for a person to their contacts.
-        return access_hash == 0 and (user is me or user.id in (me.started if me.is_bot else me.contacts))
+        if access_hash == 0:  # valid for a bot to its users, and for a person to their contacts
+            return user is me or user.id in (me.started if me.is_bot else me.contacts)
+        return access_hash == self.world.accounts.access_hash(me.id, user.id)
 
     def chat(self, given: TLObject, error: str = "PEER_ID_INVALID") -> Chat:
         """Return the group or channel of an InputPeer or InputChannel; raise `error` or CHANNEL_INVALID."""

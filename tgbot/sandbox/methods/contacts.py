@@ -66,7 +66,7 @@ def add_contact(call: Call, request: contacts.AddContactRequest) -> TLObject:
     user = call.user(request.id, "CONTACT_ID_INVALID")
     if not request.first_name:
         raise RpcError(400, "CONTACT_NAME_EMPTY")
-    call.me.contacts.add(user.id)
+    call.me.contacts |= {user.id}
     return call.updates([types.UpdatePeerSettings(types.PeerUser(user.id), types.PeerSettings())], [user.id])
 
 
@@ -75,15 +75,15 @@ def import_contacts(call: Call, request: contacts.ImportContactsRequest) -> TLOb
     for given in request.contacts:
         user = call.world.accounts.by_phone(given.phone.lstrip("+"))
         if user is not None:
-            call.me.contacts.add(user.id)
             imported.append(types.ImportedContact(user.id, given.client_id))
             users.append(call.world.view.user(call.me, user))
+    call.me.contacts |= {one.user_id for one in imported}
     return types.contacts.ImportedContacts(imported, [], [], users)
 
 
 def delete_contacts(call: Call, request: contacts.DeleteContactsRequest) -> TLObject:
     users = [call.user(given) for given in request.id]
-    call.me.contacts.difference_update(user.id for user in users)
+    call.me.contacts -= {user.id for user in users}
     return call.updates([], [user.id for user in users])
 
 

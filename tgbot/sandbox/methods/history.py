@@ -16,8 +16,6 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open, seconds
 
 _PAGE: Final = 100
-#: How many messages can be read by their ids in one call; further ids are left out of the answer.
-IDS_LIMIT: Final = 200
 _DIALOGS_PAGE: Final = 500
 
 
@@ -82,11 +80,11 @@ def search(call: Call, request: messages.SearchRequest) -> TLObject:
     return _page(call, _window(box, ids, request), len(ids), peer)
 
 
-def _wanted(box: Box, wanted: list[TLObject], viewer: int) -> tuple[list[TLObject], list[Copy]]:
+def _wanted(call: Call, box: Box, wanted: list[TLObject]) -> tuple[list[TLObject], list[Copy]]:
     """Return the requested messages, messageEmpty for missing ones, and the copies that exist."""
     copies: list[Copy] = []
     result: list[TLObject] = []
-    for each in wanted[:IDS_LIMIT]:
+    for each in wanted[: call.world.limits.messages]:
         number = getattr(each, "id", 0)
         copy = box.get(number)
         if isinstance(each, types.InputMessageReplyTo) and copy is not None:
@@ -95,18 +93,18 @@ def _wanted(box: Box, wanted: list[TLObject], viewer: int) -> tuple[list[TLObjec
             result.append(types.MessageEmpty(number, peer_id=None))
         else:
             copies.append(copy)
-            result.append(copy.message(viewer))
+            result.append(copy.message(call.me.id))
     return result, copies
 
 
 def get_messages(call: Call, request: messages.GetMessagesRequest) -> TLObject:
-    result, copies = _wanted(call.me.box, request.id, call.me.id)
+    result, copies = _wanted(call, call.me.box, request.id)
     return types.messages.Messages(result, [], *_beside(call, copies))
 
 
 def get_channel_messages(call: Call, request: channels.GetMessagesRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
-    result, copies = _wanted(chat.box, request.id, call.me.id)
+    result, copies = _wanted(call, chat.box, request.id)
     beside = _beside(call, copies, chat.marked)
     return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *beside)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from telethon.tl import TLObject, types
@@ -10,6 +11,11 @@ from ..rpc import RpcError
 from .calls import Call
 
 _CALLBACK_BYTES: Final = 64
+#: What a link of a button looks like: a host with a dot in it and any path, or a link for Telegram's apps.
+_URL: Final = re.compile(
+    r"(?:https?://)?[^\s/?#@:]+\.[^\s/?#@:.]+(?::[0-9]{1,5})?(?:[/?#]\S*)?|(?:tg|ton|tonsite)://\S+",
+    re.IGNORECASE,
+)
 
 
 def shown_markup(call: Call, markup: TLObject) -> TLObject:
@@ -24,7 +30,7 @@ def shown_markup(call: Call, markup: TLObject) -> TLObject:
             if isinstance(kind, types.InlineButtonTypeCallback):
                 if not 0 < len(kind.data) <= _CALLBACK_BYTES:
                     raise RpcError(400, "BUTTON_DATA_INVALID")
-            elif isinstance(kind, types.InlineButtonTypeUrl) and not kind.url:
+            elif isinstance(kind, types.InlineButtonTypeUrl) and not _URL.fullmatch(kind.url):
                 raise RpcError(400, "BUTTON_URL_INVALID")
             elif isinstance(kind, types.InputInlineButtonTypeUserProfile):
                 user = call.user(kind.user_id, "BUTTON_USER_INVALID")

@@ -1,16 +1,16 @@
-"""messages.*: sending, forwarding, editing and deleting messages, pressing buttons."""
+"""messages.*: sending and forwarding messages, pressing buttons."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from telethon.tl import TLObject, TLRequest, types
-from telethon.tl.functions import channels, messages
+from telethon.tl.functions import messages
 
 from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, Post, peer_of
-from ..entities import found, trimmed
+from ..entities import check_bounds, found, trimmed
 from ..logs import FIRST_PTS
 from ..mentions import mentioned
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
@@ -21,11 +21,11 @@ from .forums import thread
 from .keyboards import shown_markup
 from .media import as_message_media
 
-_TEXT_LENGTH: Final = 4096
-_CAPTION_LENGTH: Final = 1024
+TEXT_LENGTH: Final = 4096
+CAPTION_LENGTH: Final = 1024
 _ALBUM: Final = 10
 _START_PARAM_LENGTH: Final = 64
-_PRESS_TEXT_LENGTH: Final = 200
+_PRESSTEXT_LENGTH: Final = 200
 
 
 # -- sending
@@ -35,16 +35,12 @@ def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
     if earlier := earlier_of(call, request.peer, [request.random_id]):
         return wrap_sends(call, earlier)
     to = writable(call, request.peer)
-    text, entities = text_of(call, to, request.message, request.entities, _TEXT_LENGTH)
+    text, entities = text_of(call, to, request.message, request.entities, TEXT_LENGTH)
     if not text:
         raise RpcError(400, "MESSAGE_EMPTY")
-    post = Post(
-        call.me.id,
-        call.world.date(),
-        text,
-        entities=entities,
-        markup=shown_markup(call, request.reply_markup),
-    )
+    markup = shown_markup(call, request.reply_markup)
+    _limited(call, to, request)
+    post = Post(call.me.id, call.world.date(), text, entities=entities, markup=markup)
     return _sent(call, _post(call, to, post, request), short=True)
 
 
@@ -54,13 +50,14 @@ def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     to = writable(call, request.peer)
     post = _media_post(call, to, request.media, request)
     post.markup = shown_markup(call, request.reply_markup)
+    _limited(call, to, request)
     return _sent(call, _post(call, to, post, request))
 
 
 def _media_post(call: Call, to: Account | Chat, media: TLObject, given: TLObject) -> Post:
     shown = as_message_media(call, media)
     error = "MEDIA_CAPTION_TOO_LONG"
-    text, entities = text_of(call, to, given.message, given.entities, _CAPTION_LENGTH, error)
+    text, entities = text_of(call, to, given.message, given.entities, CAPTION_LENGTH, error)
     return Post(call.me.id, call.world.date(), text, entities=entities, media=shown)
 
 
@@ -74,6 +71,7 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
         return wrap_sends(call, earlier)
     to = writable(call, request.peer)
     posts = [_media_post(call, to, single.media, single) for single in missing]
+    _limited(call, to, request, len(posts))
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
     group = next(groups, None) or call.world.random.getrandbits(62)
     for post in posts:
@@ -132,7 +130,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
     to = writable(call, request.to_peer)
     posts: list[tuple[Post, int]] = []
     for number, random_id in missing:
-        original = _existing(call, number, source)
+        original = existing(call, number, source)
         was = original.post
         if was.action is not None:
             raise RpcError(400, "MESSAGE_ID_INVALID")
@@ -143,6 +141,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
         posts.append((post, random_id))
+    _limited(call, to, request, len(posts))
     if request.top_msg_id and request.reply_to is None:
         request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)
     sent = {random_id: _post(call, to, post, request, random_id) for post, random_id in posts}
@@ -186,6 +185,11 @@ def writable(call: Call, given: TLObject) -> Account | Chat:
     return to
 
 
+def _limited(call: Call, to: Account | Chat, request: TLRequest, count: int = 1) -> None:
+    """Raise FLOOD_WAIT_n if a bot sends faster than Telegram lets it."""
+    call.world.limits.sends(call.me, to, count, paid=bool(request.allow_paid_floodskip))
+
+
 def text_of(
     call: Call,
     to: Account | Chat,
@@ -195,6 +199,7 @@ def text_of(
     error: str = "MESSAGE_TOO_LONG",
 ) -> tuple[str, list[TLObject] | None]:
     """Return the stripped text and its entities, including those that the server finds."""
+    check_bounds(text, given)
     text, entities = trimmed(text, given)
     if len(text) > limit:
         raise RpcError(400, error)
@@ -258,7 +263,7 @@ def _new_message(call: Call, copy: Copy, pts_count: int) -> TLObject:
 
 
 def get_bot_callback_answer(call: Call, request: messages.GetBotCallbackAnswerRequest) -> Later:
-    copy = _existing(call, request.msg_id, call.peer(request.peer))
+    copy = existing(call, request.msg_id, call.peer(request.peer))
     if request.data is None:
         raise RpcError(400, "DATA_INVALID")
     buttons = [button for row in getattr(copy.post.markup, "rows", None) or [] for button in row.buttons]
@@ -268,7 +273,7 @@ def get_bot_callback_answer(call: Call, request: messages.GetBotCallbackAnswerRe
 
 
 def set_bot_callback_answer(call: Call, request: messages.SetBotCallbackAnswerRequest) -> bool:
-    if request.message is not None and len(request.message) > _PRESS_TEXT_LENGTH:
+    if request.message is not None and len(request.message) > _PRESSTEXT_LENGTH:
         raise RpcError(400, "MESSAGE_TOO_LONG")
     answer = types.messages.BotCallbackAnswer(
         request.cache_time,
@@ -281,73 +286,7 @@ def set_bot_callback_answer(call: Call, request: messages.SetBotCallbackAnswerRe
     return True
 
 
-# -- changing and deleting
-
-
-def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
-    me = call.me
-    to = call.peer(request.peer)
-    copy = _existing(call, request.id, to)
-    post = copy.post
-    if post.sender != me.id:
-        raise RpcError(403, "MESSAGE_AUTHOR_REQUIRED")
-    if post.action is not None or post.forwarded is not None:
-        raise RpcError(400, "MESSAGE_ID_INVALID")
-    text, entities, media = post.text, post.entities, post.media
-    if request.message is not None:
-        limit, error = (
-            (_CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG") if media else (_TEXT_LENGTH, "MESSAGE_TOO_LONG")
-        )
-        text, entities = text_of(call, to, request.message, request.entities, limit, error)
-    if request.media is not None:
-        media = as_message_media(call, request.media)
-    if not text and media is None:
-        raise RpcError(400, "MESSAGE_EMPTY")
-    # An edit without a keyboard removes the keyboard.
-    markup = shown_markup(call, request.reply_markup)
-    above = bool(request.invert_media)
-    extras = {name: value for name, value in (post.extras or {}).items() if name != "invert_media"}
-    extras |= {"invert_media": True} if above else {}
-    before = (post.text, post.entities, post.media, post.markup, post.extras or {})
-    if (text, entities, media, markup, extras) == before:
-        raise RpcError(400, "MESSAGE_NOT_MODIFIED")
-    post.text, post.entities, post.media, post.markup, post.extras = text, entities, media, markup, extras
-    call.world.posts.edited(copy)
-    if not isinstance(to, Chat) or not to.channel:
-        return call.happened()
-    update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
-    return call.happened([update], list(mentioned(copy)))
-
-
-def delete_messages(call: Call, request: messages.DeleteMessagesRequest) -> TLObject:
-    me = call.me
-    copies = [copy for number in request.id if (copy := me.box.get(number)) is not None]
-    revoke = bool(request.revoke) or me.is_bot
-    for copy in copies:
-        # In a group only admins can delete messages of others for all.
-        if revoke and copy.peer < 0 and copy.post.sender != me.id:
-            chat = call.world.chats[copy.peer]
-            if not chat.may_delete(me.id):
-                raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
-    lost = call.world.posts.delete(copies, revoke=revoke)
-    return types.messages.AffectedMessages(me.log.pts, lost.get(me.id, 0))
-
-
-def delete_channel_messages(call: Call, request: channels.DeleteMessagesRequest) -> TLObject:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    copies = [copy for number in request.id if (copy := chat.box.get(number)) is not None]
-    if any(copy.post.sender != call.me.id for copy in copies) and not chat.may_delete(call.me.id):
-        raise RpcError(403, "MESSAGE_DELETE_FORBIDDEN")
-    count = call.world.posts.delete_in_channel(chat, copies, call.me)
-    return types.messages.AffectedMessages(chat.log.pts, count)
-
-
-def delete_history(call: Call, request: messages.DeleteHistoryRequest) -> TLObject:
-    me = call.me
-    numbers = list(me.box.history(call.peer(request.peer).marked))
-    copies = [me.box.get(number) for number in numbers if not request.max_id or number <= request.max_id]
-    lost = call.world.posts.delete([copy for copy in copies if copy is not None], revoke=bool(request.revoke))
-    return types.messages.AffectedHistory(me.log.pts, lost.get(me.id, 0), 0)
+# -- chat actions
 
 
 def set_typing(call: Call, request: messages.SetTypingRequest) -> bool:
@@ -361,7 +300,8 @@ def set_typing(call: Call, request: messages.SetTypingRequest) -> bool:
     return True
 
 
-def _existing(call: Call, message_id: int, peer: Account | Chat) -> Copy:
+def existing(call: Call, message_id: int, peer: Account | Chat) -> Copy:
+    """Return the copy of a message that the caller sees in a dialog; raise MESSAGE_ID_INVALID."""
     copy = call.box(peer).get(message_id)
     if copy is None or copy.peer != peer.marked:
         raise RpcError(400, "MESSAGE_ID_INVALID")
@@ -376,9 +316,5 @@ METHODS: Final = {
     messages.ForwardMessagesRequest: Method(forward_messages),
     messages.GetBotCallbackAnswerRequest: Method(get_bot_callback_answer, Open.USERS),
     messages.SetBotCallbackAnswerRequest: Method(set_bot_callback_answer, Open.BOTS),
-    messages.EditMessageRequest: Method(edit_message),
-    messages.DeleteMessagesRequest: Method(delete_messages),
-    channels.DeleteMessagesRequest: Method(delete_channel_messages),
-    messages.DeleteHistoryRequest: Method(delete_history, Open.USERS),
     messages.SetTypingRequest: Method(set_typing),
 }

@@ -41,9 +41,12 @@ def get_difference(call: Call, request: updates.GetDifferenceRequest) -> TLObjec
     channels = _changed_channels(call, seconds(request.date))
     if request.pts == pts and request.qts >= qts and not channels:
         return types.updates.DifferenceEmpty(date, seq)
-    limits = (request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT, world.box_size or TOTAL_LIMIT)
-    if pts - request.pts > min(limits) or (world.difference_too_long and request.pts < pts):
+    too_far = pts - request.pts > min(request.pts_total_limit or TOTAL_LIMIT, TOTAL_LIMIT)
+    if too_far or (world.difference_too_long and request.pts < pts):
         return types.updates.DifferenceTooLong(pts)
+    oldest = pts - world.limits.box if world.limits.box is not None else 0
+    if request.pts < oldest:
+        return types.updates.DifferenceTooLong(oldest)
     limit = world.difference_limit or DIFFERENCE_LIMIT
     entries = _up_to(pts, qts, world.entries(me.id, request.pts, request.qts, limit + 1))
     length = _length(request, entries[:limit])

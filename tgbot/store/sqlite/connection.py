@@ -23,6 +23,8 @@ from tgbot.store.sqlite.locks import LockWait, holder, is_lock
 #: Errors of the disk, the system or another process, not of what the file holds.
 _SYSTEM: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 _DAMAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+#: What is said of damaged text; Python's own error quotes it, and it may be a person's name.
+UNREADABLE_TEXT: Final = "text in it is not UTF-8"
 #: With less room than this, in bytes, a failed write counts as one for want of room: some file systems
 #: report an I/O error then.
 _LEAST_ROOM: Final = 64 * 1024
@@ -130,11 +132,18 @@ def sqlite_errors(
         raise _mapped(path, error, damaged, opening) from error
 
 
+def is_unreadable(error: sqlite3.Error) -> bool:
+    """Return whether a column holds text that is none: Python says so, not SQLite, and names no code."""
+    return isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorname")
+
+
 def _mapped(
     path: Path, error: sqlite3.Error, damaged: Callable[[Path, str], StorageError] | None, opening: bool
 ) -> StorageError:
     if is_lock(error):
         return StorageLockedError(path, holder(path))
+    if is_unreadable(error):
+        return (damaged or StorageFailedError)(path, UNREADABLE_TEXT)
     name = getattr(error, "sqlite_errorname", None) or ""
     system = name.startswith(_SYSTEM)
     if name == "SQLITE_FULL" or (system and _room(path) < _LEAST_ROOM):

@@ -2,8 +2,8 @@
 
 Table `users` has the form that sqlitedict gives its tables: key = user id as text, value = JSON text, so that
 `SqliteDict(path, "users", encode=json.dumps, decode=json.loads)` opens it as a mapping. Table `meta` in the
-same file holds the schema version and the counts, and table `parked` the parked updates, so that one commit
-holds all of them.
+same file holds the schema version and the counts, table `parked` the parked updates, and `broadcastrows` has
+its tables there, so that one commit holds all of them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ from typing import Final, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import NeverRunError, RegistryDamagedError, RegistryTooOldError
-from tgbot.store.base import Parked, ParkedUpdates, Reason
-from tgbot.store.counts import PASSING, Notes
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Reason
+from tgbot.store.broadcast_rows import BroadcastRows
+from tgbot.store.broadcasts import StoredBroadcasts
+from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
-from tgbot.store.parked import PARKED_UPDATES, ParkedChanges, ParkingLot, Place
+from tgbot.store.lock import instance_lock
+from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
 from tgbot.store.registry import CACHED_USERS, Registry
-from tgbot.store.sqlite import userschema
+from tgbot.store.sqlite import broadcastrows, userschema
+from tgbot.store.sqlite.broadcastrows import SqliteBroadcastRows
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
-from tgbot.store.sqlite.locks import LockWait
+from tgbot.store.sqlite.locks import LockWait, patiently
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
-from tgbot.store.stored import StoredUsers
+from tgbot.store.stored import Changes, StoredUsers
 
 _PAGE: Final = 200  # users read at once by `after`
 #: Up to so many users are read one by one: a list for SQLite to take apart costs more.
@@ -39,13 +43,25 @@ _FEW: Final = 2
 _ONE: Final = "SELECT value FROM users WHERE key = ?"
 _MANY: Final = "SELECT CAST(key AS INTEGER), value FROM users WHERE key IN (SELECT value FROM json_each(?))"
 _AFTER: Final = """
-    SELECT CAST(key AS INTEGER),
-        CASE WHEN :access IS NULL OR json_extract(value, '$.access') = :access
-            OR EXISTS (SELECT 1 FROM meta WHERE meta.key = :passing || users.key) THEN value END
+    SELECT CAST(key AS INTEGER), value
     FROM users WHERE CAST(key AS INTEGER) > :above ORDER BY CAST(key AS INTEGER) LIMIT :page"""
-_RECOUNT: Final = """
-    SELECT json_extract(value, '$.access') AS access, count(*) FROM users
-    WHERE access IS NOT NULL GROUP BY access"""
+#: Each part is limited, so that neither is read to its end for one page. The notes are a range of the key.
+_AFTER_OF: Final = f"""
+    SELECT listed.user, value FROM (
+        SELECT * FROM (
+            SELECT user FROM users_by_access WHERE access = :access AND user > :above
+            ORDER BY user LIMIT :page)
+        UNION SELECT * FROM (
+            SELECT CAST(substr(key, {len(PASSING) + 1}) AS INTEGER) AS user FROM meta
+            WHERE key >= '{PASSING}' AND key < '{PASSING_END}' AND user > :above
+            ORDER BY user LIMIT :page)
+        ORDER BY user LIMIT :page) AS listed
+    JOIN users ON key = CAST(listed.user AS TEXT) ORDER BY listed.user"""
+_RECOUNT: Final = "SELECT access, count(*) FROM users_by_access GROUP BY access"
+_LIST: Final = "INSERT OR IGNORE INTO users_by_access (access, user) VALUES"
+_UNLIST: Final = "DELETE FROM users_by_access WHERE access = ? AND user = ?"
+_DECLINE: Final = "INSERT OR IGNORE INTO users_declining (user) VALUES (?)"
+_ALLOW: Final = "DELETE FROM users_declining WHERE user = ?"
 # An upsert leaves the indexes alone, unlike REPLACE.
 _SAVE: Final = (
     "INSERT INTO users (key, value) VALUES",
@@ -71,6 +87,7 @@ class ReadOnlyUserRows:
         self.path, self.place = path, str(path)
         with self._errors():
             self._reader = connect(path)
+        self.broadcasts: BroadcastRows = SqliteBroadcastRows(path, self._reader)
 
     def one(self, user_id: int) -> str | None:
         try:
@@ -88,10 +105,11 @@ class ReadOnlyUserRows:
             return dict(self._reader.execute(_MANY, (_keys(user_ids),)).fetchall())
 
     def after(self, user_id: int, access: Access | None) -> Iterator[_Row]:
-        wanted = {"above": user_id, "access": access, "passing": PASSING, "page": _PAGE}
+        query = _AFTER if access is None else _AFTER_OF
+        wanted = {"above": user_id, "access": access, "page": _PAGE}
         while True:
             with self._errors():
-                page = self._reader.execute(_AFTER, wanted).fetchall()
+                page = self._reader.execute(query, wanted).fetchall()
             yield from page
             if len(page) < _PAGE:
                 return
@@ -119,9 +137,7 @@ class ReadOnlyUserRows:
             rows = self._reader.execute(_PARKED, (json.dumps(list(keys)),)).fetchall()
             return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    async def write(self, changes: Changes) -> None:
         raise TypeError("these rows are open for reading only")
 
     def close(self) -> None:
@@ -155,27 +171,37 @@ class SqliteUserRows(ReadOnlyUserRows):
         self._lock = LockWait(path)
         self.worker = DiskWorker(path, held_up=lambda: self._lock.waiting)
 
-    async def write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
-        await self.worker.run(lambda: self._write(users, gone, notes, parked))
+    async def write(self, changes: Changes) -> None:
+        await self.worker.run(lambda: self._write(changes))
 
     def close(self) -> None:
         super().close()
         self.worker.close(self._writer.close)
 
-    def _write(
-        self, users: Mapping[int, str], gone: Collection[int], notes: Notes, parked: ParkedChanges
-    ) -> None:
+    def _write(self, changes: Changes) -> None:
         before, after = _SAVE
+        notes, parked = changes.notes, changes.parked
         with self._errors(), transaction(self._writer, self._lock) as cursor:
-            write_rows(cursor, before, [(str(user_id), text) for user_id, text in users.items()], after)
-            if gone:
-                cursor.execute(_DELETE, (_keys(gone),))
+            users = [(str(user_id), text) for user_id, text in changes.users.items()]
+            write_rows(cursor, before, users, after)
+            if changes.gone:
+                cursor.execute(_DELETE, (_keys(changes.gone),))
             cursor.executemany(userschema.NOTE, [note for note in notes.items() if note[1] is not None])
             cursor.executemany(_DROP_NOTE, [(name,) for name, text in notes.items() if text is None])
             cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])
             cursor.executemany(_DROP, [(key,) for key, one in parked.items() if one is None])
+            _list(cursor, changes)
+            broadcastrows.write(cursor, changes.broadcasts)
+
+
+def _list(cursor: sqlite3.Cursor, changes: Changes) -> None:
+    """Write under which access users are now, of those for whom that changed, and who declines broadcasts."""
+    unlisted = [(before, user_id) for user_id, before, _ in changes.moved if before is not None]
+    listed = [(after, user_id) for user_id, _, after in changes.moved if after is not None]
+    cursor.executemany(_UNLIST, unlisted)
+    write_rows(cursor, _LIST, listed)
+    for statement, declines in ((_DECLINE, True), (_ALLOW, False)):
+        cursor.executemany(statement, [(one,) for one, no in changes.declining.items() if no is declines])
 
 
 class SqliteRegistry(Registry):
@@ -214,6 +240,35 @@ def open_parked(path: Path) -> Iterator[ParkedUpdates]:
     """Open the parked updates of a registry for reading, as `open_readonly` opens the users."""
     with closing(_readonly_rows(path)) as rows:
         yield ParkingLot(rows, time.time)
+
+
+@contextmanager
+def open_broadcasts(path: Path) -> Iterator[Broadcasts]:
+    """Open the broadcasts in a registry for reading, as `open_readonly` opens the users."""
+
+    async def flush() -> None:
+        if broadcasts.changed:
+            raise TypeError("these broadcasts are open for reading only")
+
+    with closing(_readonly_rows(path)) as rows:
+        broadcasts = StoredBroadcasts(rows.broadcasts, flush)
+        yield broadcasts
+
+
+@contextmanager
+def open_for_changes(session: Path, path: Path) -> Iterator[SqliteRegistry]:
+    """Open the registry of a bot that does not run; only what is flushed within the block is kept.
+
+    Raise NeverRunError if there is no file, SessionInUseError while a process uses the session, or another
+    StorageError.
+    """
+    if not path.exists():
+        raise NeverRunError(path)
+    with (
+        instance_lock(session),
+        closing(patiently(lambda: SqliteRegistry(path, clock=time.time))) as registry,
+    ):
+        yield registry
 
 
 def _readonly_rows(path: Path) -> ReadOnlyUserRows:

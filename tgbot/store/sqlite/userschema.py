@@ -9,13 +9,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from tgbot.core.broadcasts import NEWS, NO_NEWS
 from tgbot.core.errors import RegistryDamagedError, RegistryTooNewError, RegistryTooOldError
 from tgbot.store.base import Account
+from tgbot.store.counts import PASSING
 from tgbot.store.files import beside
 from tgbot.store.sqlite.connection import (
+    UNREADABLE_TEXT,
     connect,
     connect_durable,
     is_cut_short,
+    is_unreadable,
     new_file,
     sqlite_errors,
     transaction,
@@ -24,13 +28,58 @@ from tgbot.store.sqlite.connection import (
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
 #: The schema this program writes.
-SCHEMA: Final = 2
+SCHEMA: Final = 3
+
+#: Which users are stored under which access, and which want no broadcasts, so that nobody looks at each. In
+#: tables of their own: an index on what is in the JSON would cost each write of a user more than the write.
+_LISTS: Final = (
+    """CREATE TABLE users_by_access (
+        access TEXT NOT NULL, user INTEGER NOT NULL, PRIMARY KEY (access, user)) WITHOUT ROWID""",
+    "CREATE TABLE users_declining (user INTEGER PRIMARY KEY)",
+)
+#: Fills these tables from the users.
+LIST_USERS: Final = (
+    "DELETE FROM users_by_access",
+    """INSERT INTO users_by_access
+        SELECT json_extract(value, '$.access') AS access, CAST(key AS INTEGER) AS user FROM users
+        WHERE json_valid(value) AND access IS NOT NULL ORDER BY access, user""",
+    "DELETE FROM users_declining",
+    f"""INSERT INTO users_declining
+        SELECT CAST(key AS INTEGER) FROM users
+        WHERE json_valid(value) AND json_extract(value, '$.preferences.{NEWS}') = '{NO_NEWS}'""",
+)
+
+#: Definitions and tallies are JSON; the tally is written each second, the definition is not. Numbers of
+#: broadcasts are never given again, so AUTOINCREMENT. The columns of a chunk are those of `ChunkRow`; the
+#: indexes have all that a look for a chunk needs, so that it reads no packed ones.
+_BROADCASTS: Final = (
+    "CREATE TABLE broadcasts (id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT NOT NULL)",
+    "CREATE TABLE tallies (broadcast INTEGER PRIMARY KEY, value TEXT NOT NULL)",
+    """CREATE TABLE deliveries (
+        broadcast INTEGER NOT NULL, number INTEGER NOT NULL, first INTEGER NOT NULL,
+        waiting INTEGER NOT NULL, late INTEGER NOT NULL, sent INTEGER NOT NULL,
+        round INTEGER NOT NULL, corrected INTEGER NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (broadcast, number))""",
+    """CREATE INDEX deliveries_to_do ON deliveries (
+        broadcast, number, waiting, late, sent, round, corrected)""",
+    "CREATE INDEX deliveries_by_user ON deliveries (broadcast, first, number)",
+)
 
 #: Schema → the statements that lead to the next one. Those that change under which access users are stored
-#: delete `counts` from meta, and they are counted again.
+#: delete `counts` from meta, and they are counted again, and end with `LIST_USERS`.
 MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
     # Schema 2 gives open join requests a field of their own; `user_json.unpack` reads the older form.
     1: (),
+    # Schema 3 lists users by access, and has broadcasts. Permissions that end by themselves have a note each;
+    # there was a version that had one note of all.
+    2: (
+        *_LISTS,
+        *LIST_USERS,
+        *_BROADCASTS,
+        f"""INSERT OR IGNORE INTO meta SELECT '{PASSING}' || one.key, one.value
+            FROM json_each((SELECT value FROM meta WHERE key = 'passing')) AS one""",
+        "DELETE FROM meta WHERE key = 'passing'",
+    ),
 }
 
 #: Sets one key of meta.
@@ -53,6 +102,8 @@ _TABLES: Final = (
     "CREATE INDEX users_by_id ON users (CAST(key AS INTEGER))",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     _PARKED,
+    *_LISTS,
+    *_BROADCASTS,
 )
 
 
@@ -72,6 +123,8 @@ def schema_of(path: Path) -> int:
             (value,) = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
             schema = int(value)
         except sqlite3.OperationalError as error:
+            if is_unreadable(error):
+                raise RegistryDamagedError(path, UNREADABLE_TEXT) from error
             if error.sqlite_errorname == "SQLITE_ERROR":  # no such table
                 raise RegistryDamagedError(path, "it is not a registry of users") from error
             raise

@@ -11,7 +11,8 @@ from telethon import errors
 from telethon.tl import TLObject, TLRequest, functions, types
 
 from tgbot.core.ids import marked_id
-from tgbot.telegram.calls.plain import PlainText
+from tgbot.telegram.calls.packed import PACKED
+from tgbot.telegram.calls.plain import PlainText, Typing
 from tgbot.telegram.calls.unanswered import Open
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire.link import Sender
@@ -26,6 +27,7 @@ SENDS = frozenset(
         functions.messages.SendInlineBotResultRequest,
         functions.messages.ForwardMessagesRequest,
         functions.messages.SendMultiMediaRequest,
+        *PACKED.values(),
     }
 )
 
@@ -33,7 +35,7 @@ SENDS = frozenset(
 #: The module of Telethon's methods.
 _FUNCTIONS: Final = functions.__name__
 #: Requests whose one peer is their `peer`, and which name nothing else that has to be looked up.
-_ABOUT_ONE_PEER: Final = frozenset({functions.messages.SetTypingRequest, PlainText})
+_ABOUT_ONE_PEER: Final = frozenset({functions.messages.SetTypingRequest, PlainText, Typing})
 
 
 @dataclass(slots=True)
@@ -60,7 +62,8 @@ class Call(NamedTuple):
     request: TLRequest
     #: Marked id of the chat that the request is about; 0 for none.
     chat_id: int
-    #: The longest flood wait that is waited for, in seconds; a longer one is raised.
+    #: The longest flood wait that is waited for, in seconds; a longer one is raised. Below 0 each is raised,
+    #: and none is held against a chat: who makes the call has a rule of their own.
     flood_threshold: float
     #: The first attempt, if it was begun before the chain was asked.
     begun: Begun | None = None

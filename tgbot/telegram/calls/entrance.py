@@ -27,6 +27,8 @@ class Entrance:
         self._then = then
         self._client = client
         self._peers = peers
+        #: How many messages were asked to be sent so far, for the pace of those that go to many people.
+        self.sends = 0
 
     async def make(
         self,
@@ -56,10 +58,11 @@ class Entrance:
 
     async def send(self, call: Call) -> TLObject:
         """Return Telegram's answer to a plain text; raise its error."""
-        request, chat_id, job, then = call.request, call.chat_id, current_job.get(), self._then
+        request, chat_id, job = call.request, call.chat_id, current_job.get()
+        self.sends += 1
         if job is None:
             request.random_id = next_id(self._peers.self_id, chat_id, None, "") or any_id()
-            return await then.call(call)
+            return await self._then.call(call)
         job.pause()
         try:
             handler = current_handler.get()
@@ -67,7 +70,7 @@ class Entrance:
             request.random_id = next_id(self._peers.self_id, chat_id, job, name) or any_id()
             if chat_id == job.dialog:
                 answer_update(request, job, own=own)
-            return await then.call(call)
+            return await self._then.call(call)
         finally:
             if job.lent:
                 await job.go_on()
@@ -86,5 +89,5 @@ class Entrance:
                 answer_update(request, job, own=handler is None or handler.own)
         if type(request) in SENDS:
             name = "" if handler is None else handler.name
-            name_send(request, call.chat_id, self._peers.self_id, job, name)
+            self.sends += name_send(request, call.chat_id, self._peers.self_id, job, name)
         return call

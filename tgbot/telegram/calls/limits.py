@@ -36,7 +36,8 @@ class FloodWaits:
     A call waits for `call.flood_threshold` seconds in all, however often Telegram asks it to. What goes
     beyond that is raised at once, and until the wait is over the same request is not made but raises the
     error at once. States and differences wait for nothing: their reader has other work meanwhile. In
-    `slow_mode_raises`, a send to a chat in slow mode does not wait at all.
+    `slow_mode_raises`, a send to a chat in slow mode does not wait at all. Sends of a broadcast do not wait
+    here, and keep no answer from being sent: the broadcast itself becomes slower.
     """
 
     def __init__(self, then: Caller) -> None:
@@ -51,8 +52,9 @@ class FloodWaits:
     async def call(self, call: Call) -> TLObject:
         left = 0.0 if type(call.request) in REPEATED_ELSEWHERE else call.flood_threshold
         begun = call.begun is not None
+        own_rule = call.flood_threshold < 0
         while True:
-            if self.due and not begun:
+            if self.due and not begun and not own_rule:
                 left -= await self._wait(call, left)
             begun = False
             try:
@@ -63,6 +65,8 @@ class FloodWaits:
                 wait = max(1, wait_of(error))
                 self.asked[type(call.request)] += 1
                 self.seconds[type(call.request)] += wait
+                if own_rule:
+                    raise
                 slow = isinstance(error, errors.SlowModeWaitError)
                 self._note(0 if slow else call.request.CONSTRUCTOR_ID, call.chat_id, wait)
                 if wait > left or (slow and _slow_mode_raises.get()):

@@ -59,21 +59,22 @@ def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, i
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True) or 1
 
 
-def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, handler: str) -> None:
+def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, handler: str) -> int:
     """Give a send, of this handler while this job runs, the random_id derived from the update's key.
 
-    Within `named_sends` it is derived from the name of the work. When the update is handled again, the send
-    has the same random_id, and Telegram sends nothing and returns the earlier messages. Where sends have no
-    names, a send keeps the random_id that it was made with.
+    Return of how many messages it is. Within `named_sends` the random_id is derived from the name of the
+    work. When the update is handled again, the send has the same random_id, and Telegram sends nothing and
+    returns the earlier messages. Where sends have no names, a send keeps the random_id that it was made with.
     """
     ids = [next_id(bot_id, chat_id, job, handler) for _ in _random_ids(request)]
     if not all(ids):
-        return
+        return len(ids)
     if type(request) is functions.messages.ForwardMessagesRequest:
         request.random_id = ids
-        return
+        return len(ids)
     for one, random_id in zip(getattr(request, "multi_media", [request]), ids, strict=True):
         one.random_id = random_id
+    return len(ids)
 
 
 def any_id() -> int:

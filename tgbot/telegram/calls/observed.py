@@ -58,11 +58,13 @@ class Observed:
 
     def answered(self, call: Call, result: TLObject, sent_at: int) -> None:
         """Report that a call which was sent at `sent_at`, in Telegram's time, has this answer."""
-        user_id, nameless = call.chat_id, type(result) in _NAMELESS
-        if user_id > 0 and (nameless or not _is_repetition(result)):
-            self._listener.outcome(call.request, user_id, None, sent_at)
-        if nameless:
+        user_id = call.chat_id
+        if type(result) in _NAMELESS:  # nearly always
+            if user_id > 0:
+                self._listener.outcome(call.request, user_id, None, sent_at)
             return
+        if user_id > 0 and not _is_repetition(result):
+            self._listener.outcome(call.request, user_id, None, sent_at)
         kind = type(call.request)
         if kind in _DIFFERENCES:
             return

@@ -1,4 +1,4 @@
-"""Plain texts: sends without markup, buttons or files, in fewer steps than Telethon takes."""
+"""Plain requests, in fewer steps than Telethon takes: texts without markup, buttons or files; probes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ _REPLY: Final = 1
 _SEND: Final = functions.messages.SendMessageRequest.CONSTRUCTOR_ID
 _USER: Final = types.InputPeerUser.CONSTRUCTOR_ID
 _TO_USER: Final = struct.pack("<III", _SEND, 0, _USER)
+#: The same of a chat action, and the action itself.
+_TYPING_TO_USER: Final = struct.pack("<III", functions.messages.SetTypingRequest.CONSTRUCTOR_ID, 0, _USER)
+_TYPING: Final = types.SendMessageTypingAction.CONSTRUCTOR_ID
+_pack_typing: Final = struct.Struct("<12sqqI").pack
 
 
 class PlainText(functions.messages.SendMessageRequest):
@@ -50,6 +54,32 @@ class PlainText(functions.messages.SendMessageRequest):
         return b"".join((head, reply, tl_bytes(text), struct.pack("<q", self.random_id)))
 
     _bytes = __bytes__  # as a wrapped request is packed
+
+
+class Typing(functions.messages.SetTypingRequest):
+    """The request that shows the bot typing to a user: a probe, because nothing is left of it."""
+
+    top_msg_id = None
+    action = types.SendMessageTypingAction()
+
+    def __init__(self, peer: types.InputPeerUser) -> None:
+        self.peer = peer
+
+    async def resolve(self, client: Any, utils: Any) -> None:
+        """Return at once: the peer is resolved."""
+
+    def __bytes__(self) -> bytes:
+        peer = self.peer
+        return _pack_typing(_TYPING_TO_USER, peer.user_id, peer.access_hash, _TYPING)
+
+    _bytes = __bytes__  # as a wrapped request is packed
+
+
+def typing(peer: types.TypeInputPeer) -> functions.messages.SetTypingRequest:
+    """Return the request that shows the bot typing in a chat."""
+    if type(peer) is types.InputPeerUser:
+        return Typing(peer)
+    return functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction())
 
 
 #: The fields of a send without any.

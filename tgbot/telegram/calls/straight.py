@@ -39,19 +39,21 @@ class Straight:
         self._then = then
         self._complete = complete
         self._floods = floods
-        self._observed = observed
+        self._answered = observed.answered
+        self._is_logged = observed.is_logged
         self._link = link
         self._server_time = server_time
 
     async def call(self, call: Call) -> TLObject:
-        link, observed, server_time, kind = self._link, self._observed, self._server_time, type(call.request)
-        floods, is_logged = self._floods, observed.is_logged
+        link, kind = self._link, type(call.request)
+        floods, is_logged = self._floods, self._is_logged
         made = None
         if not (kind is _COUNTED or (floods.due and floods.hold(call)) or is_logged(_DEBUG)):
             made = link.begin(call)
         if made is None:
             return await self._then.call(call)
-        sent_at, ended = server_time(), link.ended
+        server_time, ended = self._server_time, link.ended
+        sent_at = server_time()
         try:
             answer = await made.future
         except asyncio.CancelledError:
@@ -60,7 +62,8 @@ class Straight:
         except Exception:
             pass  # the chain meets it again, outside of this block: what it raises does not hold this error
         else:
-            observed.answered(call, answer, sent_at)
+            answered = self._answered
+            answered(call, answer, sent_at)
             if type(answer) is types.Updates and kind in SENDS:
                 complete = self._complete
                 return complete(answer, call.request)

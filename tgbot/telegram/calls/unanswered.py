@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from telethon.tl import TLRequest, functions
 
 #: How often open requests are looked at, in seconds.
@@ -72,15 +72,14 @@ def rules_of(kind: type[TLRequest]) -> Rules:
     """Return the rules for requests of this class."""
     return Rules(
         kind in _DIFFERENCES,
-        kind in _SLOW or kind.__module__ in _SLOW_MODULES,
+        not _SLOW.isdisjoint(kind.__mro__) or kind.__module__ in _SLOW_MODULES,
         1 if kind in REPEATED_ELSEWHERE else MAX_TRIES,
         of_file=kind.__module__ == _FILES,
         of_channel=kind is functions.updates.GetChannelDifferenceRequest,
     )
 
 
-@dataclass(slots=True, eq=False)
-class Open:
+class Open(msgspec.Struct, eq=False):  # made in C: there is one for each request
     """A request that is not answered yet."""
 
     #: The answer, as Telethon's sender promised it.

@@ -31,6 +31,7 @@ MAX_REFUSALS, REFUSAL_SECONDS = 5, 30.0
 STATE_SECONDS = 10.0
 #: Refusals that stay the same however often the difference is requested.
 _NO_DIFFERENCES = (errors.MethodInvalidError, errors.InputMethodInvalidError)
+_TOO_LONG = "Telegram no longer has all updates since the last state"
 _DIFFERENCES = (
     types.updates.Difference,
     types.updates.DifferenceEmpty,
@@ -197,8 +198,7 @@ class AccountDifferences:
         if asked.pts < answer.pts <= known:
             return  # all up to there was taken meanwhile
         if unexplained(answer, known) > PLAUSIBLE_JUMP:
-            state = types.updates.State(answer.pts, log.qts.at or 0, None, 0, 0)
-            if not await self._confirmed(state, log.mark()):
+            if not await self._confirmed(types.updates.State(answer.pts, 0, None, 0, 0), log.mark()):
                 await self._pause(self._outage.failed("its pts is not to be believed"))
                 return
         read = 0
@@ -207,16 +207,16 @@ class AccountDifferences:
             if not self._sink.taking:
                 return  # the state stays before the hole
         before, holes = log.mark(), list[Hole]()
-        if answer.pts > (log.account.at or 0):
-            portions, holes = log.skip_to(log.account, answer.pts)
+        if answer.pts > (at := before.pts):
+            portions = log.skip_over(log.account, answer.pts, self._clock())
+            holes = [Hole(log.account.name, at + 1, answer.pts)]
             self._sink.hand_out(portions, before, replayed=False)
             log.account.due = True  # the rest comes next
         else:
             log.account.complete(self._clock())  # the pts that we sent: the next answer would be the same
             log.qts.complete(self._clock())
-        why = "Telegram no longer has all updates since the last state"
-        if not read or sum(hole.size for hole in holes) > read:
-            tell_lost("difference_too_long", why, holes, self._sink, brought=read)
+        if not holes or sum(hole.size for hole in holes) > read:
+            tell_lost("difference_too_long", _TOO_LONG, holes, self._sink, brought=read)
 
     async def _confirmed(self, state: types.updates.State | None, asked: UpdateState) -> bool:
         """Return whether Telegram takes a state for its own: it answers a difference from there."""

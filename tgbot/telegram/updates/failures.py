@@ -10,8 +10,8 @@ from functools import partial
 
 from telethon import errors
 
-from tgbot.core.access import from_rpc_error
 from tgbot.core.places import places
+from tgbot.core.verdicts import from_rpc_error
 from tgbot.store.base import Reason
 from tgbot.telegram.refusals import Answer, answer_of, error_name, wait_of
 

@@ -117,7 +117,8 @@ class History:
                 return None
             if ids := [message.id for message in getattr(answer, "new_messages", ())]:
                 return int(min(ids))
-            behind = state_of(answer)
+            # What is too long ago by now begins further up.
+            behind = answer if isinstance(answer, types.updates.DifferenceTooLong) else state_of(answer)
             if behind is None or behind.pts <= pts:
                 return None
             pts = behind.pts

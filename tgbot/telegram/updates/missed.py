@@ -54,6 +54,8 @@ class Missed:
         self._now = now
         self._seconds = seconds
         self._learn = learn
+        #: The pts before the hole that is read, and how many of its messages need nothing more.
+        self._at, self._done = -1, 0
 
     async def hand_out(self, sink: Sink, before: UpdateState, pts: int) -> int:
         """Read the hole up to `pts`; return how many of its messages need nothing more.
@@ -62,8 +64,10 @@ class Missed:
         state at `before`. What fails is tried again for as long as anything comes, then given up and logged:
         its messages stay unanswered, and are learned.
         """
-        first, done = self._taken.newest + 1, 0
-        ids = range(first, GREATEST_ID)
+        if before.pts != self._at:  # else an earlier reading of the same hole was ended
+            self._at, self._done = before.pts, 0
+        first = self._taken.newest + 1
+        ids = range(first, GREATEST_ID + 1)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS) as limit:
                 above = await self._end(pts)
@@ -73,7 +77,7 @@ class Missed:
                 self._learned(range(first, young))
                 ids = range(young, above)
                 while ids and sink.taking:
-                    done += await self._page(ids[:IDS_A_CALL], since, sink, before)
+                    self._done += await self._page(ids[:IDS_A_CALL], since, sink, before)
                     ids = ids[IDS_A_CALL:]
                     limit.reschedule(None)
                     await sink.room()
@@ -84,9 +88,9 @@ class Missed:
             why = error.name if isinstance(error, FailedError) else places(error)
             logger.error("the messages of a hole cannot be read (%s)", why)
             self._learned(ids)
-        if done:
-            logger.warning("%s of a hole read by their ids", counted(done, "message"))
-        return done
+        if self._done:
+            logger.warning("%s of a hole read by their ids", counted(self._done, "message"))
+        return self._done
 
     async def _end(self, pts: int) -> int:
         """Return the id of the first message behind the hole, or the one that comes next."""
@@ -100,15 +104,16 @@ class Missed:
 
     async def _page(self, ids: range, since: float, sink: Sink, before: UpdateState) -> int:
         page = await self._history.read(ids)
-        found = []
+        young = []
         for message in page.messages:
             if message.date.timestamp() < since:  # of many deleted messages it is not seen which are old
                 self._learn(message.id, message.id)
-            elif message.id not in self._taken.ahead:
-                found.append(message)
-        updates = [types.UpdateNewMessage(message, 0, 0) for message in found]
+            else:
+                young.append(message)
+        fresh = [message for message in young if message.id not in self._taken.ahead]
+        updates = [types.UpdateNewMessage(message, 0, 0) for message in fresh]
         sink.hand_out([Portion(updates, page.users, page.chats, False)], before, replayed=True)
-        return len(found)
+        return len(young)
 
     def _learned(self, ids: range) -> None:
         if ids:

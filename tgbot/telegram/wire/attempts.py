@@ -39,6 +39,10 @@ class Trouble(Enum):
         "the proxy does not connect us to %s: check [telegram] proxy, its user name and password; retrying, "
         "with pauses of up to %d s"
     )
+    NOT_TELEGRAM = (
+        "what answers at %s is not Telegram: a firewall or a page for guests of the network may answer in "
+        "its place; let this machine through, or set [telegram] proxy; retrying, with pauses of up to %d s"
+    )
     CROWDED = "too many connections, says %s (transport error 429); retrying, with pauses of up to %d s"
 
 
@@ -50,6 +54,8 @@ def trouble_of(error: Exception) -> Trouble:
         return Trouble.PROXY
     if isinstance(error, InvalidBufferError) and error.code == 429:
         return Trouble.CROWDED
+    if isinstance(error, InvalidBufferError) and error.code is None:
+        return Trouble.NOT_TELEGRAM  # its first bytes are the length of no frame
     descriptors = isinstance(error, OSError) and no_descriptors_left(error)
     return Trouble.NO_DESCRIPTORS if descriptors else Trouble.NO_CONNECTION
 

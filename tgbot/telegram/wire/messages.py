@@ -7,10 +7,10 @@ import os
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from telethon import crypto
 from telethon.errors import InvalidBufferError, SecurityError
 from telethon.tl import TLObject
@@ -35,8 +35,7 @@ class ClockMovedError(Exception):
     """Telegram's clock moved, or ours stood still: a fresh link sets it."""
 
 
-@dataclass(slots=True, eq=False)
-class Sent:
+class Sent(msgspec.Struct, eq=False):  # made in C: there is one for each message
     """A message of ours."""
 
     request: TLObject

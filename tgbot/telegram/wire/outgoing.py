@@ -45,7 +45,7 @@ class Outgoing:
         """Put a message at the end and return the future of its answer."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         queue, data, answered = self._queue, bytes(thing), isinstance(thing, TLRequest)
-        if len(data) > _PACKED_ABOVE and answered:
+        if len(data) > _PACKED_ABOVE and answered and getattr(thing, "compressible", True):
             data = _packed(data)
         if not queue:  # what waits already will be sent
             wake = self._wake

@@ -28,6 +28,7 @@ CONTAINER = 0x73F1F8DC
 RPC_RESULT: Final = b"\x01\x6d\x5c\xf3"
 _CONTAINER: Final = CONTAINER.to_bytes(4, "little")
 _RPC_ERROR: Final = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
+_TRUE: Final = (0x997275B5).to_bytes(4, "little")
 _GZIP_PACKED: Final = GzipPacked.CONSTRUCTOR_ID.to_bytes(4, "little")
 #: What messages begin with that hold others.
 _NESTED: Final = frozenset({_CONTAINER, _GZIP_PACKED})
@@ -172,6 +173,8 @@ def read_answer(request: TLRequest, body: bytes, at: int = 0) -> Any:  # Any: as
     Raise UnreadableError, or whatever Telethon's readers raise, for what is no answer to this request.
     """
     head = body[at : at + 4]
+    if head == _TRUE and request.SUBCLASS_OF_ID == _BOOL:
+        return True
     if head in _NO_RESULT:
         if head == _RPC_ERROR:
             raise rpc_message_to_error(types.RpcError.from_reader(BinaryReader(body[at + 4 :])), request)

@@ -263,6 +263,8 @@ class BotSender:
         if self._ending:
             return
         if isinstance(error, InvalidBufferError):
+            if self._unheard:
+                self.attempts.trouble = trouble_of(error)
             self._end_after(error.code)
             return
         if isinstance(error, (ClockMovedError, OSError, asyncio.IncompleteReadError)):
@@ -353,7 +355,7 @@ class BotSender:
             unreadable = UnreadableError(f"the answer to {name} cannot be read ({reason(error)})")
             sent.future.set_exception(unreadable)
         else:
-            if (own := own_updates(result)) is not None:
+            if result is not True and (own := own_updates(result)) is not None:
                 take = self._updates
                 take(own)
             sent.future.set_result(result)

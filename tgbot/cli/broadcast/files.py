@@ -1,0 +1,58 @@
+"""The broadcasts in the files of a bot that does not run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING
+
+from tgbot.cli.link import own_name
+from tgbot.core.errors import BotUnknownError, NoBotRunsError
+
+if TYPE_CHECKING:
+    from tgbot.config.settings import Config
+    from tgbot.messaging.broadcast.kept import Users
+    from tgbot.operate.control import Command
+    from tgbot.store.base import Broadcasts
+
+
+@asynccontextmanager
+async def for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
+    """Open the broadcasts for a look at them."""
+    from tgbot.store.sqlite.userfile import open_broadcasts, open_readonly
+
+    path = config.storage.registry
+
+    async def nothing_to_write() -> None:
+        pass
+
+    with closing(open_readonly(path)) as users, open_broadcasts(path) as broadcasts:
+        yield _commands(config, broadcasts, users, nothing_to_write)
+
+
+@asynccontextmanager
+async def for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
+    """Open the broadcasts for changes; each is on disk when its command returns."""
+    from tgbot.store.sqlite.userfile import open_for_changes
+
+    with open_for_changes(config.storage.session, config.storage.registry) as users:
+        yield _commands(config, users.broadcasts, users, users.flush)
+
+
+def _commands(
+    config: Config, stored: Broadcasts, users: Users, checkpoint: Callable[[], Awaitable[None]]
+) -> Mapping[str, Command]:
+    from tgbot.messaging.broadcast.kept import KeptBroadcasts
+    from tgbot.operate.broadcasts import chat_by_number, commands
+
+    def username() -> str:
+        try:
+            return own_name(config)
+        except BotUnknownError:
+            return ""
+
+    kept = KeptBroadcasts(
+        stored, users, pace=config.bot.pace, username=username, checkpoint=checkpoint, clock=time.time
+    )
+    return commands(kept, chat_by_number(lambda: NoBotRunsError(config.storage.directory)))

@@ -1,0 +1,1 @@
+"""Broadcasts: one message to many people, exactly once each, through kills, cuts and floods."""
