@@ -197,10 +197,10 @@ class AccountDifferences:
         log, known = self._log, self._log.account.at or 0
         if asked.pts < answer.pts <= known:
             return  # all up to there was taken meanwhile
-        if unexplained(answer, known) > PLAUSIBLE_JUMP:
-            if not await self._confirmed(types.updates.State(answer.pts, 0, None, 0, 0), log.mark()):
-                await self._pause(self._outage.failed("its pts is not to be believed"))
-                return
+        told = types.updates.State(answer.pts, 0, None, 0, 0)
+        if unexplained(answer, known) > PLAUSIBLE_JUMP and not await self._confirmed(told, log.mark()):
+            await self._pause(self._outage.failed("its pts is not to be believed"))
+            return
         read = 0
         if answer.pts > known and self._missed is not None:
             read = await self._missed.hand_out(self._sink, log.mark(), answer.pts)
