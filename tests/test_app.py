@@ -282,7 +282,7 @@ async def test_a_loss_is_reported_to_every_admin_who_is_known_and_can_be_reached
     blocking, ann = sandbox.world.new_user("Ben"), sandbox.world.new_user("Ann")
     ann.language = "ru"
     never_met = sandbox.world.new_user("Eve")
-    bot = await start_bot(admins=[never_met.id, blocking.id, ann.id])
+    bot = await start_bot(admins=[never_met.id, blocking.id, ann.id], answer_missed="0")
     for admin in (blocking, ann):
         sandbox.world.send_as(admin.id, account.id, "/start")
     await until(lambda: all(texts(sandbox, account, admin.id) for admin in (blocking, ann)))

@@ -72,7 +72,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], status: int =
         ("demo --once=5", "demo: --once takes no value. See: tgbot demo --help"),
         ("resolve", "resolve: NAME is missing: @name, t.me/name, tg://resolve?domain=name, or a user id."),
         ("check a b", "check: 'b' is too much: it takes NAME. See: tgbot check --help"),
-        ("users", "users: name one of its commands: list, show, count, check, import, export."),
+        ("users", "users: name one of its commands: list, show, count, check, import, export, rebuild."),
         ("users lst", "users: there is no command 'lst'; did you mean list? See: tgbot users --help"),
         ("users show", "users show: ID is missing: the user's id. See: tgbot users show --help"),
         ("users show abc", "users show: ID = 'abc': expected a whole number, at least 1."),

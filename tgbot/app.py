@@ -40,6 +40,9 @@ from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.profile import Manage, Profile
+from tgbot.messaging.rebuild import rebuild as rebuilding
+from tgbot.messaging.rebuild.reading import Reading
+from tgbot.messaging.rebuild.rebuild import Rebuild
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
@@ -60,6 +63,7 @@ from tgbot.store.sqlite.worker import run_aside
 from tgbot.telegram import BotClient, Proxy, Server
 from tgbot.telegram.meter import Meter
 from tgbot.telegram.tasks import log_escaped
+from tgbot.telegram.updates.missed import Missed
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +146,12 @@ async def open_bot(
             concurrency=config.bot.concurrency,
             handler_seconds=config.bot.handler_seconds,
             meter=meter,
+            missed=partial(
+                Missed,
+                now=clock,
+                seconds=config.bot.answer_missed,
+                learn=lambda first, last: rebuild.learn(first, last),
+            ),
         )
         health = Health(client)  # before the first proof that updates arrive
         if meter is not None:
@@ -206,12 +216,14 @@ async def open_bot(
             payload_key=payload_key,
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
+        rebuild: Rebuild = _rebuild(bot, store)
         if serve:
             _register(bot, plugins, config.bot.handlers)
             await client.start_updates()
             client.spawn(bot.broadcasts.run())
             stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
-            given |= after_login(bot, store)
+            client.spawn(rebuild.run())
+            given |= after_login(bot, store, rebuild)
             bot.sweep.go_on()
             client.spawn(alerts.send(bot.sender))
 
@@ -251,6 +263,31 @@ class BotListener:
         self.finished = users.finished
         self.last_finished = users.last_finished
         self.lost = alerts.lost
+
+
+def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
+    client, users, sweep = parts.client, store.users, parts.sweep
+
+    async def probe() -> None:
+        progress = sweep.status()
+        if progress is None or not progress.open:
+            await sweep.start()
+        await sweep.ended()
+
+    rate, burst = rebuilding.CALLS_A_SECOND, rebuilding.CALLS_AT_ONCE
+    pace = Pace(overall=rate, per_chat=rate, overall_burst=burst, chat_burst=burst)
+    return Rebuild(
+        client.history,
+        Reading(users, evidence.sources(parts), parts.clock),
+        users,
+        checkpoint=parts.checkpoint,
+        load=store.load,
+        turn=partial(pace.turn, 0),
+        people=lambda: users.count().total,
+        has_hash=lambda user_id: client.session.access_hash(user_id) is not None,
+        now=parts.clock,
+        probe=probe,
+    )
 
 
 def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:

@@ -106,6 +106,7 @@ VARIABLES = {
     "TGBOT_CONCURRENCY": ("7", 7),
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
     "TGBOT_PARKED": ("0", 0),
+    "TGBOT_ANSWER_MISSED": ("0", 0.0),
     "TGBOT_GRACE_SECONDS": ("0", 0.0),
     "TGBOT_PROFILE_MANAGE": ("never", "never"),
     "TGBOT_JOIN_REQUESTS_APPROVE": ("after_start", "after_start"),
@@ -143,7 +144,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         proxy = "socks5://a:1"
         [bot]
         admins = [1]\nplugins = ["a"]\ntexts = "t"\npace = 3\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
-        grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"
+        grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"\nanswer_missed = "3h"
         [profile]\nmanage = "always"
         [join_requests]\napprove = "always"
         [storage]\ndirectory = "kept"

@@ -118,3 +118,21 @@ def test_another_proxy_is_refused_without_showing_it(tmp_path: Path, url: str) -
     assert "[telegram] proxy" in line
     assert "socks5://host:port" in line
     assert "sesame" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90s", 90), ("30m", 1800), ("1h", 3600), ("365d", 31_536_000)]
+)
+def test_a_time_has_its_unit(tmp_path: Path, text: str, seconds: float) -> None:
+    for config in (
+        configured(tmp_path, f'[bot]\nanswer_missed = "{text}"'),
+        configured(tmp_path, "", TGBOT_ANSWER_MISSED=text),
+    ):
+        assert config.bot.answer_missed == seconds
+
+
+@pytest.mark.parametrize("value", ['"60"', "60", '"1 h"', '"-1h"', '"366d"', "true", "false", '"1y"', '""'])
+def test_another_time_is_refused(tmp_path: Path, value: str) -> None:
+    line = refusal(tmp_path, f"[bot]\nanswer_missed = {value}")
+    assert "[bot] answer_missed" in line
+    assert '"90s", "30m", "1h"' in line

@@ -13,7 +13,7 @@ from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on 
 from tests.scenarios.conftest import Configure
 from tests.test_docs import ROOT
 from tgbot import reload
-from tgbot.app import Bot, open_bot
+from tgbot.app import Bot, _rebuild, open_bot
 from tgbot.config.loading import load
 from tgbot.core.admins import Admins
 from tgbot.core.users import Profile, Way
@@ -31,6 +31,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "users.show": {"id": 7},
     "users.list": {"limit": 5},
     "users.import": {"users": [{"id": 8}]},
+    "users.rebuild": {"do": "status"},
     "resolve": {"name": "@boris_b"},
     "broadcast.create": {"contents": {"": {"text": "News"}}},
     "broadcast.status": {"id": 1},
@@ -68,7 +69,7 @@ async def test_the_page_has_each_command_with_its_arguments(
     try:
         known: dict[str, Command] = {
             **before_login(bot.client, store, bot.clock, lambda: asyncio.sleep(0, None)),
-            **after_login(bot, store),
+            **after_login(bot, store, _rebuild(bot, store)),
             "reload": reload.command(
                 lambda warn: configure(), configure(), bot.texts, Admins(), lambda: None
             ),
@@ -99,6 +100,7 @@ async def test_the_page_has_each_field_and_its_program_needs_nothing_of_the_bot(
     for title, command in (
         ("Status", "status"),
         ("Users", "users.show"),
+        ("Rebuild", "users.rebuild"),
         ("Sweep", "sweep.watch"),
         ("Broadcasts", "broadcast.status"),
     ):

@@ -267,12 +267,8 @@ def _update_cells() -> Iterator[Cell]:
     for kind in OF_STATES:
         yield from late(f"state {kind.value}", _distorted(kind))
     yield from late("one update each", lambda t, peer: t.faults.slice_differences(1))
-    yield Cell(
-        "account's differences",
-        "too long",
-        partial(_account_differs, lambda t, peer: t.faults.differences_too_long(True)),
-        frozenset({End.ONCE, End.TOLD}),
-    )
+    too_long = partial(_account_differs, lambda t, peer: t.faults.differences_too_long(True))
+    yield Cell("account's differences", "too long", too_long, _ONCE)
 
 
 def _garbled_pushes(count: int, damage: Damage) -> Cause:

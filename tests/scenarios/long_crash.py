@@ -22,12 +22,13 @@ from tests.scenarios.power import cut_power, strace_works
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 
 POWER, FAULTS = "power", "faults"
-#: Rounds of each variant, for `--rounds 1`: 210 kills, 30 stops, 60 cut connections, 120 faults of links and
+#: Rounds of each variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of links and
 #: calls, 150 graver ones.
 USUAL = {
     "kill": 80,
     "sliced": 60,
     "unfinished": 70,
+    "box": 40,
     "term": 30,
     "drop": 60,
     "mix": 120,

@@ -260,6 +260,7 @@ async def test_admins_are_told_when_telegram_has_lost_updates(
     await boss.ask("/start")
     sandbox.faults.withhold(account.id)
     await anna.say("/start")
+    sandbox.faults.fail("messages.getMessages", 400, "MSG_ID_INVALID", times=1_000)
     sandbox.faults.differences_too_long(True)
     sandbox.faults.drop(account.id)
     assert (await boss.hears()).startswith("⚠️ Telegram no longer had all updates")

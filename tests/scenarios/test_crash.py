@@ -30,7 +30,7 @@ async def outcome_of(name: str, directory: Path, grace: float = GRACE) -> Outcom
     return outcome
 
 
-@pytest.mark.parametrize("name", ["kill", "sliced", "unfinished"])
+@pytest.mark.parametrize("name", ["kill", "sliced", "unfinished", "box"])
 async def test_killed_at_random_instants_it_loses_nothing_and_says_nothing_twice(
     name: str, tmp_path: Path
 ) -> None:

@@ -296,7 +296,7 @@ async def test_a_difference_that_is_too_long_is_logged_counted_and_told_to_the_a
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann, admin = scene.meet(), scene.meet("Admin")
-    scene.configure(admins=[admin])
+    scene.configure(admins=[admin], answer_missed="0")
     async with scene.serving() as bot:
         for user_id in (admin, ann):
             scene.said(user_id, "/start")

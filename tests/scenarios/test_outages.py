@@ -118,7 +118,8 @@ async def test_a_difference_that_is_too_long_is_logged_and_told_to_the_admins(tm
     async with open_site(tmp_path, 7) as site:
         admin = site.world.new_user("Admin")
         config = tmp_path / "config.toml"
-        config.write_text(config.read_text().replace("[bot]", f"[bot]\nadmins = [{admin.id}]"))
+        keys = f'admins = [{admin.id}]\nanswer_missed = "0"'
+        config.write_text(config.read_text().replace("[bot]", f"[bot]\n{keys}"))
         await (await site.spawn()).up()
         site.said(admin.id, "/start")
         await quiet(site, {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tgbot.cli import exchange, printed, sweep
+from tgbot.cli import exchange, printed, rebuild, sweep
 from tgbot.cli.bot import Bot
 from tgbot.cli.invocation import Json, examples, settings
 from tgbot.cli.pager import paged
@@ -113,4 +113,7 @@ commands.command("import", epilog=examples("users import old.session --dry-run",
 )
 commands.command("export", epilog=examples("users export users.json", "users export --format csv"))(
     exchange.export_users
+)
+commands.command(epilog=examples("users rebuild", "users rebuild --status --json", "users rebuild --cancel"))(
+    rebuild.rebuild
 )

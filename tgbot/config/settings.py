@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
+from tgbot.core.durations import seconds_of
 from tgbot.core.errors import CredentialsMissingError
 
 #: What the names of our environment variables begin with.
@@ -114,6 +115,13 @@ def _webhook(value: object) -> object:
     return _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")[0]
 
 
+def _duration(value: object) -> object:
+    """Return the seconds of a text such as "1h", 0 for "0" and 0."""
+    if value in ("0", 0) and value is not False:
+        return 0.0
+    return float(seconds_of(_text(value, r"[0-9]{1,9}[smhdw]")[0]))
+
+
 def _levels(value: object) -> object:
     """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
     if isinstance(value, list):
@@ -211,6 +219,7 @@ _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
 ]
 _Address = Annotated[Server | None, BeforeValidator(_server)]
+_Duration = Annotated[float, BeforeValidator(_duration)]
 _Directory = Annotated[Path, Field(strict=False)]
 
 
@@ -287,6 +296,11 @@ class Bot(_Section):
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)
     handler_seconds: float = _key(30.0, "a number of seconds above 0, at most 3600", gt=0, le=3600)
     parked: int = _key(10_000, "a whole number from 0 to 1000000", ge=0, le=1_000_000)
+    answer_missed: _Duration = _key(
+        3600.0,
+        'a time of at most 365 days, such as "90s", "30m", "1h" or "2d", or "0" for none',
+        le=31_536_000,
+    )
     grace_seconds: float = _key(10.0, "a number of seconds from 0 to 3600", ge=0, le=3600)
 
 

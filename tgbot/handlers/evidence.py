@@ -68,13 +68,31 @@ def register(parts: Parts) -> None:
     Later handlers find the payload of a `/start` in the user's `last_payload`. For a broadcast's button it is
     the payload that was given for the button, and the click is counted.
     """
+    #: The click in the update that is read now: the user's id and the payload.
+    clicks: list[tuple[int, str]] = []
+    records, broadcasts = sources(parts, clicked=clicks.append), parts.broadcasts
+
+    async def on_update(update: TLObject) -> None:
+        records[type(update)](update)
+        if clicks:
+            await broadcasts.clicked(*clicks.pop())
+
+    parts.client.add_event_handler(on_update, events.Raw(tuple(records)))
+
+
+def sources(
+    parts: Parts, clicked: Callable[[tuple[int, str]], None] = lambda click: None
+) -> dict[type[TLObject], Callable[[TLObject], None]]:
+    """Return what records each kind of update that says something of users.
+
+    In any order and any number of times; `replayed` and the entities of an update must be set. `clicked` is
+    told the user's id and the payload of a press of a broadcast's button.
+    """
     client, users, clock = parts.client, parts.users, parts.clock
     record, wrote = users.record, users.wrote
     by_message = Way.MESSAGE  # a name of its own: a member of an enum is looked up slowly
     migrations = Migrations(client.session)
-    broadcasts, key = parts.broadcasts, parts.payload_key
-    #: The click in the update that is read now: the user's id and the payload.
-    clicks: list[tuple[int, str]] = []
+    key = parts.payload_key
 
     def came(update: TLObject, user: User, way: Way) -> None:
         """Note how a user came, with the profile that the update brought: until now it may not be kept."""
@@ -98,7 +116,7 @@ def register(parts: Parts) -> None:
         elif not said.out:
             payload = start_payload(said.message or "", client.me)
             if payload and (found := click(payload, key)) is not None:
-                clicks.append((said.peer_id.user_id, payload))
+                clicked((said.peer_id.user_id, payload))
                 payload = found.payload
             user = wrote(said.peer_id.user_id, seconds(said.date, clock), said.id, payload)
             came(update, user, by_message)
@@ -154,7 +172,7 @@ def register(parts: Parts) -> None:
         )
         users.seen(profile, max(int(clock()), user.last_seen), next(iter(user.known_by), Way.UPDATE))
 
-    sources: dict[type, Callable[[TLObject], None]] = {
+    return {
         types.UpdateNewMessage: message,
         types.UpdateNewChannelMessage: in_group,
         types.UpdateShortMessage: short_message,
@@ -164,13 +182,6 @@ def register(parts: Parts) -> None:
         types.UpdateChatParticipant: member,
         types.UpdateUserName: renamed,
     }
-
-    async def on_update(update: TLObject) -> None:
-        sources[type(update)](update)
-        if clicks:
-            await broadcasts.clicked(*clicks.pop())
-
-    client.add_event_handler(on_update, events.Raw(tuple(sources)))
 
 
 def seconds(date: datetime | None, clock: Callable[[], float]) -> int:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tgbot.operate import broadcasts, finding, importing, levels, parked, people, status, sweeping, work
+from tgbot.messaging.rebuild.rebuild import Rebuild
+from tgbot.operate import (
+    broadcasts,
+    finding,
+    importing,
+    levels,
+    parked,
+    people,
+    rebuilding,
+    status,
+    sweeping,
+    work,
+)
 from tgbot.operate.control import Command
 from tgbot.plugins.parts import Parts
 from tgbot.store.sqlite.store import SqliteStore
@@ -27,12 +39,13 @@ def before_login(
     }
 
 
-def after_login(parts: Parts, store: SqliteStore) -> dict[str, Command]:
+def after_login(parts: Parts, store: SqliteStore, rebuild: Rebuild) -> dict[str, Command]:
     """Return the commands that need Telegram, or updates that are handled."""
     client = parts.client
     return {
         **finding.commands(parts.peers, parts.sender, parts.users),
         **importing.commands(store.users, store.session, parts.clock, client.me.id),
+        **rebuilding.commands(rebuild),
         **sweeping.commands(parts.sweep),
         **broadcasts.live_commands(parts.broadcasts, parts.peers),
         **parked.commands(store.parked, client.parking.retry, client.checkpoint),

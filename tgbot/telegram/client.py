@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -49,10 +49,12 @@ from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.events import Handlers
 from tgbot.telegram.updates.finished import Finished
 from tgbot.telegram.updates.guard import keep
+from tgbot.telegram.updates.history import History
 from tgbot.telegram.updates.holds import Hold
 from tgbot.telegram.updates.intake import Intake
 from tgbot.telegram.updates.job import Job, current_job
 from tgbot.telegram.updates.marks import Marks
+from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.updates.requests import Requests
 from tgbot.telegram.updates.watch import Watch
@@ -72,6 +74,7 @@ class BotClient(Closed, TelegramClient):
     at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
     `parked`, which belongs to the store; without it they count as finished. `marks` is the path of a file: it
     tells after a death of the process which update was being handled. `meter` counts what passes, if given.
+    `missed` makes what reads the holes that no difference fills; without it their messages are lost.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class BotClient(Closed, TelegramClient):
         concurrency: int = 100,
         handler_seconds: float = 60.0,
         meter: Meter | None = None,
+        missed: Callable[[History, Batches], Missed] | None = None,
     ) -> None:
         super().__init__(
             session,
@@ -105,11 +109,8 @@ class BotClient(Closed, TelegramClient):
         self.me: types.User = None
         #: Telegram's time in unix seconds.
         self.server_time = server_time
-        self._finished = Finished(listener.finished)
-        self._store = store
-        self._server, self._route = server, proxy
-        self._link_state = LinkState()
-        self._tasks = Background()
+        self._store, self._finished = store, Finished(listener.finished)
+        self._server, self._route, self._link_state, self._tasks = server, proxy, LinkState(), Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
         self.failed = self._tasks.failed
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
@@ -138,13 +139,16 @@ class BotClient(Closed, TelegramClient):
         )
         self._batches = Batches(self._put, store, peers, listener)
         requests = Requests(self, self._link_state.up)
-        self.intake = Intake(
+        #: What Telegram keeps of the past.
+        self.history = History(requests, peers.remember)
+        self.intake = self._updates_queue = Intake(
             self._batches,
             requests=requests,
             server_time=server_time,
             listener=listener,
             access_hash=lambda channel: session.access_hash(marked_channel(channel)),
             renew=self._link_state.renew,
+            missed=missed and missed(self.history, self._batches),
         )
         self._watch = Watch(self.intake, requests, renew=self._link_state.renew, up=self._link_state.up)
         self._album_line = Albums(
@@ -154,7 +158,6 @@ class BotClient(Closed, TelegramClient):
         )
         self._album_line.finish = self._finish
         self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
-        self._updates_queue = self.intake
         #: How often updates were lost since the start, by the reason.
         self.losses = self.intake.losses
         self._checkpoints = Checkpoints(store, self.intake.mark)
@@ -217,8 +220,7 @@ class BotClient(Closed, TelegramClient):
         was logged in with, it is logged in again. Raise WrongBotError if the session, or the login in it,
         belongs to another bot than the token; LoginRefusedError if Telegram refuses the token.
         """
-        state = self.session.update_state()
-        if state is not None:
+        if (state := self.session.update_state()) is not None:
             self.intake.load(state, replayed=True)
         use_server(self.session, self._server)
         pulse = Pulse(self._sender, self._link_state)

@@ -25,6 +25,8 @@ class Reader:
 
     taking = True
 
+    async def room(self) -> None: ...
+
     def __init__(self) -> None:
         self.now = 1000.0
         self.telegram = Log()

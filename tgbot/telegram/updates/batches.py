@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from telethon.tl import types
 
@@ -21,6 +21,9 @@ _Waiting: TypeAlias = tuple[
     Batch[UpdateState], list[Job], Sequence[types.TypeUser], Sequence[types.TypeChat], bool, bool
 ]
 
+#: How many ids of messages taken ahead of a hole are remembered.
+AHEAD_KEPT: Final = 25_000
+
 
 class Batches:
     """Hand every update to `put` as a job, once the store has loaded whom it is about, in order of arrival.
@@ -34,6 +37,10 @@ class Batches:
         self.inflight: InFlight[UpdateState] = InFlight()
         #: How many updates are not finished; a batch that brings only users or chats counts as one.
         self.waiting = 0
+        #: The id of the newest message taken in order, 0 for none; those of channels do not count.
+        self.newest = 0
+        #: The ids of the last messages taken ahead of a hole.
+        self.ahead: dict[int, None] = {}
         self._put = put
         self._store = store
         self._peers = peers
@@ -73,6 +80,7 @@ class Batches:
         # Whom handlers will read about: the dialogs, and everybody named.
         ids = set(entities)
         jobs: list[Job] = []
+        newest = 0
         for update in updates:
             kind, message_id = type(update), 0
             key: str | None
@@ -96,6 +104,12 @@ class Batches:
                 ids.add(dialog)
             update._entities = entities
             jobs.append(Job(update, entities, None, lane, key, message_id, replayed))
+            if kind is types.UpdateNewMessage:
+                newest = update.message.id
+                if ahead:
+                    self._note_ahead(newest)
+        if newest and not ahead:
+            self.newest = newest
         count = len(jobs) or 1
         batch = self.inflight.take(before, count)
         self.waiting += count
@@ -157,6 +171,11 @@ class Batches:
             for state in reversed(self.inflight.unfinished()):
                 channels.update(state.channels)
         return UpdateState(before.pts, before.qts, before.date, before.seq, channels)
+
+    def _note_ahead(self, message_id: int) -> None:
+        self.ahead[message_id] = None
+        if len(self.ahead) > AHEAD_KEPT:
+            del self.ahead[next(iter(self.ahead))]
 
     def _dispatch(
         self,

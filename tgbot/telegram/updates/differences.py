@@ -16,6 +16,7 @@ from tgbot.store.base import UpdateState
 from tgbot.telegram.updates.contents import state_of, unexplained
 from tgbot.telegram.updates.denials import Denials
 from tgbot.telegram.updates.log import PLAUSIBLE_JUMP, Log
+from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.numbers import Numbers
 from tgbot.telegram.updates.place import channels_of
 from tgbot.telegram.updates.portions import Hole
@@ -30,6 +31,7 @@ MAX_REFUSALS, REFUSAL_SECONDS = 5, 30.0
 STATE_SECONDS = 10.0
 #: Refusals that stay the same however often the difference is requested.
 _NO_DIFFERENCES = (errors.MethodInvalidError, errors.InputMethodInvalidError)
+_TOO_LONG = "Telegram no longer has all updates since the last state"
 _DIFFERENCES = (
     types.updates.Difference,
     types.updates.DifferenceEmpty,
@@ -54,12 +56,14 @@ class AccountDifferences:
         server_time: ServerClock,
         renew: Callable[[str], None],
         clock: Callable[[], float],
+        missed: Missed | None = None,
     ) -> None:
         self._log = log
         self._requests = requests
         self._sink = sink
         self._server_time = server_time
         self._clock = clock
+        self._missed = missed
         self._outage = Outage("updates.getDifference", renew, clock)
         self._narrowing = Narrowing()
         #: Telegram's pts and qts, up to which less is requested at a time.
@@ -190,25 +194,29 @@ class AccountDifferences:
             await self._pause(PAUSES[min(self._empty - 1, len(PAUSES)) - 1])
 
     async def _take_too_long(self, answer: types.updates.DifferenceTooLong, asked: UpdateState) -> None:
-        log = self._log
-        known = log.account.at or 0
+        log, known = self._log, self._log.account.at or 0
         if asked.pts < answer.pts <= known:
             return  # all up to there was taken meanwhile
-        if unexplained(answer, log.account.at or 0) > PLAUSIBLE_JUMP:
-            state = types.updates.State(answer.pts, log.qts.at or 0, None, 0, 0)
-            if not await self._confirmed(state, log.mark()):
-                await self._pause(self._outage.failed("its pts is not to be believed"))
-                return
+        told = types.updates.State(answer.pts, 0, None, 0, 0)
+        if unexplained(answer, known) > PLAUSIBLE_JUMP and not await self._confirmed(told, log.mark()):
+            await self._pause(self._outage.failed("its pts is not to be believed"))
+            return
+        read = 0
+        if answer.pts > known and self._missed is not None:
+            read = await self._missed.hand_out(self._sink, log.mark(), answer.pts)
+            if not self._sink.taking:
+                return  # the state stays before the hole
         before, holes = log.mark(), list[Hole]()
-        if answer.pts > known:
-            portions, holes = log.skip_to(log.account, answer.pts)
+        if answer.pts > (at := before.pts):
+            portions = log.skip_over(log.account, answer.pts, self._clock())
+            holes = [Hole(log.account.name, at + 1, answer.pts)]
             self._sink.hand_out(portions, before, replayed=False)
             log.account.due = True  # the rest comes next
         else:
             log.account.complete(self._clock())  # the pts that we sent: the next answer would be the same
             log.qts.complete(self._clock())
-        why = "Telegram no longer has all updates since the last state"
-        tell_lost("difference_too_long", why, holes, self._sink)
+        if not holes or sum(hole.size for hole in holes) > read:
+            tell_lost("difference_too_long", _TOO_LONG, holes, self._sink, brought=read)
 
     async def _confirmed(self, state: types.updates.State | None, asked: UpdateState) -> bool:
         """Return whether Telegram takes a state for its own: it answers a difference from there."""

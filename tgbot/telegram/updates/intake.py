@@ -22,6 +22,7 @@ from tgbot.telegram.updates.channels import ChannelDifferences
 from tgbot.telegram.updates.differences import AccountDifferences
 from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.log import Log
+from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.place import channels_of, pts_before, updates_in
 from tgbot.telegram.updates.portions import Portion
 from tgbot.telegram.updates.requests import LoginOverError, Requests
@@ -60,6 +61,7 @@ class Intake:
         access_hash: Callable[[int], int | None],
         renew: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        missed: Missed | None = None,
     ) -> None:
         self.log = Log(server_time)
         self.batches = batches
@@ -73,7 +75,7 @@ class Intake:
         self._server_time = server_time
         self._listener = listener
         self._account = AccountDifferences(
-            self.log, requests, self, server_time=server_time, renew=renew, clock=clock
+            self.log, requests, self, server_time=server_time, renew=renew, clock=clock, missed=missed
         )
         self._channels = ChannelDifferences(self.log, requests, self, access_hash=access_hash, clock=clock)
         self._overflowing = False
@@ -185,6 +187,17 @@ class Intake:
     def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
         """Take updates of a difference, and hold the state before them."""
         self._accept(portions, before, live=False, replayed=replayed)
+
+    async def room(self) -> None:
+        """Return once there is room for more updates; what was handed out is a proof that they come."""
+        self.proved_at = self._clock()
+        await self._room()
+
+    async def _room(self) -> None:
+        """Return once half as many updates wait as may; new ones are left at Telegram until then."""
+        self._overflowing = True
+        await self.batches.wait_until(WAITING_LIMIT // 2)
+        self._overflowing = False
 
     def told(self, state: types.updates.State) -> bool:
         """Note Telegram's present state; return whether everything up to it has reached the bot."""
@@ -301,9 +314,7 @@ class Intake:
             if not self.taking or not (self.log.due or self._overflowing):
                 await self._due.wait()
                 continue
-            self._overflowing = True
-            await self.batches.wait_until(WAITING_LIMIT // 2)
-            self._overflowing = False
+            await self._room()
             if self.taking and self.log.due:
                 await self._account.read()
                 self._look()

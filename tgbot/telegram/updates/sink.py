@@ -21,6 +21,9 @@ class Sink(Protocol):
     def hand_out(self, portions: list[Portion], before: UpdateState, *, replayed: bool) -> None:
         """Take updates of a difference, and hold the state before them."""
 
+    async def room(self) -> None:
+        """Return once there is room for more updates; what was handed out is a proof that they come."""
+
     def prove(self) -> None:
         """Note that everything has reached the bot, unless Telegram's state says otherwise."""
 

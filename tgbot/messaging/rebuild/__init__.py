@@ -1,0 +1,1 @@
+"""The registry of users from what Telegram itself still has."""
