@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.messaging.broadcast.conftest import SEND, Office
@@ -76,6 +78,42 @@ async def test_what_was_under_way_at_a_stop_is_on_disk_with_the_new_state(
     heard = sum(len(office.heard(person)) for person in people)
     await office.open(run=False)
     assert office.status(number)["sent"] == heard < 12
+
+
+async def test_nothing_of_a_broadcast_begins_while_its_state_changes(office: Office) -> None:
+    await office.meet(3)
+    office.leftover.slow_down(10_000.0)
+    number = await office.begin()
+    runner = office.broadcasts._runner
+    await until(lambda: runner._working)
+    async with runner._halt(number):
+        await until(lambda: runner.current is None)
+        for _ in range(20):
+            office.broadcasts.look()
+            await asyncio.sleep(0)
+            assert runner.current is None
+    await until(lambda: runner._working)  # its state was not changed after all
+
+
+async def test_what_is_about_to_begin_waits_for_a_change_of_its_state(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def reopen(number: int) -> None:
+        begins.set()
+        await goes_on.wait()
+
+    monkeypatch.setattr(office.broadcasts._states, "reopen", reopen)
+    await office.meet(3)
+    number = await office.begin()
+    await begins.wait()
+    runner = office.broadcasts._runner
+    async with runner._halt(number):
+        goes_on.set()
+        await until(lambda: runner.current is None)
+    assert office.status(number)["sent"] == 0
+    assert (await office.ends(number))["sent"] == 3
 
 
 async def test_a_cancelled_broadcast_never_goes_on(office: Office) -> None:

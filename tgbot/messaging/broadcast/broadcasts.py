@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
-from telethon.tl import TLObject, functions, types
+from telethon.tl import TLObject, functions
 
 from tgbot.core.broadcasts import Action, Broadcast, Content, State
 from tgbot.core.errors import ArgumentError, BroadcastStateError, DeletionTooLateError, PriceError
@@ -46,10 +46,11 @@ class Recipients:
     def deliver(self, send: Packed) -> Coroutine[object, object, TLObject]:
         return self._call(send, send.user_id, flood_threshold=_RAISED)
 
-    def delete(self, messages: Sequence[int]) -> Coroutine[object, object, types.messages.AffectedMessages]:
-        """Delete messages in private chats, for both sides."""
+    async def delete(self, messages: Sequence[int]) -> int:
+        """Delete messages in private chats, for both sides; return how many there still were."""
         request = functions.messages.DeleteMessagesRequest(list(messages), revoke=True)
-        return self._call(request, 0, flood_threshold=_RAISED)
+        answer = await self._call(request, 0, flood_threshold=_RAISED)
+        return int(answer.pts_count)
 
 
 class Broadcasts(KeptBroadcasts):

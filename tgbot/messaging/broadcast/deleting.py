@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
-
-from telethon.tl import types
 
 from tgbot.core.broadcasts import Broadcast
 from tgbot.core.deliveries import Chunk, Correction, Outcome, Wanted
@@ -35,9 +33,7 @@ _NONE: Final = int(Correction.NONE)
 class Client(Protocol):
     """What is needed of the client."""
 
-    def delete(
-        self, messages: Sequence[int], /
-    ) -> Coroutine[object, object, types.messages.AffectedMessages]: ...
+    async def delete(self, messages: Sequence[int], /) -> int: ...
 
 
 class Deleting:
@@ -141,7 +137,7 @@ class Deleting:
             if message
         ]
         try:
-            answer = await self._client.delete(messages)
+            removed = await self._client.delete(messages)
         except Exception as error:
             refusal = refusal_of(error, int(self._clock()))
             if refusal is None:
@@ -149,7 +145,7 @@ class Deleting:
             return refusal
         for delivery in deliveries:
             self._store.correct(self._id, delivery.chunk, delivery.place, Correction.DONE)
-        self._store.removed(self._id, answer.pts_count)
+        self._store.removed(self._id, removed)
         self._settled(len(deliveries))
         self._attempts.succeed()
         return None
