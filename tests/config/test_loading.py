@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.core.test_secrets import SECRETS
 from tgbot.config.loading import load, places, sections
-from tgbot.config.settings import Config, Server, variable
+from tgbot.config.settings import Config, variable
+from tgbot.config.values import Server
 from tgbot.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
-from tgbot.config.settings import Config, Login, Server
+from tgbot.config.settings import Config, Login
+from tgbot.config.values import Server
 from tgbot.sandbox.widget import Widget
 
 

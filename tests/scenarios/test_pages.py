@@ -26,7 +26,8 @@ from tests.scenarios.talk import Talk
 from tests.store.sqlite.test_locks import held
 from tgbot import app
 from tgbot.app import open_bot
-from tgbot.config.settings import Config, Operate, Server
+from tgbot.config.settings import Config, Operate
+from tgbot.config.values import Server
 from tgbot.core.errors import StorageError
 from tgbot.core.users import Profile, Way
 from tgbot.operate import health, pages

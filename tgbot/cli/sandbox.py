@@ -167,7 +167,7 @@ def _key(directory: Path) -> ServerKey:
 
 def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
     """Store the public key, print the address, the key and the accounts for clients, and flush."""
-    from tgbot.config.settings import Server
+    from tgbot.config.values import Server
 
     public_key = directory.resolve() / "public_key.pem"
     public_key.write_text(server.public_key)

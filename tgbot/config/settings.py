@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
-from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from tgbot.core.durations import seconds_of
+from tgbot.config import values
+from tgbot.config.values import Server
 from tgbot.core.errors import CredentialsMissingError
 
 #: What the names of our environment variables begin with.
@@ -23,16 +21,6 @@ def variable(section: str, key: str) -> str:
     return PREFIX + (key if section in ("telegram", "bot") else f"{section}_{key}").upper()
 
 
-class Server(NamedTuple):
-    """An address; as text `host:port`, an IPv6 host in brackets."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 class Credentials(NamedTuple):
     """What the login of a bot needs; its repr shows nothing."""
 
@@ -42,149 +30,6 @@ class Credentials(NamedTuple):
 
     def __repr__(self) -> str:
         return "Credentials(…)"
-
-
-def _or_none(value: object) -> object:
-    """Return None for empty text and 0, which stand for "not set" in TOML."""
-    return None if value in ("", 0) and value is not False else value
-
-
-def _text(value: object, pattern: str) -> re.Match[str]:
-    """Return the match of the whole text, raise ValueError for other text and for what is not text."""
-    match = re.fullmatch(pattern, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError
-    return match
-
-
-def _token(value: object) -> object:
-    return _or_none(value) and _text(value, r"[1-9][0-9]{0,18}:[A-Za-z0-9_-]+")[0]
-
-
-def _api_hash(value: object) -> object:
-    return _or_none(value) and _text(value, r"[!-~]+")[0]
-
-
-def _proxy(value: object) -> object:
-    if value == "":
-        return None
-    match = _text(value, r"(?:socks5|http)://(?:[!-~]+@)?(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})/?")
-    if not 0 < int(match[2]) < 65536:
-        raise ValueError
-    return match[0].rstrip("/")
-
-
-def _server(value: object) -> object:
-    if value == "":
-        return None
-    match = _text(value, r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/\[\]@]+)):([0-9]{1,5})")
-    if not 0 < int(match[3]) < 65536:
-        raise ValueError
-    return Server(match[1] or match[2], int(match[3]))
-
-
-#: Scheme and host of an address on the web, and its port.
-_ORIGIN = r"((https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)"
-
-
-def _site(value: object, others: ValidationInfo) -> object:
-    if value == "":
-        listen = others.data.get("listen")
-        if listen is not None and not _is_loopback(listen.host):
-            raise ValueError(
-                f'listen = "{listen}" is not for this machine alone: name the address that visitors open, or'
-                " listen on 127.0.0.1"
-            )
-        return value
-    match = _text(value, rf"{_ORIGIN}/*")
-    _check_host(match[2], match[3])
-    return match[1].lower()
-
-
-def _then(value: object) -> object:
-    if value == "":
-        return value
-    match = _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")
-    _check_host(match[2], match[3])
-    return match[1].lower() + (match[4] or "")
-
-
-def _webhook(value: object) -> object:
-    if value == "":
-        return None
-    return _text(value, rf"{_ORIGIN}([/?](?:(?!#)[!-~])*)?")[0]
-
-
-def _duration(value: object) -> object:
-    """Return the seconds of a text such as "1h", 0 for "0" and 0."""
-    if value in ("0", 0) and value is not False:
-        return 0.0
-    return float(seconds_of(_text(value, r"[0-9]{1,9}[smhdw]")[0]))
-
-
-def _levels(value: object) -> object:
-    """Return (logger, level) pairs of a table, or of a list of texts such as "tgbot.telegram=DEBUG"."""
-    if isinstance(value, list):
-        return tuple(tuple(str(one).split("=", 1)) for one in value)
-    return tuple(value.items()) if isinstance(value, dict) else value
-
-
-def _check_host(scheme: str, host: str) -> None:
-    """Raise ValueError for an address on the web that a login may not be sent to."""
-    bare = host.strip("[]")
-    address = _ip_address(bare)
-    if address is not None and address.is_unspecified:
-        raise ValueError("no browser can open it")
-    if scheme == "http" and not _is_loopback(bare):
-        raise ValueError("http is allowed on this machine only: anybody on the way could read a login")
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether a host is this machine and no other can reach it; an IPv6 host has no brackets."""
-    address = _ip_address(host)
-    if address is not None:
-        return address.is_loopback
-    return re.fullmatch(r"(?:.+\.)?localhost", host, re.IGNORECASE) is not None
-
-
-def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is, None for a name."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _script(value: object) -> object:
-    # It becomes part of the header Content-Security-Policy: it must not end a directive there.
-    return _text(value, r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9/._?=&-]*")[0]
-
-
-def _public_key(value: object) -> object:
-    if value == "":
-        return None
-    path = Path(_text(value, r"(?s:.+)")[0])
-    try:
-        _pkcs1(path)
-    except OSError as error:
-        raise ValueError(f"it cannot be read: {error.strerror}") from None
-    return path
-
-
-def _pkcs1(path: Path) -> str:
-    """Return the RSA public key of a PEM file as PKCS#1 PEM text; raise ValueError if there is none."""
-    # Imported here: few bots use another server than Telegram's, and the import takes 30 ms.
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-
-    key = None
-    with suppress(ValueError, UnsupportedAlgorithm):
-        key = load_pem_public_key(path.read_bytes())
-    if not isinstance(key, RSAPublicKey):
-        raise ValueError("the file has no such key")  # noqa: TRY004 - the file's content is wrong
-    return key.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
 #: The built-in handlers, by their modules in tgbot.handlers, in the order in which they are called.
@@ -218,8 +63,8 @@ ALERTS: tuple[Alert, ...] = get_args(Alert)
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())
 ]
-_Address = Annotated[Server | None, BeforeValidator(_server)]
-_Duration = Annotated[float, BeforeValidator(_duration)]
+_Address = Annotated[Server | None, BeforeValidator(values.server)]
+_Duration = Annotated[float, BeforeValidator(values.duration)]
 _Directory = Annotated[Path, Field(strict=False)]
 
 
@@ -232,24 +77,24 @@ class _Section(BaseModel):
 class Telegram(_Section):
     """Credentials of the bot, and the server that it connects to."""
 
-    api_id: Annotated[Annotated[int, Field(gt=0, lt=2**31)] | None, BeforeValidator(_or_none)] = _key(
+    api_id: Annotated[Annotated[int, Field(gt=0, lt=2**31)] | None, BeforeValidator(values.or_none)] = _key(
         None, "the number that https://my.telegram.org/apps shows as App api_id"
     )
-    api_hash: Annotated[SecretStr | None, BeforeValidator(_api_hash)] = _key(
+    api_hash: Annotated[SecretStr | None, BeforeValidator(values.api_hash)] = _key(
         None, "the text that https://my.telegram.org/apps shows as App api_hash"
     )
-    bot_token: Annotated[SecretStr | None, BeforeValidator(_token)] = _key(
+    bot_token: Annotated[SecretStr | None, BeforeValidator(values.token)] = _key(
         None, "a token as @BotFather gives it, digits:letters"
     )
     server: _Address = _key(None, '"host:port" (an IPv6 host in brackets), or "" for Telegram\'s own')
-    dc_id: Annotated[Annotated[int, Field(gt=0, lt=1000)] | None, BeforeValidator(_or_none)] = _key(
+    dc_id: Annotated[Annotated[int, Field(gt=0, lt=1000)] | None, BeforeValidator(values.or_none)] = _key(
         None, "a data centre's number from 1 to 999, or 0 for the server's usual one"
     )
-    public_key: Annotated[Path | None, BeforeValidator(_public_key)] = _key(
+    public_key: Annotated[Path | None, BeforeValidator(values.public_key)] = _key(
         None, 'a PEM file with an RSA public key, or "" for Telegram\'s own'
     )
 
-    proxy: Annotated[SecretStr | None, BeforeValidator(_proxy)] = _key(
+    proxy: Annotated[SecretStr | None, BeforeValidator(values.proxy)] = _key(
         None, '"socks5://host:port", "http://host:port", with user:password@ before the host, or "" for none'
     )
 
@@ -260,7 +105,7 @@ class Telegram(_Section):
 
     def public_key_pem(self) -> str | None:
         """Return the server's public key as PKCS#1 PEM text, or None for Telegram's own."""
-        return _pkcs1(self.public_key) if self.public_key else None
+        return values.pkcs1(self.public_key) if self.public_key else None
 
     def credentials(self) -> Credentials:
         """Return what the login needs; with `server` set, api_id and api_hash may be missing.
@@ -289,7 +134,7 @@ class Bot(_Section):
         HANDLERS, "a list of built-in handlers out of " + ", ".join(HANDLERS)
     )
     keep: Literal["private", "all"] = _key("private", 'one of "private", "all"')
-    texts: Annotated[_Directory | None, BeforeValidator(_or_none)] = _key(
+    texts: Annotated[_Directory | None, BeforeValidator(values.or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
     )
     pace: float = _key(30.0, "a number of messages a second from 1 to 1000", ge=1, le=1000)
@@ -321,7 +166,7 @@ class JoinRequests(_Section):
 class Storage(_Section):
     """Where the bot keeps its files."""
 
-    directory: Annotated[_Directory, BeforeValidator(_or_none)] = _key(
+    directory: Annotated[_Directory, BeforeValidator(values.or_none)] = _key(
         Path("sessions"), "the path of a directory"
     )
 
@@ -355,16 +200,16 @@ class Login(_Section):
     """The login page with Telegram's widget, and `/healthz`; both are off while `listen` is empty."""
 
     listen: _Address = _key(None, '"host:port" to listen on, such as "127.0.0.1:8080", or "" for no page')
-    site: Annotated[str, BeforeValidator(_site)] = _key(
+    site: Annotated[str, BeforeValidator(values.site)] = _key(
         "",
         'the page\'s public address without a path, such as "https://example.com"',
         validate_default=True,  # whether it is required depends on `listen`
     )
-    then: Annotated[str, BeforeValidator(_then)] = _key(
+    then: Annotated[str, BeforeValidator(values.then)] = _key(
         "", 'an address of your own site, such as "https://example.com/welcome", or "" for none'
     )
     max_age: int = _key(86_400, "a whole number of seconds from 60 to 604800", ge=60, le=604_800)
-    widget: Annotated[str, BeforeValidator(_script)] = _key(
+    widget: Annotated[str, BeforeValidator(values.script)] = _key(
         "https://telegram.org/js/telegram-widget.js?22", "the address of a script"
     )
 
@@ -381,7 +226,7 @@ class Operate(_Section):
     alerts: Annotated[tuple[Alert, ...], Field(strict=False)] = _key(
         ALERTS, "a list of alerts out of " + ", ".join(ALERTS)
     )
-    webhook: Annotated[SecretStr | None, BeforeValidator(_webhook)] = _key(
+    webhook: Annotated[SecretStr | None, BeforeValidator(values.webhook)] = _key(
         None, 'an address such as "https://example.com/alerts", or "" for none'
     )
 
@@ -390,7 +235,7 @@ class Log(_Section):
     """What the bot logs on standard error."""
 
     level: _Level = _key("INFO", 'one of "DEBUG", "INFO", "WARNING", "ERROR"')
-    levels: Annotated[tuple[tuple[str, _Level], ...], BeforeValidator(_levels)] = _key(
+    levels: Annotated[tuple[tuple[str, _Level], ...], BeforeValidator(values.levels)] = _key(
         (), 'a level for each logger, such as { "tgbot.telegram" = "DEBUG" }'
     )
     format: Literal["human", "json"] = _key("human", 'one of "human", "json"')
