@@ -9,7 +9,21 @@ from string import Formatter
 import pytest
 
 import tgbot
-from tgbot.core import errors
+from tgbot.core import broadcasterrors, errors
+from tgbot.core.broadcasterrors import (
+    BroadcastStateError,
+    BroadcastUnknownError,
+    ChartFailedError,
+    ChartFormError,
+    ChartMissingError,
+    ContentError,
+    DeletionTooLateError,
+    NobodyToWriteToError,
+    PriceError,
+    ScheduleError,
+    SourceError,
+    SourceUnreadError,
+)
 from tgbot.core.errors import (
     AmbiguousIdError,
     ArgumentError,
@@ -19,17 +33,10 @@ from tgbot.core.errors import (
     BotRunsError,
     BotSilentError,
     BotUnknownError,
-    BroadcastStateError,
-    BroadcastUnknownError,
     BudgetSpentError,
-    ChartFailedError,
-    ChartFormError,
-    ChartMissingError,
     ConfigError,
     ConfigSourceError,
-    ContentError,
     CredentialsMissingError,
-    DeletionTooLateError,
     DurationError,
     ExportExistsError,
     HiddenForwardError,
@@ -41,7 +48,6 @@ from tgbot.core.errors import (
     NeverMetError,
     NeverRunError,
     NobodysSessionError,
-    NobodyToWriteToError,
     NoBotRunsError,
     NoSuchColumnError,
     NoSweepError,
@@ -51,19 +57,15 @@ from tgbot.core.errors import (
     PartEndedError,
     PhoneNumberError,
     PluginError,
-    PriceError,
     PrivateLoggerError,
     RegistryDamagedError,
     RegistryTooNewError,
     RegistryTooOldError,
     RestoreError,
-    ScheduleError,
     ServiceUserError,
     SessionDamagedError,
     SessionInUseError,
     SessionTooNewError,
-    SourceError,
-    SourceUnreadError,
     StorageFailedError,
     StorageFullError,
     StorageGoneError,
@@ -197,7 +199,12 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (HiddenForwardError(), (), "Ask for their @name or id"),
     (BudgetSpentError("ann", 200), ("@ann", "200"), "ask again tomorrow"),
 ]
-CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, TgbotError)]
+CLASSES = {
+    c
+    for module in (errors, broadcasterrors)
+    for _, c in inspect.getmembers(module, inspect.isclass)
+    if issubclass(c, TgbotError)
+}
 ABSTRACT = {"TgbotError", "WrongUsageError", "StorageError", "ResolveError"}
 
 

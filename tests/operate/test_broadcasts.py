@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tgbot.core.errors import ArgumentError, ContentError, NoBotRunsError
+from tgbot.core.broadcasterrors import ContentError
+from tgbot.core.errors import ArgumentError, NoBotRunsError
 from tgbot.messaging.broadcast.kept import KeptBroadcasts
 from tgbot.operate.broadcasts import MOST_IDS, chat_by_number, commands
 from tgbot.operate.control import carry_out

@@ -18,12 +18,7 @@ from telethon import errors, utils
 from telethon.tl import functions, types
 
 from tgbot.core.addresses import parse_peer
-from tgbot.core.errors import (
-    BudgetSpentError,
-    HiddenForwardError,
-    NameNotFoundError,
-    NeverMetError,
-)
+from tgbot.core.errors import BudgetSpentError, HiddenForwardError, NameNotFoundError, NeverMetError
 from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
 from tgbot.core.names import clean_name, full_name, usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way

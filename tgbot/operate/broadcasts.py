@@ -11,8 +11,9 @@ from msgspec.structs import asdict, replace
 from pydantic import Field
 
 from tgbot.core.addresses import parse_peer
+from tgbot.core.broadcasterrors import ContentError
 from tgbot.core.broadcasts import Audience, Broadcast, Content, Source
-from tgbot.core.errors import ArgumentError, ContentError
+from tgbot.core.errors import ArgumentError
 from tgbot.locales import languages
 from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.broadcast.drafts import Markup, text_content

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tgbot.core.broadcasterrors import ContentError
 from tgbot.core.broadcasts import Broadcast, Button
-from tgbot.core.errors import ContentError
 from tgbot.core.links import pack
 from tgbot.messaging.broadcast.buttons import Click, checked, click, counted, markup
 

@@ -18,8 +18,8 @@ import pytest
 
 from tests.messaging.broadcast.deliveries import BEGAN, Delivery, chunk_of, made
 from tests.patience import PATIENCE
+from tgbot.core.broadcasterrors import ChartFailedError, ChartFormError, ChartMissingError
 from tgbot.core.deliveries import Outcome, tally_of
-from tgbot.core.errors import ChartFailedError, ChartFormError, ChartMissingError
 from tgbot.handlers.wording import Words
 from tgbot.locales.texts import Texts
 from tgbot.messaging.broadcast import chart

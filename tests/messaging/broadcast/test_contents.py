@@ -9,8 +9,8 @@ from telethon.tl import types
 
 from tests.messaging.broadcast.conftest import Office
 from tests.telegram.conftest import until
+from tgbot.core.broadcasterrors import ContentError, SourceError
 from tgbot.core.broadcasts import Audience, Content, Source
-from tgbot.core.errors import ContentError, SourceError
 from tgbot.messaging.broadcast import sources
 from tgbot.messaging.broadcast.drafts import Markup, text_content
 

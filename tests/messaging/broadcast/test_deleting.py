@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from tests.messaging.broadcast.conftest import Office
 from tests.messaging.broadcast.test_editing import corrections, delivered
 from tests.telegram.conftest import until
+from tgbot.core.broadcasterrors import BroadcastStateError, DeletionTooLateError
 from tgbot.core.broadcasts import Content, Source
 from tgbot.core.deliveries import Correction
-from tgbot.core.errors import BroadcastStateError, DeletionTooLateError
 from tgbot.messaging.broadcast import attempts, deleting
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.telegram.calls import retries

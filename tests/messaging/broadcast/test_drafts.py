@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from telethon.tl import types
 
+from tgbot.core.broadcasterrors import ContentError
 from tgbot.core.broadcasts import Audience, Content
-from tgbot.core.errors import ContentError
 from tgbot.messaging.broadcast.drafts import Markup, checked, text_content, unpacked
 
 

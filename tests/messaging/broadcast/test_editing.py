@@ -11,9 +11,9 @@ from tests.messaging.broadcast.conftest import Office
 from tests.messaging.broadcast.test_contents import source
 from tests.telegram.conftest import until
 from tgbot.core.access import Access
+from tgbot.core.broadcasterrors import BroadcastStateError, ContentError, SourceError
 from tgbot.core.broadcasts import Content, Source
 from tgbot.core.deliveries import Correction
-from tgbot.core.errors import BroadcastStateError, ContentError, SourceError
 from tgbot.messaging.broadcast import attempts
 from tgbot.messaging.broadcast.drafts import Markup, text_content
 from tgbot.telegram.calls import retries

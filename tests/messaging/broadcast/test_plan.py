@@ -9,8 +9,9 @@ import pytest
 from tests.messaging.broadcast.conftest import SEND, Office
 from tests.telegram.conftest import until
 from tgbot.core.access import Access
+from tgbot.core.broadcasterrors import BroadcastStateError, ContentError, PriceError
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience, Broadcast
-from tgbot.core.errors import ArgumentError, BroadcastStateError, ContentError, PriceError
+from tgbot.core.errors import ArgumentError
 from tgbot.core.users import Counts
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.messaging.broadcast.plan import plan, rate_of, stars

@@ -8,14 +8,14 @@ import pytest
 
 from tests.messaging.broadcast.conftest import SEND, Office
 from tests.telegram.conftest import until
-from tgbot.core.broadcasts import Audience, State
-from tgbot.core.deliveries import Outcome
-from tgbot.core.errors import (
+from tgbot.core.broadcasterrors import (
     BroadcastStateError,
     BroadcastUnknownError,
     NobodyToWriteToError,
     ScheduleError,
 )
+from tgbot.core.broadcasts import Audience, State
+from tgbot.core.deliveries import Outcome
 from tgbot.messaging.broadcast import passes
 
 

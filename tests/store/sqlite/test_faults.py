@@ -15,11 +15,7 @@ import pytest
 from tests.store.contracts import counted, recounted
 from tests.store.registries import meet, now, rows_of, told
 from tgbot.core.access import Access
-from tgbot.core.errors import (
-    StorageFailedError,
-    StorageFullError,
-    StorageLockedError,
-)
+from tgbot.core.errors import StorageFailedError, StorageFullError, StorageLockedError
 from tgbot.store.sqlite import locks
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 

@@ -17,11 +17,7 @@ from sqlitedict import SqliteDict
 from tests.store.contracts import Clock, counted, ids, ids_of, parked, recounted
 from tests.store.registries import filled, meet, now, rows_of
 from tgbot.core.access import Access, Evidence, Kind
-from tgbot.core.errors import (
-    NeverRunError,
-    RegistryDamagedError,
-    StorageFailedError,
-)
+from tgbot.core.errors import NeverRunError, RegistryDamagedError, StorageFailedError
 from tgbot.core.users import Profile, Way
 from tgbot.store.parked import ParkingLot
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows, SqliteRegistry, open_readonly

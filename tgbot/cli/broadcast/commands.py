@@ -17,7 +17,7 @@ from tgbot.cli.broadcast.files import for_reading, for_writing
 from tgbot.cli.broadcast.options import Until, Zone, language_of, moment_in, zone_in
 from tgbot.cli.broadcast.watching import watch as watched
 from tgbot.cli.invocation import Json, examples, settings
-from tgbot.core.errors import PriceError
+from tgbot.core.broadcasterrors import PriceError
 from tgbot.core.plural import counted
 
 if TYPE_CHECKING:

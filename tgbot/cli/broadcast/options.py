@@ -201,7 +201,7 @@ class Options:
         return contents
 
     def _text(self, text: str, file: str, where: str) -> dict[str, object]:
-        from tgbot.core.errors import ContentError
+        from tgbot.core.broadcasterrors import ContentError
         from tgbot.messaging.broadcast.drafts import Markup, text_content
 
         markup = Markup(self._markup().removeprefix("--") or markup_of(file))

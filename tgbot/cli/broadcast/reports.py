@@ -15,7 +15,7 @@ from tgbot.cli.broadcast import shown, times
 from tgbot.cli.broadcast.drafts import Number
 from tgbot.cli.broadcast.options import Zone, zone_in
 from tgbot.cli.invocation import Json, finish, new_file, settings
-from tgbot.core.errors import BroadcastUnknownError
+from tgbot.core.broadcasterrors import BroadcastUnknownError
 from tgbot.core.names import clean_name
 from tgbot.core.plural import counted
 

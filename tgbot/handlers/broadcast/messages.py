@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from tgbot.core.broadcasterrors import BroadcastUnknownError
 from tgbot.core.broadcasts import State
-from tgbot.core.errors import BroadcastUnknownError
 from tgbot.core.users import UserRegistry
 from tgbot.handlers.broadcast import view
 from tgbot.handlers.live import LiveMessages, Place, View

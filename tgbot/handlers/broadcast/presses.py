@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 from telethon import events
 
+from tgbot.core.broadcasterrors import BroadcastStateError, BroadcastUnknownError, PriceError
 from tgbot.core.broadcasts import Broadcast, State
-from tgbot.core.errors import BroadcastStateError, BroadcastUnknownError, PriceError
 from tgbot.core.users import User
 from tgbot.handlers.broadcast import view
 from tgbot.handlers.broadcast.messages import BroadcastMessages

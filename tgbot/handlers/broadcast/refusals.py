@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from telethon.errors import RPCError
 
-from tgbot.core.errors import NobodyToWriteToError, SourceError, TgbotError
+from tgbot.core.broadcasterrors import NobodyToWriteToError, SourceError
+from tgbot.core.errors import TgbotError
 from tgbot.core.names import clean_name
 from tgbot.handlers.wording import Words, dashed
 from tgbot.telegram.refusals import answer_of, error_name, is_flood, wait_of

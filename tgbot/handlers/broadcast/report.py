@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 from telethon.tl import types
 
+from tgbot.core.broadcasterrors import ChartFailedError, ChartMissingError
 from tgbot.core.broadcasts import Broadcast
-from tgbot.core.errors import ChartFailedError, ChartMissingError, system_reason
+from tgbot.core.errors import system_reason
 from tgbot.core.places import places
 from tgbot.handlers.broadcast.view import title
 from tgbot.handlers.wording import Words

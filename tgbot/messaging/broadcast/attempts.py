@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from tgbot.core.errors import SourceError
+from tgbot.core.broadcasterrors import SourceError
 from tgbot.messaging.broadcast.passes import Delivery, Pass
 from tgbot.messaging.broadcast.refusals import Refusal, Subject, refusal_of
 

@@ -10,8 +10,9 @@ from typing import Final
 from msgspec.structs import replace
 from telethon.tl import TLObject, functions
 
+from tgbot.core.broadcasterrors import BroadcastStateError, DeletionTooLateError, PriceError
 from tgbot.core.broadcasts import Action, Broadcast, Content, State
-from tgbot.core.errors import ArgumentError, BroadcastStateError, DeletionTooLateError, PriceError
+from tgbot.core.errors import ArgumentError
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserRegistry
 from tgbot.messaging.broadcast import buttons as link_buttons

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from telethon.tl import types
 
 from tgbot.core import addresses
+from tgbot.core.broadcasterrors import ContentError
 from tgbot.core.broadcasts import Broadcast, Button
 from tgbot.core.deliveries import BUTTONS
-from tgbot.core.errors import ContentError, LinkError
+from tgbot.core.errors import LinkError
 from tgbot.core.links import LinkKind, bot_link, check_payload, pack, unpack
 
 #: The longest text of a button, the most buttons of a message, and the most whose clicks are counted: a

@@ -14,8 +14,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from tgbot.core.broadcasterrors import ChartFailedError, ChartFormError, ChartMissingError
 from tgbot.core.deliveries import Outcome
-from tgbot.core.errors import ChartFailedError, ChartFormError, ChartMissingError, system_reason
+from tgbot.core.errors import system_reason
 from tgbot.core.names import clean_name
 from tgbot.messaging.broadcast.picture import Band, Bar, Form, Picture
 from tgbot.messaging.broadcast.report import OF_TURNS, LanguageCounts, Report

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from telethon.extensions import BinaryReader, html, markdown
 from telethon.tl import types
 
+from tgbot.core.broadcasterrors import ContentError, ScheduleError
 from tgbot.core.broadcasts import Audience, Broadcast, Content, Part
-from tgbot.core.errors import ContentError, ScheduleError
 from tgbot.locales import languages
 from tgbot.messaging.broadcast import buttons
 from tgbot.messaging.lengths import CAPTION, TEXT, length

@@ -8,8 +8,8 @@ from typing import Final
 from msgspec.structs import replace
 from telethon.tl import types
 
+from tgbot.core.broadcasterrors import ContentError
 from tgbot.core.broadcasts import Action, Broadcast, Button, Content, Part
-from tgbot.core.errors import ContentError
 from tgbot.messaging.broadcast.content import media_of
 from tgbot.messaging.broadcast.drafts import by_code, check_buttons, check_length
 from tgbot.messaging.lengths import CAPTION, TEXT

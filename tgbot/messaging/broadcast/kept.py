@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, Unpack
 
+from tgbot.core.broadcasterrors import SourceUnreadError
 from tgbot.core.broadcasts import Broadcast, Content, State
-from tgbot.core.errors import SourceUnreadError
 from tgbot.core.users import Counts
 from tgbot.messaging.broadcast import progress
 from tgbot.messaging.broadcast.deleting import ages

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
+from tgbot.core.broadcasterrors import BroadcastStateError
 from tgbot.core.broadcasts import Broadcast, State
-from tgbot.core.errors import BroadcastStateError, TgbotError
+from tgbot.core.errors import TgbotError
 from tgbot.core.places import places
 from tgbot.messaging.broadcast.states import States
 from tgbot.store.base import Broadcasts as Stored

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from telethon import errors, utils
 from telethon.tl import TLRequest, functions, types
 
+from tgbot.core.broadcasterrors import ContentError, SourceError
 from tgbot.core.broadcasts import Broadcast, Content, Part, Source, State
-from tgbot.core.errors import ContentError, SourceError
 from tgbot.core.ids import bare_id, is_channel, marked_id
 from tgbot.messaging.broadcast.drafts import check_buttons, check_length, packed
 from tgbot.messaging.lengths import CAPTION, TEXT

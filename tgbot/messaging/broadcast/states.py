@@ -9,14 +9,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tgbot.core.broadcasts import Action, Broadcast, State
-from tgbot.core.deliveries import Outcome, Wanted
-from tgbot.core.errors import (
+from tgbot.core.broadcasterrors import (
     BroadcastStateError,
     BroadcastUnknownError,
     NobodyToWriteToError,
     ScheduleError,
 )
+from tgbot.core.broadcasts import Action, Broadcast, State
+from tgbot.core.deliveries import Outcome, Wanted
 from tgbot.store.base import Broadcasts as Stored
 
 #: What can be done with a broadcast in a state where something else cannot.
