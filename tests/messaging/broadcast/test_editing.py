@@ -232,6 +232,18 @@ async def test_a_refusal_is_counted_by_its_name_and_is_evidence(
     assert office.store.users.get(refused).verdict(office.clock()).access is access
 
 
+@pytest.mark.parametrize(
+    "error",
+    ["MESSAGE_ID_INVALID", "MSG_ID_INVALID", "MESSAGE_EDIT_TIME_EXPIRED", "MESSAGE_AUTHOR_REQUIRED"],
+)
+async def test_refusals_about_each_message_do_not_pause_an_edit(office: Office, error: str) -> None:
+    await office.meet(8)
+    number = await delivered(office)
+    office.faults.fail(EDIT, 400, error, times=8)
+    status = await edit(office, number)
+    assert (status["state"], status["corrected"], status["refusals"]) == ("done", 0, {error: 8})
+
+
 async def test_a_message_that_a_person_deleted_is_refused(office: Office) -> None:
     kept, gone = await office.meet(2)
     number = await delivered(office)
