@@ -11,6 +11,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -593,6 +594,23 @@ async def test_a_test_has_to_reach_somebody(office: Office, tgbot: Any) -> None:
     status, out, _ = await tgbot("test", "1", "--to", "5999999999", "--json")
     (result,) = json.loads(out)["results"]
     assert (status, result["user"], result["result"] == "sent") == (1, 5_999_999_999, False)
+
+
+async def test_a_broadcast_that_has_ended_is_removed_with_all_that_is_kept_of_it(
+    office: Office, tgbot: Any, tmp_path: Path
+) -> None:
+    await office.meet(2)
+    await made(tgbot, "--text", TEXT, "--rate", "0.01")
+    assert (await asked(tgbot, "start", "1", "--yes"))["state"] == "running"
+    status, _, err = await tgbot("remove", "1", "--yes")
+    assert (status, err) == (1, "tgbot: Broadcast 1 is running, so it cannot be removed: pause it first.\n")
+    assert (await asked(tgbot, "cancel", "1"))["state"] == "cancelled"
+    assert (await tgbot("remove", "1"))[0] == 2  # nobody can be asked here
+    assert await asked(tgbot, "remove", "1", "--yes") == {"id": 1, "removed": True}
+    assert (await tgbot("status", "1"))[0] == (await tgbot("remove", "1", "--yes"))[0] == 3
+    assert (await made(tgbot))["id"] == 2  # no number is given twice
+    with closing(sqlite3.connect(tmp_path / "sessions" / "users.sqlite")) as file:
+        assert file.execute("SELECT count(*) FROM deliveries").fetchone() == (0,)
 
 
 async def test_a_broadcast_pauses_goes_on_and_is_cancelled(office: Office, tgbot: Any) -> None:

@@ -154,6 +154,10 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
         await broadcasts.cancel(id)
         return broadcasts.status(id)
 
+    async def remove(say: Say, id: int) -> object:
+        await broadcasts.remove(id)
+        return {"id": id, "removed": True}
+
     async def deletable(say: Say, id: int) -> object:
         return await broadcasts.deletable(id)
 
@@ -170,6 +174,7 @@ def commands(broadcasts: KeptBroadcasts, find_chat: FindChat) -> dict[str, Comma
         "broadcast.resume": resume,
         "broadcast.cancel": cancel,
         "broadcast.deletable": deletable,
+        "broadcast.remove": remove,
     }
 
 

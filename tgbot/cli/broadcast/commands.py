@@ -222,6 +222,23 @@ def delete(
     return 0
 
 
+@commands.command(epilog=examples("broadcast remove 3", "broadcast remove 3 --yes"))
+def remove(context: typer.Context, number: Number, yes: Yes = False, json: Json = False) -> int:
+    """Delete all that is kept of a draft, or of a broadcast that has ended; asks first.
+
+    Its report is gone then, and clicks are not counted any more; who has the message keeps it. Exit status 1:
+    the answer was no. Exit status 3: there is no such broadcast.
+    """
+    with Bot(settings(context), for_writing) as bot:
+        bot.ask("broadcast.status", id=number)
+        if not yes and not agreed(f"Remove broadcast {number}, with what came of it?"):
+            printed.complain("nothing was removed")
+            return 1
+        done = bot.ask("broadcast.remove", id=number)
+    printed.as_json(done) if json else printed.line(f"Broadcast {number} is removed.")
+    return 0
+
+
 commands.command(
     "report",
     epilog=examples(

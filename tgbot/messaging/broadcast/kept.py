@@ -92,6 +92,10 @@ class KeptBroadcasts:
             "reason": reason if too_old else "",
         }
 
+    async def remove(self, broadcast_id: int) -> None:
+        """Delete all that is kept of a draft, or of a broadcast that has ended."""
+        await self._states.remove(broadcast_id)
+
     async def _prepared(self, draft: Broadcast) -> Broadcast:
         """Return a broadcast whose contents are known; raise SourceUnreadError if they are not."""
         if not all(content.parts for content in draft.contents.values()):

@@ -173,6 +173,12 @@ class States:
             async with self.halted(broadcast_id):
                 return await self._change(self._ended(broadcast, State.CANCELLED))
 
+    async def remove(self, broadcast_id: int) -> None:
+        """Delete all that is kept of a draft, or of a broadcast that has ended."""
+        async with self._one_at_a_time:
+            self.check(broadcast_id, "removed", State.DRAFT, State.DONE, State.CANCELLED)
+            await self._stored.remove(broadcast_id)
+
     # ---- by the clock --------------------------------------------------------------------------
 
     def next_change(self) -> float | None:
