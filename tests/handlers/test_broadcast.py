@@ -37,8 +37,8 @@ class Office:
     def broadcasts(self) -> Any:
         return self.desk.parts.broadcasts
 
-    async def open(self, people: int = 0) -> None:
-        await self.desk.open(broadcast, admins={self.boss, self.other})
+    async def open(self, people: int = 0, **parts: Any) -> None:
+        await self.desk.open(broadcast, admins={self.boss, self.other}, **parts)
         self._running = asyncio.get_running_loop().create_task(self.broadcasts.run())
         for _ in range(people):
             self.people.append(self.desk.meet())
@@ -384,10 +384,12 @@ async def test_a_pause_by_itself_says_why(office: Office) -> None:
 async def test_what_the_deadline_left_can_be_sent_later(office: Office) -> None:
     now = int(office.desk.world.now())
     copy = await begun(office, until=now + 3)
+    await office.press(copy, "Cancel")  # nobody answers the question
     text = await office.reads(copy, "It is done.")
     assert "not in time: " in text
     await office.press(copy, "Send it to those it did not reach in time")
     await office.reads(copy, "I am sending it.")
+    assert office.labels(copy) == ["Pause", "Cancel"]
 
 
 async def test_a_scheduled_one_says_when_and_shows_its_progress_then(office: Office) -> None:
@@ -483,6 +485,21 @@ async def test_after_a_restart_the_same_message_goes_on(office: Office) -> None:
     await office.press(copy, "Yes, cancel it")
     await office.reads(copy, "It is cancelled.")
     await until(lambda: office.desk.users.note("broadcast messages") == "{}")
+
+
+async def test_which_message_goes_on_is_on_disk_once_the_press_is_done(office: Office) -> None:
+    kept: list[str | None] = []
+
+    async def checkpoint() -> None:
+        kept.append(office.desk.users.note("broadcast messages"))
+
+    await office.open(2, checkpoint=checkpoint)
+    copy = await office.command("news")
+    await office.broadcasts.change(1, rate=0.5)
+    await office.press(copy, "Start")
+    await office.press(copy, "Yes, send it")
+    message = copy.twin(office.desk.bot_id).id
+    await until(lambda: kept == [f'{{"1":{{"{office.boss}":{message}}}}}'])
 
 
 async def test_a_message_whose_note_cannot_be_read_stops_nothing(office: Office) -> None:
