@@ -400,6 +400,21 @@ async def test_a_scheduled_one_says_when_and_shows_its_progress_then(office: Off
     await office.reads(copy, "It is done.")
 
 
+async def test_what_is_edited_from_elsewhere_is_shown_and_can_be_paused(office: Office) -> None:
+    copy = await begun(office, rate=2.0)
+    await office.reads(copy, "It is done.")
+    await office.broadcasts.edit(1, {"": text_content("better news")})
+    copy = await office.ask()
+    await office.press(copy, "Broadcast 1: running")
+    await office.reads(copy, "I am editing what was delivered.")
+    await office.press(copy, "Pause")
+    assert "It is paused." in office.text(copy)
+    await office.press(copy, "Go on")
+    await office.reads(copy, "It is done.")
+    assert "Edited: 4, refused: 0, left: 0" in office.text(copy)
+    assert office.labels(copy) == ["Report"]
+
+
 # ---- presses -----------------------------------------------------------------------------------
 
 

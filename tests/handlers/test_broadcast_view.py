@@ -42,6 +42,7 @@ def status(**fields: Any) -> Status:
         "clicks": [],
         "corrected": 0,
         "refused": 0,
+        "left": 0,
         "eta": NOW + 720,
     }
     return Status(**usual | fields)
@@ -110,12 +111,12 @@ def test_the_summary_has_the_clicks_and_the_time_that_it_took() -> None:
 @pytest.mark.parametrize(
     ("action", "doing", "numbers"),
     [
-        (Action.EDIT, "I am editing what was delivered.", "Edited: 9, refused: 1"),
-        (Action.DELETE, "I am deleting what was delivered.", "Deleted: 9, refused: 1"),
+        (Action.EDIT, "I am editing what was delivered.", "Edited: 9, refused: 1, left: 40"),
+        (Action.DELETE, "I am deleting what was delivered.", "Deleted: 9, refused: 1, left: 40"),
     ],
 )
 def test_what_is_edited_or_deleted_is_said(action: Action, doing: str, numbers: str) -> None:
-    lines = shown(made(action=action), status(corrected=9, refused=1), asked=True)
+    lines = shown(made(action=action), status(corrected=9, refused=1, left=40), asked=True)
     assert lines[0] == doing
     assert numbers in lines
     assert lines[-1] == "Cancel it for good?"

@@ -54,6 +54,7 @@ class Status(msgspec.Struct, frozen=True):
     clicks: list[int]
     corrected: int
     refused: int
+    left: int
     eta: int | None
 
 
@@ -192,7 +193,7 @@ def _numbers(say: Words, broadcast: Broadcast, status: Status, audience: int) ->
     lines += [say("broadcast-clicks", button=clean_name(button.text), n=n) for button, n in clicks if n]
     if broadcast.action is not Action.SEND:
         name = dashed("broadcast-corrected", broadcast.action)
-        lines.append(say(name, n=status.corrected, refused=status.refused))
+        lines.append(say(name, n=status.corrected, refused=status.refused, left=status.left))
     elif broadcast.started is not None and broadcast.ended is not None:
         lines.append(say("broadcast-took", time=say.duration(broadcast.ended - broadcast.started)))
     return lines
