@@ -56,7 +56,7 @@ async def test_a_refusal_about_the_recipient_is_their_outcome_and_evidence(
     assert office.store.users.get(refused).verdict(office.clock()).access is access
 
 
-async def test_who_cannot_be_written_to_any_more_is_not_asked(office: Office) -> None:
+async def test_who_cannot_be_written_to_any_more_does_not_get_it(office: Office) -> None:
     asked, blocking, declining = await office.meet(3)
     draft = await office.draft()
     await office.broadcasts.close(1.0)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.messaging.broadcast.conftest import SEND, Office
 from tests.telegram.conftest import until
+from tgbot.core.access import Access
 from tgbot.core.broadcasterrors import (
     BroadcastStateError,
     BroadcastUnknownError,
@@ -256,6 +257,30 @@ async def test_a_kill_in_the_middle_costs_and_doubles_nothing(office: Office) ->
     assert [office.heard(person) for person in people] == [["news"]] * 60
     chunk = await office.store.broadcasts.chunk(number, 0)
     assert all(office.world.accounts[office.bot_id].box.get(message) for message in chunk.messages)
+
+
+@pytest.mark.usefixtures("no_checkpoints")
+async def test_who_blocks_the_bot_with_the_message_in_hand_has_got_it_also_if_a_kill_came_first(
+    office: Office,
+) -> None:
+    got, never, *others = await office.meet(8)
+    office.faults.fail(SEND, 500, "INTERNAL", times=1000, peer=never)
+    number = await office.begin(rate=100.0)
+    await office.sent(number, 1)
+    await office.kill()
+    for person in (got, never):
+        office.world.block(person, office.bot_id)
+    await office.open(run=False)
+    users = office.store.users
+    for person in (got, never):
+        await until(lambda: users.get(person).verdict(0).access is Access.BLOCKED)  # noqa: B023
+    office.faults.clear()
+    office.run()
+    await office.ends(number)
+    outcomes = await office.outcomes(number)
+    assert outcomes == {got: Outcome.SENT, never: Outcome.BLOCKED} | dict.fromkeys(others, Outcome.SENT)
+    assert (office.heard(got), office.heard(never)) == (["news"], [])
+    assert users.get(got).verdict(0).access is Access.BLOCKED
 
 
 async def test_a_stop_waits_for_what_is_under_way_and_loses_no_result(office: Office) -> None:

@@ -67,6 +67,7 @@ class Sending:
         """`fetch_again` fetches copied contents anew; `settled` is told of each outcome that a call has."""
         self.many = 1
         self._id = broadcast.id
+        self._started = broadcast.started or 0
         self._until = broadcast.until
         self._messages = broadcast.parts
         self._contents = Contents(broadcast, bot)
@@ -125,8 +126,11 @@ class Sending:
         elif declines(user):
             outcome = Outcome.NO_NEWS
         else:
-            access = user.verdict(now).access
+            access, since, _, _ = user.verdict(now)
             if access is _REACHABLE or access is Access.UNKNOWN:
+                return True
+            if since is not None and since >= self._started:
+                # They may have got it before, and the bot was killed before it knew. Telegram knows.
                 return True
             outcome = OUTCOME_OF[access]
         self._store.settle(self._id, chunk, index, outcome, int(now))
