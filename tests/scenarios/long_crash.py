@@ -14,16 +14,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.scenarios import broadcastrounds
 from tests.scenarios.audit import audit_answers
 from tests.scenarios.crash import IMPATIENT_PLUGIN, PLUGIN, open_site
 from tests.scenarios.faultrounds import run_faults
 from tests.scenarios.load import Load
 from tests.scenarios.power import cut_power, strace_works
+from tests.scenarios.receipts import Result
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 
-POWER, FAULTS = "power", "faults"
-#: Rounds of each variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of links and
-#: calls, 150 graver ones.
+POWER, FAULTS, BROADCAST = "power", "faults", "broadcast"
+#: The people of a broadcast, the kills while it is sent, and while it is edited and while it is deleted.
+PEOPLE, KILLS, CORRECTIONS = 100_000, 30, 5
+#: Rounds of each other variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of
+#: links and calls, 150 graver ones.
 USUAL = {
     "kill": 80,
     "sliced": 60,
@@ -34,16 +38,17 @@ USUAL = {
     "mix": 120,
     FAULTS: 150,
 }
+ALL = (*USUAL, BROADCAST, POWER)
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make crash", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join((*USUAL, POWER)))
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(ALL))
     parser.add_argument("--rounds", type=float, default=1.0, help="so many times the usual number of rounds")
     parser.add_argument("--rate", type=float, default=120.0, help="messages a second")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     options = parser.parse_args(given)
-    if unknown := set(options.variants) - {*USUAL, POWER}:
+    if unknown := set(options.variants) - {*ALL}:
         parser.error(f"no such variant: {', '.join(sorted(unknown))}")
     return options
 
@@ -105,10 +110,34 @@ async def power(options: argparse.Namespace) -> bool:
     return not outcome.past and bool(outcome.control) and outcome.audit.clean and not outcome.faults
 
 
+async def broadcast(options: argparse.Namespace) -> bool:
+    """Kill the bot while it sends, edits and deletes a broadcast; return whether all is well."""
+    began = time.monotonic()
+    people = max(100, round(PEOPLE * options.rounds))
+    kills, corrections = (max(1, round(number * options.rounds)) for number in (KILLS, CORRECTIONS))
+
+    def progress(result: Result) -> None:
+        if sys.stdout.isatty() or result.kills % 10 == 0:
+            stays = not sys.stdout.isatty()
+            show(f"{BROADCAST}: {result.kills} kills, {people} people", stays=stays)
+
+    show(f"{BROADCAST}: {people} people start the bot ...")
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        settings = broadcastrounds.SETTINGS
+        async with open_site(
+            Path(directory), options.seed, plugin=broadcastrounds.PLUGIN, **settings
+        ) as site:
+            result = await broadcastrounds.run_broadcast(
+                site, people, kills=kills, corrections=corrections, progress=progress
+            )
+    show(f"{result}\n    {time.monotonic() - began:.0f} s", stays=True)
+    return result.well
+
+
 async def run(options: argparse.Namespace) -> bool:
-    well = True
-    for name in options.variants or (*USUAL, POWER):
-        well &= await (power(options) if name == POWER else rounds_of(name, options))
+    well, others = True, {POWER: power, BROADCAST: broadcast}
+    for name in options.variants or ALL:
+        well &= await (others[name](options) if name in others else rounds_of(name, options))
     return well
 
 
