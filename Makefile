@@ -84,6 +84,8 @@ bench: $(DEV) ## measure what a /start and a call cost beside other clients, a s
 	$(BIN)/python -m benchmarks.sends
 	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.registry
+	$(BIN)/python -m benchmarks.broadcast
+	$(BIN)/python -m benchmarks.broadcast_whole
 	$(BIN)/python -m benchmarks.broadcast_store
 	$(BIN)/python -m benchmarks.usernames
 	$(BIN)/python -m benchmarks.transfer

@@ -31,8 +31,8 @@ FIRST_ID = 100_000_000
 STRIDE = 4_801  # ids like Telegram's: far apart, with nine or ten digits
 
 
-def fill(path: Path, users: int) -> None:
-    """Make a registry of `users` users with plain SQL; every tenth of them has blocked the bot."""
+def fill(path: Path, users: int, *, first: int = FIRST_ID) -> None:
+    """Make a registry of `users` users with plain SQL, from the id `first` on; every tenth has blocked it."""
     SqliteRegistry(path, clock=time.time).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
@@ -50,7 +50,7 @@ def fill(path: Path, users: int) -> None:
                                              '{"start":[[1600000000]],"bot_stopped":[[1700000000,5]]}')))
             FROM n
             """,
-            {"users": users, "first": FIRST_ID, "stride": STRIDE},
+            {"users": users, "first": first, "stride": STRIDE},
         )
         blocked = (users + 9) // 10
         counts = json.dumps({"reachable": users - blocked, "blocked": blocked})
