@@ -116,7 +116,7 @@ def test_a_probe_of_a_user_is_packed_as_telethon_packs_it() -> None:
     assert ours.to_dict() == theirs.to_dict() | {"_": "SetTypingRequest"}
 
 
-@pytest.mark.parametrize("peer", [types.InputPeerChat(5), types.InputPeerSelf()], ids=["a chat", "the bot itself"])
+@pytest.mark.parametrize("peer", [types.InputPeerChat(5), types.InputPeerSelf()], ids=["a chat", "itself"])
 def test_a_chat_action_elsewhere_is_telethons(peer: Any) -> None:
     request = typing(peer)
     assert type(request) is functions.messages.SetTypingRequest
