@@ -30,6 +30,7 @@ class Office:
         self.desk = desk
         self.boss = desk.meet("Boss")
         self.other = desk.meet("Other boss")
+        self.admins = {self.boss, self.other}
         self.people: list[int] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -38,7 +39,7 @@ class Office:
         return self.desk.parts.broadcasts
 
     async def open(self, people: int = 0, **parts: Any) -> None:
-        await self.desk.open(broadcast, admins={self.boss, self.other}, **parts)
+        await self.desk.open(broadcast, admins=self.admins, **parts)
         self._running = asyncio.get_running_loop().create_task(self.broadcasts.run())
         for _ in range(people):
             self.people.append(self.desk.meet())
@@ -539,6 +540,14 @@ async def test_a_message_that_was_deleted_is_left(office: Office) -> None:
     await until(lambda: office.desk.users.note("broadcast messages") == "{}")
     assert office.broadcasts.get(1).state is State.RUNNING
     del copy
+
+
+async def test_who_is_no_admin_any_more_is_shown_nothing_more(office: Office) -> None:
+    copy = await begun(office)
+    await office.reads(copy, "Delivered: 1 of 4")
+    office.admins.discard(office.boss)
+    await until(lambda: office.desk.users.note("broadcast messages") == "{}")
+    assert office.broadcasts.get(1).state is State.RUNNING
 
 
 async def test_without_a_reply_it_says_what_to_do_and_lists_the_latest_five(office: Office) -> None:
