@@ -158,11 +158,11 @@ def test_a_plan_in_full_names_languages_and_who_is_left_out() -> None:
     ]
 
 
-def test_a_question_agrees_to_one_revision_and_one_price() -> None:
+def test_a_question_agrees_to_one_edition_and_one_price() -> None:
     asked = view.start_question(SAY, made(state=State.DRAFT, revision=4), plan(stars=31))
     assert asked.text.split("\n")[2] == "Send it to 12,345 people?"
     assert asked.buttons is not None
-    assert asked.buttons[0][0].type.data == b"broadcast:7:yes:4:31"
+    assert asked.buttons[0][0].type.data == b"broadcast:7:yes:5:31"
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -47,8 +47,8 @@ class _Press(NamedTuple):
     place: Place
     user_id: int
     broadcast: Broadcast
-    #: The revision and the price that were agreed to, of "yes" only.
-    revision: int
+    #: The edition and the price that were agreed to, of "yes" only.
+    edition: int
     stars: int
 
 
@@ -100,19 +100,19 @@ class Presses:
         if event.sender_id not in self._admins:
             await acknowledge(event)
             return
-        number, word, revision, stars = (*chosen.split(":"), "0", "0")[:4]
+        number, word, edition, stars = (*chosen.split(":"), "0", "0")[:4]
+        place = Place(event.chat_id, event.message_id)
         try:
             broadcast = self._broadcasts.get(int(number))
+            press = _Press(say, place, event.sender_id, broadcast, int(edition), int(stars))
+            done = await self._done(press, word)
+            shown = (done.view or await self._current(press)) if done.changes else None
         except BroadcastUnknownError:
             await acknowledge(event, say("broadcast-unknown", id=number))
             return
-        place = Place(event.chat_id, event.message_id)
-        press = _Press(say, place, event.sender_id, broadcast, int(revision), int(stars))
-        done = await self._done(press, word)
-        if not done.changes:
+        if shown is None:
             await acknowledge(event, done.notice)
             return
-        shown = done.view or await self._current(press)
         if shown.still:
             self._messages.leave(place)
         await show_instead(event, peer_of(event), shown.text, notice=done.notice, buttons=shown.buttons)
@@ -127,6 +127,8 @@ class Presses:
             return await self._actions[word](press)
         except BroadcastStateError:  # another admin was faster
             return self._too_late(press)
+        except BroadcastUnknownError:
+            raise
         except Exception as error:
             return _Done(in_words(press.say, error))
 
@@ -156,7 +158,7 @@ class Presses:
         return _Done(view=view.start_question(press.say, press.broadcast, plan))
 
     async def _yes(self, press: _Press) -> _Done:
-        if press.broadcast.revision != press.revision:
+        if view.edition(press.broadcast) != press.edition:
             return _Done(press.say("broadcast-changed"))
         try:
             await self._broadcasts.start(press.broadcast.id, stars_agreed=press.stars)

@@ -94,16 +94,24 @@ def draft(
 
 
 def start_question(say: Words, broadcast: Broadcast, plan: Plan) -> View:
-    """Return the question whether to send a draft; "yes" is for this revision and this price only."""
+    """Return the question whether to send a draft; "yes" is for this edition and this price only."""
     lines = [title(say, broadcast), "", say("broadcast-start-question", n=plan.recipients)]
     if broadcast.at is not None:
         lines.append(say("broadcast-at", at=clock_time(broadcast.at)))
     lines.append(say("broadcast-takes", time=say.duration(plan.seconds)))
     if plan.stars:
         lines.append(say("broadcast-price", stars=plan.stars))
-    yes = f"{DATA}{broadcast.id}:yes:{broadcast.revision}:{plan.stars}"
+    yes = f"{DATA}{broadcast.id}:yes:{edition(broadcast)}:{plan.stars}"
     row = [_inline(say("broadcast-button-yes"), yes), _button(say, broadcast, "no")]
     return View("\n".join(lines), [row])
+
+
+def edition(broadcast: Broadcast) -> int:
+    """Return a number that another draft does not have, nor this one once it is changed.
+
+    In a store that was restored from a backup, numbers of broadcasts are given again.
+    """
+    return (broadcast.salt + broadcast.revision) % 10**9
 
 
 def progress(say: Words, broadcast: Broadcast, status: Status, now: float, *, asked: bool) -> View:
