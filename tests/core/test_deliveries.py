@@ -58,7 +58,7 @@ def test_a_tally_counts_the_corrections_of_its_round() -> None:
 
 
 def test_values_that_are_stored_never_change() -> None:
-    names = "waiting sent blocked deactivated not_allowed failed no_news late forgotten"
+    names = "waiting sent blocked deactivated not_allowed failed no_news not_in_time forgotten"
     assert " ".join(outcome.label for outcome in Outcome) == names
     assert list(Outcome) == list(range(9))
     assert [*Correction] == [0, 1, 2, 3]

@@ -392,7 +392,7 @@ class BroadcastContract:
         assert store.broadcasts.settle_all(1, chunk, Outcome.WAITING, Outcome.LATE, 1_000) == 9
         assert store.broadcasts.settle_all(1, chunk, Outcome.WAITING, Outcome.LATE, 1_000) == 0
         again = (await self.restarted()).broadcasts
-        assert again.tally(1).labels["late"] == 9
+        assert again.tally(1).labels["not_in_time"] == 9
         assert await again.next_chunk(1, -1, wanted=Wanted.WAITING) is None
         late = await again.next_chunk(1, -1, wanted=Wanted.LATE)
         assert late is not None

@@ -46,7 +46,7 @@ class Outcome(IntEnum):
     @property
     def label(self) -> str:
         """The name in reports and in JSON."""
-        return self.name.lower()
+        return "not_in_time" if self is Outcome.LATE else self.name.lower()
 
 
 #: What access says of a delivery that was refused for it.

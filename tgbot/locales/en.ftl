@@ -351,6 +351,7 @@ news-notice-off = Done. No more news. /news turns them on again.
 chart-title = Broadcast { $id } – { $name }
 chart-title-nameless = Broadcast { $id }
 chart-summary = { $sent } of { $turns } delivered ({ $percent } %) in { $time }, { $rate } per second
+chart-left = { $left } without a turn
 chart-nothing = Nothing has been delivered yet
 chart-over-time = Recipients over time
 chart-time = Time ({ $zone })

@@ -402,6 +402,7 @@ news-notice-off = Готово. Новостей больше не будет. �
 chart-title = Рассылка { $id } – { $name }
 chart-title-nameless = Рассылка { $id }
 chart-summary = Доставлено { $sent } из { $turns } ({ $percent } %) за { $time }, в секунду { $rate }
+chart-left = очередь не дошла до { $left }
 chart-nothing = Пока ничего не доставлено
 chart-over-time = Получатели по времени
 chart-time = Время ({ $zone })

@@ -53,7 +53,7 @@ def test_a_picture_has_running_totals_and_a_bar_for_each_language() -> None:
     shown = picture(report_of(DELIVERIES), EN, ZoneInfo("Europe/Moscow"))
     assert msgspec.to_builtins(shown) == {
         "title": "Broadcast 7 – Autumn",
-        "summary": "2 of 3 delivered (66.7 %) in 0:00:03, 1.0 per second",
+        "summary": "2 of 3 delivered (66.7 %) in 0:00:03, 1.0 per second; 1 without a turn",
         "over_time": "Recipients over time",
         "by_language": "Recipients by language of the text",
         "time": "Time (Europe/Moscow)",

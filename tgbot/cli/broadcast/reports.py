@@ -99,6 +99,7 @@ async def _draw(config: Config, made: Report, path: Path, form: Form, zone: tzin
     shown_in = zone or datetime.fromtimestamp(made.last or 0, UTC).astimezone().tzinfo or UTC
     file = await draw(picture(made, words, shown_in), form)
     with whole_file(path) as part:
+        part.touch(mode=0o600)
         part.write_bytes(file)
 
 

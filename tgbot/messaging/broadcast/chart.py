@@ -120,7 +120,7 @@ def _summary(report: Report, say: Say) -> str:
     if not turns:
         return say("chart-nothing")
     sent = report.outcomes.get(_SENT, 0)
-    return say(
+    shown = say(
         "chart-summary",
         sent=number(sent),
         turns=number(turns),
@@ -128,6 +128,8 @@ def _summary(report: Report, say: Say) -> str:
         time=_duration(report.seconds),
         rate=f"{report.per_second:.1f}" if report.per_second >= 1 else f"{report.per_second:.2g}",
     )
+    left = sum(report.outcomes.get(outcome.label, 0) for outcome in (Outcome.WAITING, Outcome.LATE))
+    return f"{shown}; {say('chart-left', left=number(left))}" if left else shown
 
 
 def _bars(languages: list[LanguageCounts], shown: list[str], say: Say) -> list[Bar]:
