@@ -59,6 +59,8 @@ _AFTER_OF: Final = f"""
         ORDER BY user LIMIT :page) AS listed
     JOIN users ON key = CAST(listed.user AS TEXT) ORDER BY listed.user"""
 _RECOUNT: Final = "SELECT access, count(*) FROM users_by_access GROUP BY access"
+#: As plain texts: sqlite3 looks for an adapter for each value of any other class.
+_NAMES: Final = {access: access.value for access in Access}
 _LIST: Final = "INSERT OR IGNORE INTO users_by_access (access, user) VALUES"
 _UNLIST: Final = "DELETE FROM users_by_access WHERE access = ? AND user = ?"
 _DECLINE: Final = "INSERT OR IGNORE INTO users_declining (user) VALUES (?)"
@@ -197,8 +199,8 @@ class SqliteUserRows(ReadOnlyUserRows):
 
 def _list(cursor: sqlite3.Cursor, changes: Changes) -> None:
     """Write under which access users are now, of those for whom that changed, and who declines broadcasts."""
-    unlisted = [(before, user_id) for user_id, before, _ in changes.moved if before is not None]
-    listed = [(after, user_id) for user_id, _, after in changes.moved if after is not None]
+    unlisted = [(_NAMES[before], user_id) for user_id, before, _ in changes.moved if before is not None]
+    listed = [(_NAMES[after], user_id) for user_id, _, after in changes.moved if after is not None]
     cursor.executemany(_UNLIST, unlisted)
     write_rows(cursor, _LIST, listed)
     for statement, declines in ((_DECLINE, True), (_ALLOW, False)):
