@@ -26,7 +26,7 @@ from tgbot.sandbox.methods import METHODS
 from tgbot.sandbox.server import Sandbox
 
 COMMANDS = ["start", "help", "language", "news", "stop_news", "privacy", "forget"]
-ADMIN_COMMANDS = ["resolve", "whois", "check", "stats", "link"]
+ADMIN_COMMANDS = ["resolve", "whois", "check", "stats", "sweep", "broadcast", "link"]
 TEXTS = Texts.load()
 OWNERS = [types.BotCommand("pizza", "order a pizza")]
 DEFAULT = ("default", "")

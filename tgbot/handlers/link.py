@@ -14,6 +14,7 @@ from tgbot.core.links import BotLink, LinkKind, bot_link, rights_in, sign
 from tgbot.core.names import usernames_of
 from tgbot.core.users import User
 from tgbot.handlers.commands import on_command
+from tgbot.handlers.photos import photo
 from tgbot.handlers.wording import Words
 from tgbot.plugins.parts import Parts
 
@@ -47,7 +48,8 @@ def register(parts: Parts) -> None:
         if link.typed is not None:
             text += "\n" + say("link-typed", typed=link.typed)
         if picture:
-            await answer(event, text, file=await asyncio.to_thread(_picture, link.web))
+            drawn = await asyncio.to_thread(_picture, link.web)
+            await answer(event, text, file=await photo(parts.client, drawn, "link.png"))
         else:
             await answer(event, text, link_preview=False)
 
@@ -71,12 +73,10 @@ def _link(bot: str, words: list[str], key: bytes) -> BotLink:
     return bot_link(kind, bot, payload, rights_in(" ".join(rest[1:])))
 
 
-def _picture(link: str) -> io.BytesIO:
+def _picture(link: str) -> bytes:
     # Imported here: few bots make QR codes.
     import segno
 
     picture = io.BytesIO()
     segno.make_qr(link, error="m").save(picture, kind="png", scale=8, border=4)
-    picture.seek(0)
-    picture.name = "link.png"
-    return picture
+    return picture.getvalue()

@@ -8,13 +8,13 @@ from contextvars import Context
 from pathlib import Path
 
 import msgspec
-from telethon.tl import types
 
 from tgbot.core.broadcasterrors import ChartFailedError, ChartMissingError
 from tgbot.core.broadcasts import Broadcast
 from tgbot.core.errors import system_reason
 from tgbot.core.places import places
 from tgbot.handlers.broadcast.view import title
+from tgbot.handlers.photos import photo
 from tgbot.handlers.wording import Words
 from tgbot.messaging.broadcast.chart import draw, picture
 from tgbot.messaging.broadcast.picture import Form
@@ -66,10 +66,8 @@ class Reports:
             log.info("broadcast %d has no chart: %s", broadcast.id, error)
             await self._sender.send(chat, say("broadcast-no-chart", numbers=numbers(report)))
             return
-        # As a photo that is ready: Telethon would look at the picture itself, and keep everybody waiting.
-        file = await self._client.upload_file(drawn, file_name=f"broadcast-{broadcast.id}.png")
-        photo = types.InputMediaUploadedPhoto(file)
-        await self._sender.send(chat, f"{shown.title}\n{shown.summary}", file=photo)
+        file = await photo(self._client, drawn, f"broadcast-{broadcast.id}.png")
+        await self._sender.send(chat, f"{shown.title}\n{shown.summary}", file=file)
 
     async def _send_table(self, chat: int, say: Words, broadcast: Broadcast) -> None:
         caption = f"{title(say, broadcast)}\n{say('broadcast-table')}"
