@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from telethon import events
@@ -10,7 +11,7 @@ from tests.sandbox.conftest import Person
 from tests.scenarios.conftest import Configure
 from tests.telegram.conftest import until
 from tgbot.app import Bot, open_bot
-from tgbot.core.broadcasts import Audience, State
+from tgbot.core.broadcasts import Audience, Content, Source, State
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
@@ -127,3 +128,54 @@ async def test_people_see_what_they_got_change_and_vanish(
         assert bot.broadcasts.status(number)["removed"] == PEOPLE + 1
     await until(lambda: ("deleted", 1) in seen)
     assert [heard(sandbox, account, one) for one in people] == [[]] * PEOPLE
+
+
+async def latest(person: Any, number: int = 1) -> list[Any]:
+    """Return the latest messages of a person's chat with the bot, the oldest first."""
+    return list(reversed(await person.get_messages("the_bot", limit=number)))
+
+
+async def test_each_reads_it_in_their_language_and_their_click_is_counted(
+    sandbox: Sandbox, account: Account, configure: Configure, person: Person
+) -> None:
+    ann, boris = await person("Ann"), await person("Boris")
+    ids = [(await one.get_me()).id for one in (ann, boris)]
+    sandbox.world.accounts[ids[1]].language = "ru"
+    async with open_bot(configure(pace=1000.0), serve=True) as bot:
+        for one in (ann, boris):
+            await one.send_message("the_bot", "/start")
+        await until(lambda: all(bot.users.last_finished(one) for one in ids))
+        contents = {"": text_content("the news"), "ru": text_content("новости")}
+        draft = await bot.broadcasts.create(contents, buttons=[("Order", "start:autumn")])
+        await bot.broadcasts.start(draft.id)
+        await until(lambda: bot.broadcasts.get(draft.id).state is State.DONE)
+        (english,), (russian,) = await latest(ann), await latest(boris)
+        assert (english.raw_text, russian.raw_text) == ("the news", "новости")
+        payload = russian.buttons[0][0].url.partition("?start=")[2]
+        await boris.send_message("the_bot", f"/start {payload}")
+        await until(lambda: bot.broadcasts.status(draft.id)["clicks"] == [1])
+        assert bot.users.get(ids[1]).last_payload == "autumn"  # type: ignore[union-attr] # they wrote
+
+
+async def test_an_album_that_somebody_sent_reaches_the_others_as_an_album(
+    sandbox: Sandbox, account: Account, configure: Configure, person: Person, tmp_path: Path
+) -> None:
+    boss, ann = await person("Boss"), await person("Ann")
+    ids = [(await one.get_me()).id for one in (boss, ann)]
+    files = []
+    for name in ("one.txt", "two.txt"):
+        files.append(tmp_path / name)
+        files[-1].write_text(name)
+    async with open_bot(configure(pace=1000.0), serve=True) as bot:
+        for one in (boss, ann):
+            await one.send_message("the_bot", "/start")
+        await boss.send_file("the_bot", [str(file) for file in files], caption=["", "both"])
+        await until(lambda: bot.users.last_finished(ids[0]) > 2 and bot.users.last_finished(ids[1]))
+        source = Source(ids[0], bot.users.last_finished(ids[0]))
+        draft = await bot.broadcasts.create({"": Content(source=source)}, audience=Audience(ids=(ids[1],)))
+        await bot.broadcasts.start(draft.id)
+        await until(lambda: bot.broadcasts.get(draft.id).state is State.DONE)
+        first, second = await latest(ann, 2)
+    assert (first.grouped_id, first.raw_text, second.raw_text) == (second.grouped_id, "", "both")
+    assert first.grouped_id
+    assert await ann.download_media(second, bytes) == b"two.txt"
