@@ -165,3 +165,22 @@ class Attempts:
         refused, self._refused = self._refused, []
         for deliveries, refusal in refused:
             self._give_all_up(deliveries, refusal)
+
+
+class Attempted:
+    """A work whose refused calls follow the rules of `Attempts`, over all deliveries of its pass."""
+
+    _pass: Pass
+    _attempts: Attempts
+
+    @property
+    def stopped(self) -> bool:
+        return self._pass.stopped
+
+    def stop(self) -> None:
+        self._pass.stop()
+
+    async def run(self) -> str:
+        """Work until all is done or the pass is stopped; return why it stopped itself, "" for nothing."""
+        await self._pass.run()
+        return self._pass.reason if self._pass.stopped else self._attempts.end()

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from tgbot.core.broadcasts import Broadcast
 from tgbot.core.deliveries import Chunk, Correction, Outcome, Wanted
-from tgbot.messaging.broadcast.attempts import Attempts
+from tgbot.messaging.broadcast.attempts import Attempted, Attempts
 from tgbot.messaging.broadcast.passes import Delivery, Pass, places
 from tgbot.messaging.broadcast.refusals import Refusal, Subject, refusal_of
 from tgbot.messaging.broadcast.sending import Turns
@@ -36,7 +36,7 @@ class Client(Protocol):
     async def delete(self, messages: Sequence[int], /) -> int: ...
 
 
-class Deleting:
+class Deleting(Attempted):
     """Delete the messages that the recipients got, for them and the bot, and settle what came of it.
 
     What is deleted twice is gone all the same, so it may be done again after a kill. Telegram refuses a whole
@@ -74,18 +74,6 @@ class Deleting:
             clock=clock,
             succeeded=store.tally(broadcast.id).corrected > 0,
         )
-
-    @property
-    def stopped(self) -> bool:
-        return self._pass.stopped
-
-    def stop(self) -> None:
-        self._pass.stop()
-
-    async def run(self) -> str:
-        """Delete until all is done or the pass is stopped; return why it stopped itself, "" for nothing."""
-        await self._pass.run()
-        return self._pass.reason if self._pass.stopped else self._attempts.end()
 
     # ---- the work of the pass ------------------------------------------------------------------
 

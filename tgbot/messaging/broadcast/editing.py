@@ -7,7 +7,7 @@ from typing import Final
 
 from tgbot.core.broadcasts import Broadcast
 from tgbot.core.deliveries import Chunk, Correction, Outcome, Wanted
-from tgbot.messaging.broadcast.attempts import Attempts
+from tgbot.messaging.broadcast.attempts import Attempted, Attempts
 from tgbot.messaging.broadcast.content import Bot, edit_for
 from tgbot.messaging.broadcast.passes import Delivery, Pass, load, places
 from tgbot.messaging.broadcast.refusals import Refusal, refusal_of
@@ -29,7 +29,7 @@ REFUSED: Final = (
 )
 
 
-class Editing:
+class Editing(Attempted):
     """Edit the message that each recipient got, and settle what came of it.
 
     An edit that is made twice changes nothing, so it may be made again after a kill.
@@ -72,18 +72,6 @@ class Editing:
             clock=clock,
             succeeded=store.tally(broadcast.id).corrected > 0,
         )
-
-    @property
-    def stopped(self) -> bool:
-        return self._pass.stopped
-
-    def stop(self) -> None:
-        self._pass.stop()
-
-    async def run(self) -> str:
-        """Edit until all is done or the pass is stopped; return why it stopped itself, "" for nothing."""
-        await self._pass.run()
-        return self._pass.reason if self._pass.stopped else self._attempts.end()
 
     # ---- the work of the pass ------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from tgbot.core.access import Access
 from tgbot.core.broadcasts import Broadcast, declines
 from tgbot.core.deliveries import OUTCOME_OF, Chunk, Outcome, Wanted
 from tgbot.core.users import UserRegistry
-from tgbot.messaging.broadcast.attempts import Attempts
+from tgbot.messaging.broadcast.attempts import Attempted, Attempts
 from tgbot.messaging.broadcast.content import Bot, Contents
 from tgbot.messaging.broadcast.passes import Delivery, Pass, load, places
 from tgbot.messaging.broadcast.refusals import Refusal, refusal_of
@@ -43,7 +43,7 @@ class Turns(Protocol):
     async def turn(self, messages: int = 1) -> None: ...
 
 
-class Sending:
+class Sending(Attempted):
     """Send a broadcast to one recipient after another, each once, and settle what came of it.
 
     It stops at the deadline, and after `REFUSALS` of the content.
@@ -91,18 +91,6 @@ class Sending:
             clock=clock,
             succeeded=store.tally(broadcast.id).count(Outcome.SENT) > 0,
         )
-
-    @property
-    def stopped(self) -> bool:
-        return self._pass.stopped
-
-    def stop(self) -> None:
-        self._pass.stop()
-
-    async def run(self) -> str:
-        """Send until all is done or the pass is stopped; return why it stopped itself, "" for nothing."""
-        await self._pass.run()
-        return self._pass.reason if self._pass.stopped else self._attempts.end()
 
     # ---- the work of the pass ------------------------------------------------------------------
 
