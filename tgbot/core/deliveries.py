@@ -40,7 +40,7 @@ class Outcome(IntEnum):
     NO_NEWS = 6
     #: The deadline came first.
     LATE = 7
-    #: The user had everything about them deleted; the id is 0 then.
+    #: The user asked to be forgotten (`/forget`); the id is 0 then.
     FORGOTTEN = 8
 
     @property

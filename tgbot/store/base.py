@@ -200,19 +200,19 @@ class Broadcasts(Protocol):
     ) -> None:
         """Store what came of a delivery, in place of what was stored before; written at the checkpoint.
 
-        `language` is the place in `Broadcast.languages`, counted from 1; `error` the name of Telegram's, of a
-        FAILED one. Nothing is stored of a user who was forgotten meanwhile.
+        `language` is the place in `Broadcast.languages`, counted from 1; `error` the name of
+        Telegram's error where the outcome is FAILED. Nothing is stored of a user who was forgotten meanwhile.
         """
 
     def settle_all(self, broadcast_id: int, chunk: Chunk, before: Outcome, after: Outcome, at: int) -> int:
-        """Store an outcome for all deliveries of a chunk that have another one; return how many they are."""
+        """Replace the outcome `before` with `after` in a whole chunk; return for how many deliveries."""
 
     def correct(
         self, broadcast_id: int, chunk: Chunk, index: int, correction: Correction, *, error: str = ""
     ) -> None:
         """Store what came of editing or deleting a delivered message; written at the checkpoint.
 
-        `error` is the name of Telegram's, of a REFUSED one.
+        `error` is the name of Telegram's error where the correction is REFUSED.
         """
 
     def removed(self, broadcast_id: int, number: int) -> None:

@@ -62,7 +62,7 @@ def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, i
 def name_send(request: TLRequest, chat_id: int, bot_id: int, job: Job | None, handler: str) -> int:
     """Give a send, of this handler while this job runs, the random_id derived from the update's key.
 
-    Return of how many messages it is. Within `named_sends` the random_id is derived from the name of the
+    Return how many messages it sends. Within `named_sends` the random_id is derived from the name of the
     work. When the update is handled again, the send has the same random_id, and Telegram sends nothing and
     returns the earlier messages. Where sends have no names, a send keeps the random_id that it was made with.
     """
