@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
+from tgbot.core.talks import KeptTalk
 from tgbot.core.verdicts import history_cleared, judge
 
 T = TypeVar("T")
@@ -18,6 +19,8 @@ T = TypeVar("T")
 HISTORY_LENGTH: Final = 20
 #: How many open join requests are kept for each user, the latest ones.
 JOIN_REQUESTS_KEPT: Final = 20
+#: How many bytes what a plugin keeps of a user may take as JSON text.
+DATA_BYTES: Final = 16 * 1024
 #: The preference that holds the language a user chose.
 LANGUAGE: Final = "language"
 
@@ -126,6 +129,10 @@ class UserFields(msgspec.Struct, gc=False):  # a Struct is made in C, and nothin
     preferences: dict[str, str] = {}
     #: Marked chat id → when the user asked to join; open requests only, the oldest first.
     join_requests: dict[int, int] = {}
+    #: Plugin → what it keeps of the user, as JSON has it.
+    data: dict[str, dict[str, Any]] = {}
+    #: Marked chat id → the talk that is open there.
+    talks: dict[int, KeptTalk] = {}
 
     def __repr__(self) -> str:
         return f"UserFields(id={self.id})"
@@ -200,7 +207,11 @@ class User:
     preferences: Final[Mapping[str, str]] = _live(lambda user: MappingProxyType(user._fields.preferences))
     #: The open join requests: marked chat id → when the user asked (unix seconds).
     join_requests: Final[Mapping[int, int]] = _live(lambda user: MappingProxyType(user._fields.join_requests))
-    #: False for somebody of whom only the last finished message or a preference is kept.
+    #: Plugin → what it keeps of the user; see `UserRegistry.data`.
+    data: Final[Mapping[str, Mapping[str, Any]]] = _live(lambda user: MappingProxyType(user._fields.data))
+    #: The open talks: marked chat id → what is kept of the talk there.
+    talks: Final[Mapping[int, KeptTalk]] = _live(lambda user: MappingProxyType(user._fields.talks))
+    #: False for somebody of whom only the last finished message, a preference, or what plugins keep is kept.
     met: Final[bool] = _live(lambda user: bool(user._fields.known_by or user._fields.evidence.spans))
     #: Whether the user came to the bot, or an admin asked for them; else they were only named to it.
     came: Final[bool] = _live(lambda user: not CAME.isdisjoint(user._fields.known_by))
@@ -321,6 +332,21 @@ class UserRegistry(UserReader, Protocol):
 
     def choose_language(self, user_id: int, code: str | None) -> User:
         """Set the language that the user chose; None goes back to the one their app names."""
+
+    def data(self, user_id: int, plugin: str) -> dict[str, Any]:
+        """Return a copy of what a plugin keeps of a user, {} for nothing."""
+
+    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, Any]) -> None:
+        """Keep a small record of a user, in place of the plugin's earlier one; an empty one deletes it.
+
+        Raise ValueError if it is not JSON, or is longer than `DATA_BYTES`. `forget` deletes it.
+        """
+
+    def talk(self, user_id: int, chat_id: int) -> KeptTalk | None:
+        """Return the talk that is open with a user in a chat (marked id), None if there is none."""
+
+    def keep_talk(self, user_id: int, chat_id: int, talk: KeptTalk | None) -> None:
+        """Keep where a talk stands; None ends it. Raise ValueError if it is longer than `TALK_BYTES`."""
 
     def join_requested(self, user_id: int, chat_id: int, at: int) -> User:
         """Note that the user asked at `at` to join a chat (marked id); the latest 20 requests are kept."""

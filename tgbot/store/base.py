@@ -116,6 +116,56 @@ class ParkedUpdates(Protocol):
         """Return how many entries are from or about this user, or of the private dialog with them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Something to be done at a later moment: kept until it is done."""
+
+    #: There is one entry for each key.
+    key: str
+    #: When it is due, in unix seconds of Telegram's clock.
+    at: int
+    #: What carries it out: a job of a plugin, such as "shop.remind", or TALK.
+    name: str
+    #: Id of the user whom it is about, 0 for none.
+    user: int = 0
+    #: What it needs to know, as JSON text; it may hold what a user said, so it is never logged.
+    data: str = field(default="{}", repr=False)
+    #: How often it was tried.
+    attempts: int = 0
+
+
+class PlannedRuns(Protocol):
+    """What is to be done at later moments, by key; written at the checkpoint, together with the users.
+
+    There may be millions of entries: only those that wait to be written are in memory.
+    """
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything waits to be written."""
+
+    def plan(self, entry: Planned) -> None:
+        """Keep an entry; one with the same key is replaced."""
+
+    def drop(self, key: str) -> None:
+        """Drop the entry with this key, if there is one."""
+
+    async def get(self, key: str) -> Planned | None:
+        """Return the entry with this key, None if there is none."""
+
+    async def due(self, now: float, *, limit: int = 100) -> list[Planned]:
+        """Return entries whose time has come, the earliest first, those of one time by key."""
+
+    async def next_due(self) -> int | None:
+        """Return the earliest time of all entries, None if there is none."""
+
+    async def about(self, user_id: int) -> list[Planned]:
+        """Return the entries about a user, the earliest first."""
+
+    async def forget(self, user_id: int) -> None:
+        """Drop the entries about a user; off the disk at the next checkpoint."""
+
+
 class Survey(NamedTuple):
     """Who would get a broadcast, if it began now."""
 

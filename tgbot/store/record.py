@@ -31,6 +31,12 @@ class UserRecord:
         fields = self.fields
         return bool(fields.known_by or fields.evidence.spans)
 
+    @property
+    def kept(self) -> bool:
+        """Whether anything is kept of the user at all."""
+        fields = self.fields
+        return bool(self.met or fields.last_finished_id or fields.preferences or fields.data or fields.talks)
+
     def see(self, profile: Profile, at: int, via: Way) -> None:
         """Store a profile; an older one than the last does not replace it, a language once known stays."""
         fields = self.fields
@@ -146,6 +152,7 @@ class UserRecord:
         mine.preferences = mine.preferences | {
             key: value for key, value in other.preferences.items() if key not in mine.preferences
         }
+        mine.data, mine.talks = other.data | mine.data, other.talks | mine.talks
         for chat_id, at in other.join_requests.items():
             if chat_id not in mine.join_requests:
                 self.join_requested(chat_id, at)

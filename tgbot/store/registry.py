@@ -7,14 +7,16 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from dataclasses import replace
 from itertools import islice
-from typing import Final
+from typing import Any, Final, cast
 
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
-from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.talks import TALK_BYTES, KeptTalk
+from tgbot.core.users import CAME, DATA_BYTES, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
@@ -22,7 +24,7 @@ from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
 from tgbot.store.stored import Changes, StoredUsers, UserRows
-from tgbot.store.user_json import pack
+from tgbot.store.user_json import dumps, loads, pack, size
 
 #: How many users stay in memory beside those not yet saved.
 CACHED_USERS: Final = 20_000
@@ -209,6 +211,30 @@ class Registry(StoredUsers):
     def choose_language(self, user_id: int, code: str | None) -> User:
         return self.prefer(user_id, LANGUAGE, code)
 
+    def data(self, user_id: int, plugin: str) -> dict[str, Any]:
+        record = self._records.get(user_id) or self._find(user_id)
+        kept = None if record is None else record.fields.data.get(plugin)
+        return deepcopy(kept) if kept else {}
+
+    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, Any]) -> None:
+        if (length := size(data)) > DATA_BYTES:
+            raise ValueError(f"{plugin} keeps {length} bytes of a user, and {DATA_BYTES} is the most")
+        fields = self._change(user_id).fields
+        others = {name: kept for name, kept in fields.data.items() if name != plugin}
+        # Through JSON: what is kept is what comes back after a restart, and nobody else's object.
+        fields.data = {**others, plugin: cast(dict[str, Any], loads(dumps(data)))} if data else others
+
+    def talk(self, user_id: int, chat_id: int) -> KeptTalk | None:
+        record = self._records.get(user_id) or self._find(user_id)
+        return None if record is None else record.fields.talks.get(chat_id)
+
+    def keep_talk(self, user_id: int, chat_id: int, talk: KeptTalk | None) -> None:
+        if talk is not None and (length := size(talk)) > TALK_BYTES:
+            raise ValueError(f"the talk {talk.name} takes {length} bytes, and {TALK_BYTES} is the most")
+        fields = self._change(user_id).fields
+        others = {chat: kept for chat, kept in fields.talks.items() if chat != chat_id}
+        fields.talks = others if talk is None else {**others, chat_id: talk}
+
     def join_requested(self, user_id: int, chat_id: int, at: int) -> User:
         record = self._change(user_id)
         record.join_requested(chat_id, at)
@@ -331,7 +357,7 @@ class Registry(StoredUsers):
         while part := list(islice(waiting, _SLICE)):
             for user_id, record in part:
                 fields, counted = record.fields, record.counted
-                if counted is not None or record.met or fields.last_finished_id or fields.preferences:
+                if counted is not None or record.kept:
                     texts[user_id] = pack(fields, counted)
                 else:
                     gone.append(user_id)

@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 from tgbot.core.access import Access, Kind, Record, Seen, seen_of
 from tgbot.core.broadcasts import Recipient
+from tgbot.core.talks import KeptTalk
 from tgbot.core.users import LANGUAGE, Change, Profile, User, UserFields, Way
 from tgbot.store.record import UserRecord
 
@@ -74,6 +75,8 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
     history: list[Change] = []
     preferences: dict[str, str] = {}
     join_requests: dict[int, Number] = {}
+    data: dict[str, dict[str, Any]] = {}
+    talks: dict[int, KeptTalk] = {}
     #: The access under which the user is counted: the verdict once all that ends by itself has ended.
     access: Access | None = None
     #: Kind → the first and the last, or one that is both.
@@ -160,6 +163,14 @@ def dumps(value: object) -> str:
         return _encode(value).decode()  # ten times as quick
     except (ValueError, OverflowError):
         return json.dumps(value)  # it also writes lone surrogates
+
+
+def size(value: object) -> int:
+    """Return how many bytes a value takes as JSON text; ValueError if it is none."""
+    try:
+        return len(dumps(value))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"not JSON: {type(error).__name__}") from error
 
 
 def pack(user: UserFields, access: Access | None = None) -> str:
@@ -279,8 +290,18 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         fields["history"] = [Change(*change) for change in fields["history"]]
     if "join_requests" in fields:
         fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
+    if "talks" in fields:
+        fields["talks"] = talks_of(fields["talks"])
     modernise(fields)
     return UserFields(user_id, profile, Record(spans), known_by=known_by, **fields)
+
+
+def talks_of(unpacked: object) -> dict[int, KeptTalk]:
+    """Return the open talks of an unpacked object; TypeError if they are none."""
+    try:
+        return msgspec.convert(unpacked, dict[int, KeptTalk], strict=False)
+    except msgspec.MsgspecError as error:
+        raise TypeError("talks that cannot be read") from error
 
 
 def modernise(fields: dict[str, object]) -> None:

@@ -1,0 +1,57 @@
+"""What is kept of a talk: a conversation with one user in one chat that goes on after a restart."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+#: How many bytes a talk may take as JSON text, its kept answers included.
+TALK_BYTES: Final = 64 * 1024
+
+
+class Step(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One step of a talk that is done, or the question that waits for its answer."""
+
+    #: What the plugin called: "say", "ask", "choose", "once" and so on.
+    kind: str
+    #: What tells this step from another of its kind in its place: a short digest of the question, or a name.
+    label: str = ""
+    #: Id of the message that the bot sent, 0 for none.
+    message: int = 0
+    #: Id of the user's message that answers, 0 where it was a press, or nothing.
+    answer: int = 0
+    #: Whether it is done; only the last step may not be.
+    done: bool = False
+    #: The answer or the result, as JSON has it.
+    value: Any = None  # Any: JSON
+
+    def __repr__(self) -> str:
+        return f"Step({self.kind})"  # no answer belongs into a log
+
+
+class KeptTalk(msgspec.Struct, omit_defaults=True, gc=False):
+    """A talk as it is kept with its user, under the marked id of its chat; to be replaced, not changed.
+
+    The function of the talk runs again from its top with this, and gets to where it stood.
+    """
+
+    #: The name that it was registered under.
+    name: str
+    #: The key of the update that began it, which names its sends; no two talks share one.
+    key: str
+    #: When it began, in unix seconds of Telegram's clock.
+    at: int
+    #: The text of the message that began it.
+    text: str = ""
+    #: The language of its texts, "" for the default one; it stays, whatever the user chooses meanwhile.
+    language: str = ""
+    #: The topic that it takes place in, 0 for none.
+    topic: int = 0
+    #: The steps so far, in order.
+    steps: tuple[Step, ...] = ()
+    #: When the open question expires, in unix seconds of Telegram's clock, 0 for never.
+    until: int = 0
+
+    def __repr__(self) -> str:
+        return f"KeptTalk(name={self.name!r})"
