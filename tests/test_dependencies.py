@@ -20,6 +20,7 @@ BUILD: list[str] = PYPROJECT["build-system"]["requires"]
 RUN: list[str] = PROJECT["dependencies"]
 DEV: list[str] = PROJECT["optional-dependencies"]["dev"]
 CHART: list[str] = PROJECT["optional-dependencies"]["chart"]
+TESTING: list[str] = PROJECT["optional-dependencies"]["testing"]
 #: Each lock file, and the requirements that it must satisfy.
 LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV + CHART}
 #: Where a package is imported by another name than its own.
@@ -27,7 +28,10 @@ IMPORTED_AS = {
     "fluent.runtime": "fluent",
     "python-socks": "python_socks",
     "prometheus-client": "prometheus_client",
+    "pytest-asyncio": "pytest_asyncio",
 }
+#: What is read and not imported.
+READ = {"tzdata"}
 #: Longer modules than 400 lines, each with its reason.
 LONGER: dict[str, str] = {}
 
@@ -55,6 +59,7 @@ def test_every_dependency_is_argued_and_nothing_else_is() -> None:
     assert argued() == {
         "To run the bot": named(RUN),
         "For some commands": named(CHART),
+        "To test plugins": named(TESTING),
         "To work on it": named(DEV),
     }
 
@@ -81,19 +86,21 @@ def test_the_package_imports_what_it_depends_on_and_nothing_else() -> None:
     foreign = imported() - set(sys.stdlib_module_names) - {"tgbot"}
     # pydantic_core is pydantic's other half, and pydantic pins it.
     foreign.discard("pydantic_core")
-    declared = {IMPORTED_AS.get(name, name) for name in named(RUN + CHART)}
+    declared = {IMPORTED_AS.get(name, name) for name in named(RUN + CHART + TESTING)} - READ
     assert foreign == declared
 
 
-@pytest.mark.parametrize("requirement", BUILD + RUN + DEV + CHART)
+@pytest.mark.parametrize("requirement", BUILD + RUN + DEV + CHART + TESTING)
 def test_every_dependency_has_a_lower_bound(requirement: str) -> None:
     assert re.search(r"(>=|~=)\d", requirement)
 
 
 def test_what_only_some_commands_need_is_imported_where_they_need_it() -> None:
     """The bot imports every module of the package but those; it runs where they are not installed."""
-    optional = {IMPORTED_AS.get(name, name) for name in named(CHART)}
+    optional = {IMPORTED_AS.get(name, name) for name in named(CHART + TESTING)}
     for file in (ROOT / "tgbot").rglob("*.py"):
+        if "testing" in file.parts:
+            continue  # pytest alone imports it
         for node in ast.parse(file.read_text()).body:
             assert not optional & top_names(node), file
 
