@@ -103,7 +103,7 @@ def log_of() -> list[str]:
 async def now_reads_so(talk: Talk, message: Any, text: str) -> None:
     """Return once a message of the bot reads so; fail after a while."""
     async with asyncio.timeout(PATIENCE):
-        while (await now_reads(talk, message)).raw_text != text:
+        while (await now_reads(talk, message)).raw_text != text:  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.01)
 
 
