@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 from msgspec.structs import replace
 
-from tests.store.contracts import Clock, Home, OpenStore
+from tests.store.contracts import Clock, Contract, Home, OpenStore
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience, Broadcast, Content, Part, State
 from tgbot.core.deliveries import CHUNK, ERRORS, Chunk, Correction, Outcome, Tally, Wanted, tally_of
@@ -33,34 +32,8 @@ DRAFT = Broadcast(
 MANY = 2 * CHUNK + 300
 
 
-class BroadcastContract:
-    """Test the broadcasts of a store; subclasses define the fixture `home`, a place for one test's store."""
-
-    @pytest.fixture
-    def clock(self) -> Clock:
-        return Clock()
-
-    @pytest.fixture
-    def home(self, clock: Clock) -> Home:
-        raise NotImplementedError
-
-    @pytest.fixture
-    def store(self, home: Home) -> Iterator[OpenStore]:
-        self._home = home
-        self._open = home.open()
-        yield self._open
-        self._open.close()
-
-    def crashed(self) -> OpenStore:
-        """Return what the next process finds if this one makes no more checkpoints."""
-        self._open.close()
-        self._open = self._home.open()
-        return self._open
-
-    async def restarted(self) -> OpenStore:
-        """Return what the next process finds after a checkpoint of this one."""
-        await self._open.checkpoint(None)
-        return self.crashed()
+class BroadcastContract(Contract):
+    """Test the broadcasts of a store."""
 
     # ---- definitions ---------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from msgspec import structs
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import StorageError
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, Profile, User, UserReader, Way
-from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Reason, Store, UpdateState
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, PlannedRuns, Reason, Store, UpdateState
 from tgbot.store.parked import KEPT_SECONDS, PARKED_UPDATES, TRIED_SECONDS
 from tgbot.store.registry import Registry
 
@@ -38,6 +38,7 @@ class OpenStore(Store, Protocol):
     """A store as a process has it open."""
 
     parked: ParkedUpdates
+    planned: PlannedRuns
     broadcasts: Broadcasts
 
     @property
@@ -56,8 +57,8 @@ class Home(Protocol):
         """Let every write of the store fail within the block."""
 
 
-class StoreContract:
-    """Test a store; subclasses define the fixture `home`, a place for one test's store."""
+class Contract:
+    """A store that is closed and opened again; subclasses define the fixture `home`, a place for one test."""
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -91,6 +92,10 @@ class StoreContract:
 
     async def reopened(self, registry: Registry) -> Registry:
         return (await self.restarted()).users
+
+
+class StoreContract(Contract):
+    """Test users, update state and parked updates."""
 
     # ---- requests to join that the bot gave up ----------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from array import array
@@ -15,10 +16,11 @@ from tgbot.core.access import Access
 from tgbot.core.broadcasts import Audience
 from tgbot.core.deliveries import Wanted
 from tgbot.core.users import User
-from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Survey, UpdateState
+from tgbot.store.base import Broadcasts, Parked, ParkedUpdates, Planned, PlannedRuns, Survey, UpdateState
 from tgbot.store.broadcast_rows import BroadcastChanges, ChunkRow
 from tgbot.store.counts import PASSING
 from tgbot.store.parked import PARKED_UPDATES, Place
+from tgbot.store.planned import PlannedChanges
 from tgbot.store.registry import Registry
 from tgbot.store.stored import Changes
 from tgbot.store.user_json import unpack
@@ -38,6 +40,7 @@ class MemoryRows:
         self._notes: dict[str, str] = {}
         self._parked: dict[str, Parked] = {}
         self.broadcasts = MemoryBroadcasts(self._users)
+        self.plans = MemoryPlans()
 
     def one(self, user_id: int) -> str | None:
         return self._users.get(user_id)
@@ -71,10 +74,38 @@ class MemoryRows:
             self._users.pop(user_id, None)
         _merge(self._notes, changes.notes)
         _merge(self._parked, changes.parked)
+        self.plans.write(changes.planned)
         self.broadcasts.write(changes.broadcasts, changes.declining)
 
     def close(self) -> None:
         """Return at once; the rows can be used again."""
+
+
+class MemoryPlans:
+    """Planned entries in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Planned] = {}
+
+    async def planned(self, key: str) -> Planned | None:
+        await asyncio.sleep(0)  # as a store that is far away: others run meanwhile
+        return self._kept.get(key)
+
+    async def planned_until(
+        self, until: float, limit: int, after: tuple[int, str] | None = None
+    ) -> Collection[Planned]:
+        found = sorted(self._kept.values(), key=lambda one: (one.at, one.key))
+        behind = [one for one in found if one.at <= until and (after is None or (one.at, one.key) > after)]
+        await asyncio.sleep(0)
+        return behind[:limit]
+
+    async def planned_about(self, user_id: int) -> Collection[Planned]:
+        found = [one for one in self._kept.values() if one.user == user_id]
+        await asyncio.sleep(0)
+        return found
+
+    def write(self, changes: PlannedChanges) -> None:
+        _merge(self._kept, changes)
 
 
 class MemoryBroadcasts:
@@ -150,6 +181,7 @@ class MemoryStore:
         self._rows = MemoryRows() if rows is None else rows
         self.users = Registry(self._rows, clock, parked=parked)
         self.parked: ParkedUpdates = self.users.parked
+        self.planned: PlannedRuns = self.users.planned
         self.broadcasts: Broadcasts = self.users.broadcasts
 
     @property
@@ -165,6 +197,7 @@ class MemoryStore:
     async def forget(self, user_id: int) -> None:
         """Delete everything about a user, except a current block and the id of the last finished message."""
         self.users.forget(user_id)
+        await self.planned.forget(user_id)
         await self.broadcasts.forget(user_id)
         await self.users.flush()
 

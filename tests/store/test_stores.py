@@ -13,6 +13,7 @@ import pytest
 from tests.store.broadcasting import BroadcastContract
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
 from tests.store.memory import MemoryRows, MemoryStore
+from tests.store.planning import PlanContract
 from tgbot.core.errors import StorageFailedError
 from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.sqlite.store import SqliteStore
@@ -47,7 +48,7 @@ class SqliteHome:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._clock = clock
         self._session, self._users = directory / "bot.session", directory / "users.sqlite"
-        tables = ("users", "broadcasts", "tallies", "deliveries")
+        tables = ("users", "planned", "broadcasts", "tallies", "deliveries")
         self._writes = [
             (self._users, f"{how} ON {table}") for how in ("INSERT", "DELETE") for table in tables
         ]
@@ -83,6 +84,10 @@ class Homes:
 
 class TestStores(Homes, StoreContract):
     """Users, update state and parked updates."""
+
+
+class TestPlans(Homes, PlanContract):
+    """What is planned for later moments."""
 
 
 class TestBroadcasts(Homes, BroadcastContract):

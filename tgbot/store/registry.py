@@ -22,6 +22,7 @@ from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
+from tgbot.store.planned import KeptPlans
 from tgbot.store.record import UserRecord
 from tgbot.store.stored import Changes, StoredUsers, UserRows
 from tgbot.store.user_json import dumps, loads, pack, size
@@ -61,6 +62,8 @@ class Registry(StoredUsers):
         self._came = came
         #: The updates that could not be finished, in the same commit as the users.
         self.parked = ParkingLot(rows, clock, limit=parked)
+        #: What is planned for later, in the same commit.
+        self.planned = KeptPlans(rows.plans)
         self._cached_users = cached_users
         self._records: OrderedDict[int, UserRecord] = OrderedDict()
         #: Changed since they were written, and being written now; both are among `_records`, too.
@@ -115,7 +118,8 @@ class Registry(StoredUsers):
     @property
     def changed(self) -> bool:
         """Whether anything waits for a flush."""
-        return bool(self._dirty or self._notes) or self.parked.changed or self.broadcasts.changed
+        others = self.parked.changed or self.planned.changed or self.broadcasts.changed
+        return bool(self._dirty or self._notes) or others
 
     def loaded(self, user_ids: AbstractSet[int]) -> bool:
         """Return whether all of these users, as far as there are any, are in memory."""
@@ -331,8 +335,12 @@ class Registry(StoredUsers):
             try:
                 # Taken together: what an update did to its user goes with its place among the parked ones,
                 # and what came of a delivery with what it says of its user.
-                with self.parked.saving() as parked, self.broadcasts.saving() as deliveries:
-                    others = Changes(notes=notes, parked=parked, broadcasts=deliveries)
+                with (
+                    self.parked.saving() as parked,
+                    self.planned.saving() as planned,
+                    self.broadcasts.saving() as deliveries,
+                ):
+                    others = Changes(notes=notes, parked=parked, planned=planned, broadcasts=deliveries)
                     await self._write(batch, wishes, others)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}

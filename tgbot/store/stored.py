@@ -12,6 +12,7 @@ from tgbot.core.users import Counts, User
 from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
 from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
+from tgbot.store.planned import PlannedChanges, PlannedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
 
@@ -28,17 +29,18 @@ class Changes:
     moved: Sequence[Moved] = ()
     #: User id → whether they decline broadcasts, of those for whom it may have changed.
     declining: Mapping[int, bool] = field(default_factory=dict)
-    #: A note or a parked update that is None is deleted.
+    #: A note, a parked update or a planned entry that is None is deleted.
     notes: Notes = field(default_factory=dict)
     parked: ParkedChanges = field(default_factory=dict)
+    planned: PlannedChanges = field(default_factory=dict)
     broadcasts: BroadcastChanges = NO_BROADCASTS
 
 
 class UserRows(ParkedRows, Protocol):
     """Where a registry keeps its users, as JSON text by id (see `user_json`), with what goes with them.
 
-    That is the notes, on their counts (see `AccessCounts`) and other ones, their parked updates, and the
-    broadcasts with their deliveries.
+    That is the notes, on their counts (see `AccessCounts`) and other ones, their parked updates, what is
+    planned, and the broadcasts with their deliveries.
 
     Every method raises a StorageError where the rows cannot be read or written.
     """
@@ -49,6 +51,10 @@ class UserRows(ParkedRows, Protocol):
     @property
     def broadcasts(self) -> BroadcastRows:
         """The broadcasts in the same place."""
+
+    @property
+    def plans(self) -> PlannedRows:
+        """What is planned, in the same place."""
 
     def one(self, user_id: int) -> str | None:
         """Return the text of one user, None if there is none."""

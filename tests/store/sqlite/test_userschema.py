@@ -22,6 +22,7 @@ from tgbot.core.errors import (
     StorageFailedError,
 )
 from tgbot.core.users import Way
+from tgbot.store.base import Planned
 from tgbot.store.sqlite import userschema
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 
@@ -148,6 +149,8 @@ def set_schema(path: Path, schema: int) -> None:
         if schema < 3:
             for table in ("users_by_access", "users_declining", "broadcasts", "tallies", "deliveries"):
                 connection.execute(f"DROP TABLE IF EXISTS {table}")
+        if schema < 4:
+            connection.execute("DROP TABLE IF EXISTS planned")
 
 
 async def test_a_newer_registry_is_refused_and_left_as_it_is(path: Path) -> None:
@@ -237,6 +240,21 @@ async def test_a_registry_of_schema_1_is_upgraded_with_all_it_held(path: Path) -
     with closing(open_readonly(path)) as reader:
         assert (again := reader.get(1)) is not None
         assert again == user
+
+
+async def test_a_registry_of_schema_3_is_upgraded_and_plans(path: Path) -> None:
+    await filled(path, 3)
+    set_schema(path, 3)
+    entry = Planned("shop.remind:1", 2_000, "shop.remind", 1)
+    with closing(SqliteRegistry(path, clock=now)) as registry:
+        assert await registry.planned.next_due() is None
+        registry.planned.plan(entry)
+        await registry.flush()
+    with closing(SqliteRegistry(path, clock=now)) as registry:
+        assert await registry.planned.due(2_000) == [entry]
+        assert [user.id for user in registry.iterate()] == [1, 2, 3]
+    (aside,) = path.parent.glob("before-upgrade-*/users.sqlite")
+    assert userschema.schema_of(aside) == 3
 
 
 async def test_a_registry_too_old_for_any_step_is_refused(path: Path) -> None:

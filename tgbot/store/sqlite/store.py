@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tgbot.core.users import Keep
-from tgbot.store.base import Account, Broadcasts, ParkedUpdates, UpdateState
+from tgbot.store.base import Account, Broadcasts, ParkedUpdates, PlannedRuns, UpdateState
 from tgbot.store.completion import to_the_end
 from tgbot.store.files import OpenFile
 from tgbot.store.parked import PARKED_UPDATES
@@ -55,6 +55,8 @@ class SqliteStore:
             raise
         #: The updates that could not be finished; they are in the file of the users.
         self.parked: ParkedUpdates = self.users.parked
+        #: What is planned for later moments, there as well.
+        self.planned: PlannedRuns = self.users.planned
         #: The broadcasts and their deliveries, there as well.
         self.broadcasts: Broadcasts = self.users.broadcasts
         self._one_at_a_time = asyncio.Lock()
@@ -83,10 +85,11 @@ class SqliteStore:
     async def forget(self, user_id: int) -> None:
         """Delete all about a user, but a block that stands and which message was finished last.
 
-        Off the disk on return, together with the access hash, usernames, parked updates and deliveries. Raise
-        a StorageError if that cannot be done.
+        Off the disk on return, together with the access hash, usernames, parked updates, planned entries and
+        deliveries. Raise a StorageError if that cannot be done.
         """
         self.users.forget(user_id)
+        await self.planned.forget(user_id)
         await self.broadcasts.forget(user_id)
         await to_the_end(self._forget(user_id))
 

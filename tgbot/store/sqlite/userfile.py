@@ -2,8 +2,8 @@
 
 Table `users` has the form that sqlitedict gives its tables: key = user id as text, value = JSON text, so that
 `SqliteDict(path, "users", encode=json.dumps, decode=json.loads)` opens it as a mapping. Table `meta` in the
-same file holds the schema version and the counts, table `parked` the parked updates, and `broadcastrows` has
-its tables there, so that one commit holds all of them.
+same file holds the schema version and the counts, table `parked` the parked updates, and `plannedrows` and
+`broadcastrows` have their tables there, so that one commit holds all of them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
 from tgbot.store.lock import instance_lock
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
+from tgbot.store.planned import PlannedRows
 from tgbot.store.registry import CACHED_USERS, Registry
-from tgbot.store.sqlite import broadcastrows, userschema
+from tgbot.store.sqlite import broadcastrows, plannedrows, userschema
 from tgbot.store.sqlite.broadcastrows import SqliteBroadcastRows
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait, patiently
+from tgbot.store.sqlite.plannedrows import SqlitePlannedRows
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import Changes, StoredUsers
@@ -91,6 +93,7 @@ class ReadOnlyUserRows:
         with self._errors():
             self._reader = connect(path)
         self.broadcasts: BroadcastRows = SqliteBroadcastRows(path, self._reader)
+        self.plans: PlannedRows = SqlitePlannedRows(path, self._reader)
 
     def one(self, user_id: int) -> str | None:
         try:
@@ -194,6 +197,7 @@ class SqliteUserRows(ReadOnlyUserRows):
             cursor.executemany(_PARK, [_VALUES(one) for one in parked.values() if one is not None])
             cursor.executemany(_DROP, [(key,) for key, one in parked.items() if one is None])
             _list(cursor, changes)
+            plannedrows.write(cursor, changes.planned)
             broadcastrows.write(cursor, changes.broadcasts)
 
 

@@ -28,7 +28,7 @@ from tgbot.store.sqlite.connection import (
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
 
 #: The schema this program writes.
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 
 #: Which users are stored under which access, and which want no broadcasts, so that nobody looks at each. In
 #: tables of their own: an index on what is in the JSON would cost each write of a user more than the write.
@@ -65,6 +65,15 @@ _BROADCASTS: Final = (
     "CREATE INDEX deliveries_by_user ON deliveries (broadcast, first, number)",
 )
 
+#: What is planned, to be found by its time, and by the user whom it is about. A row may be large.
+_PLANNED: Final = (
+    """CREATE TABLE planned (
+        key TEXT PRIMARY KEY, at INTEGER NOT NULL, name TEXT NOT NULL, user INTEGER NOT NULL,
+        data TEXT NOT NULL, attempts INTEGER NOT NULL)""",
+    "CREATE INDEX planned_by_time ON planned (at, key)",
+    "CREATE INDEX planned_by_user ON planned (user) WHERE user <> 0",
+)
+
 #: Schema → the statements that lead to the next one. Those that change under which access users are stored
 #: delete `counts` from meta, and they are counted again, and end with `LIST_USERS`.
 MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
@@ -80,6 +89,8 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
             FROM json_each((SELECT value FROM meta WHERE key = 'passing')) AS one""",
         "DELETE FROM meta WHERE key = 'passing'",
     ),
+    # Schema 4 has planned entries, and users with talks and data of plugins: older programs cannot read them.
+    3: _PLANNED,
 }
 
 #: Sets one key of meta.
@@ -104,6 +115,7 @@ _TABLES: Final = (
     _PARKED,
     *_LISTS,
     *_BROADCASTS,
+    *_PLANNED,
 )
 
 

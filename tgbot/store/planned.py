@@ -1,0 +1,148 @@
+"""The rules of what is planned for later moments; where it is kept is behind `PlannedRows`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, Protocol, TypeAlias, TypeVar
+
+from tgbot.core.users import DATA_BYTES
+from tgbot.store.base import Planned
+
+T = TypeVar("T")
+
+#: Key → the entry to be written, None for one to be deleted.
+PlannedChanges: TypeAlias = Mapping[str, Planned | None]
+
+_MOST: Final = 2**63 - 1
+_SPARE: Final = 100  # entries read beyond those asked for, at most, because memory may hide some of them
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class PlannedRows(Protocol):
+    """Where planned entries are kept. Each method raises a StorageError where they cannot be read.
+
+    An entry that cannot be read keeps nobody else's entry waiting: only `planned` tells of it.
+    """
+
+    async def planned(self, key: str) -> Planned | None:
+        """Return an entry, None if there is none; RegistryDamagedError if it cannot be read."""
+
+    async def planned_until(
+        self, until: float, limit: int, after: tuple[int, str] | None = None
+    ) -> Collection[Planned]:
+        """Return the first entries up to a time, in the order of time and key, behind a place in it."""
+
+    async def planned_about(self, user_id: int) -> Collection[Planned]:
+        """Return the entries about a user in any order."""
+
+
+class KeptPlans:
+    """`PlannedRuns` on some rows: in memory are only the entries that wait to be written."""
+
+    def __init__(self, rows: PlannedRows) -> None:
+        self._rows = rows
+        #: Changed since they were written, and being written now; None for an entry that was dropped.
+        self._changes: dict[str, Planned | None] = {}
+        self._writing: PlannedChanges = {}
+        #: How many writes have ended: what a read did not find yet may have left memory since.
+        self._written = 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._changes)
+
+    def plan(self, entry: Planned) -> None:
+        self._changes[entry.key] = _checked(entry)
+
+    def drop(self, key: str) -> None:
+        self._changes[key] = None
+
+    async def get(self, key: str) -> Planned | None:
+        stored = await self._read(lambda: self._rows.planned(key)) if not self._hides(key) else None
+        return self._changes[key] if key in self._changes else self._writing.get(key, stored)
+
+    async def due(self, now: float, *, limit: int = 100) -> list[Planned]:
+        stored = await self._first(now, limit)
+        return _in_order([*stored, *(one for one in self._unsaved() if one.at <= now)])[:limit]
+
+    async def next_due(self) -> int | None:
+        stored = await self._first(_MOST, 1)
+        return min((one.at for one in (*stored, *self._unsaved())), default=None)
+
+    async def about(self, user_id: int) -> list[Planned]:
+        if not user_id:
+            return []
+        stored = await self._read(lambda: self._rows.planned_about(user_id))
+        found = [one for one in stored if not self._hides(one.key)]
+        return _in_order([*found, *(one for one in self._unsaved() if one.user == user_id)])
+
+    async def forget(self, user_id: int) -> None:
+        for entry in await self.about(user_id):
+            self.drop(entry.key)
+
+    @contextmanager
+    def saving(self) -> Iterator[PlannedChanges]:
+        """Give the changes to a block that writes them; if it raises, they wait for the next one."""
+        self._writing, self._changes = self._changes, {}
+        try:
+            yield self._writing
+        except BaseException:
+            self._changes = {**self._writing, **self._changes}
+            raise
+        finally:
+            self._writing = {}
+            self._written += 1
+
+    def _hides(self, key: str) -> bool:
+        """Return whether what is on disk under a key is not what holds."""
+        return key in self._changes or key in self._writing
+
+    def _unsaved(self) -> Iterator[Planned]:
+        changes = self._changes
+        writing = (one for key, one in self._writing.items() if key not in changes)
+        return (one for one in (*changes.values(), *writing) if one is not None)
+
+    async def _first(self, until: float, limit: int) -> list[Planned]:
+        """Return the first entries on disk up to a time, without those that memory hides."""
+        found: list[Planned] = []
+        after: tuple[int, str] | None = None
+        while True:
+            size = limit + min(len(self._changes) + len(self._writing), _SPARE)
+            written = self._written
+            page = list(await self._rows.planned_until(until, size, after))
+            if written != self._written:
+                found, after = [], None
+                continue
+            found += page
+            shown = [one for one in found if not self._hides(one.key)]
+            if len(shown) >= limit or len(page) < size:
+                return shown[:limit]
+            after = page[-1].at, page[-1].key
+
+    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what a read of the rows gives, with no write that ended since it began."""
+        while True:
+            written = self._written
+            found = await read()
+            if written == self._written:
+                return found
+
+
+def _checked(entry: Planned) -> Planned:
+    """Return the entry as a store can write it; ValueError if none can, because all would wait for it."""
+    if not all(-_MOST <= number <= _MOST for number in (entry.at, entry.user, entry.attempts)):
+        raise ValueError("a planned entry has a number that is longer than 64 bits")
+    if _SURROGATE.search(entry.key + entry.name):
+        raise ValueError("key and name of a planned entry have to be texts that UTF-8 can hold")
+    if _SURROGATE.search(entry.data):  # in JSON, only in a string: there it can be escaped
+        entry = replace(entry, data=_SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", entry.data))
+    if (length := len(entry.data.encode())) > DATA_BYTES:
+        raise ValueError(f"a planned entry has {length} bytes of data, and {DATA_BYTES} is the most")
+    return entry
+
+
+def _in_order(entries: list[Planned]) -> list[Planned]:
+    return sorted(entries, key=lambda one: (one.at, one.key))
