@@ -247,7 +247,7 @@ async def test_a_user_who_was_absent_is_found_after_leaving_memory(path: Path) -
 
 
 async def test_the_ids_known_as_absent_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tgbot.store.registry.ABSENT_IDS", 10)
+    monkeypatch.setattr("tgbot.store.loaded.ABSENT_IDS", 10)
     registry = SqliteRegistry(path, clock=now)
     await registry.load(range(1, 101))
     assert not registry.loaded({1})

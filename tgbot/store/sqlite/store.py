@@ -15,8 +15,8 @@ from tgbot.core.users import Keep
 from tgbot.store.base import Account, Broadcasts, ParkedUpdates, PlannedRuns, UpdateState
 from tgbot.store.completion import to_the_end
 from tgbot.store.files import OpenFile
+from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.parked import PARKED_UPDATES
-from tgbot.store.registry import CACHED_USERS
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.sqlite.userschema import ACCOUNT

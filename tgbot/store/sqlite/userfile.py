@@ -26,10 +26,11 @@ from tgbot.store.broadcast_rows import BroadcastRows
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
+from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.lock import instance_lock
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
 from tgbot.store.planned import PlannedRows
-from tgbot.store.registry import CACHED_USERS, Registry
+from tgbot.store.registry import Registry
 from tgbot.store.sqlite import broadcastrows, plannedrows, userschema
 from tgbot.store.sqlite.broadcastrows import SqliteBroadcastRows
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
