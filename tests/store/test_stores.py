@@ -12,6 +12,7 @@ import pytest
 
 from tests.store.broadcasting import BroadcastContract
 from tests.store.contracts import Clock, Home, OpenStore, StoreContract
+from tests.store.keeping import KeepContract
 from tests.store.memory import MemoryRows, MemoryStore
 from tests.store.planning import PlanContract
 from tgbot.core.errors import StorageFailedError
@@ -84,6 +85,10 @@ class Homes:
 
 class TestStores(Homes, StoreContract):
     """Users, update state and parked updates."""
+
+
+class TestKept(Homes, KeepContract):
+    """Data of plugins and talks."""
 
 
 class TestPlans(Homes, PlanContract):

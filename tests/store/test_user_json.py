@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import evidence, profiles
 from tgbot.core.access import Access, Evidence, Kind, Record
+from tgbot.core.talks import KeptTalk, Step
 from tgbot.core.users import Change, Profile, UserFields, Way
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
@@ -104,4 +105,58 @@ def test_lone_surrogates_are_escaped_and_come_back() -> None:
         '{"id":1,"first_name":"\\ud800 Ö","preferences":{"\\udfff":"x"},'
         '"join_requests":{"-100":5},"access":"unknown"}'
     )
+    assert unpack(text).fields == user
+
+
+#: A talk as a later version may keep it: with more fields, and steps with more parts.
+LATER = (
+    '{"name":"order","key":"m1:5","at":9,"mood":"good","steps":[["ask","size",6,8,true,"M",{"more":1},2]]}'
+)
+
+
+@pytest.mark.parametrize("more", ["", ',"first_name":"\\ud800"'])
+def test_what_a_later_version_adds_to_a_talk_is_passed_over(more: str) -> None:
+    user = unpack(f'{{"id":1,"talks":{{"-100":{LATER}}}{more}}}').fields
+    talk = KeptTalk("order", "m1:5", 9, steps=(Step("ask", "size", 6, 8, True, "M"),))
+    assert user.talks == {-100: talk}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["7", '"text"', "[]", "null", "{}", '{"name":"order"}', '{"name":1,"key":"k","at":1}'],
+)
+def test_a_talk_that_cannot_be_read_ends_and_nothing_else_is_lost(
+    garbage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = (
+        f'{{"id":1,"first_name":"planted","data":{{"shop":{{"a":1}}}},"talks":{{"5":{garbage},"6":{LATER}}}}}'
+    )
+    user = unpack(text).fields
+    assert list(user.talks) == [6]
+    assert (user.profile.first_name, user.data) == ("planted", {"shop": {"a": 1}})
+    assert "planted" not in caplog.text
+    assert len(caplog.records) == 1
+    assert refreshed(pack(user)).text == pack(user)
+
+
+@pytest.mark.parametrize("garbage", ["7", '"text"', "[]", "null", '{"x":{}}'])
+def test_talks_that_are_none_are_left_out(garbage: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert unpack(f'{{"id":1,"talks":{garbage}}}').fields == UserFields(1, Profile(1))
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("garbage", ["7", '"text"', "[]", "null", '{"shop":[1],"quiz":{"a":1}}'])
+def test_data_that_cannot_be_read_is_left_out(garbage: str, caplog: pytest.LogCaptureFixture) -> None:
+    kept = unpack(f'{{"id":1,"first_name":"Anna","data":{garbage}}}').fields
+    assert kept == UserFields(1, Profile(1, "Anna"), data={"quiz": {"a": 1}} if "quiz" in garbage else {})
+    assert len(caplog.records) == 1
+
+
+def test_lone_surrogates_within_data_and_talks_come_back() -> None:
+    steps = (Step("once", "\udfff", value={"\ud800": ["\udc00"]}, done=True),)
+    talk = KeptTalk("order", "m1:5", 9, "\ud800", steps=steps)
+    user = UserFields(1, Profile(1), data={"shop\ud800": {"a": "\ud800", "n": 2**70}}, talks={-100: talk})
+    text = pack(user)
+    assert text.encode().decode() == text
+    assert "\\ud800" in text
     assert unpack(text).fields == user

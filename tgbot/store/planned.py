@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from tgbot.core.users import DATA_BYTES
 from tgbot.store.base import Planned
+from tgbot.store.json_text import escaped
 
 T = TypeVar("T")
 
@@ -18,7 +18,6 @@ PlannedChanges: TypeAlias = Mapping[str, Planned | None]
 
 _MOST: Final = 2**63 - 1
 _SPARE: Final = 100  # entries read beyond those asked for, at most, because memory may hide some of them
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class PlannedRows(Protocol):
@@ -135,10 +134,9 @@ def _checked(entry: Planned) -> Planned:
     """Return the entry as a store can write it; ValueError if none can, because all would wait for it."""
     if not all(-_MOST <= number <= _MOST for number in (entry.at, entry.user, entry.attempts)):
         raise ValueError("a planned entry has a number that is longer than 64 bits")
-    if _SURROGATE.search(entry.key + entry.name):
+    if escaped(entry.key) != entry.key or escaped(entry.name) != entry.name:
         raise ValueError("key and name of a planned entry have to be texts that UTF-8 can hold")
-    if _SURROGATE.search(entry.data):  # in JSON, only in a string: there it can be escaped
-        entry = replace(entry, data=_SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", entry.data))
+    entry = replace(entry, data=escaped(entry.data))
     if (length := len(entry.data.encode())) > DATA_BYTES:
         raise ValueError(f"a planned entry has {length} bytes of data, and {DATA_BYTES} is the most")
     return entry

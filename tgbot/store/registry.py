@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
-from tgbot.core.talks import TALK_BYTES, KeptTalk
-from tgbot.core.users import CAME, DATA_BYTES, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.talks import KeptTalk
+from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
+from tgbot.store.kept import kept_data, kept_talk, plain
 from tgbot.store.loaded import CACHED_USERS, LoadedUsers
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.planned import KeptPlans
 from tgbot.store.record import UserRecord
 from tgbot.store.stored import Changes, UserRows
-from tgbot.store.user_json import dumps, loads, pack, size
+from tgbot.store.user_json import pack
 
 _SLICE: Final = 50  # users packed between two turns of the event loop: well under a millisecond
 
@@ -154,23 +154,20 @@ class Registry(LoadedUsers):
     def data(self, user_id: int, plugin: str) -> dict[str, Any]:
         record = self._records.get(user_id) or self._find(user_id)
         kept = None if record is None else record.fields.data.get(plugin)
-        return deepcopy(kept) if kept else {}
+        return plain(kept) if kept else {}
 
     def keep_data(self, user_id: int, plugin: str, data: Mapping[str, Any]) -> None:
-        if (length := size(data)) > DATA_BYTES:
-            raise ValueError(f"{plugin} keeps {length} bytes of a user, and {DATA_BYTES} is the most")
+        kept = kept_data(plugin, data)
         fields = self._change(user_id).fields
-        others = {name: kept for name, kept in fields.data.items() if name != plugin}
-        # Through JSON: what is kept is what comes back after a restart, and nobody else's object.
-        fields.data = {**others, plugin: cast(dict[str, Any], loads(dumps(data)))} if data else others
+        others = {name: other for name, other in fields.data.items() if name != plugin}
+        fields.data = {**others, plugin: kept} if kept else others
 
     def talk(self, user_id: int, chat_id: int) -> KeptTalk | None:
         record = self._records.get(user_id) or self._find(user_id)
         return None if record is None else record.fields.talks.get(chat_id)
 
     def keep_talk(self, user_id: int, chat_id: int, talk: KeptTalk | None) -> None:
-        if talk is not None and (length := size(talk)) > TALK_BYTES:
-            raise ValueError(f"the talk {talk.name} takes {length} bytes, and {TALK_BYTES} is the most")
+        talk = None if talk is None else kept_talk(talk)
         fields = self._change(user_id).fields
         others = {chat: kept for chat, kept in fields.talks.items() if chat != chat_id}
         fields.talks = others if talk is None else {**others, chat_id: talk}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, cast
 
@@ -12,8 +10,9 @@ from msgspec.structs import astuple
 
 from tgbot.core.access import Access, Kind, Record, Seen, seen_of
 from tgbot.core.broadcasts import Recipient
-from tgbot.core.talks import KeptTalk
 from tgbot.core.users import LANGUAGE, Change, Profile, User, UserFields, Way
+from tgbot.store.json_text import UNREADABLE, dumps, loads
+from tgbot.store.kept import Data, Talks, data_of, talks_of
 from tgbot.store.record import UserRecord
 
 _FLAGS: Final = ("premium", "bot", "deleted")
@@ -22,13 +21,10 @@ OLDER: Final = frozenset({"join_requests", "greeted_for_access"})
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _ACCESSES: Final = {access.value: access for access in Access}
 _WAYS: Final = {way.value: way for way in Way}
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 #: A number that is not negative, of up to 63 bits.
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-#: What msgspec raises for what it cannot read.
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError)
 
 
 class _Seen(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -75,8 +71,8 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
     history: list[Change] = []
     preferences: dict[str, str] = {}
     join_requests: dict[int, Number] = {}
-    data: dict[str, dict[str, Any]] = {}
-    talks: dict[int, KeptTalk] = {}
+    data: Data = {}
+    talks: Talks = {}
     #: The access under which the user is counted: the verdict once all that ends by itself has ended.
     access: Access | None = None
     #: Kind → the first and the last, or one that is both.
@@ -131,8 +127,6 @@ class Traits(msgspec.Struct, gc=False):
 _PROFILE: Final = len(Profile._fields)
 _END: Final = StoredUser.__struct_fields__.index("access")
 
-_encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 _decode_stored: Final = msgspec.json.Decoder(StoredUser).decode
 _decode_traits: Final = msgspec.json.Decoder(list[Traits]).decode
 
@@ -149,30 +143,6 @@ class PackedUser(NamedTuple):
         return cast(Mapping[str, object], loads(self.text))
 
 
-def loads(text: str | bytes) -> object:
-    """Return what JSON text holds; ValueError if it is not JSON, RecursionError if it is too deep."""
-    try:
-        return cast(object, _decode(text))  # four times as quick
-    except UNREADABLE:
-        return cast(object, json.loads(text))  # it also reads lone surrogates
-
-
-def dumps(value: object) -> str:
-    """Return a value as JSON text."""
-    try:
-        return _encode(value).decode()  # ten times as quick
-    except (ValueError, OverflowError):
-        return json.dumps(value)  # it also writes lone surrogates
-
-
-def size(value: object) -> int:
-    """Return how many bytes a value takes as JSON text; ValueError if it is none."""
-    try:
-        return len(dumps(value))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not JSON: {type(error).__name__}") from error
-
-
 def pack(user: UserFields, access: Access | None = None) -> str:
     """Return the user as compact JSON text, an object without empty values.
 
@@ -181,7 +151,7 @@ def pack(user: UserFields, access: Access | None = None) -> str:
     end. Lone surrogates are escaped, so that any text can be stored.
     """
     values: tuple[Any, ...] = (*user.profile, *astuple(user)[3:], access, user.evidence.spans)
-    return _packed(StoredUser(*values))
+    return dumps(StoredUser(*values))
 
 
 def pack_new(user: UserFields | StoredUser, spans: Spans, access: Access, imported: int) -> str:
@@ -197,18 +167,7 @@ def pack_new(user: UserFields | StoredUser, spans: Spans, access: Access, import
     if imported:
         stored.known_by = stored.known_by | {Way.IMPORT: imported}
         stored.first_seen = stored.first_seen or imported
-    return _packed(stored)
-
-
-def _packed(stored: StoredUser) -> str:
-    """Return a user whose evidence is as a `Record` holds it."""
-    try:
-        return _encode(stored).decode()
-    except (ValueError, OverflowError):
-        text = json.dumps(
-            msgspec.to_builtins(stored, str_keys=True), ensure_ascii=False, separators=(",", ":")
-        )
-        return _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
+    return dumps(stored)
 
 
 def refreshed(text: str) -> PackedUser:
@@ -290,18 +249,12 @@ def user_of(unpacked: dict[str, object]) -> UserFields:
         fields["history"] = [Change(*change) for change in fields["history"]]
     if "join_requests" in fields:
         fields["join_requests"] = {int(chat): at for chat, at in fields["join_requests"].items()}
+    if "data" in fields:
+        fields["data"] = data_of(fields["data"])
     if "talks" in fields:
         fields["talks"] = talks_of(fields["talks"])
     modernise(fields)
     return UserFields(user_id, profile, Record(spans), known_by=known_by, **fields)
-
-
-def talks_of(unpacked: object) -> dict[int, KeptTalk]:
-    """Return the open talks of an unpacked object; TypeError if they are none."""
-    try:
-        return msgspec.convert(unpacked, dict[int, KeptTalk], strict=False)
-    except msgspec.MsgspecError as error:
-        raise TypeError("talks that cannot be read") from error
 
 
 def modernise(fields: dict[str, object]) -> None:

@@ -13,11 +13,11 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
+from tgbot.store.json_text import dumps
 from tgbot.store.peers import Peer
 from tgbot.store.sqlite.connection import connect, is_cut_short, sqlite_errors, what_is_wrong
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
-from tgbot.store.user_json import dumps
 
 OUR_TABLES = """
 CREATE TABLE IF NOT EXISTS tgbot_usernames (

@@ -26,6 +26,7 @@ from tgbot.store.broadcast_rows import BroadcastRows
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.counts import PASSING, PASSING_END
 from tgbot.store.files import OpenFile, make_private
+from tgbot.store.json_text import dumps
 from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.lock import instance_lock
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot, Place
@@ -39,7 +40,6 @@ from tgbot.store.sqlite.plannedrows import SqlitePlannedRows
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.worker import DiskWorker
 from tgbot.store.stored import Changes, StoredUsers
-from tgbot.store.user_json import dumps
 
 _PAGE: Final = 200  # users read at once by `after`
 #: Up to so many users are read one by one: a list for SQLite to take apart costs more.

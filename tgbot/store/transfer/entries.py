@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, UserFields, Way
+from tgbot.store.json_text import dumps
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
 from tgbot.store.transfer.columns import layout, plain
@@ -24,7 +25,7 @@ from tgbot.store.transfer.fields import (
     digits,
     loaded,
 )
-from tgbot.store.user_json import PackedUser, StoredUser, dumps, modernise, user_of
+from tgbot.store.user_json import PackedUser, StoredUser, modernise, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.

@@ -15,9 +15,10 @@ import msgspec
 from msgspec.structs import fields
 
 from tgbot.core.users import HISTORY_LENGTH, LANGUAGE
+from tgbot.store.json_text import UNREADABLE
 from tgbot.store.transfer.cells import CellError, names_of, number_of, text_of
 from tgbot.store.transfer.fields import LANGUAGE_CODE, digits
-from tgbot.store.user_json import UNREADABLE, Number, StoredUser
+from tgbot.store.user_json import Number, StoredUser
 
 #: The fields that are JSON in a cell of a table, texts, usernames, flags, or not read; others are numbers.
 _JSON: Final = ("known_by", "evidence", "history", "preferences", "join_requests")

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tgbot.core.access import Kind
 from tgbot.core.users import LANGUAGE
-from tgbot.store.user_json import loads
+from tgbot.store.json_text import loads
 
 #: What the id of a group or channel is refused with.
 A_CHAT: Final = "the id is that of a group or channel: those of users are above 0"

@@ -16,6 +16,7 @@ import ijson
 
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.core.names import clean_name
+from tgbot.store.json_text import loads
 from tgbot.store.transfer.cells import CellError, number_of
 from tgbot.store.transfer.entries import (
     AHEAD,
@@ -31,7 +32,6 @@ from tgbot.store.transfer.fields import EntryError
 from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
 from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows
-from tgbot.store.user_json import loads
 
 #: The longest line, and the longest entry of a list, in bytes.
 _LONGEST: Final = 1024 * 1024

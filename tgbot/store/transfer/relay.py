@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from tgbot.core.access import Access
+from tgbot.store.json_text import loads
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.entries import AHEAD, Entry, from_exported, from_fields, to_json
 from tgbot.store.transfer.exported import from_values
-from tgbot.store.user_json import PackedUser, loads, pack
+from tgbot.store.user_json import PackedUser, pack
 
 #: A user, as a line of a JSON export has it.
 UserObject: TypeAlias = Mapping[str, object]

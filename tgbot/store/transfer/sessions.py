@@ -11,10 +11,10 @@ from telethon.sessions.sqlite import SQLiteSession
 
 from tgbot.core.errors import SessionDamagedError
 from tgbot.store.files import make_private
+from tgbot.store.json_text import dumps
 from tgbot.store.peers import Peer, UsernameRow
 from tgbot.store.sqlite.connection import connect, sqlite_errors, transaction
 from tgbot.store.sqlite.sessionfile import OUR_TABLES, Row, stored_peer
-from tgbot.store.user_json import dumps
 
 _COLUMNS: Final = ("hash", "username", "phone", "name", "date")
 _NAMES: Final = "(SELECT json_group_array(username) FROM tgbot_usernames n WHERE n.id = entities.id)"
