@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.store.memory import MemoryRows
 from tests.strategies import evidence
 from tgbot.core.access import Access, Evidence, Kind, Record
+from tgbot.core.talks import KeptTalk, Step
 from tgbot.core.users import Change, Profile, User, UserFields, Way
 from tgbot.core.verdicts import judge
 from tgbot.store.peers import Peer, UsernameRow, newer
@@ -33,6 +34,11 @@ BOT, NOW = 42, 1_000_000
 TEXT = st.text(max_size=6)
 TIMES = st.integers(1, NOW)
 IDS = st.integers(0, 2**31)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
 
 
 @st.composite
@@ -50,6 +56,15 @@ def users(draw: st.DrawFn) -> UserFields:
         user.history = [Change(at, "first_name", draw(TEXT))]
         user.first_payload, user.first_payload_id = "one", draw(st.integers(1, 9))
         user.last_payload, user.last_payload_id = "two", draw(st.integers(10, 19))
+    if draw(st.booleans()):
+        user.data = draw(
+            st.dictionaries(TEXT, st.dictionaries(TEXT, JSON, min_size=1, max_size=2), max_size=2)
+        )
+        steps = st.builds(Step, kind=st.just("ask"), label=TEXT, message=IDS, done=st.booleans(), value=JSON)
+        talk = st.builds(
+            KeptTalk, name=TEXT, key=TEXT, at=TIMES, text=TEXT, steps=st.lists(steps, max_size=2).map(tuple)
+        )
+        user.talks = draw(st.dictionaries(st.integers(-(2**50), 2**50), talk, max_size=2))
     user.first_start_id, user.last_finished_id, user.greeted_access_id = draw(IDS), draw(IDS), draw(IDS)
     user.evidence = Record.of(draw(st.lists(evidence, max_size=4)))
     return user

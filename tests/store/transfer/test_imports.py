@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import sqlite3
 import time
 import tracemalloc
@@ -10,13 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from telethon.sessions import SQLiteSession
 from telethon.tl import types
 
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.broadcasts import NEWS, NO_NEWS, Audience
 from tgbot.core.errors import ExportExistsError, OwnFileError, WrongBotError
-from tgbot.core.users import Profile, Way
+from tgbot.core.talks import TALK_BYTES, KeptTalk, Step
+from tgbot.core.users import DATA_BYTES, Profile, Way
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer, UsernameRow
 from tgbot.store.sqlite.session import DurableSession
@@ -28,6 +32,10 @@ from tgbot.store.transfer.sessions import Peers, make_session
 
 BOT = 42
 ANNA, BORIS, CLARA = 5_000_000_001, 5_000_000_002, 5_000_000_003
+
+TALK = KeptTalk(
+    "order", "m5000000001:8", 60, "/order", "ru", 0, (Step("ask", "size", 9, 10, True, '"M"'),), 90
+)
 
 
 class Place:
@@ -105,6 +113,10 @@ async def lived_in(tmp_path: Path) -> Place:
     users.record(BORIS, Evidence(Kind.BOT_STOPPED, 95, 3))
     users.record(CLARA, Evidence(Kind.JOIN_REQUEST, 95, 4, int(time.time()) + 300, "a chat"))
     users.finished(-9, 3)
+    users.keep_data(ANNA, "shop\ud83d", {"cart": ["=1+1", 0.5, 2**70], "who": "A\ud83d,\n"})
+    users.keep_data(ANNA, "quiz", {"points": 5})
+    users.keep_talk(ANNA, ANNA, TALK)
+    users.keep_talk(ANNA, -1_000_000_000_077, replace(TALK, key="m-1000000000077:9"))
     await users.flush()
     users.close()
     return place
@@ -382,3 +394,102 @@ async def test_a_broadcast_reaches_those_who_were_imported(
     assert found.size == 3  # Anna, Clara for as long as her request is open, and the one with a message
     with closing(sqlite3.connect(place.registry)) as connection:
         assert connection.execute("SELECT user FROM users_declining").fetchall() == [(8,)]
+
+
+# --- what plugins keep
+
+
+@pytest.mark.parametrize("form", [Form.JSON, Form.CSV])
+@pytest.mark.parametrize("dry", [True, False])
+async def test_an_import_brings_what_plugins_keep_and_replaces_nothing(
+    form: Form, dry: bool, lived_in: Place, place: Place, tmp_path: Path
+) -> None:
+    with closing(SqliteRegistry(place.registry, clock=time.time)) as users:
+        users.seen(Profile(ANNA, "Anna"), 500, Way.MESSAGE)
+        users.keep_data(ANNA, "quiz", {"points": 9})
+        users.keep_talk(ANNA, ANNA, replace(TALK, key="m5000000001:90", steps=()))
+        await users.flush()
+    lived_in.export(tmp_path / f"users.{form}")
+    summary = await place.take(tmp_path / f"users.{form}", dry=dry)
+    assert (summary.refused, summary.new, summary.changed) == (0, 2, 1)
+    with closing(open_readonly(place.registry)) as found:
+        user = found.get(ANNA)
+    assert user is not None
+    assert user.data["quiz"] == {"points": 9}
+    assert user.talks[ANNA].steps == ()
+    assert len(user.data) == len(user.talks) == (1 if dry else 2)
+    if not dry:
+        assert user.data["shop\ud83d"] == {"cart": ["=1+1", 0.5, 2**70], "who": "A\ud83d,\n"}
+        assert user.talks[-1_000_000_000_077] == replace(TALK, key="m-1000000000077:9")
+        summary = await place.take(tmp_path / f"users.{form}")
+        assert (summary.new, summary.changed, summary.unchanged) == (0, 0, 3)
+
+
+@pytest.mark.parametrize("what", ["data", "talks"])
+async def test_an_import_that_brings_only_what_plugins_keep_is_a_change(
+    what: str, place: Place, tmp_path: Path
+) -> None:
+    user = {"id": ANNA, "first_name": "Anna", "last_seen": 50, "known_by": {"message": 50}}
+    kept = {"data": {"shop": {"a": 0.5}}, "talks": {"-100": {"name": "order", "key": "k", "at": 5}}}
+    (tmp_path / "users.json").write_text(json.dumps([user]))
+    (tmp_path / "more.json").write_text(json.dumps([{**user, what: kept[what]}]))
+    assert (await place.take(tmp_path / "users.json")).new == 1
+    for dry in (True, False):
+        summary = await place.take(tmp_path / "more.json", dry=dry)
+        assert (summary.new, summary.changed, summary.unchanged) == (0, 1, 0)
+    assert (await place.take(tmp_path / "more.json", dry=True)).unchanged == 1
+    with closing(open_readonly(place.registry)) as found:
+        again = found.get(ANNA)
+    assert again is not None
+    assert (dict(again.data), [*again.talks]) == (
+        ({"shop": {"a": 0.5}}, []) if what == "data" else ({}, [-100])
+    )
+
+
+@pytest.mark.parametrize("form", [Form.JSON, Form.CSV])
+async def test_the_longest_talks_and_data_come_back_from_a_file(
+    form: Form, lived_in: Place, place: Place, tmp_path: Path
+) -> None:
+    long = replace(TALK, text='"\n,' * (TALK_BYTES // 5 - 100))
+    with closing(SqliteRegistry(lived_in.registry, clock=time.time)) as users:
+        for chat in range(1, 6):
+            users.keep_talk(BORIS, -chat, long)
+            users.keep_data(BORIS, f"plugin {chat}", {"said": '"\n,' * (DATA_BYTES // 5 - 100)})
+        await users.flush()
+    lived_in.export(tmp_path / f"first.{form}")
+    summary = await place.take(tmp_path / f"first.{form}")
+    assert (summary.refused, summary.new) == (0, 3)
+    assert place.export(tmp_path / f"second.{form}") == lived_in.export(tmp_path / f"again.{form}")
+
+
+WRONG = [
+    ("data", {"shop": [1]}),
+    ("data", {"shop": {"a": "x" * DATA_BYTES}}),
+    ("data", [1]),
+    ("data", "{"),
+    ("talks", {"5": {"name": "order"}}),
+    ("talks", {"a chat": {"name": "order", "key": "k", "at": 1}}),
+    ("talks", {"5": {"name": "order", "key": "k", "at": 1, "text": "x" * TALK_BYTES}}),
+    ("talks", {"5": {"name": "order", "key": "k", "at": 1, "steps": [["ask", 5]]}}),
+    ("talks", [1]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+async def test_what_no_plugin_could_have_kept_is_refused_in_json_and_left_out_of_a_table(
+    name: str, value: object, place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "users.json").write_text(json.dumps({"id": ANNA, name: value}))
+    summary = await place.take(tmp_path / "users.json")
+    assert (summary.read, summary.refused) == (0, 1)
+    ((_, why),) = summary.refusals
+    assert why.startswith(f"{name} is not")
+    assert "x" * 9 not in why
+    with (tmp_path / "users.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "first_name", name), (ANNA, "Anna", json.dumps(value))])
+    summary = await place.take(tmp_path / "users.csv")
+    assert (summary.read, summary.refused, summary.new) == (1, 0, 1)
+    with closing(open_readonly(place.registry)) as found:
+        user = found.get(ANNA)
+    assert user is not None
+    assert (user.first_name, dict(user.data), dict(user.talks)) == ("Anna", {}, {})

@@ -19,8 +19,9 @@ from tgbot.core.errors import (
     SessionInUseError,
     StorageFullError,
 )
+from tgbot.core.talks import KeptTalk, Step
 from tgbot.core.users import Profile, Way
-from tgbot.store.base import Account
+from tgbot.store.base import Account, Planned
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.transfer import restore as module
@@ -94,6 +95,25 @@ async def test_what_root_restores_belongs_to_the_owner_of_the_directory(copies: 
     for path in (*done.files, done.aside, *done.aside.iterdir(), tmp_path / "bot" / "bot.lock"):
         assert path.stat().st_uid == 1, path
     assert [(tmp_path / name).stat().st_uid for name in ("roots", "bot/notes")] == [0, 0]
+
+
+async def test_a_backup_has_what_plugins_keep_and_what_is_planned(tmp_path: Path) -> None:
+    place = files(tmp_path / "bot")
+    plan = Planned("shop.remind:1", 2_000, "shop.remind", 1, '{"text":"Milk"}')
+    talk = KeptTalk("order", "m1:5", 900, steps=(Step("ask", "size", 6),))
+    with closing(SqliteStore(place.session, place.registry, clock=lambda: 1000.0)) as store:
+        store.session.set_bot_id(BOT)
+        store.users.keep_data(1, "shop", {"cart": [1]})
+        store.users.keep_talk(1, -1_001, talk)
+        store.planned.plan(plan)
+        await store.checkpoint(None)
+        backup(list(place), tmp_path / "copies", lambda file, share: None)
+        await store.forget(1)
+    restored(tmp_path / "copies", tmp_path / "bot")
+    with closing(SqliteStore(place.session, place.registry, clock=lambda: 1000.0)) as store:
+        assert store.users.data(1, "shop") == {"cart": [1]}
+        assert store.users.talk(1, -1_001) == talk
+        assert await store.planned.due(2_000) == [plan]
 
 
 async def test_another_machine_gets_its_files_from_a_backup(copies: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from tgbot.store.user_json import Number, StoredUser
 
 #: The fields that are JSON in a cell of a table, texts, usernames, flags, or not read; others are numbers.
 _JSON: Final = ("known_by", "evidence", "history", "preferences", "join_requests")
+#: JSON as well, but few users have it: it is always left to `fields`.
+_KEPT: Final = ("data", "talks")
 _TEXTS: Final = (
     *("first_name", "last_name", "language", "profile_language", "first_payload", "last_payload"),
     *("hash_name", "hash_phone"),
@@ -86,15 +88,17 @@ class ExportedRows:
         def found(names: Iterable[str]) -> list[tuple[int, int]]:
             return [(_FIELDS.index(name), places[name]) for name in names if name in places]
 
-        others = {*_JSON, *_TEXTS, *_HASH, *_NAMES, *_FLAGS, *_IGNORED}
+        others = {*_JSON, *_KEPT, *_TEXTS, *_HASH, *_NAMES, *_FLAGS, *_IGNORED}
         # The id twice, so that `itemgetter` gives a tuple whatever else there is.
         numbers = found(("id", *[name for name in places if name not in others]))
         self._numbers = [field for field, _ in numbers]
         self._number_cells = itemgetter(*[place for _, place in numbers])
         self._texts, self._names, self._hash = found(_TEXTS), found(_NAMES), found(_HASH)
         self._flags = found(_FLAGS)
+        self._kept = [place for _, place in found(_KEPT)]
         self._json = [(_FIELDS.index(name), places.get(name, -1), *_CELLS[name]) for name in _JSON]
         defaults = {one.name: one.default for one in fields(ExportedUser)} | {"id": 0}
+        defaults |= {name: {} for name in _KEPT}  # nobody changes these: they are replaced
         if "hash_usernames" in places:
             defaults["hash_usernames"] = ()
         self._defaults = list(defaults.values())
@@ -112,6 +116,9 @@ class ExportedRows:
                 return None
             for field, number in zip(compress(self._numbers, cells), numbers, strict=True):
                 values[field] = number
+            for place in self._kept:
+                if row[place]:
+                    return None
             for field, place in self._texts:
                 if (cell := row[place]) and (text := text_of(cell)) is not None:
                     values[field] = text
@@ -137,6 +144,8 @@ class ExportedRows:
 def _is_sound(read: ExportedUser, latest: int, bot_id: int) -> bool:
     """Return whether the user is as the registry would keep them, and of this bot."""
     if not 0 < read.id < 2**63 or read.bot_id not in (0, bot_id) or read.bot or read.deleted:
+        return False
+    if read.data or read.talks:
         return False
     if read.language_at > latest or read.first_seen > latest or read.last_seen > latest:
         return False

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Strict, ValidationError
+import msgspec
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tgbot.core.access import Kind
 from tgbot.core.users import LANGUAGE
-from tgbot.store.json_text import loads
+from tgbot.store.json_text import UNREADABLE, loads
+from tgbot.store.kept import Data, Talks, kept_data, kept_talk
+
+T = TypeVar("T")
 
 #: What the id of a group or channel is refused with.
 A_CHAT: Final = "the id is that of a group or channel: those of users are above 0"
@@ -67,6 +80,28 @@ def _with_a_language(preferences: dict[str, str] | None) -> dict[str, str] | Non
     if code is not None and not LANGUAGE_CODE.fullmatch(code):
         raise PydanticCustomError("language", "has a language that is not a language code")
     return preferences
+
+
+def _data(value: object) -> Data:
+    """Return the data of plugins, as they could have kept them."""
+    try:
+        return {name: kept_data(name, kept) for name, kept in _with_floats(value, Data).items()}
+    except (*UNREADABLE, ValueError):
+        raise PydanticCustomError("kept", "is not what plugins keep") from None
+
+
+def _talks(value: object) -> Talks:
+    """Return the open talks, as they could have been kept."""
+    try:
+        return {chat: kept_talk(talk) for chat, talk in _with_floats(value, Talks).items()}
+    except (*UNREADABLE, ValueError):
+        raise PydanticCustomError("kept", "is not a list of open talks by chat") from None
+
+
+def _with_floats(value: object, form: type[T]) -> T:
+    """Return what JSON text in a cell, or an object, holds; in a list of objects, fractions are decimals."""
+    text = value if isinstance(value, str) else json.dumps(value, default=float)
+    return msgspec.convert(loads(text), form, strict=False)
 
 
 # Strict numbers are checked in C; what is none of them may be their digits as text.
@@ -131,6 +166,9 @@ class Fields(BaseModel):
     preferences: Annotated[dict[str, str] | None, _Json, AfterValidator(_with_a_language)] = None
     #: Marked chat id → when.
     join_requests: Annotated[dict[_SignedNumber, _Time] | None, _Json] = None
+    #: Plugin → what it keeps of the user, and marked chat id → the open talk there.
+    data: Annotated[Data | None, PlainValidator(_data)] = None
+    talks: Annotated[Talks | None, PlainValidator(_talks)] = None
     #: What the session has of the user; the hash is text, since it takes 64 bits.
     access_hash: _SignedNumber = 0
     hash_seen: _Time | None = None
@@ -173,7 +211,7 @@ def _sentence(error: ErrorDetails) -> str:
     name = str(field)
     if name == "id":
         return str(error["ctx"]["error"]) if "ctx" in error else "no id"
-    if kind in ("json", "language"):
+    if kind in ("json", "language", "kept"):
         return f"{name} {error['msg']}"
     if "[key]" in inner and name in _KEYS:
         return f"{name} {_KEYS[name]}"

@@ -22,6 +22,8 @@ from tgbot.store.transfer.fields import COLUMNS
 _SEPARATORS: Final = ",;\t|"
 #: The longest row, in lines: a quote that does not end would take in all that follows.
 _ROW_LINES: Final = 200
+#: The longest cell, in characters: five of the longest talks. The csv module has one limit for the process.
+_CELL: Final = 1024 * 1024
 #: So many rows are looked at to see which column holds the ids.
 _SAMPLE: Final = 50
 #: Smaller ids are so rare at Telegram that a column of larger numbers is the more likely one.
@@ -107,6 +109,7 @@ def rows(lines: Iterator[Line], separator: str, refused: Refused) -> Iterator[tu
             torn = True
         return line[1]
 
+    csv.field_size_limit(_CELL)
     reader = csv.reader(iter(text, None), delimiter=separator, strict=True)
     first = True
     while True:
