@@ -26,7 +26,9 @@ from telethon.tl import functions, types
 
 from tgbot import cli
 from tgbot.core.access import Access, Evidence, Kind
+from tgbot.core.talks import KeptTalk, Step
 from tgbot.core.users import Profile, Way
+from tgbot.store.base import Planned
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 ROOT = Path(__file__).parents[1]
@@ -251,6 +253,41 @@ def test_a_user_is_shown_to_a_person(registry: SqliteRegistry, capsys: pytest.Ca
     assert re.search(r"^first payload +spring$", said, re.MULTILINE)
     assert re.search(r"^since +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", said, re.MULTILINE)
     assert "\x1b" not in said
+    registry.close()
+
+
+async def test_what_plugins_keep_and_plan_is_shown_of_a_user(
+    registry: SqliteRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.keep_data(ANNA, "shop", {"cart": ["Milk \x1b[31m", 2**70], "who": "\ud800"})
+    steps = (Step("ask", done=True, value="M"), Step("say", done=True), Step("once", done=True, value=5))
+    registry.keep_talk(ANNA, ANNA, KeptTalk("order", "m1:5", 1_700_000_000, steps=steps))
+    registry.keep_talk(ANNA, -1_001, KeptTalk("quiz", "m1:6", 1_700_000_000, over=True))
+    for number, name in ((2, "shop.remind"), (1, "talk"), (3, "shop.remind")):
+        registry.planned.plan(Planned(f"{number}", 1_800_000_000 + number, name, ANNA, '{"said":"planted"}'))
+    await registry.flush()
+    assert await asyncio.to_thread(cli.status, ["users", "show", str(ANNA)]) == 0
+    out = capsys.readouterr().out
+    shown = [line.partition(" ")[::2] for line in out.splitlines()]
+    kept = [value.strip() for name, value in shown if name in ("data", "talk", "planned")]
+    assert kept == [
+        'shop: {"cart":["Milk \\u001b[31m",1180591620717411303424],"who":"\\ud800"}',
+        "order in chat 5000000001, since 2023-11-14 22:13:20 UTC, 2 answers",
+        "quiz in chat -1001, since 2023-11-14 22:13:20 UTC, it has ended",
+        "3 (shop.remind, talk), the next at 2027-01-15 08:00:01 UTC",
+    ]
+    assert "planted" not in out
+    assert await asyncio.to_thread(cli.status, ["users", "show", str(ANNA), "--json"]) == 0
+    (anna,) = results(capsys)
+    assert anna["data"] == {"shop": {"cart": ["Milk \x1b[31m", 2**70], "who": "\ud800"}}
+    assert anna["talks"] == [
+        {"chat": ANNA, "name": "order", "since": 1_700_000_000, "answers": 2, "over": False},
+        {"chat": -1_001, "name": "quiz", "since": 1_700_000_000, "answers": 0, "over": True},
+    ]
+    assert anna["planned"] == {"count": 3, "names": ["shop.remind", "talk"], "next": 1_800_000_001}
+    assert await asyncio.to_thread(cli.status, ["users", "show", str(BORIS), "--json"]) == 0
+    (boris,) = results(capsys)
+    assert (boris["data"], boris["talks"], boris["planned"]) == ({}, [], None)
     registry.close()
 
 

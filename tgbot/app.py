@@ -211,6 +211,7 @@ async def open_bot(
             checkpoint=client.checkpoint,
             forget=forget,
             parked=store.parked.count,
+            planned=store.planned.about,
             right_missing=alerts.right_missing,
             approve=Approve(config.join_requests.approve),
             payload_key=payload_key,

@@ -37,7 +37,7 @@ async def page(registry: SqliteRegistry, **arguments: object) -> Any:
     async def say(progress: Mapping[str, object]) -> None:
         raise AssertionError("a list says nothing in between")
 
-    return await carry_out(commands(registry, now)["users.list"], arguments, say)
+    return await carry_out(commands(registry, now, registry.planned.about)["users.list"], arguments, say)
 
 
 async def pages(registry: SqliteRegistry, **arguments: object) -> list[list[int]]:

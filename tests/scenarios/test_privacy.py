@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
 from telethon.tl import functions
 
 from tests.scenarios.conftest import Configure
@@ -14,6 +15,8 @@ from tests.scenarios.talk import Talk, now_reads, press, until
 from tests.store.contracts import parked
 from tgbot.app import Bot, open_bot
 from tgbot.core.access import Access
+from tgbot.core.talks import KeptTalk, Step
+from tgbot.store.base import Planned
 from tgbot.store.sqlite.userfile import SqliteRegistry
 
 
@@ -129,6 +132,65 @@ async def test_updates_that_are_parked_are_told_of_and_forgotten(
     texts = everything_in(tmp_path / "sessions" / "users.sqlite")
     assert "planted" not in texts
     assert "m1:1" in texts
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_what_plugins_keep_and_plan_is_told_in_words_and_forgotten(
+    configure: Configure, person: Any, tmp_path: Path, language: str
+) -> None:
+    anna = Talk(await person("Anna", lang_code=language, system_lang_code=language))
+    async with open_bot(configure(), serve=True) as bot:
+        await anna.ask("/start")
+        users = bot.users
+        assert isinstance(users, SqliteRegistry)
+        users.keep_data(anna.id, "shop", {"cart": ["Молоко"], "note": "planted" * 200})
+        steps = tuple([Step("ask", done=True, value=f"planted {number}") for number in range(2)])
+        users.keep_talk(anna.id, anna.id, KeptTalk("order", "m1:5", 1_700_000_000, steps=steps))
+        users.keep_talk(anna.id, -100, KeptTalk("quiz", "m1:6", 1_700_000_000))
+        users.keep_talk(anna.id, -200, KeptTalk("poll", "m1:7", 1_700_000_000, over=True))
+        for number in range(5):
+            users.planned.plan(Planned(f"{number}", 4_000_000_000, "shop.remind", anna.id, '"planted"'))
+        users.planned.plan(Planned("another's", 4_000_000_000, "shop.remind", 7))
+        await bot.checkpoint()
+        answer = (await anna.ask("/privacy")).split("\n")
+        (data,) = [line for line in answer if "Молоко" in line]
+        assert data.endswith("…")
+        assert len(data) < 400
+        expected = {
+            "en": [
+                'kept by shop: {"cart":["Молоко"],"note":"planted',
+                "our conversation order, begun ",
+                "our conversation quiz, begun ",
+                "our conversation poll, begun ",
+                "planned for you: 5 (shop.remind), the next on 2096-10-02 07:06 UTC",
+            ],
+            "ru": [
+                'данные, которые хранит shop: {"cart":["Молоко"],"note":"planted',
+                "наш разговор order (начат ",
+                "наш разговор quiz (начат ",
+                "наш разговор poll (начат ",
+                "запланировано для вас: 5 (shop.remind), ближайшее на 2096-10-02 07:06 UTC",
+            ],
+        }
+        found = [[line for line in answer if line.startswith(words)] for words in expected[language]]
+        assert [len(lines) for lines in found] == [1] * 5
+        endings = {
+            "en": (": 2 answers", ": no answers yet", "only the number of its last message is kept"),
+            "ru": (": 2 ответа", ": ответов пока нет", "хранится только номер последнего сообщения в нём"),
+        }
+        for lines, ending in zip(found[1:4], endings[language], strict=True):
+            assert lines[0].endswith(ending)
+        await forgets(anna, "Delete it" if language == "en" else "Удалить")
+        await until(lambda: bot.users.get(anna.id) is None)
+        after = await anna.ask("/privacy")
+        assert not any(
+            word in after for word in ("shop", "order", "quiz", "poll", "planned", "запланировано")
+        )
+        assert await bot.planned(anna.id) == []
+        assert len(await bot.planned(7)) == 1
+    texts = everything_in(tmp_path / "sessions" / "users.sqlite")
+    assert "planted" not in texts
+    assert "another's" in texts
 
 
 async def test_a_standing_block_outlives_being_forgotten(bot: Bot, person: Any) -> None:

@@ -20,7 +20,8 @@ from tests.scenarios.test_groups import group_with
 from tests.scenarios.test_privacy import everything_in, forgets
 from tgbot.app import Bot, open_bot
 from tgbot.core.access import Access
-from tgbot.core.users import Way
+from tgbot.core.talks import KeptTalk
+from tgbot.core.users import UserRegistry, Way
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.userfile import SqliteRegistry
@@ -112,6 +113,36 @@ async def test_who_was_forgotten_is_not_brought_back_by_a_message_in_a_group(
         assert user is not None
         assert (user.first_name, user.language, user.usernames) == ("Anastasia", "ru", ("anastasia_s",))
     assert "anastasia_s" in everything_in(tmp_path / "sessions" / "bot.session")
+
+
+async def test_data_of_a_group_member_is_kept_and_makes_nobody_known(
+    configure: Configure, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(client: Any, users: UserRegistry) -> None:
+        async def count(event: Any) -> None:
+            user_id = event.sender_id
+            said = users.data(user_id, "counter").get("said", 0) + 1
+            users.keep_data(user_id, "counter", {"said": said})
+            users.keep_talk(user_id, event.chat_id, KeptTalk("greeting", f"m{event.id}", 1, text="hello"))
+            await event.respond(f"{said} times")
+
+        client.add_event_handler(count, events.NewMessage(incoming=True, pattern="hello"))
+
+    plugin = ModuleType("counter")
+    plugin.register = register  # type: ignore[attr-defined] # a module made for this test
+    monkeypatch.setitem(sys.modules, "counter", plugin)
+    client = await person("Anna")
+    anna, group = Talk(client), await group_with(client, "the_bot")
+    for number in (1, 2):
+        async with open_bot(configure(plugins=["counter"]), serve=True) as bot:
+            assert await in_group(anna, group) == f"{number} times"
+            assert bot.users.get(anna.id) is None
+            assert list(bot.users.iterate()) == []
+            assert bot.users.count().total == 0
+    async with open_bot(configure(), serve=True) as bot:
+        assert [user.id for user in bot.users.iterate()] == []
+        await bot.forget(anna.id)
+        assert bot.users.data(anna.id, "counter") == {}
 
 
 async def in_group(talk: Talk, group: Any) -> str:

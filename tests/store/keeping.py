@@ -187,6 +187,11 @@ class KeepContract(Contract):
             assert met(registry, 1).talks == {1: TALK, -1_001_234: another}
             registry = await self.reopened(registry)
 
+    @pytest.mark.parametrize("at", [-1, 253_402_300_800, 2**70])
+    async def test_a_talk_that_began_at_no_moment_is_refused(self, registry: Registry, at: int) -> None:
+        with pytest.raises(ValueError, match="order"):
+            registry.keep_talk(1, 1, replace(TALK, at=at))
+
     async def test_a_talk_is_replaced_and_ends(self, registry: Registry) -> None:
         registry.seen(ANN, 100, Way.MESSAGE)
         registry.keep_talk(1, 1, TALK)

@@ -110,7 +110,7 @@ def test_lone_surrogates_are_escaped_and_come_back() -> None:
 
 #: A talk as a later version may keep it: with more fields, and steps with more parts.
 LATER = (
-    '{"name":"order","key":"m1:5","at":9,"mood":"good","steps":[["ask","size",6,8,true,"M",{"more":1},2]]}'
+    '{"name":"order","key":"m1:5","at":9,"mood":"good","steps":[["ask","size",6,8,true,"M","",{"more":1},2]]}'
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from tgbot.cli.invocation import Json, examples, settings
 from tgbot.cli.pager import paged
 from tgbot.core.access import Access
 from tgbot.core.names import clean_name, full_name
+from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
@@ -74,7 +75,14 @@ def show(
 ) -> None:
     """Show what is known of a user. Exit status 3: the bot never met them."""
     with Bot(settings(context), _for_reading) as bot:
-        printed.result(bot.ask("users.show", id=user_id), json)
+        user = bot.ask("users.show", id=user_id)
+    if json:
+        printed.as_json(user)
+        return
+    data, talks, planned = user.pop("data"), user.pop("talks"), user.pop("planned")
+    printed.result(user, False)
+    for line in _kept(data, talks, planned):
+        printed.line(line)
 
 
 @commands.command(epilog=examples("users count", "users count --json"))
@@ -95,7 +103,26 @@ async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.store.sqlite.userfile import open_readonly
 
     with closing(open_readonly(config.storage.registry)) as users:
-        yield people.commands(users, time.time)
+        yield people.commands(users, time.time, users.planned.about)
+
+
+def _kept(
+    data: Mapping[str, Any], talks: Sequence[Mapping[str, Any]], planned: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Yield a line for each thing that plugins keep of a user, and one for what they plan."""
+    from tgbot.store.json_text import dumps
+
+    for plugin, kept in data.items():
+        yield f"{'data':<13} {clean_name(plugin)}: {printed.clean(dumps(kept))}"
+    for talk in talks:
+        stands = "it has ended" if talk["over"] else counted(talk["answers"], "answer")
+        yield (
+            f"{'talk':<13} {clean_name(talk['name'])} in chat {talk['chat']}, "
+            f"since {printed.moment(talk['since'])}, {stands}"
+        )
+    if planned is not None:
+        names = ", ".join(map(clean_name, planned["names"]))
+        yield f"{'planned':<13} {planned['count']} ({names}), the next at {printed.moment(planned['next'])}"
 
 
 def _row(user: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Final
 
 from telethon import Button, events
 
@@ -15,6 +16,12 @@ from tgbot.core.users import User
 from tgbot.handlers.commands import on_command, on_press, peer_of, show_instead
 from tgbot.handlers.wording import Words, clock_time, dashed
 from tgbot.plugins.parts import Parts
+from tgbot.store.json_text import dumps
+from tgbot.store.kept import answers_in
+from tgbot.store.planned import Ahead
+
+#: How many characters are shown of what a plugin keeps.
+SHOWN_DATA: Final = 300
 
 
 def register(parts: Parts) -> None:
@@ -23,14 +30,17 @@ def register(parts: Parts) -> None:
 
     async def show(event: events.NewMessage.Event, command: Command, user: User | None, say: Words) -> None:
         lines = [say("privacy-kept"), ""]
-        parked = parts.parked(event.sender_id)
-        if user is None and not parked:
+        parked, planned = parts.parked(event.sender_id), Ahead.of(await parts.planned(event.sender_id))
+        if user is None and not parked and planned is None:
             lines.append(say("privacy-nothing"))
         if user is not None:
             hash_kept = bool(parts.client.session.access_hash(user.id))
             lines += record(say, user, now=parts.clock(), hash_kept=hash_kept)
         if parked:
             lines.append(say("privacy-parked", n=parked))
+        if planned is not None:
+            names = ", ".join(map(clean_name, planned.names))
+            lines.append(say("privacy-planned", n=planned.count, names=names, date=clock_time(planned.next)))
         lines += ["", say("privacy-forget")]
         await answer(event, "\n".join(lines), link_preview=False)
 
@@ -98,3 +108,12 @@ def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[s
     for at, name, old in user.history[-10:]:  # the latest ones
         changed = say(dashed("field", name))
         yield say("privacy-change", date=clock_time(at), what=changed, old=clean_name(old) or "–")
+    for plugin, data in user.data.items():
+        yield say("privacy-data", plugin=clean_name(plugin), data=clean_name(dumps(data), SHOWN_DATA))
+    for talk in user.talks.values():
+        about = {"talk": clean_name(talk.name), "when": when(talk.at)}
+        yield (
+            say("privacy-talk-over", **about)
+            if talk.over
+            else say("privacy-talk", n=answers_in(talk), **about)
+        )

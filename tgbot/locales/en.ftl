@@ -396,6 +396,11 @@ privacy-parked = { $n ->
     [one] your message or event that I failed to handle and keep for another try: { $n }
    *[other] your messages or events that I failed to handle and keep for another try: { $n }
 }
+# $names are the plugins' own names of what they will do; $date is when they do the next of it.
+privacy-planned = { $n ->
+    [one] planned for you: { $n } ({ $names }), on { $date }
+   *[other] planned for you: { $n } ({ $names }), the next on { $date }
+}
 privacy-messages = number of your last message that I handled: { $last }
 privacy-access-hash = a number from Telegram that lets me write to you
 privacy-changes = { $n ->
@@ -403,6 +408,15 @@ privacy-changes = { $n ->
    *[other] { $n } earlier values, the latest ones:
 }
 privacy-change = { $date }: { $what } was { $old }
+# $plugin is the name of a part of the bot, $data what it keeps as JSON, cut if it is long.
+privacy-data = kept by { $plugin }: { $data }
+# $talk is the bot's own name of a conversation, $when its beginning, $n how much of it is kept.
+privacy-talk = { $n ->
+    [0] our conversation { $talk }, begun { $when }: no answers yet
+    [one] our conversation { $talk }, begun { $when }: { $n } answer
+   *[other] our conversation { $talk }, begun { $when }: { $n } answers
+}
+privacy-talk-over = our conversation { $talk }, begun { $when }: it has ended, and only the number of its last message is kept
 field-first-name = first name
 field-last-name = last name
 field-usernames = usernames

@@ -33,7 +33,7 @@ def before_login(
     users = store.users
     return {
         "status": status.command(client, trouble, users, store.parked, store.broadcasts),
-        **people.commands(users, clock),
+        **people.commands(users, clock, store.planned.about),
         **levels.commands(),
         "checkpoint": work.checkpoint(client.checkpoint),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import asdict
 from typing import Final
 
 from tgbot.core.access import Access, Verdict
@@ -11,6 +12,9 @@ from tgbot.core.broadcasts import declines
 from tgbot.core.errors import UserUnknownError
 from tgbot.core.users import User, UserReader
 from tgbot.operate.control import Command, Say
+from tgbot.store.base import Planned
+from tgbot.store.kept import answers_in
+from tgbot.store.planned import Ahead
 
 #: How many users are in one answer at most, and how many are looked at for it.
 PAGE: Final = 100
@@ -22,8 +26,13 @@ _PASSED: Final = 200
 _LARGEST: Final = 2**63 - 1
 
 
-def commands(users: UserReader, clock: Callable[[], float]) -> dict[str, Command]:
-    """Return the commands by name; `clock` judges permissions that end."""
+def commands(
+    users: UserReader, clock: Callable[[], float], planned: Callable[[int], Awaitable[Collection[Planned]]]
+) -> dict[str, Command]:
+    """Return the commands by name; `clock` judges permissions that end.
+
+    `planned` gives what is planned for a user.
+    """
 
     async def show_all(say: Say, access: Access | None = None, after: int = 0, limit: int = PAGE) -> object:
         page: list[dict[str, object]] = []
@@ -42,7 +51,7 @@ def commands(users: UserReader, clock: Callable[[], float]) -> dict[str, Command
         user = users.get(id)
         if user is None or not user.met:
             raise UserUnknownError(id)
-        return described(user, clock())
+        return described(user, clock()) | _kept(user, await planned(id))
 
     async def count(say: Say) -> object:
         counts = users.count()
@@ -69,6 +78,25 @@ def described(user: User, now: float) -> dict[str, object]:
         "known_by": list(user.known_by),
         "first_payload": user.first_payload,
         "last_payload": user.last_payload,
+    }
+
+
+def _kept(user: User, planned: Collection[Planned]) -> dict[str, object]:
+    """Return what plugins keep of a user, and what they plan, as JSON holds it."""
+    ahead = Ahead.of(planned)
+    return {
+        "data": dict(user.data),
+        "talks": [
+            {
+                "chat": chat_id,
+                "name": talk.name,
+                "since": talk.at,
+                "answers": answers_in(talk),
+                "over": talk.over,
+            }
+            for chat_id, talk in user.talks.items()
+        ],
+        "planned": None if ahead is None else asdict(ahead),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
+from tgbot.store.base import Planned
 from tgbot.telegram import BotClient
 
 
@@ -25,6 +26,10 @@ class Approve(StrEnum):
     ALWAYS = "always"
     #: Once the user has written to the bot.
     AFTER_START = "after_start"
+
+
+async def _nothing_planned(user_id: int) -> Sequence[Planned]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,8 @@ class Parts:
     sweep: Sweep
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
+    #: What is planned for a user at later moments, the earliest first.
+    planned: Callable[[int], Awaitable[Sequence[Planned]]] = _nothing_planned
     #: Tells the bot's admins that it may not add users in a chat; given its marked id and title.
     right_missing: Callable[[int, str], None] = lambda chat, title: None
     #: When requests to join a chat are approved.

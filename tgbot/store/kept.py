@@ -25,6 +25,7 @@ Talks: TypeAlias = dict[int, KeptTalk]
 _DEPTH: Final = 32
 #: How long a number may be; each one that is kept comes back exactly.
 _BITS: Final = 1024
+_LATEST: Final = 253_402_300_799  # the end of the year 9999
 
 
 def plain(value: object, depth: int = _DEPTH) -> Any:
@@ -71,9 +72,16 @@ def kept_talk(talk: KeptTalk) -> KeptTalk:
         talk = replace(talk, steps=tuple([_kept_step(step) for step in talk.steps]))
     except ValueError as error:
         raise ValueError(f"an answer or a result in the talk {talk.name} is not JSON: {error}") from None
+    if not 0 <= talk.at <= _LATEST:
+        raise ValueError(f"the talk {talk.name} began at a moment that no calendar has")
     if (length := _bytes(talk)) > TALK_BYTES:
         raise ValueError(f"the talk {talk.name} takes {length} bytes, and {TALK_BYTES} is the most")
     return talk
+
+
+def answers_in(talk: KeptTalk) -> int:
+    """Return how many answers and results are kept in a talk."""
+    return sum(step.value is not None for step in talk.steps)
 
 
 def _kept_step(step: Step) -> Step:

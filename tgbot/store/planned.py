@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from tgbot.core.users import DATA_BYTES
@@ -17,7 +17,27 @@ T = TypeVar("T")
 PlannedChanges: TypeAlias = Mapping[str, Planned | None]
 
 _MOST: Final = 2**63 - 1
+_LATEST: Final = 253_402_300_799  # the end of the year 9999: nobody could show a later moment
 _SPARE: Final = 100  # entries read beyond those asked for, at most, because memory may hide some of them
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What some planned entries come to."""
+
+    #: How many there are.
+    count: int
+    #: What carries them out.
+    names: Sequence[str]
+    #: When the first is due, in unix seconds of Telegram's clock.
+    next: int
+
+    @classmethod
+    def of(cls, entries: Collection[Planned]) -> Ahead | None:
+        """Sum up entries; None if there are none."""
+        if not entries:
+            return None
+        return cls(len(entries), sorted({one.name for one in entries}), min(one.at for one in entries))
 
 
 class PlannedRows(Protocol):
@@ -132,7 +152,9 @@ class KeptPlans:
 
 def _checked(entry: Planned) -> Planned:
     """Return the entry as a store can write it; ValueError if none can, because all would wait for it."""
-    if not all(-_MOST <= number <= _MOST for number in (entry.at, entry.user, entry.attempts)):
+    if not 0 <= entry.at <= _LATEST:
+        raise ValueError("a planned entry is due at a moment that no calendar has")
+    if not all(-_MOST <= number <= _MOST for number in (entry.user, entry.attempts)):
         raise ValueError("a planned entry has a number that is longer than 64 bits")
     if escaped(entry.key) != entry.key or escaped(entry.name) != entry.name:
         raise ValueError("key and name of a planned entry have to be texts that UTF-8 can hold")

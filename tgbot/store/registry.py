@@ -20,7 +20,6 @@ from tgbot.store.counts import AccessCounts
 from tgbot.store.kept import kept_data, kept_talk, plain
 from tgbot.store.loaded import CACHED_USERS, LoadedUsers
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
-from tgbot.store.planned import KeptPlans
 from tgbot.store.record import UserRecord
 from tgbot.store.stored import Changes, UserRows
 from tgbot.store.user_json import pack
@@ -54,8 +53,6 @@ class Registry(LoadedUsers):
         self._came = came
         #: The updates that could not be finished, in the same commit as the users.
         self.parked = ParkingLot(rows, clock, limit=parked)
-        #: What is planned for later, in the same commit.
-        self.planned = KeptPlans(rows.plans)
         #: Notes that are not written yet.
         self._notes: dict[str, str] = {}
         #: Users whose wish to get broadcasts, or none, may not be as it was written.

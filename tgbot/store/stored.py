@@ -12,7 +12,7 @@ from tgbot.core.users import Counts, User
 from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
 from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
-from tgbot.store.planned import PlannedChanges, PlannedRows
+from tgbot.store.planned import KeptPlans, PlannedChanges, PlannedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
 
@@ -86,6 +86,8 @@ class StoredUsers:
     def __init__(self, rows: UserRows, clock: Callable[[], float]) -> None:
         self._rows = rows
         self._clock = clock
+        #: What is planned for later moments, beside the users.
+        self.planned = KeptPlans(rows.plans)
 
     def get(self, user_id: int) -> User | None:
         text = self._rows.one(user_id)

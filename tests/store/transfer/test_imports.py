@@ -475,6 +475,13 @@ WRONG = [
 ]
 
 
+async def test_a_talk_out_of_the_future_is_refused(place: Place, tmp_path: Path) -> None:
+    talk = {"name": "order", "key": "k", "at": int(time.time()) + 2 * 24 * 3600}
+    (tmp_path / "users.json").write_text(json.dumps({"id": ANNA, "talks": {"5": talk}}))
+    summary = await place.take(tmp_path / "users.json")
+    assert (summary.read, summary.refusals) == (0, [(1, "talks has a time in the future")])
+
+
 @pytest.mark.parametrize(("name", "value"), WRONG)
 async def test_what_no_plugin_could_have_kept_is_refused_in_json_and_left_out_of_a_table(
     name: str, value: object, place: Place, tmp_path: Path

@@ -244,4 +244,6 @@ def _ahead(valid: Fields, latest: int) -> list[str]:
         names.append("evidence")
     if any(at > latest for at, *_ in valid.history):
         names.append("history")
+    if any(talk.at > latest for talk in (valid.talks or {}).values()):
+        names.append("talks")
     return names
