@@ -116,12 +116,11 @@ class _RunningBot:
 
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
         from tgbot.operate.importing import MOST
-        from tgbot.store.transfer.relay import to_objects
+        from tgbot.store.transfer.relay import portions, to_objects
 
         outcomes: list[bool | None] = []
         stored = 0
-        for start in range(0, len(chunk), MOST):
-            some = chunk[start : start + MOST]
+        for some in portions(chunk, MOST):
             users, peers = to_objects(some, self._bot_id)
             said = self._ask(
                 "users.import", users=users, peers=peers, partial=any(entry.partial for entry in some)

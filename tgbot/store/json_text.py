@@ -11,7 +11,7 @@ import msgspec
 #: What msgspec raises for what it cannot read.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError)
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]+")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -35,4 +35,4 @@ def dumps(value: object) -> str:
 
 def escaped(text: str) -> str:
     """Return JSON text with its lone surrogates escaped."""
-    return _SURROGATE.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
+    return _SURROGATES.sub(lambda some: some[0].encode("ascii", "backslashreplace").decode(), text)

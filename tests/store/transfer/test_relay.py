@@ -7,11 +7,13 @@ import json
 import pytest
 
 from tgbot.core.access import Evidence, Kind, Record
+from tgbot.core.talks import KeptTalk, Step
 from tgbot.core.users import Profile, UserFields, Way
+from tgbot.operate.control import REQUEST_BYTES
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.entries import Entry, from_id, from_peer
 from tgbot.store.transfer.fields import EntryError
-from tgbot.store.transfer.relay import from_rows, from_user, to_objects
+from tgbot.store.transfer.relay import from_rows, from_user, portions, to_objects
 
 BOT, NOW = 42, 1_000_000
 
@@ -24,6 +26,8 @@ FULL = UserFields(
     evidence=Record({}),
     preferences={"language": "ru"},
     join_requests={-100: 50},
+    data={"shop": {"cart": [1, 0.5, "\ud83d"]}},
+    talks={-100: KeptTalk("order", "k", 5, steps=(Step("ask", "size", 3, 4, True, {"a": None}),))},
 )
 FULL.evidence.add(Evidence(Kind.START, 50))
 GONE = UserFields(8, Profile(8, "Bo", deleted=True), last_seen=60)
@@ -46,6 +50,34 @@ def test_a_user_comes_out_as_it_went_in(entry: Entry) -> None:
     arrived = from_user(json.loads(json.dumps(user)), partial=entry.partial, now=NOW, bot_id=BOT)
     assert arrived == entry
     assert peers == []
+
+
+def talkative(user_id: int, letter: str) -> Entry:
+    talk = KeptTalk("order", "k", 5, text=letter * 20_000)
+    data = {"shop": {"note": letter * 5_000}}
+    return Entry(user_id, UserFields(user_id, Profile(user_id), data=data, talks={5: talk}))
+
+
+@pytest.mark.parametrize("letter", ["x", "ж", "\ud83d"])
+def test_portions_have_everybody_in_order_and_fit_into_a_command(letter: str) -> None:
+    chunk = [talkative(n, letter) if n % 10 else from_id(n) for n in range(1, 150)]
+    chunk[60:60] = [from_id(n) for n in range(1_000, 1_200)]
+    found = list(portions(chunk, 50))
+    assert [entry for part in found for entry in part] == chunk
+    assert max(map(len, found)) == 50
+    for part in found:
+        users, _ = to_objects(part, BOT)
+        assert len(json.dumps(users)) < 0.9 * REQUEST_BYTES
+    assert len(found) < 25
+
+
+def test_somebody_of_whom_very_much_is_kept_is_a_portion_alone() -> None:
+    talks = {chat: KeptTalk("order", "k", 5, text="ж" * 30_000) for chat in range(1, 16)}
+    long = Entry(2, UserFields(2, Profile(2), talks=talks))
+    found = list(portions([from_id(1), long, from_id(3)], 50))
+    assert [[entry.id for entry in part] for part in found] == [[1], [2], [3]]
+    assert len(json.dumps(to_objects([long], BOT)[0])) < 0.9 * REQUEST_BYTES
+    assert list(portions([], 50)) == []
 
 
 def test_a_chat_comes_out_as_it_went_in() -> None:

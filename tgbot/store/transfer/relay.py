@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias, cast
 
 from tgbot.core.access import Access
-from tgbot.store.json_text import loads
+from tgbot.store.json_text import dumps, loads
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.entries import AHEAD, Entry, from_exported, from_fields, to_json
 from tgbot.store.transfer.exported import from_values
 from tgbot.store.user_json import PackedUser, pack
 
+#: How much of what plugins keep goes into one command, in bytes.
+_LONGEST: Final = 2 * 1024 * 1024
+
 #: A user, as a line of a JSON export has it.
 UserObject: TypeAlias = Mapping[str, object]
 #: Marked id, access hash as text, usernames, phone, title, and when it was seen (unix seconds).
 PeerRow: TypeAlias = tuple[int, str, tuple[str, ...], str | None, str | None, int]
+
+
+def portions(chunk: Sequence[Entry], most: int) -> Iterator[Sequence[Entry]]:
+    """Yield the entries of a chunk in parts of at most `most`, each short enough for one command.
+
+    What plugins keep of a user may be as long as all else in a part; it is the only long thing of a user.
+    """
+    first = length = 0
+    for place, entry in enumerate(chunk):
+        said = entry.said
+        kept = 0
+        if said is not None and (said.data or said.talks):
+            # As long as in a command, where every other character is escaped.
+            kept = len(dumps([said.data, said.talks]).encode("ascii", "backslashreplace"))
+        if place - first == most or (place > first and length + kept > _LONGEST):
+            yield chunk[first:place]
+            first, length = place, 0
+        length += kept
+    if first < len(chunk):
+        yield chunk[first:]
 
 
 def to_objects(chunk: Iterable[Entry], bot_id: int) -> tuple[list[UserObject], list[PeerRow]]:
