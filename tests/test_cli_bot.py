@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,8 @@ async def test_what_the_running_bot_knows_is_shown_before_any_checkpoint_has_it(
 
 IMPORTS = {
     "users.json": '{{"id": {0}, "first_name": "Zoe", "access_hash": "7", "hash_usernames": ["zoe"], '
-    '"evidence": {{"start": [[50]]}}, "preferences": {{"language": "ru"}}, "last_seen": 60}}\n'
+    '"evidence": {{"start": [[50]]}}, "preferences": {{"language": "ru"}}, "last_seen": 60, '
+    '"data": {{"shop": {{"cart": [0.5]}}}}, "talks": {{"-100": {{"name": "order", "key": "k", "at": 5}}}}}}\n'
     '{0}1\n{{"id": "?"}}\n',
     "users.csv": "id,first_name,access_hash,hash_seen,deleted\r\n{0},Zoe,7,60,\r\n{0}1,Bo,,,1\r\n"
     "{0}2,,?,,\r\n",
@@ -190,6 +192,7 @@ async def test_an_import_into_the_running_bot_comes_out_as_one_into_its_files(
     assert json.loads(dry[1]) == json.loads(said[2][1]) | {"dry_run": True}
     assert exported[0] == exported[1]
     assert "Zoe" in exported[0]
+    assert name != "users.json" or '"cart":[0.5]' in exported[0]
     assert chats[0] == chats[1]
     assert (chats[0] is None) is (name != "old.session")
 
@@ -197,17 +200,20 @@ async def test_an_import_into_the_running_bot_comes_out_as_one_into_its_files(
 async def test_an_import_does_not_replace_what_the_running_bot_learned_later(
     elsewhere: Path, configure: Configure, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old = {"id": 7, "first_name": "Old", "last_seen": 50, "access_hash": "1", "hash_seen": 50}
+    old: dict[str, Any] = {"id": 7, "first_name": "Old", "last_seen": 50, "access_hash": "1", "hash_seen": 50}
+    old["data"] = {"shop": {"cart": "old"}, "quiz": {"points": 1}}
     (elsewhere / "old.json").write_text(
         json.dumps(old | {"usernames": ["seven"], "hash_usernames": ["seven"]})
     )
     async with open_bot(configure(), serve=True) as bot:
         bot.users.seen(Profile(7, "New"), 90, Way.MESSAGE)
+        bot.users.keep_data(7, "shop", {"cart": "new"})
         bot.client.session.merge({7: Peer(2, ("eight",), None, "New", 90)})
         assert (await run(capsys, "users", "import", "old.json", "--json"))[0] == 0
         user = bot.users.get(7)
         assert user is not None
         assert user.first_name == "New"
+        assert user.data == {"shop": {"cart": "new"}, "quiz": {"points": 1}}
         assert bot.client.session.access_hash(7) == 2
         assert bot.client.session.username("seven") is None
 

@@ -211,11 +211,11 @@ def export_users(
 
     json is one object a line: id, bot_id, the profile (first_name, last_name, usernames, profile_language,
     premium, bot, deleted, last_seen), language, known_by, payloads, message ids, evidence (kind → first and
-    last [at, qts, until, detail]), preferences, join_requests (chat → when), access_hash and when it was seen
-    (hash_seen). Times are unix seconds. csv has the same in columns, with JSON in the cells of known_by,
-    evidence, history, preferences and join_requests; a cell that a spreadsheet would take for a formula
-    stands behind an apostrophe. session is a Telethon session without a login: ids,
-    access hashes, usernames, names.
+    last [at, qts, until, detail]), preferences, join_requests (chat → when), data (plugin → what it keeps),
+    talks (chat → the talk that is open there), access_hash and when it was seen (hash_seen). Times are unix
+    seconds. csv has the same in columns, with JSON in the cells of known_by, evidence, history, preferences,
+    join_requests, data and talks; a cell that a spreadsheet would take for a formula stands behind an
+    apostrophe. session is a Telethon session without a login: ids, access hashes, usernames, names.
 
     All three hold access hashes, so only the owner may read the file. An existing file is not replaced.
     """

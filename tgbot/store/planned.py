@@ -1,4 +1,4 @@
-"""The rules of what is planned for later moments; where it is kept is behind `PlannedRows`."""
+"""The rules of what is planned for later moments; where its entries are kept is behind `PlannedRows`."""
 
 from __future__ import annotations
 
