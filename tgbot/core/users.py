@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,9 @@ from tgbot.core.talks import KeptTalk
 from tgbot.core.verdicts import history_cleared, judge
 
 T = TypeVar("T")
+
+#: An object of JSON.
+JsonObject: TypeAlias = dict[str, Any]  # Any: JSON, of which no type says what is in it
 
 #: How many changes of a profile are kept for each user.
 HISTORY_LENGTH: Final = 20
@@ -130,7 +133,7 @@ class UserFields(msgspec.Struct, gc=False):  # a Struct is made in C, and nothin
     #: Marked chat id → when the user asked to join; open requests only, the oldest first.
     join_requests: dict[int, int] = {}
     #: Plugin → what it keeps of the user, as JSON has it.
-    data: dict[str, dict[str, Any]] = {}
+    data: dict[str, JsonObject] = {}
     #: Marked chat id → the talk that is open there.
     talks: dict[int, KeptTalk] = {}
 
@@ -208,7 +211,7 @@ class User:
     #: The open join requests: marked chat id → when the user asked (unix seconds).
     join_requests: Final[Mapping[int, int]] = _live(lambda user: MappingProxyType(user._fields.join_requests))
     #: Plugin → what it keeps of the user; see `UserRegistry.data`.
-    data: Final[Mapping[str, Mapping[str, Any]]] = _live(lambda user: MappingProxyType(user._fields.data))
+    data: Final[Mapping[str, JsonObject]] = _live(lambda user: MappingProxyType(user._fields.data))
     #: The open talks: marked chat id → what is kept of the talk there.
     talks: Final[Mapping[int, KeptTalk]] = _live(lambda user: MappingProxyType(user._fields.talks))
     #: False for somebody of whom only the last finished message, a preference, or what plugins keep is kept.
@@ -333,10 +336,10 @@ class UserRegistry(UserReader, Protocol):
     def choose_language(self, user_id: int, code: str | None) -> User:
         """Set the language that the user chose; None goes back to the one their app names."""
 
-    def data(self, user_id: int, plugin: str) -> dict[str, Any]:
+    def data(self, user_id: int, plugin: str) -> JsonObject:
         """Return a copy of what a plugin keeps of a user, {} for nothing."""
 
-    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, Any]) -> None:
+    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, object]) -> None:
         """Keep a small record of a user, in place of the plugin's earlier one; an empty one deletes it.
 
         Raise ValueError if it is not JSON, or is longer than `DATA_BYTES`. `forget` deletes it.

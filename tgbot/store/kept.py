@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from tgbot.core.talks import TALK_BYTES, KeptTalk, Step
-from tgbot.core.users import DATA_BYTES
+from tgbot.core.users import DATA_BYTES, JsonObject
 from tgbot.store.json_text import dumps
 
 logger = logging.getLogger(__name__)
 
 #: Plugin → what it keeps of a user.
-Data: TypeAlias = dict[str, dict[str, Any]]  # Any: JSON
+Data: TypeAlias = dict[str, JsonObject]
 #: Marked chat id → the talk that is open there.
 Talks: TypeAlias = dict[int, KeptTalk]
 
@@ -28,39 +28,19 @@ _BITS: Final = 1024
 _LATEST: Final = 253_402_300_799  # the end of the year 9999
 
 
-def plain(value: object, depth: int = _DEPTH) -> Any:
-    """Return a copy of a value as JSON has it; ValueError, which does not show it, if JSON has none."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)  # also of a member of an enum
-    if isinstance(value, int):
-        if value.bit_length() > _BITS:
-            raise ValueError(f"a number is longer than {_BITS} bits")
-        return int(value)
-    if isinstance(value, float):
-        if not isfinite(value):
-            raise ValueError("JSON has no NaN and no infinity")
-        return float(value)
-    if not isinstance(value, (Mapping, list, tuple)):
-        raise ValueError(f"JSON has no {type(value).__name__}")  # noqa: TRY004 - what is in it is wrong
-    if not depth:
-        raise ValueError(f"lists and objects lie deeper than {_DEPTH} in each other")
-    if not isinstance(value, Mapping):
-        return [plain(one, depth - 1) for one in value]
-    if not all(isinstance(key, str) for key in value):
-        raise ValueError("JSON has only texts as keys")
-    return {str.__str__(key): plain(one, depth - 1) for key, one in value.items()}
+def copy_of(data: JsonObject) -> JsonObject:
+    """Return a copy of what a plugin keeps of a user."""
+    return cast(JsonObject, _plain(data))
 
 
-def kept_data(plugin: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def kept_data(plugin: str, data: Mapping[str, object]) -> JsonObject:
     """Return a copy of what a plugin keeps of a user; ValueError if it is not JSON, or too long."""
     try:
-        kept = plain(data)
+        kept = _plain(data)
     except ValueError as error:
         raise ValueError(f"what {plugin} keeps of a user is not JSON: {error}") from None
     if not isinstance(kept, dict):
-        raise ValueError(f"what {plugin} keeps of a user is not an object of JSON")  # noqa: TRY004 - as above
+        raise ValueError(f"what {plugin} keeps of a user is not an object of JSON")  # noqa: TRY004 - a wrong value like the others
     if (length := _bytes(kept)) > DATA_BYTES:
         raise ValueError(f"{plugin} keeps {length} bytes of a user, and {DATA_BYTES} is the most")
     return kept
@@ -84,9 +64,34 @@ def answers_in(talk: KeptTalk) -> int:
     return sum(step.value is not None for step in talk.steps)
 
 
+def _plain(value: object, depth: int = _DEPTH) -> object:
+    """Return a copy of a value as JSON has it; ValueError, which does not show it, if JSON has none."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # also of a member of an enum
+    if isinstance(value, int):
+        if value.bit_length() > _BITS:
+            raise ValueError(f"a number is longer than {_BITS} bits")
+        return int(value)
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError("JSON has no NaN and no infinity")
+        return float(value)
+    if not isinstance(value, (Mapping, list, tuple)):
+        raise ValueError(f"JSON has no {type(value).__name__}")  # noqa: TRY004 - as above
+    if not depth:
+        raise ValueError(f"lists and objects lie deeper than {_DEPTH} in each other")
+    if not isinstance(value, Mapping):
+        return [_plain(one, depth - 1) for one in value]
+    if not all(isinstance(key, str) for key in value):
+        raise ValueError("JSON has only texts as keys")
+    return {str.__str__(key): _plain(one, depth - 1) for key, one in value.items()}
+
+
 def _kept_step(step: Step) -> Step:
     value = step.value
-    return step if value is None or type(value) is str else replace(step, value=plain(value))
+    return step if value is None or type(value) is str else replace(step, value=_plain(value))
 
 
 def _bytes(value: object) -> int:

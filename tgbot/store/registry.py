@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
 from tgbot.core.talks import KeptTalk
-from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, Profile, User, UserFields, Way
+from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
-from tgbot.store.kept import kept_data, kept_talk, plain
+from tgbot.store.kept import copy_of, kept_data, kept_talk
 from tgbot.store.loaded import CACHED_USERS, LoadedUsers
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
@@ -148,12 +148,12 @@ class Registry(LoadedUsers):
     def choose_language(self, user_id: int, code: str | None) -> User:
         return self.prefer(user_id, LANGUAGE, code)
 
-    def data(self, user_id: int, plugin: str) -> dict[str, Any]:
+    def data(self, user_id: int, plugin: str) -> JsonObject:
         record = self._records.get(user_id) or self._find(user_id)
         kept = None if record is None else record.fields.data.get(plugin)
-        return plain(kept) if kept else {}
+        return copy_of(kept) if kept else {}
 
-    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, Any]) -> None:
+    def keep_data(self, user_id: int, plugin: str, data: Mapping[str, object]) -> None:
         kept = kept_data(plugin, data)
         fields = self._change(user_id).fields
         others = {name: other for name, other in fields.data.items() if name != plugin}
