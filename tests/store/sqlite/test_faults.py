@@ -168,7 +168,9 @@ STEADY = """
     import asyncio, sys, time
     from pathlib import Path
     from tgbot.core.access import Evidence, Kind
+    from tgbot.store.base import Planned
     from tgbot.store.sqlite.userfile import SqliteRegistry
+    from tgbot.core.talks import KeptTalk
     from tgbot.core.users import Profile, Way
 
     async def main():
@@ -180,6 +182,11 @@ STEADY = """
                 registry.seen(Profile(user_id, "x"), turn, Way.MESSAGE)
                 registry.record(user_id, Evidence(Kind.MESSAGE, turn))
                 registry.finished(user_id, turn)
+                registry.keep_data(user_id, "shop", {"turn": turn})
+                registry.planned.plan(Planned(f"{user_id}", turn, "shop.remind", user_id))
+                registry.planned.drop(f"{user_id - 20}")
+            registry.keep_talk(1, 1, KeptTalk("order", "m1:5", turn))
+            registry.planned.plan(Planned("latest", turn, "talk", 1))
             registry.record(turn * 10 + 5, Evidence(Kind.BOT_STOPPED, turn))
             await registry.flush()
             print(turn, flush=True)
@@ -207,8 +214,19 @@ async def test_what_was_flushed_survives_a_kill(path: Path) -> None:
                     user = registry.get(user_id)
                     assert user is not None
                     assert user.last_finished_id == turn
+                    assert user.data == {"shop": {"turn": turn}}
                     assert user.verdict(1e9).access is (
                         Access.BLOCKED if user_id % 10 == 5 else Access.REACHABLE
                     )
             assert counted(registry) == recounted(registry, 1e9)
+            # What was written together is there together, of the last turn that is there at all.
+            talk, latest = registry.talk(1, 1), await registry.planned.get("latest")
+            assert talk is not None
+            assert latest is not None
+            assert latest.at == talk.at >= flushed[-1]
+            planned = await registry.planned.due(talk.at, limit=1_000)
+            assert sum(one.at == talk.at for one in planned) == 11
+            for number in range(talk.at * 10, talk.at * 10 + 10):
+                assert registry.data(number, "shop") == {"turn": talk.at}
+                assert await registry.planned.get(f"{number - 20}") is None
     assert len(flushed) > 6
