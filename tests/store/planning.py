@@ -137,6 +137,25 @@ class PlanContract(Contract):
             assert await store.planned.get("on disk") is None
             store = await self.restarted()
 
+    async def test_what_changed_while_a_checkpoint_failed_is_not_undone(
+        self, store: OpenStore, home: Home
+    ) -> None:
+        for number in range(300):
+            store.users.seen(Profile(number + 1), 100, Way.MESSAGE)
+        store.planned.plan(entry("a", 10))
+        store.planned.plan(entry("b", 20))
+        with home.broken():
+            writing = asyncio.ensure_future(store.checkpoint(None))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            store.planned.drop("a")
+            store.planned.plan(entry("b", 30))
+            with pytest.raises(StorageError):
+                await writing
+        for _ in range(2):
+            assert [(one.key, one.at) for one in await store.planned.due(100)] == [("b", 30)]
+            store = await self.restarted()
+
     async def test_a_read_sees_everything_whatever_is_written_meanwhile(self, store: OpenStore) -> None:
         source, expected = random.Random(11), dict[str, Planned]()
         stop = False

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.registries import now, rows_of
-from tgbot.core.errors import RegistryDamagedError
+from tests.store.registries import meet, now, rows_of
+from tgbot.core.errors import RegistryDamagedError, StorageFailedError
 from tgbot.store.base import Planned
 from tgbot.store.sqlite import plannedrows
-from tgbot.store.sqlite.userfile import SqliteRegistry
+from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 
 
 @pytest.fixture
@@ -69,3 +69,22 @@ async def test_no_read_looks_at_all_entries(registry: SqliteRegistry) -> None:
     ):
         plan = rows_of(registry)._reader.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
         assert all("SEARCH" in step[3] and "USING INDEX" in step[3] for step in plan), plan
+
+
+async def test_an_entry_that_cannot_be_written_keeps_its_user_from_the_disk_too(
+    registry: SqliteRegistry, path: Path
+) -> None:
+    meet(registry, 1)
+    registry.planned.plan(Planned("1", 1, "shop.remind", 1))
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("CREATE TRIGGER broken BEFORE INSERT ON planned BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with pytest.raises(StorageFailedError):
+        await registry.flush()
+    with closing(open_readonly(path)) as reader:
+        assert reader.get(1) is None
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("DROP TRIGGER broken")
+    await registry.flush()
+    with closing(open_readonly(path)) as reader:
+        assert reader.get(1) is not None
+        assert await reader.planned.due(10) == [Planned("1", 1, "shop.remind", 1)]

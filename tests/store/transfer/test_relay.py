@@ -77,6 +77,7 @@ def test_somebody_of_whom_very_much_is_kept_is_a_portion_alone() -> None:
     found = list(portions([from_id(1), long, from_id(3)], 50))
     assert [[entry.id for entry in part] for part in found] == [[1], [2], [3]]
     assert len(json.dumps(to_objects([long], BOT)[0])) < 0.9 * REQUEST_BYTES
+    assert list(portions([long, long], 50)) == [[long], [long]]
     assert list(portions([], 50)) == []
 
 
