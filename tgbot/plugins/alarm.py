@@ -113,6 +113,10 @@ class Alarm:
             self._replaced.add(key)
         self._wake.set()
 
+    def look(self) -> None:
+        """Look at once at what is due: the clock may have moved."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Hand out what is due until cancelled, or closed."""
         await keep("the alarm", self._run)
@@ -161,10 +165,9 @@ class Alarm:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._make_room, line, key)
         try:
             # It may have been dropped, or planned for another time, while it stood in line.
-            current = await self._planned.get(key)
+            current = await self._current(key)
             if current is None or current.at > self._now():
                 return
-            self._replaced.discard(key)
             try:
                 after = await line.receiver(current)
             except Exception as error:
@@ -174,7 +177,8 @@ class Alarm:
                 return
             if after is None:
                 self._planned.drop(key)
-            elif await self._planned.get(key) is not None:  # else its user was forgotten meanwhile
+            # Else its user was forgotten meanwhile.
+            elif await self._planned.get(key) is not None and key not in self._replaced:
                 self._planned.plan(after)
         finally:
             slow.cancel()
@@ -185,6 +189,14 @@ class Alarm:
             if not self._running:
                 self._idle.set()
             self._wake.set()
+
+    async def _current(self, key: str) -> Planned | None:
+        """Return the entry as it is now, also if it was planned again while it was read."""
+        while True:
+            self._replaced.discard(key)
+            entry = await self._planned.get(key)
+            if key not in self._replaced:
+                return entry
 
     def _make_room(self, line: _Line, key: str) -> None:
         line.running -= 1
