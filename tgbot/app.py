@@ -53,6 +53,8 @@ from tgbot.operate.descriptors import share
 from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
 from tgbot.operate.supervisor import supervised
+from tgbot.plugins.alarm import Alarm
+from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.base import Account
@@ -73,6 +75,9 @@ PAGE_SHARE: Final = 0.25
 #: How long a stop waits for the sends of a broadcast that are under way, in seconds; what is cut off is sent
 #: again, and Telegram returns the earlier messages.
 BROADCAST_GRACE: Final = 3.0
+
+#: How long a stop waits for the jobs that run, in seconds; what is cut off runs again at the next start.
+JOB_GRACE: Final = 3.0
 
 #: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
 BUILT_IN: Final = (
@@ -179,6 +184,7 @@ async def open_bot(
         payload_key = signing_key(credentials.bot_token)
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
         sender = Sender(client, users, clock=clock, pace=pace)
+        alarm = Alarm(store.planned, clock, client.spawn)
         bot = Parts(
             client=client,
             users=users,
@@ -205,6 +211,9 @@ async def open_bot(
                 checkpoint=client.checkpoint,
                 clock=clock,
             ),
+            jobs=Jobs(
+                alarm, store.planned, checkpoint=client.checkpoint, load=store.load, notes=users, clock=clock
+            ),
             texts=texts,
             admins=admins,
             clock=clock,
@@ -223,6 +232,9 @@ async def open_bot(
             await client.start_updates()
             client.spawn(bot.broadcasts.run())
             stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
+            await bot.jobs.start()
+            client.spawn(alarm.run())
+            stack.push_async_callback(alarm.close, min(JOB_GRACE, config.bot.grace_seconds))
             client.spawn(rebuild.run())
             given |= after_login(bot, store, rebuild)
             bot.sweep.go_on()

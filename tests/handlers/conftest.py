@@ -23,6 +23,8 @@ from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
+from tgbot.plugins.alarm import Alarm
+from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 
@@ -89,6 +91,14 @@ class Desk:
                 key=b"a key",
                 load=self.users.load,
                 checkpoint=client.checkpoint,
+                clock=clock,
+            ),
+            jobs=Jobs(
+                Alarm(self.users.planned, clock, client.spawn),
+                self.users.planned,
+                checkpoint=client.checkpoint,
+                load=self.users.load,
+                notes=self.users,
                 clock=clock,
             ),
             texts=TEXTS,

@@ -194,6 +194,16 @@ class NotParkedError(TgbotError):
         super().__init__(f"the key {keys[0]}" if len(keys) == 1 else f"one of the keys {', '.join(keys)}")
 
 
+class JobUnknownError(TgbotError):
+    """No plugin has a job {name}{meant}: "tgbot jobs" shows all of them."""
+
+    exit_status = 3
+
+
+class JobRunsError(TgbotError):
+    """The job {name} is running now: try again when it is over."""
+
+
 class DurationError(WrongUsageError):
     """{text} is no duration: write a number with s, m, h, d or w behind it, such as 12h or 7d."""
 

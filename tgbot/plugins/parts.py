@@ -13,6 +13,7 @@ from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
+from tgbot.plugins.jobs import Jobs
 from tgbot.store.base import Planned
 from tgbot.telegram import BotClient
 
@@ -50,6 +51,8 @@ class Parts:
     peers: Peers
     #: Makes broadcasts, carries them out, and tells how far they are.
     broadcasts: Broadcasts
+    #: Runs work by the clock: `@jobs.every("09:00")`, and `jobs.once(at, name)` for one later moment.
+    jobs: Jobs
     #: The texts of the bot, in each language.
     texts: Texts
     #: The commands that /help and the menus of the apps show; `commands.add` adds one.

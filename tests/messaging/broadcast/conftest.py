@@ -25,6 +25,8 @@ from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
+from tgbot.plugins.alarm import Alarm
+from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.parts import Parts
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
@@ -143,6 +145,14 @@ class Office:
             ),
             peers=Peers(client, self.store.users, clock=self.clock),
             broadcasts=self.broadcasts,
+            jobs=Jobs(
+                Alarm(self.store.planned, self.clock, spawn),
+                self.store.planned,
+                checkpoint=save,
+                load=load,
+                notes=users,
+                clock=self.clock,
+            ),
             texts=TEXTS,
             admins=frozenset(),
             clock=self.clock,
