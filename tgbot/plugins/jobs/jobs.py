@@ -78,6 +78,10 @@ class Jobs:
         #: Tells how these jobs stand.
         self.status = self._repeated.status
 
+    def dropped(self) -> int:
+        """Return how many of those planned once were dropped since the start because they failed."""
+        return self._single.dropped
+
     async def start(self) -> None:
         """Let the alarm run jobs from now on; nothing more can be registered."""
         self._registered.close()
