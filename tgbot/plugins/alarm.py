@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -137,7 +136,7 @@ class Alarm:
             await self._wait(await self._look())
 
     async def _look(self) -> float | None:
-        """Begin what is due; return when the next entry is, None if there is none."""
+        """Begin what is due; return until when to wait, by Telegram's clock, None if nothing is planned."""
         now = self._now()
         if (held := len(self._held)) < DUE_AT_ONCE:
             for entry in await self._planned.due(now, limit=held + DUE_AT_ONCE):
@@ -150,7 +149,7 @@ class Alarm:
         if await self._planned.next_due() is None:
             return None
         soon = await self._planned.due(now + LOOK_SECONDS, limit=len(self._held) + 1)
-        return next((entry.at for entry in soon if entry.at > now), math.inf)
+        return next((entry.at for entry in soon if entry.at > now), now + LOOK_SECONDS)
 
     def _begin(self, line: _Line) -> None:
         while line.waiting and line.running < line.at_once and not self._closing:
