@@ -39,6 +39,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "broadcast.plan": {"id": 1},
     "broadcast.test": {"id": 1, "to": [7]},
     "broadcast.deletable": {"id": 1},
+    "jobs.list": {},
     "parked.list": {},
     "sweep.start": {},
     "sweep.watch": {},

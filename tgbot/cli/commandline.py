@@ -20,6 +20,7 @@ from tgbot import __version__
 from tgbot.cli import (
     backup,
     doctor,
+    jobs,
     link,
     loginkey,
     orders,
@@ -152,6 +153,7 @@ commands.command(
     "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
 )(sandbox.sandbox)
 commands.add_typer(broadcast, name="broadcast")
+commands.add_typer(jobs.commands, name="jobs")
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(service.commands, name="service")
 commands.add_typer(texts.commands, name="texts")

@@ -195,7 +195,7 @@ class NotParkedError(TgbotError):
 
 
 class JobUnknownError(TgbotError):
-    """No plugin has a job {name}{meant}: "tgbot jobs" shows all of them."""
+    """No plugin has a job {name}{meant}: "tgbot jobs list" shows all of them."""
 
     exit_status = 3
 

@@ -97,7 +97,7 @@ class Jobs:
         *,
         zone: str | None = None,
         name: str | None = None,
-        missed: str = "run",
+        missed: str = Missed.RUN,
         minutes: float = 0,
         hours: float = 0,
         days: float = 0,
