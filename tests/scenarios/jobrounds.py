@@ -9,8 +9,10 @@ import asyncio
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -108,6 +110,29 @@ class Alarms:
         """Return how often the bot said each text to a person."""
         return Counter(heard(self.site, person))
 
+    def audit(self, asked: Counter[tuple[int, str]], result: Result) -> None:
+        """Compare what ran and what everybody has heard with what is promised."""
+        runs = self.runs()
+        twice = len(runs) - len(set(runs))
+        jobs = [(name, planned) for _, name, planned in runs if not name.startswith("remind")]
+        result.times, result.repetitions = len(set(jobs)), len(jobs) - len(set(jobs))
+        result.reminders = sum(asked.values())
+        result.wrong["ran twice in one process"] += twice
+        for name in {name for name, _ in jobs}:
+            times = [planned for job, planned in jobs if job == name]
+            back = sum(later < earlier for earlier, later in pairwise(times))
+            result.wrong["ran again after a later time"] += back
+        for person in self.people:
+            heard = self.heard(person)
+            expected = Counter(f"{TEXT} {name} {planned}" for name, planned in set(jobs))
+            for (somebody, text), count in asked.items():
+                if somebody == person:
+                    expected[f"noted {text}"] += count
+                    expected[f"reminder {text}"] += count
+            result.wrong["message missing"] += (expected - heard).total()
+            result.wrong["message too many"] += (heard - expected).total()
+        result.wrong = +result.wrong
+
     async def meet(self) -> None:
         """Have everybody write to the running bot."""
         for person in self.people:
@@ -134,10 +159,69 @@ class Alarms:
 class Result:
     """What came of a run of rounds."""
 
-    people: int
     kills: int = 0
-    runs: int = 0
+    #: How often Telegram's clock was set.
+    steps: int = 0
+    #: How many planned times ran, and how often one of them was begun again.
+    times: int = 0
+    repetitions: int = 0
     reminders: int = 0
     #: What was wrong → how often.
     wrong: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Return whether nothing was wrong, and there was something to look at."""
+        return not self.wrong and not self.faults and bool(self.times and self.reminders)
+
+    def __str__(self) -> str:
+        wrong = ", ".join(f"{count} {what}" for what, count in self.wrong.items()) or "nothing wrong"
+        text = f"jobs: {self.kills} kills, the clock set {self.steps} times; {self.times} planned times ran, "
+        text += f"{self.repetitions} were begun again, {self.reminders} reminders; {wrong}"
+        return "".join((text, *(f"\n    log: {fault}" for fault in self.faults[:5])))
+
+
+async def run_jobs(
+    site: Site, people: int, kills: int, *, progress: Callable[[Result], None] = lambda result: None
+) -> Result:
+    """Kill the bot while its jobs run, set the clock now and then, and compare what everybody has heard."""
+    (site.directory / "often").touch()
+    alarms, result, chance = Alarms(site, people), Result(), site.random
+    asked: Counter[tuple[int, str]] = Counter()
+    alarms.set_clock("2026-11-27 08:58")
+    await (await site.spawn()).up()
+    await alarms.meet()
+    while result.kills < kills:
+        process = site.process
+        assert process is not None
+        if chance.random() < 0.75:
+            await process.up()
+        for _ in range(3):
+            person, text = chance.choice(alarms.people), f"{TEXT}{len(asked)}"
+            asked[person, text] += 1
+            site.said(person, f"remind {chance.randrange(20)} {text}")
+        await asyncio.sleep(chance.random() * 2)  # not to wait for something: the time of the kill
+        await site.end(signal.SIGKILL)
+        result.kills += 1
+        if chance.random() < 0.3:
+            result.steps += 1
+            ahead = chance.choice((-5.0, -1.0, 30.0, 3600.0))
+            site.sandbox.faults.set_clock(site.world.clock_error + ahead)
+        await site.spawn()
+        progress(result)
+    # Everything that was asked for is due now.
+    await site.end(signal.SIGKILL)
+    site.sandbox.faults.set_clock(site.world.clock_error + 3600)
+    process = await site.spawn()
+    await process.up()
+    told = [(person, f"reminder {text}") for person, text in asked]
+    await until(
+        lambda: all(text in alarms.heard(person) for person, text in told),
+        "everybody is reminded of everything",
+        progress=lambda: sum(len(alarms.heard(person)) for person in alarms.people),
+    )
+    await site.end(signal.SIGTERM)
+    result.faults = site.faults
+    alarms.audit(asked, result)
+    return result

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.scenarios import broadcastrounds
+from tests.scenarios import broadcastrounds, jobrounds
 from tests.scenarios.audit import audit_answers
 from tests.scenarios.crash import IMPATIENT_PLUGIN, PLUGIN, open_site
 from tests.scenarios.faultrounds import run_faults
@@ -23,9 +23,11 @@ from tests.scenarios.power import cut_power, strace_works
 from tests.scenarios.receipts import Result
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 
-POWER, FAULTS, BROADCAST = "power", "faults", "broadcast"
+POWER, FAULTS, BROADCAST, JOBS = "power", "faults", "broadcast", "jobs"
 #: The people of a broadcast, the kills while it is sent, and while it is edited and while it is deleted.
 PEOPLE, KILLS, CORRECTIONS = 100_000, 30, 5
+#: The people of the jobs, and the kills while they run.
+JOB_PEOPLE, JOB_KILLS = 20, 100
 #: Rounds of each other variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of
 #: links and calls, 150 graver ones.
 USUAL = {
@@ -38,7 +40,7 @@ USUAL = {
     "mix": 120,
     FAULTS: 150,
 }
-ALL = (*USUAL, BROADCAST, POWER)
+ALL = (*USUAL, BROADCAST, JOBS, POWER)
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -134,8 +136,26 @@ async def broadcast(options: argparse.Namespace) -> bool:
     return result.well
 
 
+async def jobs(options: argparse.Namespace) -> bool:
+    """Kill the bot while its jobs run, and set the clocks; return whether all is well."""
+    began = time.monotonic()
+
+    def progress(result: jobrounds.Result) -> None:
+        if sys.stdout.isatty() or result.kills % 10 == 0:
+            show(f"{JOBS}: {result.kills} kills", stays=not sys.stdout.isatty())
+
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        async with open_site(
+            Path(directory), options.seed, plugin=jobrounds.PLUGIN, **jobrounds.SETTINGS
+        ) as site:
+            kills = max(1, round(JOB_KILLS * options.rounds))
+            result = await jobrounds.run_jobs(site, JOB_PEOPLE, kills, progress=progress)
+    show(f"{result}\n    {time.monotonic() - began:.0f} s", stays=True)
+    return result.well
+
+
 async def run(options: argparse.Namespace) -> bool:
-    well, others = True, {POWER: power, BROADCAST: broadcast}
+    well, others = True, {POWER: power, BROADCAST: broadcast, JOBS: jobs}
     for name in options.variants or ALL:
         well &= await (others[name](options) if name in others else rounds_of(name, options))
     return well
