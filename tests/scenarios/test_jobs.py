@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.scenarios.conftest import Configure
+from examples import daily
+from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.crash import PATIENCE, open_site, until
 from tests.scenarios.jobrounds import PLUGIN, SETTINGS, Alarms
 from tests.scenarios.planted import TEXT
+from tests.scenarios.talk import Talk
 from tgbot import app
 from tgbot.app import Bot, open_bot
 from tgbot.plugins.jobs import Jobs, Run
@@ -160,3 +162,23 @@ async def test_clocks_that_go_forwards_and_back_run_nothing_twice(clocks: Clocks
         await clocks.ran("often", "06:00 UTC")
     assert len(clocks.runs) == 4
     assert clocks.nightly == ["02:30 UTC"]
+
+
+async def test_the_daily_tip_is_one_broadcast_also_if_its_run_comes_again(
+    start_bot: StartBot, person: Any
+) -> None:
+    bot = await start_bot(plugins=["examples.daily"])
+    anna, boris = Talk(await person("Anna")), Talk(await person("Boris"))
+    for one in (anna, boris):
+        await one.ask("/start")
+    tip = await anna.ask("/tip")
+    assert tip in daily.TIPS
+    assert await bot.jobs.run_now("examples.daily.morning") == ""
+    assert [await anna.hears(), await boris.hears()] == [tip, tip]
+    (status,) = await bot.jobs.status()
+    await bot.jobs._registered.jobs["examples.daily.morning"].function(
+        Run("examples.daily.morning", status["last"], late=60)  # type: ignore[arg-type] # it ran
+    )
+    (broadcast,) = bot.broadcasts.all()
+    assert broadcast.name == f"tip {status['last']}"
+    assert await anna.said_nothing_before()
