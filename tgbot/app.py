@@ -55,6 +55,7 @@ from tgbot.operate.health import Health
 from tgbot.operate.supervisor import supervised
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
+from tgbot.plugins.jobs.tries import Tries
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.store.base import Account
@@ -158,9 +159,10 @@ async def open_bot(
                 learn=lambda first, last: rebuild.learn(first, last),
             ),
         )
+        tries = Tries(clock)
         health = Health(client)  # before the first proof that updates arrive
         if meter is not None:
-            await stack.enter_async_context(_pages(config, client, meter, health, store))
+            await stack.enter_async_context(_pages(config, client, meter, health, store, tries))
         stack.push_async_callback(_close, client, config.bot.grace_seconds)
         stack.callback(closing)
         stack.callback(supervisor.stopping)
@@ -212,7 +214,13 @@ async def open_bot(
                 clock=clock,
             ),
             jobs=Jobs(
-                alarm, store.planned, checkpoint=client.checkpoint, load=store.load, notes=users, clock=clock
+                alarm,
+                store.planned,
+                tries,
+                checkpoint=client.checkpoint,
+                load=store.load,
+                notes=users,
+                clock=clock,
             ),
             texts=texts,
             admins=admins,
@@ -359,7 +367,7 @@ def _login_page(
 
 
 def _pages(
-    config: Config, client: BotClient, meter: Meter, health: Health, store: SqliteStore
+    config: Config, client: BotClient, meter: Meter, health: Health, store: SqliteStore, jobs: Tries
 ) -> AbstractAsyncContextManager[object]:
     # Imported here: few bots have these pages, and the imports take 50 ms.
     from tgbot.operate.metrics import Metrics
@@ -368,7 +376,8 @@ def _pages(
     listen = config.operate.listen
     assert listen is not None
     metrics = Metrics(
-        client.figures, meter, health, store.parked, store.users, store.broadcasts, config.storage.directory
+        *(client.figures, meter, health, store.parked, store.users, store.broadcasts, jobs),
+        config.storage.directory,
     )
     return open_pages(
         listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render

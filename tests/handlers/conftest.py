@@ -25,6 +25,7 @@ from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
+from tgbot.plugins.jobs.tries import Tries
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
 
@@ -96,6 +97,7 @@ class Desk:
             jobs=Jobs(
                 Alarm(self.users.planned, clock, client.spawn),
                 self.users.planned,
+                Tries(clock),
                 checkpoint=client.checkpoint,
                 load=self.users.load,
                 notes=self.users,

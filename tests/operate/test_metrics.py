@@ -63,7 +63,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Metric]:
     meter.call(PlainText, "OK", 0.2)
     users = MemoryRegistry(lambda: 1)
     # Only `render` is of interest: it needs the directory alone.
-    metrics = Metrics(None, meter, None, None, users, None, directory)  # type: ignore[arg-type]
+    metrics = Metrics(None, meter, None, None, users, None, None, directory)  # type: ignore[arg-type]
     body, kind = metrics.render(
         Numbers(
             0.001,
@@ -74,6 +74,9 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Metric]:
             users.count(),
             {State.RUNNING: 1},
             {3: TALLY},
+            {"shop.digest": 3},
+            {"shop.digest": 1},
+            {"remind": 1},
         )
     )
     assert kind.startswith("text/plain; version=")

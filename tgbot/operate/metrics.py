@@ -30,6 +30,7 @@ from tgbot.core.broadcasts import State
 from tgbot.core.deliveries import Outcome, Tally
 from tgbot.core.users import Counts, UserRegistry
 from tgbot.operate.health import Health
+from tgbot.plugins.jobs.tries import Tries
 from tgbot.store.base import Broadcasts, ParkedUpdates, Reason
 from tgbot.telegram.calls.call import method_of
 from tgbot.telegram.calls.retries import REASONS
@@ -54,6 +55,10 @@ class Numbers(NamedTuple):
     #: How many broadcasts there are in each state, and the tallies of those that are open, by number.
     broadcasts: Mapping[State, int]
     deliveries: Mapping[int, Tally]
+    #: How often each job ran since the start, failed, and was dropped.
+    job_runs: Mapping[str, int]
+    job_failures: Mapping[str, int]
+    job_drops: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Metrics:
     parked: ParkedUpdates
     users: UserRegistry
     broadcasts: Broadcasts
+    jobs: Tries
     #: The directory of the bot's files.
     directory: Path
     process: ProcessCollector = field(default_factory=lambda: ProcessCollector(registry=None))
@@ -80,6 +86,7 @@ class Metrics:
             *(lag, ready, self.figures.read(), self.meter.copy(), parked, self.users.count()),
             Counter(one.state for one in broadcasts),
             {number: deepcopy(self.broadcasts.tally(number)) for number in open_now},
+            *(dict(self.jobs.ran), dict(self.jobs.failed), dict(self.jobs.dropped)),
         )
 
     def render(self, numbers: Numbers) -> tuple[bytes, str]:
@@ -107,6 +114,10 @@ class _Families(Collector):
         yield from _of_calls(numbers)
         yield from _of_storage(numbers, self._directory)
         yield from _of_broadcasts(numbers)
+        yield counters("job_runs", "Runs of jobs that have begun", "job", numbers.job_runs)
+        failures = dict.fromkeys(numbers.job_runs, 0) | dict(numbers.job_failures)
+        yield counters("job_failures", "Runs of jobs that failed", "job", failures)
+        yield counters("job_drops", "What was planned once and given up", "job", numbers.job_drops)
         yield gauge("event_loop_lag_seconds", "How long the event loop took to answer", numbers.lag)
         about = {"version": tgbot.__version__, "telethon": telethon.__version__}
         about["python"] = platform.python_version()

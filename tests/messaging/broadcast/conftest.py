@@ -27,6 +27,7 @@ from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
+from tgbot.plugins.jobs.tries import Tries
 from tgbot.plugins.parts import Parts
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
@@ -148,6 +149,7 @@ class Office:
             jobs=Jobs(
                 Alarm(self.store.planned, self.clock, spawn),
                 self.store.planned,
+                Tries(self.clock),
                 checkpoint=save,
                 load=load,
                 notes=users,

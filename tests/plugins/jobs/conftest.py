@@ -12,6 +12,7 @@ from tests.store.memory import MemoryRows, MemoryStore
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs, Run
 from tgbot.plugins.jobs.entries import Every, every_key, unpack
+from tgbot.plugins.jobs.tries import Tries
 
 #: 2026-01-01 08:00 UTC, a Thursday.
 EIGHT = 1_767_254_400
@@ -36,10 +37,12 @@ class Shop:
     def open(self) -> None:
         """Begin with what is on disk; register, then `start`."""
         self.store = MemoryStore(lambda: self.time, self.rows)
+        self.tries = Tries(lambda: self.time)
         self.alarm = Alarm(self.store.planned, lambda: self.time, self.spawn)
         self.jobs = Jobs(
             self.alarm,
             self.store.planned,
+            self.tries,
             checkpoint=self.save,
             load=self.store.load,
             notes=self.store.users,

@@ -182,7 +182,7 @@ async def test_a_failure_that_stays_is_tried_three_times_and_the_next_time_is_ru
     assert (await shop.kept(NAME)).error == ""
     assert f"unhandled exception in the job {NAME}" in caplog.text
     assert "secret" not in caplog.text
-    assert shop.jobs.tries.failed[NAME] == 3
+    assert shop.tries.failed[NAME] == 3
 
 
 async def test_a_failure_does_not_keep_the_next_time_waiting(shop: Shop) -> None:
@@ -224,7 +224,7 @@ async def test_that_somebody_may_not_be_written_to_is_no_failure(shop: Shop) -> 
     await shop.pass_to(EIGHT + HOUR)
     await shop.pass_to(EIGHT + 2 * HOUR)
     assert shop.times == [HOUR]
-    assert not shop.jobs.tries.failed
+    assert not shop.tries.failed
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(1)])

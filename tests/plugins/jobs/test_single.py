@@ -212,7 +212,7 @@ async def test_what_does_not_pass_is_tried_three_times_in_all(
         await shop.pass_to(due)
     assert [run.late for run in shop.ran] == [0, 5, 35, 50]
     assert await shop.store.planned.next_due() is None
-    assert shop.jobs.dropped() == 1
+    assert shop.tries.dropped == {"remind": 1}
     assert "remind is dropped after 4 tries (key tea" in caplog.text
     assert "secret" not in caplog.text
 

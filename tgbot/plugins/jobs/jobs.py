@@ -57,6 +57,7 @@ class Jobs:
         self,
         alarm: Alarm,
         planned: PlannedRuns,
+        tries: Tries,
         *,
         checkpoint: Callable[[], Awaitable[None]],
         load: Callable[[Iterable[int]], Awaitable[None]],
@@ -69,18 +70,12 @@ class Jobs:
         self._notes = notes
         self._clock = clock
         self._registered = Registered()
-        #: How often jobs ran and failed since the start.
-        self.tries = Tries(clock)
-        self._repeated = Repeated(alarm, planned, self.tries, checkpoint)
-        self._single = Single(alarm, self.tries, load)
+        self._repeated = Repeated(alarm, planned, tries, checkpoint)
+        self._single = Single(alarm, tries, load)
         #: Runs one of the jobs that come again and again, as if it were planned now.
         self.run_now = self._repeated.run_now
         #: Tells how these jobs stand.
         self.status = self._repeated.status
-
-    def dropped(self) -> int:
-        """Return how many of those planned once were dropped since the start because they failed."""
-        return self._single.dropped
 
     async def start(self) -> None:
         """Let the alarm run jobs from now on; nothing more can be registered."""

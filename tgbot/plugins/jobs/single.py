@@ -37,8 +37,6 @@ class Single:
         self._handlers: Mapping[str, Function] = {}
         #: Names that no plugin knows, and that the log tells of already.
         self._unknown: set[str] = set()
-        #: How many entries were dropped since the start because they failed.
-        self.dropped = 0
 
     def start(self, handlers: Mapping[str, Function]) -> None:
         """Carry out what is due from now on."""
@@ -58,7 +56,7 @@ class Single:
         attempts, lasting = entry.attempts + 1, kept.failed + (not passes(error))
         pause = self._tries.pause(error, lasting=lasting, attempts=attempts, planned=kept.at)
         if pause is None:
-            self.dropped += 1
+            self._tries.dropped[entry.name] += 1
             logger.error(
                 "what was planned as %s is dropped after %d tries (key %s, planned at %d): %s",
                 *(entry.name, attempts, own_key(entry), kept.at, short_name(error)),

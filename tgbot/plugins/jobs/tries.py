@@ -32,6 +32,8 @@ class Tries:
         #: How often each job ran since the start, and how often it failed.
         self.ran: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        #: How often something planned once was dropped because it failed, by the name of its job.
+        self.dropped: Counter[str] = Counter()
 
     def now(self) -> int:
         """Return Telegram's time in whole seconds."""
