@@ -104,7 +104,7 @@ async def test_work_that_is_done_again_plans_under_the_same_keys(open_shop: Shop
     for later in (0, 5):
         with named_sends("a work"):
             keys = [await open_shop.jobs.once(EIGHT + 10 + later, "remind", n) for n in range(2)]
-    assert keys == ["a work once 0", "a work once 1"]
+    assert keys == ["a work 0", "a work 1"]
     with named_sends("another work"):
         await open_shop.jobs.once(EIGHT + 10, "remind", 9)
     await open_shop.pass_to(EIGHT + 30)

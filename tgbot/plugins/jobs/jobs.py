@@ -158,7 +158,7 @@ class Jobs:
         """
         self._registered.check_handler(name)
         moment, kept = self._moment(at), raw(data)
-        origin = next_key("once") or _digest(name, str(user_id), str(moment), bytes(kept).decode())
+        origin = next_key() or _digest(name, str(user_id), str(moment), bytes(kept).decode())
         if key is None:
             key = origin
         else:

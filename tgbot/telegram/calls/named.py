@@ -27,10 +27,8 @@ class _Work:
     """Work outside of updates, whose sends are named after it."""
 
     key: str
-    #: How many sends went to each chat.
+    #: How many sends went to each chat; for 0, which is no chat, how many other things it made.
     sends: Counter[int] = field(default_factory=Counter)
-    #: How many things of each kind it has made.
-    made: Counter[str] = field(default_factory=Counter)
 
 
 _current_work: ContextVar[_Work | None] = ContextVar("current_work", default=None)
@@ -50,13 +48,13 @@ def named_sends(work: str) -> Iterator[None]:
         _current_work.reset(before)
 
 
-def next_in_work(kind: str) -> str | None:
-    """Return a key for the next thing of a kind that named work makes, None outside of such work."""
+def next_in_work() -> str | None:
+    """Return a key for the next thing that named work makes, None outside of such work."""
     work = _current_work.get()
     if work is None:
         return None
-    work.made[kind] += 1
-    return f"{work.key} {kind} {work.made[kind] - 1}"
+    work.sends[0] += 1
+    return f"{work.key} {work.sends[0] - 1}"
 
 
 def derive_random_id(bot_id: int, update_key: str, handler: str, chat_id: int, index: int) -> int:
