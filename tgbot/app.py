@@ -58,6 +58,7 @@ from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.jobs.tries import Tries
 from tgbot.plugins.loading import Plugin, load_all
 from tgbot.plugins.parts import Approve, Parts
+from tgbot.plugins.talks import Talks
 from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite.locks import patiently
@@ -180,6 +181,7 @@ async def open_bot(
         store.belongs_to(_account(client.me))
 
         async def forget(user_id: int) -> None:
+            talks.forget(user_id)
             await store.forget(user_id)
             await client.checkpoint()
 
@@ -187,6 +189,7 @@ async def open_bot(
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
         sender = Sender(client, users, clock=clock, pace=pace)
         alarm = Alarm(store.planned, clock, client.spawn)
+        talks = Talks(client, users, texts, alarm, checkpoint=client.checkpoint, clock=clock)
         bot = Parts(
             client=client,
             users=users,
@@ -226,6 +229,7 @@ async def open_bot(
             admins=admins,
             clock=clock,
             checkpoint=client.checkpoint,
+            talks=talks,
             forget=forget,
             parked=store.parked.count,
             planned=store.planned.about,

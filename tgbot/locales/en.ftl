@@ -540,3 +540,18 @@ login-hello-more =
     If this was not you, block me here and log out of that site in Telegram: Settings → Privacy → Logged in with Telegram.
 
     /help shows what I understand.
+
+## Talks: conversations of plugins
+
+talk-again-text = I need a text here. Please write it, or send /cancel to stop.
+talk-again-choice = Please press one of the buttons above, or write what is on one of them. /cancel stops this.
+talk-again-photo = I need a photo here. Please send one, or send /cancel to stop.
+talk-again-file = I need a file here. Please send one, or send /cancel to stop.
+talk-again-contact = I need a contact here. Please send one, or send /cancel to stop.
+talk-again-location = I need a place on the map here. Please send a location, or send /cancel to stop.
+talk-cancelled = All right, we stop here.
+talk-expired = I did not hear from you, so we stop here. You can begin again at any time.
+talk-changed = I have changed since we began this, and cannot go on with it. I am sorry. Please begin again.
+talk-open = We are in the middle of something. Please answer the question above first, or send /cancel to stop.
+talk-press-old = This question is no longer open.
+talk-press-gone = This choice is no longer offered.

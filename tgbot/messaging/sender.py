@@ -78,7 +78,7 @@ class Sender:
         otherwise. A text that is too long for one message goes in several, the last of which is returned.
         """
         user_id, peer = self._target(user)
-        *before, last = _messages(text, options)
+        *before, last = messages_of(text, options)
         for part, chosen in before:
             await self._pace.turn(user_id)
             await self._client.send_message(peer, part, **chosen)
@@ -98,7 +98,7 @@ class Sender:
         answer: types.Message | None = None
         try:
             with slow_mode_raises():
-                for part, chosen in _messages(text, options):
+                for part, chosen in messages_of(text, options):
                     if event.input_chat is not None:
                         answer = await event.respond(part, **chosen)
                     elif event.is_private:
@@ -162,7 +162,7 @@ class Sender:
         return marked_id(peer), peer
 
 
-def _messages(text: str, options: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:
+def messages_of(text: str, options: Mapping[str, object]) -> list[tuple[str, dict[str, object]]]:
     """Return the messages that a text takes, each with the options to send it; the last has the buttons."""
     options = {"parse_mode": None, **options}
     limit = CAPTION if options.get("file") else TEXT

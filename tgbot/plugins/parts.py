@@ -14,6 +14,7 @@ from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
 from tgbot.plugins.jobs import Jobs
+from tgbot.plugins.talks import Talks
 from tgbot.store.base import Planned
 from tgbot.telegram import BotClient
 
@@ -67,6 +68,8 @@ class Parts:
     forget: Callable[[int], Awaitable[None]]
     #: Probes everybody whom the bot has met.
     sweep: Sweep
+    #: Conversations as straight code, which go on where they stood after a restart.
+    talks: Talks
     #: How many updates of a user are parked: kept because they could not be finished.
     parked: Callable[[int], int] = lambda user_id: 0
     #: What is planned for a user at later moments, the earliest first.

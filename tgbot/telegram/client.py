@@ -39,6 +39,7 @@ from tgbot.telegram.drain import Drain
 from tgbot.telegram.elsewhere import OtherCentres
 from tgbot.telegram.figures import Figures
 from tgbot.telegram.hooks import Listener
+from tgbot.telegram.inside import Inside
 from tgbot.telegram.login import Login, PlainClient
 from tgbot.telegram.meter import Meter, Metered
 from tgbot.telegram.peers import Peers
@@ -150,12 +151,10 @@ class BotClient(Closed, TelegramClient):
             renew=self._link_state.renew,
             missed=missed and missed(self.history, self._batches),
         )
+        self.inside = Inside(self._handlers, self.intake, self._dispatcher, self._marks)
         self._watch = Watch(self.intake, requests, renew=self._link_state.renew, up=self._link_state.up)
-        self._album_line = Albums(
-            self._begin,
-            wanted=self._handlers.want_albums,
-            catching_up=lambda: self.intake.catching_up,
-        )
+        catching_up = partial(getattr, self.intake, "catching_up")
+        self._album_line = Albums(self._begin, wanted=self._handlers.want_albums, catching_up=catching_up)
         self._album_line.finish = self._finish
         self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
         #: How often updates were lost since the start, by the reason.
@@ -260,6 +259,7 @@ class BotClient(Closed, TelegramClient):
                 drained = True
         self.intake.stop()
         await self._dispatcher.stop()
+        await self.inside.strands.close()
         await self._tasks.stop(self._handlers.packages())
         try:
             if self.me is not None and not self.failed.done():

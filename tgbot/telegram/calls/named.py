@@ -23,15 +23,20 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Work:
-    """Work outside of updates, whose sends are named after it."""
+class Work:
+    """Work whose sends are named after it, and not after an update."""
 
     key: str
     #: How many sends went to each chat; for 0, which is no chat, how many other things it made.
     sends: Counter[int] = field(default_factory=Counter)
 
+    def become(self, key: str) -> None:
+        """Go on as another work, whose sends are counted anew."""
+        self.key, self.sends = key, Counter()
 
-_current_work: ContextVar[_Work | None] = ContextVar("current_work", default=None)
+
+#: The work that names the sends of the running task, None where its update does.
+current_work: ContextVar[Work | None] = ContextVar("current_work", default=None)
 
 
 @contextmanager
@@ -41,11 +46,11 @@ def named_sends(work: str) -> Iterator[None]:
     If the work is begun again in another block of the same name, also after a restart, Telegram sends only
     what it had not sent before.
     """
-    before = _current_work.set(_Work(work))
+    before = current_work.set(Work(work))
     try:
         yield
     finally:
-        _current_work.reset(before)
+        current_work.reset(before)
 
 
 def next_in_work() -> str | None:
@@ -93,7 +98,7 @@ def any_id() -> int:
 
 def next_id(bot_id: int, chat_id: int, job: Job | None, handler: str) -> int:
     """Return the random_id of the next send to a chat, 0 where sends have no names."""
-    work = _current_work.get()
+    work = current_work.get()
     if work is not None:
         work.sends[chat_id] += 1
         return derive_random_id(bot_id, work.key, "", chat_id, work.sends[chat_id] - 1)

@@ -53,6 +53,11 @@ class Batches:
         self._finished = asyncio.Event()
         self._waiters = 0
 
+    @property
+    def queued(self) -> bool:
+        """Whether updates wait for the store."""
+        return bool(self._queue)
+
     def accept(
         self,
         updates: Sequence[types.TypeUpdate],

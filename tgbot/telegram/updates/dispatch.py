@@ -83,6 +83,10 @@ class Dispatcher:
         """How many jobs are handled now, those that wait for Telegram included."""
         return len(self._running)
 
+    def has(self, dialog: int) -> bool:
+        """Return whether a job of a dialog is ready or running."""
+        return dialog in self._dialogs
+
     def start(self) -> None:
         """Begin to run jobs."""
         self._telling = logger.isEnabledFor(logging.DEBUG)

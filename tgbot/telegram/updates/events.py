@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -57,6 +58,10 @@ class Handlers:
         self._client = client
         self._peers = peers
         self._marks = marks
+
+    def register_first(self, callback: Callable[[Any], Awaitable[None]], builder: events.Raw) -> None:
+        """Add a raw handler of the bot's own ahead of those of plugins."""
+        self._lineup.put_first((builder, callback))
 
     def want_albums(self) -> bool:
         """Return whether there is a handler of `events.Album`."""
@@ -119,7 +124,7 @@ class Handlers:
                     self.errors[module_of(callback)] += 1
                 raise
             except BaseException as error:  # whatever a handler raises is its own failure
-                self.errors[module_of(callback)] += 1
+                self.errors[module_of(job.handler)] += 1
                 self._note_error(job, error)
 
     def _note_error(self, job: Job, error: BaseException) -> None:

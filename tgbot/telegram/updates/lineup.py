@@ -72,9 +72,17 @@ class Lineup(list[tuple[Any, Callable[..., Awaitable[object]]]]):  # Any: as abo
         place = len(self)
         if package_of(entry[1]) != OWN:
             plugins = [index for index, (_, callback) in enumerate(self) if package_of(callback) != OWN]
-            firsts = takewhile(lambda one: type(one[0]) is events.Raw and package_of(one[1]) == OWN, self)
-            place = plugins[-1] + 1 if plugins else len(list(firsts))
+            place = plugins[-1] + 1 if plugins else self._firsts()
         self.insert(place, entry)
+
+    def put_first(self, entry: tuple[Any, Callable[..., Awaitable[object]]]) -> None:
+        """Insert a raw handler of the bot's own behind those at the beginning, ahead of the plugins'."""
+        self.insert(self._firsts(), entry)
+
+    def _firsts(self) -> int:
+        """Return how many raw handlers of the bot's own are at the beginning."""
+        own = takewhile(lambda one: type(one[0]) is events.Raw and package_of(one[1]) == OWN, self)
+        return len(list(own))
 
     def wanting(self, update: types.TypeUpdate) -> tuple[Entry, ...]:
         """Return the handlers that may want an update, in order: one look-up in a dictionary.

@@ -194,6 +194,13 @@ class Marked(Coroutine[Any, Any, T]):
             self._job = job
             self._marks.slots[_FIRST] = mark
 
+    def take(self, job: Job | None) -> None:
+        """Mark what runs from now on as that of a job that is marked; None for no job.
+
+        For a coroutine that does not run now.
+        """
+        self._job = job if job is not None and job.mark else None
+
     def end(self) -> None:
         """Note that what runs from now on is no job's."""
         self._job = None

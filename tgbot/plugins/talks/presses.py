@@ -1,0 +1,80 @@
+"""Presses of the buttons of questions: an answer is on disk before the talk goes on."""
+
+from __future__ import annotations
+
+from telethon import events
+from telethon.tl import functions, types
+
+from tgbot.core.ids import marked_id
+from tgbot.messaging.lengths import NOTICE, shortened
+from tgbot.plugins.talks.choices import Press, mark_of, press_of
+from tgbot.plugins.talks.given import Late, Pressed
+from tgbot.plugins.talks.opened import OpenTalks, Place
+from tgbot.plugins.talks.raised import UnfitError
+from tgbot.plugins.talks.running import Running
+from tgbot.telegram.refusals import answer_of
+
+
+class Presses:
+    """Hands presses to the talks that they are for, and acknowledges them."""
+
+    def __init__(self, opened: OpenTalks) -> None:
+        self._opened = opened
+        self._bot = opened.bot
+
+    async def take(self, update: types.UpdateBotCallbackQuery) -> None:
+        """Let the talk have a press of one of its buttons; one that says nothing any more gets a notice."""
+        notice = await self._choose(update)
+        if notice:
+            user = self._bot.users.get(update.user_id)
+            text = self._bot.texts.render(None if user is None else user.spoken, notice)
+            await self._acknowledge(update, shortened(text, NOTICE))
+
+    async def _choose(self, update: types.UpdateBotCallbackQuery) -> str:
+        """Return the text of the notice, "" where the press was taken."""
+        press, place = press_of(update.data), Place(update.user_id, marked_id(update.peer))
+        if press is None or not self._is_open(place, press):
+            return "talk-press-old"
+        async with self._opened.turn(place) as line:
+            kept = self._opened.kept(place)
+            if kept is None or not self._is_open(place, press):
+                return "talk-press-old"
+            event = self._bot.client.inside.event(events.CallbackQuery)
+            if kept.name not in self._opened.registered:
+                await self._opened.end_unknown(place, line, kept)
+                return "talk-press-old"
+            running = await self._opened.awake(place, line, event)
+            if running is None or not asks(running, press.step):
+                return "talk-press-old"
+            if running.steps.kept.until and self._bot.clock() > running.steps.kept.until:
+                await running.carry(event, Late())
+                return "talk-press-old"
+            try:
+                value = running.talk.choices.pressed(press.option)  # type: ignore[union-attr] # see `asks`
+            except UnfitError:
+                await running.talk.show_choices()
+                return "talk-press-gone"
+            # Telegram does not keep presses: after a kill the alarm brings this one again.
+            self._opened.plan(place, line, int(self._bot.clock()), step=press.step, option=press.option)
+            await self._bot.saved()
+            self._bot.client.spawn(self._acknowledge(update), "a press of a talk")
+            await running.carry(event, Pressed(value))
+            return ""
+
+    def _is_open(self, place: Place, press: Press) -> bool:
+        kept = self._opened.kept(place)
+        return kept is not None and not kept.over and mark_of(kept) == press.talk
+
+    async def _acknowledge(self, update: types.UpdateBotCallbackQuery, notice: str | None = None) -> None:
+        request = functions.messages.SetBotCallbackAnswerRequest(update.query_id, 0, message=notice)
+        try:
+            await self._bot.client(request)
+        except Exception as error:
+            if answer_of(error) is None:
+                raise
+
+
+def asks(running: Running, step: int) -> bool:
+    """Return whether a talk waits for a choice at this step."""
+    kept = running.steps.kept
+    return kept.question is not None and len(kept.steps) == step + 1 and running.talk.choices is not None
