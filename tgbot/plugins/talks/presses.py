@@ -7,7 +7,7 @@ from telethon.tl import functions, types
 
 from tgbot.core.ids import marked_id
 from tgbot.messaging.lengths import NOTICE, shortened
-from tgbot.plugins.talks.choices import Press, mark_of, press_of
+from tgbot.plugins.talks.choices import Choices, Press, mark_of, press_of
 from tgbot.plugins.talks.given import Late, Pressed
 from tgbot.plugins.talks.opened import OpenTalks, Place
 from tgbot.plugins.talks.raised import UnfitError
@@ -44,15 +44,16 @@ class Presses:
                 await self._opened.end_unknown(place, line, kept)
                 return "talk-press-old"
             running = await self._opened.awake(place, line, event)
-            if running is None or not asks(running, press.step):
+            asked = None if running is None else choices_at(running, press.step)
+            if running is None or asked is None:
                 return "talk-press-old"
             if running.steps.kept.until and self._bot.clock() > running.steps.kept.until:
                 await running.carry(event, Late())
                 return "talk-press-old"
             try:
-                value = running.talk.choices.pressed(press.option)  # type: ignore[union-attr] # see `asks`
+                value = asked.pressed(press.option)
             except UnfitError:
-                await running.talk.show_choices()
+                await running.course.show_choices()
                 return "talk-press-gone"
             # Telegram does not keep presses: after a kill the alarm brings this one again.
             self._opened.plan(place, line, int(self._bot.clock()), step=press.step, option=press.option)
@@ -74,7 +75,8 @@ class Presses:
                 raise
 
 
-def asks(running: Running, step: int) -> bool:
-    """Return whether a talk waits for a choice at this step."""
-    kept = running.steps.kept
-    return kept.question is not None and len(kept.steps) == step + 1 and running.talk.choices is not None
+def choices_at(running: Running, step: int) -> Choices | None:
+    """Return the choices that a talk waits at, None if it does not wait for a choice at this step."""
+    kept, question = running.steps.kept, running.course.open
+    waits = kept.question is not None and len(kept.steps) == step + 1
+    return question.choices if question is not None and waits else None

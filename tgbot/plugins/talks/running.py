@@ -12,6 +12,7 @@ from typing import Any
 from telethon import events
 
 from tgbot.core.talks import KeptTalk
+from tgbot.plugins.talks.course import Course
 from tgbot.plugins.talks.given import Cancelled, Late, Pressed, Written
 from tgbot.plugins.talks.raised import Misfit, TalkCancelled, TalkExpired
 from tgbot.plugins.talks.registered import Registered
@@ -43,18 +44,19 @@ class Running:
         self.strand = bot.client.inside.strands.begin(self._run, registered.function, ended)
         self.steps = Steps(kept, save, self.strand.name_sends)
         match = registered.match(kept.text)
-        self.talk = Talk(bot, self.strand, self.steps, user_id, chat_id, match)
+        self.course = Course(bot, self.strand, self.steps, user_id, chat_id, match)
+        self._talk = Talk(self.course)
 
     async def carry(self, event: Any, given: Written | Pressed | Cancelled | Late | None = None) -> bool:
         """Let the function go on, for the update of this event; return whether it waits for an answer."""
-        self.talk.event = event
+        self.course.event = event
         try:
             return await self.strand.carry(given)
         finally:
-            self.talk.event = None
+            self.course.event = None
 
     async def _run(self, strand: Strand) -> None:
-        talk, steps = self.talk, self.steps
+        talk, course, steps = self._talk, self.course, self.steps
         try:
             try:
                 await self._registered.function(talk)
@@ -65,9 +67,9 @@ class Running:
                     raise steps.misfit
             steps.finish()
         except TalkExpired:
-            await talk.close("talk-expired")
+            await course.close("talk-expired")
         except TalkCancelled as error:
-            await talk.close("talk-cancelled" if error.command == "cancel" else "")
+            await course.close("talk-cancelled" if error.command == "cancel" else "")
         except Misfit as error:
             logger.warning(
                 "the talk %s does not fit its code any more at step %d, and is ended",
@@ -75,9 +77,9 @@ class Running:
                 error.step,
             )
             if self._registered.on_changed is None:
-                await talk.close("talk-changed")
+                await course.close("talk-changed")
             else:
-                talk.begin_closing()
+                course.begin_closing()
                 await self._registered.on_changed(talk)
         if not strand.closing:
             self._save(over(steps.kept))

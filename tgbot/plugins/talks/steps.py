@@ -43,13 +43,13 @@ class Steps:
             return None
         step = self.kept.steps[self.done]
         if (step.kind, step.label) != (kind, label):
-            self.fail()
+            raise self.unfit()
         return step
 
-    def fail(self) -> None:
-        """Raise Misfit for the step that this run is at, now and whatever it does from now on."""
-        self.misfit = Misfit(self.done)
-        raise self.misfit
+    def unfit(self) -> Misfit:
+        """Note that the step that this run is at does not fit; return what to raise, now and from now on."""
+        self.misfit = self.misfit or Misfit(self.done)
+        return self.misfit
 
     def keep(self, step: Step, **changes: Any) -> Step:  # Any: fields of the talk
         """Keep a step, and these fields of the talk; raise TalkTooLongError if it takes too much."""
@@ -72,7 +72,7 @@ class Steps:
     def finish(self) -> None:
         """Note that the function has returned; raise Misfit if steps are left over."""
         if self.misfit is None and self.done < len(self.kept.steps):
-            self.fail()
+            self.unfit()
         if self.misfit is not None:
             raise self.misfit
 

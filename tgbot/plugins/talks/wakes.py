@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tgbot.plugins.talks.given import Late, Pressed
 from tgbot.plugins.talks.opened import OpenTalks, Place
-from tgbot.plugins.talks.presses import asks
+from tgbot.plugins.talks.presses import choices_at
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.running import Line
 from tgbot.store.base import Planned
@@ -67,10 +67,13 @@ class Wakes:
         if running is None:
             return
         kept = running.steps.kept
-        if "option" in given and asks(running, given["step"]):
+        asked = choices_at(running, given["step"]) if "option" in given else None
+        if asked is not None:
             try:
-                await running.carry(None, Pressed(running.talk.choices.pressed(given["option"])))  # type: ignore[union-attr] # see `asks`
+                value = asked.pressed(given["option"])
             except UnfitError:
-                await running.talk.show_choices()
+                await running.course.show_choices()  # it is gone since it was pressed
+            else:
+                await running.carry(None, Pressed(value))
         elif kept.until and kept.until <= self._bot.clock():
             await running.carry(None, Late())
