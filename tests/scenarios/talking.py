@@ -31,11 +31,18 @@ class TalkingBot:
         self._patch = monkeypatch
         self._stack = AsyncExitStack()
         self.bot: Bot
+        #: The client, while the plugin registers.
+        self.client: Any = None  # Any: Telethon is untyped
 
     async def start(self, register: Register, **settings: Any) -> Bot:
         """Start the bot with these talks."""
         plugin = ModuleType("talks_plugin")
-        plugin.register = lambda client, *, talks: register(talks)  # type: ignore[attr-defined] # a plugin has it
+
+        def register_all(client: Any, *, talks: Talks) -> None:
+            self.client = client
+            register(talks)
+
+        plugin.register = register_all  # type: ignore[attr-defined] # a plugin has it
         self._patch.setitem(sys.modules, "talks_plugin", plugin)
         configuration = self._configure(plugins=["talks_plugin"], **settings)
         self.bot = await self._stack.enter_async_context(open_bot(configuration, serve=True))
