@@ -77,6 +77,11 @@ class KeptTalk(msgspec.Struct, omit_defaults=True, gc=False):
     over: bool = False
 
     @property
+    def first(self) -> int:
+        """Id of the message that began it."""
+        return int(self.key.rpartition(":")[2])
+
+    @property
     def question(self) -> Step | None:
         """The question that waits for its answer, None while the function is at work."""
         return self.steps[-1] if self.steps and not self.steps[-1].done else None

@@ -64,7 +64,9 @@ class Messages:
         async with self._opened.turn(place) as line:
             kept = self._opened.kept(place) or kept
             if kept.over:
-                return was_taken(kept, message)
+                return was_taken(kept, message) or (command is not None and message.id <= kept.last)
+            if message.id < kept.first and command is None:
+                return False  # it was parked before the talk began, and is tried again
             if kept.name not in self._opened.registered:
                 await self._opened.end_unknown(place, line, kept)
                 return True
@@ -109,8 +111,7 @@ class Messages:
 
 def was_taken(kept: KeptTalk, message: Any) -> bool:  # Any: a message of Telethon's
     """Return whether a talk has taken a message before; or another part of the album that it took."""
-    first = int(kept.key.rpartition(":")[2])
-    return first <= message.id <= kept.last or bool(kept.album and message.grouped_id == kept.album)
+    return kept.first <= message.id <= kept.last or bool(kept.album and message.grouped_id == kept.album)
 
 
 def _is_said_to(message: Any, kept: KeptTalk, update: TLObject, *, private: bool) -> bool:
