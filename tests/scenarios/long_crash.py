@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.scenarios import broadcastrounds, jobrounds
+from tests.scenarios import broadcastrounds, jobrounds, talkrounds
 from tests.scenarios.audit import audit_answers
 from tests.scenarios.crash import IMPATIENT_PLUGIN, PLUGIN, open_site
 from tests.scenarios.faultrounds import run_faults
@@ -23,11 +23,13 @@ from tests.scenarios.power import cut_power, strace_works
 from tests.scenarios.receipts import Result
 from tests.scenarios.rounds import VARIANTS, Outcome, run_rounds
 
-POWER, FAULTS, BROADCAST, JOBS = "power", "faults", "broadcast", "jobs"
+POWER, FAULTS, BROADCAST, JOBS, TALKS = "power", "faults", "broadcast", "jobs", "talks"
 #: The people of a broadcast, the kills while it is sent, and while it is edited and while it is deleted.
 PEOPLE, KILLS, CORRECTIONS = 100_000, 30, 5
 #: The people of the jobs, and the kills while they run.
 JOB_PEOPLE, JOB_KILLS = 20, 100
+#: The people who go through a talk, and the kills meanwhile.
+TALKERS, TALK_KILLS = 200, 60
 #: Rounds of each other variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of
 #: links and calls, 150 graver ones.
 USUAL = {
@@ -40,7 +42,7 @@ USUAL = {
     "mix": 120,
     FAULTS: 150,
 }
-ALL = (*USUAL, BROADCAST, JOBS, POWER)
+ALL = (*USUAL, BROADCAST, JOBS, TALKS, POWER)
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -154,8 +156,30 @@ async def jobs(options: argparse.Namespace) -> bool:
     return result.well
 
 
+async def talks(options: argparse.Namespace) -> bool:
+    """Kill the bot while people are in a talk, at chosen points and at random; return whether all is well."""
+    began, well = time.monotonic(), True
+    people, kills = (max(10, round(number * options.rounds)) for number in (TALKERS, TALK_KILLS))
+
+    def progress(result: talkrounds.TalkResult, through: int) -> None:
+        if sys.stdout.isatty() or result.kills % 10 == 0:
+            stays = not sys.stdout.isatty()
+            show(f"{TALKS}: {result.kills} of {kills} kills, {through} people are through", stays=stays)
+
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        async with open_site(Path(directory), options.seed, plugin=talkrounds.PLUGIN) as site:
+            result = await talkrounds.run_points(site)
+    show(f"at each point of a {result}", stays=True)
+    well &= result.well
+    with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
+        async with open_site(Path(directory), options.seed, plugin=talkrounds.PLUGIN) as site:
+            result = await talkrounds.run_talks(site, people, kills=kills, progress=progress)
+    show(f"at random: {result}\n    {time.monotonic() - began:.0f} s", stays=True)
+    return well and result.well
+
+
 async def run(options: argparse.Namespace) -> bool:
-    well, others = True, {POWER: power, BROADCAST: broadcast, JOBS: jobs}
+    well, others = True, {POWER: power, BROADCAST: broadcast, JOBS: jobs, TALKS: talks}
     for name in options.variants or ALL:
         well &= await (others[name](options) if name in others else rounds_of(name, options))
     return well
