@@ -1,7 +1,7 @@
 """A talk: an order by questions, which goes on where it stood after a restart, a kill or a new version.
 
-    [bot]
-    plugins = ["examples.order"]
+[bot]
+plugins = ["examples.order"]
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ POWER, FAULTS, BROADCAST, JOBS, TALKS = "power", "faults", "broadcast", "jobs", 
 PEOPLE, KILLS, CORRECTIONS = 100_000, 30, 5
 #: The people of the jobs, and the kills while they run.
 JOB_PEOPLE, JOB_KILLS = 20, 100
-#: The people who go through a talk, and the kills meanwhile.
-TALKERS, TALK_KILLS = 200, 60
+#: The people who go through a talk, and the kills while they begin; it goes on until all are through.
+TALKERS, TALK_KILLS = 200, 40
 #: Rounds of each other variant, for `--rounds 1`: 250 kills, 30 stops, 60 cut connections, 120 faults of
 #: links and calls, 150 graver ones.
 USUAL = {
@@ -164,7 +164,7 @@ async def talks(options: argparse.Namespace) -> bool:
     def progress(result: talkrounds.TalkResult, through: int) -> None:
         if sys.stdout.isatty() or result.kills % 10 == 0:
             stays = not sys.stdout.isatty()
-            show(f"{TALKS}: {result.kills} of {kills} kills, {through} people are through", stays=stays)
+            show(f"{TALKS}: {result.kills} kills, {through} of {people} people are through", stays=stays)
 
     with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
         async with open_site(Path(directory), options.seed, plugin=talkrounds.PLUGIN) as site:
@@ -173,7 +173,9 @@ async def talks(options: argparse.Namespace) -> bool:
     well &= result.well
     with tempfile.TemporaryDirectory(prefix="tgbot-crash-") as directory:
         async with open_site(Path(directory), options.seed, plugin=talkrounds.PLUGIN) as site:
-            result = await talkrounds.run_talks(site, people, kills=kills, progress=progress)
+            result = await talkrounds.run_talks(
+                site, people, kills=kills, at_most=10 * kills, progress=progress
+            )
     show(f"at random: {result}\n    {time.monotonic() - began:.0f} s", stays=True)
     return well and result.well
 

@@ -13,8 +13,8 @@ from typing import Final
 from tests.scenarios.crash import Site, until
 from tgbot.sandbox.dialogs import Copy
 
-#: A talk that notes what it does in a file, which a kill leaves as it is. If there is a file "die" with the id
-#: of a user and the name of a point, the process ends itself there, once.
+#: A talk that notes what it does in a file, which a kill leaves as it is. If there is a file "die" with the
+#: id of a user and the name of a point, the process ends itself there, once.
 PLUGIN = """
 import os
 import random
@@ -226,33 +226,32 @@ async def run_talks(
     people: int,
     *,
     kills: int,
+    at_most: int,
     progress: Callable[[TalkResult, int], object] = lambda result, through: None,
 ) -> TalkResult:
-    """Let people order, some more after each kill; kill the bot so often, then let all get through."""
+    """Let people order, some more after each of the first `kills` kills; go on killing until all are through.
+
+    After `at_most` kills the bot runs on.
+    """
     result = TalkResult()
     customers = [Customer(site, number) for number in range(people)]
-    await (await site.spawn()).up()  # a bot does not answer what came before its first login
+    share = -(-people // kills)
+    process = await site.spawn()
+    await process.up()  # a bot does not answer what came before its first login
     with acting(customers):
-        waiting = iter(customers)
-        for _ in range(kills):
-            for _ in range(-(-people // kills)):
-                if (one := next(waiting, None)) is not None:
-                    one.begin()
-            assert site.process is not None
+        while result.kills < at_most and not all(one.through for one in customers):
+            for one in customers[result.kills * share : (result.kills + 1) * share]:
+                one.begin()
             if site.random.random() < 0.8:
-                await site.process.up()
-            # Somewhere in the second that it takes them to answer.
-            with contextlib.suppress(TimeoutError):
-                target = _done(customers) + site.random.randrange(1, 12)
-                await until(lambda target=target: _done(customers) >= target, "they go on", 1.5)  # type: ignore[misc] # a default
+                await process.up()
+            await asyncio.sleep(site.random.uniform(0.1, 1.5))  # it is killed every second or so
             await site.end(signal.SIGKILL)
             result.kills += 1
-            await site.spawn()
+            process = await site.spawn()
             progress(result, sum(one.through for one in customers))
-        for one in waiting:
+        for one in customers[result.kills * share :]:
             one.begin()
-        assert site.process is not None
-        await site.process.up()
+        await process.up()
         with contextlib.suppress(TimeoutError):
             await until(
                 lambda: all(one.through for one in customers),

@@ -47,10 +47,11 @@ class Strand:
         #: The module and name of the plugin's function.
         self.name = name = name_of_handler(of)
         mark = mark_of_handler(name)
-        self._entry = Entry(object, None, of, None, False, False, name, False, mark, of)  # type: ignore[arg-type] # it is not called
+        self._entry = Entry(object, None, of, None, False, False, name, False, mark, of)  # type: ignore[arg-type] # not called
         #: What names its sends.
         self._sends = Work("")
-        self._marked = Marked(work(self), None, strands.marks)
+        self._work = work
+        self._marked: Marked[None] | None = None
         self._context = Context()
         self._context.run(current_work.set, self._sends)
         self._context.run(current_handler.set, self._entry)
@@ -84,27 +85,29 @@ class Strand:
             self.carried = False
 
     async def _carry(self, given: object) -> bool:
-        self._work_for(current_job.get())
+        if self._marked is None:
+            self._marked = Marked(self._work(self), None, self._strands.marks)
+        marked = self._marked
+        self._work_for(current_job.get(), marked)
         rested = self._rested = asyncio.get_running_loop().create_future()
         self._strands.wakes(self)
         if self._task is None:
-            task = self._task = self._strands.begin_task(self, self._marked, self._context)
+            self._task = self._strands.begin_task(self, marked, self._context)
         else:
-            task = self._task
             assert self._next is not None, "a strand is carried on while it rests"
             self._next.set_result(given)
             self._next = None
+        task = self._task
         cancelled: asyncio.CancelledError | None = None
         while not (task.done() or (rested.done() and cancelled is None)):
+            awaited = (task, rested) if cancelled is None else (task,)
             try:
-                await asyncio.wait(
-                    (task, rested) if cancelled is None else (task,), return_when="FIRST_COMPLETED"
-                )
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError as error:
                 cancelled = error
                 self.closing = True
                 task.cancel()
-        self._work_for(None)
+        self._work_for(None, marked)
         if not task.done():
             self._strands.rests(self)
             return True
@@ -119,17 +122,15 @@ class Strand:
     def close(self) -> None:
         """Cancel it: it does not rest, nor go on, any more."""
         self.closing = True
-        if self._task is None:
-            self._marked.close()
-        elif self._task is not asyncio.current_task():
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
-    def _work_for(self, job: Job | None) -> None:
+    def _work_for(self, job: Job | None, marked: Marked[None]) -> None:
         if job is not None:
             job.handler = self._of
             if job.mark:
                 self._strands.marks.begin_handler(job, self._entry.mark)
-        self._marked.take(job)
+        marked.take(job)
         self._context.run(current_job.set, job)
 
     # ---- for what it does ----------------------------------------------------------------------
@@ -143,7 +144,12 @@ class Strand:
         assert self._rested is not None
         carried = self._next = asyncio.get_running_loop().create_future()
         self._rested.set_result(None)
-        return await carried
+        try:
+            return await carried
+        except asyncio.CancelledError:
+            # Also by a time limit of the function's own: nobody carries it, so it must not go on.
+            self.closing = True
+            raise
 
     def name_sends(self, work: str) -> None:
         """Name what it sends from now on after this work; the same names give the same random_ids."""
