@@ -74,9 +74,9 @@ def course(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             events.append("updates")
             await super().start_updates()
 
-        async def stop(self, grace: float) -> bool:
+        async def stop(self, grace: float, drained: Any = None) -> bool:
             try:
-                return await super().stop(grace)
+                return await super().stop(grace, drained)
             finally:
                 events.append("client closed")
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final, TypeAlias
@@ -21,20 +21,8 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.links import signing_key
 from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
-from tgbot.handlers import (
-    admin,
-    allowed,
-    broadcast,
-    evidence,
-    help,
-    join_requests,
-    language,
-    link,
-    news,
-    privacy,
-    start,
-    sweep,
-)
+from tgbot.handlers import evidence
+from tgbot.handlers.order import register_all
 from tgbot.locales.texts import Texts
 from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
@@ -56,7 +44,8 @@ from tgbot.operate.supervisor import supervised
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.jobs.tries import Tries
-from tgbot.plugins.loading import Plugin, load_all
+from tgbot.plugins.lifecycle import Plugins
+from tgbot.plugins.loading import load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.plugins.talks import Talks
 from tgbot.store.base import Account
@@ -78,23 +67,10 @@ PAGE_SHARE: Final = 0.25
 #: again, and Telegram returns the earlier messages.
 BROADCAST_GRACE: Final = 3.0
 
+#: How long plugins may take to stop, in seconds, where the updates in flight took all of the grace time.
+LEAST_GRACE: Final = 1.0
 #: How long a stop waits for the jobs that run, in seconds; what is cut off runs again at the next start.
 JOB_GRACE: Final = 3.0
-
-#: The handlers that `[bot] handlers` switches on and off, in the order in which they are called.
-BUILT_IN: Final = (
-    start,
-    join_requests,
-    allowed,
-    language,
-    news,
-    privacy,
-    admin,
-    sweep,
-    broadcast,
-    link,
-    help,
-)
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -121,7 +97,7 @@ async def open_bot(
     """
     credentials = config.telegram.credentials()
     texts = Texts.load(config.bot.texts)
-    plugins = load_all(config.bot.plugins) if serve else []
+    plugins = Plugins(load_all(config.bot.plugins) if serve else [])
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         loop = asyncio.get_running_loop()
@@ -164,7 +140,7 @@ async def open_bot(
         health = Health(client)  # before the first proof that updates arrive
         if meter is not None:
             await stack.enter_async_context(_pages(config, client, meter, health, store, tries))
-        stack.push_async_callback(_close, client, config.bot.grace_seconds)
+        stack.push_async_callback(_close, client, config.bot.grace_seconds, plugins)
         stack.callback(closing)
         stack.callback(supervisor.stopping)
         supervisor.waiting()
@@ -180,8 +156,10 @@ async def open_bot(
         await client.login(credentials.bot_token)
         store.belongs_to(_account(client.me))
 
-        async def forget(user_id: int) -> None:
+        async def forget(user_id: int, /, *, again: bool = False) -> None:
             talks.forget(user_id)
+            for plugin in [] if again else await plugins.forget(user_id):
+                alerts.forget_failed(plugin)
             await store.forget(user_id)
             await client.checkpoint()
 
@@ -240,8 +218,10 @@ async def open_bot(
         )
         rebuild: Rebuild = _rebuild(bot, store)
         if serve:
-            _register(bot, plugins, config.bot.handlers)
+            await register_all(bot, plugins, config.bot.handlers)
+            client.on_handler_error(plugins.failed)
             await client.start_updates()
+            await plugins.start()
             client.spawn(bot.broadcasts.run())
             stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
             await bot.jobs.start()
@@ -315,25 +295,14 @@ def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
     )
 
 
-def _register(parts: Parts, plugins: Iterable[Plugin], names: Collection[str]) -> None:
-    """Register the handlers, of the built-in ones those with these names, in the order of their calls.
+async def _close(client: BotClient, grace: float, plugins: Plugins) -> None:
+    time, least = asyncio.get_running_loop().time, min(LEAST_GRACE, grace)
+    until = time() + grace
 
-    `tgbot.handlers` says why in this order.
-    """
-    on = [built_in for built_in in BUILT_IN if built_in.__name__.rpartition(".")[2] in names]
-    evidence.register(parts)
-    admissions = join_requests.register_first(parts) if join_requests in on else None
-    for plugin in plugins:
-        plugin.add_to(parts)
-    for built_in in on:
-        if built_in is join_requests:
-            join_requests.register(parts, admissions)
-        else:
-            built_in.register(parts)
+    async def drained() -> None:
+        client.cut.extend(await plugins.stop(max(least, until - time())))
 
-
-async def _close(client: BotClient, grace: float) -> None:
-    if not await client.stop(grace) and not client.failed.done():
+    if not await client.stop(grace, drained) and not client.failed.done():
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
     if client.failed.done():
         raise client.failed.result()  # it may have failed while it stopped

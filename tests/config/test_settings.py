@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.config.test_loading import TOKEN, configured, refusal
-from tgbot.app import BUILT_IN
 from tgbot.config.loading import load
 from tgbot.config.settings import HANDLERS, Config
 from tgbot.core.errors import CredentialsMissingError
+from tgbot.handlers.order import BUILT_IN
 from tgbot.messaging.profile import Manage
 
 

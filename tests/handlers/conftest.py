@@ -64,7 +64,7 @@ class Desk:
     def _parts(self, client: BotClient, changed: dict[str, Any]) -> Parts:
         clock = client.server_time
 
-        async def forget(user_id: int, /) -> None:
+        async def forget(user_id: int, /, *, again: bool = False) -> None:
             self.users.forget(user_id)
 
         sender = Sender(client, self.users, clock=clock)

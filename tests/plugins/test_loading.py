@@ -36,51 +36,77 @@ def plugin(tmp_path: Path) -> Any:
     return write
 
 
-def test_a_plugin_gets_the_client_and_the_parts_that_it_names(plugin: Any, parts: Parts) -> None:
+async def test_a_plugin_gets_the_client_and_the_parts_that_it_names(plugin: Any, parts: Parts) -> None:
     name = plugin("load_some", "def register(bot, *, users, admins, colour='red'): got.update(locals())")
-    loading.load(name).add_to(parts)
+    await loading.load(name).register(parts)
     assert GOT == {"bot": "the client", "users": "the users", "admins": "the admins", "colour": "red"}
 
 
-def test_a_plugin_may_want_nothing_but_the_client(plugin: Any, parts: Parts) -> None:
-    loading.load(plugin("load_none", "def register(client): got['client'] = client")).add_to(parts)
+async def test_register_may_be_a_coroutine_function(plugin: Any, parts: Parts) -> None:
+    later = "import asyncio\nasync def register(bot, *, users): got['users'] = await asyncio.sleep(0, users)"
+    await loading.load(plugin("load_later", later)).register(parts)
+    assert GOT == {"users": "the users"}
+
+
+async def test_a_plugin_may_want_nothing_but_the_client(plugin: Any, parts: Parts) -> None:
+    await loading.load(plugin("load_none", "def register(client): got['client'] = client")).register(parts)
     assert GOT == {"client": "the client"}
 
 
-def test_what_is_made_from_the_token_is_given_only_by_name(plugin: Any, parts: Parts) -> None:
-    everything = {field.name: f"the {field.name}" for field in fields(Parts) if field.name != "client"}
+async def test_what_is_made_from_the_token_is_given_only_by_name(plugin: Any, parts: Parts) -> None:
+    others = ("client", "settings")  # given first, and where there is a class for them
+    everything = {field.name: f"the {field.name}" for field in fields(Parts) if field.name not in others}
     key = everything.pop("payload_key")
-    loading.load(plugin("load_all", "def register(client, **parts): got.update(parts)")).add_to(parts)
+    await loading.load(plugin("load_all", "def register(client, **parts): got.update(parts)")).register(parts)
     assert everything == GOT
     GOT.clear()
     named = "def register(client, *, payload_key, **parts): got.update(parts, payload_key=payload_key)"
-    loading.load(plugin("load_key", named)).add_to(parts)
+    await loading.load(plugin("load_key", named)).register(parts)
     assert everything | {"payload_key": key} == GOT
 
 
 @pytest.mark.parametrize(
     ("name", "source", "reason"),
     [
-        ("load_number", "register = 5", "it has no function register"),
-        ("load_empty", "", "it has no function register"),
-        ("load_async", "async def register(client): ...", "its register is a coroutine function"),
+        ("load_number", "register = 5", r"it has no function register, in .*py\."),
+        ("load_empty", "", r"it has no function register, in .*py\."),
+        (
+            "load_start",
+            "def register(c): ...\ndef on_start(grace): ...",
+            "its on_start asks for 'grace', and",
+        ),
+        (
+            "load_stop",
+            "def register(c): ...\ndef on_stop(grade): ...",
+            r"its on_stop asks for 'grade' \(did you mean grace\?\), and the parts are grace, client, users",
+        ),
+        (
+            "load_settings",
+            "def register(c, *, settings): ...",
+            r"its register asks for 'settings', and it has no class Settings\(.*\), in .* line 2\.",
+        ),
         ("load_raises", "import os\nos.no_such_name", "importing it raised AttributeError: .*'no_such_name'"),
         ("load_syntax", "def register(client:", "importing it raised SyntaxError"),
         ("load_missing", "import no_such_module_of_ours", "importing it raised ModuleNotFoundError"),
         (
             "load_unknown",
             "def register(client, *, user): ...",
-            r"its register asks for 'user' \(did you mean users\?\), and the parts are users, sender, peers",
+            r"its register asks for 'user' \(did you mean users\?\), and .* are users, .*known.py line 2\.",
         ),
         ("load_refuses", "def register(client): raise ValueError('no')", "register raised ValueError: no"),
-        ("load_nothing", "def register(): ...", "register raised TypeError"),
+        ("load_nothing", "def register(): ...", "register raised TypeError.*, in .*/load_nothing.py line 2"),
+        (
+            "load_awaits",
+            "async def register(client): raise ValueError('no')",
+            "register raised ValueError: no, in",
+        ),
     ],
 )
-def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(
+async def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(
     plugin: Any, parts: Parts, name: str, source: str, reason: str
 ) -> None:
     with pytest.raises(PluginError, match=f"The plugin {name} cannot be used: {reason}"):
-        loading.load(plugin(name, source)).add_to(parts)
+        await loading.load(plugin(name, source)).register(parts)
 
 
 def test_an_error_at_import_names_the_innermost_line_of_the_plugin_s_own_code(
@@ -106,10 +132,10 @@ def test_an_error_at_import_names_the_innermost_line_of_the_plugin_s_own_code(
         assert "\n" not in said
 
 
-def test_an_error_of_register_names_its_line(plugin: Any, parts: Parts, tmp_path: Path) -> None:
+async def test_an_error_of_register_names_its_line(plugin: Any, parts: Parts, tmp_path: Path) -> None:
     name = plugin("place_register", "def register(client):\n    raise SystemExit")
     with pytest.raises(PluginError, match=rf"register raised SystemExit, in {tmp_path / name}.py line 3\."):
-        loading.load(name).add_to(parts)
+        await loading.load(name).register(parts)
 
 
 def test_an_error_at_import_shows_no_secret(plugin: Any) -> None:
@@ -121,7 +147,7 @@ def test_an_error_at_import_shows_no_secret(plugin: Any) -> None:
     assert "is no good" in str(caught.value)
 
 
-def test_a_plugin_that_is_named_twice_is_registered_once_and_logged(
+async def test_a_plugin_that_is_named_twice_is_registered_once_and_logged(
     plugin: Any, parts: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = plugin("load_twice", "def register(client): got['times'] = got.get('times', 0) + 1")
@@ -129,7 +155,7 @@ def test_a_plugin_that_is_named_twice_is_registered_once_and_logged(
     loaded = loading.load_all([name, other, name, name])
     assert [each.module for each in loaded] == [name, other]
     for each in loaded:
-        each.add_to(parts)
+        await each.register(parts)
     assert GOT == {"times": 1}
     assert {record.getMessage() for record in caplog.records} == {
         "[bot] plugins names load_twice more than once; it is registered once"

@@ -60,7 +60,7 @@ def register(parts: Parts) -> None:
         try:
             await show_instead(event, peer, say("forget-done"))
         finally:
-            await forget(user_id)  # Telegram's answers to these two calls brought the user again.
+            await forget(user_id, again=True)  # Telegram's answers to these two calls brought the user again.
 
     on_command(parts, ("privacy",), show)
     on_command(parts, ("forget",), ask)

@@ -294,6 +294,10 @@ deafness-over = { $n ->
 }
 errors-begun = ⚠️ My handlers fail: { $n } times within five minutes, most often in { $plugin }. What failed is put aside. See it with: tgbot parked list
 errors-over = ✅ For five minutes no handler of mine has failed. Once the mistake is corrected, have me handle again what I put aside: tgbot parked retry --all
+forget-failed = { $n ->
+    [one] ⚠️ A person used /forget, and the plugin { $plugin } could not delete what it keeps of them. What I keep myself is deleted. My log has the person’s id.
+   *[other] ⚠️ { $n } people used /forget, and the plugin { $plugin } could not delete what it keeps of them. What I keep myself is deleted. My log has their ids.
+}
 disk-begun = ⚠️ The disk with my files is nearly full: { $free } MiB are left. Make room: without any I cannot save, and I stop.
 disk-over = ✅ There is room again on the disk with my files: { $free } MiB.
 backup-begun = ⚠️ The last backup of my files failed: { $reason }

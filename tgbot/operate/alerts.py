@@ -94,6 +94,10 @@ class Alerts:
         """Note that the bot may not add users in a chat; returns at once."""
         self._note("rights", Topic("right-missing", chat), Report(1, {"title": clean_name(title)}))
 
+    def forget_failed(self, plugin: str) -> None:
+        """Note that a plugin could not delete what it keeps of a user who asked for it; returns at once."""
+        self._note("errors", Topic("forget-failed"), Report(1, {"plugin": plugin}))
+
     def deaf(self, count: int) -> None:
         """Note that updates did not reach the bot, and do again; returns at once."""
         self._note("deafness", Topic("deafness-over"), Report(count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from tgbot.core.users import UserRegistry
 from tgbot.locales.texts import Texts
@@ -32,6 +33,12 @@ class Approve(StrEnum):
 
 async def _nothing_planned(user_id: int) -> Sequence[Planned]:
     return ()
+
+
+class Forget(Protocol):
+    """Delete a user by id; with `again`, the plugins have deleted what they keep already."""
+
+    async def __call__(self, user_id: int, /, *, again: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +69,12 @@ class Parts:
     admins: Set[int]
     #: Telegram's time in unix seconds.
     clock: Callable[[], float]
+    #: The plugin's own settings: an instance of its class `Settings`; None where it has no such class.
+    settings: object = field(default=None, repr=False)
     #: Puts everything that is finished on disk; it is safe there on return.
     checkpoint: Callable[[], Awaitable[None]]
     #: Deletes a user by id from everything the bot keeps, but for a block that stands; on disk on return.
-    forget: Callable[[int], Awaitable[None]]
+    forget: Forget
     #: Probes everybody whom the bot has met.
     sweep: Sweep
     #: Conversations as straight code, which go on where they stood after a restart.

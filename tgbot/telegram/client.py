@@ -47,7 +47,7 @@ from tgbot.telegram.server import Server, use_server
 from tgbot.telegram.tasks import Background
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher
-from tgbot.telegram.updates.events import Handlers
+from tgbot.telegram.updates.events import Handlers, Tell
 from tgbot.telegram.updates.finished import Finished
 from tgbot.telegram.updates.guard import keep
 from tgbot.telegram.updates.history import History
@@ -116,7 +116,6 @@ class BotClient(Closed, TelegramClient):
         self.failed = self._tasks.failed
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
         self.cut = self._tasks.cut
-
         self._mb_entity_cache = peers = Peers(session, listener)
         self._marks = Marks(marks)
         self._handlers = Handlers(self, peers, self._marks, meter.measured if meter else None)
@@ -157,7 +156,7 @@ class BotClient(Closed, TelegramClient):
         self._album_line = Albums(self._begin, wanted=self._handlers.want_albums, catching_up=catching_up)
         self._album_line.finish = self._finish
         self.drain = Drain(self.intake, self._album_line, self._batches, self.parking)
-        #: How often updates were lost since the start, by the reason.
+        #: How often updates were lost, by the reason.
         self.losses = self.intake.losses
         self._checkpoints = Checkpoints(store, self.intake.mark)
         self._sender = BotSender(
@@ -244,19 +243,16 @@ class BotClient(Closed, TelegramClient):
         """Put everything finished so far on disk; raise a StorageError if that cannot be done."""
         await self._checkpoints.make()
 
-    async def stop(self, grace: float) -> bool:
-        """Take no more updates, finish those under way, make a checkpoint and disconnect.
+    async def stop(self, grace: float, drained: Callable[[], Awaitable[None]] | None = None) -> bool:
+        """Take no more updates, finish those under way, await `drained`, make a checkpoint and disconnect.
 
-        Return False if some did not finish within `grace` seconds: they are handled again after the next
-        start.
+        Return False if some did not finish within `grace` seconds: the next start handles them again.
         """
-        # Once the bot has failed, what is under way waits for a login or a checkpoint that will not come; and
-        # nobody goes on with the update whose handler ends the process.
-        drained = False
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self.failed.done() or self._marks.fixed else grace):
-                await self.drain.finish()
-                drained = True
+        # Once the bot has failed, what is under way waits for what will not come; and nobody goes on with the
+        # update whose handler ends the process.
+        ended = await self.drain.within(0 if self.failed.done() or self._marks.fixed else grace)
+        if drained is not None:
+            await drained()
         self.intake.stop()
         await self._dispatcher.stop()
         await self.inside.strands.close()
@@ -271,7 +267,7 @@ class BotClient(Closed, TelegramClient):
             await self.disconnect()
             with suppress(Exception):  # the reason for a lost link does not matter any more
                 await self.disconnected
-        return drained
+        return ended
 
     def spawn(self, work: Coroutine[object, object, object], name: str | None = None) -> None:
         """Run something beside the handlers, until the bot stops; an error of it is logged with its name.
@@ -280,6 +276,10 @@ class BotClient(Closed, TelegramClient):
         few seconds, it is cut off, and its name is in `cut`.
         """
         self._tasks.spawn(work, name)
+
+    def on_handler_error(self, tell: Tell) -> None:
+        """Have `tell` awaited when a handler raises, before its update is parked."""
+        self._handlers.tell = tell
 
     def hold(self, name: str) -> Hold:
         """Keep the update of the running handler in flight, for work of this name that goes on after it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from tgbot.telegram.compat.albums import Albums
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.intake import Intake
@@ -37,6 +40,14 @@ class Drain:
             self._intake.stop()
         await self._batches.wait_until(0)
         await self._parking.wait_until_idle()
+
+    async def within(self, seconds: float) -> bool:
+        """Finish as `finish` does, for so many seconds at most; return whether everything is finished."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.finish()
+                return True
+        return False
 
     def resume(self) -> None:
         """Take updates again, first all that came meanwhile; do nothing where nothing was drained."""

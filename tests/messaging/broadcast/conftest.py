@@ -131,7 +131,7 @@ class Office:
         await self.stage.close(self.client)
 
     def _parts(self, client: BotClient) -> Parts:
-        async def forget(user_id: int, /) -> None:
+        async def forget(user_id: int, /, *, again: bool = False) -> None:
             await self.store.forget(user_id)
 
         pace, users = Pace(), self.store.users

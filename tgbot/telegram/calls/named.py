@@ -55,7 +55,7 @@ def named_sends(work: str) -> Iterator[None]:
 
 def next_in_work() -> str | None:
     """Return a key for the next thing that named work makes, None outside of such work."""
-    work = _current_work.get()
+    work = current_work.get()
     if work is None:
         return None
     work.sends[0] += 1

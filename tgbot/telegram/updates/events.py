@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from telethon import TelegramClient, errors, events
 from telethon.events.common import EventCommon
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 #: The handler that the running task is, or was started by; None outside of any.
 current_handler: ContextVar[Entry | None] = ContextVar("current_handler", default=None)
+
+#: Is told of an error: given the name of the handler (module and function), its event, and the error.
+Tell: TypeAlias = Callable[[str, Any, BaseException], Awaitable[None]]  # Any: events have no common base
 
 #: Stands for an event that was not built yet.
 _UNBUILT: Final = object()
@@ -54,6 +57,8 @@ class Handlers:
     ) -> None:
         #: How often handlers raised or were cut off since the start, by their module.
         self.errors: Counter[str] = Counter()
+        #: Is told when a handler raises, None if nobody is.
+        self.tell: Tell | None = None
         client._event_builders = self._lineup = Lineup(client._event_builders, measured)
         self._client = client
         self._peers = peers
@@ -125,16 +130,34 @@ class Handlers:
                 raise
             except BaseException as error:  # whatever a handler raises is its own failure
                 self.errors[module_of(job.handler)] += 1
-                self._note_error(job, error)
+                if self._note_error(job, error) and self.tell is not None:
+                    await self._tell(job, entry, built.get(kind) or update, error)
 
-    def _note_error(self, job: Job, error: BaseException) -> None:
+    def _note_error(self, job: Job, error: BaseException) -> bool:
+        """Log an error of a handler; return whether it makes the job fail."""
         handler, where = name_of_handler(job.handler), described(error)
         logger.error(
             "unhandled exception in %s (update %s, dialog %d): %s", handler, job.key, job.dialog, where
         )
         # That nobody may write to the user is no failure of the handler: the evidence is in the registry.
-        if not (job.dialog > 0 and says_no_access(error)):
-            job.fail(Failure.of(handler, error))
+        if job.dialog > 0 and says_no_access(error):
+            return False
+        job.fail(Failure.of(handler, error))
+        return True
+
+    async def _tell(self, job: Job, entry: Entry, event: Any, error: BaseException) -> None:  # Any: as above
+        """Tell of an error of a handler; what is sent meanwhile has names of its own, the same at a retry."""
+        name = name_of_handler(job.handler)  # of a talk, which another handler carries on
+        current_handler.set(entry._replace(name=f"{name}.on_error", own=False))
+        assert self.tell is not None
+        if event is job.update and name != entry.name:
+            event = self.build(events.NewMessage, job) or self.build(events.CallbackQuery, job) or event
+        try:
+            await self.tell(name, event, error)
+        except ENDS:
+            raise
+        except BaseException as own:  # it is a plugin's code, as a handler is
+            logger.error("on_error of %s failed: %s", name, described(own))
 
     def build(self, kind: type[Any], job: Job) -> Any:  # Any: as above
         """Return the event of a kind (a builder's class) that an update is, None if it is none."""
