@@ -65,8 +65,8 @@ rows, calls = set(), []
 def register(client): ...
 
 async def on_forget(user_id, users):
-    assert users.get(user_id) is not None
     calls.append(user_id)
+    assert users.get(user_id) is not None
     rows.remove(user_id)
 """
 
