@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.commandlines import parses
 from tests.test_wheel import copied
-from tgbot.config.loading import FILE_SUFFIX, places
+from tgbot.config.loading import places
+from tgbot.config.origins import FILE_SUFFIX
 from tgbot.config.settings import variable
 
 ROOT = Path(__file__).parents[1]

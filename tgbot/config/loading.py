@@ -9,42 +9,28 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import subprocess
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from tgbot.config.origins import (
+    ENVIRONMENT,
+    FILE_SUFFIX,
+    SECRETS_FILE,
+    Origin,
+    check_secret,
+    read_value,
+    shown,
+    unknown,
+)
 from tgbot.config.settings import PREFIX, Config, Storage, variable
 from tgbot.core.encodings import decoded
 from tgbot.core.errors import ConfigError, ConfigSourceError
-from tgbot.core.names import clean_name
-from tgbot.core.secrets import HIDDEN, looks_secret
-
-#: The file for secrets, beside config.toml; never in git.
-SECRETS_FILE: Final = "secrets.toml"
-#: What the name of a variable ends with whose value is the path of a file with the value.
-FILE_SUFFIX: Final = "_FILE"
-#: The name of the environment among the origins.
-_ENVIRONMENT: Final = "environment"
-#: The longest file with one value, in bytes.
-_LONGEST_VALUE: Final = 64 * 1024
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Settings as they stand in one place: the environment, a file of TOML, or a file with one value."""
-
-    name: str
-    sections: dict[str, Any]
-    #: Where relative paths start that a file of TOML has.
-    directory: Path | None = None
-    #: Whether it is a file that holds one value and nothing else; no error shows the value.
-    one_value: bool = False
+from tgbot.core.secrets import HIDDEN
 
 
 def load(
@@ -62,16 +48,12 @@ def load(
         origins.append(_read_file(secrets))
     origins += _credentials(environ.get("CREDENTIALS_DIRECTORY", ""))
     origins += _named_files(environ)
-    origins.append(_Origin(_ENVIRONMENT, _from_environment(environ)))
+    origins.append(Origin(ENVIRONMENT, _from_environment(environ)))
     known = sections()
     for origin in origins:
         _refuse_unknown_names(origin, known)
-        if (origin.directory is not None or origin.one_value) and (held := _secrets_in(origin)):
-            _refuse_secrets_in_git(origin, held[0])
-            # Who hands a single value over, such as an orchestrator, sets its mode as well.
-            if not origin.one_value and (mode := _readable_by_others(Path(origin.name))):
-                who = f"{origin.name} holds secrets, and others can read it (mode {mode:04o})"
-                warn(f"{who}: chmod 600 {origin.name}")
+        for section, key in _secrets_in(origin)[:1]:
+            check_secret(origin, f"[{section}] {key}", warn)
     try:
         return Config.model_validate(_merged(origins, file.parent))
     except ValidationError as error:
@@ -99,7 +81,7 @@ def credentials() -> dict[str, tuple[str, str]]:
     return {variable(*place).removeprefix(PREFIX).lower(): place for place in places()}
 
 
-def _credentials(directory: str) -> list[_Origin]:
+def _credentials(directory: str) -> list[Origin]:
     """Return what a service manager hands over: a file for each value, named as `credentials` says."""
     if not directory:
         return []
@@ -107,35 +89,23 @@ def _credentials(directory: str) -> list[_Origin]:
     return [_value_in(file, place) for file, place in known.items() if os.path.lexists(file)]
 
 
-def _named_files(environ: Mapping[str, str]) -> list[_Origin]:
+def _named_files(environ: Mapping[str, str]) -> list[Origin]:
     """Return the values in the files that TGBOT_..._FILE name."""
     known = {variable(*place) + FILE_SUFFIX: place for place in places()}
     origins = []
     for name, path in _read_environment(environ).items():
         if name in known and path:
             if (other := name.removesuffix(FILE_SUFFIX)) in environ:
-                raise ConfigSourceError(_ENVIRONMENT, f"{other} and {name} are both set: keep one of them")
+                raise ConfigSourceError(ENVIRONMENT, f"{other} and {name} are both set: keep one of them")
             origins.append(_value_in(Path(path).expanduser(), known[name], f", and {name} names it"))
     return origins
 
 
-def _value_in(file: Path, place: tuple[str, str], why: str = "") -> _Origin:
-    """Read a file that holds the value of one key and nothing else; white space around it is cut off."""
-    try:
-        with file.open("rb") as opened:
-            held = opened.read(_LONGEST_VALUE + 1)
-        text = decoded(held).strip()
-    except OSError as error:
-        raise ConfigSourceError(file, f"it cannot be read ({error.strerror}){why}") from None
-    except ValueError as error:
-        raise ConfigSourceError(file, f"{error}{why}") from None
+def _value_in(file: Path, place: tuple[str, str], why: str = "") -> Origin:
+    """Read a file that holds the value of one key and nothing else."""
     section, key = place
-    if not text or len(held) > _LONGEST_VALUE:
-        problem = "it is empty" if not text else f"it is longer than {_LONGEST_VALUE:,} bytes"
-        expected = f"expected the value of [{section}] {key} and nothing else"
-        raise ConfigSourceError(file, f"{problem}: {expected}{why}")
-    value = _typed(_type(sections()[section][key]), text)
-    return _Origin(str(file), {section: {key: value}}, one_value=True)
+    value = _typed(_type(sections()[section][key]), read_value(file, f"[{section}] {key}", why))
+    return Origin(str(file), {section: {key: value}}, one_value=True)
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, object]]:
@@ -165,7 +135,7 @@ def _typed(kind: str, text: str) -> object:
     return text
 
 
-def _merged(origins: list[_Origin], home: Path) -> dict[str, dict[str, object]]:
+def _merged(origins: list[Origin], home: Path) -> dict[str, dict[str, object]]:
     """Return all values, those of later origins in front; None takes a key back to its default.
 
     A relative path starts at the directory of the file that it was written in, a default one at `home`.
@@ -185,7 +155,7 @@ def _merged(origins: list[_Origin], home: Path) -> dict[str, dict[str, object]]:
     return given
 
 
-def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
+def _explained(error: ValidationError, origins: list[Origin]) -> ConfigError:
     """Return the first refusal as one line: where it was written, the key, the value, what was expected."""
     first = error.errors(include_url=False, include_input=False)[0]
     section, key = str(first["loc"][0]), str(first["loc"][1])
@@ -197,11 +167,11 @@ def _explained(error: ValidationError, origins: list[_Origin]) -> ConfigError:
         expected += f" ({reason})"
     secret = origin.one_value or (section, key) in places("SecretStr")
     value = HIDDEN if secret else origin.sections[section].get(key, "")
-    source = variable(section, key) if origin.name == _ENVIRONMENT else origin.name
+    source = variable(section, key) if origin.name == ENVIRONMENT else origin.name
     return ConfigError(f"[{section}] {key}", expected, value=value, source=source)
 
 
-def _read_file(file: Path) -> _Origin:
+def _read_file(file: Path) -> Origin:
     """Read a TOML file. Raise ConfigError if it is missing, unreadable or not TOML."""
     try:
         text = decoded(file.read_bytes())
@@ -212,7 +182,7 @@ def _read_file(file: Path) -> _Origin:
     except ValueError as error:
         raise ConfigSourceError(file, str(error)) from None
     try:
-        return _Origin(str(file), tomllib.loads(text), file.parent)
+        return Origin(str(file), tomllib.loads(text), file.parent)
     except tomllib.TOMLDecodeError as error:
         raise ConfigSourceError(file, _not_toml(str(error), text.splitlines())) from None
 
@@ -258,20 +228,20 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
         if name.removeprefix(PREFIX) in names:
             found[name] = text.strip()
         elif near := difflib.get_close_matches(name.removeprefix(PREFIX), names, 1, 0.7):
-            problem = f"there is no {_shown(name)}; did you mean {PREFIX}{near[0]}?"
-            raise ConfigSourceError(_ENVIRONMENT, problem)
+            problem = f"there is no {shown(name)}; did you mean {PREFIX}{near[0]}?"
+            raise ConfigSourceError(ENVIRONMENT, problem)
     return found
 
 
-def _refuse_unknown_names(origin: _Origin, known: Mapping[str, Collection[str]]) -> None:
+def _refuse_unknown_names(origin: Origin, known: Mapping[str, Collection[str]]) -> None:
     """Raise ConfigError for a section or key that does not exist, with the one that was probably meant."""
     homes = {key: section for section, keys in known.items() for key in keys}
     for section, values in origin.sections.items():
         if section not in known:
             if section in homes:
                 raise ConfigSourceError(origin.name, f"{section} belongs in section [{homes[section]}]")
-            what = f"section [{_shown(section)}]"
-            raise ConfigSourceError(origin.name, _unknown(what, section, known, "[{}]"))
+            what = f"section [{shown(section)}]"
+            raise ConfigSourceError(origin.name, unknown(what, section, known, "[{}]"))
         if not isinstance(values, dict):
             problem = f"{section} is a section: write [{section}] on a line of its own"
             raise ConfigSourceError(origin.name, problem)
@@ -279,58 +249,12 @@ def _refuse_unknown_names(origin: _Origin, known: Mapping[str, Collection[str]])
             if key in homes:
                 raise ConfigSourceError(origin.name, f"{key} belongs in section [{homes[key]}]")
             # The value is not shown: it may be a secret under a misspelt name.
-            what = f"key {_shown(key)} in [{section}]"
-            raise ConfigSourceError(origin.name, _unknown(what, key, known[section]))
+            what = f"key {shown(key)} in [{section}]"
+            raise ConfigSourceError(origin.name, unknown(what, key, known[section]))
 
 
-def _shown(name: str) -> str:
-    """Return a name as an error shows it, on one line: a secret may stand where a name should."""
-    return HIDDEN if looks_secret(name) else clean_name(name, 80)
-
-
-def _unknown(what: str, name: str, names: Collection[str], form: str = "{}") -> str:
-    near = difflib.get_close_matches(name.lower(), list(names), 1, 0.6)
-    if near:
-        return f"there is no {what}; did you mean {form.format(near[0])}?"
-    return f"there is no {what}, only {', '.join(form.format(known) for known in names)}"
-
-
-def _secrets_in(origin: _Origin) -> list[tuple[str, str]]:
+def _secrets_in(origin: Origin) -> list[tuple[str, str]]:
     """Return the places of the secrets that stand in an origin."""
     return sorted(
         (section, key) for section, key in places("SecretStr") if origin.sections.get(section, {}).get(key)
     )
-
-
-def _readable_by_others(file: Path) -> int:
-    """Return the mode of a file that others than its owner can read, else 0.
-
-    A file of somebody else, such as root, is read by its group on purpose.
-    """
-    found = file.stat()
-    others = 0o044 if found.st_uid == os.geteuid() else 0o004
-    return found.st_mode & 0o777 if found.st_mode & others else 0
-
-
-def _refuse_secrets_in_git(origin: _Origin, held: tuple[str, str]) -> None:
-    """Raise ConfigError if git tracks a file that holds a secret: the next push would publish it."""
-    file = Path(origin.name).resolve()
-    if not any((parent / ".git").exists() for parent in file.parents):
-        return
-    try:
-        listed = subprocess.run(
-            ["git", "-C", str(file.parent), "ls-files", "--error-unmatch", "--", file.name],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return  # without git, nothing is pushed from here
-    if listed.returncode == 0:
-        section, key = held
-        raise ConfigSourceError(
-            origin.name,
-            f"[{section}] {key} is a secret, and git tracks this file: move it to {SECRETS_FILE} beside this"
-            " file or to the environment",
-        )
