@@ -97,7 +97,7 @@ async def open_bot(
     """
     credentials = config.telegram.credentials()
     texts = Texts.load(config.bot.texts)
-    plugins = Plugins(load_all(config.bot.plugins) if serve else [])
+    plugins = Plugins(load_all(config.bot.plugins, config.plugins.read) if serve else [])
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         loop = asyncio.get_running_loop()
@@ -239,12 +239,23 @@ async def open_bot(
 
             show_profile()
             if read is not None:
-                given["reload"] = reload.command(read, config, texts, admins, show_profile)
+                given["reload"] = reload.command(_checked(read, plugins), config, texts, admins, show_profile)
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)
             supervisor.running(health.trouble)
         yield bot
+
+
+def _checked(read: reload.Read, plugins: Plugins) -> reload.Read:
+    """Have the settings of plugins checked where the configuration is read again."""
+
+    def checked(warn: Callable[[str], None]) -> Config:
+        config = read(warn)
+        plugins.check(config.plugins.read)
+        return config
+
+    return checked
 
 
 def _open_store(config: Config, clock: ServerClock) -> SqliteStore:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox
 from tests.scenarios.crash import until
+from tgbot.config.loading import load
 from tgbot.operate import doctor
 from tgbot.operate.control import listening
 from tgbot.operate.doctor import CHECKS, Finding, Level, Subject, examine
@@ -269,6 +270,15 @@ async def test_a_plugin_that_cannot_be_imported_is_a_failure(subject: Subject) -
     level, said = await only(replace(subject, plugins=("no_such_plugin",)), "plugins")
     assert level is Level.FAILURE
     assert "no_such_plugin" in said
+
+
+async def test_settings_that_a_plugin_does_not_take_are_a_failure(subject: Subject, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[bot]\nplugins = ["examples.echo"]\n[plugins.echo]\nloud = true\n')
+    config = load(tmp_path / "c.toml", {})
+    of = replace(subject, plugins=config.bot.plugins, settings=config.plugins.read)
+    level, said = await only(of, "plugins")
+    assert level is Level.FAILURE
+    assert "[plugins.echo]: the plugin examples.echo takes no settings" in said
 
 
 async def test_the_domain_of_the_login_page_is_told_and_looked_up(

@@ -110,6 +110,7 @@ def _subject(config: Config) -> Subject:
         bot_id=config.telegram.bot_id,
         texts=config.bot.texts,
         plugins=config.bot.plugins,
+        settings=config.plugins.read,
         site=config.login.public if config.login.listen else "",
         approves=config.join_requests.approve != "never",
         server=server_of(config),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tgbot.config.settings import Config
+from tgbot.config.settings import MODELS, Config
 
 
 def changes(before: Config, now: Config) -> list[str]:
     """Return the keys whose values differ, such as "[bot] admins", in the order of config.toml."""
-    return [
+    own = [
         f"[{section}] {key}"
-        for section in Config.model_fields
+        for section in MODELS
         for key in type(getattr(now, section)).model_fields
         if getattr(getattr(before, section), key) != getattr(getattr(now, section), key)
     ]
+    return own + before.plugins.differing(now.plugins)

@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -27,7 +26,8 @@ from tgbot.config.origins import (
     shown,
     unknown,
 )
-from tgbot.config.settings import PREFIX, Config, Storage, variable
+from tgbot.config.settings import MODELS, PREFIX, Config, Storage, variable
+from tgbot.config.tables import SECTION, is_plugins, tables_of
 from tgbot.core.encodings import decoded
 from tgbot.core.errors import ConfigError, ConfigSourceError
 from tgbot.core.secrets import HIDDEN
@@ -55,15 +55,16 @@ def load(
         for section, key in _secrets_in(origin)[:1]:
             check_secret(origin, f"[{section}] {key}", warn)
     try:
-        return Config.model_validate(_merged(origins, file.parent))
+        config = Config.model_validate(_merged(origins, file.parent))
     except ValidationError as error:
         raise _explained(error, origins) from None
+    plugins = tables_of(origins, config.bot.plugins, environ, file, warn)
+    return config.model_copy(update={"plugins": plugins})
 
 
 def sections() -> dict[str, dict[str, FieldInfo]]:
     """Return every section with its keys, in the order of config.toml."""
-    models: dict[str, Any] = {section: field.annotation for section, field in Config.model_fields.items()}
-    return {section: dict(model.model_fields) for section, model in models.items()}
+    return {section: dict(model.model_fields) for section, model in MODELS.items()}
 
 
 def places(kind: str = "") -> list[tuple[str, str]]:
@@ -140,7 +141,7 @@ def _merged(origins: list[Origin], home: Path) -> dict[str, dict[str, object]]:
 
     A relative path starts at the directory of the file that it was written in, a default one at `home`.
     """
-    merged: dict[str, dict[str, object]] = {section: {} for section in Config.model_fields}
+    merged: dict[str, dict[str, object]] = {section: {} for section in MODELS}
     for origin in origins:
         for section, values in origin.sections.items():
             merged[section] |= values
@@ -182,9 +183,11 @@ def _read_file(file: Path) -> Origin:
     except ValueError as error:
         raise ConfigSourceError(file, str(error)) from None
     try:
-        return Origin(str(file), tomllib.loads(text), file.parent)
+        held = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigSourceError(file, _not_toml(str(error), text.splitlines())) from None
+    plugins = held.pop(SECTION) if isinstance(held.get(SECTION), dict) else {}
+    return Origin(str(file), held, plugins, file.parent)
 
 
 def _not_toml(said: str, lines: list[str]) -> str:
@@ -223,7 +226,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     names = [variable(*place).removeprefix(PREFIX) for place in places()]
     names += [name + FILE_SUFFIX for name in names]
     for name, text in environ.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or is_plugins(name):
             continue
         if name.removeprefix(PREFIX) in names:
             found[name] = text.strip()

@@ -6,7 +6,7 @@ import difflib
 import os
 import subprocess
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ class Origin:
 
     name: str
     sections: dict[str, Any]
+    #: The tables of plugins by their names, of a file of TOML.
+    plugins: dict[str, Any] = field(default_factory=dict)
     #: Where relative paths start that a file of TOML has.
     directory: Path | None = None
     #: Whether it is a file that holds one value and nothing else; no error shows the value.

@@ -6,9 +6,10 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, SecretStr
 
 from tgbot.config import values
+from tgbot.config.tables import Tables
 from tgbot.config.values import Server
 from tgbot.core.errors import CredentialsMissingError
 
@@ -252,3 +253,13 @@ class Config(_Section):
     login: Login = Login()
     operate: Operate = Operate()
     log: Log = Log()
+    #: The settings of plugins, which their own models read.
+    plugins: InstanceOf[Tables] = Field(default=Tables(), exclude=True)
+
+
+#: The sections that the bot itself has, by their names.
+MODELS: dict[str, type[_Section]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
+}

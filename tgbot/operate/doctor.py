@@ -26,6 +26,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import (
     BotAnswerError,
     BotSilentError,
+    ConfigError,
     NotTelegramError,
     PluginError,
     RegistryDamagedError,
@@ -37,7 +38,7 @@ from tgbot.core.places import places
 from tgbot.core.plural import counted
 from tgbot.locales.texts import Texts, sources
 from tgbot.operate.control import ask
-from tgbot.plugins.loading import load_all
+from tgbot.plugins.loading import ReadSettings, load_all, no_settings
 from tgbot.store.files import denied, is_ours
 from tgbot.store.lock import holder_of
 from tgbot.store.peers import RESOLVES_A_DAY
@@ -91,6 +92,8 @@ class Subject:
     bot_id: int | None
     texts: Path | None = None
     plugins: tuple[str, ...] = ()
+    #: Reads the settings of a plugin.
+    settings: ReadSettings = no_settings
     #: The public address of the login page; "" without one.
     site: str = ""
     #: Whether the bot has something to do with requests to join chats.
@@ -305,8 +308,8 @@ async def _texts(of: Subject) -> AsyncIterator[Finding]:
 
 async def _plugins(of: Subject) -> AsyncIterator[Finding]:
     try:
-        load_all(of.plugins)
-    except PluginError as error:
+        load_all(of.plugins, of.settings)
+    except (PluginError, ConfigError) as error:
         yield Finding(Level.FAILURE, str(error))
     else:
         yield Finding(Level.OK, f"{', '.join(of.plugins) or 'none'}")

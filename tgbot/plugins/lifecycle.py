@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tgbot.core.places import places
 from tgbot.locales.texts import Texts
+from tgbot.plugins.loading import ReadSettings
 from tgbot.plugins.parts import Parts
 from tgbot.plugins.plugin import Plugin
 
@@ -26,6 +27,11 @@ class Plugins:
         self._plugins = plugins
         #: The plugins whose `register` has returned, in order, each with the parts that it was given.
         self._registered: list[tuple[Plugin, Parts]] = []
+
+    def check(self, settings: ReadSettings) -> None:
+        """Read the settings of all of them, which may differ from those they run with. Raise ConfigError."""
+        for plugin in self._plugins:
+            settings(plugin.module, plugin.model)
 
     async def register(self, parts: Parts, texts: Callable[[str], Texts]) -> None:
         """Have all of them register their handlers, in order; `texts` returns those of a plugin by its name.

@@ -65,7 +65,7 @@ def load(module: str, settings: ReadSettings = no_settings, name: str = "") -> P
     }
     if "register" not in functions:
         raise PluginError(module, "it has no function register" + placed(found.__file__ or ""))
-    return Plugin(module, name or names_of([module])[module], functions, settings(module, model))
+    return Plugin(module, name or names_of([module])[module], functions, model, settings(module, model))
 
 
 def _callback(found: ModuleType, name: str) -> Callable[..., object] | None:

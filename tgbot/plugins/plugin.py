@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from tgbot.core.errors import PluginError
 from tgbot.plugins.parts import Parts
 
@@ -89,7 +91,9 @@ class Plugin:
     name: str
     #: Its functions out of FUNCTIONS, by name; `register` is among them.
     functions: Mapping[str, Function]
-    #: Its checked settings, None if it has none.
+    #: Its class `Settings`, None if it has none.
+    model: type[BaseModel] | None = None
+    #: Its checked settings, None without such a class.
     settings: object = field(default=None, repr=False)
 
     async def register(self, parts: Parts) -> None:
