@@ -23,7 +23,7 @@ from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import evidence
 from tgbot.handlers.order import register_all
-from tgbot.locales.texts import Texts
+from tgbot.locales.library import Library
 from tgbot.messaging.broadcast.broadcasts import Broadcasts
 from tgbot.messaging.outcomes import record_outcome
 from tgbot.messaging.pace import Pace
@@ -96,8 +96,9 @@ async def open_bot(
     bot.
     """
     credentials = config.telegram.credentials()
-    texts = Texts.load(config.bot.texts)
     plugins = Plugins(load_all(config.bot.plugins, config.plugins.read) if serve else [])
+    library = Library.load(config.bot.texts, config.bot.plugins if serve else ())
+    texts = library.bot
     clock = ServerClock(wall=time.time, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         loop = asyncio.get_running_loop()
@@ -218,7 +219,7 @@ async def open_bot(
         )
         rebuild: Rebuild = _rebuild(bot, store)
         if serve:
-            await register_all(bot, plugins, config.bot.handlers)
+            await register_all(bot, plugins, library.plugins, config.bot.handlers)
             client.on_handler_error(plugins.failed)
             await client.start_updates()
             await plugins.start()
@@ -239,7 +240,9 @@ async def open_bot(
 
             show_profile()
             if read is not None:
-                given["reload"] = reload.command(_checked(read, plugins), config, texts, admins, show_profile)
+                given["reload"] = reload.command(
+                    _checked(read, plugins), config, library, admins, show_profile
+                )
             if config.login.listen is not None:
                 await stack.enter_async_context(_login_page(config, bot, health.trouble))
                 store.watch(config.storage.logins)

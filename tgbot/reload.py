@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, TypeAlias
 
 from tgbot.config.changes import changes
 from tgbot.config.settings import Config
 from tgbot.core.admins import Admins
-from tgbot.core.errors import TextError
-from tgbot.locales.texts import Texts, sources
+from tgbot.locales.library import Library
 from tgbot.operate.control import Command, Say
 from tgbot.operate.levels import set_level
 
@@ -23,22 +21,24 @@ TEXTS: Final = "[bot] texts"
 LEVEL: Final = "[log] level"
 
 
-def command(read: Read, config: Config, texts: Texts, admins: Admins, shown: Callable[[], object]) -> Command:
+def command(
+    read: Read, config: Config, texts: Library, admins: Admins, shown: Callable[[], object]
+) -> Command:
     """Return the command of a bot that started with `config`.
 
     `shown` is called where what Telegram shows of the bot may differ now. Either all that can change does, or
     an error is raised and nothing does.
     """
-    present, files = config, _contents(config.bot.texts)
+    present, files = config, texts.contents(config.bot.texts)
 
     async def reload(say: Say) -> object:
         nonlocal present, files
         warnings: list[str] = []
         now = await asyncio.to_thread(read, warnings.append)
-        found = await asyncio.to_thread(_contents, now.bot.texts)
+        found = await asyncio.to_thread(texts.contents, now.bot.texts)
         changed = [key for key in changes(present, now) if key in (ADMINS, TEXTS, LEVEL)]
         if found != files:
-            texts.become(await asyncio.to_thread(Texts, sources(now.bot.texts)))
+            texts.take(await asyncio.to_thread(texts.read_again, now.bot.texts))
             changed += [] if TEXTS in changed else [TEXTS]
         if ADMINS in changed:
             admins.become(now.bot.admins)
@@ -55,11 +55,3 @@ def command(read: Read, config: Config, texts: Texts, admins: Admins, shown: Cal
         }
 
     return reload
-
-
-def _contents(extra: Path | None) -> dict[str, bytes]:
-    """Return what is in the files of the texts, by their names."""
-    try:
-        return {str(source): source.read_bytes() for source in sources(extra)}
-    except OSError as error:
-        raise TextError(error.filename or extra, error.strerror or "it cannot be read") from None

@@ -17,6 +17,7 @@ from tgbot.app import Bot, _rebuild, open_bot
 from tgbot.config.loading import load
 from tgbot.core.admins import Admins
 from tgbot.core.users import Profile, Way
+from tgbot.locales.library import Library
 from tgbot.operate.control import Command
 from tgbot.operate.desk import after_login, before_login
 from tgbot.sandbox.server import Sandbox
@@ -72,7 +73,7 @@ async def test_the_page_has_each_command_with_its_arguments(
             **before_login(bot.client, store, bot.clock, lambda: asyncio.sleep(0, None)),
             **after_login(bot, store, _rebuild(bot, store)),
             "reload": reload.command(
-                lambda warn: configure(), configure(), bot.texts, Admins(), lambda: None
+                lambda warn: configure(), configure(), Library(), Admins(), lambda: None
             ),
         }
     finally:

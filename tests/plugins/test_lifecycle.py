@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tgbot.core.errors import PluginError
+from tgbot.messaging.menu import Menu
 from tgbot.plugins.lifecycle import Plugins
 from tgbot.plugins.loading import load_all
 from tgbot.plugins.parts import Parts
@@ -37,7 +38,7 @@ async def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"from {__name__} import GOT as got\nNAME = __name__\n{source}\n")
         plugins = Plugins(load_all(name.replace("__", ".") for name in sources))
-        await plugins.register(replace(parts, commands=parts.commands), lambda name: parts.texts)
+        await plugins.register(replace(parts, commands=Menu()), {})
         return plugins
 
     return register

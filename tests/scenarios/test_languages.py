@@ -134,7 +134,7 @@ async def test_a_text_with_a_mistake_is_told_at_the_start_and_never_shown(
     )
     (own / "en.ftl").write_text("start-hello-more = { start-hello-mor }")
     await start_bot(texts=str(own))
-    told = [record.getMessage() for record in caplog.records if record.name == "tgbot.locales.texts"]
+    told = [record.getMessage() for record in caplog.records if record.name == "tgbot.locales.library"]
     assert told == [
         f"{own}/de.ftl:2: start-welcome-back: the bot gives it no $nam; did you mean $name?",
         f"{own}/de.ftl:3: forget-kep: the bot has no such text; did you mean forget-kept?",

@@ -34,7 +34,7 @@ from tgbot.cli import (
     users,
 )
 from tgbot.cli.broadcast.commands import commands as broadcast
-from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
+from tgbot.cli.invocation import Invocation, Json, examples, find_plugins, finish, settings
 from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -92,8 +92,7 @@ def run_bot(context: typer.Context) -> int:
     invocation: Invocation = context.obj
     config = settings(context)
     config.telegram.credentials()
-    # Plugins may lie beside the settings; at the end of the path they hide no other module.
-    sys.path.append(str(Path(invocation.config or "config.toml").resolve().parent))
+    find_plugins(invocation.config)
     log, read = config.log, partial(settings, context)
     log_to_stderr(log.level, levels=log.levels, as_json=log.format == "json", about=about_update)
     return finish(run(config, invocation.signals or StopSignals(), read))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import Json, finish
+from tgbot.cli.invocation import Json, find_plugins, finish
 from tgbot.core.errors import ConfigError, CredentialsMissingError
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ async def _examine(file: Path | None, offline: bool, json: bool) -> int:
 
     config = _configured(file, tell)
     if config is not None:
-        # Plugins may lie beside the settings, as for `run`.
-        sys.path.append(str((file or Path("config.toml")).resolve().parent))
+        find_plugins(file)
         async for check, finding in examine(_subject(config), offline=offline):
             tell(check, finding)
     return 1 if Level.FAILURE in levels else 0

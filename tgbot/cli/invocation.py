@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ def settings(context: typer.Context, warn: Callable[[str], None] = printed.compl
     from tgbot.config.loading import load
 
     return load(context.obj.config, os.environ, warn)
+
+
+def find_plugins(config: Path | None) -> None:
+    """Let plugins be found that lie beside the file of --config; last in the path, they hide no module."""
+    sys.path.append(str((config or Path("config.toml")).resolve().parent))
 
 
 def new_file(path: Path, parameter: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from tgbot.handlers import (
@@ -19,6 +19,7 @@ from tgbot.handlers import (
     start,
     sweep,
 )
+from tgbot.locales.texts import Texts
 from tgbot.plugins.lifecycle import Plugins
 from tgbot.plugins.parts import Parts
 
@@ -38,15 +39,19 @@ BUILT_IN: Final = (
 )
 
 
-async def register_all(parts: Parts, plugins: Plugins, names: Collection[str]) -> None:
+async def register_all(
+    parts: Parts, plugins: Plugins, texts: Mapping[str, Texts], names: Collection[str]
+) -> None:
     """Register the handlers, of the built-in ones those with these names, in the order of their calls.
+
+    `texts` are those of each plugin by its name.
 
     `tgbot.handlers` says why in this order.
     """
     on = [built_in for built_in in BUILT_IN if built_in.__name__.rpartition(".")[2] in names]
     evidence.register(parts)
     admissions = join_requests.register_first(parts) if join_requests in on else None
-    await plugins.register(parts, lambda name: parts.texts)
+    await plugins.register(parts, texts)
     for built_in in on:
         if built_in is join_requests:
             join_requests.register(parts, admissions)

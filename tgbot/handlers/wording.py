@@ -7,23 +7,16 @@ from datetime import UTC, datetime
 
 from tgbot.core.names import clean_name
 from tgbot.core.users import User, Way
-from tgbot.locales.texts import Texts
+from tgbot.locales.texts import Spoken, Texts
 
 
-class Words:
-    """The texts in one language (None: the default one), called with the name of a text and its arguments."""
-
-    def __init__(self, texts: Texts, language: str | None) -> None:
-        self._texts = texts
-        self._language = language
+class Words(Spoken):
+    """The texts in one language, with the sentences that handlers make of several of them."""
 
     @classmethod
     def to(cls, texts: Texts, user: User | None) -> Words:
         """Return the texts in the language to write to a user in."""
         return cls(texts, None if user is None else user.spoken)
-
-    def __call__(self, text: str, **args: str | int | float) -> str:
-        return self._texts.render(self._language, text, **args)
 
     def greeting(self, text: str, first_name: str, **args: str) -> str:
         """Return a text with a stranger's name in it; the text `…-nameless` if nothing of that is visible."""

@@ -48,9 +48,12 @@ class TextFile:
     others: dict[str, Any] = field(default_factory=dict)
 
 
-def read_file(source: Path | Traversable) -> TextFile:
-    """Return the texts of a file, which is named after its language; raise TextError if it cannot be read."""
-    language = read(source.name.removesuffix(".ftl"))
+def read_file(source: Path | Traversable, owner: str = "") -> TextFile:
+    """Return the texts of a file, which is named after its language; raise TextError if it cannot be read.
+
+    `owner` may stand before the language: shop.en.ftl.
+    """
+    language = read(source.name.removesuffix(".ftl").removeprefix(f"{owner}."))
     if language is None:
         raise TextError(str(source), "the file is not named after a language, such as en.ftl or pt-BR.ftl")
     try:

@@ -28,11 +28,11 @@ class Mistake:
         return f"{self.file}:{self.line}: {self.id}: {self.what}"
 
 
-def of_files(files: Iterable[TextFile], standard: Mapping[str, object]) -> Iterator[Mistake]:
-    """Yield the ids that stand twice in a file, and those that the bot does not know; `standard` has its own.
+def of_files(files: Iterable[TextFile], standard: Mapping[str, object], who: str) -> Iterator[Mistake]:
+    """Yield the ids that stand twice in a file, and those that are not known; `standard` has the known ones.
 
-    An id that only other files have may be a plugin's: it is a mistake if it is nearly one of the bot's, or
-    if no English file has it.
+    `who` has these texts: the bot, or a plugin. An id that only other files have may be a plugin's: it is a
+    mistake if it is nearly a known one, or if no English file has it.
     """
     files = list(files)
     english = {entry.id for file in files if file.language.base == "en" for entry in file.entries}
@@ -44,23 +44,23 @@ def of_files(files: Iterable[TextFile], standard: Mapping[str, object]) -> Itera
             if entry.id in standard:
                 continue
             if guess := _meant(entry.id, standard, nearness=0.85):
-                yield _mistake(entry, f"the bot has no such text{guess}")
+                yield _mistake(entry, f"{who} has no such text{guess}")
             elif entry.id not in english:
                 yield _mistake(entry, "no English file has such a text")
 
 
-def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str]) -> Mistake | None:
+def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str], who: str) -> Mistake | None:
     """Return what is wrong with a text by itself; None if nothing is.
 
-    `given` are the variables that the bot fills in, None for a text of which that is not known; `known` has
-    the ids of all texts and terms that the text may refer to.
+    `given` are the variables that `who` fills in, None for a text of which that is not known; `known` has the
+    ids of all texts and terms that the text may refer to.
     """
     for name in sorted(entry.references - known):
         what = "term" if name.startswith("-") else "text"
         return _mistake(entry, f"there is no {what} {name}{_meant(name, known)}")
     for name in sorted(entry.variables - given) if given is not None else ():
-        guess = _meant(name, given or ()) or f"; the bot gives {_listed(given)}"
-        return _mistake(entry, f"the bot gives it no ${name}{guess.replace('mean ', 'mean $')}")
+        guess = _meant(name, given or ()) or f"; {who} gives {_listed(given)}"
+        return _mistake(entry, f"{who} gives it no ${name}{guess.replace('mean ', 'mean $')}")
     return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tgbot.core.errors import TextError
+from tgbot.core.users import User
 from tgbot.locales.ftl import read_file
 from tgbot.locales.languages import nearest, read
 from tgbot.locales.mistakes import rendered
@@ -32,19 +33,23 @@ class Texts:
     Arguments are not escaped: a caller that puts a text into markup must escape it.
     """
 
-    def __init__(self, sources: Iterable[Path | Traversable]) -> None:
+    def __init__(self, sources: Iterable[Path | Traversable], plugin: str = "", stem: str = "") -> None:
         """Read .ftl files; a text in a later file of the same language replaces the earlier one.
 
-        The first English file says which texts there are, and which variables each is given.
+        The first English file says which texts there are, and which variables each is given. `plugin` is the
+        name of the plugin whose texts they are, "" for the bot's own. It may stand before the language in the
+        name of a file, and so may `stem`.
         """
-        read_files = [read_file(source) for source in sources]
+        read_files = [read_file(one, stem if one.name.startswith(f"{stem}.") else plugin) for one in sources]
+        who = f"the plugin {plugin}" if plugin else "the bot"
         #: The languages with texts, as they are read and as they are spelled.
         self._known = {file.language: str(file.language) for file in read_files}
         if FALLBACK not in self._known.values():
-            raise TextError("the bot", f"there is no {FALLBACK}.ftl")
+            file = f"{stem}.{FALLBACK}.ftl" if stem else f"{FALLBACK}.ftl"
+            raise TextError(who, f"there is no {file}")
         #: Language code → the languages to look in, in order.
         self._chains: dict[str, tuple[str, ...]] = {}
-        tried = try_texts(read_files, {language: self._chain(language) for language in self.languages})
+        tried = try_texts(read_files, {language: self._chain(language) for language in self.languages}, who)
         self._own, self._texts, self._bundles = tried.own, tried.texts, tried.bundles
         #: What is wrong with the texts, by file and line.
         self.mistakes = tried.mistakes
@@ -82,6 +87,14 @@ class Texts:
     def choose(self, code: str | None) -> str:
         """Return the language for an app's language code: the nearest one, else English."""
         return self._chain(code)[0]
+
+    def to(self, user: User | None) -> Spoken:
+        """Return the texts in the language to write to a user in; in English for None."""
+        return Spoken(self, None if user is None else user.spoken)
+
+    def has(self, message_id: str) -> bool:
+        """Return whether there is such a text, in English at least."""
+        return message_id in self._own[FALLBACK]
 
     def pick(self, language: str | None, given: Mapping[str, str]) -> str:
         """Return the text of the nearest language out of a mapping by code, else the English one."""
@@ -158,17 +171,33 @@ class Texts:
         return languages
 
 
-def sources(extra: Path | None = None) -> list[Path | Traversable]:
-    """Return the files of the bot's own texts, and after them those of a directory, if one is given."""
-    found = list(_ftl(files("tgbot").joinpath("locales")))
+class Spoken:
+    """The texts in one language (None: English), called with the name of a text and its arguments."""
+
+    def __init__(self, texts: Texts, language: str | None) -> None:
+        self._texts = texts
+        self._language = language
+
+    def __call__(self, text: str, **args: str | int | float) -> str:
+        return self._texts.render(self._language, text, **args)
+
+
+def sources(extra: Path | None = None, plugins: Iterable[str] = ()) -> list[Path | Traversable]:
+    """Return the files of the bot's own texts, and after them those of a directory, if one is given.
+
+    Files in it that belong to plugins of these names, such as shop.en.ftl, are left out.
+    """
+    found = list(ftl_files(files("tgbot").joinpath("locales")))
     if extra is not None:
         if not extra.is_dir():
             raise TextError(extra, "there is no such directory")
-        found += _ftl(extra)
+        theirs = tuple(f"{plugin}." for plugin in plugins)
+        found += (file for file in ftl_files(extra) if not file.name.startswith(theirs))
     return found
 
 
-def _ftl(directory: Path | Traversable) -> Iterator[Path | Traversable]:
+def ftl_files(directory: Path | Traversable) -> Iterator[Path | Traversable]:
+    """Yield the files of texts in a directory, in the order of their names."""
     # A name that begins with a dot is an editor's.
     found = (file for file in directory.iterdir() if file.name.endswith(".ftl") and file.name[0] != ".")
     yield from sorted(found, key=lambda file: file.name)

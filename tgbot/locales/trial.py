@@ -31,10 +31,10 @@ class Tried:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def try_texts(files: list[TextFile], chains: Chains) -> Tried:
+def try_texts(files: list[TextFile], chains: Chains, who: str = "the bot") -> Tried:
     """Return the texts that can be used, and all mistakes; a text without another one in its place is kept.
 
-    The first English file says which texts there are, and which variables each is given.
+    The first English file says which texts there are, and which variables `who` gives each of them.
     """
     tried = Tried({language: {} for language in chains})
     for file in files:
@@ -45,10 +45,10 @@ def try_texts(files: list[TextFile], chains: Chains) -> Tried:
     first = next(file.name for file in files if str(file.language) == english)
     theirs = {id_: entry for id_, entry in standard.items() if entry.file == first}
     given = {id_: _needed(entry, standard) | entry.documented for id_, entry in standard.items()}
-    tried.mistakes += mistakes.of_files(files, theirs)
+    tried.mistakes += mistakes.of_files(files, theirs, who)
     _build(tried, files, chains)
     told: set[Entry] = set()
-    while found := list(_mistaken(tried, given, told)):
+    while found := list(_mistaken(tried, given, told, who)):
         for language, entry, mistake in found:
             told.add(entry)
             tried.mistakes.append(mistake)
@@ -81,7 +81,7 @@ def _build(tried: Tried, files: Iterable[TextFile], chains: Chains) -> None:
 
 
 def _mistaken(
-    tried: Tried, given: Mapping[str, frozenset[str]], told: Set[Entry]
+    tried: Tried, given: Mapping[str, frozenset[str]], told: Set[Entry], who: str
 ) -> Iterator[tuple[str, Entry, Mistake]]:
     """Yield languages, their texts with a mistake that is not told yet, and the mistake.
 
@@ -94,7 +94,9 @@ def _mistaken(
     found = False
     for language, texts in own.items():
         for entry in texts.values():
-            if (mistake := mistakes.of_text(entry, given.get(entry.id), tried.known[language])) is not None:
+            if (
+                mistake := mistakes.of_text(entry, given.get(entry.id), tried.known[language], who)
+            ) is not None:
                 found = True
                 yield language, entry, mistake
     for language, texts in own.items() if not found else ():

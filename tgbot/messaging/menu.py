@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Final, NamedTuple
 
 from tgbot.locales.texts import FALLBACK, Texts
@@ -33,7 +34,9 @@ class Line(NamedTuple):
 class _Added(NamedTuple):
     """A command of a plugin."""
 
-    texts: Mapping[str, str]
+    #: What it does, by language; None if that is among the texts of the plugin.
+    given: Mapping[str, str] | None
+    texts: Texts | None
     admins: bool
 
 
@@ -44,24 +47,38 @@ class Menu:
     """
 
     def __init__(self) -> None:
+        #: Where the texts are of commands that are added without any.
+        self._texts: Texts | None = None
         #: Name → whether it is for admins only.
         self._own: dict[str, bool] = {}
         self._added: dict[str, _Added] = {}
+
+    def of(self, texts: Texts) -> Menu:
+        """Return this menu for somebody who has texts of their own."""
+        menu = copy(self)
+        menu._texts = texts
+        return menu
 
     def offer(self, *names: str, admins: bool = False) -> None:
         """Show commands of the bot itself (`OWN`), with `admins` to the bot's admins only."""
         self._own |= dict.fromkeys(names, admins)
 
-    def add(self, name: str, texts: str | Mapping[str, str], *, admins: bool = False) -> None:
+    def add(self, name: str, texts: str | Mapping[str, str] | None = None, *, admins: bool = False) -> None:
         """Show a command of a plugin, with `admins` to the bot's admins only.
 
         `texts` say what it does, by language: `{"en": "roll the dice", "ru": "бросить кости"}`, or one text
-        for every language. English is needed: it is shown where a language has no text. A command of the
-        bot itself gets the plugin's text. Raise ValueError for what Telegram does not accept.
+        for every language. English is needed: it is shown where a language has no text. Without `texts` the
+        plugin's .ftl files have them, with the id `command-<name>`. A command of the bot itself gets the
+        plugin's text. Raise ValueError for what Telegram does not accept, and where there is no text.
         """
-        by_language = {FALLBACK: texts} if isinstance(texts, str) else dict(texts)
         if not _NAME.fullmatch(name):
             raise ValueError(f"the command {name!r} is not 1 to 32 of the characters a-z, 0-9 and _")
+        if texts is None:
+            if self._texts is None or not self._texts.has(f"command-{name}"):
+                raise ValueError(f"the command {name} has no text: add command-{name} to the .ftl files")
+            self._keep(name, _Added(None, self._texts, admins))
+            return
+        by_language = {FALLBACK: texts} if isinstance(texts, str) else dict(texts)
         if FALLBACK not in by_language:
             raise ValueError(f"the command {name} has no text in English ({FALLBACK!r})")
         for language, text in by_language.items():
@@ -69,9 +86,12 @@ class Menu:
                 raise ValueError(
                     f"the text of the command {name} ({language}) is empty or longer than {TEXT_LENGTH}"
                 )
+        self._keep(name, _Added({code: text.strip() for code, text in by_language.items()}, None, admins))
+
+    def _keep(self, name: str, added: _Added) -> None:
         if len({*OWN, *self._added, name}) > MOST:
             raise ValueError(f"Telegram shows at most {MOST} commands")
-        self._added[name] = _Added({code: text.strip() for code, text in by_language.items()}, admins)
+        self._added[name] = added
 
     def lines(self, texts: Texts, language: str | None) -> list[Line]:
         """Return what everybody is shown, in this language."""
@@ -88,11 +108,18 @@ class Menu:
             if name not in self._added and self._own.get(name) is admins
         ]
         added = [
-            Line(name, texts.pick(language, one.texts))
+            Line(name, _text_of(name, one, texts, language))
             for name, one in self._added.items()
             if one.admins is admins
         ]
         return sorted(own + added, key=_place)
+
+
+def _text_of(name: str, added: _Added, texts: Texts, language: str | None) -> str:
+    if added.given is not None:
+        return texts.pick(language, added.given)
+    assert added.texts is not None
+    return shortened(added.texts.render(language, f"command-{name}"), TEXT_LENGTH)
 
 
 def _place(line: Line) -> int:

@@ -36,7 +36,7 @@ from tgbot.core.errors import (
 )
 from tgbot.core.places import places
 from tgbot.core.plural import counted
-from tgbot.locales.texts import Texts, sources
+from tgbot.locales.library import Library
 from tgbot.operate.control import ask
 from tgbot.plugins.loading import ReadSettings, load_all, no_settings
 from tgbot.store.files import denied, is_ours
@@ -295,7 +295,7 @@ def _nearest(directory: Path) -> Path:
 
 async def _texts(of: Subject) -> AsyncIterator[Finding]:
     try:
-        texts = Texts(sources(of.texts))
+        texts = Library(of.texts, of.plugins)
     except TextError as error:
         yield Finding(Level.FAILURE, str(error))
         return
@@ -303,7 +303,7 @@ async def _texts(of: Subject) -> AsyncIterator[Finding]:
         said = f"{counted(len(texts.mistakes), 'text')} cannot be used; others stand in"
         yield Finding(Level.WARNING, said, 'see "tgbot texts check"')
     else:
-        yield Finding(Level.OK, f"all texts of {', '.join(texts.languages)} can be used")
+        yield Finding(Level.OK, f"all texts of {', '.join(texts.bot.languages)} can be used")
 
 
 async def _plugins(of: Subject) -> AsyncIterator[Finding]:

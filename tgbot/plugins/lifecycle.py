@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -33,13 +33,13 @@ class Plugins:
         for plugin in self._plugins:
             settings(plugin.module, plugin.model)
 
-    async def register(self, parts: Parts, texts: Callable[[str], Texts]) -> None:
-        """Have all of them register their handlers, in order; `texts` returns those of a plugin by its name.
+    async def register(self, parts: Parts, texts: Mapping[str, Texts]) -> None:
+        """Have all of them register their handlers, in order; `texts` are those of each plugin by its name.
 
         Raise PluginError if one of them raises: the later ones are not registered then.
         """
         for plugin in self._plugins:
-            given = own_parts(plugin, parts, texts(plugin.name))
+            given = own_parts(plugin, parts, texts.get(plugin.name, parts.texts))
             await plugin.register(given)
             self._registered.append((plugin, given))
 
@@ -101,4 +101,4 @@ class Plugins:
 
 def own_parts(plugin: Plugin, parts: Parts, texts: Texts) -> Parts:
     """Return the parts that a plugin is given: some of them are its own."""
-    return replace(parts, settings=plugin.settings, texts=texts)
+    return replace(parts, settings=plugin.settings, texts=texts, commands=parts.commands.of(texts))

@@ -61,9 +61,10 @@ class Parts:
     broadcasts: Broadcasts
     #: Runs work by the clock: `@jobs.every("09:00")`, and `jobs.once(at, name)` for one later moment.
     jobs: Jobs
-    #: The texts of the bot, in each language.
+    #: The texts in each language: `texts.render`, and `texts.to(user)` for the language of a user. A plugin
+    #: has ids of its own in .ftl files beside its module; the others are the bot's.
     texts: Texts
-    #: The commands that /help and the menus of the apps show; `commands.add` adds one.
+    #: The commands that /help and the menus of the apps show; `commands.add` adds one, with its description.
     commands: Menu = field(default_factory=Menu)
     #: User ids of the bot's admins.
     admins: Set[int]

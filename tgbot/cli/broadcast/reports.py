@@ -91,11 +91,11 @@ async def _report(config: Config, number: int, table: Path | None) -> Report:
 
 async def _draw(config: Config, made: Report, path: Path, form: Form, zone: tzinfo | None) -> None:
     from tgbot.handlers.wording import Words
-    from tgbot.locales.texts import Texts
+    from tgbot.locales.library import Library
     from tgbot.messaging.broadcast.chart import draw, picture
     from tgbot.store.files import whole_file
 
-    words = Words(Texts.load(config.bot.texts), None)
+    words = Words(Library.load(config.bot.texts, config.bot.plugins).bot, None)
     shown_in = zone or datetime.fromtimestamp(made.last or 0, UTC).astimezone().tzinfo or UTC
     file = await draw(picture(made, words, shown_in), form)
     with whole_file(path) as part:
