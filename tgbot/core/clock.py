@@ -64,6 +64,11 @@ class ServerClock:
         self._told = self._latest if second < self._latest <= second + BELIEVED_AHEAD else second
         return self._told
 
+    def forget(self) -> None:
+        """Forget all dates: the next one sets the clock at once, as after a start."""
+        self._offsets.clear()
+        self._latest, self._noted, self._until = 0, None, float("-inf")
+
     def note(self, date: datetime | None) -> None:
         """Learn from a date that Telegram gave for the present; None is ignored."""
         if date is self._noted or date is None:

@@ -1,0 +1,242 @@
+"""The bot under test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tgbot.config import loading as config
+from tgbot.operate import control
+from tgbot.plugins.parts import Parts
+from tgbot.sandbox.server import Sandbox
+from tgbot.testing.bell import Bell
+from tgbot.testing.failures import BotDiedError, Failure
+from tgbot.testing.group import Group
+from tgbot.testing.inprocess import BotInProcess
+from tgbot.testing.process import LIMIT, BotProcess
+from tgbot.testing.settings import Sections, as_toml
+from tgbot.testing.time import BotTime
+from tgbot.testing.transcript import Transcript
+
+#: The plugin that a bot under test has besides its own.
+INSIDE: Final = "tgbot.testing.inside"
+#: Seconds between two looks at what the sandbox has read.
+_LOOK_SECONDS: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bot under test lives: a directory for its files, and the directory of its project."""
+
+    files: Path
+    project: Path
+
+
+class Bot:
+    """The bot under test, on a sandbox of its own; it runs when the test begins.
+
+    A bot that ends by itself fails the test, with the last lines of its log.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        sections: Sections,
+        place: Place,
+        *,
+        username: str,
+        name: str,
+        in_process: bool,
+    ) -> None:
+        self.sandbox = sandbox
+        account = sandbox.new_bot(username, name)
+        self.id = account.id
+        self.username = account.username
+        #: The lines of its log, of all its runs.
+        self.logs: list[str] = []
+        #: What was said in all dialogs.
+        self.transcript = Transcript()
+        self.bell = Bell()
+        #: Telegram's time, which can be set forward.
+        self.time = BotTime(self)
+        #: The people who talk to it, by their order.
+        self.people: list[Any] = []  # Any: of Person, whose module imports this one
+        self._token = account.token
+        self._place = place
+        self._sections = sections
+        self._in_process = in_process
+        self._run: BotProcess | BotInProcess | None = None
+        (place.files / "sandbox.pem").write_text(sandbox.public_key)
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now."""
+        return self._run is not None and self._run.status is None
+
+    @property
+    def crashed(self) -> int | None:
+        """The exit status of a bot that ended by itself, negative for a signal; else None."""
+        return self._run.status if self._run is not None else None
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of a bot that runs in the test's process."""
+        if not isinstance(self._run, BotInProcess):
+            raise TypeError("bot.parts needs @pytest.mark.tgbot(in_process=True), and a bot that runs")
+        return self._run.parts
+
+    async def start(self) -> None:
+        """Start the bot and return once it runs; do nothing if it does."""
+        if self.running:
+            return
+        self._write_configuration()
+        file = self._place.files / "config.toml"
+        if self._in_process:
+            self._run = BotInProcess(self.logs.append, self.bell.ring)
+            await self._run.start(file, self._place.project, self._environment({}))
+            return
+        self._run = BotProcess(self.logs.append, self.bell.ring)
+        if not await self._run.start(file, self._place.project, self._environment(os.environ)):
+            raise BotDiedError(f"the bot did not start{self._how()}", log=self.logs)
+
+    async def stop(self) -> None:
+        """Stop the bot as SIGTERM does; return once everything is on disk. Do nothing if it does not run."""
+        if self._run is None:
+            return
+        self.check()
+        status = await self._run.end(signal.SIGTERM)
+        self._run = None
+        await self._unplugged()
+        if status:
+            raise BotDiedError(f"the bot stopped with status {status}", log=self.logs)
+
+    async def kill(self, *, start: bool = True) -> None:
+        """Kill the bot at once, with SIGKILL, and start it again, or not."""
+        if self._in_process:
+            raise TypeError(
+                "only a bot that is a process can be killed: remove in_process=True from the marker"
+            )
+        self.check()
+        if self._run is not None:
+            await self._run.end(signal.SIGKILL)
+            self._run = None
+            await self._unplugged()
+        self.transcript.noted("the bot is killed")
+        if start:
+            await self.start()
+
+    async def restart(self) -> None:
+        """Stop the bot in order and start it again."""
+        await self.stop()
+        await self.start()
+
+    async def finished(self, within: float = LIMIT) -> None:
+        """Return once the bot has finished everything that it was sent, and people have seen what it said.
+
+        Work that no update has begun, such as a job's, does not count.
+        """
+        try:
+            async with asyncio.timeout(within):
+                await self._finished()
+        except TimeoutError:
+            raise self.failure(f"the bot did not finish what it was sent within {within:g} s") from None
+
+    async def _finished(self) -> None:
+        world = self.sandbox.world
+        while True:
+            channels = {
+                str(chat.id): chat.log.pts
+                for chat in world.chats.values()
+                if chat.channel and self.id in chat.members
+            }
+            before = world.state(self.id)[:2]
+            await self.ask("caught_up", pts=before[0], qts=before[1], channels=channels)
+            for person in self.people:
+                await self.bell.until(person.has_seen_all, LIMIT)
+            if world.state(self.id)[:2] == before:
+                return
+
+    async def group(self, title: str, *people: Any, admin: bool = False) -> Group:  # Any: of Person
+        """Open a supergroup of these people and the bot, which the first of them creates.
+
+        An `admin` may add users, so it hears of requests to join.
+        """
+        return Group.open(self.sandbox.world, self.id, title, people, admin=admin)
+
+    # ---- for people and time -----------------------------------------------------------------------
+
+    async def ask(self, do: str, **arguments: object) -> None:
+        """Have the running bot carry out a method of `Inside`."""
+        self.check()
+        if self._run is None:
+            raise self.failure("the bot does not run: await bot.start()")
+        try:
+            await self._run.ask(do, **arguments)
+        except ConnectionError:
+            await self.bell.until(lambda: self.crashed is not None, LIMIT)
+            self.check()
+            raise
+
+    async def add_admin(self, user_id: int) -> None:
+        """Make a user an admin, also of a bot that runs."""
+        admins = self._sections.setdefault("bot", {}).setdefault("admins", [])
+        self._sections["bot"]["admins"] = [*admins, user_id]
+        self._write_configuration()
+        if self.running:
+            socket = config.load(self._place.files / "config.toml", self._environment({})).storage.control
+            await asyncio.to_thread(control.ask, socket, "reload", {})
+
+    def check(self) -> None:
+        """Raise BotDiedError if the bot ended by itself."""
+        if self.crashed is not None:
+            raise BotDiedError(f"the bot died{self._how()}", self.transcript.lines, self.logs)
+
+    def failure(self, problem: str) -> Failure:
+        """Return the error of a test whose bot did not do what was expected."""
+        return Failure(problem, self.transcript.lines, self.logs)
+
+    async def close(self) -> None:
+        """Stop the bot at the end of a test; raise BotDiedError if it had ended by itself."""
+        try:
+            await self.stop()
+        finally:
+            if self._run is not None:
+                await self._run.end(signal.SIGKILL)
+
+    def _how(self) -> str:
+        match self.crashed:
+            case None:
+                return f" within {LIMIT:g} s"
+            case status if status < 0:
+                return f": {signal.Signals(-status).name} ended it"
+            case status:
+                return f": it exited with status {status}"
+
+    async def _unplugged(self) -> None:
+        """Return once the sandbox has read the last byte that the ended bot had sent."""
+        async with asyncio.timeout(LIMIT):
+            while self.sandbox.connections_of(self.id):  # noqa: ASYNC110 - nothing tells of their end
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    def _write_configuration(self) -> None:
+        sandbox, sections = self.sandbox, {name: dict(keys) for name, keys in self._sections.items()}
+        sections["telegram"] = {
+            "server": f"{sandbox.host}:{sandbox.port}",
+            "dc_id": sandbox.dc_id,
+            "public_key": str(self._place.files / "sandbox.pem"),
+            "api_id": 1,
+        }
+        sections["storage"] = {"directory": str(self._place.files / "sessions")}
+        plugins = sections.setdefault("bot", {}).get("plugins", ())
+        sections["bot"]["plugins"] = [INSIDE, *plugins]
+        (self._place.files / "config.toml").write_text(as_toml(sections), encoding="utf-8")
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment without settings of the project's own bot; the secrets are here."""
+        own = {name: value for name, value in environ.items() if not name.startswith("TGBOT_")}
+        return {**own, "TGBOT_BOT_TOKEN": self._token, "TGBOT_API_HASH": "0" * 32}

@@ -1,0 +1,27 @@
+"""What pytest loads: the marker `tgbot`, the option `tgbot_config`, and the fixtures."""
+
+from __future__ import annotations
+
+import pytest
+
+MARKER = (
+    "tgbot(in_process=False, username='the_bot', name='The Bot', **settings): how the fixture `bot` runs "
+    "the bot; settings are keys of [bot], and other sections as dictionaries"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with the bot's configuration."""
+    parser.addini(
+        "tgbot_config", "the config.toml of the bot that the fixture `bot` runs", default="config.toml"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the fixtures."""
+    config.addinivalue_line("markers", MARKER)
+    if config.pluginmanager.hasplugin("asyncio"):
+        from tgbot.testing import fixtures  # late: it imports pytest-asyncio, which need not be installed
+    else:
+        from tgbot.testing import missing as fixtures  # type: ignore[no-redef] # the same fixtures
+    config.pluginmanager.register(fixtures, "tgbot-fixtures")

@@ -1,0 +1,59 @@
+"""Telegram's time, which a test sets forward."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Protocol
+
+from tgbot.sandbox.server import Sandbox
+
+
+class Client(Protocol):
+    """What hears of the new time: a person."""
+
+    async def call(self) -> None:
+        """Make a call, with whose answer the time comes."""
+
+
+class TimedBot(Protocol):
+    """The bot whose clock follows."""
+
+    sandbox: Sandbox
+    people: list[Client]
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now."""
+
+    async def ask(self, do: str, **arguments: object) -> None:
+        """Have the running bot carry out a method of `Inside`."""
+
+
+class BotTime:
+    """Telegram's clock, as the sandbox has it, and with it that of the bot."""
+
+    def __init__(self, bot: TimedBot) -> None:
+        self._bot = bot
+
+    def __call__(self) -> float:
+        """Return Telegram's time in unix seconds."""
+        return self._bot.sandbox.world.now()
+
+    async def forward(
+        self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> None:
+        """Set the time forward, and return once everybody's clock has followed.
+
+        The bot takes the new time from Telegram's next answer, as it does at a start: it would believe a
+        running Telegram only after some seconds.
+        """
+        ahead = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+        if ahead < 0:
+            raise ValueError("time does not go back: forward() needs a positive duration")
+        world = self._bot.sandbox.world
+        self._bot.sandbox.faults.set_clock(world.clock_error + ahead)
+        # Before anything else reaches them: a client ignores what seems to come from the future.
+        await asyncio.gather(*(person.call() for person in self._bot.people))
+        if self._bot.running:
+            await self._bot.ask("follow_time")
