@@ -1,9 +1,15 @@
-"""The fixtures of `tgbot.testing`, also where its entry point is not installed yet."""
+"""The fixtures of `tgbot.testing`, also where its entry point is not installed."""
 
 from __future__ import annotations
 
-from tgbot.testing.fixtures import bot as bot
-from tgbot.testing.fixtures import bot_settings as bot_settings
-from tgbot.testing.fixtures import person as person
-from tgbot.testing.fixtures import sandbox as sandbox
-from tgbot.testing.fixtures import sandbox_key as sandbox_key
+import pytest
+
+from tgbot.testing import plugin
+
+pytest_plugins = "pytester"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the plugin unless pytest has done so."""
+    if not config.pluginmanager.is_registered(plugin):
+        config.pluginmanager.register(plugin, "tgbot")

@@ -15,14 +15,15 @@ from tgbot.operate import control
 from tgbot.plugins.parts import Parts
 from tgbot.sandbox.server import Sandbox
 from tgbot.testing.bell import Bell
-from tgbot.testing.failures import BotDiedError, Failure
+from tgbot.testing.failures import BotDiedError, Failure, hidden
 from tgbot.testing.group import Group
 from tgbot.testing.inprocess import BotInProcess
-from tgbot.testing.process import LIMIT, BotProcess
+from tgbot.testing.process import LIMIT, BotProcess, ending
 from tgbot.testing.settings import Sections, as_toml
 from tgbot.testing.time import BotTime
 from tgbot.testing.transcript import Transcript
 
+__tracebackhide__ = hidden  # pytest shows the line of the test, and not what is in here
 #: The plugin that a bot under test has besides its own.
 INSIDE: Final = "tgbot.testing.inside"
 #: Seconds between two looks at what the sandbox has read.
@@ -70,6 +71,8 @@ class Bot:
         self._place = place
         self._sections = sections
         self._in_process = in_process
+        #: Whether the test was told that the bot died.
+        self._told = False
         self._run: BotProcess | BotInProcess | None = None
         (place.files / "sandbox.pem").write_text(sandbox.public_key)
 
@@ -95,14 +98,17 @@ class Bot:
         if self.running:
             return
         self._write_configuration()
+        kind, environ = (BotInProcess, {}) if self._in_process else (BotProcess, dict(os.environ))
+        run = kind(self.logs.append, self.bell.ring)
         file = self._place.files / "config.toml"
-        if self._in_process:
-            self._run = BotInProcess(self.logs.append, self.bell.ring)
-            await self._run.start(file, self._place.project, self._environment({}))
-            return
-        self._run = BotProcess(self.logs.append, self.bell.ring)
-        if not await self._run.start(file, self._place.project, self._environment(os.environ)):
-            raise BotDiedError(f"the bot did not start{self._how()}", log=self.logs)
+        try:
+            problem = await run.start(file, self._place.project, self._environment(environ))
+        except BaseException:
+            await run.end(signal.SIGKILL)
+            raise
+        if problem is not None:
+            raise BotDiedError(f"the bot did not start: {problem}", log=self.logs)
+        self._run, self._told = run, False
 
     async def stop(self) -> None:
         """Stop the bot as SIGTERM does; return once everything is on disk. Do nothing if it does not run."""
@@ -194,28 +200,21 @@ class Bot:
     def check(self) -> None:
         """Raise BotDiedError if the bot ended by itself."""
         if self.crashed is not None:
-            raise BotDiedError(f"the bot died{self._how()}", self.transcript.lines, self.logs)
+            self._told = True
+            raise BotDiedError(f"the bot died: {ending(self.crashed)}", self.transcript.lines, self.logs)
 
     def failure(self, problem: str) -> Failure:
         """Return the error of a test whose bot did not do what was expected."""
         return Failure(problem, self.transcript.lines, self.logs)
 
     async def close(self) -> None:
-        """Stop the bot at the end of a test; raise BotDiedError if it had ended by itself."""
+        """Stop the bot at the end of a test; raise BotDiedError if it died and the test was not told."""
         try:
-            await self.stop()
+            if self.crashed is None or not self._told:
+                await self.stop()
         finally:
             if self._run is not None:
                 await self._run.end(signal.SIGKILL)
-
-    def _how(self) -> str:
-        match self.crashed:
-            case None:
-                return f" within {LIMIT:g} s"
-            case status if status < 0:
-                return f": {signal.Signals(-status).name} ended it"
-            case status:
-                return f": it exited with status {status}"
 
     async def _unplugged(self) -> None:
         """Return once the sandbox has read the last byte that the ended bot had sent."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import pytest
+
 #: How many lines of the bot's log, and of the dialogs, a failure shows.
 LOG_LINES = 20
 DIALOG_LINES = 40
@@ -23,6 +25,11 @@ class Failure(AssertionError):
 
 class BotDiedError(Failure):
     """The bot ended by itself."""
+
+
+def hidden(error: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Return whether pytest leaves our frames out of a traceback: they say nothing of the bot."""
+    return error.errisinstance(Failure)
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

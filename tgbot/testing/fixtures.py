@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from tgbot.sandbox.server import Sandbox
     from tgbot.testing.bot import Bot
     from tgbot.testing.person import NewPerson, Person
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Let a failure fail the test with its text alone: a traceback would show code of fixtures only."""
+    from tgbot.testing.failures import Failure
+
+    problem = ""
+    try:
+        yield
+    except Failure as failure:
+        problem = str(failure)
+    if problem:  # out of the `except`, so that pytest shows one of the two
+        pytest.fail(problem, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -62,11 +76,13 @@ async def bot(
     files = tmp_path / "bot"
     files.mkdir()
     under_test = Bot(sandbox, sections, Place(files, project.parent), **how)
-    await under_test.start()
     try:
+        with _plainly():
+            await under_test.start()
         yield under_test
     finally:
-        await under_test.close()
+        with _plainly():
+            await under_test.close()
 
 
 @pytest_asyncio.fixture

@@ -7,12 +7,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from tgbot.app import open_bot
 from tgbot.config import loading as config
 from tgbot.core.clock import ServerClock
+from tgbot.core.errors import TgbotError
 from tgbot.plugins.parts import Parts
 from tgbot.testing.inside import Inside
 
@@ -38,35 +40,51 @@ class BotInProcess:
         assert self._parts is not None
         return self._parts
 
-    async def start(self, file: Path, directory: Path, environment: Mapping[str, str]) -> None:
-        """Start it with plugins from a directory; raise what ends its start."""
+    async def start(self, file: Path, directory: Path, environment: Mapping[str, str]) -> str | None:
+        """Start it with plugins from a directory; return None once it runs, or why it does not."""
         if str(directory) not in sys.path:
             sys.path.append(str(directory))
         running = asyncio.Event()
         self._task = asyncio.create_task(self._serve(file, environment, running.set))
         waiting = asyncio.create_task(running.wait())
         await asyncio.wait((self._task, waiting), return_when=asyncio.FIRST_COMPLETED)
-        if not running.is_set():
-            waiting.cancel()
+        waiting.cancel()
+        if running.is_set():
+            return None
+        try:
             await self._task
+        except TgbotError as error:
+            return str(error)
+        return "it ended"
 
     async def end(self, number: int) -> int:
-        """Stop it and return 0; raise what it ended with."""
-        assert self._task is not None
+        """Stop it, whatever the signal, and return the exit status that the command would have."""
         self._stopping.set()
-        await self._task
-        return 0
+        if self._task is not None:
+            if self._parts is None:
+                self._task.cancel()  # it may wait for Telegram
+            await asyncio.wait((self._task,))
+        return self.status or 0
 
     async def ask(self, do: str, **arguments: object) -> None:
-        """Have the bot carry out a method of `Inside`."""
-        parts = self.parts
-        await getattr(Inside(parts.client, cast(ServerClock, parts.clock)), do)(**arguments)
+        """Have the bot carry out a method of `Inside`; raise ConnectionError if it ends before."""
+        assert self._task is not None
+        inside = Inside(self.parts.client, cast(ServerClock, self.parts.clock))
+        asking = asyncio.ensure_future(getattr(inside, do)(**arguments))
+        try:
+            await asyncio.wait((asking, self._task), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not asking.done():
+                asking.cancel()
+        if asking.cancelled() or not asking.done():
+            raise ConnectionError("the bot has ended")
+        asking.result()
 
     async def _serve(self, file: Path, environment: Mapping[str, str], started: Callable[[], object]) -> None:
         read = config.load(file, environment)
         with _logging_to(self._log, read.log.level):
             try:
-                again = lambda warn: config.load(file, environment, warn)  # noqa: E731 - it needs no name
+                again = partial(config.load, file, environment)
                 async with open_bot(read, serve=True, read=again) as self._parts:
                     started()
                     failed = self.parts.client.failed
@@ -76,9 +94,9 @@ class BotInProcess:
                         stopping.cancel()
                         raise failed.result()  # noqa: TRY301 - out of the bot, as out of the command
             except Exception as error:
-                self._log(f"the bot ended: {error}")
                 if self._parts is None:
                     raise
+                self._log(f"the bot ended: {error}")
                 self.status = 1
                 self._ended()
 

@@ -18,10 +18,12 @@ from telethon.tl import functions, types
 from tgbot.sandbox.accounts import Account
 from tgbot.testing import attachments
 from tgbot.testing.bot import Bot
+from tgbot.testing.failures import hidden
 from tgbot.testing.group import Group
 from tgbot.testing.hearing import Button, Ear, Expected, Message, asked, buttons_of, meets
 from tgbot.testing.transcript import labels, shown
 
+__tracebackhide__ = hidden  # pytest shows the line of the test, and not what is in here
 #: How long a person waits for the bot, in seconds.
 WITHIN = 10.0
 #: Where people are who share their location.
@@ -71,7 +73,10 @@ class Person:
     async def starts(self, link: str = "") -> None:
         """Press Start, in a dialog that a link or its payload has opened."""
         payload = parse_qs(urlsplit(link).query)["start"][0] if "?" in link else link
-        self._does(f"/start {payload}".rstrip(), None)
+        if not payload:
+            await self.says("/start")  # as apps do
+            return
+        self._does(f"/start {payload}", None)
         await self.client(functions.messages.StartBotRequest(self._peer, self._peer, payload))
 
     async def sends(
@@ -119,7 +124,7 @@ class Person:
     async def edits(self, message: Message, text: str) -> Message:
         """Change the text of an own message."""
         self._bot.transcript.said(f"{self.name} changes", "bot", text)
-        return await self.client.edit_message(message, text=text, parse_mode=None)
+        return await self.client.edit_message(message, text, parse_mode=None)
 
     async def presses(self, label: str, message: Message | None = None, *, within: float = WITHIN) -> str:
         """Press a button, of the newest message that has one with this label, or of a given one.
@@ -196,7 +201,6 @@ class Person:
 
         Messages come in order, each once. Fail at once if the next one is another one.
         """
-        __tracebackhide__ = True
         bot, unheard = self._bot, self._ear.unheard[self._place(chat)]
         await bot.bell.until(lambda: unheard or bot.crashed is not None, within)
         if not unheard:
@@ -209,14 +213,12 @@ class Person:
 
     async def hears_nothing(self, *, chat: Group | None = None) -> None:
         """Fail if the bot says anything more, until it has finished all that it was sent."""
-        __tracebackhide__ = True
         await self._bot.finished()
         if unheard := self._ear.unheard[self._place(chat)]:
             raise self._bot.failure(f"{self.name} expected to hear nothing, and heard:\n{shown(unheard[0])}")
 
     async def sees_edited(self, expected: Expected = None, *, within: float = WITHIN) -> Message:
         """Return the next message that the bot changed into one with this text; pass over others."""
-        __tracebackhide__ = True
         bot, edited = self._bot, self._ear.edited
         so = lambda: any(meets(one, expected) for one in edited) or bot.crashed is not None  # noqa: E731
         await bot.bell.until(so, within)
@@ -230,13 +232,11 @@ class Person:
 
     async def sees_deleted(self, message: Message, *, within: float = WITHIN) -> None:
         """Return once the bot has deleted this message."""
-        __tracebackhide__ = True
         if not await self._bot.bell.until(lambda: self._ear.has_deleted(message), within):
             raise self._bot.failure(f"{self.name} still sees after {within:g} s:\n{shown(message)}")
 
     async def sees_buttons(self, *names: str, message: Message | None = None, within: float = WITHIN) -> None:
         """Fail unless a message has exactly these buttons, in this order: the newest one, or a given one."""
-        __tracebackhide__ = True
         so = lambda: [name for row in self.buttons(message) for name in row] == [*names]  # noqa: E731
         if not await self._bot.bell.until(so, within):
             raise self._bot.failure(

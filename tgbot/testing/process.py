@@ -38,8 +38,8 @@ class BotProcess:
         #: The exit status, once it has ended; negative for a signal.
         self.status: int | None = None
 
-    async def start(self, config: Path, directory: Path, environment: Mapping[str, str]) -> bool:
-        """Start it in a directory; return whether it runs: if not, it has ended, or `LIMIT` is over."""
+    async def start(self, config: Path, directory: Path, environment: Mapping[str, str]) -> str | None:
+        """Start it in a directory; return None once it runs, or why it does not."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
@@ -61,13 +61,15 @@ class BotProcess:
             async with asyncio.timeout(LIMIT):
                 await self._ready.wait()
         except TimeoutError:
-            return False
-        return self.status is None
+            await self.end(signal.SIGKILL)
+            return f"it was not ready within {LIMIT:g} s"
+        return None if self.status is None else ending(self.status)
 
     async def end(self, number: int) -> int:
         """Send a signal and return the exit status; a process that does not stop in time is killed."""
         process = self._process
-        assert process is not None
+        if process is None:
+            return 0
         self._signal(number)
         try:
             async with asyncio.timeout(LIMIT):
@@ -127,3 +129,10 @@ class BotProcess:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
+
+
+def ending(status: int) -> str:
+    """Return in words how a process ended."""
+    if status < 0:
+        return f"{signal.Signals(-status).name} ended it"
+    return f"it exited with status {status}"
