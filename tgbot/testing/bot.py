@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +14,11 @@ from tgbot.operate import control
 from tgbot.plugins.parts import Parts
 from tgbot.sandbox.server import Sandbox
 from tgbot.testing.bell import Bell
+from tgbot.testing.configuration import Sections, as_toml
 from tgbot.testing.failures import BotDiedError, Failure, hidden
 from tgbot.testing.group import Group
 from tgbot.testing.inprocess import BotInProcess
 from tgbot.testing.process import LIMIT, BotProcess, ending
-from tgbot.testing.settings import Sections, as_toml
 from tgbot.testing.time import BotTime
 from tgbot.testing.transcript import Transcript
 
@@ -28,14 +27,6 @@ __tracebackhide__ = hidden  # pytest shows the line of the test, and not what is
 INSIDE: Final = "tgbot.testing.inside"
 #: Seconds between two looks at what the sandbox has read.
 _LOOK_SECONDS: Final = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the bot under test lives: a directory for its files, and the directory of its project."""
-
-    files: Path
-    project: Path
 
 
 class Bot:
@@ -48,8 +39,9 @@ class Bot:
         self,
         sandbox: Sandbox,
         sections: Sections,
-        place: Place,
         *,
+        directory: Path,
+        project: Path,
         username: str,
         name: str,
         in_process: bool,
@@ -58,6 +50,8 @@ class Bot:
         account = sandbox.new_bot(username, name)
         self.id = account.id
         self.username = account.username
+        #: The directory of its files; plugins are found in that of the project.
+        self.directory = directory
         #: The lines of its log, of all its runs.
         self.logs: list[str] = []
         #: What was said in all dialogs.
@@ -68,13 +62,14 @@ class Bot:
         #: The people who talk to it, by their order.
         self.people: list[Any] = []  # Any: of Person, whose module imports this one
         self._token = account.token
-        self._place = place
+        self._project = project
+        self._file = directory / "config.toml"
         self._sections = sections
         self._in_process = in_process
         #: Whether the test was told that the bot died.
         self._told = False
         self._run: BotProcess | BotInProcess | None = None
-        (place.files / "sandbox.pem").write_text(sandbox.public_key)
+        (directory / "sandbox.pem").write_text(sandbox.public_key)
 
     @property
     def running(self) -> bool:
@@ -100,9 +95,8 @@ class Bot:
         self._write_configuration()
         kind, environ = (BotInProcess, {}) if self._in_process else (BotProcess, dict(os.environ))
         run = kind(self.logs.append, self.bell.ring)
-        file = self._place.files / "config.toml"
         try:
-            problem = await run.start(file, self._place.project, self._environment(environ))
+            problem = await run.start(self._file, self._project, self._environment(environ))
         except BaseException:
             await run.end(signal.SIGKILL)
             raise
@@ -155,17 +149,22 @@ class Bot:
     async def _finished(self) -> None:
         world = self.sandbox.world
         while True:
-            channels = {
-                str(chat.id): chat.log.pts
-                for chat in world.chats.values()
-                if chat.channel and self.id in chat.members
-            }
             before = world.state(self.id)[:2]
-            await self.ask("caught_up", pts=before[0], qts=before[1], channels=channels)
+            await self.ask("caught_up", pts=before[0], qts=before[1], channels=self._channels())
             for person in self.people:
                 await self.bell.until(person.has_seen_all, LIMIT)
             if world.state(self.id)[:2] == before:
                 return
+
+    def _channels(self) -> dict[str, int]:
+        """Return the last pts that the bot gets of the channels that it is in, by their bare ids."""
+        world, ends = self.sandbox.world, {}
+        for chat in world.chats.values():
+            if chat.channel and self.id in chat.members:
+                # Without the messages in a group that are not for the bot.
+                seen = world.posts.seen(chat, world.accounts[self.id], chat.log.above(0, 0))
+                ends[str(chat.id)] = max((entry.pts or 0 for entry in seen), default=0)
+        return ends
 
     async def group(self, title: str, *people: Any, admin: bool = False) -> Group:  # Any: of Person
         """Open a supergroup of these people and the bot, which the first of them creates.
@@ -194,8 +193,11 @@ class Bot:
         self._sections["bot"]["admins"] = [*admins, user_id]
         self._write_configuration()
         if self.running:
-            socket = config.load(self._place.files / "config.toml", self._environment({})).storage.control
-            await asyncio.to_thread(control.ask, socket, "reload", {})
+            socket = config.load(self._file, self._environment({})).storage.control
+            try:
+                await asyncio.to_thread(control.ask, socket, "reload", {})
+            except FileNotFoundError:  # the path is too long for a socket on this system
+                await self.restart()
 
     def check(self) -> None:
         """Raise BotDiedError if the bot ended by itself."""
@@ -227,13 +229,13 @@ class Bot:
         sections["telegram"] = {
             "server": f"{sandbox.host}:{sandbox.port}",
             "dc_id": sandbox.dc_id,
-            "public_key": str(self._place.files / "sandbox.pem"),
+            "public_key": str(self.directory / "sandbox.pem"),
             "api_id": 1,
         }
-        sections["storage"] = {"directory": str(self._place.files / "sessions")}
+        sections["storage"] = {"directory": str(self.directory)}
         plugins = sections.setdefault("bot", {}).get("plugins", ())
         sections["bot"]["plugins"] = [INSIDE, *plugins]
-        (self._place.files / "config.toml").write_text(as_toml(sections), encoding="utf-8")
+        self._file.write_text(as_toml(sections), encoding="utf-8")
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return an environment without settings of the project's own bot; the secrets are here."""

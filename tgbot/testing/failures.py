@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import pytest
+TYPE_CHECKING = False  # without importing typing
+if TYPE_CHECKING:
+    import pytest
 
 #: How many lines of the bot's log, and of the dialogs, a failure shows.
 LOG_LINES = 20

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 @contextmanager
 def _plainly() -> Iterator[None]:
     """Let a failure fail the test with its text alone: a traceback would show code of fixtures only."""
+    from tgbot.core.errors import ConfigError
     from tgbot.testing.failures import Failure
 
     problem = ""
     try:
         yield
-    except Failure as failure:
+    except (Failure, ConfigError) as failure:
         problem = str(failure)
     if problem:  # out of the `except`, so that pytest shows one of the two
         pytest.fail(problem, pytrace=False)
@@ -57,11 +58,14 @@ def bot_settings() -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def bot(
-    request: pytest.FixtureRequest, sandbox: Sandbox, bot_settings: dict[str, Any], tmp_path: Path
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    bot_settings: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Bot]:
     """Yield the bot, which runs; stop it at the end of the test."""
-    from tgbot.testing.bot import Bot, Place
-    from tgbot.testing.settings import overridden, project_sections
+    from tgbot.testing.bot import Bot
+    from tgbot.testing.configuration import overridden, project_sections
 
     project = Path(request.config.rootpath, request.config.getini("tgbot_config"))
     marked: dict[str, Any] = {}
@@ -72,10 +76,11 @@ async def bot(
         "name": marked.pop("name", "The Bot"),
         "in_process": marked.pop("in_process", False),
     }
-    sections = overridden(overridden(project_sections(project), bot_settings), marked)
-    files = tmp_path / "bot"
-    files.mkdir()
-    under_test = Bot(sandbox, sections, Place(files, project.parent), **how)
+    with _plainly():
+        sections = project_sections(project)
+    sections = overridden(overridden(sections, bot_settings), marked)
+    directory = tmp_path_factory.mktemp("bot")
+    under_test = Bot(sandbox, sections, directory=directory, project=project.parent, **how)
     try:
         with _plainly():
             await under_test.start()

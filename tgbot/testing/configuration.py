@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tgbot.config.loading import places
+from tgbot.config.loading import load, places
 
 #: Sections as in config.toml: the keys of each, by name.
 Sections = dict[str, dict[str, Any]]
@@ -21,11 +21,16 @@ LEFT_OUT: Final = ("telegram", "storage", "login", "operate", "log")
 def project_sections(file: Path) -> Sections:
     """Read the project's config.toml, without the sections in `LEFT_OUT`; nothing if there is no such file.
 
-    Relative paths in it become absolute. secrets.toml and the environment are not read.
+    Relative paths in it become absolute. secrets.toml and the environment are not read. Raise ConfigError if
+    it is not TOML.
     """
     if not file.exists():
         return {}
-    found = tomllib.loads(file.read_text(encoding="utf-8"))
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError:
+        load(file, {})  # says what is wrong with it, and shows no secret
+        raise
     kept = {name: dict(keys) for name, keys in found.items() if name not in LEFT_OUT}
     for section, key in places("Path"):
         if isinstance(path := kept.get(section, {}).get(key), str) and path:
@@ -49,12 +54,13 @@ def as_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
     lines: list[str] = []
     for name, keys in sections.items():
         lines.append(f"[{name}]")
-        lines += [f"{_key(key)} = {_value(value)}" for key, value in keys.items() if value is not None]
+        lines += [f"{_string(key)} = {_value(value)}" for key, value in keys.items() if value is not None]
     return "\n".join(lines) + "\n"
 
 
-def _key(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+def _string(name: str) -> str:
+    # A string of JSON is one of TOML, but for the character DEL.
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: object) -> str:
@@ -64,10 +70,9 @@ def _value(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{_string(str(key))} = {_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list | tuple | set | frozenset):
         return "[" + ", ".join(_value(each) for each in value) + "]"
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    # A string of JSON is one of TOML, but for the character DEL.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _string(str(value))
