@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -16,6 +17,8 @@ def register(client: Any) -> None:  # Any: a client of Telethon's
     client.add_event_handler(menu, _command("menu"))
     client.add_event_handler(secret, _command("secret"))
     client.add_event_handler(crash, _command("crash"))
+    client.add_event_handler(slow, _command("slow"))
+    client.add_event_handler(child, _command("child"))
     client.add_event_handler(echo, events.NewMessage(incoming=True, pattern=r"^echo "))
     client.add_event_handler(thing, events.NewMessage(incoming=True, func=lambda event: event.media))
     client.add_event_handler(joined, events.ChatAction(func=lambda event: event.user_joined))
@@ -55,6 +58,18 @@ async def secret(event: Any) -> None:
 
 async def crash(event: Any) -> None:
     os._exit(7)
+
+
+async def slow(event: Any) -> None:
+    await asyncio.sleep(0.2)
+    await event.respond("slow and steady")
+    raise events.StopPropagation
+
+
+async def child(event: Any) -> None:
+    await asyncio.create_subprocess_exec("sleep", "600")  # it holds the log open
+    await event.respond("a process that lasts")
+    raise events.StopPropagation
 
 
 async def echo(event: Any) -> None:

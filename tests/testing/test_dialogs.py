@@ -22,6 +22,8 @@ async def test_a_killed_bot_goes_on_where_it_was(bot: Bot, person: NewPerson) ->
     await anna.hears("echo before the start")
     assert await anna.presses("M") == "You chose M"
     await anna.sees_edited("Size M")
+    await anna.says("/child")
+    await anna.hears("a process that lasts")
     await bot.stop()
     assert not bot.running
     await bot.start()
@@ -117,9 +119,22 @@ async def test_hearing_nothing_waits_for_what_was_sent_and_no_longer(bot: Bot, p
     await boris.says("echo to Boris")
     await anna.hears_nothing()
     await boris.hears("echo to Boris")
-    await anna.says("echo to Anna")
-    with pytest.raises(Failure, match="Anna expected to hear nothing, and heard:\necho to Anna"):
+    await anna.says("/slow")
+    with pytest.raises(Failure, match="Anna expected to hear nothing, and heard:\nslow and steady"):
         await anna.hears_nothing()
+
+
+async def test_hearing_nothing_waits_until_people_have_what_was_said(bot: Bot, person: NewPerson) -> None:
+    anna = await person("Anna")
+    await anna.says("echo one")
+    await anna.hears("echo one")
+    bot.sandbox.faults.withhold(anna.id)
+    await anna.says("echo two")
+    with pytest.raises(Failure, match=r"the bot did not finish what it was sent within 0\.2 s"):
+        await bot.finished(within=0.2)
+    bot.sandbox.faults.release(anna.id)
+    await bot.finished()
+    await anna.hears("echo two", within=0)
 
 
 async def test_a_block_and_its_end_reach_the_bot(bot: Bot, person: NewPerson) -> None:

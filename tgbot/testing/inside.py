@@ -7,6 +7,7 @@ it when the test's process has ended, however that came about: then it ends, too
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -65,17 +66,22 @@ class Inside:
 
 def register(client: BotClient, *, clock: ServerClock) -> None:
     """Answer the test on the inherited socket; do nothing where there is none."""
-    if number := os.environ.get(SOCKET):
+    if number := os.environ.pop(SOCKET, ""):  # not for what the bot starts
         inside, loop = Inside(client, clock), asyncio.get_running_loop()
         test = socket.socket(fileno=int(number))
+        test.set_inheritable(False)
 
         async def answer(line: str) -> None:
             test.sendall((await inside.answer(line)).encode() + b"\n")
 
+        def hear(line: str) -> None:
+            client.spawn(answer(line), "a question of the test")
+
         def listen() -> None:
             with test.makefile("r") as lines:
                 for line in lines:
-                    loop.call_soon_threadsafe(client.spawn, answer(line))
+                    with contextlib.suppress(RuntimeError):  # the bot has stopped, and with it the event loop
+                        loop.call_soon_threadsafe(hear, line)
             os.kill(os.getpid(), signal.SIGKILL)  # nobody is left who could want anything of this bot
 
         # A thread, because it must notice the end of the test also while a handler blocks the event loop.

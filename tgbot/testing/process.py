@@ -18,6 +18,10 @@ from tgbot.testing.inside import SOCKET
 
 #: The most seconds that a start or a stop may take; usually it is less than one.
 LIMIT: Final = 30.0
+#: The longest line of a log, in bytes.
+LONGEST_LINE: Final = 1024 * 1024
+#: How long processes that the bot has started may outlive it, in seconds.
+ORPHAN_SECONDS: Final = 1.0
 
 
 class BotProcess:
@@ -30,6 +34,7 @@ class BotProcess:
         self._log = log
         self._ended = ended
         self._ready = asyncio.Event()
+        self._hung_up = asyncio.Event()
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[None]] = {}
         self._process: asyncio.subprocess.Process | None = None
@@ -41,6 +46,7 @@ class BotProcess:
     async def start(self, config: Path, directory: Path, environment: Mapping[str, str]) -> str | None:
         """Start it in a directory; return None once it runs, or why it does not."""
         ours, theirs = socket.socketpair()
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -49,12 +55,12 @@ class BotProcess:
                 env={**environment, SOCKET: str(theirs.fileno())},
                 stdin=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
+                limit=LONGEST_LINE,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C must reach only the test, which then stops the bot
             )
-        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._tasks = [
-            asyncio.create_task(self._read_log(self._process)),
+            asyncio.create_task(self._watch(self._process)),
             asyncio.create_task(self._read_answers(reader)),
         ]
         try:
@@ -69,6 +75,8 @@ class BotProcess:
         """Send a signal and return the exit status; a process that does not stop in time is killed."""
         process = self._process
         if process is None:
+            if self._writer is not None:
+                self._writer.close()
             return 0
         self._signal(number)
         try:
@@ -76,7 +84,10 @@ class BotProcess:
                 await process.wait()
         except TimeoutError:
             self._signal(signal.SIGKILL)
-        await asyncio.gather(*self._tasks)
+        watching, answering = self._tasks
+        await watching
+        if not (await asyncio.wait((answering,), timeout=ORPHAN_SECONDS))[0]:
+            answering.cancel()
         return await process.wait()
 
     async def ask(self, do: str, **arguments: object) -> None:
@@ -94,24 +105,34 @@ class BotProcess:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number) if number == signal.SIGKILL else self._process.send_signal(
-                number
-            )
+            self._process.send_signal(number)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Read the log until the process has ended, and end all that it has started."""
+        reading = asyncio.create_task(self._read_log(process))
+        ended, hung_up = asyncio.create_task(process.wait()), asyncio.create_task(self._hung_up.wait())
+        await asyncio.wait((ended, hung_up), return_when=asyncio.FIRST_COMPLETED)
+        # What it has started may hold the log open, and in some versions of Python `wait` waits for that.
+        await asyncio.wait((ended,), timeout=ORPHAN_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self.status = await ended
+        _, left = await asyncio.wait((reading, hung_up), timeout=ORPHAN_SECONDS)
+        for task in left:  # somebody has left the process group, and holds a file open
+            task.cancel()
+        self._ready.set()
+        self._ended()
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
-        """Read the log to its end, which is the end of the process."""
         assert process.stderr is not None
         async for line in process.stderr:
             text = line.decode(errors="replace").rstrip()
             self._log(text)
             if "running as @" in text:
                 self._ready.set()
-        self.status = await process.wait()
-        self._ready.set()
-        self._ended()
 
     async def _read_answers(self, reader: asyncio.StreamReader) -> None:
-        """Read answers to its end; let those fail who still wait for one."""
+        """Read answers until the process hangs up; let those fail who still wait for one."""
         with contextlib.suppress(ConnectionError):
             async for line in reader:
                 answer = json.loads(line)
@@ -125,6 +146,7 @@ class BotProcess:
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(ConnectionError("the bot has ended"))
+        self._hung_up.set()
         assert self._writer is not None
         self._writer.close()
         with contextlib.suppress(ConnectionError):
