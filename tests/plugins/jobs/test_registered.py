@@ -58,7 +58,7 @@ async def test_jobs_are_registered_before_the_bot_serves(shop: Shop) -> None:
         shop.jobs.every(minutes=5, name="x")(first)
 
 
-def test_a_plugin_with_a_wrong_schedule_is_named_with_file_and_line(
+async def test_a_plugin_with_a_wrong_schedule_is_named_with_file_and_line(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = "def register(client, *, jobs):\n    @jobs.every('9 Uhr')\n    async def digest(run): ...\n"
@@ -66,7 +66,7 @@ def test_a_plugin_with_a_wrong_schedule_is_named_with_file_and_line(
     monkeypatch.syspath_prepend(tmp_path)
     plugin = loading.load("wrong_schedule")
     with pytest.raises(PluginError, match=r"'9 Uhr': expected a time such as .*wrong_schedule.py line 2"):
-        plugin.add_to(parts(shop))
+        await plugin.register(parts(shop))
 
 
 def parts(shop: Shop) -> Any:
