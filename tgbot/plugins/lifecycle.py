@@ -101,4 +101,5 @@ class Plugins:
 
 def own_parts(plugin: Plugin, parts: Parts, texts: Texts) -> Parts:
     """Return the parts that a plugin is given: some of them are its own."""
-    return replace(parts, settings=plugin.settings, texts=texts, commands=parts.commands.of(texts))
+    talks, commands = parts.talks.of(texts), parts.commands.of(texts)
+    return replace(parts, settings=plugin.settings, texts=texts, commands=commands, talks=talks)

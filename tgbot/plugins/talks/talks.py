@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -49,11 +50,18 @@ class Talks:
         checkpoint: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
+        self._texts = texts
         saved = Saves(checkpoint).saved
         self._bot = bot = Surroundings(client=client, users=users, texts=texts, clock=clock, saved=saved)
         self._opened = OpenTalks(bot, alarm)
         self._messages, self._presses = Messages(self._opened), Presses(self._opened)
         alarm.receive(TALK, Wakes(self._opened).receive)
+
+    def of(self, texts: Texts) -> Talks:
+        """Return the same talks for a plugin with texts of its own, which its talks speak."""
+        own = copy(self)
+        own._texts = texts
+        return own
 
     def on(
         self,
@@ -82,7 +90,7 @@ class Talks:
                 match=match,
                 ends=ends,
                 on_changed=on_changed,
-                texts=texts or self._bot.texts,
+                texts=texts or self._texts,
             )
             if not self._opened.registered:
                 self._bot.client.inside.handle_first(self._on_update, events.Raw(_UPDATES))
