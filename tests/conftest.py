@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+#: Runs of pytest within tests; pytest takes it from this file only.
+pytest_plugins = "pytester"
+
 # The same examples in every run, however slow the machine is; "explore" tries new ones, and more of them.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fixed", patient, derandomize=True, max_examples=40)

@@ -6,8 +6,6 @@ import pytest
 
 from tgbot.testing import plugin
 
-pytest_plugins = "pytester"
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the plugin unless pytest has done so."""

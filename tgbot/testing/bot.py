@@ -66,6 +66,8 @@ class Bot:
         self._file = directory / "config.toml"
         self._sections = sections
         self._in_process = in_process
+        #: Whether it ends because the test wants it to.
+        self._leaving = False
         #: Whether the test was told that the bot died.
         self._told = False
         self._run: BotProcess | BotInProcess | None = None
@@ -79,7 +81,7 @@ class Bot:
     @property
     def crashed(self) -> int | None:
         """The exit status of a bot that ended by itself, negative for a signal; else None."""
-        return self._run.status if self._run is not None else None
+        return self._run.status if self._run is not None and not self._leaving else None
 
     @property
     def parts(self) -> Parts:
@@ -109,26 +111,24 @@ class Bot:
         if self._run is None:
             return
         self.check()
-        status = await self._run.end(signal.SIGTERM)
-        self._run = None
-        await self._unplugged()
-        if status:
+        if status := await self._end(signal.SIGTERM):
             raise BotDiedError(f"the bot stopped with status {status}", log=self.logs)
 
     async def kill(self, *, start: bool = True) -> None:
-        """Kill the bot at once, with SIGKILL, and start it again, or not."""
+        """Kill the bot at once, with SIGKILL, and start it again, unless `start` is False.
+
+        Return once the new bot has finished what the killed one had begun.
+        """
         if self._in_process:
             raise TypeError(
                 "only a bot that is a process can be killed: remove in_process=True from the marker"
             )
         self.check()
-        if self._run is not None:
-            await self._run.end(signal.SIGKILL)
-            self._run = None
-            await self._unplugged()
+        await self._end(signal.SIGKILL)
         self.transcript.noted("the bot is killed")
         if start:
             await self.start()
+            await self.finished()
 
     async def restart(self) -> None:
         """Stop the bot in order and start it again."""
@@ -217,6 +217,19 @@ class Bot:
         finally:
             if self._run is not None:
                 await self._run.end(signal.SIGKILL)
+
+    async def _end(self, number: int) -> int:
+        """Send the signal to a bot that runs, and return its exit status once the sandbox saw it go."""
+        if self._run is None:
+            return 0
+        self._leaving = True
+        try:
+            status = await self._run.end(number)
+        finally:
+            self._leaving = False
+        self._run = None
+        await self._unplugged()
+        return status
 
     async def _unplugged(self) -> None:
         """Return once the sandbox has read the last byte that the ended bot had sent."""
