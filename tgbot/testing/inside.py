@@ -18,7 +18,7 @@ from typing import Final
 
 from telethon.tl import functions
 
-from tgbot.core.clock import ServerClock
+from tgbot.core.clock import AGREEMENT_SECONDS, ServerClock
 from tgbot.telegram import BotClient
 
 #: The variable with the number of the inherited socket.
@@ -51,8 +51,12 @@ class Inside:
 
     async def follow_time(self) -> None:
         """Take Telegram's time as it is now, as a bot that starts does."""
-        self._clock.forget()
-        await self._client(functions.updates.GetStateRequest())
+        while True:
+            self._clock.forget()
+            state = await self._client(functions.updates.GetStateRequest())
+            # An answer that was under way has the time before, and may have come first.
+            if abs(state.date.timestamp() - self._clock()) <= AGREEMENT_SECONDS:
+                return
 
     async def answer(self, line: str) -> str:
         """Carry out a question, which is a line of JSON; return the answer, which is one, too."""
