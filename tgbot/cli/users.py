@@ -73,7 +73,7 @@ def show(
     user_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The user's id.")],
     json: Json = False,
 ) -> None:
-    """Show what is known of a user. Exit status 3: the bot never met them."""
+    """Show what is known of a user, and what plugins keep and plan. Exit status 3: the bot never met them."""
     with Bot(settings(context), _for_reading) as bot:
         user = bot.ask("users.show", id=user_id)
     if json:

@@ -112,8 +112,7 @@ def record(say: Words, user: User, *, now: float, hash_kept: bool) -> Iterator[s
         yield say("privacy-data", plugin=clean_name(plugin), data=clean_name(dumps(data), SHOWN_DATA))
     for talk in user.talks.values():
         about = {"talk": clean_name(talk.name), "when": when(talk.at)}
-        yield (
-            say("privacy-talk-over", **about)
-            if talk.over
-            else say("privacy-talk", n=answers_in(talk), **about)
-        )
+        if talk.over:
+            yield say("privacy-talk-over", **about)
+        else:
+            yield say("privacy-talk", n=answers_in(talk), **about)
