@@ -50,6 +50,7 @@ async def test_a_clock_that_is_set_back_runs_nothing_again(shop: Shop) -> None:
     shop.time = EIGHT + 12 * MINUTE
     await shop.start()
     await shop.idle()
+    await shop.pass_to(EIGHT + 20 * MINUTE)
     assert shop.times == [30 * MINUTE]
     await shop.pass_to(EIGHT + 35 * MINUTE)
     assert shop.times == [30 * MINUTE, 35 * MINUTE]
@@ -106,6 +107,26 @@ async def test_a_run_that_a_kill_cut_off_comes_again_with_its_time(shop: Shop, m
     assert shop.times == [HOUR, HOUR]
     assert shop.ran[1].late == 2 * HOUR
     assert (await shop.kept(NAME)).last == EIGHT + HOUR
+
+
+@pytest.mark.parametrize(("missed", "times"), [("run", [5, 5, 15]), ("skip", [5, 5])])
+async def test_what_was_cut_off_comes_before_what_passed_meanwhile(
+    shop: Shop, missed: str, times: list[int]
+) -> None:
+    shop.jobs.every(minutes=5, missed=missed)(shop.work)
+    await shop.start()
+    await shop.idle()
+    shop.gate.clear()
+    await shop.pass_to(EIGHT + 5 * MINUTE)
+    await shop.until(lambda: bool(shop.ran))
+    await shop.kill()
+    shop.gate.set()
+    shop.open()
+    shop.jobs.every(minutes=5, missed=missed)(shop.work)
+    shop.time = EIGHT + 17 * MINUTE
+    await shop.start()
+    await shop.idle()
+    assert shop.times == [minutes * MINUTE for minutes in times]
 
 
 async def test_that_a_run_has_begun_is_on_disk_before_its_code_runs(shop: Shop) -> None:
