@@ -167,7 +167,7 @@ async def open_bot(
         payload_key = signing_key(credentials.bot_token)
         pace = Pace(overall=config.bot.pace, sends=client.figures.sends)
         sender = Sender(client, users, clock=clock, pace=pace)
-        alarm = Alarm(store.planned, clock, client.spawn)
+        alarm = Alarm(store.planned, clock, client.spawn, draining=lambda: client.drain.begun)
         talks = Talks(client, users, texts, alarm, checkpoint=client.checkpoint, clock=clock)
         bot = Parts(
             client=client,

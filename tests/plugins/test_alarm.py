@@ -19,6 +19,7 @@ class Bell:
 
     def __init__(self) -> None:
         self.time = 1000.0
+        self.draining = False
         self.rows = MemoryRows()
         self.handed: list[Planned] = []
         #: What the receiver returns, in turn; it is done afterwards.
@@ -33,7 +34,7 @@ class Bell:
         """Begin with what is on disk."""
         self.store = MemoryStore(lambda: self.time, self.rows)
         self.planned = self.store.planned
-        self.alarm = Alarm(self.planned, lambda: self.time, self.spawn)
+        self.alarm = Alarm(self.planned, lambda: self.time, self.spawn, draining=lambda: self.draining)
 
     def spawn(self, work: Coroutine[object, object, object], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -270,6 +271,17 @@ async def test_a_stop_waits_for_what_is_carried_out_and_begins_nothing(bell: Bel
     assert bell.keys == ["a"]
     assert await bell.planned.get("a") is None
     assert await bell.planned.get("b") is not None
+
+
+async def test_while_the_bot_drains_nothing_is_begun(bell: Bell) -> None:
+    bell.draining = True
+    bell.run()
+    bell.alarm.plan(Planned("a", 1000, "remind"))
+    await bell.until(lambda: bool(bell.alarm._held))
+    assert not bell.handed
+    bell.draining = False
+    bell.alarm.look()
+    await bell.until(lambda: bell.keys == ["a"])
 
 
 async def test_a_stop_does_not_wait_longer_than_its_grace(bell: Bell) -> None:

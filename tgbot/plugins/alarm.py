@@ -66,10 +66,14 @@ class Alarm:
         planned: PlannedRuns,
         now: Callable[[], float],
         spawn: Callable[[Coroutine[object, object, object], str], object],
+        *,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
+        """While `draining`, nothing is begun; what is carried out goes on."""
         self._planned = planned
         self._now = now
         self._spawn = spawn
+        self._draining = draining
         #: Name → the line of its receiver; None for all other names.
         self._lines: dict[str | None, _Line] = {}
         #: Keys of the entries that are in a line or carried out; that are carried out; of these, that were
@@ -152,7 +156,8 @@ class Alarm:
         return next((entry.at for entry in soon if entry.at > now), now + LOOK_SECONDS)
 
     def _begin(self, line: _Line) -> None:
-        while line.waiting and line.running < line.at_once and not self._closing:
+        resting = self._closing or self._draining()
+        while line.waiting and line.running < line.at_once and not resting:
             entry = line.waiting.popleft()
             line.running += 1
             self._running.add(entry.key)
