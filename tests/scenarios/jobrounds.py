@@ -49,7 +49,6 @@ def register(client, *, jobs, sender):
 
     async def tell(run):
         note(f"{run.name} {run.planned}")
-        die(f"{run.name} begin")
         everybody = people.read_text().split()
         for nth, person in enumerate(everybody):
             await sender.send(int(person), f"TEXT {run.name} {run.planned}")
@@ -66,7 +65,6 @@ def register(client, *, jobs, sender):
     @jobs.on("remind")
     async def remind(run):
         note(f"remind.{run.user_id} {run.planned}")
-        die("remind begin")
         await client.send_message(run.user_id, f"reminder {run.data}")
         die("remind sent")
 

@@ -29,11 +29,11 @@ from tgbot.plugins.jobs import Jobs, Run
 from tgbot.sandbox.server import Sandbox
 
 
-@pytest.mark.timeout(300)  # six commands are started
+@pytest.mark.timeout(300)  # five commands are started
 async def test_killed_at_the_planned_second_each_message_is_sent_once(tmp_path: Path) -> None:
     async with open_site(tmp_path, 1, plugin=PLUGIN, **SETTINGS) as site:
         alarms = Alarms(site, 5)
-        alarms.die("asked", "daily begin", "daily half", "daily over", "remind sent")
+        alarms.die("asked", "daily half", "daily over", "remind sent")
         nine = alarms.set_clock("2026-11-27 09:00")
         alarms.set_clock("2026-11-27 08:50")
         process = await site.spawn()
@@ -45,7 +45,7 @@ async def test_killed_at_the_planned_second_each_message_is_sent_once(tmp_path: 
         assert await process.ended() == -signal.SIGKILL
         alarms.set_clock("2026-11-27 08:59:59")
         await site.spawn()
-        last = await alarms.die_and_start(4)
+        last = await alarms.die_and_start(3)
         expected = {"noted tea": 1, "reminder tea": 1, f"{TEXT} daily {nine}": 1}
         await until(
             lambda: all(alarms.heard(one) >= Counter(expected) for one in alarms.people), "all is said"
