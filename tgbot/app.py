@@ -63,14 +63,12 @@ logger = logging.getLogger(__name__)
 #: The part of the file descriptors that visitors of the login page may take.
 PAGE_SHARE: Final = 0.25
 
-#: How long a stop waits for the sends of a broadcast that are under way, in seconds; what is cut off is sent
-#: again, and Telegram returns the earlier messages.
-BROADCAST_GRACE: Final = 3.0
+#: How long a stop waits for the sends of a broadcast that are under way, and for jobs, in seconds; what is
+#: cut off is done again, and Telegram returns the earlier messages.
+WORK_GRACE: Final = 3.0
 
 #: How long plugins may take to stop, in seconds, where the updates in flight took all of the grace time.
 LEAST_GRACE: Final = 1.0
-#: How long a stop waits for the jobs that run, in seconds; what is cut off runs again at the next start.
-JOB_GRACE: Final = 3.0
 
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
@@ -196,13 +194,7 @@ async def open_bot(
                 clock=clock,
             ),
             jobs=Jobs(
-                alarm,
-                store.planned,
-                tries,
-                checkpoint=client.checkpoint,
-                load=store.load,
-                notes=users,
-                clock=clock,
+                alarm, store.planned, tries, checkpoint=client.checkpoint, load=store.load, notes=users
             ),
             texts=texts,
             admins=admins,
@@ -224,10 +216,10 @@ async def open_bot(
             await client.start_updates()
             await plugins.start()
             client.spawn(bot.broadcasts.run())
-            stack.push_async_callback(bot.broadcasts.close, min(BROADCAST_GRACE, config.bot.grace_seconds))
+            stack.push_async_callback(bot.broadcasts.close, min(WORK_GRACE, config.bot.grace_seconds))
             await bot.jobs.start()
             client.spawn(alarm.run())
-            stack.push_async_callback(alarm.close, min(JOB_GRACE, config.bot.grace_seconds))
+            stack.push_async_callback(alarm.close, min(WORK_GRACE, config.bot.grace_seconds))
             client.spawn(rebuild.run())
             given |= after_login(bot, store, rebuild)
             bot.sweep.go_on()

@@ -101,7 +101,6 @@ class Desk:
                 checkpoint=client.checkpoint,
                 load=self.users.load,
                 notes=self.users,
-                clock=clock,
             ),
             texts=TEXTS,
             admins=frozenset(),

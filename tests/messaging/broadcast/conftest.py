@@ -153,7 +153,6 @@ class Office:
                 checkpoint=save,
                 load=load,
                 notes=users,
-                clock=self.clock,
             ),
             texts=TEXTS,
             admins=frozenset(),

@@ -46,7 +46,6 @@ class Shop:
             checkpoint=self.save,
             load=self.store.load,
             notes=self.store.users,
-            clock=lambda: self.time,
         )
 
     async def work(self, run: Run) -> None:

@@ -62,13 +62,12 @@ class Jobs:
         checkpoint: Callable[[], Awaitable[None]],
         load: Callable[[Iterable[int]], Awaitable[None]],
         notes: Notes,
-        clock: Callable[[], float],
     ) -> None:
         """`load` reads users into memory."""
         self._alarm = alarm
         self._planned = planned
         self._notes = notes
-        self._clock = clock
+        self._now = tries.now
         self._registered = Registered()
         self._repeated = Repeated(alarm, planned, tries, checkpoint)
         self._single = Single(alarm, tries, load)
@@ -186,7 +185,7 @@ class Jobs:
                 raise ValueError(f"{at} has no time zone: write datetime(…, tzinfo=ZoneInfo(…))")
             seconds = at.timestamp()
         elif isinstance(at, timedelta):
-            seconds = self._clock() + at.total_seconds()
+            seconds = self._now() + at.total_seconds()
         elif isinstance(at, int | float) and not isinstance(at, bool):
             seconds = at
         else:
