@@ -111,11 +111,13 @@ class Alarms:
     def audit(self, asked: Counter[tuple[int, str]], result: Result) -> None:
         """Compare what ran and what everybody has heard with what is promised."""
         runs = self.runs()
-        twice = len(runs) - len(set(runs))
-        jobs = [(name, planned) for _, name, planned in runs if not name.startswith("remind")]
+        of_jobs = [run for run in runs if not run[1].startswith("remind")]
+        jobs = [(name, planned) for _, name, planned in of_jobs]
         result.times, result.repetitions = len(set(jobs)), len(jobs) - len(set(jobs))
         result.reminders = sum(asked.values())
-        result.wrong["ran twice in one process"] += twice
+        result.wrong["ran twice in one process"] += len(of_jobs) - len(set(of_jobs))
+        reminders = [run for run in runs if run not in of_jobs]
+        result.again = len(reminders) - len(set(reminders))
         for name in {name for name, _ in jobs}:
             times = [planned for job, planned in jobs if job == name]
             back = sum(later < earlier for earlier, later in pairwise(times))
@@ -164,6 +166,9 @@ class Result:
     times: int = 0
     repetitions: int = 0
     reminders: int = 0
+    #: How often a reminder ran twice in one process: it was due before the update that asked for it was
+    #: finished, and that came again.
+    again: int = 0
     #: What was wrong → how often.
     wrong: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -176,8 +181,8 @@ class Result:
     def __str__(self) -> str:
         wrong = ", ".join(f"{count} {what}" for what, count in self.wrong.items()) or "nothing wrong"
         text = f"jobs: {self.kills} kills, the clock set {self.steps} times; {self.times} planned times ran, "
-        text += f"{self.repetitions} were begun again, {self.reminders} reminders; {wrong}"
-        return "".join((text, *(f"\n    log: {fault}" for fault in self.faults[:5])))
+        text += f"{self.repetitions} were begun again; {self.reminders} reminders, {self.again} ran again; "
+        return "".join((text, wrong, *(f"\n    log: {fault}" for fault in self.faults[:5])))
 
 
 async def run_jobs(
