@@ -39,7 +39,7 @@ def die(user, point):
         file.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
-send, keep, plan, carry = Surroundings.send, Steps.keep, OpenTalks.plan, Running.carry
+send, keep, planned, carry = Surroundings.send, Steps.keep, OpenTalks.planned, Running.carry
 
 async def send_and_die(self, chat_id, *given):
     die(chat_id, "before a send")
@@ -53,18 +53,18 @@ def keep_and_die(self, step, **changes):
     die(user, f"after {step.kind} is {'done' if step.done else 'asked'}")
     return kept
 
-def plan_and_die(self, place, line, at, **given):
-    plan(self, place, line, at, **given)
+def planned_and_die(self, place, at, **given):
     if given:
         die(place.user_id, "before a press is on disk")
+    return planned(self, place, at, **given)
 
 async def carry_and_die(self, event, given=None):
     if isinstance(given, Pressed):
         die(self.course.user_id, "after a press is on disk")
     return await carry(self, event, given)
 
-Surroundings.send, Steps.keep, OpenTalks.plan, Running.carry = (
-    send_and_die, keep_and_die, plan_and_die, carry_and_die
+Surroundings.send, Steps.keep, OpenTalks.planned, Running.carry = (
+    send_and_die, keep_and_die, planned_and_die, carry_and_die
 )
 
 def register(client, *, talks):

@@ -71,9 +71,8 @@ def anna(sandbox: Sandbox, account: Account) -> Person:
     return Person(sandbox, account)
 
 
-async def test_an_answer_that_comes_again_is_not_the_next_answer(
-    talking: TalkingBot, anna: Person, seldom: None
-) -> None:
+@pytest.mark.usefixtures("seldom")
+async def test_an_answer_that_comes_again_is_not_the_next_answer(talking: TalkingBot, anna: Person) -> None:
     gate = Gate()
 
     def register(talks: Talks) -> None:
@@ -124,8 +123,9 @@ async def test_a_press_goes_on_after_a_kill_although_telegram_does_not_send_it_a
     assert await talking.bot.client._store.planned.about(anna.id) == []  # type: ignore[attr-defined] # a SqliteStore
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_everything_of_a_talk_comes_again_and_is_done_once(
-    talking: TalkingBot, anna: Person, seldom: None, tmp_path: Path
+    talking: TalkingBot, anna: Person, tmp_path: Path
 ) -> None:
     done: list[str] = []
 
@@ -169,8 +169,9 @@ async def again(talking: TalkingBot, register: Register, directory: Path) -> Non
     await until(lambda: client.intake.settled and not client._batches.waiting, "all has come again")
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_a_talk_that_ended_by_another_command_is_not_ended_again(
-    talking: TalkingBot, anna: Person, seldom: None, tmp_path: Path
+    talking: TalkingBot, anna: Person, tmp_path: Path
 ) -> None:
     def register(talks: Talks) -> None:
         for name in ("one", "two"):

@@ -196,6 +196,7 @@ async def test_a_press_of_an_old_question_is_acknowledged_and_changes_nothing(
     await press(anna, first, "A")
     second = await anna.hears_message()
     assert (await press(anna, first, "B")).message == "This question is no longer open."
+    await until(lambda: sandbox.calls["messages.editMessage"] == 1)
     sandbox.faults.clear()
     await talking.kill()
     await talking.start(register)

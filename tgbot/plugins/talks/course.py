@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
-from telethon import Button, utils
+from telethon import Button
 from telethon.tl import functions, types
 
 from tgbot.core.talks import Raised, Step
@@ -21,6 +21,7 @@ from tgbot.plugins.talks.given import Cancelled, Late, Pressed, Written
 from tgbot.plugins.talks.raised import TalkCancelled, TalkExpired, UnfitError
 from tgbot.plugins.talks.steps import Steps, as_json, digest, work_of
 from tgbot.plugins.talks.surroundings import Surroundings
+from tgbot.telegram.calls.plain import message_by_id
 from tgbot.telegram.refusals import answer_of
 from tgbot.telegram.strand import Strand
 
@@ -97,7 +98,8 @@ class Course:
             self.steps.keep(Step("say", message=sent.id, done=True))
             return sent
         self.steps.passed()
-        return await self._message(step.message, text)
+        peer = await self.bot.peer(self.chat_id)
+        return message_by_id(self.bot.client, peer, step.message, text)
 
     async def once(self, name: str, do: Callable[[], Any]) -> Any:  # Any: JSON
         """See `Talk.once`."""
@@ -238,14 +240,6 @@ class Course:
     def _buttons(self, question: Question) -> list[list[types.TypeKeyboardButton]]:
         assert question.choices is not None
         return question.choices.buttons(mark_of(self.steps.kept), self.steps.done, question.columns)
-
-    async def _message(self, number: int, text: str) -> types.Message:
-        """Return a message of the bot's by its id."""
-        chat = utils.get_peer(self.chat_id)
-        message = types.Message(number, chat, message=text, date=None, out=True)
-        message._client, message._chat_peer = self.bot.client, chat
-        message._input_chat = await self.bot.peer(self.chat_id)
-        return message
 
     def _deadline(self, until: Until, sent: types.Message) -> int:
         if until is None:

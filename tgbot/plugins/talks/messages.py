@@ -83,7 +83,7 @@ class Messages:
         message, question = event.message, kept.question
         if running is None or was_taken(kept, message):
             return True
-        if kept.until and message.date.timestamp() > kept.until:
+        if kept.until and int(message.date.timestamp()) > kept.until:
             # The message is as late as if the talk had ended before it was written.
             return await running.carry(event, Late())
         # What was not asked when the message came is not what it answers.

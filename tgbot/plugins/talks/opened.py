@@ -79,8 +79,8 @@ class OpenTalks:
         running = self._run(place, line, kept)
         if not await running.carry(event):
             return None
-        if (until := running.steps.kept.until) > self.bot.clock():
-            self.plan(place, line, until)  # the kill may have been before this was on disk
+        if (until := running.steps.kept.until) and not running.is_late(self.bot.clock()):
+            self._plan_end(place, line, until)  # the kill may have been before this was on disk
         return running
 
     async def end_unknown(self, place: Place, line: Line, kept: KeptTalk) -> None:
@@ -91,11 +91,9 @@ class OpenTalks:
             await self.bot.send(place.chat_id, text, {"reply_to": kept.topic or None})
         self._save(place, line, over(kept))
 
-    def plan(self, place: Place, line: Line, at: int, **given: object) -> None:
-        """Plan to look after a talk: at its deadline, or at once after a kill."""
-        line.planned = True
-        data = json.dumps({"chat": place.chat_id, **given})
-        self.alarm.plan(Planned(place.key, at, TALK, place.user_id, data))
+    def planned(self, place: Place, at: int, **given: object) -> Planned:
+        """Return an entry that has a talk looked after at a time."""
+        return Planned(place.key, at, TALK, place.user_id, json.dumps({"chat": place.chat_id, **given}))
 
     def close(self, user_id: int) -> None:
         """Drop the talks of a user from memory; what is kept of them is not changed."""
@@ -124,10 +122,14 @@ class OpenTalks:
         if kept.question is None and not kept.over:
             return  # it is at work: what is planned stays, so that a kill does not leave it there
         if kept.until:
-            self.plan(place, line, kept.until)
+            self._plan_end(place, line, kept.until)
         elif line.planned:
             line.planned = False
             self.alarm.drop(place.key)
+
+    def _plan_end(self, place: Place, line: Line, until: int) -> None:
+        line.planned = True
+        self.alarm.plan(self.planned(place, until + 1))
 
     def _tidy(self, place: Place, line: Line) -> None:
         if line.running is None and not line.waiting and self._lines.get(place) is line:

@@ -47,7 +47,7 @@ class Presses:
             asked = None if running is None else choices_at(running, press.step)
             if running is None or asked is None:
                 return "talk-press-old"
-            if running.steps.kept.until and self._bot.clock() > running.steps.kept.until:
+            if running.is_late(self._bot.clock()):
                 await running.carry(event, Late())
                 return "talk-press-old"
             try:
@@ -56,10 +56,18 @@ class Presses:
                 await running.course.show_choices()
                 return "talk-press-gone"
             # Telegram does not keep presses: after a kill the alarm brings this one again.
-            self._opened.plan(place, line, int(self._bot.clock()), step=press.step, option=press.option)
+            journal = self._opened.planned(
+                place, int(self._bot.clock()), step=press.step, option=press.option
+            )
+            line.planned = True
+            self._opened.alarm.amend(journal)
             await self._bot.saved()
             self._bot.client.spawn(self._acknowledge(update), "a press of a talk")
-            await running.carry(event, Pressed(value))
+            try:
+                await running.carry(event, Pressed(value))
+            except Exception:
+                self._opened.alarm.plan(journal)  # it is tried again
+                raise
             return ""
 
     def _is_open(self, place: Place, press: Press) -> bool:

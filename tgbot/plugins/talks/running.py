@@ -47,6 +47,11 @@ class Running:
         self.course = Course(bot, self.strand, self.steps, user_id, chat_id, match)
         self._talk = Talk(self.course)
 
+    def is_late(self, now: float) -> bool:
+        """Return whether the time for an answer to the open question is over; its last second is not."""
+        until = self.steps.kept.until
+        return 0 < until < int(now)
+
     async def carry(self, event: Any, given: Written | Pressed | Cancelled | Late | None = None) -> bool:
         """Let the function go on, for the update of this event; return whether it waits for an answer."""
         self.course.event = event

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 #: Pauses before a talk is tried again that raised, or ended the process, in seconds; then it waits for the
 #: user's next message.
 PAUSES: Final = (5, 15, 60, 300, 900)
+#: How many seconds an answer may be on its way to the bot, once the time for it is over.
+WAITED: Final = 60
 
 
 class Wakes:
@@ -41,10 +43,11 @@ class Wakes:
             if kept.question is not None and "option" not in given:
                 if not kept.until:
                     return None
-                if kept.until > now:
-                    return replace(entry, at=kept.until)
-                if not self._bot.client.inside.is_quiet(place.chat_id):
-                    return replace(entry, at=now + 1)  # the answer may be on its way
+                if kept.until >= now:
+                    return replace(entry, at=kept.until + 1)
+                waited = given.get("waited", 0)
+                if waited < WAITED and not self._bot.client.inside.is_quiet(place.chat_id):
+                    return self._opened.planned(place, now + 1, waited=waited + 1)  # the answer may be coming
             if entry.attempts >= len(PAUSES):
                 logger.error("the talk %s waits for the user's next message", kept.name)
                 return None
@@ -66,7 +69,6 @@ class Wakes:
         running = await self._opened.awake(place, line)
         if running is None:
             return
-        kept = running.steps.kept
         asked = choices_at(running, given["step"]) if "option" in given else None
         if asked is not None:
             try:
@@ -75,5 +77,5 @@ class Wakes:
                 await running.course.show_choices()  # it is gone since it was pressed
             else:
                 await running.carry(None, Pressed(value))
-        elif kept.until and kept.until <= self._bot.clock():
+        elif running.is_late(self._bot.clock()):
             await running.carry(None, Late())

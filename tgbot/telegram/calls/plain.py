@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from telethon import utils
 from telethon.tl import functions, types
 
 from tgbot.telegram.wire.messages import tl_bytes
@@ -133,4 +134,11 @@ def message_sent(client: Any, request: PlainText, answer: types.UpdateShortSentM
         fields["media"] = answer.media
     fields["_client"] = client
     fields["_input_chat"] = request.peer
+    return message
+
+
+def message_by_id(client: Any, peer: types.TypeInputPeer, number: int, text: str) -> types.Message:
+    """Return a message that the bot has sent, by its chat, id and text: to be edited, deleted or answered."""
+    message = types.Message(number, utils.get_peer(peer), message=text, date=None, out=True)
+    message._client, message._chat_peer, message._input_chat = client, message.peer_id, peer
     return message
