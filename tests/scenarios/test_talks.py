@@ -198,6 +198,7 @@ async def test_a_press_of_an_old_question_is_acknowledged_and_changes_nothing(
     assert (await press(anna, first, "B")).message == "This question is no longer open."
     await until(lambda: sandbox.calls["messages.editMessage"] == 1)
     sandbox.faults.clear()
+    await talking.bot.checkpoint()
     await talking.kill()
     await talking.start(register)
     assert (await press(anna, first, "B")).message == "This question is no longer open."
