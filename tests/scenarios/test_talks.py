@@ -9,6 +9,7 @@ import pytest
 from telethon import events
 from telethon.tl import types
 
+from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk as Chat
 from tests.scenarios.talk import now_reads, press, until
 from tests.scenarios.talking import TalkingBot, talking
@@ -174,6 +175,23 @@ async def test_what_was_said_can_be_edited_and_deleted_also_after_a_restart(
     assert await anna.ask("yes") == "now"
     assert (await now_reads(anna, note)).raw_text == "done"
     assert await now_reads(anna, rest) is None
+
+
+async def test_the_example_takes_an_order(start_bot: StartBot, person: Any, sandbox: Sandbox) -> None:
+    await start_bot(plugins=["examples.order"])
+    anna, boris = Chat(await person("Anna")), Chat(await person("Boris"))
+    assert await anna.ask("/order") == "Which size?"
+    assert await anna.ask("l") == "A picture on it?"
+    assert await anna.ask("yes") == "Send me the picture."
+    await anna.client.send_file("the_bot", picture(1))
+    assert [await anna.hears(), await anna.hears()] == ["A beautiful one!", "Where to?"]
+    assert await anna.ask("home") == "With the number of the house, please."
+    assert await anna.ask(" 221b Baker Street ") == "L with a picture to 221b Baker Street: 12"
+    assert await boris.ask("/order") == "Which size?"
+    assert await boris.ask("S") == "A picture on it?"
+    assert await boris.ask("no") == "Where to?"
+    assert await boris.ask("1 Main Street") == "S to 1 Main Street: 8"
+    assert "/order – order a pizza" in await boris.ask("/help")
 
 
 # ---- buttons ---------------------------------------------------------------------------------------
