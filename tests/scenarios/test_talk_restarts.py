@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon import events
 
 from tests.scenarios.crash import until
 from tests.scenarios.talk import Talk as Chat
@@ -128,8 +129,12 @@ async def test_everything_of_a_talk_comes_again_and_is_done_once(
     talking: TalkingBot, anna: Person, tmp_path: Path
 ) -> None:
     done: list[str] = []
+    passed_on: list[str] = []
 
     def register(talks: Talks) -> None:
+        async def hear(event: Any) -> None:
+            passed_on.append(event.raw_text)
+
         @talks.on(r"^/two$", name="two")
         async def two(talk: Talk) -> None:
             await talk.client.send_message(talk.chat_id, "Well.")
@@ -138,6 +143,8 @@ async def test_everything_of_a_talk_comes_again_and_is_done_once(
             second = await talk.ask("Second?")
             done.append(first + second)
             await talk.say("Done.")
+
+        talking.client.add_event_handler(hear, events.NewMessage(incoming=True))
 
     await talking.start(register)
     said = ["Well.", "First?"]
@@ -153,6 +160,7 @@ async def test_everything_of_a_talk_comes_again_and_is_done_once(
     said += ["Well.", "First?"]
     await anna.hears(*said)
     assert done == ["12"]
+    assert passed_on == []
 
 
 async def again(talking: TalkingBot, register: Register, directory: Path) -> None:
@@ -228,8 +236,8 @@ async def test_what_failed_is_parked_and_goes_on_after_the_mend(talking: Talking
     await anna.hears("First?", "Second?", "one two")
 
 
-async def test_what_fails_without_an_update_is_tried_again(
-    talking: TalkingBot, person: Any, monkeypatch: pytest.MonkeyPatch
+async def test_what_fails_without_an_update_is_tried_again_a_few_times(
+    talking: TalkingBot, person: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(wakes, "PAUSES", (0, 0, 0))
     runs: list[object] = []
@@ -252,7 +260,7 @@ async def test_what_fails_without_an_update_is_tried_again(
     await anna.say("/choose")
     await press(anna, await anna.hears_message(), "M")
     await until(lambda: len(runs) == 7, "it has failed for good")
-    await until(lambda: not talking.bot.client.inside.strands._tasks, "it waits")
+    await until(lambda: "the talk choose waits for the user's next message" in caplog.text, "it waits")
     assert await anna.ask("and?") == "M"
 
 
