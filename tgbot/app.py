@@ -211,7 +211,7 @@ async def open_bot(
         )
         rebuild: Rebuild = _rebuild(bot, store)
         if serve:
-            await register_all(bot, plugins, library.plugins, config.bot.handlers)
+            await register_all(bot, plugins, library.plugins, config.bot.handlers, config.bot.per_user)
             client.on_handler_error(plugins.failed)
             await client.start_updates()
             await plugins.start()

@@ -227,6 +227,11 @@ def test_a_variable_that_is_nearly_ours_is_refused_and_others_are_left_alone(tmp
             '[bot]\nplugins = ["a/b.py"]',
             "[bot] plugins = ['a/b.py']: expected a list of names of Python modules",
         ),
+        (
+            '[bot]\nper_user = "20/m"',
+            "[bot] per_user = '20/m': expected a number and a time, such as \"20/min\"",
+        ),
+        ("[bot]\nper_user = 20", "[bot] per_user = 20: expected a number and a time"),
         ('[bot]\nhandlers = ["strat"]', "[bot] handlers = ['strat']: expected a list of"),
         ('[bot]\nhandlers = ["help", "strat"]', "(did you mean start?)"),
         ('[bot]\nhandlers = ["Join-requests"]', "(did you mean join_requests?)"),

@@ -129,3 +129,17 @@ async def test_a_plugin_that_cannot_be_used_is_named_with_the_reason(
 def access(bot: Bot, talk: Talk) -> Access:
     user = bot.users.get(talk.id)
     return user.verdict(bot.client.server_time()).access if user else Access.UNKNOWN
+
+
+async def test_who_is_too_fast_is_not_answered_by_plugins_either(start_bot: StartBot, person: Any) -> None:
+    bot = await start_bot(plugins=["examples.echo"], per_user="2/day")
+    anna = Talk(await person("Anna"))
+    assert await anna.ask("/shout hey") == "HEY"
+    assert (await anna.ask("/start")).startswith("Hello, Anna!")
+    assert (await anna.ask("/shout hey")).startswith("Too many messages at once. I will answer again in 2")
+    last = await anna.say("/start promo-7")
+    await until(lambda: bot.users.last_finished(anna.id) >= 7)
+    assert (user := bot.users.get(anna.id)) is not None
+    assert user.last_payload == "promo-7"
+    heard = await anna.client.get_messages(anna.chat, limit=1)
+    assert heard[0].id == last.id

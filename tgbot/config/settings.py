@@ -12,6 +12,7 @@ from tgbot.config import values
 from tgbot.config.tables import Tables
 from tgbot.config.values import Server
 from tgbot.core.errors import CredentialsMissingError
+from tgbot.core.rates import Rate
 
 #: What the names of our environment variables begin with.
 PREFIX = "TGBOT_"
@@ -137,6 +138,10 @@ class Bot(_Section):
     keep: Literal["private", "all"] = _key("private", 'one of "private", "all"')
     texts: Annotated[_Directory | None, BeforeValidator(values.or_none)] = _key(
         None, 'the path of a directory, or "" for the bot\'s own texts alone'
+    )
+    per_user: Annotated[Rate | None, BeforeValidator(values.rate)] = _key(
+        None,
+        'a number and a time, such as "20/min", "5/s", "100/h" or "500/day", or "" for no limit',
     )
     pace: float = _key(30.0, "a number of messages a second from 1 to 1000", ge=1, le=1000)
     concurrency: int = _key(64, "a whole number from 1 to 10000", ge=1, le=10_000)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import ValidationInfo
 
 from tgbot.core.durations import seconds_of
+from tgbot.core.rates import Rate
 
 
 class Server(NamedTuple):
@@ -99,6 +100,11 @@ def duration(value: object) -> object:
     if value in ("0", 0) and value is not False:
         return 0.0
     return float(seconds_of(_text(value, r"[0-9]{1,9}[smhdw]")[0]))
+
+
+def rate(value: object) -> object:
+    """Return the Rate of a text such as "20/min", None for ""."""
+    return None if value == "" else Rate.of(_text(value, r"[!-~]+")[0])
 
 
 def levels(value: object) -> object:

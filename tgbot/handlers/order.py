@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from tgbot.core.rates import Rate
 from tgbot.handlers import (
     admin,
     allowed,
@@ -18,6 +19,7 @@ from tgbot.handlers import (
     privacy,
     start,
     sweep,
+    throttle,
 )
 from tgbot.locales.texts import Texts
 from tgbot.plugins.lifecycle import Plugins
@@ -40,17 +42,23 @@ BUILT_IN: Final = (
 
 
 async def register_all(
-    parts: Parts, plugins: Plugins, texts: Mapping[str, Texts], names: Collection[str]
+    parts: Parts,
+    plugins: Plugins,
+    texts: Mapping[str, Texts],
+    names: Collection[str],
+    per_user: Rate | None = None,
 ) -> None:
     """Register the handlers, of the built-in ones those with these names, in the order of their calls.
 
-    `texts` are those of each plugin by its name.
+    `texts` are those of each plugin by its name, `per_user` how often a user is handled.
 
     `tgbot.handlers` says why in this order.
     """
     on = [built_in for built_in in BUILT_IN if built_in.__name__.rpartition(".")[2] in names]
     evidence.register(parts)
     admissions = join_requests.register_first(parts) if join_requests in on else None
+    if per_user is not None:
+        throttle.register(parts, per_user)
     await plugins.register(parts, texts)
     for built_in in on:
         if built_in is join_requests:

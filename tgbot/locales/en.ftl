@@ -276,6 +276,10 @@ duration-hours = { $n } h { $minutes } min
 duration-days = { $n } d { $hours } h
 moment = { $ago } ({ $date })
 
+## Who writes too often
+
+throttled = Too many messages at once. I will answer again in { $wait }.
+
 ## News for admins
 
 lost-difference-too-long = ⚠️ Telegram no longer had all updates since I was last connected. Some messages, blocks and unblocks from that time are lost. Use /check to find out whether I may write to a person.

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from telethon import TelegramClient, errors, events
 from telethon.events.common import EventCommon
@@ -49,6 +49,20 @@ def is_answered() -> bool:
     return job is not None and (job.matched or job.replied)
 
 
+def is_retried() -> bool:
+    """Return whether the update of the running handler was parked, and is tried again."""
+    job = current_job.get()
+    return job is not None and job.entry is not None
+
+
+def leave_out() -> NoReturn:
+    """Keep the update of the running handler, and the album that it is part of, from all later handlers."""
+    job = current_job.get()
+    if job is not None:
+        job.update.left_out = True
+    raise events.StopPropagation
+
+
 class Handlers:
     """Call the handlers that were registered with a Telethon client."""
 
@@ -85,6 +99,8 @@ class Handlers:
         StopPropagation ends it. An event is built once for each kind of event.
         """
         update, lineup = job.update, self._lineup
+        if job.album and getattr(update, "left_out", False):
+            return
         if job.entry is not None:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         update.replayed = job.replayed
