@@ -10,13 +10,12 @@
 # mypy: disable-error-code=untyped-decorator
 from __future__ import annotations
 
-from telethon import TelegramClient, events
+from telethon import events
 
-from tgbot.core.users import UserRegistry
-from tgbot.messaging.menu import Menu
+from tgbot import BotClient, Menu, UserRegistry
 
 
-def register(client: TelegramClient, *, users: UserRegistry, commands: Menu) -> None:
+def register(client: BotClient, *, users: UserRegistry, commands: Menu) -> None:
     """Register the handlers below, and show the command in /help and in the menu."""
     commands.add("shout", {"en": "say it loudly", "ru": "сказать погромче"})
 

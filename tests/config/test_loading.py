@@ -103,6 +103,7 @@ VARIABLES = {
     "TGBOT_HANDLERS": ("start, help", ("start", "help")),
     "TGBOT_KEEP": ("all", "all"),
     "TGBOT_TEXTS": ("/etc/bot/texts", Path("/etc/bot/texts")),
+    "TGBOT_PER_USER": ("20/min", (20, 60)),
     "TGBOT_PACE": ("12.5", 12.5),
     "TGBOT_CONCURRENCY": ("7", 7),
     "TGBOT_HANDLER_SECONDS": ("1.5", 1.5),
@@ -146,6 +147,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         [bot]
         admins = [1]\nplugins = ["a"]\ntexts = "t"\npace = 3\nconcurrency = 3\nhandler_seconds = 3\nparked = 3
         grace_seconds = 3\nhandlers = ["help"]\nkeep = "all"\nanswer_missed = "3h"
+        per_user = "3/s"
         [profile]\nmanage = "always"
         [join_requests]\napprove = "always"
         [storage]\ndirectory = "kept"
