@@ -107,6 +107,10 @@ def test_variables_beat_files_these_credentials_and_these_secrets(tmp_path: Path
     (credentials / "plugins_shop_price").write_text("3\n")
     given = {"CREDENTIALS_DIRECTORY": str(credentials)}
     assert read(tmp_path, table, **given).price == 3
+    (credentials / "plugins_cafe_price").touch()  # of no plugin
+    (credentials / "plugins").touch()
+    assert config(tmp_path, table).plugins.credentials(credentials) == ["plugins_shop_price"]
+    (credentials / "plugins").unlink()
     given["TGBOT_PLUGINS_SHOP_PRICE_FILE"] = str(tmp_path / "value")
     assert read(tmp_path, table, **given).price == 4
     del given["TGBOT_PLUGINS_SHOP_PRICE_FILE"]

@@ -149,7 +149,11 @@ def _installation(
         backups=(backups or storage.parent / "backups").absolute(),
         reads=[Path(sys.prefix), Path(sys.base_prefix), *_named_files(config)],
         user=None if user else _user(run_as, storage, file.parent),
-        credentials={key: given / key for key in credentials() if os.path.exists(given / key)},
+        credentials={
+            key: given / key
+            for key in (*credentials(), *config.plugins.credentials(given))
+            if os.path.exists(given / key)
+        },
         environment=given / ENVIRONMENT,
         grace_seconds=config.bot.grace_seconds,
     )

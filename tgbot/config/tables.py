@@ -82,6 +82,10 @@ class Tables:
                     written[meant] = Value(value, source, origin.directory, table.texts, hidden)
         return validated(model, section, written, self.file)
 
+    def credentials(self, directory: Path) -> list[str]:
+        """Return the names of the files in a directory that a service manager can hand over for plugins."""
+        return [file.name for file, _, _ in _handed_over(str(directory), self.names)]
+
     def differing(self, other: Tables) -> list[str]:
         """Return the keys that are written otherwise in another configuration, as "[plugins.shop] price"."""
         before, now = self._written(), other._written()
@@ -203,13 +207,17 @@ def _from_environment(environ: Mapping[str, str], names: Mapping[str, str]) -> I
 
 def _credentials(directory: str, names: Mapping[str, str]) -> Iterator[Table]:
     """Yield what a service manager hands over: a file for each value, such as plugins_shop_price."""
+    for path, module, key in _handed_over(directory, names):
+        value = read_value(path, f"{section_of(names[module])} {key}")
+        yield Table(module, Origin(str(path), {}, one_value=True), {key: value})
+
+
+def _handed_over(directory: str, names: Mapping[str, str]) -> Iterator[tuple[Path, str, str]]:
+    """Yield the files with values for plugins in a directory, each with the module and the key."""
     start = f"{SECTION}_"
     for file in sorted(os.listdir(directory)) if directory and os.path.isdir(directory) else ():
         if file.startswith(start) and (found := _nearest(file.removeprefix(start), names, upper=False)):
-            module, key = found
-            path = Path(directory, file)
-            value = read_value(path, f"{section_of(names[module])} {key}")
-            yield Table(module, Origin(str(path), {}, one_value=True), {key: value})
+            yield Path(directory, file), *found
 
 
 def _with_named_files(tables: list[Table], section: str, known: Mapping[str, str]) -> Iterator[Table]:

@@ -99,13 +99,11 @@ class Handlers:
         StopPropagation ends it. An event is built once for each kind of event.
         """
         update, lineup = job.update, self._lineup
-        if job.album and getattr(update, "left_out", False):
-            return
         if job.entry is not None:
             self._peers.recall(job.entities)  # it may have been parked by an earlier run
         update.replayed = job.replayed
         built: dict[type, Any] = {}  # Any: events have no common base
-        for entry in lineup.wanting_albums() if job.album else lineup.wanting(update):
+        for entry in self._of_albums(update) if job.album else lineup.wanting(update):
             kind, builder, callback, pattern, unfiltered, raw, _, _, mark, call = entry
             job.handler = callback
             try:
@@ -148,6 +146,10 @@ class Handlers:
                 self.errors[module_of(job.handler)] += 1
                 if self._note_error(job, error) and self.tell is not None:
                     await self._tell(job, entry, built.get(kind) or update, error)
+
+    def _of_albums(self, first: types.TypeUpdate) -> tuple[Entry, ...]:
+        """Return the handlers of an album, of which this is the first message; none if that was left out."""
+        return () if getattr(first, "left_out", False) else self._lineup.wanting_albums()
 
     def _note_error(self, job: Job, error: BaseException) -> bool:
         """Log an error of a handler; return whether it makes the job fail."""
