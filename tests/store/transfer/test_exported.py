@@ -23,7 +23,8 @@ from tgbot.store.transfer.entries import (
     to_cells,
     to_json,
 )
-from tgbot.store.transfer.exported import ExportedRows, ExportedUser, from_line, from_values
+from tgbot.store.transfer.exported import ExportedUser, from_line, from_values
+from tgbot.store.transfer.exportedrows import ExportedRows
 from tgbot.store.transfer.fields import COLUMNS, LANGUAGE_CODE, EntryError
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.user_json import OLDER, pack
@@ -98,7 +99,7 @@ def test_what_an_export_wrote_is_read_as_the_other_way_reads_it(user: UserFields
     for read in (
         from_line(line, LATEST, BOT),
         from_values(fields, LATEST, BOT),
-        TABLE.read(row, LATEST, BOT),
+        *TABLE.read([row], LATEST, BOT),
     ):
         assert of(read) == wanted or (odd and read is None)
 
@@ -114,11 +115,17 @@ def test_whatever_a_field_holds_is_read_as_the_other_way_reads_it(name: str) -> 
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_whatever_a_cell_holds_is_read_as_the_other_way_reads_it(name: str) -> None:
-    for cell in CELLS:
-        given = {**dict.fromkeys(COLUMNS, ""), "id": "7", "last_seen": "5", "access_hash": "'-9", name: cell}
-        read = TABLE.read(list(given.values()), LATEST, BOT)
-        if read is not None:
-            assert shown(from_exported(read)) == shown(from_cells(given, NOW, BOT, never_unclear)), cell
+    empty = {**dict.fromkeys(COLUMNS, ""), "id": "7", "last_seen": "5", "access_hash": "'-9"}
+    rows = [{**empty, name: cell} for cell in CELLS]
+    together = TABLE.read([list(row.values()) for row in rows], LATEST, BOT)
+    for row, beside_others in zip(rows, together, strict=True):
+        (alone,) = TABLE.read([list(row.values())], LATEST, BOT)
+        for read in (alone, beside_others):
+            if read is not None:
+                assert shown(from_exported(read)) == shown(from_cells(row, NOW, BOT, never_unclear)), row[
+                    name
+                ]
+        assert alone == beside_others, row[name]
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,24 @@ def test_quotes_that_do_not_end_cost_their_row_and_no_other(tmp_path: Path) -> N
         ]
 
 
+def test_of_many_rows_each_is_read_or_refused_in_its_place(tmp_path: Path) -> None:
+    kinds = [
+        ("7{0},Anna,=1+1,,", None),
+        ("7{0},Anna,1700000000,1,-5", None),
+        ("7{0},Anna,yesterday,,'-5", None),
+        ("-7{0},Anna,,,", A_CHAT),
+        ('7{0},"Boris,,,', "the quotes do not end where a cell ends"),
+        ("7{0},Anna,,,,more", "more cells than the header names"),
+        ("7{0}", None),
+    ]
+    lines = [(*kinds[number % len(kinds)], number) for number in range(1000)]
+    rows = "".join(line.format(number) + "\n" for line, _, number in lines)
+    read = Read(tmp_path / "f", f"id,first_name,last_seen,premium,access_hash\n{rows}")
+    assert read.ids == [int(f"7{number}") for _, why, number in lines if why is None]
+    assert read.refused == [(number + 2, why) for _, why, number in lines if why is not None]
+    assert read.left_out == {"last_seen": 286}
+
+
 def test_a_row_in_another_encoding_keeps_its_id(tmp_path: Path) -> None:
     content = "id,first_name,last_name\n7,Анна,B\n8,Boris,B\n".encode("cp1251")
     read = Read(tmp_path / "f", content)

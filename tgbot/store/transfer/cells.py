@@ -13,6 +13,8 @@ _NOTHING: Final = frozenset({
     "-", "--", "–", "—",
 })  # fmt: skip
 _LOWERED: Final = frozenset(word.lower() for word in _NOTHING)
+#: Those of them that are not empty.
+WORDS: Final = _NOTHING - {""}
 #: With these a spreadsheet begins a formula.
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 #: A number of which a spreadsheet may have kept 15 digits.
@@ -40,7 +42,9 @@ _FALSE: Final = frozenset({
     "0", "false", "f", "no", "n", "off", "b'0'", "нет", "ложь", "falsch", "nein", "faux", "non", "falso",
     "não", "fałsz", "nie", "yanlış", "hayır", "✗", "✘", "☐",
 })  # fmt: skip
-_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+#: The longest username, in characters.
+LONGEST_NAME: Final = 64
+_NAME: Final = re.compile(rf"[A-Za-z0-9_]{{1,{LONGEST_NAME}}}")
 _LINK: Final = re.compile(r"(?:https?://)?(?:t\.me|telegram\.me)/|@", re.IGNORECASE)
 
 

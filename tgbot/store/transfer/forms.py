@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -27,12 +28,15 @@ from tgbot.store.transfer.entries import (
     from_id,
     from_peer,
 )
-from tgbot.store.transfer.exported import ExportedRows, from_line, from_values
+from tgbot.store.transfer.exported import from_line, from_values
+from tgbot.store.transfer.exportedrows import ExportedRows
 from tgbot.store.transfer.fields import EntryError
 from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
 from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows
 
+#: How many rows of a table are read at a time.
+_ROWS: Final = 250
 #: The longest line, and the longest entry of a list, in bytes.
 _LONGEST: Final = 1024 * 1024
 #: A line of a list of ids, as a spreadsheet may write it. A comma within it would be a second column.
@@ -156,8 +160,6 @@ class UserFile:
             return None
 
     def _of_table(self, table: Table, refused: Refused) -> Iterator[Entry]:
-        found = rows(self._lines(refused), table.separator, refused)
-        next(found, None)  # the header
         width = len(table.names)
         places = {**table.layout.fields, "id": table.layout.ids[0]}
         shown = {name: clean_name(table.names[place]) for name, place in places.items()}
@@ -165,25 +167,37 @@ class UserFile:
         def unclear(name: str, why: str) -> None:
             self.unclear[shown.get(name, name), why] += 1
 
+        late: deque[tuple[int, str]] = deque()  # lines that were refused while rows were read ahead
+
+        def later(line: int, why: str) -> None:
+            late.append((line, why))
+
+        found = rows(self._lines(later), table.separator, later)
+        next(found, None)  # the header
         exported = ExportedRows(places)
-        for number, row, broken in found:
-            if len(row) == width and not broken:
-                read = exported.read(row, self._latest, self._bot_id)
-                if read is not None:
+        while some := list(islice(found, _ROWS)):
+            whole = [row for _, row, broken in some if len(row) == width and not broken]
+            users = iter(exported.read(whole, self._latest, self._bot_id))
+            for number, row, broken in some:
+                while late and late[0][0] < number:
+                    refused(*late.popleft())
+                if len(row) == width and not broken and (read := next(users)) is not None:
                     yield from_exported(read)
                     continue
-            if any(row[width:]):
-                refused(number, "more cells than the header names")
-                continue
-            cells = {name: row[place] for name, place in places.items() if place < len(row)}
-            if broken:
-                for name in [name for name, cell in cells.items() if "\ufffd" in cell]:
-                    unclear(name, "is not UTF-8")
-                    del cells[name]
-            try:
-                yield from_cells(cells, self._now, self._bot_id, unclear)
-            except EntryError as error:
-                refused(number, str(error))
+                if any(row[width:]):
+                    refused(number, "more cells than the header names")
+                    continue
+                cells = {name: row[place] for name, place in places.items() if place < len(row)}
+                if broken:
+                    for name in [name for name, cell in cells.items() if "\ufffd" in cell]:
+                        unclear(name, "is not UTF-8")
+                        del cells[name]
+                try:
+                    yield from_cells(cells, self._now, self._bot_id, unclear)
+                except EntryError as error:
+                    refused(number, str(error))
+        for line in late:
+            refused(*line)
 
     def _lines(self, refused: Refused) -> Iterator[Line]:
         for number, data in self._bytes(refused):
