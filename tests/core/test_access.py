@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import evidence
 from tgbot.core.access import AFTER_REFUSAL, JOIN_REQUEST_SECONDS, Access, Evidence, Kind, Record, Verdict
-from tgbot.core.verdicts import LASTING, finally_judged, from_rpc_error, judge
+from tgbot.core.verdicts import LASTING, blocked_last, finally_judged, from_rpc_error, judge
 
 some = st.lists(evidence, max_size=12)
 times = st.integers(0, 20)
@@ -54,6 +54,27 @@ def test_adding_tells_whether_anything_was_new(found: list[Evidence], one: Evide
     record, before = Record.of(found), Record.of(found)
     assert record.add(one) is (record != before)
     assert record.add(one) is False
+
+
+@given(
+    st.lists(
+        st.builds(Evidence, st.sampled_from([Kind.BOT_STOPPED, *sorted(LASTING)]), st.integers(1, 3)),
+        max_size=4,
+    )
+)
+@example([Evidence(Kind.BOT_STOPPED, 5), Evidence(Kind.MESSAGE, 5)])
+def test_who_stopped_the_bot_last_has_blocked_it(found: list[Evidence]) -> None:
+    record = Record.of(found)
+    stops = [one.at for one in found if one.kind is Kind.BOT_STOPPED]
+    others = [one.at for one in found if one.kind is not Kind.BOT_STOPPED]
+    assert blocked_last(record) is (max(stops, default=-1) > max(others, default=-1))
+    if blocked_last(record):
+        assert finally_judged(record).access is Access.BLOCKED
+
+
+@given(evidence.filter(lambda one: one.kind not in LASTING | {Kind.BOT_STOPPED}))
+def test_beside_other_evidence_a_stop_decides_nothing_alone(other: Evidence) -> None:
+    assert not blocked_last(Record.of([other, Evidence(Kind.BOT_STOPPED, other.at + 1)]))
 
 
 @given(st.lists(evidence, max_size=200))

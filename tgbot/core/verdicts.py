@@ -53,6 +53,8 @@ _ERRORS: Final = {
 _ERRORS["USER_BOT_TO_BOT_DISABLED"] = Kind.USER_IS_BOT
 #: Evidence that comes from calls.
 _CALLS: Final = _ACCEPTED.union(_ERRORS.values())
+_STOPPED: Final = Kind.BOT_STOPPED
+_STOPPED_OR_LASTING: Final = LASTING | {_STOPPED}
 #: Of two refusals in one second the graver one is the verdict.
 _GRAVITY: Final = {Access.BOT: 3, Access.DEACTIVATED: 2, Access.BLOCKED: 1, Access.NOT_ALLOWED: 0}
 
@@ -130,6 +132,16 @@ def settled(kinds: Collection[Kind]) -> Access | None:
     if not kinds:
         return _UNKNOWN
     return _REACHABLE if LASTING.issuperset(kinds) else None
+
+
+def blocked_last(record: Record) -> bool:
+    """Return whether a stop is later than all else, and all else is lasting: then the access is BLOCKED."""
+    spans = record.spans
+    stops = spans.get(_STOPPED)
+    if stops is None or not _STOPPED_OR_LASTING.issuperset(spans):
+        return False
+    at = stops[-1][0]
+    return all(kind is _STOPPED or span[-1][0] < at for kind, span in spans.items())
 
 
 def finally_judged(record: Record) -> Verdict:

@@ -98,8 +98,13 @@ class StoredUser(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
         """Return the evidence as a `Record` holds it."""
         spans: Spans = {}
         for kind, span in self.evidence.items():
-            first = seen_of(*astuple(span[0]))
-            spans[kind] = (first,) if len(span) == 1 else (first, seen_of(*astuple(span[1])))
+            one = span[0]
+            first = seen_of(one.at, one.qts, one.until, one.detail)
+            if len(span) == 1:
+                spans[kind] = (first,)
+            else:
+                one = span[1]
+                spans[kind] = first, seen_of(one.at, one.qts, one.until, one.detail)
         return spans
 
 
@@ -159,15 +164,19 @@ def pack_new(user: UserFields | StoredUser, spans: Spans, access: Access, import
 
     `imported` is when an admin imported them, 0 for somebody who came to the bot in another way.
     """
-    values = astuple(user)[:_END] if isinstance(user, StoredUser) else (*user.profile, *astuple(user)[3:])
-    values = (*values, access, spans)
-    stored = StoredUser(*values)
+    stored = user if isinstance(user, StoredUser) else StoredUser(*user.profile, *astuple(user)[3:])
+    before = stored.access, stored.evidence, stored.known_by, stored.first_seen
     stored.profile_language = stored.profile_language or None
     stored.language = stored.language or None
+    stored.access = access
+    stored.evidence = spans  # type: ignore[assignment]  # it is packed in the same way
     if imported:
         stored.known_by = stored.known_by | {Way.IMPORT: imported}
         stored.first_seen = stored.first_seen or imported
-    return dumps(stored)
+    try:
+        return dumps(stored)
+    finally:
+        stored.access, stored.evidence, stored.known_by, stored.first_seen = before
 
 
 def refreshed(text: str) -> PackedUser:

@@ -170,8 +170,12 @@ def _take_out_of_preferences(given: dict[str, object]) -> None:
 
 
 def from_exported(read: ExportedUser) -> Entry:
-    """Return the entry of a user out of an export."""
-    return Entry(read.id, read, _peer(read) if read.access_hash else None)
+    """Return the entry of a user out of an export, from whom what the session has is taken away."""
+    entry = Entry(read.id, read, _peer(read) if read.access_hash else None)
+    read.bot_id = read.access_hash = 0
+    read.hash_seen = read.hash_usernames = None
+    read.hash_name = read.hash_phone = ""
+    return entry
 
 
 def _entry(valid: Fields, bot_id: int) -> Entry:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tgbot.core.access import Access, Kind, Record
 from tgbot.core.users import CAME, UserFields
-from tgbot.core.verdicts import finally_judged, settled
+from tgbot.core.verdicts import blocked_last, finally_judged, settled
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.user_json import StoredUser, pack_new
 
@@ -71,5 +71,7 @@ def _packed_as_new(user: UserFields | StoredUser, now: int) -> tuple[str, Access
     if access is None:
         if Kind.JOIN_REQUEST in spans:
             return None  # the access may end by itself
-        access = finally_judged(Record(spans)).access
+        record = Record(spans)
+        # Most of these are judged in a fraction of the time.
+        access = Access.BLOCKED if blocked_last(record) else finally_judged(record).access
     return pack_new(user, spans, access, now if CAME.isdisjoint(user.known_by) else 0), access
