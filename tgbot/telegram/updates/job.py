@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
+import msgspec
 from telethon.tl import types
 
 from tgbot.store.base import Parked, Reason, UpdateState
@@ -19,8 +19,7 @@ from tgbot.telegram.updates.workers import Workers
 current_job: ContextVar[Job | None] = ContextVar("current_job", default=None)
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(msgspec.Struct, eq=False):  # made in C: there is one for each update
     """One update on its way through the handlers."""
 
     update: types.TypeUpdate
@@ -69,6 +68,9 @@ class Job:
     workers: Workers | None = None
     #: How many sends of each handler went to each chat while this update was handled, None before the first.
     _sends: dict[tuple[str, int], int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Job(dialog={self.dialog}, key={self.key!r})"  # what people write has no place in a log
 
     def next_send(self, handler: str, chat_id: int) -> int:
         """Return the zero-based index of this send among those of its handler to its chat, and count it."""
