@@ -121,10 +121,11 @@ class DurableSession(PeerBook, SQLiteSession):
 
     # ---- peers ---------------------------------------------------------------------------------
 
-    async def put(self, peers: Mapping[int, Peer]) -> None:
+    async def put(self, peers: Mapping[int, Peer], *, unknown: bool = False) -> None:
         """Store peers out of a file in the place of those here; on disk on return, written in a thread.
 
-        A username that several of them have belongs to the one that was seen last.
+        A username that several of them have belongs to the one that was seen last. `unknown` says that this
+        session has none of the peers, and nobody under their usernames.
         """
         owners: dict[str, int | None] = {
             name: marked for marked, peer in peers.items() for name in peer.names
@@ -132,7 +133,7 @@ class DurableSession(PeerBook, SQLiteSession):
         if len(owners) < sum([len(peer.names) for peer in peers.values()]):
             for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
                 owners.update(dict.fromkeys(peer.names, marked))
-        await self._worker.run(lambda: self._write(Changes(dict(peers), owners), None))
+        await self._worker.run(lambda: self._write(Changes(dict(peers), owners, None, unknown), None))
         self._reread(peers)
         self._give_away(owners)
 

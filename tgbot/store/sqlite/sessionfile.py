@@ -65,6 +65,8 @@ class Changes:
     names: dict[str, int | None] = field(default_factory=dict)
     #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
     resolves: tuple[int, ...] | None = None
+    #: Whether the file has none of these peers and usernames, so that nothing is to be replaced.
+    unknown: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.peers or self.names or self.resolves is not None)
@@ -106,10 +108,10 @@ def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
                 rows.append((name, marked, peer.seen))
                 first = first or name
         entities.append((marked, peer.access_hash, first, peer.phone, peer.title, peer.seen))
-    cursor.execute(_DROP_NAMES, (dumps(list(peers)),))
-    if rows:
+    if not changes.unknown:
+        cursor.execute(_DROP_NAMES, (dumps(list(peers)),))
         cursor.execute(_TAKE_NAMES, (dumps([row[0] for row in rows]),))
-        write_rows(cursor, _ADD_NAMES, rows)
+    write_rows(cursor, _ADD_NAMES, rows)
     write_rows(cursor, _ADD_ENTITIES, entities)
 
 

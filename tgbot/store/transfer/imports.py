@@ -149,20 +149,21 @@ class _Files:
         self._peers = peers
         self._now = now
         self._changed: dict[int, Peer] = {}
+        self._unknown = False
         self._new = Newcomers()
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         pack_as_new(entries, self._now)
 
     async def merge(self, chunk: Sequence[Entry]) -> tuple[Sequence[bool | None], int]:
-        self._changed = _newer(self._peers, chunk)
+        self._changed, self._unknown = _newer(self._peers, chunk)
         users = self._store.users
         self._new, others = await told_apart(users, chunk)
         return _outcomes(self._new) + await merge_users(users, others, self._now), len(self._changed)
 
     async def write(self) -> None:
         users, new = self._store.users, self._new
-        work = [self._store.session.put(self._changed), users.flush()]
+        work = [self._store.session.put(self._changed, unknown=self._unknown), users.flush()]
         if new.texts:
             work.append(users.add(new.texts, new.accesses))
         await asyncio.gather(*work)
@@ -182,7 +183,7 @@ class _Nowhere:
         users = Registry(self._rows, lambda: self._now)
         new, others = await told_apart(users, chunk)
         outcomes = _outcomes(new) + await merge_users(users, others, self._now)
-        return outcomes, len(_newer(self._peers, chunk))
+        return outcomes, len(_newer(self._peers, chunk)[0])
 
     async def write(self) -> None:
         """Write nothing."""
@@ -247,17 +248,20 @@ def _outcomes(new: Newcomers) -> list[bool | None]:
     return [None] * len(new.texts) + [False] * new.unchanged
 
 
-def _newer(known: Peers, chunk: Sequence[Entry]) -> dict[int, Peer]:
-    """Return the peers of the chunk that the session does not have, or has from an earlier time."""
+def _newer(known: Peers, chunk: Sequence[Entry]) -> tuple[dict[int, Peer], bool]:
+    """Return the peers of the chunk that the session does not have, or has from an earlier time.
+
+    Also return whether it has none of the peers of the chunk, and nobody under their usernames.
+    """
     peers = [(entry.id, entry.peer) for entry in chunk if entry.peer is not None]
     had = known.get([marked for marked, _ in peers])
     owners = known.owners([name for _, peer in peers for name in peer.names])
-    changed = dict(peers)
-    if len(changed) == len(peers) and not (had or owners):
-        return changed
+    unknown, changed = not (had or owners), dict(peers)
+    if len(changed) == len(peers) and unknown:
+        return changed, True
     changed.clear()
     for marked, theirs in peers:
         peer = newer(had.get(marked), theirs, marked, owners)
         if peer is not None:
             had[marked] = changed[marked] = peer
-    return changed
+    return changed, unknown
