@@ -2,7 +2,7 @@
 
     python -m benchmarks.transfer [--users 1000000] [--json]
 
-The times are those of the whole command, its start of about half a second included.
+prints a table in Markdown. The times are those of the whole command, with its start of about half a second.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.figures import surroundings, table
 from benchmarks.registry import FIRST_ID, STRIDE, fill
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.sessions import make_session
 
 BOT = 42
-#: Label → the words after `tgbot users`; "store" is the directory that the command works on.
+#: Label → the directory that the command works on, and the words after `tgbot users`.
 COMMANDS = {
-    "list": ("full", "list"),
-    "list --access blocked": ("full", "list", "--access", "blocked"),
-    "list --json": ("full", "list", "--json"),
-    "export json": ("full", "export", "users.json"),
-    "export csv": ("full", "export", "users.csv"),
-    "export session": ("full", "export", "users.session"),
-    "import json": ("from_json", "import", "users.json"),
-    "import json again": ("from_json", "import", "users.json"),
-    "import csv": ("from_csv", "import", "users.csv"),
-    "import session": ("from_session", "import", "users.session"),
-    "import ids": ("from_ids", "import", "ids"),
+    "`list`": ("full", "list"),
+    "`list --access blocked`": ("full", "list", "--access", "blocked"),
+    "`list --json`": ("full", "list", "--json"),
+    "`export` to JSON": ("full", "export", "users.json"),
+    "`export` to CSV": ("full", "export", "users.csv"),
+    "`export` to a session": ("full", "export", "users.session"),
+    "`import` of an exported JSON file": ("from_json", "import", "users.json"),
+    "the same, once more": ("from_json", "import", "users.json"),
+    "`import` of an exported CSV file": ("from_csv", "import", "users.csv"),
+    "`import` of a Telethon session": ("from_session", "import", "users.session"),
+    "`import` of a list of ids": ("from_ids", "import", "ids"),
 }
 
 
@@ -80,8 +81,9 @@ def main() -> None:
     if args.prepare:
         prepare(args.prepare, args.users)
         return
+    rows = []
     if not args.json:
-        print(f"{'tgbot users …':24} {'seconds':>8} {'users/s':>9} {'cpu s':>7} {'MiB':>5}")
+        print(f"{surroundings()} {args.users:,} users.\n")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         # In a process of its own: one that is started counts the memory of the one that starts it.
@@ -89,12 +91,14 @@ def main() -> None:
         subprocess.run([*command, "--prepare", name], check=True)
         for label, (store, *words) in COMMANDS.items():
             found = measure(directory, store, tuple(words))
-            rate = args.users / found["seconds"]
             if args.json:
                 print(json.dumps({"command": label, "users": args.users, **found}), flush=True)
-            else:
-                shown = f"{found['seconds']:8.1f} {rate:9,.0f} {found['cpu']:7.1f} {found['mib']:5.0f}"
-                print(f"{label:24} {shown}", flush=True)
+                continue
+            seconds = found["seconds"]
+            rate = f"{args.users / seconds:,.0f}"
+            rows.append([label, f"{seconds:.1f}", rate, f"{found['cpu']:.1f}", f"{found['mib']:.0f}"])
+    if rows:
+        print(table(["`tgbot users …`", "seconds", "users a second", "CPU seconds", "MiB"], rows))
 
 
 if __name__ == "__main__":
