@@ -26,6 +26,13 @@ def job(dialog: int, number: int = 0) -> Job:
     return Job(types.UpdateConfig(), {}, Batch(FIRST, 1), dialog, f"m{dialog}:{number}", number, False)
 
 
+def test_a_job_shows_nothing_of_what_people_wrote() -> None:
+    message = types.Message(7, types.PeerUser(5), message="my secret", date=None)
+    user = types.User(5, first_name="Anna", phone="49", access_hash=99)
+    shown = repr(Job(types.UpdateNewMessage(message, 1, 1), {5: user}, None, 5, "m5:7", 7, False))
+    assert shown == "Job(dialog=5, key='m5:7')"
+
+
 class Counted(Dispatcher):
     """A dispatcher that knows when every job put so far is done."""
 
