@@ -259,6 +259,15 @@ def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:
     assert texts.render("de", "hello", name="N") == "Hallo, N! I am tgbot."
 
 
+def test_the_same_files_are_tried_once_and_changed_ones_again(tmp_path: Path) -> None:
+    files = own(tmp_path / "bot", en=ENGLISH)
+    first = Texts(files)
+    assert Texts(files).mistakes is first.mistakes
+    files = own(tmp_path / "later", en=f"{ENGLISH}\nlost = {{ nowhere }}")
+    assert [mistake.id for mistake in Texts(files).mistakes] == ["lost"]
+    assert first.mistakes == []
+
+
 def test_texts_of_plugins_are_no_faults_and_measured_by_their_english(tmp_path: Path) -> None:
     shop = {"en": "shop-sold = Sold { $what }", "de": "shop-sold = { $wat } verkauft"}
     texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", **shop)])

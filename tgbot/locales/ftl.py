@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -63,12 +63,17 @@ def read_file(source: Path | Traversable, owner: str = "") -> TextFile:
     except ValueError as error:
         raise TextError(str(source), str(error)) from None
     # Parsed as Fluent counts: with these line ends, places are right for files of every system.
-    text = text.replace("\r\n", "\n")
-    file = TextFile(str(source), language)
+    return _read_text(str(source), language, text.replace("\r\n", "\n"))
+
+
+@lru_cache(maxsize=8)
+def _read_text(name: str, language: Language, text: str) -> TextFile:
+    """Return the texts in a file with this text: nothing changes them, so one text is read once."""
+    file = TextFile(name, language)
     group: frozenset[str] = frozenset()
     #: Lines that are not Fluent, and what is wrong in them.
     junk: list[tuple[int, str]] = []
-    for node in _parsed(text):
+    for node in FluentResource(text).body:
         line = text.count("\n", 0, node.span.start) + 1
         # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
         match type(node).__name__:
@@ -90,14 +95,8 @@ def read_file(source: Path | Traversable, owner: str = "") -> TextFile:
                 file.others[f"-{node.id.name}"] = node
     if junk:
         more = "".join(f"; line {line}: {what}" for line, what in junk[1:])
-        raise TextError(f"{source}:{junk[0][0]}", f"not Fluent: {junk[0][1]}{more}")
+        raise TextError(f"{name}:{junk[0][0]}", f"not Fluent: {junk[0][1]}{more}")
     return file
-
-
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> Sequence[Any]:
-    """Return the nodes of a text in Fluent's syntax: nothing changes them, so one text is parsed once."""
-    return tuple(FluentResource(text).body)
 
 
 def _named(comment: str) -> frozenset[str]:

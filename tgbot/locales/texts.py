@@ -40,7 +40,9 @@ class Texts:
         name of the plugin whose texts they are, "" for the bot's own. It may stand before the language in the
         name of a file, and so may `stem`.
         """
-        read_files = [read_file(one, stem if one.name.startswith(f"{stem}.") else plugin) for one in sources]
+        read_files = tuple(
+            read_file(one, stem if one.name.startswith(f"{stem}.") else plugin) for one in sources
+        )
         who = f"the plugin {plugin}" if plugin else "the bot"
         #: The languages with texts, as they are read and as they are spelled.
         self._known = {file.language: str(file.language) for file in read_files}
@@ -49,7 +51,7 @@ class Texts:
             raise TextError(who, f"there is no {file}")
         #: Language code → the languages to look in, in order.
         self._chains: dict[str, tuple[str, ...]] = {}
-        tried = try_texts(read_files, {language: self._chain(language) for language in self.languages}, who)
+        tried = try_texts(read_files, tuple(map(self._chain, self.languages)), who)
         self._own, self._texts, self._bundles = tried.own, tried.texts, tried.bundles
         #: What is wrong with the texts, by file and line.
         self.mistakes = tried.mistakes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from fluent.runtime import FluentBundle, FluentResource
@@ -12,8 +13,8 @@ from tgbot.locales import mistakes
 from tgbot.locales.ftl import Entry, TextFile
 from tgbot.locales.mistakes import Mistake
 
-#: Language → the languages to look in, in order, itself first and English last.
-Chains: TypeAlias = Mapping[str, tuple[str, ...]]
+#: For each language those to look in, in order, itself first and English last.
+Chains: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(slots=True)
@@ -31,22 +32,25 @@ class Tried:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def try_texts(files: list[TextFile], chains: Chains, who: str = "the bot") -> Tried:
+@lru_cache(maxsize=4)
+def try_texts(files: tuple[TextFile, ...], chains: Chains, who: str = "the bot") -> Tried:
     """Return the texts that can be used, and all mistakes; a text without another one in its place is kept.
 
-    The first English file says which texts there are, and which variables `who` gives each of them.
+    The first English file says which texts there are, and which variables `who` gives each of them. Nobody
+    changes what is returned: the same files are tried once, however many bots a process opens.
     """
-    tried = Tried({language: {} for language in chains})
+    tried = Tried({chain[0]: {} for chain in chains})
     for file in files:
         for entry in file.entries:
             tried.own[str(file.language)].setdefault(entry.id, []).append(entry)
-    english = next(chain[-1] for chain in chains.values())
+    english = chains[0][-1]
     standard = {id_: entries[0] for id_, entries in tried.own[english].items()}
     first = next(file.name for file in files if str(file.language) == english)
     theirs = {id_: entry for id_, entry in standard.items() if entry.file == first}
     given = {id_: _needed(entry, standard) | entry.documented for id_, entry in standard.items()}
     tried.mistakes += mistakes.of_files(files, theirs, who)
     _build(tried, files, chains)
+    others = {language: further for language, *further in chains}
     told: set[Entry] = set()
     while found := list(_mistaken(tried, given, told, who)):
         for language, entry, mistake in found:
@@ -55,7 +59,7 @@ def try_texts(files: list[TextFile], chains: Chains, who: str = "the bot") -> Tr
             own = tried.own[language]
             if len(own[entry.id]) > 1:
                 own[entry.id].remove(entry)
-            elif any(entry.id in tried.own[other] for other in chains[language][1:]):
+            elif any(entry.id in tried.own[other] for other in others[language]):
                 del own[entry.id]
         _build(tried, files, chains)
     tried.mistakes.sort(key=lambda mistake: (mistake.file, mistake.line))
@@ -64,7 +68,8 @@ def try_texts(files: list[TextFile], chains: Chains, who: str = "the bot") -> Tr
 
 def _build(tried: Tried, files: Iterable[TextFile], chains: Chains) -> None:
     """Make the bundle of each language; a text that it lacks is in it in the nearest language."""
-    for language, chain in chains.items():
+    for chain in chains:
+        language = chain[0]
         texts: dict[str, Entry] = {}
         others: dict[str, Any] = {}
         for name in reversed(chain):
