@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 import typer
@@ -17,8 +18,12 @@ Command: TypeAlias = TyperCommand | TyperGroup
 _Parameter: TypeAlias = Any
 
 
+@cache
 def command_of(commands: typer.Typer) -> Command:
-    """Return the command of a typer application; its help shows no type for options that take no value."""
+    """Return the command of a typer application; its help shows no type for options that take no value.
+
+    It is made once: that takes as long as all else that happens to a wrong command line.
+    """
     command = cast(Command, get_command(commands))
     _hide_types_of_flags(command, None)
     return command
