@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -18,6 +19,8 @@ def main() -> None:
         from tgbot.signals import StopSignals
 
         signals = StopSignals().__enter__()  # until the process has ended
+    # What a start makes stays: to search it for cycles, again and again, takes a seventh of the start.
+    gc.set_threshold(100_000, 20, 50)
     try:
         from tgbot.cli import commandline  # late: it takes a quarter of a second
 
