@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def quoted() -> list[str]:
     return re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE)
 
 
+@cache
 def texts() -> list[str]:
     """Return every text in the source of the program, each in one line."""
     trees = [ast.parse(file.read_text()) for file in (ROOT / "tgbot").rglob("*.py")]
@@ -26,14 +28,11 @@ def texts() -> list[str]:
     return [" ".join(node.value.split()) for node in nodes if isinstance(node.value, str)]
 
 
-TEXTS = texts()
-
-
 @pytest.mark.parametrize("line", quoted())
 def test_a_quoted_line_is_one_of_the_programs(line: str) -> None:
     """`…` stands for whatever is put in."""
     pattern = re.compile(".+".join(re.escape(part.strip()) for part in line.split("…")))
-    assert any(pattern.search(text) for text in TEXTS), f"nothing says: {line}"
+    assert any(pattern.search(text) for text in texts()), f"nothing says: {line}"
 
 
 def test_lines_are_quoted_at_all() -> None:
