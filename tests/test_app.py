@@ -267,7 +267,7 @@ async def test_plugins_get_the_parts_of_the_running_bot(
     assert got["users"] is bot.users
     assert got["sender"] is bot.sender
     assert got["peers"] is bot.peers
-    assert got["texts"].render("ru", "talk-open") == bot.texts.render("ru", "talk-open")
+    assert got["texts"].render("ru", "forget-done") == bot.texts.render("ru", "forget-done")
     assert got["clock"] is bot.clock
     assert got["admins"] == frozenset({7})
     assert isinstance(got["key"], bytes)
