@@ -13,9 +13,19 @@ if TYPE_CHECKING:
     from tgbot.messaging.resolve import Peers as Peers
     from tgbot.messaging.sender import Sender as Sender
     from tgbot.messaging.sweep import Sweep as Sweep
+    from tgbot.plugins.jobs import Jobs as Jobs
+    from tgbot.plugins.jobs import Run as Run
     from tgbot.plugins.parts import Approve as Approve
     from tgbot.plugins.parts import Forget as Forget
     from tgbot.plugins.parts import Parts as Parts
+    from tgbot.plugins.talks import Contact as Contact
+    from tgbot.plugins.talks import Ends as Ends
+    from tgbot.plugins.talks import Location as Location
+    from tgbot.plugins.talks import Talk as Talk
+    from tgbot.plugins.talks import TalkCancelled as TalkCancelled
+    from tgbot.plugins.talks import TalkExpired as TalkExpired
+    from tgbot.plugins.talks import Talks as Talks
+    from tgbot.plugins.talks import TalkTooLongError as TalkTooLongError
     from tgbot.telegram import BotClient as BotClient
 
 __version__ = "0.1.0"
@@ -25,12 +35,22 @@ _MODULES = {
     "Approve": "tgbot.plugins.parts",
     "BotClient": "tgbot.telegram",
     "Broadcasts": "tgbot.messaging.broadcast.broadcasts",
+    "Contact": "tgbot.plugins.talks",
+    "Ends": "tgbot.plugins.talks",
     "Forget": "tgbot.plugins.parts",
+    "Jobs": "tgbot.plugins.jobs",
+    "Location": "tgbot.plugins.talks",
     "Menu": "tgbot.messaging.menu",
     "Parts": "tgbot.plugins.parts",
     "Peers": "tgbot.messaging.resolve",
+    "Run": "tgbot.plugins.jobs",
     "Sender": "tgbot.messaging.sender",
     "Sweep": "tgbot.messaging.sweep",
+    "Talk": "tgbot.plugins.talks",
+    "TalkCancelled": "tgbot.plugins.talks",
+    "TalkExpired": "tgbot.plugins.talks",
+    "TalkTooLongError": "tgbot.plugins.talks",
+    "Talks": "tgbot.plugins.talks",
     "Texts": "tgbot.locales.texts",
     "User": "tgbot.core.users",
     "UserRegistry": "tgbot.core.users",

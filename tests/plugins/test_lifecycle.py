@@ -12,6 +12,7 @@ from tgbot.messaging.menu import Menu
 from tgbot.plugins.lifecycle import Plugins
 from tgbot.plugins.loading import load_all
 from tgbot.plugins.parts import Parts
+from tgbot.plugins.talks import Talks
 
 #: What the plugins of a test note, in order.
 GOT: list[Any] = []
@@ -23,6 +24,13 @@ async def on_stop(grace, client): got.append(f"on_stop {NAME} {client} {grace > 
 def on_error(event, error, sender): got.append((NAME, event, error, sender))
 async def on_forget(user_id, parked): got.append((NAME, user_id, parked))
 """
+
+
+class AnyTalks(Talks):
+    """Talks for plugins that have none."""
+
+    def __init__(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ async def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"from {__name__} import GOT as got\nNAME = __name__\n{source}\n")
         plugins = Plugins(load_all(name.replace("__", ".") for name in sources))
-        await plugins.register(replace(parts, commands=Menu()), {})
+        await plugins.register(replace(parts, commands=Menu(), talks=AnyTalks()), {})
         return plugins
 
     return register
