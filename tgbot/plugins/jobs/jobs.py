@@ -14,7 +14,6 @@ from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs.entries import JOBS, Once, once_key, own_key, pack, raw, unpack
 from tgbot.plugins.jobs.registered import F, Job, Missed, Registered, default_name
 from tgbot.plugins.jobs.repeated import Repeated
-from tgbot.plugins.jobs.schedule import schedule
 from tgbot.plugins.jobs.single import Single
 from tgbot.plugins.jobs.tries import Tries
 from tgbot.store.base import Planned, PlannedRuns
@@ -111,6 +110,9 @@ class Jobs:
 
         Raise ValueError for what cannot be understood, with what was expected.
         """
+        # Imported here: the calendar and its time zones take some milliseconds, and few bots have jobs.
+        from tgbot.plugins.jobs.schedule import schedule
+
         times = schedule(when, zone, minutes=minutes, hours=hours, days=days)
         if missed not in list(Missed):
             raise ValueError(f'missed={missed!r}: expected "run" or "skip"')

@@ -7,9 +7,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tgbot.plugins.jobs.schedule import Schedule
+if TYPE_CHECKING:
+    from tgbot.plugins.jobs.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
