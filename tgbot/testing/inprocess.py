@@ -69,7 +69,8 @@ class BotInProcess:
     async def ask(self, do: str, **arguments: object) -> None:
         """Have the bot carry out a method of `Inside`; raise ConnectionError if it ends before."""
         assert self._task is not None
-        inside = Inside(self.parts.client, cast(ServerClock, self.parts.clock))
+        parts = self.parts
+        inside = Inside(parts.client, cast(ServerClock, parts.clock), getattr(parts, "alarm", None))
         asking = asyncio.ensure_future(getattr(inside, do)(**arguments))
         try:
             await asyncio.wait((asking, self._task), return_when=asyncio.FIRST_COMPLETED)

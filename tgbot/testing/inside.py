@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from telethon.tl import functions
 
@@ -27,12 +27,23 @@ SOCKET: Final = "TESTING_TGBOT_SOCKET"
 _LOOK_SECONDS: Final = 0.005
 
 
+class Alarm(Protocol):
+    """Begins what was planned for a moment, such as jobs."""
+
+    def look(self) -> None:
+        """Look at once at what is due: the clock may have moved."""
+
+    async def settled(self) -> None:
+        """Return once nothing is due and nothing is carried out."""
+
+
 class Inside:
     """What a test can ask of a running bot."""
 
-    def __init__(self, client: BotClient, clock: ServerClock) -> None:
+    def __init__(self, client: BotClient, clock: ServerClock, alarm: Alarm | None) -> None:
         self._client = client
         self._clock = clock
+        self._alarm = alarm
 
     async def caught_up(self, pts: int, qts: int, channels: Mapping[str, int]) -> None:
         """Return once the bot has handled everything up to this place in Telegram's log, and is idle.
@@ -42,6 +53,8 @@ class Inside:
         wanted = {int(number): at for number, at in channels.items()}
         while not self._is_at(pts, qts, wanted):  # noqa: ASYNC110 - nothing tells of each step
             await asyncio.sleep(_LOOK_SECONDS)
+        if self._alarm is not None:
+            await self._alarm.settled()
 
     def _is_at(self, pts: int, qts: int, channels: Mapping[int, int]) -> bool:
         taken = self._client.intake.log.mark(channels)
@@ -56,7 +69,9 @@ class Inside:
             state = await self._client(functions.updates.GetStateRequest())
             # An answer that was under way has the time before, and may have come first.
             if abs(state.date.timestamp() - self._clock()) <= AGREEMENT_SECONDS:
-                return
+                break
+        if self._alarm is not None:
+            self._alarm.look()
 
     async def answer(self, line: str) -> str:
         """Carry out a question, which is a line of JSON; return the answer, which is one, too."""
@@ -68,10 +83,10 @@ class Inside:
         return json.dumps({"number": asked["number"]})
 
 
-def register(client: BotClient, *, clock: ServerClock) -> None:
+def register(client: BotClient, *, clock: ServerClock, alarm: Alarm | None = None) -> None:
     """Answer the test on the inherited socket; do nothing where there is none."""
     if number := os.environ.pop(SOCKET, ""):  # not for what the bot starts
-        inside, loop = Inside(client, clock), asyncio.get_running_loop()
+        inside, loop = Inside(client, clock, alarm), asyncio.get_running_loop()
         test = socket.socket(fileno=int(number))
         test.set_inheritable(False)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from tgbot.sandbox.server import Sandbox
+
+#: The code of a bad_msg_notification that says that a client's clock is behind.
+MSG_ID_TOO_LOW: Final = 16
 
 
 class Client(Protocol):
     """What hears of the new time: a person."""
+
+    id: int
 
     async def call(self) -> None:
         """Make a call, with whose answer the time comes."""
@@ -51,9 +56,11 @@ class BotTime:
         ahead = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
         if ahead < 0:
             raise ValueError("time does not go back: forward() needs a positive duration")
-        world = self._bot.sandbox.world
-        self._bot.sandbox.faults.set_clock(world.clock_error + ahead)
-        # Before anything else reaches them: a client ignores what seems to come from the future.
+        faults, world = self._bot.sandbox.faults, self._bot.sandbox.world
+        faults.set_clock(world.clock_error + ahead)
+        for person in self._bot.people:
+            # Telethon ignores what comes from half a minute ahead, and sets its clock by a refusal only.
+            faults.bad_msg(MSG_ID_TOO_LOW, "updates.getState", times=1, account=person.id)
         await asyncio.gather(*(person.call() for person in self._bot.people))
         if self._bot.running:
             await self._bot.ask("follow_time")

@@ -1,0 +1,32 @@
+"""Work by the clock, whose time a test brings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from tgbot.plugins.parts import Parts
+from tgbot.testing import Bot, NewPerson
+
+PARTS = {field.name for field in fields(Parts)}
+
+pytestmark = [
+    pytest.mark.tgbot(plugins=["tests.testing.reminders"], in_process=True),
+    pytest.mark.skipif("alarm" not in PARTS, reason="plugins have no jobs yet"),
+]
+
+
+async def test_what_is_due_after_a_step_of_the_clock_is_heard(bot: Bot, person: NewPerson) -> None:
+    anna = await person("Anna")
+    await anna.says("/remind")
+    await anna.hears("in 20 minutes")
+    await bot.time.forward(minutes=19)
+    await anna.hears_nothing()
+    await bot.time.forward(minutes=2)
+    await bot.finished()
+    await anna.hears("the pizza!", within=0)
+    await bot.time.forward(days=2)
+    await bot.finished()
+    await anna.hears("a tip", within=0)
+    await anna.hears_nothing()
