@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+#: What JSON has, and comes back out of it; no type says what is in it.
+Json: TypeAlias = Any  # Any: JSON
 #: How many bytes a talk may take as JSON text, its kept answers included.
 TALK_BYTES: Final = 64 * 1024
 #: The name under which talks plan what they do at a later moment (see `store.base.Planned`).
@@ -38,7 +40,7 @@ class Step(msgspec.Struct, array_like=True, frozen=True, gc=False):
     #: Whether it is done; only the last step may not be.
     done: bool = False
     #: The answer or the result, as JSON has it.
-    value: Any = None  # Any: JSON
+    value: Json = None
     #: What it raises in place of returning the value.
     raised: Raised = Raised.NOTHING
 

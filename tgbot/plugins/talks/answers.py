@@ -9,13 +9,20 @@ from typing import Any, Protocol, TypeAlias
 
 from telethon.tl import types
 
+from tgbot.core.talks import Json
 from tgbot.plugins.talks.choices import Choices
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.steps import as_json
 
 #: Says whether a text answers a question: False or a ValueError if not, True or None if it does; any other
 #: value is the answer in its place.
-Check: TypeAlias = Callable[[str], Any | Awaitable[Any]]  # Any: JSON
+Check: TypeAlias = Callable[[str], Json | Awaitable[Json]]
+#: Returns the message that answered a question, None if it is no longer there.
+Fetch: TypeAlias = Callable[[], Awaitable[types.Message | None]]
+
+
+#: What a function gets for an answer.
+Answer: TypeAlias = Any  # Any: JSON, a message of Telethon's, a contact or a location
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,11 @@ class Kind(Protocol):
     def name(self) -> str:
         """The kind of its steps; it is kept, so it never changes."""
 
-    async def read(self, message: Any) -> Any:  # Any: a message of Telethon's; JSON
+    async def read(self, message: types.Message) -> Json:
         """Return what is kept of an answer; raise UnfitError if the message is none."""
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Any:  # Any: JSON; see `ask_…`
-        """Return what the function gets for what is kept; raise LookupError if that is gone.
-
-        `fetch` returns the message that answered, None if it is no longer there.
-        """
+    async def give(self, kept: Json, fetch: Fetch) -> Answer:
+        """Return what the function gets for what is kept; raise LookupError if that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Text:
     check: Check | None = None
     name: str = "ask"
 
-    async def read(self, message: Any) -> Any:
+    async def read(self, message: types.Message) -> Json:
         if not message.message or not isinstance(message.media, (types.MessageMediaWebPage, type(None))):
             raise UnfitError
         text = str(message.message)
@@ -83,7 +87,7 @@ class Text:
             raise UnfitError
         return text if found is True or found is None else as_json(found, "what check returned")
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Any:
+    async def give(self, kept: Json, fetch: Fetch) -> Answer:
         return kept
 
 
@@ -94,10 +98,10 @@ class Choice:
     choices: Choices
     name: str = "choose"
 
-    async def read(self, message: Any) -> Any:
+    async def read(self, message: types.Message) -> Json:
         return self.choices.written(message.message or "")
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Any:
+    async def give(self, kept: Json, fetch: Fetch) -> Answer:
         if kept not in self.choices:
             raise LookupError
         return kept
@@ -108,21 +112,21 @@ class Media:
     """A message with something in it; the function gets the message."""
 
     name: str
-    fits: Callable[[Any], object]  # Any: a message of Telethon's
+    fits: Callable[[types.Message], object]
 
-    async def read(self, message: Any) -> Any:
+    async def read(self, message: types.Message) -> Json:
         if not self.fits(message):
             raise UnfitError
         return None
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Any:
+    async def give(self, kept: Json, fetch: Fetch) -> Answer:
         message = await fetch()
         if message is None:
             raise LookupError
         return message
 
 
-def _is_photo(message: Any) -> bool:
+def _is_photo(message: types.Message) -> bool:
     """Return whether a message brings a photo, or a picture as a file."""
     if isinstance(message.media, types.MessageMediaPhoto):
         return True
@@ -130,7 +134,7 @@ def _is_photo(message: Any) -> bool:
     return str(getattr(document, "mime_type", "")).startswith("image/") and not message.sticker
 
 
-def _is_file(message: Any) -> bool:
+def _is_file(message: types.Message) -> bool:
     """Return whether a message brings a file of any kind, a photo too."""
     return (
         isinstance(message.media, (types.MessageMediaPhoto, types.MessageMediaDocument))
@@ -147,13 +151,13 @@ class ContactKind:
 
     name = "ask_contact"
 
-    async def read(self, message: Any) -> Any:
+    async def read(self, message: types.Message) -> Json:
         found = message.media
         if not isinstance(found, types.MessageMediaContact):
             raise UnfitError
         return asdict(Contact(found.phone_number, found.first_name, found.last_name, found.user_id or 0))
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Contact:
+    async def give(self, kept: Json, fetch: Fetch) -> Contact:
         return Contact(**kept)
 
 
@@ -162,11 +166,11 @@ class LocationKind:
 
     name = "ask_location"
 
-    async def read(self, message: Any) -> Any:
+    async def read(self, message: types.Message) -> Json:
         place = getattr(message.media, "geo", None)
         if not isinstance(place, types.GeoPoint):
             raise UnfitError
         return asdict(Location(place.lat, place.long))
 
-    async def give(self, kept: Any, fetch: Callable[[], Awaitable[Any]]) -> Location:
+    async def give(self, kept: Json, fetch: Fetch) -> Location:
         return Location(**kept)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from telethon import Button
 from telethon.tl import types
 
-from tgbot.core.talks import KeptTalk
+from tgbot.core.talks import Json, KeptTalk
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.steps import as_json, digest
 
@@ -44,7 +44,7 @@ def press_of(data: bytes) -> Press | None:
 class Choices:
     """Options by their labels; what is kept of a choice is the option's value, and not its place."""
 
-    def __init__(self, options: Iterable[str] | Mapping[str, Any]) -> None:  # Any: JSON
+    def __init__(self, options: Iterable[str] | Mapping[str, Json]) -> None:
         given = options if isinstance(options, Mapping) else {label: label for label in options}
         self._values = {str(label): as_json(value, f"the option {label!r}") for label, value in given.items()}
         if not self._values:
@@ -55,13 +55,13 @@ class Choices:
     def __contains__(self, value: object) -> bool:
         return value in self._values.values()
 
-    def pressed(self, mark: str) -> Any:  # Any: JSON
+    def pressed(self, mark: str) -> Json:
         """Return the value of the option with this mark; raise UnfitError if there is none."""
         if mark not in self._by_mark:
             raise UnfitError
         return self._by_mark[mark]
 
-    def written(self, text: str) -> Any:  # Any: JSON
+    def written(self, text: str) -> Json:
         """Return the value of the option with this label, in any case; raise UnfitError if there is none."""
         if _plain(text) not in self._by_text:
             raise UnfitError
@@ -76,7 +76,7 @@ class Choices:
         return [made[start : start + columns] for start in range(0, len(made), columns)]
 
 
-def _mark(value: Any) -> str:  # Any: JSON
+def _mark(value: Json) -> str:
     return digest(json.dumps(value, sort_keys=True))
 
 

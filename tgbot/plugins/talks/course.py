@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 from telethon import Button
 from telethon.tl import functions, types
 
-from tgbot.core.talks import Raised, Step
-from tgbot.plugins.talks.answers import Kind
+from tgbot.core.talks import Json, Raised, Step
+from tgbot.plugins.talks.answers import Answer, Fetch, Kind
 from tgbot.plugins.talks.choices import Choices, mark_of
-from tgbot.plugins.talks.given import Cancelled, Late, Pressed, Written
+from tgbot.plugins.talks.given import Cancelled, Event, Late, Pressed, Written
 from tgbot.plugins.talks.raised import TalkCancelled, TalkExpired, UnfitError
 from tgbot.plugins.talks.steps import Steps, as_json, digest, work_of
 from tgbot.plugins.talks.surroundings import Surroundings
@@ -51,7 +51,7 @@ class Question:
     #: What is said to what does not answer it, None for the bot's own words.
     again: str | None
     #: Those of Telethon's `send_message`.
-    options: Mapping[str, Any]  # Any: as Telethon has it
+    options: Mapping[str, object]
     choices: Choices | None = None
     #: How many buttons are in a row.
     columns: int = 1
@@ -76,7 +76,7 @@ class Course:
         #: What the pattern made of the text that began the talk.
         self.match = match
         #: The event of the update that the function works for now, None where it works for none.
-        self.event: Any = None  # Any: an event of Telethon's
+        self.event: Event = None
         #: The command that ended the talk, None if none did.
         self.cancelled: str | None = None
         #: The question that waits for its answer.
@@ -87,7 +87,7 @@ class Course:
 
     # ---- what the function does ----------------------------------------------------------------
 
-    async def say(self, text: str, options: Mapping[str, Any]) -> types.Message:  # Any: as Telethon has it
+    async def say(self, text: str, options: Mapping[str, object]) -> types.Message:
         """See `Talk.say`."""
         self._go_on()
         if self._closing:
@@ -101,7 +101,7 @@ class Course:
         peer = await self.bot.peer(self.chat_id)
         return message_by_id(self.bot.client, peer, step.message, text)
 
-    async def once(self, name: str, do: Callable[[], Any]) -> Any:  # Any: JSON
+    async def once(self, name: str, do: Callable[[], object]) -> Json:
         """See `Talk.once`."""
         self._go_on()
         step = self.steps.find("once", name)
@@ -116,7 +116,7 @@ class Course:
             self.steps.passed()
         return deepcopy(step.value)
 
-    async def ask(self, question: Question) -> Any:  # Any: what the kind of the question gives
+    async def ask(self, question: Question) -> Answer:
         """Ask a question, and return the answer; raise TalkExpired or TalkCancelled if there is none."""
         self._go_on()
         if self._closing:
@@ -137,7 +137,7 @@ class Course:
         finally:
             self.open = None
 
-    async def _answer(self, question: Question, step: Step) -> Any:
+    async def _answer(self, question: Question, step: Step) -> Answer:
         """Wait for the answer to a question, and keep it."""
         steps = self.steps
         while True:
@@ -171,7 +171,7 @@ class Course:
             steps.keep(answered, last=message.id, album=message.grouped_id or 0)
             return await question.kind.give(deepcopy(value), _returning(message))
 
-    async def _given(self, kind: Kind, step: Step) -> Any:
+    async def _given(self, kind: Kind, step: Step) -> Answer:
         """Return what a kept answer is, or raise what it raised."""
         if step.raised is Raised.EXPIRED:
             raise TalkExpired
@@ -179,7 +179,7 @@ class Course:
             self.cancelled = str(step.value)
             raise TalkCancelled(self.cancelled)
 
-        async def fetch() -> Any:  # Any: a message of Telethon's
+        async def fetch() -> types.Message | None:
             peer = await self.bot.peer(self.chat_id)
             return await self.bot.client.get_messages(peer, ids=step.answer)
 
@@ -221,13 +221,13 @@ class Course:
         if self.steps.misfit is not None and not self._closing:
             raise self.steps.misfit
 
-    async def _send(self, text: str, options: Mapping[str, Any]) -> types.Message:
+    async def _send(self, text: str, options: Mapping[str, object]) -> types.Message:
         topic = self.steps.kept.topic
         if topic and options.get("reply_to") is None:
             options = {**options, "reply_to": topic}
         return await self.bot.send(self.chat_id, text, options)
 
-    def _asking(self, question: Question) -> Mapping[str, Any]:
+    def _asking(self, question: Question) -> Mapping[str, object]:
         """Return the options to send a question with."""
         options = dict(question.options)
         if question.choices is not None:
@@ -253,7 +253,7 @@ class Course:
         if question.choices is not None:
             self.bot.client.spawn(self._mark_up(step, None), "buttons of a talk")
 
-    async def _mark_up(self, step: Step, markup: Any) -> None:  # Any: a TL object
+    async def _mark_up(self, step: Step, markup: types.TypeReplyMarkup | None) -> None:
         peer = await self.bot.peer(self.chat_id)
         request = functions.messages.EditMessageRequest(peer, step.message, reply_markup=markup)
         try:
@@ -263,8 +263,8 @@ class Course:
                 raise
 
 
-def _returning(message: Any) -> Callable[[], Awaitable[Any]]:  # Any: a message of Telethon's
-    async def fetch() -> Any:
+def _returning(message: types.Message) -> Fetch:
+    async def fetch() -> types.Message:
         return message
 
     return fetch

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from telethon import events
 from telethon.tl import TLObject, types
 
@@ -53,7 +51,7 @@ class Messages:
             return False
         began = self._bot.client.inside.key == kept.key
         if command is not None and command.name != CANCEL and not began:
-            await self._other_command(place, command, message, event)
+            await self._other_command(place, command, event)
             return False
         if (
             command is None
@@ -78,7 +76,7 @@ class Messages:
                 return True
             return await self._answer(place, line, kept, event)
 
-    async def _answer(self, place: Place, line: Line, kept: KeptTalk, event: Any) -> bool:
+    async def _answer(self, place: Place, line: Line, kept: KeptTalk, event: events.NewMessage.Event) -> bool:
         running = await self._opened.awake(place, line, event)
         message, question = event.message, kept.question
         if running is None or was_taken(kept, message):
@@ -91,11 +89,11 @@ class Messages:
             await running.carry(event, Written(event))
         return True
 
-    async def _other_command(self, place: Place, command: Command, message: Any, event: Any) -> None:
+    async def _other_command(self, place: Place, command: Command, event: events.NewMessage.Event) -> None:
         """End the talk by a command that is then handled as usual, unless it was registered otherwise."""
         async with self._opened.turn(place) as line:
             kept = self._opened.kept(place)
-            if kept is None or kept.over or message.id <= kept.last:
+            if kept is None or kept.over or event.id <= kept.last:
                 return
             registered = self._opened.registered.get(kept.name)
             if registered is None:
@@ -103,18 +101,18 @@ class Messages:
             elif registered.ends is Ends.COMMANDS:
                 await self._cancel(place, line, event, Cancelled(command.name, 0))
 
-    async def _cancel(self, place: Place, line: Line, event: Any, how: Cancelled) -> None:
+    async def _cancel(self, place: Place, line: Line, event: events.NewMessage.Event, how: Cancelled) -> None:
         running = await self._opened.awake(place, line, event)
         if running is not None:
             await running.carry(event, how)
 
 
-def was_taken(kept: KeptTalk, message: Any) -> bool:  # Any: a message of Telethon's
+def was_taken(kept: KeptTalk, message: types.Message) -> bool:
     """Return whether a talk has taken a message before; or another part of the album that it took."""
     return kept.first <= message.id <= kept.last or bool(kept.album and message.grouped_id == kept.album)
 
 
-def _is_said_to(message: Any, kept: KeptTalk, update: TLObject, *, private: bool) -> bool:
+def _is_said_to(message: types.Message, kept: KeptTalk, update: TLObject, *, private: bool) -> bool:
     """Return whether a message may be meant for the talk: of its topic, in a group a reply to a question."""
     if private:
         return (topic_of(update) or 0) == kept.topic or kept.over

@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tgbot.core.talks import TALK, KeptTalk
 from tgbot.plugins.alarm import Alarm
+from tgbot.plugins.talks.given import Event
 from tgbot.plugins.talks.registered import Registered
 from tgbot.plugins.talks.running import Line, Running, over
 from tgbot.plugins.talks.steps import work_of
@@ -59,13 +60,13 @@ class OpenTalks:
         finally:
             self._tidy(place, line)
 
-    async def begin(self, place: Place, line: Line, kept: KeptTalk, event: Any) -> None:
+    async def begin(self, place: Place, line: Line, kept: KeptTalk, event: Event) -> None:
         """Begin a talk, and let it go on until it waits for an answer."""
         line.planned = False
         self._save(place, line, kept)
         await self._run(place, line, kept).carry(event)
 
-    async def awake(self, place: Place, line: Line, event: Any = None) -> Running | None:
+    async def awake(self, place: Place, line: Line, event: Event = None) -> Running | None:
         """Have the open talk in memory, where it waits for an answer; None if it has ended meanwhile.
 
         Where it was at work when the process ended, it goes on.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tgbot.locales.texts import Texts
 from tgbot.plugins.talks.talk import Talk
@@ -14,7 +14,9 @@ from tgbot.plugins.talks.talk import Talk
 #: The function of a talk.
 Function: TypeAlias = Callable[[Talk], Awaitable[object]]
 #: A regular expression, or what returns a match for a text.
-Pattern: TypeAlias = str | re.Pattern[str] | Callable[[str], Any]  # Any: whatever it returns is `talk.match`
+Pattern: TypeAlias = str | re.Pattern[str] | Callable[[str], object]
+#: What a pattern does: its result is `talk.match`.
+Match: TypeAlias = Callable[[str], object]
 
 
 class Ends(StrEnum):
@@ -33,14 +35,14 @@ class Registered:
     name: str
     function: Function
     #: Returns the match of a text that begins it.
-    match: Callable[[str], Any]  # Any: as above
+    match: Match
     ends: Ends
     #: Says that a talk no longer fits its function, None for the bot's own words.
     on_changed: Function | None
     texts: Texts
 
 
-def matcher(pattern: Pattern) -> Callable[[str], Any]:  # Any: as above
+def matcher(pattern: Pattern) -> Match:
     """Return what says whether a text matches, as `events.NewMessage` has it."""
     if isinstance(pattern, str):
         return re.compile(pattern).match

@@ -7,13 +7,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from telethon import events
 
 from tgbot.core.talks import KeptTalk
 from tgbot.plugins.talks.course import Course
-from tgbot.plugins.talks.given import Cancelled, Late, Pressed, Written
+from tgbot.plugins.talks.given import Cancelled, Event, Late, Pressed, Written
 from tgbot.plugins.talks.raised import Misfit, TalkCancelled, TalkExpired
 from tgbot.plugins.talks.registered import Registered
 from tgbot.plugins.talks.steps import Steps
@@ -52,7 +51,7 @@ class Running:
         until = self.steps.kept.until
         return 0 < until < int(now)
 
-    async def carry(self, event: Any, given: Written | Pressed | Cancelled | Late | None = None) -> bool:
+    async def carry(self, event: Event, given: Written | Pressed | Cancelled | Late | None = None) -> bool:
         """Let the function go on, for the update of this event; return whether it waits for an answer."""
         self.course.event = event
         try:

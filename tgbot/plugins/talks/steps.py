@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any
 
 from msgspec.structs import replace
 
-from tgbot.core.talks import KeptTalk, Step
+from tgbot.core.talks import Json, KeptTalk, Step
 from tgbot.plugins.talks.raised import Misfit, TalkTooLongError
 
 
@@ -51,10 +50,12 @@ class Steps:
         self.misfit = self.misfit or Misfit(self.done)
         return self.misfit
 
-    def keep(self, step: Step, **changes: Any) -> Step:  # Any: fields of the talk
+    def keep(self, step: Step, *, until: int = 0, last: int | None = None, album: int | None = None) -> Step:
         """Keep a step, and these fields of the talk; raise TalkTooLongError if it takes too much."""
+        kept = self.kept
         steps = (*self.kept.steps[: self.done], step)
-        kept = replace(self.kept, steps=steps, **{"until": 0, **changes})
+        last, album = kept.last if last is None else last, kept.album if album is None else album
+        kept = replace(kept, steps=steps, until=until, last=last, album=album)
         try:
             self._save(kept)
         except ValueError as error:
@@ -87,7 +88,7 @@ def digest(text: str) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
 
-def as_json(value: object, what: str) -> Any:  # Any: JSON
+def as_json(value: object, what: str) -> Json:
     """Return a value as it comes back out of JSON; raise TalkTooLongError if it is none."""
     try:
         return json.loads(json.dumps(value, allow_nan=False))

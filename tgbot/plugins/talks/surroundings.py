@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from telethon.tl import types
 
@@ -32,7 +31,7 @@ class Surroundings:
             return types.InputPeerUser(chat_id, self.client.session.access_hash(chat_id) or 0)
         return await self.client.get_input_entity(chat_id)
 
-    async def send(self, chat_id: int, text: str, options: Mapping[str, Any]) -> types.Message:
+    async def send(self, chat_id: int, text: str, options: Mapping[str, object]) -> types.Message:
         """Send a text into a chat, in several messages if it is long, and return the last."""
         peer, sent = await self.peer(chat_id), None
         for part, chosen in messages_of(text, options):

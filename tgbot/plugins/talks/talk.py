@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from telethon.tl import types
 
+from tgbot.core.talks import Json
 from tgbot.core.users import User
 from tgbot.plugins.talks.answers import (
     FILE,
     PHOTO,
+    Answer,
     Check,
     Choice,
     Contact,
@@ -22,6 +23,7 @@ from tgbot.plugins.talks.answers import (
 )
 from tgbot.plugins.talks.choices import Choices
 from tgbot.plugins.talks.course import Course, Question, Until
+from tgbot.plugins.talks.given import Event, Matched
 from tgbot.telegram import BotClient
 
 
@@ -69,12 +71,12 @@ class Talk:
         return self._course.steps.kept.text
 
     @property
-    def match(self) -> Any:  # Any: what a pattern returns
+    def match(self) -> Matched:
         """What the pattern made of that text: a match of a regular expression."""
         return self._course.match
 
     @property
-    def event(self) -> Any:  # Any: an event of Telethon's
+    def event(self) -> Event:
         """The event of the update that the function works for now, None where it works for none.
 
         It works for none after a restart, and when a deadline has passed.
@@ -97,7 +99,7 @@ class Talk:
 
     # ---- what it says and does -----------------------------------------------------------------
 
-    async def say(self, text: str, **options: Any) -> types.Message:  # Any: as Telethon's `send_message`
+    async def say(self, text: str, **options: object) -> types.Message:
         """Send a text, once, and return its message; `options` are those of `send_message`.
 
         The text is sent as it is unless `parse_mode` says otherwise, in several messages if it is long. After
@@ -105,7 +107,7 @@ class Talk:
         """
         return await self._course.say(text, options)
 
-    async def once(self, name: str, do: Callable[[], Any]) -> Any:  # Any: JSON
+    async def once(self, name: str, do: Callable[[], object]) -> Json:
         """Call a function, plain or async, and return its result; once that is returned, never again.
 
         The result is kept as JSON, and on disk before it is returned. If the process dies before, the
@@ -123,8 +125,8 @@ class Talk:
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
-    ) -> Any:  # Any: a text, or what `check` returns
+        **options: object,
+    ) -> Json:
         """Ask for a text, and return it; the user's next message that fits is the answer.
 
         `check` is given the text: it raises ValueError or returns False for a text that is no answer, and
@@ -140,14 +142,14 @@ class Talk:
     async def choose(
         self,
         question: str,
-        choices: Iterable[str] | Mapping[str, Any],  # Any: JSON
+        choices: Iterable[str] | Mapping[str, Json],
         *,
         columns: int = 1,
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
-    ) -> Any:  # Any: the value of an option
+        **options: object,
+    ) -> Json:
         """Ask with a button for each choice, and return the chosen one.
 
         `choices` are labels, or a mapping from labels to what is returned for them. A label that is written,
@@ -164,7 +166,7 @@ class Talk:
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
+        **options: object,
     ) -> types.Message:
         """Ask for a photo, or a picture as a file, and return the message; of an album the first one."""
         return await self._ask(PHOTO, question, name, until, again, options)
@@ -176,7 +178,7 @@ class Talk:
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
+        **options: object,
     ) -> types.Message:
         """Ask for a file of any kind, and return the message; of an album the first one."""
         return await self._ask(FILE, question, name, until, again, options)
@@ -188,7 +190,7 @@ class Talk:
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
+        **options: object,
     ) -> Contact:
         """Ask for a contact, and return it."""
         found: Contact = await self._ask(ContactKind(), question, name, until, again, options)
@@ -201,7 +203,7 @@ class Talk:
         name: str | None = None,
         until: Until = None,
         again: str | None = None,
-        **options: Any,  # Any: as above
+        **options: object,
     ) -> Location:
         """Ask for a place on the map, and return it."""
         found: Location = await self._ask(LocationKind(), question, name, until, again, options)
@@ -214,6 +216,6 @@ class Talk:
         name: str | None,
         until: Until,
         again: str | None,
-        options: Mapping[str, Any],
-    ) -> Any:
+        options: Mapping[str, object],
+    ) -> Answer:
         return await self._course.ask(Question(kind, question, name, until, again, options))

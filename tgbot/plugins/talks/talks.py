@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from copy import copy
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from telethon import events
 from telethon.tl import TLObject, types
@@ -122,7 +122,7 @@ class Talks:
         if kept is not None and await self._messages.take(update, place, kept):
             raise events.StopPropagation
 
-    async def _begin(self, registered: Registered, event: Any) -> None:
+    async def _begin(self, registered: Registered, event: events.NewMessage.Event) -> None:
         update, key = event.original_update, self._bot.client.inside.key
         place = place_of(update)
         if place is None or key is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
+from tgbot.core.talks import Json
 from tgbot.plugins.talks.given import Late, Pressed
 from tgbot.plugins.talks.opened import OpenTalks, Place
 from tgbot.plugins.talks.presses import choices_at
@@ -65,7 +66,7 @@ class Wakes:
                 return replace(entry, at=now + PAUSES[entry.attempts - 1])
         return None
 
-    async def _go_on(self, place: Place, line: Line, given: dict[str, Any]) -> None:
+    async def _go_on(self, place: Place, line: Line, given: dict[str, Json]) -> None:
         running = await self._opened.awake(place, line)
         if running is None:
             return
