@@ -349,7 +349,10 @@ class UserRegistry(UserReader, Protocol):
         """Return the talk that is open with a user in a chat (marked id), None if there is none."""
 
     def keep_talk(self, user_id: int, chat_id: int, talk: KeptTalk | None) -> None:
-        """Keep where a talk stands; None ends it. Raise ValueError if it is longer than `TALK_BYTES`."""
+        """Keep where a talk stands; None ends it.
+
+        Raise ValueError if a value in it is not JSON, or it is longer than `TALK_BYTES`.
+        """
 
     def join_requested(self, user_id: int, chat_id: int, at: int) -> User:
         """Note that the user asked at `at` to join a chat (marked id); the latest 20 requests are kept."""

@@ -145,16 +145,23 @@ class PlannedRuns(Protocol):
         """Whether anything waits to be written."""
 
     def plan(self, entry: Planned) -> None:
-        """Keep an entry; one with the same key is replaced."""
+        """Keep an entry; one with the same key is replaced.
+
+        Raise ValueError, without what it holds, for an entry that no store can write: a moment before 1970 or
+        after the year 9999, a key or name that is no UTF-8, more data than `core.users.DATA_BYTES`.
+        """
 
     def drop(self, key: str) -> None:
         """Drop the entry with this key, if there is one."""
 
     async def get(self, key: str) -> Planned | None:
-        """Return the entry with this key, None if there is none."""
+        """Return the entry with this key, None if there is none; RegistryDamagedError if it is damaged."""
 
     async def due(self, now: float, *, limit: int = 100) -> list[Planned]:
-        """Return entries whose time has come, the earliest first, those of one time by key."""
+        """Return entries whose time has come, the earliest first, those of one time by key.
+
+        A damaged entry is never among them: the log tells of it once, and no other entry waits for it.
+        """
 
     async def next_due(self) -> int | None:
         """Return the earliest time of all entries, None if there is none."""
