@@ -105,7 +105,10 @@ class MemoryPlans:
         return found
 
     def write(self, changes: PlannedChanges) -> None:
-        _merge(self._kept, changes)
+        for key, entry in tuple(self._kept.items()):
+            if entry.user in changes.forgotten and entry.user:
+                del self._kept[key]
+        _merge(self._kept, changes.entries)
 
 
 class MemoryBroadcasts:

@@ -207,6 +207,22 @@ class PlanContract(Contract):
             assert await due(store, 100) == ["given away", "of another", "of nobody"]
             store = self.crashed()
 
+    async def test_what_is_planned_after_forgetting_stays(self, store: OpenStore, home: Home) -> None:
+        store.planned.plan(entry("before", 10))
+        store.planned.plan(entry("given away", 10))
+        await store.checkpoint(None)
+        store.planned.plan(entry("given away", 10, user=2))
+        await store.planned.forget(1)
+        assert store.planned.changed
+        store.planned.plan(entry("after", 20))
+        with home.broken(), pytest.raises(StorageError):
+            await store.checkpoint(None)
+        store.planned.plan(entry("later", 30))
+        for _ in range(2):
+            assert await due(store, 100) == ["given away", "after", "later"]
+            store = await self.restarted()
+        assert not store.planned.changed
+
     @pytest.mark.parametrize(
         "entry",
         [

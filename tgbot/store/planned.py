@@ -14,11 +14,23 @@ from tgbot.store.json_text import escaped
 T = TypeVar("T")
 
 #: Key → the entry to be written, None for one to be deleted.
-PlannedChanges: TypeAlias = Mapping[str, Planned | None]
+Entries: TypeAlias = Mapping[str, Planned | None]
 
 _MOST: Final = 2**63 - 1
 _LATEST: Final = 253_402_300_799  # the end of the year 9999: nobody could show a later moment
 _SPARE: Final = 100  # entries read beyond those asked for, at most, because memory may hide some of them
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChanges:
+    """What is to be written of planned entries."""
+
+    entries: Entries
+    #: Users about whom all on disk is deleted first, also what cannot be read.
+    forgotten: Collection[int]
+
+
+NO_PLANS: Final = PlannedChanges({}, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +77,14 @@ class KeptPlans:
         self._rows = rows
         #: Changed since they were written, and being written now; None for an entry that was dropped.
         self._changes: dict[str, Planned | None] = {}
-        self._writing: PlannedChanges = {}
+        self._writing: Entries = {}
+        self._forgotten: set[int] = set()
         #: How many writes have ended: what a read did not find yet may have left memory since.
         self._written = 0
 
     @property
     def changed(self) -> bool:
-        return bool(self._changes)
+        return bool(self._changes or self._forgotten)
 
     def plan(self, entry: Planned) -> None:
         self._changes[entry.key] = _checked(entry)
@@ -101,15 +114,18 @@ class KeptPlans:
     async def forget(self, user_id: int) -> None:
         for entry in await self.about(user_id):
             self.drop(entry.key)
+        self._forgotten.add(user_id)
 
     @contextmanager
     def saving(self) -> Iterator[PlannedChanges]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
         self._writing, self._changes = self._changes, {}
+        forgotten, self._forgotten = self._forgotten, set()
         try:
-            yield self._writing
+            yield PlannedChanges(self._writing, forgotten)
         except BaseException:
             self._changes = {**self._writing, **self._changes}
+            self._forgotten |= forgotten
             raise
         finally:
             self._writing = {}

@@ -12,7 +12,7 @@ from tgbot.core.users import Counts, User
 from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
 from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
-from tgbot.store.planned import KeptPlans, PlannedChanges, PlannedRows
+from tgbot.store.planned import NO_PLANS, KeptPlans, PlannedChanges, PlannedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
 
@@ -32,7 +32,7 @@ class Changes:
     #: A note, a parked update or a planned entry that is None is deleted.
     notes: Notes = field(default_factory=dict)
     parked: ParkedChanges = field(default_factory=dict)
-    planned: PlannedChanges = field(default_factory=dict)
+    planned: PlannedChanges = NO_PLANS
     broadcasts: BroadcastChanges = NO_BROADCASTS
 
 

@@ -58,6 +58,11 @@ async def test_a_damaged_entry_is_told_and_stops_no_other(
         with pytest.raises(RegistryDamagedError, match="planned entry"):
             await registry.planned.get("1")
     assert await registry.planned.get("2") is not None
+    if not damage.startswith("user"):
+        await registry.planned.forget(1)
+        await registry.flush()
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM planned").fetchone() == (0,)
 
 
 async def test_no_read_looks_at_all_entries(registry: SqliteRegistry) -> None:
@@ -66,6 +71,7 @@ async def test_no_read_looks_at_all_entries(registry: SqliteRegistry) -> None:
         (plannedrows._UNTIL, (10, 10)),
         (plannedrows._BEHIND, (10, 5, b"a", 10)),
         (plannedrows._ABOUT, (1,)),
+        (plannedrows._FORGET, (1,)),
     ):
         plan = rows_of(registry)._reader.execute(f"EXPLAIN QUERY PLAN {query}", values).fetchall()
         assert all("SEARCH" in step[3] and "USING INDEX" in step[3] for step in plan), plan

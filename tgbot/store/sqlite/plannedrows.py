@@ -33,6 +33,7 @@ _BEHIND: Final = f"{_READ} WHERE at <= ? AND (at, key) > (?, CAST(? AS TEXT)) OR
 _ABOUT: Final = f"{_READ} WHERE user = ? AND user <> 0"
 _PLAN: Final = "REPLACE INTO planned VALUES"
 _DROP: Final = "DELETE FROM planned WHERE key = ?"
+_FORGET: Final = "DELETE FROM planned WHERE user = ? AND user <> 0"
 
 
 class SqlitePlannedRows:
@@ -103,5 +104,7 @@ def _entry(row: _Row) -> Planned | None:
 
 def write(cursor: sqlite3.Cursor, changes: PlannedChanges) -> None:
     """Write changes of planned entries inside a transaction."""
-    cursor.executemany(_DROP, [(key,) for key, entry in changes.items() if entry is None])
-    write_rows(cursor, _PLAN, [_VALUES(entry) for entry in changes.values() if entry is not None])
+    entries = changes.entries
+    cursor.executemany(_FORGET, [(user_id,) for user_id in changes.forgotten])
+    cursor.executemany(_DROP, [(key,) for key, entry in entries.items() if entry is None])
+    write_rows(cursor, _PLAN, [_VALUES(entry) for entry in entries.values() if entry is not None])
