@@ -60,8 +60,13 @@ async def test_a_damaged_entry_is_told_and_stops_no_other(
     assert await registry.planned.get("2") is not None
     if not damage.startswith("user"):
         await registry.planned.forget(1)
-        await registry.flush()
         with closing(sqlite3.connect(path)) as connection:
+            refuse = "BEFORE DELETE ON planned BEGIN SELECT RAISE(ABORT, 'no'); END"
+            connection.execute(f"CREATE TRIGGER broken {refuse}")
+            with pytest.raises(StorageFailedError):
+                await registry.flush()
+            connection.execute("DROP TRIGGER broken")
+            await registry.flush()
             assert connection.execute("SELECT count(*) FROM planned").fetchone() == (0,)
 
 
