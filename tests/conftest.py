@@ -1,7 +1,8 @@
-"""What holds for all tests: how property tests choose examples, that Ctrl-C works, the levels of the log."""
+"""What holds for all tests: how property tests choose examples, that Ctrl-C works, the collector, the log."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tgbot.operate.collector import THRESHOLDS, settle
 
 #: Runs of pytest within tests; pytest takes it from this file only.
 pytest_plugins = "pytester"
@@ -23,6 +26,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long tests: at the end no core waits for the last of them."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+# Tests are collected into hundreds of thousands of objects, which stay until the end. Searching them for
+# cycles took a quarter of the collection, and a tenth of the tests after it.
+gc.set_threshold(*THRESHOLDS)
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was collected out of the collector's work, as a running bot does after its start."""
+    settle()
 
 
 # A shell's background job starts with SIGINT ignored, and so would every command that a test starts.
