@@ -36,9 +36,9 @@ class Relay:
                 )
             finally:
                 self._open.difference_update(ways)
-                for end in (writer, to_server):
-                    end.close()
+                to_server.close()
         finally:
+            writer.close()
             self._tasks.discard(task)
 
     async def stop(self) -> None:
@@ -76,4 +76,5 @@ async def open_relay(port: int) -> AsyncIterator[Relay]:
         yield relay
     finally:
         server.close()
+        await asyncio.sleep(0)  # a link that was just taken begins, so that it can be ended
         await relay.stop()
