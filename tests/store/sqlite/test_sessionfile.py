@@ -43,7 +43,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def plan(path: Path, query: str) -> str:
     with sqlite3.connect(path) as connection:
-        rows = connection.execute(f"EXPLAIN QUERY PLAN {query}", ("x",)).fetchall()
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {query}", ["x"] * query.count("?")).fetchall()
     connection.close()
     return " ".join(str(row[3]) for row in rows)
 

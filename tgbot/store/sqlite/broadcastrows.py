@@ -24,15 +24,16 @@ _LAST: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'broadcasts'"
 _CHUNK: Final = "SELECT value FROM deliveries WHERE broadcast = ? AND number = ?"
 _CHUNK_OF: Final = """
     SELECT number FROM deliveries WHERE broadcast = ? AND first <= ? ORDER BY first DESC LIMIT 1"""
+#: Each with the round as its parameter.
 _CONDITIONS: Final = {
-    Wanted.WAITING: "waiting > 0",
-    Wanted.LATE: "late > 0",
-    Wanted.UNCORRECTED: "sent > iif(round = ?3, corrected, 0)",
+    Wanted.WAITING: "waiting > 0 AND ? IS NOT NULL",
+    Wanted.LATE: "late > 0 AND ? IS NOT NULL",
+    Wanted.UNCORRECTED: "sent > iif(round = ?, corrected, 0)",
 }
 _NEXT: Final = {
     wanted: f"""
         SELECT number FROM deliveries
-        WHERE broadcast = ?1 AND number > ?2 AND ?3 IS NOT NULL AND {condition} ORDER BY number LIMIT 1"""
+        WHERE broadcast = ? AND number > ? AND {condition} ORDER BY number LIMIT 1"""
     for wanted, condition in _CONDITIONS.items()
 }
 

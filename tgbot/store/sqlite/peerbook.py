@@ -183,7 +183,7 @@ class PeerBook:
             return UsernameRow(marked, peer.seen)
         if name in self._changes.names or name in self._writing.names:
             return None  # the file does not know yet that its owner lost it
-        for marked, seen in self._read(sql.BY_USERNAME, name):
+        for marked, seen in self._read(sql.BY_USERNAME, name, name):
             peer = self._in_memory(marked)
             if peer is None or name in peer.names:  # else the peer lost it since it was written
                 return UsernameRow(marked, int(seen or 0))
@@ -301,7 +301,7 @@ class PeerBook:
         owner = self._claimed.pop(name, None)
         if owner is None or name in self._changes.names or name in self._writing.names:
             return
-        rows = self._read(sql.BY_USERNAME, name)
+        rows = self._read(sql.BY_USERNAME, name, name)
         if rows and rows[0][0] != owner:
             self._changes.names[name] = None
 

@@ -36,10 +36,10 @@ _CHECKED_WHOLE = 16 * 1024 * 1024
 #: A row as sqlite3 gives it.
 Row: TypeAlias = tuple[Any, ...]
 
-#: Whose a username is; what plain Telethon wrote comes last.
+#: Whose a username is, which is named twice; what plain Telethon wrote comes last.
 BY_USERNAME = """
-    SELECT id, seen FROM tgbot_usernames WHERE username = ?1
-    UNION ALL SELECT id, date FROM entities WHERE username = ?1"""
+    SELECT id, seen FROM tgbot_usernames WHERE username = ?
+    UNION ALL SELECT id, date FROM entities WHERE username = ?"""
 BY_ID = "SELECT hash FROM entities WHERE id = ?"
 _PEERS = """
     SELECT id, hash, username, phone, name, date,
