@@ -193,6 +193,7 @@ async def open_bot(
                 checkpoint=client.checkpoint,
                 clock=clock,
             ),
+            alarm=alarm,
             jobs=Jobs(
                 alarm, store.planned, tries, checkpoint=client.checkpoint, load=store.load, notes=users
             ),

@@ -68,6 +68,7 @@ class Desk:
             self.users.forget(user_id)
 
         sender = Sender(client, self.users, clock=clock)
+        alarm = Alarm(self.users.planned, clock, client.spawn)
         parts = Parts(
             client=client,
             users=self.users,
@@ -94,8 +95,9 @@ class Desk:
                 checkpoint=client.checkpoint,
                 clock=clock,
             ),
+            alarm=alarm,
             jobs=Jobs(
-                Alarm(self.users.planned, clock, client.spawn),
+                alarm,
                 self.users.planned,
                 Tries(clock),
                 checkpoint=client.checkpoint,

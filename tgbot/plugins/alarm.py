@@ -21,6 +21,8 @@ LOOK_SECONDS: Final = 30.0
 #: How often Telegram's clock is compared with the next time, in seconds: while that is further away than a
 #: second, and once it is not. The clock may step, so nothing waits for a moment in one piece.
 _FAR, _NEAR = 1.0, 0.1
+#: How often it is looked whether nothing is due any more, in seconds, where somebody waits for that.
+_SETTLING: Final = 0.01
 #: How many due entries are read from the store at once, once fewer than these are left in memory.
 DUE_AT_ONCE: Final = 500
 #: A receiver that takes longer than this, in seconds, makes room for another entry.
@@ -119,6 +121,12 @@ class Alarm:
     def look(self) -> None:
         """Look at once at what is due: the clock may have moved."""
         self._wake.set()
+
+    async def settled(self) -> None:
+        """Return once nothing is due and nothing is carried out."""
+        while self._held or await self._planned.due(self._now(), limit=1):
+            self.look()
+            await asyncio.sleep(_SETTLING)
 
     async def run(self) -> None:
         """Hand out what is due until cancelled, or closed."""

@@ -14,6 +14,7 @@ from tgbot.messaging.menu import Menu
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
+from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.talks import Talks
 from tgbot.store.base import Planned
@@ -61,6 +62,8 @@ class Parts:
     broadcasts: Broadcasts
     #: Runs work by the clock: `@jobs.every("09:00")`, and `jobs.once(at, name)` for one later moment.
     jobs: Jobs
+    #: Hands what is planned for a moment to jobs and talks; tests wait for it.
+    alarm: Alarm
     #: The texts in each language: `texts.render`, and `texts.to(user)` for the language of a user. A plugin
     #: has ids of its own in .ftl files beside its module; the others are the bot's.
     texts: Texts

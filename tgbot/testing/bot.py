@@ -138,7 +138,7 @@ class Bot:
     async def finished(self, within: float = LIMIT) -> None:
         """Return once the bot has finished everything that it was sent, and people have seen what it said.
 
-        Work that no update has begun, such as a job's, does not count.
+        What is due by the clock, such as a job, counts; tasks of a plugin's own do not.
         """
         try:
             async with asyncio.timeout(within):

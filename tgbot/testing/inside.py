@@ -14,11 +14,12 @@ import signal
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from telethon.tl import functions
 
 from tgbot.core.clock import AGREEMENT_SECONDS, ServerClock
+from tgbot.plugins.alarm import Alarm
 from tgbot.telegram import BotClient
 
 #: The variable with the number of the inherited socket.
@@ -27,34 +28,23 @@ SOCKET: Final = "TESTING_TGBOT_SOCKET"
 _LOOK_SECONDS: Final = 0.005
 
 
-class Alarm(Protocol):
-    """Begins what was planned for a moment, such as jobs."""
-
-    def look(self) -> None:
-        """Look at once at what is due: the clock may have moved."""
-
-    async def settled(self) -> None:
-        """Return once nothing is due and nothing is carried out."""
-
-
 class Inside:
     """What a test can ask of a running bot."""
 
-    def __init__(self, client: BotClient, clock: ServerClock, alarm: Alarm | None) -> None:
+    def __init__(self, client: BotClient, clock: ServerClock, alarm: Alarm) -> None:
         self._client = client
         self._clock = clock
         self._alarm = alarm
 
     async def caught_up(self, pts: int, qts: int, channels: Mapping[str, int]) -> None:
-        """Return once the bot has handled everything up to this place in Telegram's log, and is idle.
+        """Return once the bot has handled everything up to this place in Telegram's log, and nothing is due.
 
         `channels` has the pts of channels by their bare ids; those unknown to the bot do not count.
         """
         wanted = {int(number): at for number, at in channels.items()}
         while not self._is_at(pts, qts, wanted):  # noqa: ASYNC110 - nothing tells of each step
             await asyncio.sleep(_LOOK_SECONDS)
-        if self._alarm is not None:
-            await self._alarm.settled()
+        await self._alarm.settled()
 
     def _is_at(self, pts: int, qts: int, channels: Mapping[int, int]) -> bool:
         taken = self._client.intake.log.mark(channels)
@@ -70,8 +60,7 @@ class Inside:
             # An answer that was under way has the time before, and may have come first.
             if abs(state.date.timestamp() - self._clock()) <= AGREEMENT_SECONDS:
                 break
-        if self._alarm is not None:
-            self._alarm.look()
+        self._alarm.look()
 
     async def answer(self, line: str) -> str:
         """Carry out a question, which is a line of JSON; return the answer, which is one, too."""
@@ -83,7 +72,7 @@ class Inside:
         return json.dumps({"number": asked["number"]})
 
 
-def register(client: BotClient, *, clock: ServerClock, alarm: Alarm | None = None) -> None:
+def register(client: BotClient, *, clock: ServerClock, alarm: Alarm) -> None:
     """Answer the test on the inherited socket; do nothing where there is none."""
     if number := os.environ.pop(SOCKET, ""):  # not for what the bot starts
         inside, loop = Inside(client, clock, alarm), asyncio.get_running_loop()

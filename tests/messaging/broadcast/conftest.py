@@ -137,6 +137,7 @@ class Office:
         pace, users = Pace(), self.store.users
         sender = Sender(client, users, clock=self.clock, pace=pace)
         load, save, spawn = self.store.load, client.checkpoint, client.spawn
+        alarm = Alarm(self.store.planned, self.clock, spawn)
         return Parts(
             client=client,
             users=users,
@@ -146,8 +147,9 @@ class Office:
             ),
             peers=Peers(client, self.store.users, clock=self.clock),
             broadcasts=self.broadcasts,
+            alarm=alarm,
             jobs=Jobs(
-                Alarm(self.store.planned, self.clock, spawn),
+                alarm,
                 self.store.planned,
                 Tries(self.clock),
                 checkpoint=save,
