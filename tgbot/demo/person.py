@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from io import BytesIO
+from itertools import count
+from typing import Any
 
 from telethon import TelegramClient, events
 from telethon.errors import InviteRequestSentError
@@ -16,19 +19,33 @@ from tgbot.demo.stage import LIMIT, Stage, StoryError
 from tgbot.sandbox.server import Sandbox
 
 API_ID, API_HASH = 1, "0" * 32
-_LANGUAGES = {"en": "English", "ru": "Russian"}
+#: Where somebody is who shares their location: latitude and longitude.
+PLACE = 52.52, 13.405
+#: Buttons of which the bot hears; of one that opens a link it does not.
+HEARD = (
+    types.InlineButtonTypeCallback,
+    types.ButtonTypeDefault,
+    types.ButtonTypeRequestPhone,
+    types.ButtonTypeRequestGeoLocation,
+)
 
 
 class Person:
-    """A plain Telethon client with a name; its messages from the bot are printed."""
+    """A plain Telethon client with a name; its messages from the bot are printed.
 
-    def __init__(self, name: str, client: TelegramClient, bot: str, stage: Stage) -> None:
+    With `numbered` its buttons have numbers, by which they can be pressed.
+    """
+
+    def __init__(
+        self, name: str, client: TelegramClient, bot: str, stage: Stage, *, numbered: bool = False
+    ) -> None:
         self.name = name
         self.client = client
         self.id = 0
         self.phone = ""
         self._bot = bot
         self._stage = stage
+        self._numbered = numbered
         self._inbox: asyncio.Queue[str] = asyncio.Queue()
         #: The latest message with buttons.
         self._menu: types.Message | None = None
@@ -44,7 +61,8 @@ class Person:
         made = await self.client(functions.auth.SignUpRequest(phone, sent.phone_code_hash, self.name, ""))
         self.id, self.phone = made.user.id, phone
         await self.client.is_user_authorized()  # Telethon processes updates only after it has checked this
-        await self.rename(username)
+        if username:
+            await self.rename(username)
 
     async def rename(self, username: str) -> None:
         """Change the username."""
@@ -61,19 +79,41 @@ class Person:
         self._stage.message(self.name, "bot", words)
         await self.client.send_message(self._bot, words, parse_mode=None)
 
+    async def send(self, name: str, content: bytes) -> None:
+        """Send a file with this name to the bot; a picture as a photo."""
+        file = BytesIO(content)
+        file.name = name
+        self._stage.message(self.name, "bot", f"({name})")
+        await self.client.send_file(self._bot, file)
+
     async def press(self, label: str) -> str:
         """Press a button of the latest message with buttons; return the notification that the app shows.
 
-        Raise LookupError, with the labels of all buttons that the bot hears of, if none has this label.
+        Raise LookupError, with the labels of all buttons that the bot hears of, if none has this label, and
+        no number stands for one.
         """
         menu = self._menu
         rows = menu.buttons if menu is not None else []
-        # "✓" marks the current choice. A button without data opens a link, and the bot does not hear of it.
-        buttons = {one.text.removeprefix("✓ "): one for row in rows for one in row if one.data is not None}
+        heard = [one for row in rows for one in row if isinstance(one.button.type, HEARD)]
+        # "✓" marks the current choice.
+        buttons = {one.text.removeprefix("✓ "): one for one in heard}
+        if self._numbered and label not in buttons and label.isdecimal() and 0 < int(label) <= len(heard):
+            label = heard[int(label) - 1].text.removeprefix("✓ ")
         if menu is None or label not in buttons:
             raise LookupError(", ".join(buttons) or "none")
+        button = buttons[label]
+        match button.button.type:
+            case types.ButtonTypeDefault():
+                await self.say(button.text)
+                return ""
+            case types.ButtonTypeRequestPhone():
+                await self._share(types.InputMediaContact(self.phone, self.name, "", ""), "(contact)")
+                return ""
+            case types.ButtonTypeRequestGeoLocation():
+                await self._share(types.InputMediaGeoPoint(types.InputGeoPoint(*PLACE)), "(location)")
+                return ""
         request = functions.messages.GetBotCallbackAnswerRequest(
-            await self._peer(), menu.id, data=buttons[label].data
+            await self._peer(), menu.id, data=button.data
         )
         notice = str((await self.client(request)).message or "")
         if notice:
@@ -115,26 +155,47 @@ class Person:
             raise StoryError(f"the bot's answer to {self.name} does not contain: {words}")
         return heard
 
+    async def _share(self, media: types.TypeInputMedia, shown: str) -> None:
+        self._stage.message(self.name, "bot", shown)
+        await self.client.send_file(self._bot, media)
+
     async def _peer(self) -> types.InputPeerUser:
         return await self.client.get_input_entity(self._bot)
 
     async def _hear(self, event: events.NewMessage.Event) -> None:
         if not event.is_private:
             return
-        lines = [event.raw_text]
+        words = event.raw_text
+        if event.message.media and not isinstance(event.message.media, types.MessageMediaWebPage):
+            kind = type(event.message.media).__name__.removeprefix("MessageMedia").lower()
+            words = f"({kind}) {words}".rstrip()
         if isinstance(event, events.MessageEdited.Event):
-            lines = [f"(changed) {event.raw_text}"]
+            words = f"(changed) {words}"
         else:
             self._inbox.put_nowait(event.raw_text)
+        lines = [words]
         if event.message.buttons:
             self._menu = event.message
-            lines += [" ".join(f"[{one.text}]" for one in row) for row in event.message.buttons]
+            numbers = count(1)
+            lines += [" ".join(self._shown(one, numbers) for one in row) for row in event.message.buttons]
         self._stage.message("bot", self.name, "\n".join(lines))
+
+    def _shown(self, one: Any, numbers: Iterator[int]) -> str:  # Any: Telethon's MessageButton
+        if self._numbered and isinstance(one.button.type, HEARD):
+            return f"[{next(numbers)} {one.text}]"
+        return f"[{one.text}]"
 
 
 @asynccontextmanager
 async def sign_up_person(
-    name: str, server: Sandbox, *, bot: str, stage: Stage, language: str = "en"
+    name: str,
+    server: Sandbox,
+    *,
+    bot: str,
+    stage: Stage,
+    username: str,
+    language: str = "en",
+    numbered: bool = False,
 ) -> AsyncIterator[Person]:
     """Yield a new user of the server, whose app has this language; disconnect at the end."""
     session = MemorySession()
@@ -147,9 +208,8 @@ async def sign_up_person(
     )
     await client.connect()
     try:
-        person = Person(name, client, bot, stage)
-        await person.sign_up(server.new_phone(), str(server.dc_id) * 5, f"{name.lower()}_demo")
-        stage.note(f"{name} signs up as @{name.lower()}_demo, with an app in {_LANGUAGES[language]}.")
+        person = Person(name, client, bot, stage, numbered=numbered)
+        await person.sign_up(server.new_phone(), server.world.accounts.code, username)
         yield person
     finally:
         await client.disconnect()

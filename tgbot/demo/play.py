@@ -17,15 +17,17 @@ from telethon.crypto import rsa
 from tgbot.demo import sums
 from tgbot.demo.person import Person, sign_up_person
 from tgbot.demo.process import BotProcess
-from tgbot.demo.prompt import chat
+from tgbot.demo.prompt import Prompt
 from tgbot.demo.stage import Stage, StoryError
 from tgbot.demo.story import Story
 from tgbot.sandbox.server import Sandbox
+from tgbot.sandbox.stdin import typed_lines
 from tgbot.sandbox.widget import Widget
 
 #: Exit status of an interrupted story.
 INTERRUPTED = 130
 BOT = "storyteller_bot"
+LANGUAGES = {"en": "English", "ru": "Russian"}
 
 
 async def play(*, prompt: bool, program: str) -> int:
@@ -64,9 +66,13 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
         stage.note(f"A Telegram server for this demo listens on {server.host}:{server.port}.")
 
         async def person(name: str, language: str = "en") -> Person:
-            return await stack.enter_async_context(
-                sign_up_person(name, server, bot=BOT, stage=stage, language=language)
+            username = f"{name.lower()}_demo"
+            signing_up = sign_up_person(
+                name, server, bot=BOT, stage=stage, username=username, language=language
             )
+            made = await stack.enter_async_context(signing_up)
+            stage.note(f"{name} signs up as @{username}, with an app in {LANGUAGES[language]}.")
+            return made
 
         key = directory / "public_key.pem"
         key.write_text(server.public_key)
@@ -108,7 +114,13 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
         await story.login(clara, f"http://{address}")
         await story.crash([anna, boris], bot)
         if prompt:
-            await chat(stage, {one.name.lower(): one for one in (anna, boris, clara, daria)})
+            people = {one.name.lower(): one for one in (anna, boris, clara, daria)}
+            stage.scene("Your turn: type, and the bot gets it as a message from Anna.")
+            names = " ".join(f"!{name}" for name in people)
+            stage.note(f"{names}: write as another person. !press LABEL: press a button.")
+            stage.note("!block, !unblock: block the bot or not. !quit or Ctrl-D: end.")
+            stage.note("Try /help, /privacy, 20 + 22, and as Anna /stats.")
+            await Prompt(stage, people).chat(typed_lines())
         status = await bot.stop()
         if status:
             raise StoryError(f"the bot stopped with status {status} instead of 0")

@@ -7,6 +7,7 @@ from rich.text import Text
 
 #: The most seconds that one step of the story may take; usually it is a fraction of a second.
 LIMIT = 20.0
+#: Of those who speak; others have none.
 COLOURS = {
     "Anna": "cyan",
     "Boris": "magenta",
@@ -31,7 +32,7 @@ class Stage:
         """Print a message, as its sender or receiver has it."""
         first, *more = words.splitlines() or [""]
         head = f"{speaker} → {listener}"
-        self._show(Text.assemble((f"  {head:<13} ", COLOURS[speaker]), first))
+        self._show(Text.assemble((f"  {head:<13} ", COLOURS.get(speaker, "")), first))
         for line in more:
             self._show(Text(" " * 16 + line if line else ""))
 
