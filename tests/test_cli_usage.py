@@ -67,6 +67,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], status: int =
         ("--config a --config b run", "--config is given twice: give it once. See: tgbot --help"),
         ("--config absent.toml run", "command line: --config = 'absent.toml': expected a file that exists."),
         ("run x", "run: 'x' is too much: it takes no arguments. See: tgbot run --help"),
+        ("run --directory a", "run: --directory: it goes with --sandbox. See: tgbot run --help"),
         ("run --config a", "run: --config stands before the command: tgbot --config FILE COMMAND."),
         ("demo --onec", "demo: there is no option --onec; did you mean --once? See: tgbot demo --help"),
         ("demo --once=5", "demo: --once takes no value. See: tgbot demo --help"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tgbot.signals import StopSignals
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def run(config: Config, signals: StopSignals, read: Read | None = None) -> int:
+async def run(
+    config: Config,
+    signals: StopSignals,
+    read: Read | None = None,
+    up: Callable[[], object] = lambda: None,
+) -> int:
     """Run the bot until the first of `signals`, and return 0 once everything is on disk.
 
     A request to stop during the start abandons the start; once the start has failed, it changes nothing. A
     second signal ends the process at once, which is as safe as a crash. Raise what `open_bot` raises, the
     error that ended the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
-    `read` reads the configuration again, for `tgbot reload`.
+    `read` reads the configuration again, for `tgbot reload`; `up` is called when the bot handles updates.
     """
     from tgbot.app import open_bot  # late: until the bot is opened, a signal ends the process at once
     from tgbot.operate import collector
@@ -56,6 +62,7 @@ async def run(config: Config, signals: StopSignals, read: Read | None = None) ->
             collector.settle()
             me, failed, cut = bot.client.me, bot.client.failed, bot.client.cut
             logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
+            up()
             await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
                 raise failed.result()

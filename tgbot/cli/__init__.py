@@ -8,11 +8,15 @@ import sys
 
 TYPE_CHECKING = False  # without importing typing
 if TYPE_CHECKING:
+    from tgbot.cli.attached import Parent
     from tgbot.signals import StopSignals
 
 
-def main() -> None:
-    """Run the script `tgbot`: end the process with the command's exit status."""
+def main(parent: Parent | None = None) -> None:
+    """Run the script `tgbot`: end the process with the command's exit status.
+
+    `parent` is the other process that runs the bot as its child.
+    """
     _open_standard_files()
     signals = None
     if _runs_the_bot(sys.argv[1:]):
@@ -24,7 +28,7 @@ def main() -> None:
     try:
         from tgbot.cli import commandline  # late: it takes a quarter of a second
 
-        sys.exit(commandline.main(sys.argv[1:], signals))
+        sys.exit(commandline.main(sys.argv[1:], signals, parent))
     except KeyboardInterrupt:
         sys.exit(130)
 

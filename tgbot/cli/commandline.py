@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, TextIO, cast
 
@@ -28,13 +28,15 @@ from tgbot.cli import (
     people,
     printed,
     restore,
+    running,
     sandbox,
     service,
     texts,
     users,
 )
+from tgbot.cli.attached import Parent
 from tgbot.cli.broadcast.commands import commands as broadcast
-from tgbot.cli.invocation import Invocation, Json, examples, find_plugins, finish, settings
+from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
 from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -70,7 +72,7 @@ def options(
     ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    context.obj = Invocation(config, context.obj)
+    context.obj = replace(context.obj, config=config)
     if version:
         printed.line(f"tgbot {__version__}")
         raise typer.Exit
@@ -79,23 +81,9 @@ def options(
         raise typer.Exit(2)
 
 
-@commands.command("run", epilog=examples("run", "--config other.toml run"))
-def run_bot(context: typer.Context) -> int:
-    """Run the bot until SIGTERM or Ctrl-C.
-
-    Credentials come from TGBOT_API_ID, TGBOT_API_HASH and TGBOT_BOT_TOKEN, or from secrets.toml.
-    """
-    from tgbot.operate.context import about_update
-    from tgbot.operate.logs import log_to_stderr
-    from tgbot.run import run
-
-    invocation: Invocation = context.obj
-    config = settings(context)
-    config.telegram.credentials()
-    find_plugins(invocation.config)
-    log, read = config.log, partial(settings, context)
-    log_to_stderr(log.level, levels=log.levels, as_json=log.format == "json", about=about_update)
-    return finish(run(config, invocation.signals or StopSignals(), read))
+commands.command(
+    "run", help=running.HELP, epilog=examples("run", "--config other.toml run", "run --sandbox --reload")
+)(running.run_bot)
 
 
 @commands.command(epilog=examples("demo", "demo --once"))
@@ -159,17 +147,17 @@ commands.add_typer(texts.commands, name="texts")
 commands.add_typer(users.commands, name="users")
 
 
-def main(arguments: list[str], signals: StopSignals | None) -> int:
+def main(arguments: list[str], signals: StopSignals | None, parent: Parent | None = None) -> int:
     """Run a command line of the script `tgbot` and return the exit status of the process.
 
-    `signals` is given for `run`, and is entered already.
+    `signals` is given for `run`, and is entered already. `parent` is the process that `run` is a child of.
     """
     if signals is not None:
         stream = QueuedStream(sys.stderr.fileno())
         sys.stderr = cast(TextIO, stream)
         atexit.register(stream.finish, FINISH_SECONDS)
         hide_texts()
-    code = status(arguments, signals)
+    code = status(arguments, signals, parent)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -181,7 +169,7 @@ def main(arguments: list[str], signals: StopSignals | None) -> int:
     return code
 
 
-def status(arguments: list[str], signals: StopSignals | None = None) -> int:
+def status(arguments: list[str], signals: StopSignals | None = None, parent: Parent | None = None) -> int:
     """Run a command line and return its exit status; print an expected error on standard error."""
     command = command_of(commands)
     usage = Usage(command, arguments)
@@ -190,7 +178,8 @@ def status(arguments: list[str], signals: StopSignals | None = None) -> int:
             if problem := usage.doubtful():
                 printed.complain(without_secrets(problem))
                 return 2
-            result = command.main(arguments, "tgbot", standalone_mode=False, obj=signals)
+            invocation = Invocation(None, signals, parent)
+            result = command.main(arguments, "tgbot", standalone_mode=False, obj=invocation)
         finally:
             if signals is not None:
                 signals.settle()

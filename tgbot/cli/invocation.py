@@ -16,6 +16,7 @@ import typer
 from tgbot.cli import printed
 
 if TYPE_CHECKING:
+    from tgbot.cli.attached import Parent
     from tgbot.config.settings import Config
     from tgbot.signals import StopSignals
 
@@ -42,6 +43,8 @@ class Invocation:
     config: Path | None
     #: What signals do to `run`, where they are handled already.
     signals: StopSignals | None
+    #: The process that started this one, and is told how far `run` is.
+    parent: Parent | None = None
 
 
 def settings(context: typer.Context, warn: Callable[[str], None] = printed.complain) -> Config:

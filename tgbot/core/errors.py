@@ -76,7 +76,7 @@ class ConfigSourceError(ConfigError):
 class CredentialsMissingError(WrongUsageError):
     """Missing: {missing}.
     {sources}. Set them in the environment, or write them to secrets.toml (an empty variable hides those).
-    To see the bot work without any of them: tgbot demo"""
+    To see the bot work without any of them: tgbot demo, or your own: tgbot run --sandbox"""
 
     def __init__(self, *missing: str) -> None:
         sources = []

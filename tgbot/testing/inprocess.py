@@ -70,7 +70,7 @@ class BotInProcess:
         """Have the bot carry out a method of `Inside`; raise ConnectionError if it ends before."""
         assert self._task is not None
         parts = self.parts
-        inside = Inside(parts.client, cast(ServerClock, parts.clock), getattr(parts, "alarm", None))
+        inside = Inside(parts.client, cast(ServerClock, parts.clock), parts.alarm)
         asking = asyncio.ensure_future(getattr(inside, do)(**arguments))
         try:
             await asyncio.wait((asking, self._task), return_when=asyncio.FIRST_COMPLETED)
