@@ -58,6 +58,7 @@ def tgbot(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 COMMANDS = [
     [],
     ["run"],
+    ["new"],
     ["demo"],
     ["sandbox"],
     ["resolve"],

@@ -119,3 +119,43 @@ def test_without_credentials_the_command_names_a_demo_that_is_there(installed: P
     assert done.returncode == 2
     assert "tgbot demo" in done.stderr
     assert "make" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def project(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a project that the installed command has made."""
+    directory = tmp_path_factory.mktemp("projects")
+    done = call(directory, installed / "tgbot", "new", "shop")
+    assert (done.returncode, done.stderr) == (0, "")
+    return directory / "shop"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_tests_of_a_new_project_pass(project: Path) -> None:
+    done = call(project, "make", "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+def test_the_bot_of_a_new_project_talks_on_a_sandbox(installed: Path, project: Path) -> None:
+    with subprocess.Popen(
+        [installed / "tgbot", "run", "--sandbox"],
+        cwd=project,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as bot:
+        assert bot.stdin is not None
+        assert bot.stdout is not None
+        try:
+            for typed, shown in (("/prices", "M: 10"), ("/order", "[2 M]"), ("!press 2", "Where to?")):
+                bot.stdin.write(f"{typed}\n")
+                assert any(shown in line for line in iter(bot.stdout.readline, ""))
+            _, log = bot.communicate("!quit\n", timeout=60)
+        finally:
+            bot.kill()
+    assert bot.returncode == 0, log
+    assert not (project / "sessions").exists()

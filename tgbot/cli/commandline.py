@@ -23,6 +23,7 @@ from tgbot.cli import (
     jobs,
     link,
     loginkey,
+    new,
     orders,
     parked,
     people,
@@ -116,6 +117,7 @@ def check(context: typer.Context, text: Name, json: Json = False) -> int:
     return people.answer(settings(context), text, json, probe=True)
 
 
+commands.command("new", epilog=examples("new shop", "new bots/my-shop --name orders"))(new.new)
 commands.command("backup", epilog=examples("backup copies", "backup backups --keep 14"))(backup.backup)
 commands.command("doctor", epilog=examples("doctor", "doctor --offline --json", "doctor --as-service"))(
     doctor.doctor
