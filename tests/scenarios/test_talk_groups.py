@@ -41,6 +41,7 @@ async def test_in_a_group_only_replies_and_presses_of_that_user_count(
     assert question.reply_markup.selective
     asked_boris = await hears_bot(boris, "Name?")
     await anna.say("not for you")
+    await anna.say("/another")
     await boris.say("Boris", reply_to=asked_boris.id)
     await talking.kill()
     await talking.start(poll)
@@ -59,6 +60,10 @@ async def test_in_a_group_only_replies_and_presses_of_that_user_count(
         await hears_bot(one, "Name?")
     await boris.say("B", reply_to=mine.id)
     await hears_bot(boris, "Which day?")
+    await anna.say("/another@the_bot")
+    await anna.say("/poll")
+    for text in ("Which day?", "Name?"):
+        await hears_bot(anna, text)
 
 
 async def group_of(client: Any) -> Any:

@@ -20,6 +20,7 @@ from tgbot.plugins.talks import Talk, TalkExpired, Talks, wakes
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.telegram import checkpoints
+from tgbot.telegram.inside import Inside
 
 __all__ = ["talking"]
 
@@ -53,6 +54,16 @@ class Person:
 
     def say(self, text: str) -> None:
         self.world.send_as(self.id, self.bot.id, text)
+
+    def press(self, label: str) -> None:
+        """Press the button with this label of the last message."""
+        box, account = self.world.accounts[self.id].box, self.world.accounts[self.id]
+        copy = box.get(box.dialogs[self.bot.id].ids[-1])
+        assert copy is not None
+        for row in getattr(copy.post.markup, "rows", None) or ():
+            for button in row.buttons:
+                if button.text == label:
+                    self.world.presses.press(account, copy, button.type.data, self.world.now() + 15.0)
 
     def heard(self) -> list[str]:
         box = self.world.accounts[self.id].box
@@ -322,4 +333,24 @@ async def test_a_deadline_passes_while_the_bot_runs(talking: TalkingBot, anna: P
 
     await talking.start(register)
     anna.say("/short")
+    await anna.hears("Well?", "I did not hear from you, so we stop here. You can begin again at any time.")
+
+
+async def test_a_press_after_the_deadline_is_too_late(
+    talking: TalkingBot, anna: Person, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(talks: Talks) -> None:
+        @talks.on(r"^/hour$", name="hour")
+        async def hour(talk: Talk) -> None:
+            await talk.say(await talk.choose("Well?", ["Yes", "No"], until=timedelta(hours=1)))
+
+    await talking.start(register)
+    anna.say("/hour")
+    await anna.hears("Well?")
+    await talking.stop()
+    # The alarm waits for answers that may be on their way.
+    monkeypatch.setattr(Inside, "is_quiet", lambda inside, dialog: False)
+    sandbox.faults.set_clock(2 * 3600)
+    await talking.start(register)
+    anna.press("Yes")
     await anna.hears("Well?", "I did not hear from you, so we stop here. You can begin again at any time.")

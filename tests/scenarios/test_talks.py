@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -352,6 +353,27 @@ async def test_forget_ends_a_talk(talking: TalkingBot, person: Any) -> None:
     assert talking.kept(anna.id) is None
     assert not talking.bot.client.inside.strands._tasks
     assert (await anna.ask("M")).startswith("Hello! I am a bot")
+
+
+async def test_a_pattern_may_be_a_function_and_a_talk_has_the_name_of_its_function(
+    talking: TalkingBot, person: Any
+) -> None:
+    def register(talks: Talks) -> None:
+        @talks.on(re.compile("(?i)hi (.+)"))
+        async def greeting(talk: Talk) -> None:
+            await talk.ask(f"Hi {talk.match[1]}, how are you?")
+
+        @talks.on(lambda text: text.split(",") if "," in text else None)
+        async def listing(talk: Talk) -> None:
+            await talk.say(str(talk.match))
+
+    await talking.start(register)
+    anna = Chat(await person("Anna"))
+    assert await anna.ask("a,b") == "['a', 'b']"
+    assert await anna.ask("HI bot") == "Hi bot, how are you?"
+    kept = talking.kept(anna.id)
+    assert kept is not None
+    assert (kept.name, repr(kept)) == ("greeting", "KeptTalk(name='greeting')")
 
 
 async def test_a_name_is_given_once(talking: TalkingBot) -> None:

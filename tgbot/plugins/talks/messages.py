@@ -49,15 +49,12 @@ class Messages:
         command = parse(message.message or "", usernames_of(self._bot.client.me))
         if command is not None and not command.for_us:
             return False
-        began = self._bot.client.inside.key == kept.key
+        began, private = self._bot.client.inside.key == kept.key, place.chat_id > 0
         if command is not None and command.name != CANCEL and not began:
-            await self._other_command(place, command, event)
+            if private or command.mention is not None:  # in a group it may be another bot's
+                await self._other_command(place, command, event)
             return False
-        if (
-            command is None
-            and not began
-            and not _is_said_to(message, kept, update, private=place.chat_id > 0)
-        ):
+        if command is None and not began and not _is_said_to(message, kept, update, private=private):
             return False
         async with self._opened.turn(place) as line:
             kept = self._opened.kept(place) or kept
