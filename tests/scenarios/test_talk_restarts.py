@@ -216,6 +216,33 @@ async def test_a_talk_that_ended_by_another_command_is_not_ended_again(
         await anna.hears(*said)
 
 
+async def test_a_talk_that_a_stop_cuts_off_goes_on_after_the_start(talking: TalkingBot, person: Any) -> None:
+    gate = Gate()
+
+    def register(talks: Talks) -> None:
+        @talks.on(r"^/choose$", name="choose")
+        async def choose(talk: Talk) -> None:
+            size = await talk.choose("Which?", ["S", "M"])
+            if not gate.runs:
+                gate.runs += 1
+                raise RuntimeError("on purpose")  # so that the alarm carries it on
+            await talk.once("gate", lambda: None)
+            gate.reached.set()
+            if gate.runs == 1:
+                gate.runs += 1
+                await asyncio.Event().wait()
+            await talk.say(size)
+
+    await talking.start(register)
+    anna = Chat(await person("Anna"))
+    await anna.say("/choose")
+    await press(anna, await anna.hears_message(), "M")
+    await gate.reached.wait()
+    await talking.stop()
+    await talking.start(register)
+    assert await anna.hears() == "M"
+
+
 # ---- errors ----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.telegram.conftest import Stage, until
 from tests.telegram.updates.lot import Lot
 from tgbot.store.base import Reason
 from tgbot.telegram import BotClient
-from tgbot.telegram.strand import Strand, Strands
+from tgbot.telegram.strand import Strand, StrandClosedError, Strands
 from tgbot.telegram.updates import dispatch
 from tgbot.telegram.updates.job import current_job
 from tgbot.telegram.updates.marks import Marks
@@ -73,7 +74,8 @@ async def test_it_works_for_the_update_that_carries_it(stage: Stage) -> None:
     assert seen == [("begins", keys[0]), ("two", keys[1]), ("three", keys[2]), ("by nobody", None)]
     assert carrier.results == [True, True, True]
     await until(lambda: carrier.ended == 1)
-    assert await carrier.strand.carry() is False
+    with pytest.raises(StrandClosedError):
+        await carrier.strand.carry()
 
 
 async def test_its_error_parks_the_update_under_the_name_of_the_plugins_function(
@@ -212,7 +214,8 @@ async def test_those_that_rest_for_longest_are_closed_beyond_the_limit() -> None
         assert await made[name].carry()
     await until(lambda: ended == ["b"])
     assert [one.resting for one in made.values()] == [True, False, True]
-    assert await made["b"].carry() is False
+    with pytest.raises(StrandClosedError):
+        await made["b"].carry()
     await strands.close()
     assert sorted(ended) == ["a", "b", "c"]
 
@@ -252,3 +255,16 @@ async def test_only_its_own_task_may_rest() -> None:
     strands = Strands(Marks(None))
     assert await strands.begin(work, plugin_function, lambda: None).carry() is False
     assert "not by another task" in refused[0]
+
+
+async def test_who_carries_one_that_is_closed_is_told() -> None:
+    async def work(strand: Strand) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    strands = Strands(Marks(None))
+    carried = asyncio.create_task(strands.begin(work, plugin_function, lambda: None).carry())
+    await asyncio.sleep(0)
+    await strands.close()
+    with pytest.raises(StrandClosedError):
+        await carried

@@ -25,6 +25,10 @@ RESTING: Final = 2000
 _STUBBORN_SECONDS: Final = 3.0
 
 
+class StrandClosedError(Exception):
+    """The strand was closed before it had done what it was carried for."""
+
+
 class Strand:
     """A task that the handler of an update carries on: it works for that update until it rests or ends.
 
@@ -73,11 +77,11 @@ class Strand:
     async def carry(self, given: object = None) -> bool:
         """Let it work for the running handler's update, with what is given to its `rest`.
 
-        Return whether it rests again, False if it has ended. Raise its error. If the handler is cancelled, so
-        is the strand.
+        Return whether it rests again, False if it has ended. Raise its error; StrandClosedError if it was
+        closed before or meanwhile. If the handler is cancelled, so is the strand.
         """
         if self.closing:
-            return False
+            raise StrandClosedError
         self.carried = True
         try:
             return await self._carry(given)
@@ -111,9 +115,9 @@ class Strand:
         if not task.done():
             self._strands.rests(self)
             return True
-        self.closing = True
-        if task.cancelled() and cancelled is None:
-            return False  # it was closed
+        closed, self.closing = self.closing and cancelled is None, True
+        if closed:
+            raise StrandClosedError
         task.result()  # raises its error; where it was cancelled, with the place
         if cancelled is not None:
             raise cancelled

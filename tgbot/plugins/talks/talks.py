@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
+from contextlib import suppress
 from functools import wraps
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from tgbot.plugins.talks.saves import Saves
 from tgbot.plugins.talks.surroundings import Surroundings
 from tgbot.plugins.talks.wakes import Wakes
 from tgbot.telegram import BotClient
+from tgbot.telegram.strand import StrandClosedError
 from tgbot.telegram.updates.keys import topic_of
 
 F = TypeVar("F", bound=Function)
@@ -112,7 +114,8 @@ class Talks:
     async def _on_update(self, update: TLObject) -> None:
         if type(update) is types.UpdateBotCallbackQuery:
             if update.data is not None and update.data.startswith(PREFIX):
-                await self._presses.take(update)
+                with suppress(StrandClosedError):  # the user was forgotten, or the alarm goes on with it
+                    await self._presses.take(update)
                 raise events.StopPropagation
             return
         place = place_of(update)

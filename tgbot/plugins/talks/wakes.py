@@ -14,6 +14,7 @@ from tgbot.plugins.talks.presses import choices_at
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.running import Line
 from tgbot.store.base import Planned
+from tgbot.telegram.strand import StrandClosedError
 from tgbot.telegram.updates.failures import described, says_no_access
 
 logger = logging.getLogger(__name__)
@@ -53,11 +54,13 @@ class Wakes:
                 logger.error("the talk %s waits for the user's next message", kept.name)
                 return None
             # On disk before: what ends the process is not tried for ever.
-            entry = replace(entry, attempts=entry.attempts + 1)
+            before, entry = entry, replace(entry, attempts=entry.attempts + 1)
             self._opened.alarm.amend(entry)
             await self._bot.saved()
             try:
                 await self._go_on(place, line, given)
+            except StrandClosedError:
+                return before  # the bot stops
             except Exception as error:
                 if says_no_access(error):
                     return None  # the evidence is in the registry; the talk goes on when they are back
