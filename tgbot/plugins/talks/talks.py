@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from copy import copy
 from contextlib import suppress
+from copy import copy
 from functools import wraps
 from typing import TypeVar
 
