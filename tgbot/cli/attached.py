@@ -35,7 +35,7 @@ class Parent:
 
         Raise what keeps a bot with this configuration from opening, as far as it can be known.
         """
-        from tgbot.locales.texts import Texts
+        from tgbot.locales.library import Library
         from tgbot.plugins.loading import load_all
         from tgbot.plugins.origins import directories
 
@@ -44,8 +44,8 @@ class Parent:
         sys.dont_write_bytecode = True
         failed: Exception | None = None
         try:
-            Texts.load(config.bot.texts)
-            load_all(config.bot.plugins)
+            load_all(config.bot.plugins, config.plugins.read)
+            Library.load(config.bot.texts, config.bot.plugins)
         except Exception as error:
             failed = error
         found = directories(config.bot.plugins, set(sys.modules) - loaded, failed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sysconfig
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,13 +13,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from tgbot.core.errors import PluginError
+from tgbot.plugins.origins import FOREIGN
 from tgbot.plugins.parts import Parts
 
-#: Where code lies that is not a plugin's own: Python, installed packages, the bot.
-_FOREIGN: Final = (
-    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(Path(__file__).parents[1]),
-)
 #: Names of the parts that a plugin can ask for.
 NAMES: Final = tuple(part.name for part in fields(Parts))
 #: The functions that a plugin may have → the names of what each is given beside the parts.
@@ -150,5 +145,5 @@ def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
         return f"{error.filename} line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(("<", *_FOREIGN))]
+    own = [frame for frame in frames if not frame.filename.startswith(("<", *FOREIGN))]
     return f"{own[-1].filename} line {own[-1].lineno}" if own else ""

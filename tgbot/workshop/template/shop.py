@@ -6,16 +6,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from telethon import TelegramClient, events
-from tgbot.messaging.menu import Menu
-from tgbot.messaging.sender import Sender
-from tgbot.plugins.jobs import Jobs, Run
-from tgbot.plugins.talks import Talk, Talks
+from telethon import events
+from tgbot import BotClient, Jobs, Menu, Run, Sender, Talk, Talks
 
 PRICES = {"S": 8, "M": 10, "L": 12}
 
 
-def register(client: TelegramClient, *, commands: Menu, talks: Talks, jobs: Jobs, sender: Sender) -> None:
+def register(client: BotClient, *, commands: Menu, talks: Talks, jobs: Jobs, sender: Sender) -> None:
     """Register all that this bot does, beside what it does without a plugin."""
     commands.add("prices", {"en": "what a pizza costs"})
     commands.add("order", {"en": "order a pizza"})
