@@ -187,6 +187,7 @@ async def test_a_person_talks_to_the_bot_on_a_sandbox_of_its_own_while_its_code_
     await command.shows("version 2: medium, please")
     command.type("!quit")
     assert await command.ended() == 0
+    assert sum("running as @" in line for line in command.log) == 2
     said = [line for line in command.log if line.startswith("tgbot: ")]
     assert said == [
         "tgbot: on the sandbox these do not count: [telegram] bot_token, [bot] admins",

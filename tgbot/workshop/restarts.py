@@ -54,6 +54,8 @@ class Restarts:
             contents = sources.contents()
             child, found = await self._begin()
             sources.add(found.directories)
+            # Files that count only from now on are taken as they are now.
+            contents = {**sources.contents(), **contents}
             if found.usable:
                 if changed:
                     self._say(f"{_names(changed)} changed: the bot starts again")
