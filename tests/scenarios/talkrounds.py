@@ -285,23 +285,29 @@ POINTS: Final = (
 )
 
 
-async def run_points(site: Site, points: Sequence[str] = POINTS) -> TalkResult:
-    """Let somebody order for each point at which the process ends itself, all of them side by side."""
+async def run_points(site: Site, points: Sequence[str] = POINTS, *, others: int = 0) -> TalkResult:
+    """Let somebody order for each point at which the process ends itself, all of them side by side.
+
+    Before each of them so many others begin, whom the end of the process hits anywhere.
+    """
     result = TalkResult()
     customers = [Customer(site, number) for number in range(len(points))]
+    crowd = [Customer(site, len(points) + number) for number in range(others * len(points))]
     process = await site.spawn()
     await process.up()
-    with acting(customers):
-        for one, point in zip(customers, points, strict=True):
+    with acting([*customers, *crowd]):
+        for number, (one, point) in enumerate(zip(customers, points, strict=True)):
+            for other in crowd[number * others : (number + 1) * others]:
+                other.begin()
             (site.directory / "die").write_text(f"{one.id} {point}")
             one.begin()
             await until(lambda: not _runs(site), f"it dies {point}")
             await site.end(signal.SIGKILL)
             result.kills += 1
             await site.spawn()
-        await until(lambda: all(one.through for one in customers), "all are through")
+        await until(lambda: all(one.through for one in [*customers, *crowd]), "all are through")
     await site.end(signal.SIGTERM)
-    audit(site, customers, result)
+    audit(site, [*customers, *crowd], result)
     result.faults = site.faults
     return result
 

@@ -136,6 +136,30 @@ async def test_a_press_goes_on_after_a_kill_although_telegram_does_not_send_it_a
 
 
 @pytest.mark.usefixtures("seldom")
+async def test_the_result_of_once_is_on_disk_before_it_returns(talking: TalkingBot, anna: Person) -> None:
+    gate, quotes = Gate(), []
+
+    async def quote() -> dict[str, int]:
+        quotes.append(len(quotes) + 1)
+        return {"price": len(quotes)}
+
+    def register(talks: Talks) -> None:
+        @talks.on(r"^/buy$", name="buy")
+        async def buy(talk: Talk) -> None:
+            quoted = await talk.once("quote", quote)
+            await gate()
+            await talk.say(f"{quoted['price']}")
+
+    await talking.start(register)
+    anna.say("/buy")
+    await gate.reached.wait()
+    await talking.kill()
+    await talking.start(register)
+    await anna.hears("1")
+    assert quotes == [1]
+
+
+@pytest.mark.usefixtures("seldom")
 async def test_everything_of_a_talk_comes_again_and_is_done_once(
     talking: TalkingBot, anna: Person, tmp_path: Path
 ) -> None:
