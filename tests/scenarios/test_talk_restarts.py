@@ -137,7 +137,8 @@ async def test_a_press_goes_on_after_a_kill_although_telegram_does_not_send_it_a
 
 @pytest.mark.usefixtures("seldom")
 async def test_the_result_of_once_is_on_disk_before_it_returns(talking: TalkingBot, anna: Person) -> None:
-    gate, quotes = Gate(), []
+    gate = Gate()
+    quotes: list[int] = []
 
     async def quote() -> dict[str, int]:
         quotes.append(len(quotes) + 1)
