@@ -353,7 +353,7 @@ def test_a_plugin_is_found_beside_the_settings(tmp_path: Path) -> None:
         "--config", str(place / "settings.toml"), "run", TGBOT_SERVER="127.0.0.1:9", TGBOT_BOT_TOKEN="1:x"
     )
     assert run.returncode == 2
-    assert run.stderr.startswith("tgbot: The plugin beside cannot be used: it has no function register.")
+    assert run.stderr.startswith("tgbot: The plugin beside cannot be used: it has no function register, in ")
 
 
 def test_a_registry_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.transfer.sessions import Peers, make_session
 
 #: Commands that start something, and are no question to a bot.
-STARTS = {"run", "demo", "sandbox", "--config"}
+STARTS = {"run", "demo", "sandbox", "new", "--config"}
 #: Commands about an installation, which have tests of their own; a restore needs a bot that is stopped.
 INSTALLATION = {"doctor", "restore", "service"}
 #: Commands that need a running bot.

@@ -41,6 +41,8 @@ from tgbot.core.errors import (
     ExportExistsError,
     HiddenForwardError,
     InvitationError,
+    JobRunsError,
+    JobUnknownError,
     LinkError,
     LoggerUnknownError,
     LoginRefusedError,
@@ -156,6 +158,8 @@ EXAMPLES: list[tuple[TgbotError, tuple[str, ...], str]] = [
     (ChartMissingError(), (), "pip install 'tgbot[chart]'"),
     (ChartFormError(Path("a.jpg")), ("a.jpg",), "a name that ends in .png or .svg"),
     (ChartFailedError("status 1"), ("status 1",), "the same numbers as JSON"),
+    (JobRunsError("shop.daily"), ("shop.daily", "running now"), "when it is over"),
+    (JobUnknownError("dail", " (did you mean shop.daily?)"), ("dail (did you mean",), '"tgbot jobs list"'),
     (NotParkedError("m1:5", "m1:6"), ("one of the keys m1:5, m1:6",), '"tgbot parked list" shows all keys'),
     (DurationError("a week"), ("'a week'",), "such as 12h or 7d"),
     (SweepOpenError("running"), ("is running",), "--cancel ends it"),
@@ -258,6 +262,7 @@ def test_the_exit_status_is_1_but_for_wrong_usage_and_for_a_no() -> None:
         "ScheduleError": 2,
         "NameNotFoundError": 3,
         "NeverMetError": 3,
+        "JobUnknownError": 3,
         "NotParkedError": 3,
     }
 

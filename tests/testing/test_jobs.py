@@ -18,6 +18,9 @@ pytestmark = [
 
 
 async def test_what_is_due_after_a_step_of_the_clock_is_heard(bot: Bot, person: NewPerson) -> None:
+    to_the_hour = -bot.time() % 3600
+    await bot.time.forward(seconds=to_the_hour + 60)  # the tip of that hour is for nobody yet
+    await bot.finished()
     anna = await person("Anna")
     await anna.says("/remind")
     await anna.hears("in 20 minutes")

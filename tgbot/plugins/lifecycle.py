@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from tgbot.core.places import places
 from tgbot.locales.texts import Texts
@@ -65,7 +65,7 @@ class Plugins:
         self._registered.clear()
         return cut
 
-    async def failed(self, handler: str, event: Any, error: BaseException) -> None:  # Any: Telethon's events
+    async def failed(self, handler: str, event: object, error: BaseException) -> None:
         """Call `on_error` of the plugin whose handler (its module and name) raised; raise what that raises.
 
         A handler is that of the plugin in whose module it is, else of the only one in whose package it is.

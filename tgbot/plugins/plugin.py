@@ -124,10 +124,11 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{placed(_place(error))}"
 
 
-def defined_at(found: Any) -> str:  # Any: whatever a module has under the name of a function
+def defined_at(found: object) -> str:
     """Return file and line where a function or class is defined; "" if that is not known."""
+    thing: Any = found  # whatever a module has under the name of a function
     try:
-        return f"{inspect.getsourcefile(found)} line {inspect.getsourcelines(found)[1]}"
+        return f"{inspect.getsourcefile(thing)} line {inspect.getsourcelines(thing)[1]}"
     except (OSError, TypeError):
         return ""
 
