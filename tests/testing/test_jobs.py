@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
-from tgbot.plugins.parts import Parts
 from tgbot.testing import Bot, NewPerson
 
-PARTS = {field.name for field in fields(Parts)}
-
-pytestmark = [
-    pytest.mark.tgbot(plugins=["tests.testing.reminders"], in_process=True),
-    pytest.mark.skipif("alarm" not in PARTS, reason="plugins have no jobs yet"),
-]
+pytestmark = pytest.mark.tgbot(plugins=["tests.testing.reminders"], in_process=True)
 
 
 async def test_what_is_due_after_a_step_of_the_clock_is_heard(bot: Bot, person: NewPerson) -> None:

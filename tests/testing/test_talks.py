@@ -6,8 +6,6 @@ import pytest
 
 from tgbot.testing import Bot, NewPerson
 
-pytest.importorskip("tgbot.plugins.talks")
-
 pytestmark = pytest.mark.tgbot(plugins=["examples.order"])
 
 
@@ -26,6 +24,18 @@ async def test_a_talk_goes_on_after_kills_at_each_question(bot: Bot, person: New
     await anna.says("Baker street 221b")
     await anna.hears("M to Baker street 221b: 10")
     await anna.hears_nothing()
+
+
+async def test_a_press_right_after_a_kill_waits_for_what_led_to_its_question(
+    bot: Bot, person: NewPerson
+) -> None:
+    anna = await person("Anna")
+    await anna.says("/order")
+    await anna.hears("Which size?")
+    await bot.kill(start=False)
+    await bot.start()
+    assert not await anna.presses("M")
+    await anna.hears("A picture on it?")
 
 
 @pytest.mark.tgbot(in_process=True)

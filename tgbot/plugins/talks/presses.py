@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from telethon import events
 from telethon.tl import functions, types
 
@@ -13,6 +16,12 @@ from tgbot.plugins.talks.opened import OpenTalks, Place
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.running import Running
 from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.updates.job import waiting
+
+#: The text for a press of a question that is not open.
+OLD: Final = "talk-press-old"
+#: How long a press waits for the messages before it that are on their way, and how often it looks, in seconds.
+WAITS, _LOOK = 10.0, 0.02
 
 
 class Presses:
@@ -25,6 +34,9 @@ class Presses:
     async def take(self, update: types.UpdateBotCallbackQuery) -> None:
         """Let the talk have a press of one of its buttons; one that says nothing any more gets a notice."""
         notice = await self._choose(update)
+        if notice == OLD and await self._waited(marked_id(update.peer)):
+            # After a kill the question stands already, and the bot still reads what led to it.
+            notice = await self._choose(update)
         if notice:
             user = self._bot.users.get(update.user_id)
             text = self._bot.texts.render(None if user is None else user.spoken, notice)
@@ -34,22 +46,22 @@ class Presses:
         """Return the text of the notice, "" where the press was taken."""
         press, place = press_of(update.data), Place(update.user_id, marked_id(update.peer))
         if press is None or not self._is_open(place, press):
-            return "talk-press-old"
+            return OLD
         async with self._opened.turn(place) as line:
             kept = self._opened.kept(place)
             if kept is None or not self._is_open(place, press):
-                return "talk-press-old"
+                return OLD
             event = self._bot.client.inside.event(events.CallbackQuery)
             if kept.name not in self._opened.registered:
                 await self._opened.end_unknown(place, line, kept)
-                return "talk-press-old"
+                return OLD
             running = await self._opened.awake(place, line, event)
             asked = None if running is None else choices_at(running, press.step)
             if running is None or asked is None:
-                return "talk-press-old"
+                return OLD
             if running.is_late(self._bot.clock()):
                 await running.carry(event, Late())
-                return "talk-press-old"
+                return OLD
             try:
                 value = asked.pressed(press.option)
             except UnfitError:
@@ -69,6 +81,15 @@ class Presses:
                 self._opened.alarm.plan(journal)  # it is tried again
                 raise
             return ""
+
+    async def _waited(self, dialog: int) -> bool:
+        """Wait until no message of a dialog is on its way; return False if none was."""
+        quiet, looks = self._bot.client.inside.is_quiet, 0
+        async with waiting():
+            while not quiet(dialog) and looks * _LOOK < WAITS:
+                await asyncio.sleep(_LOOK)
+                looks += 1
+        return looks > 0
 
     def _is_open(self, place: Place, press: Press) -> bool:
         kept = self._opened.kept(place)
