@@ -20,7 +20,7 @@ from tgbot.telegram.updates.job import waiting
 
 #: The text for a press of a question that is not open.
 OLD: Final = "talk-press-old"
-#: How long a press waits for the messages before it that are on their way, and how often it looks, in seconds.
+#: How long a press waits for messages before it that are on their way, and how often it looks, in seconds.
 WAITS, _LOOK = 10.0, 0.02
 
 
