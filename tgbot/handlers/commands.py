@@ -20,7 +20,7 @@ from tgbot.handlers.wording import Words
 from tgbot.messaging.lengths import NOTICE, TEXT, shortened
 from tgbot.plugins.parts import Parts
 from tgbot.telegram import BotClient
-from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.refusals import tried
 from tgbot.telegram.updates.events import is_matched
 
 log = logging.getLogger(__name__)
@@ -161,10 +161,6 @@ async def acknowledge(event: events.CallbackQuery.Event, text: str | None = None
 
 
 async def _tried(call: Coroutine[object, object, object]) -> None:
-    """Make a call whose failure changes nothing; raise only what is no answer of Telegram's."""
-    try:
-        await call
-    except Exception as error:
-        if answer_of(error) is None:
-            raise
+    """Make a call that answers a press, if Telegram does that now."""
+    if (error := await tried(call)) is not None:
         log.info("a pressed button is not answered in full: %s", places(error))

@@ -20,7 +20,7 @@ from tgbot.handlers.evidence import seconds
 from tgbot.handlers.wording import Words
 from tgbot.messaging.lengths import NOTICE, shortened
 from tgbot.plugins.parts import Parts
-from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.refusals import tried
 from tgbot.telegram.updates.events import is_retried, leave_out
 
 log = logging.getLogger(__name__)
@@ -122,10 +122,10 @@ def register(parts: Parts, rate: Rate) -> None:
             if press:
                 notice = shortened(text, NOTICE)
                 answer = functions.messages.SetBotCallbackAnswerRequest(update.query_id, 0, message=notice)
-                await _tried(client(answer))
+                await _told(client(answer))
             elif _is_private(message):
                 peer = types.InputPeerUser(user_id, client.session.access_hash(user_id) or 0)
-                await _tried(client.send_message(peer, text, parse_mode=None))
+                await _told(client.send_message(peer, text, parse_mode=None))
         leave_out()
 
     client.add_event_handler(throttle, events.Raw(_COUNTED))
@@ -147,11 +147,7 @@ def _is_private(message: object) -> bool:
     return isinstance(message, str) or type(getattr(message, "peer_id", None)) is types.PeerUser
 
 
-async def _tried(call: Awaitable[object]) -> None:
-    """Make a call whose failure changes nothing; raise only what is no answer of Telegram's."""
-    try:
-        await call
-    except Exception as error:
-        if answer_of(error) is None:
-            raise
+async def _told(call: Awaitable[object]) -> None:
+    """Tell a user something, if Telegram does that now."""
+    if (error := await tried(call)) is not None:
         log.info("a user is not told that they are too fast: %s", places(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from enum import Enum
 from typing import Final
 
@@ -140,3 +141,17 @@ def _passes(error: errors.RPCError) -> bool:
 def _code(error: errors.RPCError) -> int:
     """Return an error's code; Telegram sends some of them as negative numbers."""
     return abs(int(error.code or 0))
+
+
+async def tried(call: Awaitable[object]) -> Exception | None:
+    """Make a call whose failure changes nothing; return its error, None for none.
+
+    Raise only what is no answer of Telegram's.
+    """
+    try:
+        await call
+    except Exception as error:
+        if answer_of(error) is None:
+            raise
+        return error
+    return None

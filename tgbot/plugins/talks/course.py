@@ -22,7 +22,7 @@ from tgbot.plugins.talks.raised import TalkCancelled, TalkExpired, UnfitError
 from tgbot.plugins.talks.steps import Steps, as_json, digest, work_of
 from tgbot.plugins.talks.surroundings import Surroundings
 from tgbot.telegram.calls.plain import message_by_id
-from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.refusals import tried
 from tgbot.telegram.strand import Strand
 
 #: How long an answer is waited for; a number is in seconds.
@@ -256,11 +256,7 @@ class Course:
     async def _mark_up(self, step: Step, markup: types.TypeReplyMarkup | None) -> None:
         peer = await self.bot.peer(self.chat_id)
         request = functions.messages.EditMessageRequest(peer, step.message, reply_markup=markup)
-        try:
-            await self.bot.client(request)
-        except Exception as error:
-            if answer_of(error) is None:
-                raise
+        await tried(self.bot.client(request))
 
 
 def _returning(message: types.Message) -> Fetch:

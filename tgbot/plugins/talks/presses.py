@@ -15,7 +15,7 @@ from tgbot.plugins.talks.given import Late, Pressed
 from tgbot.plugins.talks.opened import OpenTalks, Place
 from tgbot.plugins.talks.raised import UnfitError
 from tgbot.plugins.talks.running import Running
-from tgbot.telegram.refusals import answer_of
+from tgbot.telegram.refusals import tried
 from tgbot.telegram.updates.job import waiting
 
 #: The text for a press of a question that is not open.
@@ -97,11 +97,7 @@ class Presses:
 
     async def _acknowledge(self, update: types.UpdateBotCallbackQuery, notice: str | None = None) -> None:
         request = functions.messages.SetBotCallbackAnswerRequest(update.query_id, 0, message=notice)
-        try:
-            await self._bot.client(request)
-        except Exception as error:
-            if answer_of(error) is None:
-                raise
+        await tried(self._bot.client(request))
 
 
 def choices_at(running: Running, step: int) -> Choices | None:
