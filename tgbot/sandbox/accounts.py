@@ -146,6 +146,14 @@ class Accounts:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def people(self) -> list[Account]:
+        """Return the accounts with phone numbers."""
+        return list(self._by_phone.values())
+
+    def bots(self) -> list[Account]:
+        """Return the bots."""
+        return [account for account in self._by_id.values() if account.is_bot and not account.deleted]
+
     # -- access hashes
 
     def access_hash(self, viewer: int, target: int, *, kind: bytes = b"user") -> int:

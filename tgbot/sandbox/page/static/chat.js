@@ -1,0 +1,6 @@
+// The chats of people.
+import { html } from "./html.js";
+
+export function Chat() {
+  return html`<main class="chat"></main>`;
+}
