@@ -433,9 +433,11 @@ def answered(address: dict[str, Any]) -> bool:
 
 
 def test_the_sandbox_says_in_one_line_how_to_reach_it(sandbox: Callable[..., subprocess.Popen[str]]) -> None:
-    process = sandbox("--bots", "2", "--dc-id", "3")
+    secret = "dd000102030405060708090a0b0c0d0e0f"
+    process = sandbox("--bots", "2", "--dc-id", "3", "--secret", secret)
     said = introduced(process)
-    assert set(said) == {"host", "port", "dc_id", "public_key", "bots", "users"}
+    assert set(said) == {"host", "port", "dc_id", "public_key", "proxy", "bots", "users"}
+    assert said["proxy"] == f"tg://proxy?server=127.0.0.1&port={said['port']}&secret={secret}"
     assert (said["host"], said["dc_id"]) == ("127.0.0.1", 3)
     assert Path(said["public_key"]).read_text().startswith("-----BEGIN RSA PUBLIC KEY-----")
     assert len({bot["token"] for bot in said["bots"]}) == 2
@@ -565,9 +567,15 @@ def test_a_kept_directory_keeps_the_key(
         said = introduced(process)
         process.terminate()
         process.communicate(timeout=20)
-        keys.append(Path(said["public_key"]).read_text())
+        keys.append((Path(said["public_key"]).read_text(), said["proxy"].partition("secret=")[2]))
     assert keys[0] == keys[1]
     assert (tmp_path / "kept" / "server_key.pem").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("secret", ["abc", "00", "ee" + "0" * 32 + "612e62"])
+def test_a_secret_that_is_none_is_told_in_words(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(["sandbox", "--secret", secret]) == 2
+    assert "secret" in capsys.readouterr().err
 
 
 def test_a_sandbox_for_everybody_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,9 @@ from telethon.extensions import BinaryReader
 from telethon.network import authenticator
 from telethon.tl import functions, types
 
-from tgbot.sandbox.exchange import DH_PRIME, Exchange, ExchangeError, ServerKey, Stage
+from tgbot.sandbox import exchanges
+from tgbot.sandbox.exchange import DH_PRIME, Exchange, ExchangeError, ServerKey, Stage, WrongDc
+from tgbot.sandbox.exchanges import KEPT_SECONDS, Exchanges
 
 KEY = ServerKey.generate()
 NOW = 1_700_000_000.25
@@ -252,6 +254,61 @@ def test_a_client_that_breaks_off_may_begin_anew() -> None:
     assert exchange.step(wrap(types.MsgsAck([1]))) is None
 
 
+def test_a_step_whose_answer_was_lost_is_answered_again() -> None:
+    exchange, client = begun()
+    server_nonce = client.server_nonce
+    client.begin(exchange)
+    assert client.server_nonce == server_nonce
+    encrypted = client.rsa_pad(client.inner())
+    client.params(exchange, encrypted)
+    g_a = client.g_a
+    client.params(exchange, encrypted)
+    assert client.g_a == g_a
+    client.random = Random(8)
+    answer = client.finish(exchange)
+    assert exchange.stage is Stage.DONE
+    client.random = Random(8)
+    assert client.finish(exchange).to_dict() == answer.to_dict()
+
+
+def asked(nonce: int) -> bytes:
+    return wrap(functions.ReqPqMultiRequest(nonce=nonce))
+
+
+def test_an_exchange_is_found_by_its_nonce_in_its_own_data_centre_only() -> None:
+    kept = Exchanges(lambda: NOW)
+    first = kept.of(2, asked(1), new_exchange)
+    assert kept.of(2, asked(1), new_exchange) is first
+    assert kept.of(2, asked(2), new_exchange) is not first
+    assert kept.of(4, asked(1), new_exchange) is not first
+
+
+def test_exchanges_are_kept_for_a_time_and_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchanges, "MAX_KEPT", 3)
+    now = NOW
+    kept = Exchanges(lambda: now)
+    first = kept.of(2, asked(0), new_exchange)
+    for nonce in range(1, 10):
+        kept.of(2, asked(nonce), new_exchange)
+    assert len(kept) == 3
+    assert kept.of(2, asked(0), new_exchange) is not first
+    young = kept.of(2, asked(9), new_exchange)
+    now += KEPT_SECONDS - 1
+    assert kept.of(2, asked(9), new_exchange) is young
+    now += 1
+    assert kept.of(2, asked(9), new_exchange) is not young
+    kept.of(2, wrap(types.MsgsAck([1])), new_exchange)
+    assert len(kept) == 1
+
+
+def test_a_clock_that_is_set_back_does_not_keep_an_exchange_for_longer() -> None:
+    now = NOW
+    kept = Exchanges(lambda: now)
+    first = kept.of(2, asked(1), new_exchange)
+    now -= 1
+    assert kept.of(2, asked(1), new_exchange) is not first
+
+
 def begun() -> tuple[Exchange, ByHand]:
     exchange, client = new_exchange(), ByHand()
     client.begin(exchange)
@@ -268,7 +325,7 @@ def test_wrong_factors_are_refused() -> None:
 def test_another_dc_is_refused() -> None:
     exchange, client = begun()
     client.dc = 4
-    with pytest.raises(ExchangeError, match="DC 4"):
+    with pytest.raises(WrongDc, match="DC 4"):
         client.params(exchange, client.rsa_pad(client.inner()))
 
 

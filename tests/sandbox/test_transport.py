@@ -4,6 +4,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
@@ -50,15 +51,16 @@ OPENINGS: dict[Transport, tuple[bytes, Callable[[], Callable[[bytes], bytes]]]] 
 class Obfuscated:
     """The client's side of obfuscated2, for any transport with a tag."""
 
-    def __init__(self, tag: bytes, dc_id: int) -> None:
+    def __init__(self, tag: bytes, dc_id: int, secret: bytes = b"") -> None:
         opening = bytearray(b"\x11" * 8 + bytes(range(48)) + tag + struct.pack("<h", dc_id) + b"zz")
         backwards = bytes(opening[8:56])[::-1]
-        self.encrypt: CipherContext = Cipher(
-            algorithms.AES(bytes(opening[8:40])), modes.CTR(bytes(opening[40:56]))
-        ).encryptor()
-        self.decrypt: CipherContext = Cipher(
-            algorithms.AES(backwards[:32]), modes.CTR(backwards[32:])
-        ).encryptor()
+
+        def stream(keys: bytes) -> CipherContext:
+            key = sha256(keys[:32] + secret).digest() if secret else keys[:32]
+            return Cipher(algorithms.AES(key), modes.CTR(keys[32:])).encryptor()
+
+        self.encrypt = stream(bytes(opening[8:56]))
+        self.decrypt = stream(backwards)
         hidden = self.encrypt.update(bytes(opening))
         self.opening = bytes(opening[:56]) + hidden[56:]
 
@@ -98,17 +100,36 @@ def test_any_cutting_of_the_stream_gives_the_same_payloads(
     assert got + framer.feed(stream) == payloads
 
 
+SECRET = b"sixteen bytes!!!"
+
+
 @pytest.mark.parametrize("transport", [t for t in Transport if t is not Transport.FULL])
-def test_obfuscated_transports_are_read_and_answered_in_their_keys(transport: Transport) -> None:
+@pytest.mark.parametrize("secret", [b"", SECRET])
+def test_obfuscated_transports_are_read_and_answered_in_their_keys(
+    transport: Transport, secret: bytes
+) -> None:
     plain, make = OPENINGS[transport]
     frame = make()
-    client = Obfuscated((plain * 4)[:4], dc_id=-2)
-    framer = Framer(random=lambda n: bytes(n))
+    client = Obfuscated((plain * 4)[:4], dc_id=-2, secret=secret)
+    framer = Framer(lambda n: bytes(n), SECRET)
     assert framer.feed(client.opening[:40]) == []
     assert framer.feed(client.opening[40:] + client.encrypt.update(frame(SHORT))) == [SHORT]
     assert framer.feed(client.encrypt.update(frame(ENCRYPTED))) == [ENCRYPTED]
     answer = client.decrypt.update(framer.pack(SHORT))
     assert answer == (abridged if transport is Transport.ABRIDGED else intermediate)(SHORT)
+    assert framer.dc_id == (2 if secret else None)
+
+
+@pytest.mark.parametrize(("named", "dc_id"), [(4, 4), (-4, 4), (10_004, 4), (-10_004, 4), (0, 0)])
+def test_a_clients_data_centre_is_the_same_for_tests_and_media(named: int, dc_id: int) -> None:
+    framer = Framer(secret=SECRET)
+    framer.feed(Obfuscated(b"\xee" * 4, named, SECRET).opening)
+    assert framer.dc_id == dc_id
+
+
+def test_another_secret_is_refused() -> None:
+    with pytest.raises(TransportError, match="no known proxy secret"):
+        Framer(secret=SECRET).feed(Obfuscated(b"\xee" * 4, 2, b"another secret!!").opening)
 
 
 @pytest.mark.parametrize("transport", Transport)

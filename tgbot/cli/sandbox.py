@@ -115,9 +115,18 @@ def sandbox(
             show_default="all",
         ),
     ] = None,
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="Secret of the MTProto proxy that the server is, too: 32 digits, or dd and 32 digits.",
+            show_default="one that belongs to the server's key",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     from tgbot.operate.logs import log_to_stderr
+    from tgbot.sandbox.proxy import SecretError, secret_bytes
     from tgbot.sandbox.server import Sandbox, SandboxError
 
     log_to_stderr("INFO")
@@ -127,11 +136,19 @@ def sandbox(
             with disk_errors(kept):
                 kept.mkdir(parents=True, exist_ok=True)
                 key = _key(kept)
-            server = Sandbox(host=host, port=port, ports=PORTS, dc_id=dc_id, key=key, seed=seed)
+            server = Sandbox(
+                host=host,
+                port=port,
+                ports=PORTS,
+                dc_id=dc_id,
+                key=key,
+                seed=seed,
+                secret=None if secret is None else secret_bytes(secret),
+            )
             server.world.limits.real = limits is Limits.REAL
             server.world.limits.box = box
             finish(_serve(server, kept, bots, users, json))
-    except SandboxError as error:
+    except (SandboxError, SecretError) as error:
         printed.complain(str(error))
         return 2
     except OSError as error:
@@ -183,6 +200,7 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bo
                 "port": server.port,
                 "dc_id": server.dc_id,
                 "public_key": str(public_key),
+                "proxy": server.proxy_link,
                 "bots": [{"token": bot.token, "username": bot.username} for bot in new_bots],
                 "users": [
                     {
@@ -200,6 +218,7 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bo
         address = Server(server.host, server.port)
         printed.line(f"A Telegram server is listening on {address}, data centre {server.dc_id}.")
         printed.line(f"Public key      {public_key}")
+        printed.line(f"Proxy           {server.proxy_link}")
         for bot in new_bots:
             printed.line(f"Bot             @{bot.username}, token {bot.token}")
         for each in people:

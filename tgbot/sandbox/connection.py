@@ -8,10 +8,11 @@ from typing import Protocol, cast
 
 from .authkey import SessionError
 from .delivery import Link
-from .exchange import Exchange, ExchangeError, Stage
+from .exchange import Exchange, ExchangeError, Stage, WrongDc
 from .transport import Framer, TransportError
 
 _UNKNOWN_KEY = struct.pack("<i", -404)
+_WRONG_DC = struct.pack("<i", -444)
 #: Unsent bytes above which a slow client gets no more updates.
 _HIGH_WATER = 1 << 20
 
@@ -30,8 +31,8 @@ class Host(Protocol):
     def obstructs(self, connection: "Connection") -> bool:
         """Answer an unencrypted packet with a transport error, if a fault asks for it."""
 
-    def exchange(self, connection: "Connection") -> Exchange:
-        """Return a new key exchange."""
+    def exchange(self, connection: "Connection", payload: bytes) -> Exchange:
+        """Return the key exchange that this payload continues, else a new one."""
 
     def exchanged(self, connection: "Connection", exchange: Exchange) -> None:
         """Store the auth key of a finished exchange."""
@@ -46,11 +47,11 @@ class Host(Protocol):
 class Connection(asyncio.Protocol):
     """One connection. Bad input closes it, with a logged reason, and affects no other connection."""
 
-    def __init__(self, host: Host, random: Callable[[int], bytes], dc_id: int) -> None:
+    def __init__(self, host: Host, random: Callable[[int], bytes], dc_id: int, secret: bytes = b"") -> None:
         self._host = host
-        #: The data centre that the client connected to.
+        #: The data centre that the client connected to. A client that uses the proxy secret names one.
         self.dc_id = dc_id
-        self._framer = Framer(random)
+        self._framer = Framer(random, secret)
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -81,10 +82,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for payload in self._framer.feed(data):
+            payloads = self._framer.feed(data)
+            if payloads and self._framer.dc_id:
+                self.dc_id = self._framer.dc_id
+            for payload in payloads:
                 if self._transport is None or self._transport.is_closing():
                     return
                 self._payload(payload)
+        except WrongDc as error:
+            self.send(_WRONG_DC)
+            _log.info("a key exchange ended: %s", error)
+            self.close()
         except (TransportError, ExchangeError, SessionError) as error:
             self.cut(str(error))
         except Exception:
@@ -102,12 +110,13 @@ class Connection(asyncio.Protocol):
             return
         if self._host.obstructs(self):
             return
-        if self._exchange is None:
-            self._exchange = self._host.exchange(self)
-        answer = self._exchange.step(payload)
-        if self._exchange.stage is Stage.DONE:
-            self._host.exchanged(self, self._exchange)
-            self._exchange = None
+        exchange = self._exchange
+        if exchange is None or not exchange.concerns(payload):
+            exchange = self._exchange = self._host.exchange(self, payload)
+        was = exchange.stage
+        answer = exchange.step(payload)
+        if exchange.stage is Stage.DONE and was is not Stage.DONE:
+            self._host.exchanged(self, exchange)
         if answer is not None:
             self.send(answer)
 

@@ -59,6 +59,10 @@ class ExchangeError(Exception):
     """The client's part of the key exchange is wrong; the connection must be closed."""
 
 
+class WrongDc(ExchangeError):
+    """The client makes a key for another data centre; Telegram answers the transport error -444."""
+
+
 class Stage(Enum):
     """The message that the exchange expects next."""
 
@@ -69,7 +73,7 @@ class Stage(Enum):
     #: set_client_DH_params, also after dh_gen_retry.
     CLIENT = "set_client_DH_params"
     #: None: `auth_key` and `salt` are set.
-    DONE = "done"
+    DONE = "nothing more"
 
 
 class ServerKey:
@@ -109,6 +113,11 @@ class ServerKey:
         ).decode()
 
     @property
+    def seed(self) -> bytes:
+        """Bytes that only the owner of the private key knows."""
+        return self._p.to_bytes(128, "big")
+
+    @property
     def pem(self) -> str:
         """The public key in the form that clients read: PKCS#1, "RSA PUBLIC KEY"."""
         return (
@@ -131,7 +140,8 @@ class Exchange:
 
     `random` returns bytes, `now` seconds, and `taken` whether an auth key id is in use already (then the
     client must try again). When `stage` is DONE, `auth_key`, `salt` and `expires_in` are set; the last is the
-    lifetime of a temporary key in seconds, or None. After an `ExchangeError` the exchange cannot continue.
+    lifetime of a temporary key in seconds, or None. An `ExchangeError` leaves the exchange as it is. A
+    repeated message gets the same answer: the client may not have got it before its connection ended.
     """
 
     def __init__(
@@ -160,6 +170,12 @@ class Exchange:
         self._secret = 0
         self._aes = (b"", b"")
         self._retry_id = 0
+        #: The last message of the client, and the answer to it.
+        self._last = b"", b""
+
+    def concerns(self, payload: bytes) -> bool:
+        """Return whether a payload belongs to this exchange."""
+        return self._nonce != b"" and nonce_of(payload) == self._nonce
 
     def step(self, payload: bytes) -> bytes | None:
         """Return the payload that answers this one; None if the client expects no answer."""
@@ -168,17 +184,25 @@ class Exchange:
         key_id, _, length = _HEADER.unpack_from(payload)
         if key_id != 0 or length < 4 or length > len(payload) - 20:
             raise ExchangeError("the length field of an unencrypted message is wrong")
-        reader = _Reader(payload[20 : 20 + length])
+        body = payload[20 : 20 + length]
+        if body == self._last[0]:
+            return self._pack(self._last[1])
+        reader = _Reader(body)
         constructor = reader.u32()
         if constructor == MSGS_ACK:
             return None
+        answer = self._answer(constructor, reader)
+        self._last = body, answer
+        return self._pack(answer)
+
+    def _answer(self, constructor: int, reader: "_Reader") -> bytes:
         if constructor in (_REQ_PQ, _REQ_PQ_MULTI):
             # A client may start again on the same connection at any time.
-            return self._pack(self._res_pq(reader))
+            return self._res_pq(reader)
         if constructor == _REQ_DH_PARAMS and self.stage is Stage.PARAMS:
-            return self._pack(self._dh_params(reader))
+            return self._dh_params(reader)
         if constructor == _SET_CLIENT_DH_PARAMS and self.stage is Stage.CLIENT:
-            return self._pack(self._dh_gen(reader))
+            return self._dh_gen(reader)
         raise ExchangeError(f"got {constructor:08x} where {self.stage.value} was expected")
 
     def _res_pq(self, reader: "_Reader") -> bytes:
@@ -254,7 +278,7 @@ class Exchange:
             dc_id = reader.i32()
             # Test DCs have 10000 added, media DCs are negative.
             if self._dc_id is not None and abs(dc_id) % 10000 != self._dc_id:
-                raise ExchangeError(f"the client wants DC {dc_id}, this is DC {self._dc_id}")
+                raise WrongDc(f"the client wants DC {dc_id}, this is DC {self._dc_id}")
         self.expires_in = reader.i32() if has_expiry else None
 
     def _dh_gen(self, reader: "_Reader") -> bytes:
@@ -297,6 +321,13 @@ class Exchange:
         msg_id = max(int(self._now() * (1 << 32)) & ~3 | 1, self._last_msg_id + 4)
         self._last_msg_id = msg_id
         return _HEADER.pack(0, msg_id, len(body)) + body
+
+
+def nonce_of(payload: bytes) -> bytes | None:
+    """Return the client's nonce in an unencrypted payload, None if it is no message of an exchange."""
+    constructor = int.from_bytes(payload[20:24], "little")
+    known = constructor in (_REQ_PQ, _REQ_PQ_MULTI, _REQ_DH_PARAMS, _SET_CLIENT_DH_PARAMS)
+    return payload[24:40] if known and len(payload) >= 40 else None
 
 
 class _Reader:

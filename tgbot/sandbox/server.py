@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from telethon.tl import functions, types
@@ -19,8 +20,10 @@ from .datacentres import DataCentre
 from .delivery import Delivery, Link
 from .dispatch import Dispatch
 from .exchange import Exchange, ServerKey
+from .exchanges import Exchanges
 from .faults import DeadKey, Faults
 from .outgoing import Request
+from .proxy import ProxySecret
 from .rpc import Caller, Login, RpcError
 from .session import DestroyKey, DestroySession, Session, session_id_of
 from .world import World
@@ -48,6 +51,10 @@ class Sandbox:
     a restart keeps it. World, auth keys and logins last as long as this object, connections and sessions
     until `stop`. With a `seed` the world and the random bytes of the server are the same in every run. `dcs`
     are further data centres and their keys; None: the same key. They listen on ports of their own.
+
+    Each port is an MTProto proxy, too, with the 16 bytes of `secret`: whoever uses it is connected to the
+    data centre that it names. Without `secret` it follows from the server key. Clients that use none are
+    served as well.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class Sandbox:
         key: ServerKey | None = None,
         dcs: Mapping[int, ServerKey | None] | None = None,
         seed: int | None = None,
+        secret: bytes | None = None,
     ) -> None:
         self.host = _loopback(host)
         self.world = World(seed=seed, dc_id=dc_id) if world is None else world
@@ -71,10 +79,13 @@ class Sandbox:
         self.dcs = {self.dc_id: self._home}
         for number, its_key in (dcs or {}).items():
             self.dcs[number] = DataCentre(number, its_key or self.key, ports=ports)
+        #: The secret for clients that use the sandbox as a proxy.
+        self.secret = ProxySecret.derive(self.key.seed) if secret is None else ProxySecret.of(secret)
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = self.world.now
         self._keys: dict[bytes, _Key] = {}
+        self._exchanges = Exchanges(self._clock)
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
         self._delivery = Delivery(self.world, self.faults, self._clock)
@@ -109,6 +120,11 @@ class Sandbox:
     def public_key(self) -> str:
         """The server's public key as PEM text, for clients."""
         return self._home.public_key
+
+    @property
+    def proxy_link(self) -> str:
+        """The link that sets this server as the proxy of one of Telegram's apps."""
+        return self.secret.link(self.host, self.port)
 
     @property
     def calls(self) -> Counter[str]:
@@ -180,7 +196,7 @@ class Sandbox:
 
     async def _listen(self, centre: DataCentre) -> None:
         try:
-            await centre.listen(self.host, lambda: Connection(self, self._random, centre.id))
+            await centre.listen(self.host, partial(self._connection, centre.id))
         except OSError as error:
             port = centre.port or f"{self._ports[0]} to {self._ports[-1]}"
             raise SandboxError(f"cannot listen on {self.host} port {port}: {error.strerror}") from None
@@ -188,6 +204,9 @@ class Sandbox:
             self.world.address = (self.host, centre.port)
         else:
             self.world.dcs[centre.id] = (self.host, centre.port)
+
+    def _connection(self, dc_id: int) -> Connection:
+        return Connection(self, self._random, dc_id, self.secret.key)
 
     async def restart(self, down: float = 0.0) -> None:
         """Stop, wait and start on the same port, like a server that crashed: only sessions are lost."""
@@ -252,14 +271,16 @@ class Sandbox:
     def obstructs(self, connection: Connection) -> bool:
         return bool(self.faults.packets) and self.faults.obstruct(connection, None)
 
-    def exchange(self, connection: Connection) -> Exchange:
-        return Exchange(
-            self.dcs[connection.dc_id].key,
-            self._random,
-            self._clock,
-            dc_id=connection.dc_id,
-            taken=lambda key_id: key_id.to_bytes(8, "little") in self._keys,
-        )
+    def exchange(self, connection: Connection, payload: bytes) -> Exchange:
+        dc_id = connection.dc_id
+        # The first data centre stands for those that a proxy's client names and that are not there. An
+        # account has its home in none of them, so a login is sent on to the account's own.
+        centre = self.dcs.get(dc_id, self._home)
+        new = partial(Exchange, centre.key, self._random, self._clock, dc_id=dc_id, taken=self._taken)
+        return self._exchanges.of(dc_id, payload, new)
+
+    def _taken(self, key_id: int) -> bool:
+        return key_id.to_bytes(8, "little") in self._keys
 
     def exchanged(self, connection: Connection, exchange: Exchange) -> None:
         key = AuthKey(exchange.auth_key, exchange.salt, self._clock())

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from enum import Enum
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
@@ -20,7 +21,7 @@ _NOT_MTPROTO = {
     b"POST": "an HTTP request",
     b"GET ": "an HTTP request",
     b"OPTI": "an HTTP request",
-    b"\x16\x03\x01\x02": "a TLS handshake",
+    b"\x16\x03\x01\x02": "a TLS handshake (secrets that begin with ee need it, and the sandbox has no TLS)",
 }
 
 _INT = struct.Struct("<I")
@@ -55,14 +56,18 @@ _TAGS = {
 class Framer:
     """Split the stream of one connection into payloads, and frame answers in the client's transport.
 
-    The first bytes tell the transport, and whether it is obfuscated (obfuscated2). `feed` raises
-    `TransportError` if they are of no transport; nothing may be fed after that. Requests for a quick ack are
-    accepted and not answered. `random` returns the padding of the padded transport.
+    The first bytes tell the transport, and whether it is obfuscated (obfuscated2): with the 16 bytes of
+    `secret`, as clients do that use an MTProto proxy, or without. `feed` raises `TransportError` if they are
+    of no transport; nothing may be fed after that. Requests for a quick ack are accepted and not answered.
+    `random` returns the padding of the padded transport.
     """
 
-    def __init__(self, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, random: Callable[[int], bytes] = os.urandom, secret: bytes = b"") -> None:
         self.transport: Transport | None = None
+        #: The data centre that a client names to its proxy, None if it does not use the secret.
+        self.dc_id: int | None = None
         self._random = random
+        self._secret = secret
         self._buffer = bytearray()
         self._decrypt: CipherContext | None = None
         self._encrypt: CipherContext | None = None
@@ -146,15 +151,21 @@ class Framer:
     def _deobfuscate(self) -> None:
         """Read the 64 first bytes of obfuscated2: the keys of both directions, and the transport."""
         opening = bytes(self._buffer[:64])
-        backwards = opening[55:7:-1]
-        decrypt = Cipher(algorithms.AES(opening[8:40]), modes.CTR(opening[40:56])).encryptor()
-        clear = decrypt.update(opening)
-        transport = _TAGS.get(clear[56:60])
-        if transport is None:
-            raise TransportError("the first 64 bytes name no known transport")
+        # Only the right keys show one of the tags: with others, three of 2^32 openings would.
+        for secret in (b"", self._secret) if self._secret else (b"",):
+            decrypt = _stream(opening[8:56], secret)
+            clear = decrypt.update(opening)
+            transport = _TAGS.get(clear[56:60])
+            if transport is not None:
+                break
+        else:
+            raise TransportError("the first 64 bytes name no known transport, and use no known proxy secret")
         self.transport = transport
+        if secret:
+            # Test servers have 10000 added, servers for media only are negative.
+            self.dc_id = abs(int.from_bytes(clear[60:62], "little", signed=True)) % 10000
         self._decrypt = decrypt
-        self._encrypt = Cipher(algorithms.AES(backwards[:32]), modes.CTR(backwards[32:])).encryptor()
+        self._encrypt = _stream(opening[55:7:-1], secret)
         self._buffer[:] = decrypt.update(bytes(self._buffer[64:]))
 
     def _cut_abridged(self, buffer: bytearray, payloads: list[bytes]) -> int:
@@ -201,6 +212,12 @@ class Framer:
             self._received += 1
             at = stop
         return at
+
+
+def _stream(keys: bytes, secret: bytes) -> CipherContext:
+    """Return the cipher of one direction; 32 bytes of `keys` are its key, the other 16 its counter."""
+    key = sha256(keys[:32] + secret).digest() if secret else keys[:32]
+    return Cipher(algorithms.AES(key), modes.CTR(keys[32:])).encryptor()
 
 
 def _checked(length: int) -> int:

@@ -46,8 +46,11 @@ def send_code(call: Call, request: auth.SendCodeRequest) -> TLObject:
     _check_api(request.api_id)
     phone = call.world.accounts.phone(request.phone_number)
     account = call.world.accounts.by_phone(phone)
-    if account is not None and account.home != call.login.dc_id:
-        raise RpcError(303, f"PHONE_MIGRATE_{call.world.number(account.home)}")
+    here = call.login.dc_id
+    # New accounts are made in any data centre that is there, not in one that a proxy's client only names.
+    home = account.home if account is not None else here if here in call.world.dcs else 0
+    if home != here:
+        raise RpcError(303, f"PHONE_MIGRATE_{call.world.number(home)}")
     return _sent_code(call, phone)
 
 
