@@ -135,7 +135,7 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
 
     def _unpack(self) -> Any:
         packed = self.tgread_bytes()
-        inflate = zlib.decompressobj(31)
+        inflate = zlib.decompressobj(47)  # gzip, or zlib as TDLib packs
         data = inflate.decompress(packed, max(1, _MAX_UNPACKED - self.unpacked))  # 0 would mean no limit
         self.unpacked += len(data)
         if not inflate.eof:
