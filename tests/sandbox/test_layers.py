@@ -6,6 +6,7 @@ import datetime
 import gzip
 import re
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,8 @@ def gzipped(body: bytes) -> bytes:
 
 def test_packed_bodies_are_unpacked_at_the_top_and_inside_wrappers() -> None:
     assert layers.decode(gzipped(SEND_198), 198).message == "hello"
+    zlibbed = struct.pack("<I", 0x3072CFA1) + bytes(TLObject.serialize_bytes(zlib.compress(SEND_198)))
+    assert layers.decode(zlibbed, 198).message == "hello"
     wrapped = struct.pack("<Ii", 0xDA9B0D0D, 198) + gzipped(SEND_198)
     assert layers.decode(wrapped, 0).query.message == "hello"
 

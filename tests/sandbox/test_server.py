@@ -4,13 +4,12 @@ import asyncio
 import logging
 import os
 import struct
-from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
 import pytest
 from telethon import events
-from telethon.errors import EncryptedMessageInvalidError, RPCError
+from telethon.errors import RPCError
 from telethon.extensions import BinaryReader
 from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
@@ -24,8 +23,6 @@ from tgbot.sandbox.world import World
 
 from .conftest import Person, PlainBot, plain_client
 from .rawclient import SELF, layered, raw
-
-Clients = Callable[..., Awaitable[Any]]
 
 
 class Heard:
@@ -396,18 +393,6 @@ async def test_a_wish_to_be_cut_off_after_silence_is_granted(sandbox: Sandbox, p
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await client.payload()
     assert (await ann.get_me()).first_name == "Ann"
-
-
-async def test_a_temporary_key_takes_over_the_login_it_is_bound_to(
-    sandbox: Sandbox, person: Person, clients: Clients
-) -> None:
-    ann = await person("Ann")
-    other = await clients()
-    lasting = struct.unpack("<q", struct.pack("<Q", ann.session.auth_key.key_id))[0]
-    with pytest.raises(EncryptedMessageInvalidError):
-        await other(functions.auth.BindTempAuthKeyRequest(1, 2, 3, b""))
-    assert await other(functions.auth.BindTempAuthKeyRequest(lasting, 2, 3, b""))
-    assert (await other.get_me()).first_name == "Ann"
 
 
 async def test_a_destroyed_session_and_a_destroyed_key_are_gone(sandbox: Sandbox, person: Person) -> None:

@@ -103,6 +103,7 @@ class Dispatch:
             before = self._delivery.before_call(link)
             try:
                 if isinstance(inner, functions.auth.BindTempAuthKeyRequest):
+                    methods.introduce(self._world, link.caller, call)
                     answer = self._bind(link, inner)
                 else:
                     answer = methods.invoke(self._world, link.caller, call)

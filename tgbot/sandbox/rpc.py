@@ -30,6 +30,8 @@ class Login:
     generation: int = 0
     #: The data centre of the auth key; 0: the first one of the sandbox.
     dc_id: int = 0
+    #: True: that of a temporary key which is not bound to a permanent one.
+    temporary: bool = False
     layer: int = 0
     api_id: int = 0
     language: str = ""

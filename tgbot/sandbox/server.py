@@ -6,7 +6,6 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
@@ -22,26 +21,16 @@ from .dispatch import Dispatch
 from .exchange import Exchange, ServerKey
 from .exchanges import Exchanges
 from .faults import DeadKey, Faults
+from .keys import Key, Keys
 from .outgoing import Request
 from .proxy import ProxySecret
-from .rpc import Caller, Login, RpcError
+from .rpc import Caller, Login
 from .session import DestroyKey, DestroySession, Session, session_id_of
 from .world import World
 
 
 class SandboxError(Exception):
     """The sandbox cannot be started; the message says why."""
-
-
-@dataclass(slots=True)
-class _Key:
-    """An auth key and its login; a temporary key has the login of the permanent key it is bound to."""
-
-    key: AuthKey
-    login: Login
-    dc_id: int
-    #: The time at which a temporary key expires, by the server's clock.
-    until: float | None = None
 
 
 class Sandbox:
@@ -84,7 +73,7 @@ class Sandbox:
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = self.world.now
-        self._keys: dict[bytes, _Key] = {}
+        self._keys = Keys(self._clock)
         self._exchanges = Exchanges(self._clock)
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
@@ -240,9 +229,7 @@ class Sandbox:
 
     def keys_of(self, account: int | None = None) -> list[bytes]:
         """Return the ids of the auth keys that are logged in to an account; None: of all auth keys."""
-        return [
-            name for name, known in self._keys.items() if account is None or known.login.account == account
-        ]
+        return self._keys.names(account)
 
     def hand(self, account: int, updates: types.Updates | bytes) -> int:
         """Send an Updates object, or any bytes, to an account's connected sessions; return their number."""
@@ -276,23 +263,19 @@ class Sandbox:
         # The first data centre stands for those that a proxy's client names and that are not there. An
         # account has its home in none of them, so a login is sent on to the account's own.
         centre = self.dcs.get(dc_id, self._home)
-        new = partial(Exchange, centre.key, self._random, self._clock, dc_id=dc_id, taken=self._taken)
+        new = partial(Exchange, centre.key, self._random, self._clock, dc_id=dc_id, taken=self._keys.takes)
         return self._exchanges.of(dc_id, payload, new)
-
-    def _taken(self, key_id: int) -> bool:
-        return key_id.to_bytes(8, "little") in self._keys
 
     def exchanged(self, connection: Connection, exchange: Exchange) -> None:
         key = AuthKey(exchange.auth_key, exchange.salt, self._clock())
         dc_id = 0 if connection.dc_id == self.dc_id else connection.dc_id
         until = None if exchange.expires_in is None else self._clock() + exchange.expires_in
-        self._keys[key.name] = _Key(key, Login(dc_id=dc_id), connection.dc_id, until)
+        login = Login(dc_id=dc_id, temporary=until is not None)
+        self._keys.add(Key(key, login, connection.dc_id, until))
 
     def packet(self, connection: Connection, payload: bytes) -> bool:
         known = self._keys.get(payload[:8])
         if known is None or known.dc_id != connection.dc_id:
-            return False
-        if known.until is not None and known.until < self._clock():
             return False
         faults = self.faults
         if faults.packets and faults.obstruct(connection, known.login.account):
@@ -311,14 +294,14 @@ class Sandbox:
                 self._destroy_session(link, event.session_id)
             elif isinstance(event, DestroyKey):
                 link.session.key_destroyed()
-                self._keys.pop(link.key[0], None)
+                self._keys.destroy(link.key[0])
         self._delivery.flush_soon(link)
         delay = link.session.disconnect_delay
         if delay is not None:
             connection.close_when_silent(delay)
         return True
 
-    def _link(self, known: _Key, session_id: int) -> Link:
+    def _link(self, known: Key, session_id: int) -> Link:
         name = known.key.name, session_id
         link = self._links.get(name)
         if link is None:
@@ -335,15 +318,17 @@ class Sandbox:
         link.session.destroyed(session_id, known=known)
 
     def _bind(self, link: Link, call: functions.auth.BindTempAuthKeyRequest) -> bool:
-        """Answer auth.bindTempAuthKey: give the temporary key the login of the permanent one."""
-        # The client's encrypted proof is not checked: on loopback it is not needed.
-        permanent = self._keys.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))
-        if permanent is None:
-            raise RpcError(400, "ENCRYPTED_MESSAGE_INVALID")
-        self._keys[link.key[0]].login = permanent.login
+        """Answer auth.bindTempAuthKey: all sessions of the key get the login of the permanent one."""
+
+        def waits(msg_id: int) -> bool:
+            request = link.session.request(msg_id)
+            return request is not None and not request.answered
+
+        name, session_id = link.key
+        login = self._keys.bind(name, session_id, call, waits)
         for other in self._links.values():
-            if other.key[0] == link.key[0]:
-                other.caller.login = permanent.login
+            if other.key[0] == name:
+                other.caller.login = login
         return True
 
 

@@ -83,6 +83,8 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
         raise _unknown(world, request)
     if not login.layer and not isinstance(request, _BEFORE_LAYER):
         raise RpcError(400, "CONNECTION_NOT_INITED")
+    if login.temporary and (method.open is not Open.ANYONE or type(request) in auth.METHODS):
+        raise RpcError(401, "AUTH_KEY_PERM_EMPTY")
     call = Call(world, caller, None)
     if login.account is not None:
         try:
