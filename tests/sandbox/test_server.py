@@ -3,16 +3,20 @@
 import asyncio
 import logging
 import os
+import socket
 import struct
+from hashlib import sha256
 from random import Random
 from typing import Any
 
 import pytest
 from telethon import events
+from telethon.crypto import AES
 from telethon.errors import RPCError
 from telethon.extensions import BinaryReader
 from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
+from telethon.network.mtprotostate import MTProtoState
 from telethon.tl import functions, types
 
 from tests.patience import PATIENCE
@@ -225,7 +229,6 @@ async def test_an_unknown_auth_key_is_told_with_404(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "HTTP request"),
         (b"\xef\x06" + bytes(8) + b"\x04" * 8 + struct.pack("<I", 4) + b"none", "req_pq was expected"),
         (b"\xee" * 4 + b"\xff" * 4, "a payload cannot have"),
     ],
@@ -258,6 +261,55 @@ async def test_a_spoiled_packet_under_a_known_key_closes_its_connection_only(
             await client.payload()
     assert "msg_key" in caplog.text
     assert (await ann.get_me()).first_name == "Ann"
+
+
+async def test_a_packet_that_wants_a_quick_ack_gets_it_before_its_answer(
+    sandbox: Sandbox, person: Person
+) -> None:
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        body = bytes(functions.PingRequest(1))
+        head = struct.pack("<qii", client.state._get_new_msg_id(), 1, len(body))
+        payload = client.state.encrypt_message_data(head + body)
+        client.writer.write(struct.pack("<I", len(payload) | 1 << 31) + payload)
+        key = client.state.auth_key.key
+        plain = AES.decrypt_ige(payload[24:], *MTProtoState._calc_key(key, payload[8:24], True))
+        token = int.from_bytes(sha256(key[88:120] + plain).digest()[:4], "little")
+        async with asyncio.timeout(PATIENCE):
+            got = await client.reader.readexactly(4)
+        assert struct.unpack("<I", got)[0] == token | 1 << 31
+        assert (await client.until(types.Pong)).ping_id == 1
+
+
+async def test_a_client_that_does_not_read_is_not_read_either_until_it_does(
+    sandbox: Sandbox, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_HIGH_WATER", 1 << 14)
+    ann = await person("Ann")
+    async with raw(sandbox, ann) as client:
+        await client.result(client.send(layered(functions.help.GetNearestDcRequest())))
+        [at] = [
+            each for each in sandbox.connections_of() if client.state.id in {k.key[1] for k in each.links}
+        ]
+        sandbox.calls.clear()
+        ways: Any = client.reader._transport, at._transport  # type: ignore[attr-defined]  # asyncio's own
+        for way, size in zip(ways, (socket.SO_RCVBUF, socket.SO_SNDBUF), strict=True):
+            way.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, size, 4096)
+        ways[0].pause_reading()
+        asked = 0
+        async with asyncio.timeout(PATIENCE):
+            while at.writable:
+                for _ in range(100):
+                    client.send(functions.help.GetNearestDcRequest())
+                asked += 100
+                await asyncio.sleep(0)
+        assert not ways[1].is_reading()
+        ways[0].resume_reading()
+        async with asyncio.timeout(PATIENCE):
+            while sandbox.calls["help.getNearestDc"] < asked:
+                await client.receive()
+        assert at.writable
+        assert (await ann.get_me()).first_name == "Ann"
 
 
 async def test_floods_of_random_bytes_disturb_nobody(

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgbot.sandbox.transport import MAX_PAYLOAD, Framer, Transport, TransportError
+from tgbot.sandbox.transport import MAX_PAYLOAD, Framer, Transport, TransportError, UrgentPayload
 
 ENCRYPTED = b"\x01" * 8 + b"k" * 16 + bytes(range(256)) * 4
 SHORT = b"\x01" * 8 + b"k" * 16 + bytes(32)
@@ -150,9 +150,25 @@ def test_padding_is_cut_from_a_message_of_the_key_exchange() -> None:
     assert Framer().feed(b"\xdd" * 4 + padded(message)) == [message]
 
 
-def test_a_wanted_quick_ack_does_not_spoil_the_length() -> None:
-    assert Framer().feed(b"\xee" * 4 + struct.pack("<I", len(SHORT) | 1 << 31) + SHORT) == [SHORT]
-    assert Framer().feed(b"\xef" + bytes([len(SHORT) // 4 | 0x80]) + SHORT) == [SHORT]
+@pytest.mark.parametrize(
+    ("transport", "marked", "answer"),
+    [
+        (Transport.ABRIDGED, bytes([len(SHORT) // 4 | 0x80]), bytes.fromhex("81020304")),
+        (Transport.ABRIDGED, b"\xff" + (len(SHORT) // 4).to_bytes(3, "little"), bytes.fromhex("81020304")),
+        (Transport.INTERMEDIATE, struct.pack("<I", len(SHORT) | 1 << 31), bytes.fromhex("04030281")),
+        (Transport.PADDED, struct.pack("<I", len(SHORT) | 1 << 31), bytes.fromhex("04030281")),
+    ],
+)
+def test_a_payload_that_wants_a_quick_ack_is_marked(
+    transport: Transport, marked: bytes, answer: bytes
+) -> None:
+    opening, make = OPENINGS[transport]
+    framer = Framer()
+    [urgent, other] = framer.feed(opening + marked + SHORT + make()(SHORT))
+    assert urgent == other == SHORT
+    assert isinstance(urgent, UrgentPayload)
+    assert not isinstance(other, UrgentPayload)
+    assert framer.quick_ack(0x01020304) == answer
 
 
 @pytest.mark.parametrize(

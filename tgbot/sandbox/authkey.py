@@ -56,6 +56,10 @@ class AuthKey:
             raise SessionError("msg_key is not that of the message")
         return plain
 
+    def ack_token(self, plain: bytes) -> int:
+        """Return the token of the quick ack for a client's decrypted message."""
+        return int.from_bytes(sha256(self._to_server[2] + plain).digest()[:4], "little")
+
     def encrypt(self, plain: bytes, padding: bytes) -> bytes:
         """Return the payload for a client; the length of plain text and padding must be a multiple of 16."""
         plain += padding

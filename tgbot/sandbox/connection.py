@@ -10,6 +10,7 @@ from .authkey import SessionError
 from .delivery import Link
 from .exchange import Exchange, ExchangeError, Stage, WrongDc
 from .transport import Framer, TransportError
+from .websocket import WebSocket, WebSocketError, is_http
 
 _UNKNOWN_KEY = struct.pack("<i", -404)
 _WRONG_DC = struct.pack("<i", -444)
@@ -52,6 +53,9 @@ class Connection(asyncio.Protocol):
         #: The data centre that the client connected to. A client that uses the proxy secret names one.
         self.dc_id = dc_id
         self._framer = Framer(random, secret)
+        #: The first bytes, until they tell whether this is HTTP; then None.
+        self._first: bytearray | None = bytearray()
+        self._web: WebSocket | None = None
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -74,31 +78,65 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.writable = False
+        # Whoever asks without reading the answers would fill the memory with them.
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self.writable = True
+        if self._transport is not None:
+            self._transport.resume_reading()
         for link in self.links:
             self._host.writable(link)
 
     def data_received(self, data: bytes) -> None:
         try:
-            payloads = self._framer.feed(data)
-            if payloads and self._framer.dc_id:
-                self.dc_id = self._framer.dc_id
-            for payload in payloads:
-                if self._transport is None or self._transport.is_closing():
+            if self._first is not None:
+                self._first += data
+                http = is_http(bytes(self._first))
+                if http is None:
                     return
-                self._payload(payload)
+                data, self._first = bytes(self._first), None
+                self._web = WebSocket() if http else None
+            self._stream(data if self._web is None else self._unwrap(self._web, data))
+            if self._web is not None and self._web.closed:
+                self.close()
         except WrongDc as error:
             self.send(_WRONG_DC)
-            _log.info("a key exchange ended: %s", error)
-            self.close()
+            self._end(str(error))
+        except WebSocketError as error:
+            self._write(error.reply)
+            self._end(str(error))
         except (TransportError, ExchangeError, SessionError) as error:
             self.cut(str(error))
         except Exception:
             # This is the outermost loop for one client: a defect must not affect the other connections.
             _log.exception("processing the bytes of a client failed")
             self.cut("internal error of the sandbox")
+
+    def _unwrap(self, web: WebSocket, data: bytes) -> bytes:
+        """Return the stream inside a WebSocket, and write what the protocol answers."""
+        inside = web.feed(data)
+        replies = web.take()
+        if replies:
+            self._write(replies)
+        if web.dc_id is not None:
+            self.dc_id = web.dc_id
+        return inside
+
+    def _stream(self, data: bytes) -> None:
+        """Process bytes of an MTProto transport."""
+        payloads = self._framer.feed(data)
+        if not payloads:
+            return
+        if self._web is not None and not self._framer.obfuscated:
+            raise TransportError("inside a WebSocket the transport has to be obfuscated")
+        if self._framer.dc_id:
+            self.dc_id = self._framer.dc_id
+        for payload in payloads:
+            if self._transport is None or self._transport.is_closing():
+                return
+            self._payload(payload)
 
     def _payload(self, payload: bytes) -> None:
         if len(payload) < 20:
@@ -123,12 +161,24 @@ class Connection(asyncio.Protocol):
     def send(self, payload: bytes) -> None:
         """Write one payload; do nothing if the connection is closed."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._framer.pack(payload))
+            self._put(self._framer.pack(payload))
+
+    def quick_ack(self, token: int) -> None:
+        """Write that a packet has arrived, for a client that asked for it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._put(self._framer.quick_ack(token))
 
     def send_bare(self, data: bytes) -> None:
         """Write bytes that are in no frame; do nothing if the connection is closed."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._framer.bare(data))
+            self._put(self._framer.bare(data))
+
+    def _put(self, data: bytes) -> None:
+        self._write(data if self._web is None else self._web.pack(data))
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
         """Close the connection after sending what was written."""
@@ -138,9 +188,18 @@ class Connection(asyncio.Protocol):
     def cut(self, reason: str) -> None:
         """Close the connection at once and log the reason."""
         if self._transport is not None and not self._transport.is_closing():
+            self._note(reason)
+            self._transport.abort()
+
+    def _end(self, reason: str) -> None:
+        """Close the connection after sending what was written, and log the reason."""
+        self._note(reason)
+        self.close()
+
+    def _note(self, reason: str) -> None:
+        if self._transport is not None:
             peer = self._transport.get_extra_info("peername") or ("?", 0)
             _log.info("connection from port %s closed: %s", peer[1], reason)
-            self._transport.abort()
 
     def close_when_silent(self, seconds: float) -> None:
         """Close the connection if the client sends nothing for this long (ping_delay_disconnect)."""

@@ -26,6 +26,7 @@ from .outgoing import Request
 from .proxy import ProxySecret
 from .rpc import Caller, Login
 from .session import DestroyKey, DestroySession, Session, session_id_of
+from .transport import UrgentPayload
 from .world import World
 
 
@@ -283,6 +284,8 @@ class Sandbox:
         if faults.dead and faults.dead.get(known.key.name) is DeadKey.UNKNOWN:
             return False
         plain = known.key.decrypt(payload)
+        if isinstance(payload, UrgentPayload):
+            connection.quick_ack(known.key.ack_token(plain))
         link = self._link(known, session_id_of(plain))
         if link.wire is not connection:
             connection.links[link] = None

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from enum import Enum
 from hashlib import sha256
+from typing import Literal
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
@@ -31,6 +32,10 @@ _QUICK_ACK = 0x80000000
 
 class TransportError(Exception):
     """The bytes are not an MTProto transport; the connection must be closed."""
+
+
+class UrgentPayload(bytes):
+    """A payload that the client wants a quick ack for."""
 
 
 class Transport(Enum):
@@ -58,8 +63,8 @@ class Framer:
 
     The first bytes tell the transport, and whether it is obfuscated (obfuscated2): with the 16 bytes of
     `secret`, as clients do that use an MTProto proxy, or without. `feed` raises `TransportError` if they are
-    of no transport; nothing may be fed after that. Requests for a quick ack are accepted and not answered.
-    `random` returns the padding of the padded transport.
+    of no transport; nothing may be fed after that. A payload that the client wants a quick ack for is an
+    `UrgentPayload`. `random` returns the padding of the padded transport.
     """
 
     def __init__(self, random: Callable[[int], bytes] = os.urandom, secret: bytes = b"") -> None:
@@ -117,6 +122,16 @@ class Framer:
         if self._encrypt is not None:
             return self._encrypt.update(data)
         return data
+
+    def quick_ack(self, token: int) -> bytes:
+        """Return the bytes to write for a quick ack: the token, whose highest bit tells it from a length."""
+        order: Literal["big", "little"] = "big" if self.transport is Transport.ABRIDGED else "little"
+        return self.bare((token | _QUICK_ACK).to_bytes(4, order))
+
+    @property
+    def obfuscated(self) -> bool:
+        """Whether the client's stream is obfuscated."""
+        return self._decrypt is not None
 
     def bare(self, data: bytes) -> bytes:
         """Return the bytes to write for data without a frame: obfuscated if the client's stream is."""
@@ -179,7 +194,8 @@ class Framer:
             stop = start + _checked(words << 2)
             if end < stop:
                 break
-            payloads.append(bytes(buffer[start:stop]))
+            kind = UrgentPayload if buffer[at] & 0x80 else bytes
+            payloads.append(kind(buffer[start:stop]))
             at = stop
         return at
 
@@ -187,12 +203,14 @@ class Framer:
         at, end = 0, len(buffer)
         padded = self.transport is Transport.PADDED
         while end - at >= 4:
-            length = _checked(_INT.unpack_from(buffer, at)[0] & ~_QUICK_ACK)
-            stop = at + 4 + length
+            word = _INT.unpack_from(buffer, at)[0]
+            stop = at + 4 + _checked(word & ~_QUICK_ACK)
             if end < stop:
                 break
             payload = bytes(buffer[at + 4 : stop])
-            payloads.append(_without_padding(payload) if padded else payload)
+            if padded:
+                payload = _without_padding(payload)
+            payloads.append(UrgentPayload(payload) if word & _QUICK_ACK else payload)
             at = stop
         return at
 
