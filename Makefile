@@ -27,7 +27,7 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
 PYTEST = $(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 ARGS ?=
 
-.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm browser bench profile crash soak clean
+.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm browser layers bench profile crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -82,6 +82,9 @@ browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	  echo "installing chromium, once ..." >&2; \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
 	$(BIN)/pytest -q tests/browser $(ARGS)
+
+layers: $(DEV) ## write the definitions of Telegram's layers anew, out of releases of libraries (needs npm)
+	$(BIN)/python -m tools.layers
 
 bench: $(DEV) ## measure what a /start and a call cost beside other clients, a start, and a million users
 	@$(BIN)/pytest -q -m bench tests/benchmarks

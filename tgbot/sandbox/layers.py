@@ -1,6 +1,6 @@
 """TL layers: bytes ↔ Telethon's TL objects, for clients of Telethon's layer and of older ones.
 
-Objects in memory are of Telethon's layer. `layers/*.tl` lists the differences of older layers.
+Objects in memory are of Telethon's layer. `layers/api.tl` has the definitions of all listed layers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from telethon.extensions import BinaryReader
 from telethon.tl import TLObject, TLRequest
 from telethon.tl.alltlobjects import LAYER, tlobjects
 
-from . import older
+from . import catalogue, older, reading
 from .mtproto import GZIP_PACKED
 from .older import EncodeError
 from .schema import BOOL_FALSE, BOOL_TRUE, VECTOR
@@ -38,7 +38,9 @@ class UnknownConstructor(DecodeError):
     """None of the known layers has this method or type."""
 
     def __init__(self, constructor_id: int, *, method: bool) -> None:
-        super().__init__(f"unknown {'method' if method else 'type'} #{constructor_id:08x}")
+        older = catalogue.entries().get(constructor_id)
+        known = f", {older.name} of layers {older.spans}" if older else ""
+        super().__init__(f"unknown {'method' if method else 'type'} #{constructor_id:08x}{known}")
         self.constructor_id = constructor_id
         self.name = f"INPUT_{'METHOD' if method else 'CONSTRUCTOR'}_INVALID_{constructor_id}_0"
 
@@ -66,8 +68,7 @@ def encode(value: object, layer: int) -> bytes:
     """Return the bytes of `value` for a client of `layer` (0: not known yet).
 
     `value` is a TLObject, bool, int, str, a list of these (a Vector), or bytes that are encoded already.
-    A layer without a table uses that of the next older layer, or the oldest. Members that the layer does
-    not have are left out; raise EncodeError if the whole value has no form in it.
+    Members that the layer does not have are left out; raise EncodeError if the whole value has no form in it.
     """
     if isinstance(value, TLObject):
         if layer >= LAYER or not layer:
@@ -127,7 +128,7 @@ class _Reader(BinaryReader):  # type: ignore[misc]  # Telethon is untyped
         return value
 
     def _read_older(self, constructor_id: int) -> Any:
-        found = older.constructors().get(constructor_id)
+        found = reading.reading(constructor_id)
         if found is None:
             raise UnknownConstructor(constructor_id, method=self.depth == self.method_depth)
         definition, build = found

@@ -33,6 +33,8 @@ class Login:
     #: True: that of a temporary key which is not bound to a permanent one.
     temporary: bool = False
     layer: int = 0
+    #: The layer that was refused last; 0: none.
+    refused_layer: int = 0
     api_id: int = 0
     language: str = ""
     #: Sign-in by phone: number, hash of the code that was sent, and whether the right code was entered.

@@ -27,6 +27,9 @@ class Field:
     kind: str  #: "#", "true", "int", "string", "Vector<Peer>", "Peer" …
     flags: str | None  #: the flags field whose `bit` is set if this one is present
     bit: int
+    #: From the value that is read to the one that Telethon's class has, and back.
+    newer: Callable[[Any], Any] | None = None
+    older: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Definition:
     name: str
     constructor_id: int
     fields: tuple[Field, ...]
+    result: str
 
     def read(self, reader: Any) -> dict[str, Any]:
         """Read the values by name from `reader`, a Telethon BinaryReader behind the constructor id."""
@@ -44,14 +48,13 @@ class Definition:
         for field in self.fields:
             if field.kind == "#":
                 flags[field.name] = reader.read_int(signed=False)
-            elif field.flags is None:
-                values[field.name] = _read(reader, field.kind)
+            elif field.kind == "true":
+                values[field.name] = bool(flags[field.flags or ""] >> field.bit & 1)
+            elif field.flags is None or flags[field.flags] >> field.bit & 1:
+                value = _read(reader, field.kind)
+                values[field.name] = value if field.newer is None else field.newer(value)
             else:
-                present = flags[field.flags] >> field.bit & 1
-                if field.kind == "true":
-                    values[field.name] = bool(present)
-                else:
-                    values[field.name] = _read(reader, field.kind) if present else None
+                values[field.name] = None
         return values
 
     def write(
@@ -74,7 +77,9 @@ class Definition:
             elif field.kind == "#" or value is None or (value is False and field.kind != "Bool"):
                 continue
             else:
-                body = _write(value, field.kind, encode)
+                if field.older is not None:
+                    value = field.older(value)
+                body = None if value is None else _write(value, field.kind, encode)
                 if body is None:
                     continue
                 bodies[field.name] = body
@@ -99,23 +104,7 @@ def parse(line: str) -> Definition:
     fields = []
     for name, flags, bit, kind in _ARGUMENT.findall(match["args"]):
         fields.append(Field(_RENAMED.get(name, name), kind, flags or None, int(bit or 0)))
-    return Definition(match["name"], int(match["id"], 16), tuple(fields))
-
-
-def parse_file(text: str) -> tuple[list[Definition], list[Definition], list[str]]:
-    """Parse a file of definitions: types, methods, and the names in its section `---absent---`."""
-    sections: dict[str, list[str]] = {"types": [], "functions": [], "absent": []}
-    section = sections["types"]
-    for line in text.splitlines():
-        if line.startswith("---"):
-            section = sections[line.strip("-")]
-        elif line and not line.startswith("//"):
-            section.append(line)
-    return (
-        [parse(line) for line in sections["types"]],
-        [parse(line) for line in sections["functions"]],
-        " ".join(sections["absent"]).split(),
-    )
+    return Definition(match["name"], int(match["id"], 16), tuple(fields), match["result"])
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

@@ -106,8 +106,13 @@ def _object_type(annotation: Any) -> tuple[str | None, bool, bool]:
     return (
         plain.removeprefix("Type") if isinstance(plain, str) else None,
         many,
-        typing.get_origin(annotation) is typing.Union,
+        is_optional(annotation),
     )
+
+
+def is_optional(annotation: Any) -> bool:
+    """Return whether an argument can be left out; Telethon takes a date for optional, too."""
+    return typing.get_origin(annotation) is typing.Union
 
 
 def plain_annotation(annotation: Any) -> Any:

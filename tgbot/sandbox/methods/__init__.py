@@ -8,6 +8,7 @@ from typing import Final
 
 from telethon.tl import TLRequest, functions
 
+from .. import catalogue, older
 from ..abilities import refuse_undone
 from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
@@ -103,7 +104,7 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
         if method.open is Open.BOTS and not me.is_bot:
             raise RpcError(400, "USER_BOT_REQUIRED")
     refuse_undone(request, bot=call.account is not None and call.account.is_bot)
-    answer = method.answer(call, request)
+    answer = older.result(login.layer, request, method.answer(call, request))
     if wants_updates and login.account is not None and not caller.updates:
         caller.updates = world.accounts[login.account].home == login.dc_id
     return answer
@@ -120,9 +121,7 @@ def _unwrap(world: World, login: Login, request: TLRequest) -> tuple[bool, TLReq
     wants_updates = True
     while isinstance(request, WRAPPERS):
         if isinstance(request, functions.InvokeWithLayerRequest):
-            if request.layer <= 0:
-                raise RpcError(400, "CONNECTION_LAYER_INVALID")
-            login.layer = request.layer
+            _speak(login, request.layer)
         elif isinstance(request, functions.InitConnectionRequest):
             if request.api_id <= 0:
                 raise RpcError(400, "API_ID_INVALID")
@@ -132,6 +131,21 @@ def _unwrap(world: World, login: Login, request: TLRequest) -> tuple[bool, TLReq
             wants_updates = False
         request = request.query
     return wants_updates, request
+
+
+def _speak(login: Login, layer: int) -> None:
+    """Store the layer of the client. If it is not listed, log once what to do, and raise RpcError."""
+    if layer in catalogue.listed():
+        login.layer = layer
+        return
+    if layer != login.refused_layer:
+        login.refused_layer = layer
+        _log.warning(
+            "a client speaks layer %d, which the sandbox does not know: use a release that speaks one of %s",
+            layer,
+            catalogue.spoken(),
+        )
+    raise RpcError(400, "CONNECTION_LAYER_INVALID")
 
 
 def _speaks(world: World, login: Login, language: str) -> None:

@@ -14,15 +14,9 @@ from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .chats import administered, changed
 
-#: Clients of older layers get plain updates as the answer to a join.
-_JOIN_RESULT_LAYER: Final = 227
-
 
 def _joined(call: Call, chat: Chat, since: int) -> TLObject:
-    updates = changed(call, chat, since)
-    return (
-        updates if call.login.layer < _JOIN_RESULT_LAYER else types.messages.ChatInviteJoinResultOk(updates)
-    )
+    return types.messages.ChatInviteJoinResultOk(changed(call, chat, since))
 
 
 def _administered(call: Call, given: TLObject) -> Chat:
