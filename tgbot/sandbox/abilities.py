@@ -42,6 +42,15 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputBotInlineResultDocument: _fields("title description"),
     types.InputBotInlineMessageText: _fields("no_webpage entities reply_markup"),
     types.InputBotInlineMessageMediaAuto: _fields("entities reply_markup"),
+    messages.GetPollVotesRequest: _fields("option offset"),
+    # Who sends it is its creator, whatever the flag says.
+    types.Poll: _fields(
+        "closed public_voters multiple_choice quiz revoting_disabled shuffle_answers hide_results_until_close"
+        " creator close_period close_date"
+    ),
+    types.PollAnswer: _fields(),
+    types.InputPollAnswer: _fields(),
+    types.InputMediaPoll: _fields("correct_answers solution solution_entities"),
     messages.SetBotCallbackAnswerRequest: _fields("alert message url"),
     messages.GetHistoryRequest: _fields("offset_date"),
     messages.GetDialogsRequest: _fields("offset_date exclude_pinned folder_id"),

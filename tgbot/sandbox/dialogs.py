@@ -20,6 +20,23 @@ def peer_of(marked: int) -> types.PeerUser | types.PeerChat | types.PeerChannel:
     return types.PeerChat(-marked)
 
 
+class PerViewer:
+    """Media that are not the same for all who see the message: a poll names what its viewer chose."""
+
+    __slots__ = ()
+
+    #: The messages with these media.
+    posts: list[Post]
+
+    def shown(self, viewer: int) -> TLObject:
+        """Build the TL media for one viewer."""
+        raise NotImplementedError
+
+    def named(self) -> Iterator[int]:
+        """Yield the ids of the accounts that are named in the media."""
+        raise NotImplementedError
+
+
 class Post:
     """The content of a message, shared by all its copies; an edit changes it for all of them."""
 
@@ -45,7 +62,7 @@ class Post:
         text: str,
         *,
         entities: list[TLObject] | None = None,
-        media: TLObject | None = None,
+        media: TLObject | PerViewer | None = None,
         markup: TLObject | None = None,
         forwarded: types.MessageFwdHeader | None = None,
         action: TLObject | None = None,
@@ -65,6 +82,8 @@ class Post:
         self.edit_date: int | None = None
         self.extras = extras
         self.copies: list[Copy] = []
+        if isinstance(media, PerViewer):
+            media.posts.append(self)
 
 
 class Copy:
@@ -117,7 +136,9 @@ class Copy:
             kind = types.Message
             fields = {
                 "message": post.own_text if out and post.own_text is not None else post.text,
-                "media": post.media,
+                "media": post.media.shown(viewer or self.owner)
+                if isinstance(post.media, PerViewer)
+                else post.media,
                 "reply_markup": post.markup,
                 "entities": post.entities,
                 "fwd_from": post.forwarded,

@@ -7,7 +7,7 @@ from typing import Final
 
 from telethon.tl import TLObject, types
 
-from .dialogs import CHANNEL_BASE, Copy
+from .dialogs import CHANNEL_BASE, Copy, PerViewer
 
 _USER_FIELDS: Final = frozenset(
     ("user_id", "bot_id", "via_bot_id", "inviter_id", "admin_id", "actor_id", "promoted_by")
@@ -24,6 +24,8 @@ def mentioned(copy: Copy) -> Iterator[int]:
     yield copy.peer
     if copy.out:
         yield copy.owner
+    if isinstance(post.media, PerViewer):
+        yield from post.media.named()
     for part in (post.forwarded, post.media, post.action, post.entities, post.extras):
         if part is not None:
             yield from named(part)

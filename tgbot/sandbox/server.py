@@ -26,6 +26,7 @@ from .outgoing import Request
 from .proxy import ProxySecret
 from .rpc import Caller, Login
 from .session import DestroyKey, DestroySession, Session, session_id_of
+from .ticker import Ticker
 from .transport import UrgentPayload
 from .world import World
 
@@ -79,6 +80,7 @@ class Sandbox:
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
         self._delivery = Delivery(self.world, self.faults, self._clock)
+        self._ticker = Ticker(self.world.agenda)
         self._dispatch = Dispatch(self.world, self.faults, self._delivery, self._bind)
         #: Exists while `stop` waits; set when the last connection is closed.
         self._quiet: asyncio.Event | None = None
@@ -155,6 +157,7 @@ class Sandbox:
             raise
         self._running = True
         self._end = self._delivery.open()
+        self._ticker.open()
 
     async def stop(self) -> None:
         """Stop to listen and close all connections."""
@@ -163,6 +166,7 @@ class Sandbox:
         self._running = False
         for centre in self.dcs.values():
             centre.close()
+        self._ticker.close()
         if self._end is not None:
             self._end()
         self._dispatch.reset()

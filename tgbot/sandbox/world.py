@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts, Bot
+from .agenda import Agenda
 from .chats import Chat
 from .dialogs import Copy, Post
 from .feeds import Changed, Feeds, Passing
@@ -17,6 +18,7 @@ from .files import Files
 from .groups import Groups
 from .limits import Limits
 from .logs import Entry
+from .polls import Polls
 from .posts import Posts
 from .presses import Presses
 from .queries import Queries
@@ -67,8 +69,10 @@ class World:
         self.chats: dict[int, Chat] = {}
         self.view = View(self.accounts, self.chats)
         self.feeds = Feeds()
+        self.agenda = Agenda(self.now)
         self.sends = Sends()
         self.posts = Posts(self.accounts, self.chats, self.feeds, self.sends, self.date)
+        self.polls = Polls(self.accounts, self.chats, self.feeds, self.date, self.agenda)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.feeds, self.random, self.now)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)

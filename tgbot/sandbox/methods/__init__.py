@@ -27,6 +27,7 @@ from . import (
     media,
     messages,
     pins,
+    polls,
     updates,
     users,
 )
@@ -51,6 +52,7 @@ METHODS: Final[dict[type, Method]] = {
         media,
         messages,
         pins,
+        polls,
         updates,
         users,
     )
@@ -77,6 +79,7 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
 
     An authorised call sets `caller.updates`, unless it is wrapped in invokeWithoutUpdates.
     """
+    world.agenda.run()
     login = caller.login
     wants_updates, request = _unwrap(world, login, request)
     method = METHODS.get(type(request))

@@ -9,7 +9,9 @@ from telethon.tl.functions import channels, messages
 
 from ..chats import Chat
 from ..mentions import mentioned
+from ..polls import Poll
 from ..rpc import RpcError
+from . import polls
 from .calls import Call, Method, Open
 from .keyboards import shown_markup
 from .media import as_message_media
@@ -31,7 +33,10 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
             (CAPTION_LENGTH, "MEDIA_CAPTION_TOO_LONG") if media else (TEXT_LENGTH, "MESSAGE_TOO_LONG")
         )
         text, entities = text_of(call, to, request.message, request.entities, limit, error)
-    if request.media is not None:
+    ended: Poll | None = None
+    if isinstance(media, Poll) or isinstance(request.media, types.InputMediaPoll):
+        ended = polls.closed_by(call, copy, request.media) if request.media is not None else None
+    elif request.media is not None:
         media = as_message_media(call, request.media)
     if not text and media is None:
         raise RpcError(400, "MESSAGE_EMPTY")
@@ -41,9 +46,11 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     extras = {name: value for name, value in (post.extras or {}).items() if name != "invert_media"}
     extras |= {"invert_media": True} if above else {}
     before = (post.text, post.entities, post.media, post.markup, post.extras or {})
-    if (text, entities, media, markup, extras) == before:
+    if ended is None and (text, entities, media, markup, extras) == before:
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
     post.text, post.entities, post.media, post.markup, post.extras = text, entities, media, markup, extras
+    if ended is not None:
+        call.world.polls.close(ended)
     call.world.posts.edited(copy)
     if not isinstance(to, Chat) or not to.channel:
         return call.happened()

@@ -8,15 +8,19 @@ from typing import Final
 from telethon.tl import TLObject, types
 from telethon.tl.functions import messages, upload
 
+from ..dialogs import PerViewer
 from ..files import StoredFile, check_range
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+from .polls import new_poll
 
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
 
 
-def as_message_media(call: Call, given: TLObject) -> TLObject:
+def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
     """Return the MessageMedia of an InputMedia, which has passed `abilities.refuse_undone`."""
+    if isinstance(given, types.InputMediaPoll):
+        return new_poll(call, given)
     if isinstance(given, types.InputMediaContact):
         account = call.world.accounts.by_phone(given.phone_number.removeprefix("+"))
         return types.MessageMediaContact(
@@ -100,7 +104,10 @@ def _new_document(call: Call, given: TLObject) -> TLObject:
 
 
 def upload_media(call: Call, request: messages.UploadMediaRequest) -> TLObject:
-    return as_message_media(call, request.media)
+    shown = as_message_media(call, request.media)
+    if isinstance(shown, PerViewer):
+        raise RpcError(400, "MEDIA_INVALID")
+    return shown
 
 
 def save_part(call: Call, request: upload.SaveFilePartRequest | upload.SaveBigFilePartRequest) -> bool:

@@ -9,10 +9,11 @@ from telethon.tl.functions import messages
 
 from ..accounts import Account
 from ..chats import Chat
-from ..dialogs import Copy, Post, peer_of
+from ..dialogs import Copy, PerViewer, Post, peer_of
 from ..entities import check_bounds, found, trimmed
 from ..logs import FIRST_PTS
 from ..mentions import mentioned
+from ..polls import Poll
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from ..sends import SendKey
 from .calls import Call, Method, Open
@@ -20,6 +21,7 @@ from .chats import changed, shown_as
 from .forums import thread
 from .keyboards import shown_markup
 from .media import as_message_media
+from .polls import check_place
 
 TEXT_LENGTH: Final = 4096
 CAPTION_LENGTH: Final = 1024
@@ -51,11 +53,16 @@ def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     post = _media_post(call, to, request.media, request)
     post.markup = shown_markup(call, request.reply_markup)
     _limited(call, to, request)
-    return _sent(call, _post(call, to, post, request))
+    sent = _post(call, to, post, request)
+    if isinstance(post.media, Poll):
+        call.world.polls.opened(post.media)
+    return _sent(call, sent)
 
 
 def _media_post(call: Call, to: Account | Chat, media: TLObject, given: TLObject) -> Post:
     shown = as_message_media(call, media)
+    if isinstance(shown, Poll):
+        check_place(call, to, shown)
     error = "MEDIA_CAPTION_TOO_LONG"
     text, entities = text_of(call, to, given.message, given.entities, CAPTION_LENGTH, error)
     return Post(call.me.id, call.world.date(), text, entities=entities, media=shown)
@@ -71,6 +78,8 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
         return wrap_sends(call, earlier)
     to = writable(call, request.peer)
     posts = [_media_post(call, to, single.media, single) for single in missing]
+    if any(isinstance(post.media, PerViewer) for post in posts):
+        raise RpcError(400, "MEDIA_INVALID")
     _limited(call, to, request, len(posts))
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
     group = next(groups, None) or call.world.random.getrandbits(62)
