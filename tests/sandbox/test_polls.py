@@ -30,15 +30,15 @@ async def test_a_vote_reaches_the_bot_live_and_in_a_difference_and_the_poll_clos
         Seen(ann, events.Raw(types.UpdateMessagePoll)),
     )
     await ann.send_message("quiz_bot", "hi")
-    await (await at_bot.next()).respond(file=quiz(public_voters=True, close_period=30))
+    await (await at_bot.next()).respond(file=quiz(public_voters=True, close_period=25))
     state = await bot(functions.updates.GetStateRequest())
     message = (await at_ann.next()).message
-    await ann(functions.messages.SendVoteRequest("quiz_bot", message.id, [b"4"]))
-    assert [each.correct for each in (await polls.next()).results.results] == [False, True]
+    voted = await ann(functions.messages.SendVoteRequest("quiz_bot", message.id, [b"4"]))
+    assert [each.correct for each in voted.updates[0].results.results] == [False, True]
     vote = await votes.next()
     assert (vote.options, vote.positions) == ([b"4"], [1])
     difference = await bot(functions.updates.GetDifferenceRequest(state.pts, state.date, state.qts))
     [same] = difference.other_updates
     assert (same.options, same.qts) == (vote.options, vote.qts)
-    sandbox.faults.set_clock(60)
+    sandbox.faults.set_clock(26)
     assert (await polls.next()).poll.closed

@@ -159,9 +159,7 @@ def get_poll_votes(call: Call, request: messages.GetPollVotesRequest) -> TLObjec
     if option and option not in {answer.option for answer in poll.answers}:
         raise RpcError(400, "OPTION_INVALID")
     votes = [each for each in reversed(poll.votes.items()) if not option or option in each[1].options]
-    start = (
-        int(request.offset) if (request.offset or "").isascii() and (request.offset or "").isdigit() else 0
-    )
+    start = offset_of(request.offset)
     shown = votes[start : start + min(max(request.limit, 1), _PAGE)]
     listed: list[TLObject] = []
     for number, vote in shown:
