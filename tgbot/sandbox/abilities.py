@@ -43,6 +43,9 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputBotInlineMessageText: _fields("no_webpage entities reply_markup"),
     types.InputBotInlineMessageMediaAuto: _fields("entities reply_markup"),
     messages.GetPollVotesRequest: _fields("option offset"),
+    # There are no lists of recent reactions.
+    messages.SendReactionRequest: _fields("big add_to_recent reaction"),
+    messages.GetMessageReactionsListRequest: _fields("reaction offset"),
     # Who sends it is its creator, whatever the flag says.
     types.Poll: _fields(
         "closed public_voters multiple_choice quiz revoting_disabled shuffle_answers hide_results_until_close"

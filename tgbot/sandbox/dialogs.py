@@ -8,6 +8,8 @@ from typing import Any
 
 from telethon.tl import TLObject, types
 
+from .reactions import Reactions
+
 CHANNEL_BASE = 1_000_000_000_000
 
 
@@ -51,6 +53,7 @@ class Post:
         "markup",
         "media",
         "own_text",
+        "reactions",
         "sender",
         "text",
     )
@@ -81,6 +84,7 @@ class Post:
         self.action = action
         self.edit_date: int | None = None
         self.extras = extras
+        self.reactions: Reactions | None = None
         self.copies: list[Copy] = []
         if isinstance(media, PerViewer):
             media.posts.append(self)
@@ -144,6 +148,10 @@ class Copy:
                 "fwd_from": post.forwarded,
                 "edit_date": post.edit_date,
             }
+        if post.reactions is not None and post.reactions.given:
+            # Posts of broadcast channels do not name who reacted.
+            listed = not (post.extras and post.extras.get("post"))
+            fields["reactions"] = post.reactions.shown(viewer or self.owner, listed=listed)
         if post.extras:
             fields.update(post.extras)
             sender = fields.pop("from_id", sender)

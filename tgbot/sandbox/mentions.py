@@ -26,6 +26,8 @@ def mentioned(copy: Copy) -> Iterator[int]:
         yield copy.owner
     if isinstance(post.media, PerViewer):
         yield from post.media.named()
+    if post.reactions is not None:
+        yield from post.reactions.given
     for part in (post.forwarded, post.media, post.action, post.entities, post.extras):
         if part is not None:
             yield from named(part)

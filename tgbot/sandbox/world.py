@@ -22,6 +22,7 @@ from .polls import Polls
 from .posts import Posts
 from .presses import Presses
 from .queries import Queries
+from .reacting import Reacting
 from .rpc import RpcError
 from .sends import Sends
 from .view import View
@@ -73,6 +74,7 @@ class World:
         self.sends = Sends()
         self.posts = Posts(self.accounts, self.chats, self.feeds, self.sends, self.date)
         self.polls = Polls(self.accounts, self.chats, self.feeds, self.date, self.agenda)
+        self.reacting = Reacting(self.accounts, self.chats, self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.feeds, self.random, self.now)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)

@@ -28,6 +28,7 @@ from . import (
     messages,
     pins,
     polls,
+    reactions,
     updates,
     users,
 )
@@ -53,6 +54,7 @@ METHODS: Final[dict[type, Method]] = {
         messages,
         pins,
         polls,
+        reactions,
         updates,
         users,
     )
