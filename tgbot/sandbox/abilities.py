@@ -37,6 +37,7 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.SetInlineBotResultsRequest: _fields("gallery private next_offset switch_pm"),
     messages.SendInlineBotResultRequest: _fields("background clear_draft"),
     messages.UpdatePinnedMessageRequest: _fields("silent unpin pm_oneside"),
+    messages.UnpinAllMessagesRequest: _fields("top_msg_id"),
     types.InputBotInlineResult: _fields("title description url"),
     types.InputBotInlineResultPhoto: _fields(),
     types.InputBotInlineResultDocument: _fields("title description"),

@@ -79,6 +79,14 @@ class ChannelPosts:
             )
         return len(ids)
 
+    def pin(self, chat: Chat, copies: list[Copy], *, pinned: bool, by: Account) -> None:
+        """Pin messages for all members, or unpin them."""
+        for copy in copies:
+            copy.pinned = pinned
+        ids = [copy.id for copy in copies]
+        update = types.UpdatePinnedChannelMessages(chat.id, ids, 0, 0, pinned=pinned or None)
+        self._hand(chat, chat.log.add(update, len(ids)), by.id)
+
     def seen(self, chat: Chat, viewer: Account, entries: Iterable[Entry]) -> list[Entry]:
         """Return the entries that this member may see."""
         return [

@@ -93,7 +93,19 @@ class Post:
 class Copy:
     """One account's copy of a post: message id, direction and dialog."""
 
-    __slots__ = ("deleted", "id", "out", "owner", "peer", "post", "pts", "random_id", "reply_to", "topic")
+    __slots__ = (
+        "deleted",
+        "id",
+        "out",
+        "owner",
+        "peer",
+        "pinned",
+        "post",
+        "pts",
+        "random_id",
+        "reply_to",
+        "topic",
+    )
 
     def __init__(
         self,
@@ -117,6 +129,7 @@ class Copy:
         self.pts = 0
         self.random_id: int | None = None
         self.deleted = False
+        self.pinned = False
         post.copies.append(self)
 
     @property
@@ -160,6 +173,7 @@ class Copy:
             peer_id=peer_of(self.peer),
             date=post.date,
             out=out,
+            pinned=self.pinned or None,
             from_id=sender,
             reply_to=fields.pop("reply_to", self._header()),
             **fields,
@@ -226,6 +240,14 @@ class Box:
         del dialog.ids[index]
         if not copy.out and copy.id > dialog.read_in:
             dialog.unread -= 1
+
+    def pinned(self, peer: int) -> int | None:
+        """Return the id of the last pinned message of a dialog, None for none."""
+        for number in reversed(self.history(peer)):
+            copy = self.get(number)
+            if copy is not None and copy.pinned:
+                return number
+        return None
 
     def history(self, peer: int) -> list[int]:
         """Return the ids of a dialog in ascending order: the list itself, not to be changed."""

@@ -115,6 +115,22 @@ class Posts:
             self._feeds.log(self._accounts[owner], types.UpdateDeleteMessages(ids, 0, 0), len(ids))
         return {owner: len(ids) for owner, ids in lost.items()}
 
+    def pin(self, copies: list[Copy], *, pinned: bool, for_all: bool, by: Account) -> None:
+        """Pin messages of one dialog or unpin them, for all who have them or only for their owner."""
+        if copies[0].owner < 0:
+            self._channels.pin(self._chats[copies[0].owner], copies, pinned=pinned, by=by)
+            return
+        changed: dict[int, list[Copy]] = {}
+        for copy in copies:
+            for each in copy.post.copies if for_all else [copy]:
+                if each.pinned != pinned:
+                    each.pinned = pinned
+                    changed.setdefault(each.owner, []).append(each)
+        for owner, marked in changed.items():
+            ids = [each.id for each in marked]
+            update = types.UpdatePinnedMessages(peer_of(marked[0].peer), ids, 0, 0, pinned=pinned or None)
+            self._feeds.log(self._accounts[owner], update, len(ids))
+
     def delete_in_channel(self, chat: Chat, copies: Iterable[Copy], by: Account) -> int:
         """Delete messages of a channel for all members; return the number of messages deleted."""
         return self._channels.delete(chat, copies, by)

@@ -1,11 +1,11 @@
-"""Pinned messages in private chats and groups."""
+"""Pinned messages in private chats, groups and channels."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from telethon.tl import types
-from telethon.tl.functions import messages
+from telethon.tl.functions import channels, messages, updates, users
 
 from tests.sandbox.methods.direct import Client, refused
 
@@ -55,3 +55,48 @@ def test_in_a_group_the_right_to_pin_is_needed(ann: Client, bot: Client) -> None
     with refused("CHAT_ADMIN_REQUIRED"):
         bot(messages.UpdatePinnedMessageRequest(group, 1))
     assert pinned_by(ann(messages.UpdatePinnedMessageRequest(group, number))) == [([number], True)]
+
+
+def test_what_one_side_pins_for_itself_the_other_does_not_see(ann: Client, bot: Client) -> None:
+    ann.send(bot, "look")
+    ann(messages.UpdatePinnedMessageRequest(ann.peer(bot), 1, pm_oneside=True))
+    asked = messages.GetMessagesRequest([types.InputMessageID(1)])
+    assert [bool(one(asked).messages[0].pinned) for one in (ann, bot)] == [True, False]
+    assert ann(users.GetFullUserRequest(ann.user(bot))).full_user.pinned_msg_id == 1
+    bot(messages.UpdatePinnedMessageRequest(bot.peer(ann), 1))
+    assert [bool(one(asked).messages[0].pinned) for one in (ann, bot)] == [True, True]
+    assert [update.messages for update in ann.difference(pts=3).other_updates] == []
+
+
+def test_a_channel_tells_its_members_live_and_in_a_difference(ann: Client, bot: Client, world: Any) -> None:
+    chat = world.new_channel("News", creator=ann.id)
+    world.groups.promote(chat, world.accounts[bot.id], types.ChatAdminRights(post_messages=True), by=ann.id)
+    passed: list[Any] = []
+    world.subscribe(lambda _: None, lambda account, entry: passed.append((account, entry.update)))
+    for text in ("one", "two"):
+        world.send_as(ann.id, chat.marked, text)
+    peers = {
+        one.id: types.InputPeerChannel(chat.id, world.accounts.access_hash(one.id, chat.id, kind=b"channel"))
+        for one in (ann, bot)
+    }
+    with refused("CHAT_ADMIN_REQUIRED"):
+        bot(messages.UpdatePinnedMessageRequest(peers[bot.id], 1))
+    since = chat.log.pts
+    answer = ann(messages.UpdatePinnedMessageRequest(peers[ann.id], 1, silent=True))
+    kinds = [type(update) for update in answer.updates]
+    assert kinds == [types.UpdatePinnedChannelMessages, types.UpdateNewChannelMessage]
+    assert [(one.pts, one.pts_count) for one in answer.updates] == [(since + 1, 1), (since + 2, 1)]
+    assert answer.updates[1].message.silent
+    assert [type(update) for account, update in passed if account == bot.id][-2:] == kinds
+    ask = updates.GetChannelDifferenceRequest(peers[bot.id], types.ChannelMessagesFilterEmpty(), since, 100)
+    difference = bot(ask)
+    assert [one.messages for one in difference.other_updates] == [[1]]
+    assert isinstance(difference.new_messages[0].action, types.MessageActionPinMessage)
+    rights = types.ChatAdminRights(edit_messages=True)
+    world.groups.promote(chat, world.accounts[bot.id], rights, by=ann.id)
+    bot(messages.UpdatePinnedMessageRequest(peers[bot.id], 2))
+    full = ann(channels.GetFullChannelRequest(peers[ann.id])).full_chat
+    assert full.pinned_msg_id == 2
+    affected = bot(messages.UnpinAllMessagesRequest(peers[bot.id]))
+    assert (affected.pts, affected.pts_count) == (chat.log.pts, 2)
+    assert not any(copy.pinned for copy in chat.box)

@@ -208,6 +208,7 @@ def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
         members,
         types.PeerNotifySettings(),
         bot_info=bots_in(call, chat),
+        pinned_msg_id=call.me.box.pinned(chat.marked),
         **_open_requests(call, chat),
     )
     peers = [chat.marked, *chat.members, *(full.recent_requesters or ())]
@@ -228,6 +229,7 @@ def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLO
         notify_settings=types.PeerNotifySettings(),
         bot_info=bots,
         pts=chat.log.pts,
+        pinned_msg_id=chat.box.pinned(chat.marked),
         participants_count=len(chat.members),
         linked_chat_id=linked.id if linked is not None else None,
         **_open_requests(call, chat),

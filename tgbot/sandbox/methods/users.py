@@ -39,6 +39,7 @@ def get_full_user(call: Call, request: users.GetFullUserRequest) -> TLObject:
         blocked=user.id in me.blocked or None,
         about=_about(user, me) or None,
         bot_info=bot_info(user, me),
+        pinned_msg_id=me.box.pinned(user.id),
     )
     return types.users.UserFull(full, [], [call.world.view.user(me, user)])
 
