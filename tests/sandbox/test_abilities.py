@@ -169,8 +169,8 @@ KEYBOARD: Final = types.ReplyInlineMarkup(
     [types.KeyboardInlineButtonRow([types.KeyboardInlineButton("b", types.InlineButtonTypeCallback(b"b"))])]
 )
 BOLD: Final = types.MessageEntityBold(0, 2)
-#: What is carried out in groups only: tests of forums and of channels show it.
-IN_GROUPS: Final = {"send_as", "top_msg_id"}
+#: What tests of forums, channels and scheduled messages show.
+ELSEWHERE: Final = {"send_as", "top_msg_id", "schedule_date"}
 #: A field that is carried out → what it is set to, and whether the message shows it.
 EFFECTS: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
     "silent": (True, lambda made: made.silent),
@@ -179,6 +179,7 @@ EFFECTS: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
     "reply_to": (types.InputReplyToMessage(1), lambda made: made.reply_to.reply_to_msg_id == 1),
     "reply_markup": (KEYBOARD, lambda made: made.reply_markup.rows[0].buttons[0].text == "b"),
     "entities": ([BOLD], lambda made: made.entities == [BOLD]),
+    "effect": (5, lambda made: made.effect == 5),
     "drop_author": (True, lambda made: made.fwd_from is None),
     "message": ("other", lambda made: made.message == "other"),
     "media": (DICE, lambda made: isinstance(made.media, types.MessageMediaDice)),
@@ -186,7 +187,7 @@ EFFECTS: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in SENDS for name in sorted(DONE[kind] - HINTS - IN_GROUPS)]
+    ("kind", "name"), [(kind, name) for kind in SENDS for name in sorted(DONE[kind] - HINTS - ELSEWHERE)]
 )
 def test_each_field_of_a_send_that_is_carried_out_shows_in_the_message(
     kind: Any, name: str, sent: Callable[..., Any]
@@ -217,5 +218,5 @@ async def test_a_plain_client_reads_what_cannot_be_done(person: Any, media: TLOb
         await client(messages.SendMediaRequest("me", media, ""))
     assert (caught.value.code, caught.value.message) == (501, name)
     with pytest.raises(RPCError) as caught:
-        await client.send_message("me", "later", schedule=timedelta(days=1))
-    assert caught.value.message == "MESSAGES_SENDMESSAGE_SCHEDULE_DATE_NOT_IMPLEMENTED"
+        await client(messages.SendMessageRequest("me", "later", schedule_repeat_period=86400))
+    assert caught.value.message == "MESSAGES_SENDMESSAGE_SCHEDULE_REPEAT_PERIOD_NOT_IMPLEMENTED"

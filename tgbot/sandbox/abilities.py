@@ -11,6 +11,7 @@ from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import account, auth, bots, channels, contacts, messages, updates, upload
 
 from .rpc import RpcError
+from .searching import FILTERS
 from .signatures import arguments, method_name
 
 
@@ -18,18 +19,19 @@ def _fields(names: str = "") -> frozenset[str]:
     return frozenset(names.split())
 
 
-#: Hints that change nothing here: there are no drafts, no previews and no recent stickers. What is paid for
-#: is counted (`Limits`).
+#: Hints that change nothing in the message: there are no previews and no recent stickers. What is paid for is
+#: counted (`Limits`), and `clear_draft` clears the draft of the dialog.
 HINTS: Final = _fields("background clear_draft update_stickersets_order allow_paid_floodskip no_webpage")
-_SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to send_as")
+_SEND: Final = HINTS | _fields("silent noforwards invert_media reply_to send_as schedule_date effect")
 #: Method or constructor → its optional fields that are carried out; what is required always is.
 DONE: Final[dict[type, frozenset[str]]] = {
     messages.SendMessageRequest: _SEND | _fields("reply_markup entities"),
     messages.SendMediaRequest: _SEND | _fields("reply_markup entities"),
     messages.SendMultiMediaRequest: _SEND,
     messages.ForwardMessagesRequest: HINTS
-    | _fields("silent noforwards drop_author reply_to top_msg_id send_as"),
-    messages.EditMessageRequest: HINTS | _fields("invert_media message media reply_markup entities"),
+    | _fields("silent noforwards drop_author reply_to top_msg_id send_as schedule_date effect"),
+    messages.EditMessageRequest: HINTS
+    | _fields("invert_media message media reply_markup entities schedule_date"),
     messages.SetTypingRequest: _fields("top_msg_id"),
     messages.DeleteMessagesRequest: _fields("revoke"),
     messages.DeleteHistoryRequest: _fields("revoke"),
@@ -78,7 +80,8 @@ DONE: Final[dict[type, frozenset[str]]] = {
     updates.GetChannelDifferenceRequest: _fields("force"),
     upload.GetFileRequest: _fields("precise cdn_supported"),
     types.InputSingleMedia: _fields("entities"),
-    types.InputReplyToMessage: _fields("top_msg_id"),
+    types.InputReplyToMessage: _fields("top_msg_id quote_text quote_entities quote_offset"),
+    messages.SaveDraftRequest: _fields("no_webpage invert_media reply_to entities"),
     types.InputMediaEmpty: _fields(),
     types.InputMediaContact: _fields(),
     types.InputMediaDice: _fields(),
@@ -91,7 +94,11 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputMediaUploadedDocument: _fields("spoiler force_file nosound_video thumb"),
     types.InputFile: _fields(),
     types.InputFileBig: _fields(),
-    types.InputMessagesFilterEmpty: _fields(),
+    messages.SearchRequest: _fields("from_id top_msg_id min_date max_date"),
+    messages.SearchGlobalRequest: _fields("broadcasts_only groups_only users_only min_date max_date"),
+    messages.GetSearchCountersRequest: _fields("top_msg_id"),
+    types.InputMessagesFilterMyMentions: _fields(),
+    **dict.fromkeys(FILTERS, _fields()),
 }
 #: Types of which the sandbox has no other constructors than those above.
 FAMILIES: Final = frozenset(
@@ -112,9 +119,9 @@ def refuse_undone(request: TLRequest, *, bot: bool = False) -> None:
 
     Telegram itself refuses a schedule of a bot, with a name of its own.
     """
+    if bot and _is_set(getattr(request, "schedule_date", None)):
+        raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED")
     for name in undone(request):
-        if bot and name == "schedule_date":
-            raise RpcError(400, "SCHEDULE_BOT_NOT_ALLOWED")
         method = method_name(type(request)).replace(".", "_")
         raise RpcError(501, f"{method}_{name}_NOT_IMPLEMENTED".upper())
 
@@ -126,8 +133,7 @@ def undone(value: TLObject) -> Iterator[str]:
         yield kind.__name__
         return
     for name in _refused(kind):
-        given = getattr(value, name)
-        if given.timestamp() if isinstance(given, datetime) else given:
+        if _is_set(getattr(value, name)):
             yield name
     for part in vars(value).values():
         if isinstance(part, TLObject):
@@ -135,6 +141,11 @@ def undone(value: TLObject) -> Iterator[str]:
         elif isinstance(part, list):
             for each in part:
                 yield from _undone_in(each)
+
+
+def _is_set(given: object) -> bool:
+    """Return whether a field is set; Telethon reads the date 0 as one."""
+    return bool(given.timestamp() if isinstance(given, datetime) else given)
 
 
 def _undone_in(part: object) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from telethon.tl import TLObject, types
@@ -39,6 +40,15 @@ class PerViewer:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A part of the message that another one answers; its offset is in UTF-16 units."""
+
+    text: str
+    entities: list[TLObject]
+    offset: int
+
+
 class Post:
     """The content of a message, shared by all its copies; an edit changes it for all of them."""
 
@@ -53,6 +63,7 @@ class Post:
         "markup",
         "media",
         "own_text",
+        "quote",
         "reactions",
         "sender",
         "text",
@@ -84,6 +95,7 @@ class Post:
         self.action = action
         self.edit_date: int | None = None
         self.extras = extras
+        self.quote: Quote | None = None
         self.reactions: Reactions | None = None
         self.copies: list[Copy] = []
         if isinstance(media, PerViewer):
@@ -167,6 +179,8 @@ class Copy:
             fields["reactions"] = post.reactions.shown(viewer or self.owner, listed=listed)
         if post.extras:
             fields.update(post.extras)
+            if not out:
+                fields.pop("from_scheduled", None)  # only the sender sees that it was planned
             sender = fields.pop("from_id", sender)
         return kind(
             id=self.id,
@@ -184,9 +198,14 @@ class Copy:
         if reply is None:
             return None
         above = topic if topic != reply else None
-        return types.MessageReplyHeader(
+        header = types.MessageReplyHeader(
             forum_topic=topic is not None or None, reply_to_msg_id=reply, reply_to_top_id=above
         )
+        quote = self.post.quote
+        if quote is not None and self.reply_to is not None:
+            header.quote, header.quote_text = True, quote.text
+            header.quote_entities, header.quote_offset = quote.entities, quote.offset
+        return header
 
 
 class Dialog:

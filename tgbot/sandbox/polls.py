@@ -149,8 +149,9 @@ class Polls:
         self._agenda = agenda
 
     def opened(self, poll: Poll) -> None:
-        """Plan the end of a poll that closes by itself."""
-        if poll.close_date is not None:
+        """Begin a poll that has been sent; one with a `close_period` closes by itself."""
+        if poll.close_period is not None and poll.close_date is None:
+            poll.close_date = self._date() + poll.close_period
             self._agenda.at(poll.close_date, self.close, poll)
 
     def close(self, poll: Poll) -> None:

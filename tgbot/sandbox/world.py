@@ -13,6 +13,7 @@ from .accounts import Account, Accounts, Bot
 from .agenda import Agenda
 from .chats import Chat
 from .dialogs import Copy, Post
+from .drafts import Drafts
 from .feeds import Changed, Feeds, Passing
 from .files import Files
 from .groups import Groups
@@ -24,6 +25,7 @@ from .presses import Presses
 from .queries import Queries
 from .reacting import Reacting
 from .rpc import RpcError
+from .schedule import Schedule
 from .sends import Sends
 from .view import View
 
@@ -75,6 +77,10 @@ class World:
         self.posts = Posts(self.accounts, self.chats, self.feeds, self.sends, self.date)
         self.polls = Polls(self.accounts, self.chats, self.feeds, self.date, self.agenda)
         self.reacting = Reacting(self.accounts, self.chats, self.feeds, self.date)
+        self.schedule = Schedule(
+            self.accounts, self.feeds, self.posts, self.polls, self.agenda, self.date, self.check_write
+        )
+        self.drafts = Drafts(self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.feeds, self.random, self.now)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
@@ -235,6 +241,13 @@ class World:
         if to.paid_stars:
             raise RpcError(403, f"ALLOW_PAYMENT_REQUIRED_{to.paid_stars}")
 
+    def check_write(self, sender: Account, peer: int) -> None:
+        """Raise the RPC error with which Telegram refuses a message to a marked id."""
+        if peer > 0:
+            self.may_write(sender, self.accounts[peer])
+        elif not self.chats[peer].may_post(sender.id):
+            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
+
     def allow(
         self, bot_id: int, user_id: int, *, domain: str | None = None, **reason: bool | TLObject
     ) -> Copy:
@@ -325,7 +338,9 @@ class World:
         """Send a chat action, which may be in a topic, to the others in a dialog who are connected."""
         if peer > 0:
             to = self.accounts[peer]
-            if to is not sender and sender.id not in to.blocked:
+            # A bot hears of no typing, only of a person who stops the draft that it streams.
+            heard = not to.is_bot or isinstance(action, types.SendMessageStopDraftAction)
+            if heard and to is not sender and sender.id not in to.blocked:
                 self.feeds.hand(peer, types.UpdateUserTyping(sender.id, action, topic))
             return
         for member in self.chats[peer].members:

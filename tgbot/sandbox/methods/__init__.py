@@ -18,6 +18,7 @@ from . import (
     bots,
     chats,
     contacts,
+    drafts,
     edits,
     forums,
     help,
@@ -29,6 +30,8 @@ from . import (
     pins,
     polls,
     reactions,
+    scheduled,
+    search,
     updates,
     users,
 )
@@ -44,6 +47,7 @@ METHODS: Final[dict[type, Method]] = {
         bots,
         chats,
         contacts,
+        drafts,
         edits,
         forums,
         help,
@@ -55,6 +59,8 @@ METHODS: Final[dict[type, Method]] = {
         pins,
         polls,
         reactions,
+        scheduled,
+        search,
         updates,
         users,
     )

@@ -7,20 +7,23 @@ from typing import Final
 from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
+from ..accounts import Account
 from ..chats import Chat
 from ..mentions import mentioned
 from ..polls import Poll
 from ..rpc import RpcError
-from . import polls
-from .calls import Call, Method, Open
+from . import polls, scheduled
+from .calls import Call, Method, Open, seconds
 from .keyboards import shown_markup
 from .media import as_message_media
-from .messages import CAPTION_LENGTH, TEXT_LENGTH, existing, text_of
+from .sending import CAPTION_LENGTH, TEXT_LENGTH, existing, text_of
 
 
 def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     me = call.me
     to = call.peer(request.peer)
+    if request.schedule_date is not None:
+        return _edit_scheduled(call, to, request)
     copy = existing(call, request.id, to)
     post = copy.post
     if post.sender != me.id:
@@ -56,6 +59,23 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
         return call.happened()
     update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
     return call.happened([update], list(mentioned(copy)))
+
+
+def _edit_scheduled(call: Call, to: Account | Chat, request: messages.EditMessageRequest) -> TLObject:
+    """Change a message that waits for its moment: its moment, too, or send it at once."""
+    waiting = call.world.schedule.get(call.me.id, to.marked, request.id)
+    moment, post = call.world.schedule.moment(seconds(request.schedule_date)), waiting.copy.post
+    limit = CAPTION_LENGTH if post.media else TEXT_LENGTH
+    if request.message is not None:
+        text, entities = text_of(call, to, request.message, request.entities, limit)
+        if not text and post.media is None:
+            raise RpcError(400, "MESSAGE_EMPTY")
+        post.text, post.entities = text, entities
+    if request.media is not None:
+        post.media = as_message_media(call, request.media)
+    post.date = moment or call.world.date()
+    call.world.schedule.plan(waiting)
+    return scheduled.told(call, [waiting])
 
 
 def delete_messages(call: Call, request: messages.DeleteMessagesRequest) -> TLObject:

@@ -2,82 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import Final
 
-from telethon.tl import TLObject, TLRequest, types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
-from ..accounts import Account
-from ..chats import Chat
-from ..dialogs import Box, Copy, peer_of
-from ..mentions import mentioned
-from ..rpc import RpcError
+from ..dialogs import Box, Copy, Dialog, peer_of
 from .calls import Call, Method, Open, seconds
+from .paging import PAGE, beside, page, window
 
-_PAGE: Final = 100
 _DIALOGS_PAGE: Final = 500
-
-
-def _beside(call: Call, copies: list[Copy], *more: int) -> tuple[list[TLObject], list[TLObject]]:
-    """Return (chats, users) for messages and further marked ids, in the order of TL answers."""
-    marked = dict.fromkeys([number for copy in copies for number in mentioned(copy)])
-    marked.update(dict.fromkeys(more))
-    users, chats = call.world.view.beside(call.me, marked, complete=True)
-    return chats, users
-
-
-def _page(call: Call, copies: list[Copy], total: int, peer: Account | Chat) -> TLObject:
-    chats, users = _beside(call, copies, peer.marked)
-    found = [copy.message(call.me.id) for copy in copies]
-    if isinstance(peer, Chat) and peer.channel:
-        return types.messages.ChannelMessages(peer.log.pts, total, found, [], chats, users)
-    if len(copies) < total:
-        return types.messages.MessagesSlice(total, found, [], chats, users)
-    return types.messages.Messages(found, [], chats, users)
 
 
 def get_history(call: Call, request: messages.GetHistoryRequest) -> TLObject:
     peer = call.peer(request.peer)
     box = call.box(peer)
     ids = box.history(peer.marked)
-    return _page(call, _window(box, ids, request), len(ids), peer)
-
-
-def _window(box: Box, ids: list[int], request: TLRequest) -> list[Copy]:
-    """Return the copies selected by the offsets, newest first."""
-    if request.offset_id:
-        end = bisect_left(ids, request.offset_id)
-    elif date := seconds(getattr(request, "offset_date", None)):
-        end = bisect_left(ids, date, key=lambda number: _date(box, number))
-    else:
-        end = len(ids)
-    end = max(min(end - request.add_offset, len(ids)), 0)
-    start = max(end - min(max(request.limit, 0), _PAGE), 0)
-    if request.max_id:
-        end = min(end, bisect_left(ids, request.max_id))
-    if request.min_id:
-        start = max(start, bisect_right(ids, request.min_id))
-    return [copy for number in reversed(ids[start:end]) if (copy := box.get(number)) is not None]
-
-
-def _date(box: Box, number: int) -> int:
-    copy = box.get(number)
-    return copy.post.date if copy is not None else 0
-
-
-def search(call: Call, request: messages.SearchRequest) -> TLObject:
-    if isinstance(request.peer, types.InputPeerEmpty):
-        raise RpcError(400, "PEER_ID_INVALID")
-    peer = call.peer(request.peer)
-    wanted = request.q.casefold()
-    box = call.box(peer)
-    ids = [
-        number
-        for number in box.history(peer.marked)
-        if (copy := box.get(number)) is not None and wanted in copy.post.text.casefold()
-    ]
-    return _page(call, _window(box, ids, request), len(ids), peer)
+    shown, newer = window(box, ids, request)
+    return page(call, shown, len(ids), peer, newer)
 
 
 def _wanted(call: Call, box: Box, wanted: list[TLObject]) -> tuple[list[TLObject], list[Copy]]:
@@ -99,14 +41,14 @@ def _wanted(call: Call, box: Box, wanted: list[TLObject]) -> tuple[list[TLObject
 
 def get_messages(call: Call, request: messages.GetMessagesRequest) -> TLObject:
     result, copies = _wanted(call, call.me.box, request.id)
-    return types.messages.Messages(result, [], *_beside(call, copies))
+    return types.messages.Messages(result, [], *beside(call, copies))
 
 
 def get_channel_messages(call: Call, request: channels.GetMessagesRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
     result, copies = _wanted(call, chat.box, request.id)
-    beside = _beside(call, copies, chat.marked)
-    return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *beside)
+    around = beside(call, copies, chat.marked)
+    return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *around)
 
 
 def read_channel(call: Call, request: channels.ReadHistoryRequest) -> bool:
@@ -123,39 +65,69 @@ def read_history(call: Call, request: messages.ReadHistoryRequest) -> TLObject:
 # -- dialogs
 
 
-def _dialog(me: Account, peer: int) -> TLObject:
-    dialog = me.box.dialogs[peer]
+def _tops(call: Call) -> dict[int, Copy]:
+    """Return the last message of each dialog of the caller, by marked id, the newest first."""
+    me = call.me
+    tops = [copy for peer in me.box.dialogs if (copy := _top(me.box, peer)) is not None]
+    mine = (chat for chat in call.world.chats.values() if chat.channel and me.id in chat.members)
+    tops += [copy for chat in mine if (copy := _top(chat.box, chat.marked)) is not None]
+    tops.sort(key=lambda copy: (copy.post.date, copy.peer, copy.id), reverse=True)
+    return {copy.peer: copy for copy in tops}
+
+
+def _top(box: Box, peer: int) -> Copy | None:
+    ids = box.history(peer)
+    return box.get(ids[-1]) if ids else None
+
+
+def _dialog(call: Call, top: Copy) -> TLObject:
+    dialog = call.me.box.dialogs.get(top.peer, Dialog())
+    chat = call.world.chats.get(top.peer)
+    channel = chat is not None and chat.channel
     return types.Dialog(
-        peer=peer_of(peer),
-        top_message=dialog.ids[-1],
-        read_inbox_max_id=dialog.read_in,
-        read_outbox_max_id=dialog.read_out,
+        peer=peer_of(top.peer),
+        top_message=top.id,
+        read_inbox_max_id=top.id if channel else dialog.read_in,
+        read_outbox_max_id=top.id if channel else dialog.read_out,
         unread_count=dialog.unread,
         unread_mentions_count=0,
         unread_reactions_count=0,
         unread_poll_votes_count=0,
         notify_settings=types.PeerNotifySettings(),
+        pts=chat.log.pts if chat is not None and channel else None,
+        draft=call.world.drafts.of(call.me.id, top.peer),
     )
 
 
 def get_dialogs(call: Call, request: messages.GetDialogsRequest) -> TLObject:
-    me = call.me
-    tops = sorted(
-        ((dialog.ids[-1], peer) for peer, dialog in me.box.dialogs.items() if dialog.ids), reverse=True
-    )
+    tops = list(_tops(call).values()) if not request.folder_id else []
     total = len(tops)
-    if request.folder_id:
-        tops = []
-    if request.offset_id:
-        tops = [(top, peer) for top, peer in tops if top < request.offset_id]
-    limit = min(request.limit or _PAGE, _DIALOGS_PAGE)
-    shown = tops[:limit]
-    copies = [copy for top, _ in shown if (copy := me.box.get(top)) is not None]
-    chats, users = _beside(call, copies, *(peer for _, peer in shown))
-    parts = ([_dialog(me, peer) for _, peer in shown], [copy.message() for copy in copies], chats, users)
-    if len(shown) < len(tops) or request.offset_id:
+    rest = _after(call, tops, request)
+    shown = rest[: min(max(request.limit, 0) or PAGE, _DIALOGS_PAGE)]
+    parts = _dialogs(call, shown)
+    if len(shown) < total:
         return types.messages.DialogsSlice(total, *parts)
     return types.messages.Dialogs(*parts)
+
+
+def _after(call: Call, tops: list[Copy], request: messages.GetDialogsRequest) -> list[Copy]:
+    """Return the dialogs that come after the one that the offsets name, or after its date."""
+    date, last = seconds(request.offset_date), request.offset_peer
+    if not isinstance(last, types.InputPeerEmpty):
+        peer = call.peer(last).marked
+        for place, copy in enumerate(tops):
+            if copy.peer == peer and request.offset_id in (0, copy.id):
+                return tops[place + 1 :]
+    if date > 0:
+        return [copy for copy in tops if copy.post.date < date]
+    return [copy for copy in tops if copy.id < request.offset_id] if request.offset_id > 0 else tops
+
+
+def _dialogs(call: Call, tops: list[Copy], *more: int) -> tuple[list[TLObject], ...]:
+    """Return dialogs, their last messages, chats and users, in the order of TL answers."""
+    chats, users = beside(call, tops, *(copy.peer for copy in tops), *more)
+    found = [copy.message(call.me.id) for copy in tops]
+    return [_dialog(call, copy) for copy in tops], found, chats, users
 
 
 def get_pinned_dialogs(call: Call, request: messages.GetPinnedDialogsRequest) -> TLObject:
@@ -163,15 +135,10 @@ def get_pinned_dialogs(call: Call, request: messages.GetPinnedDialogsRequest) ->
 
 
 def get_peer_dialogs(call: Call, request: messages.GetPeerDialogsRequest) -> TLObject:
-    me = call.me
-    peers = [call.peer(each.peer).marked for each in request.peers if isinstance(each, types.InputDialogPeer)]
-    known = [peer for peer in peers if me.box.history(peer)]
-    copies = [copy for peer in known if (copy := me.box.get(me.box.history(peer)[-1])) is not None]
-    chats, users = _beside(call, copies, *peers)
-    found = [copy.message() for copy in copies]
-    return types.messages.PeerDialogs(
-        [_dialog(me, peer) for peer in known], found, chats, users, _state(call)
-    )
+    named = [call.peer(each.peer) for each in request.peers if isinstance(each, types.InputDialogPeer)]
+    tops = [copy for peer in named if (copy := _top(call.box(peer), peer.marked)) is not None]
+    parts = _dialogs(call, tops, *(peer.marked for peer in named))
+    return types.messages.PeerDialogs(*parts, _state(call))
 
 
 def _state(call: Call) -> TLObject:
@@ -180,12 +147,11 @@ def _state(call: Call) -> TLObject:
 
 def get_peer_settings(call: Call, request: messages.GetPeerSettingsRequest) -> TLObject:
     peer = call.peer(request.peer)
-    return types.messages.PeerSettings(types.PeerSettings(), *_beside(call, [], peer.marked))
+    return types.messages.PeerSettings(types.PeerSettings(), *beside(call, [], peer.marked))
 
 
 METHODS: Final = {
     messages.GetHistoryRequest: Method(get_history, Open.USERS),
-    messages.SearchRequest: Method(search, Open.USERS),
     messages.GetMessagesRequest: Method(get_messages),
     channels.ReadHistoryRequest: Method(read_channel, Open.USERS),
     channels.GetMessagesRequest: Method(get_channel_messages),

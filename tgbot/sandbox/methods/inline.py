@@ -13,7 +13,7 @@ from ..rpc import Later, RpcError
 from .calls import Call, Method, Open
 from .keyboards import shown_markup
 from .media import known_file
-from .messages import earlier_of, text_of, wrap_sends, writable
+from .sending import earlier_of, text_of, wrap_sends, writable
 
 _MAX_RESULTS: Final = 50
 _ID_LENGTH: Final = 64

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from telethon.tl import TLObject, TLRequest, types
+from telethon.tl import TLObject, types
 from telethon.tl.functions import messages
 
 from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, PerViewer, Post, peer_of
-from ..entities import check_bounds, found, trimmed
 from ..logs import FIRST_PTS
-from ..mentions import mentioned
 from ..polls import Poll
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
-from ..sends import SendKey
 from .calls import Call, Method, Open
-from .chats import changed, shown_as
-from .forums import thread
+from .chats import changed
+from .drafts import streamed
 from .keyboards import shown_markup
 from .media import as_message_media
 from .polls import check_place
+from .sending import (
+    CAPTION_LENGTH,
+    TEXT_LENGTH,
+    deliver,
+    earlier_of,
+    existing,
+    limited,
+    text_of,
+    wrap_sends,
+    writable,
+)
 
-TEXT_LENGTH: Final = 4096
-CAPTION_LENGTH: Final = 1024
 _ALBUM: Final = 10
 _START_PARAM_LENGTH: Final = 64
 _PRESSTEXT_LENGTH: Final = 200
@@ -41,9 +47,9 @@ def send_message(call: Call, request: messages.SendMessageRequest) -> TLObject:
     if not text:
         raise RpcError(400, "MESSAGE_EMPTY")
     markup = shown_markup(call, request.reply_markup)
-    _limited(call, to, request)
+    limited(call, to, request)
     post = Post(call.me.id, call.world.date(), text, entities=entities, markup=markup)
-    return _sent(call, _post(call, to, post, request), short=True)
+    return deliver(call, to, {request.random_id: post}, request, short=True)
 
 
 def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
@@ -52,11 +58,8 @@ def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     to = writable(call, request.peer)
     post = _media_post(call, to, request.media, request)
     post.markup = shown_markup(call, request.reply_markup)
-    _limited(call, to, request)
-    sent = _post(call, to, post, request)
-    if isinstance(post.media, Poll):
-        call.world.polls.opened(post.media)
-    return _sent(call, sent)
+    limited(call, to, request)
+    return deliver(call, to, {request.random_id: post}, request)
 
 
 def _media_post(call: Call, to: Account | Chat, media: TLObject, given: TLObject) -> Post:
@@ -80,16 +83,13 @@ def send_multi_media(call: Call, request: messages.SendMultiMediaRequest) -> TLO
     posts = [_media_post(call, to, single.media, single) for single in missing]
     if any(isinstance(post.media, PerViewer) for post in posts):
         raise RpcError(400, "MEDIA_INVALID")
-    _limited(call, to, request, len(posts))
+    limited(call, to, request, len(posts))
     groups = (copy.post.extras.get("grouped_id") for copy in earlier.values() if copy.post.extras)
     group = next(groups, None) or call.world.random.getrandbits(62)
     for post in posts:
         post.extras = {"grouped_id": group}
-    sent = {
-        single.random_id: _post(call, to, post, request, single.random_id)
-        for post, single in zip(posts, missing, strict=True)
-    }
-    return wrap_sends(call, earlier, sent)
+    named = {single.random_id: post for post, single in zip(posts, missing, strict=True)}
+    return deliver(call, to, named, request, earlier)
 
 
 def start_bot(call: Call, request: messages.StartBotRequest) -> TLObject:
@@ -121,7 +121,7 @@ def start_bot(call: Call, request: messages.StartBotRequest) -> TLObject:
     sent = call.world.posts.add(call.me, to.marked, post, random_id=request.random_id)
     if isinstance(to, Chat) and to.channel:
         return changed(call, to, since)
-    return _sent(call, sent)
+    return wrap_sends(call, {}, {request.random_id: sent})
 
 
 def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TLObject:
@@ -137,7 +137,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
     if not missing:
         return wrap_sends(call, earlier)
     to = writable(call, request.to_peer)
-    posts: list[tuple[Post, int]] = []
+    posts: dict[int, Post] = {}
     for number, random_id in missing:
         original = existing(call, number, source)
         was = original.post
@@ -146,15 +146,13 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         if was.extras and was.extras.get("noforwards"):
             raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
         header = None if request.drop_author else was.forwarded or _forwarded(call, original)
-        post = Post(
+        posts[random_id] = Post(
             me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
         )
-        posts.append((post, random_id))
-    _limited(call, to, request, len(posts))
+    limited(call, to, request, len(posts))
     if request.top_msg_id and request.reply_to is None:
         request.reply_to = types.InputReplyToMessage(request.top_msg_id, top_msg_id=request.top_msg_id)
-    sent = {random_id: _post(call, to, post, request, random_id) for post, random_id in posts}
-    return wrap_sends(call, earlier, sent)
+    return deliver(call, to, posts, request, earlier)
 
 
 def _forwarded(call: Call, copy: Copy) -> TLObject:
@@ -167,105 +165,6 @@ def _forwarded(call: Call, copy: Copy) -> TLObject:
     if author.hides_forwards and author is not call.me:
         return types.MessageFwdHeader(post.date, from_name=author.name)
     return types.MessageFwdHeader(post.date, from_id=types.PeerUser(author.id))
-
-
-def earlier_of(call: Call, given: TLObject, random_ids: list[int]) -> dict[int, Copy]:
-    """Return the earlier messages of the caller to a peer, by those of `random_ids` that were used.
-
-    The rest of a repeated call is not checked: the earlier messages are its answer even if the caller may no
-    longer write to the peer. Raise RANDOM_ID_DUPLICATE while an earlier call is still under way, or if one
-    call has a random_id twice.
-    """
-    if len(set(random_ids)) < len(random_ids):
-        raise RpcError(500, "RANDOM_ID_DUPLICATE")
-    peer = call.peer(given).marked
-    found = {number: call.world.sends.earlier(SendKey(call.me.id, peer, number)) for number in random_ids}
-    return {number: copy for number, copy in found.items() if copy is not None}
-
-
-def writable(call: Call, given: TLObject) -> Account | Chat:
-    """Return the peer of a send; raise an RPC error if the caller may not write there."""
-    to = call.peer(given)
-    if isinstance(to, Chat):
-        if not to.may_post(call.me.id):
-            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
-    else:
-        call.world.may_write(call.me, to)
-    return to
-
-
-def _limited(call: Call, to: Account | Chat, request: TLRequest, count: int = 1) -> None:
-    """Raise FLOOD_WAIT_n if a bot sends faster than Telegram lets it."""
-    call.world.limits.sends(call.me, to, count, paid=bool(request.allow_paid_floodskip))
-
-
-def text_of(
-    call: Call,
-    to: Account | Chat,
-    text: str,
-    given: list[TLObject] | None,
-    limit: int,
-    error: str = "MESSAGE_TOO_LONG",
-) -> tuple[str, list[TLObject] | None]:
-    """Return the stripped text and its entities, including those that the server finds."""
-    check_bounds(text, given)
-    text, entities = trimmed(text, given)
-    if len(text) > limit:
-        raise RpcError(400, error)
-    for index, entity in enumerate(entities):
-        if isinstance(entity, types.InputMessageEntityMentionName):
-            user = call.user(entity.user_id, "ENTITY_MENTION_USER_INVALID")
-            entities[index] = types.MessageEntityMentionName(entity.offset, entity.length, user.id)
-    commands = call.me.is_bot or isinstance(to, Chat) or to.is_bot
-    return text, found(text, entities, commands=commands) or None
-
-
-def _post(
-    call: Call, to: Account | Chat, post: Post, request: TLRequest, random_id: int | None = None
-) -> Copy:
-    post.extras = (post.extras or {}) | _extras(request)
-    if shown := shown_as(call, to, request.send_as):
-        post.extras |= {"from_id": shown}
-    reply_to, topic = thread(call, to, request.reply_to)
-    random_id = request.random_id if random_id is None else random_id
-    add = call.world.posts.add
-    return add(call.me, to.marked, post, random_id=random_id, reply_to=reply_to, topic=topic)
-
-
-def _extras(request: TLRequest) -> dict[str, object]:
-    """Return the flags of a send that are flags of its message."""
-    return {name: True for name in ("silent", "noforwards", "invert_media") if getattr(request, name, None)}
-
-
-def _sent(call: Call, copy: Copy, *, short: bool = False) -> TLObject:
-    post = copy.post
-    if short and copy.peer > 0 and copy.peer != call.me.id:
-        return types.UpdateShortSentMessage(copy.id, copy.pts, 1, post.date, out=True, entities=post.entities)
-    return wrap_sends(call, {}, {copy.random_id or 0: copy})
-
-
-def wrap_sends(call: Call, earlier: dict[int, Copy], sent: dict[int, Copy] | None = None) -> TLObject:
-    """Wrap the messages of this call (`sent`) and those of earlier calls in one Updates object.
-
-    The ids come first, then the messages. An earlier message keeps its pts, with a pts_count of 0. An earlier
-    message that was deleted since has no update of its own: like a difference, the answer does not bring it
-    back, and its id tells the client that nothing needs to be sent.
-    """
-    sent = sent or {}
-    updates: list[TLObject] = [
-        types.UpdateMessageID(copy.id, random_id) for random_id, copy in (earlier | sent).items() if random_id
-    ]
-    left = [copy for copy in earlier.values() if not copy.deleted]
-    updates += [_new_message(call, copy, 0) for copy in left]
-    # The other messages are in the caller's log.
-    in_channel = [copy for copy in sent.values() if copy.owner < 0]
-    updates += [_new_message(call, copy, 1) for copy in in_channel]
-    return call.happened(updates, [number for copy in [*left, *in_channel] for number in mentioned(copy)])
-
-
-def _new_message(call: Call, copy: Copy, pts_count: int) -> TLObject:
-    kind = types.UpdateNewChannelMessage if copy.owner < 0 else types.UpdateNewMessage
-    return kind(copy.message(call.me.id), copy.pts, pts_count)
 
 
 # -- pressing buttons
@@ -305,16 +204,9 @@ def set_typing(call: Call, request: messages.SetTypingRequest) -> bool:
             raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
     else:
         call.world.may_write(call.me, to, typing=True)
-    call.world.typing(call.me, to.marked, request.action, request.top_msg_id)
+    action = streamed(call, to, request.action)
+    call.world.typing(call.me, to.marked, action, request.top_msg_id)
     return True
-
-
-def existing(call: Call, message_id: int, peer: Account | Chat) -> Copy:
-    """Return the copy of a message that the caller sees in a dialog; raise MESSAGE_ID_INVALID."""
-    copy = call.box(peer).get(message_id)
-    if copy is None or copy.peer != peer.marked:
-        raise RpcError(400, "MESSAGE_ID_INVALID")
-    return copy
 
 
 METHODS: Final = {

@@ -94,11 +94,11 @@ def _make_quiz(poll: Poll, given: types.InputMediaPoll) -> None:
 
 
 def _set_end(call: Call, poll: Poll, asked: types.Poll) -> None:
-    """Set when the poll closes by itself; a time outside of Telegram's bounds is left out."""
+    """Set how long the poll is open; a time outside of Telegram's bounds is left out."""
     now, date = call.world.date(), seconds(asked.close_date)
     period = asked.close_period or (date - now if date else 0)
     if _SHORTEST <= period <= _LONGEST:
-        poll.close_period, poll.close_date = period, now + period
+        poll.close_period = period
 
 
 def check_place(call: Call, to: Account | Chat, poll: Poll) -> None:
