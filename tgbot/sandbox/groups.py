@@ -1,4 +1,4 @@
-"""Changes of groups and channels: creation, members, admins, invite links, requests to join."""
+"""Changes of groups and channels: creation, profile, settings, invite links, requests to join."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from telethon.tl import TLObject, types
+from telethon.tl import types
 
 from .accounts import Account, Accounts
 from .chats import Chat, Invite, JoinRequest
-from .dialogs import Post
+from .dialogs import peer_of
 from .feeds import Feeds
+from .members import Members
+from .participants import exported, pending
 from .posts import Posts
+from .rights import FOREVER, forbidden
 from .rpc import RpcError
 
 #: Seconds in which a bot may write to the user of an open request to join.
@@ -23,8 +26,8 @@ _FIRST_GROUP: Final = 4_000_000
 _FIRST_CHANNEL: Final = 1_500_000_000
 
 
-class Groups:
-    """Create chats and change who is in them."""
+class Groups(Members):
+    """Create chats and change them."""
 
     def __init__(
         self,
@@ -35,11 +38,7 @@ class Groups:
         date: Callable[[], int],
         random: Random,
     ) -> None:
-        self._accounts = accounts
-        self._chats = chats
-        self._feeds = feeds
-        self._posts = posts
-        self._date = date
+        super().__init__(accounts, chats, feeds, posts, date)
         self._random = random
         self._invites: dict[str, Chat] = {}
         self._last_group = _FIRST_GROUP
@@ -52,8 +51,11 @@ class Groups:
         self._last_group += 1
         chat = Chat(self._last_group, title, creator, self._date())
         chat.members = dict.fromkeys((creator, *members), self._date())
+        chat.inviters = dict.fromkeys(members, creator)
         self._chats[chat.marked] = chat
-        self._say(chat, creator, types.MessageActionChatCreate(title, list(chat.members)))
+        self._announce(chat, creator, types.MessageActionChatCreate(title, list(chat.members)))
+        for member in members:
+            self._log_status(chat, self._accounts[member], None, by=creator)
         return chat
 
     def new_channel(
@@ -69,7 +71,7 @@ class Groups:
             chat.usernames.append(username)
         self._chats[chat.marked] = chat
         if creator:
-            self._say(chat, creator, types.MessageActionChannelCreate(title))
+            self._announce(chat, creator, types.MessageActionChannelCreate(title))
         return chat
 
     def migrate(self, group: Chat) -> Chat:
@@ -81,56 +83,21 @@ class Groups:
         chat = Chat(
             self._last_channel, group.title, group.creator, self._date(), channel=True, megagroup=True
         )
-        chat.about, chat.members, chat.admins = group.about, dict(group.members), dict(group.admins)
+        chat.about, chat.photo, chat.default_rights = group.about, group.photo, group.default_rights
+        chat.members, chat.admins = dict(group.members), dict(group.admins)
+        chat.inviters, chat.promoters = dict(group.inviters), dict(group.promoters)
+        chat.ranks, chat.noforwards = dict(group.ranks), group.noforwards
         chat.invites, group.invites = group.invites, {}
         chat.requests, group.requests = group.requests, {}
         self._invites.update(dict.fromkeys(chat.invites, chat))
         self._chats[chat.marked] = chat
-        group.migrated_to = chat.id
+        group.migrated_to, chat.migrated_from = chat.id, group.id
         group.version += 1
         self._say(group, group.creator, types.MessageActionChatMigrateTo(chat.id))
         self._say(chat, chat.creator, types.MessageActionChannelMigrateFrom(group.title, group.id))
         for member in chat.members:
             self._feeds.hand(member, types.UpdateChannel(chat.id))
         return chat
-
-    def add(self, chat: Chat, account: Account, *, by: int, action: TLObject | None = None) -> bool:
-        """Make an account a member, with the service message `action`; return False if it was one already."""
-        if account.id in chat.members:
-            return False
-        if account.profile is not None and not account.profile.joins_groups:
-            raise RpcError(400, "BOT_GROUPS_BLOCKED")
-        before = participant(chat, account.id)
-        chat.members[account.id] = self._date()
-        chat.requests.pop(account.id, None)
-        chat.version += 1
-        self._say(chat, by, action or types.MessageActionChatAddUser([account.id]))
-        self._log_status(chat, account, before, by=by)
-        if chat.channel:
-            self._feeds.hand(account.id, types.UpdateChannel(chat.id))
-        return True
-
-    def remove(self, chat: Chat, account: Account, *, by: int) -> None:
-        """Remove a member and notify all members, the removed one included."""
-        if account.id not in chat.members:
-            raise RpcError(400, "USER_NOT_PARTICIPANT")
-        self._say(chat, by, types.MessageActionChatDeleteUser(account.id))
-        before = participant(chat, account.id)
-        del chat.members[account.id]
-        chat.admins.pop(account.id, None)
-        chat.version += 1
-        self._log_status(chat, account, before, by=by)
-
-    def promote(self, chat: Chat, account: Account, rights: types.ChatAdminRights | None, *, by: int) -> None:
-        """Set the rights of an admin; None removes them. A bot that is not a member becomes one."""
-        before = participant(chat, account.id)
-        chat.members.setdefault(account.id, self._date())
-        if rights is None:
-            chat.admins.pop(account.id, None)
-        else:
-            chat.admins[account.id] = rights
-        chat.version += 1
-        self._log_status(chat, account, before, by=by)
 
     def link(self, channel: Chat, group: Chat | None) -> None:
         """Make a supergroup the discussion group of a channel; None: the channel has none."""
@@ -142,17 +109,56 @@ class Groups:
         if group is not None:
             group.linked = channel.marked
 
-    def _log_status(self, chat: Chat, account: Account, before: TLObject | None, *, by: int) -> None:
-        """Log an account's new status in a chat: for itself, if a bot, and for all bots that are admins."""
-        after = participant(chat, account.id)
-        kind = types.UpdateChannelParticipant if chat.channel else types.UpdateChatParticipant
-        for number in dict.fromkeys([account.id, *chat.admins]):
-            told = self._accounts.get(number)
-            if told is not None and told.is_bot:
-                update = kind(
-                    chat.id, self._date(), by, account.id, 0, prev_participant=before, new_participant=after
-                )
-                self._feeds.log_bot(told, update)
+    # -- profile and settings
+
+    def rename(self, chat: Chat, title: str, *, by: int) -> None:
+        """Change the title, with a service message."""
+        chat.title = title
+        self._changed(chat)
+        self._announce(chat, by, types.MessageActionChatEditTitle(title))
+
+    def picture(self, chat: Chat, photo: types.Photo | None, *, by: int) -> None:
+        """Change or remove the photo, with a service message."""
+        chat.photo = photo
+        self._changed(chat)
+        edited = types.MessageActionChatEditPhoto(photo) if photo is not None else None
+        self._announce(chat, by, edited or types.MessageActionChatDeletePhoto())
+
+    def forbid(self, chat: Chat, rights: types.ChatBannedRights) -> None:
+        """Set what is forbidden to all members who are not admins."""
+        chat.default_rights = forbidden(rights, FOREVER)
+        self._changed(chat)
+        for member in chat.members:
+            peer = peer_of(chat.marked)
+            update = types.UpdateChatDefaultBannedRights(peer, chat.default_rights, chat.version)
+            self._feeds.hand(member, update)
+
+    def set(self, chat: Chat, **settings: bool | int | str) -> None:
+        """Set fields of the chat, and tell the clients of its members."""
+        for name, value in settings.items():
+            setattr(chat, name, value)
+        self._changed(chat)
+
+    def _changed(self, chat: Chat) -> None:
+        chat.version += 1
+        for member in chat.members if chat.channel else ():
+            self._feeds.hand(member, types.UpdateChannel(chat.id))
+
+    def delete(self, chat: Chat) -> None:
+        """Delete a chat: nobody is a member of it any more, and its usernames and links are free or dead."""
+        for name in chat.usernames:
+            self._accounts.free(name)
+        for hash_ in chat.invites:
+            self._invites.pop(hash_, None)
+        linked = self._chats.get(chat.linked)
+        if linked is not None:
+            linked.linked = 0
+        members, chat.members, chat.admins, chat.deleted = list(chat.members), {}, {}, True
+        chat.usernames, chat.invites, chat.requests = [], {}, {}
+        chat.version += 1
+        for member in members:
+            update = types.UpdateChannel(chat.id) if chat.channel else types.UpdateChat(chat.id)
+            self._feeds.hand(member, update)
 
     # -- invite links and requests
 
@@ -199,10 +205,9 @@ class Groups:
                 until = request.date + REQUEST_SECONDS
                 account.allowed[request.user] = max(account.allowed.get(request.user, 0.0), until)
                 invite = exported(request.invite)
-                peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
                 query = request.query if admin == chat.guard and request.query else None
                 update = types.UpdateBotChatInviteRequester(
-                    peer, request.date, request.user, request.about, invite, 0, query
+                    peer_of(chat.marked), request.date, request.user, request.about, invite, 0, query
                 )
                 self._feeds.log_bot(account, update)
             else:
@@ -241,49 +246,3 @@ class Groups:
         if approved:
             request.invite.usage += 1
             self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())
-
-    def _say(self, chat: Chat, sender: int, action: TLObject) -> None:
-        """Post a service message, except about members of broadcast channels."""
-        if chat.megagroup or not chat.channel:
-            post = Post(sender, self._date(), "", action=action)
-            self._posts.add(self._accounts[sender], chat.marked, post)
-
-
-def participant(chat: Chat, number: int) -> TLObject | None:
-    """Build the TL participant of an account in a chat; return None if it is not a member."""
-    since = chat.members.get(number)
-    if since is None:
-        return None
-    rights = chat.admins.get(number)
-    if chat.channel:
-        if number == chat.creator:
-            return types.ChannelParticipantCreator(
-                number, types.ChatAdminRights(invite_users=True, other=True)
-            )
-        if rights is not None:
-            return types.ChannelParticipantAdmin(number, chat.creator, since, rights)
-        return types.ChannelParticipant(number, since)
-    if number == chat.creator:
-        return types.ChatParticipantCreator(number)
-    kind = types.ChatParticipant if rights is None else types.ChatParticipantAdmin
-    return kind(number, chat.creator, since)
-
-
-def exported(invite: Invite) -> types.ChatInviteExported:
-    """Build the TL form of an invite link."""
-    return types.ChatInviteExported(
-        f"https://t.me/+{invite.hash}",
-        invite.admin,
-        invite.date,
-        revoked=invite.revoked or None,
-        request_needed=invite.request_needed or None,
-        usage=invite.usage or None,
-        title=invite.title or None,
-    )
-
-
-def pending(chat: Chat) -> types.UpdatePendingJoinRequests:
-    """Build the update about open requests for an admin who is not a bot."""
-    peer = types.PeerChannel(chat.id) if chat.channel else types.PeerChat(chat.id)
-    recent = list(chat.requests)[-3:]
-    return types.UpdatePendingJoinRequests(peer, len(chat.requests), recent)

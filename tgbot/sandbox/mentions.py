@@ -10,7 +10,17 @@ from telethon.tl import TLObject, types
 from .dialogs import CHANNEL_BASE, Copy, PerViewer
 
 _USER_FIELDS: Final = frozenset(
-    ("user_id", "bot_id", "via_bot_id", "inviter_id", "admin_id", "actor_id", "promoted_by")
+    (
+        "user_id",
+        "bot_id",
+        "via_bot_id",
+        "inviter_id",
+        "admin_id",
+        "actor_id",
+        "promoted_by",
+        "kicked_by",
+        "approved_by",
+    )
 )
 #: Vectors that hold bare user ids.
 _USER_VECTORS: Final = frozenset(("users", "recent_requesters"))

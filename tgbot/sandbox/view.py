@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts
 from .chats import Chat
+from .rights import full_admin
 
 
 class View:
     """Build the users and chats that a viewer sees; settings make them less complete, as Telegram may."""
 
-    def __init__(self, accounts: Accounts, chats: dict[int, Chat]) -> None:
+    def __init__(self, accounts: Accounts, chats: dict[int, Chat], date: Callable[[], int]) -> None:
         self._accounts = accounts
         self._chats = chats
+        self._date = date
         self._turn = 0
         #: Every n-th user that a bot sees has its language; 0: none.
         self.language_every = 1
@@ -91,14 +93,23 @@ class View:
                 chat.date,
                 chat.version,
                 creator=chat.creator == viewer.id,
+                noforwards=chat.noforwards or None,
                 deactivated=bool(chat.migrated_to),
                 migrated_to=self._input_channel(viewer, chat.migrated_to) if chat.migrated_to else None,
-                admin_rights=chat.admins.get(viewer.id),
+                admin_rights=full_admin() if chat.creator == viewer.id else chat.admins.get(viewer.id),
+                default_banned_rights=chat.default_rights,
             )
         access_hash = self._accounts.access_hash(viewer.id, chat.id, kind=b"channel")
-        if not member and not chat.usernames:
+        restriction = chat.restriction(viewer.id, self._date())
+        banned = restriction is not None and restriction.banned
+        if banned or (not member and not chat.usernames):
             return types.ChannelForbidden(
-                chat.id, access_hash, chat.title, broadcast=not chat.megagroup, megagroup=chat.megagroup
+                chat.id,
+                access_hash,
+                chat.title,
+                broadcast=not chat.megagroup,
+                megagroup=chat.megagroup,
+                until_date=restriction.until if restriction is not None and banned else None,
             )
         several = len(chat.usernames) > 1
         return types.Channel(
@@ -116,7 +127,15 @@ class View:
             access_hash=access_hash,
             username=chat.usernames[0] if len(chat.usernames) == 1 else None,
             usernames=[types.Username(name, active=True) for name in chat.usernames] if several else None,
-            admin_rights=chat.admins.get(viewer.id),
+            admin_rights=full_admin() if chat.creator == viewer.id else chat.admins.get(viewer.id),
+            banned_rights=restriction.rights if restriction is not None else None,
+            default_banned_rights=chat.default_rights if chat.megagroup else None,
+            slowmode_enabled=bool(chat.slow_seconds) or None,
+            signatures=chat.signatures or None,
+            signature_profiles=chat.signature_profiles or None,
+            noforwards=chat.noforwards or None,
+            join_to_send=chat.join_to_send or None,
+            join_request=chat.join_request or None,
             participants_count=len(chat.members),
         )
 

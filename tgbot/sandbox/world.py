@@ -70,7 +70,7 @@ class World:
         self.exported: dict[tuple[int, bytes], int] = {}
         self.accounts = Accounts(self.random, dc_id)
         self.chats: dict[int, Chat] = {}
-        self.view = View(self.accounts, self.chats)
+        self.view = View(self.accounts, self.chats, self.date)
         self.feeds = Feeds()
         self.agenda = Agenda(self.now)
         self.sends = Sends()

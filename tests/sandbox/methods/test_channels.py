@@ -98,7 +98,7 @@ def test_only_admins_write_in_a_channel_and_forwards_name_it(world: World, ann: 
     theirs = types.InputPeerChannel(
         channel.id, world.accounts.access_hash(bot.id, channel.id, kind=b"channel")
     )
-    with refused("CHAT_WRITE_FORBIDDEN", 403):
+    with refused("CHANNEL_PRIVATE"):
         bot(messages.SendMessageRequest(theirs, "me too"))
     news = next(iter(world.chats.values()))
     world.groups.add(news, world.accounts[bot.id], by=ann.id)
@@ -106,11 +106,12 @@ def test_only_admins_write_in_a_channel_and_forwards_name_it(world: World, ann: 
         bot(messages.SendMessageRequest(theirs, "a subscriber"))
     news.admins[bot.id] = types.ChatAdminRights(post_messages=True)
     bot(messages.SendMessageRequest(theirs, "an admin"))
-    ann(channels.DeleteMessagesRequest(types.InputChannel(channel.id, channel.access_hash), [2]))
-    ann(messages.ForwardMessagesRequest(peer, [1], ann.peer(bot), random_id=[5]))
+    ann(channels.DeleteMessagesRequest(types.InputChannel(channel.id, channel.access_hash), [3]))
+    ann(messages.ForwardMessagesRequest(peer, [2], ann.peer(bot), random_id=[5]))
     header = bot.difference().new_messages[-1].fwd_from
-    assert (header.from_id, header.channel_post) == (types.PeerChannel(channel.id), 1)
-    [message] = ann(messages.GetHistoryRequest(peer, 0, None, 0, 10, 0, 0, 0)).messages
+    assert (header.from_id, header.channel_post) == (types.PeerChannel(channel.id), 2)
+    message, first = ann(messages.GetHistoryRequest(peer, 0, None, 0, 10, 0, 0, 0)).messages
+    assert (first.action, first.post) == (types.MessageActionChannelCreate("News"), True)
     assert (message.message, message.post, message.from_id) == ("today", True, None)
 
 
@@ -171,6 +172,10 @@ def test_a_discussion_group_is_linked_by_who_owns_both_and_unlinked(
     mine = given(ann, channel, types.InputChannel)
     ben = new_person("Ben")
     theirs = (given(ben, channel, types.InputChannel), given(ben, group, types.InputChannel))
+    with refused("CHANNEL_PRIVATE"):
+        ben(channels.SetDiscussionGroupRequest(*theirs))
+    for chat in (channel, group):
+        world.groups.add(chat, world.accounts[ben.id], by=ann.id)
     with refused("CHAT_ADMIN_REQUIRED"):
         ben(channels.SetDiscussionGroupRequest(*theirs))
     with refused("MEGAGROUP_ID_INVALID"):

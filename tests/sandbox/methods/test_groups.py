@@ -108,6 +108,9 @@ def test_only_an_admin_who_may_add_users_decides(
     request = messages.HideChatJoinRequestRequest(
         types.InputPeerChannel(channel_id, access_hash), other.user(ben), approved=True
     )
+    with refused("CHANNEL_PRIVATE"):
+        other(request)
+    world.groups.add(world.chats[-(10**12) - channel_id], world.accounts[other.id], by=other.id)
     with refused("CHAT_ADMIN_REQUIRED"):
         other(request)
     with refused("INVITE_HASH_INVALID"):

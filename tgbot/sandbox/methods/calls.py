@@ -91,9 +91,20 @@ class Call:
                 expected = world.accounts.access_hash(self.me.id, chat.id, kind=b"channel")
                 by_zero = self.me.is_bot and given.access_hash == 0 and self.me.id in chat.members
                 if given.access_hash == expected or by_zero:
+                    self._see(chat)
                     return chat
             raise RpcError(400, "CHANNEL_INVALID")
         raise RpcError(400, error)
+
+    def _see(self, chat: Chat) -> None:
+        """Raise the error with which Telegram hides a channel from those who may not see it."""
+        me, world = self.me, self.world
+        if chat.is_banned(me.id, world.date()):
+            raise RpcError(400, "USER_BANNED_IN_CHANNEL" if chat.usernames else "CHANNEL_PRIVATE")
+        linked = world.chats.get(chat.linked)
+        open_to = (chat, linked) if linked is not None else (chat,)
+        if chat.deleted or not any(me.id in each.members or each.usernames for each in open_to):
+            raise RpcError(400, "CHANNEL_PRIVATE")
 
     def peer(self, given: TLObject) -> Account | Chat:
         """Return the account or chat of an InputPeer; raise PEER_ID_INVALID."""

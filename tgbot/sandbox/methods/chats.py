@@ -1,4 +1,4 @@
-"""messages.* and channels.* about groups and channels: creation, members, admins."""
+"""messages.* and channels.* about groups and channels: creation, what is known of them, usernames."""
 
 from __future__ import annotations
 
@@ -10,26 +10,19 @@ from telethon.tl.functions import channels, messages
 from ..accounts import Account, is_username
 from ..channels import channel_update
 from ..chats import Chat
-from ..dialogs import peer_of
-from ..groups import participant
+from ..dialogs import Copy, peer_of
 from ..logs import FIRST_PTS, FIRST_QTS
+from ..participants import all_of_group
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .users import bot_info
 
 _TITLE_LENGTH: Final = 128
+ABOUT_LENGTH: Final = 255
+#: The most members of a basic group.
+_GROUP_LIMIT: Final = 200
 #: How many of those who ask to join a full chat names.
 _REQUESTERS: Final = 5
-#: The rights of an admin of a basic group.
-_GROUP_ADMIN: Final = (
-    "change_info",
-    "delete_messages",
-    "ban_users",
-    "invite_users",
-    "pin_messages",
-    "manage_call",
-    "other",
-)
 
 
 def _title(title: str) -> str:
@@ -49,20 +42,38 @@ def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> TLObject:
 
 
 def create_chat(call: Call, request: messages.CreateChatRequest) -> TLObject:
-    users = [call.user(given) for given in request.users]
+    me, title = call.me, _title(request.title)
+    users = {user.id: user for user in (call.user(given) for given in request.users)}
+    users.pop(me.id, None)
     if not users:
         raise RpcError(400, "USERS_TOO_FEW")
-    chat = call.world.groups.new_group(_title(request.title), call.me.id)
-    for user in users:
-        call.world.groups.add(chat, user, by=call.me.id)
-    return types.messages.InvitedUsers(changed(call, chat), [])
+    if len(users) >= _GROUP_LIMIT:
+        raise RpcError(400, "USERS_TOO_MUCH")
+    if any(user.profile is not None and not user.profile.joins_groups for user in users.values()):
+        raise RpcError(400, "BOT_GROUPS_BLOCKED")
+    missing = [types.MissingInvitee(user.id) for user in users.values() if me.id in user.blocked]
+    added = [user.id for user in users.values() if me.id not in user.blocked]
+    chat = call.world.groups.new_group(title, me.id, *added)
+    first = me.box.history(chat.marked)[0]
+    return types.messages.InvitedUsers(_created(call, chat, me.box.get(first)), missing)
 
 
 def create_channel(call: Call, request: channels.CreateChannelRequest) -> TLObject:
-    title = _title(request.title)
-    chat = call.world.groups.new_channel(title, megagroup=bool(request.megagroup), creator=call.me.id)
-    chat.about = request.about
-    return changed(call, chat)
+    title, about = _title(request.title), request.about.strip()
+    if len(about) > ABOUT_LENGTH:
+        raise RpcError(400, "CHAT_ABOUT_TOO_LONG")
+    megagroup = bool(request.megagroup or request.forum)
+    chat = call.world.groups.new_channel(title, megagroup=megagroup, creator=call.me.id)
+    chat.about, chat.forum = about, bool(request.forum)
+    return _created(call, chat, chat.box.get(1))
+
+
+def _created(call: Call, chat: Chat, first: Copy | None) -> TLObject:
+    """Wrap a new chat: TDLib wants one new message, and one updateMessageID."""
+    answer = changed(call, chat)
+    if first is not None:
+        answer.updates.insert(0, types.UpdateMessageID(first.id, call.world.random.getrandbits(62)))
+    return answer
 
 
 def administered(call: Call, chat: Chat) -> Chat:
@@ -89,32 +100,6 @@ def toggle_join_request(call: Call, request: channels.ToggleJoinRequestRequest) 
         raise RpcError(400, "BOT_INVALID")
     chat.guard = bot.id if bot is not None and request.enabled else 0
     return changed(call, chat, chat.log.pts)
-
-
-def add_chat_user(call: Call, request: messages.AddChatUserRequest) -> TLObject:
-    chat = call.chat(types.InputPeerChat(request.chat_id))
-    if not call.world.groups.add(chat, call.user(request.user_id), by=call.me.id):
-        raise RpcError(400, "USER_ALREADY_PARTICIPANT")
-    return types.messages.InvitedUsers(changed(call, chat), [])
-
-
-def invite_to_channel(call: Call, request: channels.InviteToChannelRequest) -> TLObject:
-    chat = administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
-    since = chat.log.pts
-    for user in [call.user(given) for given in request.users]:
-        if user.is_bot and not chat.megagroup:
-            raise RpcError(400, "USER_BOT")
-        call.world.groups.add(chat, user, by=call.me.id)
-    return types.messages.InvitedUsers(changed(call, chat, since), [])
-
-
-def delete_chat_user(call: Call, request: messages.DeleteChatUserRequest) -> TLObject:
-    chat = call.chat(types.InputPeerChat(request.chat_id))
-    user = call.user(request.user_id)
-    if user is not call.me and call.me.id != chat.creator and call.me.id not in chat.admins:
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    call.world.groups.remove(chat, user, by=call.me.id)
-    return changed(call, chat)
 
 
 def set_discussion_group(call: Call, request: channels.SetDiscussionGroupRequest) -> bool:
@@ -147,37 +132,6 @@ def shown_as(call: Call, to: Account | Chat, given: TLObject) -> TLObject:
     raise RpcError(400, "SEND_AS_PEER_INVALID")
 
 
-def leave_channel(call: Call, request: channels.LeaveChannelRequest) -> TLObject:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    since = chat.log.pts
-    call.world.groups.remove(chat, call.me, by=call.me.id)
-    return changed(call, chat, since)
-
-
-def edit_chat_admin(call: Call, request: messages.EditChatAdminRequest) -> bool:
-    chat = call.chat(types.InputPeerChat(request.chat_id))
-    rights = types.ChatAdminRights(**dict.fromkeys(_GROUP_ADMIN, True)) if request.is_admin else None
-    _promote(call, chat, call.user(request.user_id), rights)
-    return True
-
-
-def edit_admin(call: Call, request: channels.EditAdminRequest) -> TLObject:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    given = {name: value for name, value in vars(request.admin_rights).items() if value}
-    _promote(call, chat, call.user(request.user_id), request.admin_rights if given else None)
-    return changed(call, chat, chat.log.pts)
-
-
-def _promote(call: Call, chat: Chat, user: Account, rights: TLObject) -> None:
-    if call.me.id != chat.creator:
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    if user is call.me:
-        raise RpcError(400, "USER_CREATOR")
-    if user.id not in chat.members and not (chat.channel and user.is_bot):
-        raise RpcError(400, "USER_NOT_PARTICIPANT")
-    call.world.groups.promote(chat, user, rights, by=call.me.id)
-
-
 def get_chats(call: Call, request: messages.GetChatsRequest) -> TLObject:
     found = [call.world.chats.get(-number) for number in request.id]
     if any(chat is None or call.me.id not in chat.members for chat in found):
@@ -199,13 +153,10 @@ def _open_requests(call: Call, chat: Chat) -> dict[str, Any]:
 
 def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
     chat = call.chat(types.InputPeerChat(request.chat_id))
-    members = types.ChatParticipants(
-        chat.id, [participant(chat, each) for each in chat.members], chat.version
-    )
     full = types.ChatFull(
         chat.id,
         chat.about,
-        members,
+        all_of_group(chat),
         types.PeerNotifySettings(),
         bot_info=bots_in(call, chat),
         pinned_msg_id=call.me.box.pinned(chat.marked),
@@ -232,6 +183,7 @@ def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLO
         pinned_msg_id=chat.box.pinned(chat.marked),
         participants_count=len(chat.members),
         linked_chat_id=linked.id if linked is not None else None,
+        slowmode_seconds=chat.slow_seconds or None,
         **_open_requests(call, chat),
     )
     peers = [
@@ -252,15 +204,6 @@ def bots_in(call: Call, chat: Chat) -> list[TLObject]:
         if (account := call.world.accounts.get(number))
     )
     return [info for info in found if info is not None]
-
-
-def get_participant(call: Call, request: channels.GetParticipantRequest) -> TLObject:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    user = call.user(request.participant, "PARTICIPANT_ID_INVALID")
-    if user.id not in chat.members:
-        raise RpcError(400, "USER_NOT_PARTICIPANT")
-    users, chats = call.world.view.beside(call.me, [chat.marked, user.id], complete=True)
-    return types.channels.ChannelParticipant(participant(chat, user.id), chats, users)
 
 
 def update_username(call: Call, request: channels.UpdateUsernameRequest) -> bool:
@@ -286,17 +229,10 @@ METHODS: Final = {
     channels.CreateChannelRequest: Method(create_channel, Open.USERS),
     messages.MigrateChatRequest: Method(migrate_chat, Open.USERS),
     channels.ToggleJoinRequestRequest: Method(toggle_join_request, Open.USERS),
-    messages.AddChatUserRequest: Method(add_chat_user, Open.USERS),
-    channels.InviteToChannelRequest: Method(invite_to_channel, Open.USERS),
-    messages.DeleteChatUserRequest: Method(delete_chat_user),
     channels.SetDiscussionGroupRequest: Method(set_discussion_group, Open.USERS),
-    channels.LeaveChannelRequest: Method(leave_channel),
-    messages.EditChatAdminRequest: Method(edit_chat_admin, Open.USERS),
-    channels.EditAdminRequest: Method(edit_admin),
     messages.GetChatsRequest: Method(get_chats),
     channels.GetChannelsRequest: Method(get_channels),
     messages.GetFullChatRequest: Method(get_full_chat),
     channels.GetFullChannelRequest: Method(get_full_channel),
-    channels.GetParticipantRequest: Method(get_participant),
     channels.UpdateUsernameRequest: Method(update_username, Open.USERS),
 }

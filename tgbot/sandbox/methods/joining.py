@@ -9,7 +9,7 @@ from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
 from ..chats import Chat, JoinRequest
-from ..groups import exported
+from ..participants import exported
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .chats import administered, changed

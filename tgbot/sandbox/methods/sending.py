@@ -18,6 +18,7 @@ from . import scheduled
 from .calls import Call, seconds
 from .chats import shown_as
 from .forums import thread
+from .permits import may_post, may_write
 
 TEXT_LENGTH: Final = 4096
 CAPTION_LENGTH: Final = 1024
@@ -51,8 +52,7 @@ def writable(call: Call, given: TLObject) -> Account | Chat:
     """Return the peer of a send; raise an RPC error if the caller may not write there."""
     to = call.peer(given)
     if isinstance(to, Chat):
-        if not to.may_post(call.me.id):
-            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
+        may_write(call, to)
     else:
         call.world.may_write(call.me, to)
     return to
@@ -103,6 +103,8 @@ def deliver(
     shown = shown_as(call, to, getattr(request, "send_as", None))
     effect = _effect(to, getattr(request, "effect", None))
     for post in posts.values():
+        if isinstance(to, Chat):
+            may_post(call, to, post)
         post.quote = quote
         post.extras = (post.extras or {}) | _extras(request)
         if shown:
