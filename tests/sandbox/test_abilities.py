@@ -12,10 +12,13 @@ from telethon.errors import RPCError
 from telethon.tl import TLObject, types
 from telethon.tl.functions import messages
 
+from tests.pictures import jpeg
 from tests.sandbox.methods.conftest import *  # noqa: F403 - a world, and clients without a wire
 from tests.sandbox.methods.direct import Client, refused
 from tgbot.sandbox.abilities import DONE, HINTS, optional
+from tgbot.sandbox.fetching import Fetched
 from tgbot.sandbox.methods import METHODS, RpcError
+from tgbot.sandbox.pictures import picture
 from tgbot.sandbox.signatures import arguments, method_name, plain_annotation
 from tgbot.sandbox.world import World
 
@@ -99,8 +102,13 @@ def test_each_kind_of_media_becomes_one_or_is_refused_by_its_name(
 ) -> None:
     for name in ["", *optional(kind)]:
         for file in (1, 2):
-            world.files.save_part(ann.id, file, 0, b"a file")
+            world.files.save_part(ann.id, file, 0, jpeg())
+        url = "http://127.0.0.1/a.jpg"
+        made = Fetched(b"text", "text/plain", "a.jpg") if "Document" in kind.__name__ else picture(jpeg())
+        world.files.prepare((ann.id, url), made)  # as if it had been fetched ahead of the call
         media = a(kind)
+        if hasattr(media, "url"):
+            media.url = url
         if name:
             setattr(media, name, some(arguments(kind)[name]) or [types.InputPeerSelf()])
         if name == "thumb":
@@ -137,7 +145,7 @@ def sent(world: World, ann: Client, bot: Client) -> Callable[..., Any]:
     photo = types.InputMediaUploadedPhoto(types.InputFile(5, 1, "a.jpg", ""))
 
     def uploaded() -> Any:
-        world.files.save_part(bot.id, 5, 0, b"photo")
+        world.files.save_part(bot.id, 5, 0, jpeg())
         return photo
 
     def send(kind: Any, **options: Any) -> Any:

@@ -16,7 +16,7 @@ from tgbot.sandbox import logs
 from tgbot.sandbox.accounts import Account
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.entities import found, trimmed, units
-from tgbot.sandbox.files import Files
+from tgbot.sandbox.files import Files, StoredFile
 from tgbot.sandbox.logs import Entry, Log
 from tgbot.sandbox.rpc import Later, RpcError
 from tgbot.sandbox.world import World
@@ -270,7 +270,7 @@ def test_uploads_are_bounded() -> None:
     photo = types.PhotoEmpty(1)
     photo.access_hash = 5
     files.save_part(1, 1, 0, b"first")
-    files.store(photo, files.finish(1, 1, 1))
+    files.store(StoredFile(photo, files.finish(1, 1, 1)))
     assert files.get(1, 5, files.reference, "GONE").content == b"first"
     for number in range(140):
         files.save_part(1, 2, number, b"x" * 512 * 1024)

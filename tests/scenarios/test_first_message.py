@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from telethon.tl import functions, types
 
+from tests.pictures import jpeg
 from tests.scenarios.talk import Talk
 from tgbot.app import Bot
 from tgbot.core.access import Access
@@ -51,7 +52,7 @@ async def test_a_first_text_is_answered_with_help_and_the_dialog_is_open(
 async def test_a_first_message_without_text_is_answered_with_help(bot: Bot, person: Any, media: Any) -> None:
     anna = Talk(await person("Anna"))
     if isinstance(getattr(media, "file", None), types.InputFile):
-        await anna.client(functions.upload.SaveFilePartRequest(media.file.id, 0, b"x" * 64))
+        await anna.client(functions.upload.SaveFilePartRequest(media.file.id, 0, jpeg()))
     peer = await anna.client.get_input_entity(anna.chat)
     await anna.client(functions.messages.SendMediaRequest(peer, media, "", random_id=7))
     assert (await anna.hears()).startswith(HELP)

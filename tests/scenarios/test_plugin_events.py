@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from telethon.tl import functions
 
+from tests.pictures import jpeg
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import PATIENCE, Talk, now_reads, press, until
 from tgbot.app import Bot
@@ -75,7 +76,7 @@ def register(client):
     async def deleted(event):
         log.append("deleted")
 """
-PICTURE = b"\xff\xd8\xff\xe0" + bytes(500)
+PICTURE = jpeg()
 
 
 @pytest.fixture

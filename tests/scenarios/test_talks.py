@@ -10,6 +10,7 @@ import pytest
 from telethon import events
 from telethon.tl import types
 
+from tests.pictures import jpeg
 from tests.scenarios.conftest import StartBot
 from tests.scenarios.talk import Talk as Chat
 from tests.scenarios.talk import now_reads, press, until
@@ -122,7 +123,7 @@ async def test_photos_files_contacts_and_places_are_answers(talking: TalkingBot,
 
 def picture(number: int) -> io.BytesIO:
     """Return a file that Telethon sends as a photo."""
-    file = io.BytesIO(b"picture %d" % number)
+    file = io.BytesIO(jpeg(number=number))
     file.name = f"{number}.jpg"
     return file
 

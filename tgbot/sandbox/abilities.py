@@ -69,6 +69,10 @@ DONE: Final[dict[type, frozenset[str]]] = {
     channels.CreateChannelRequest: _fields("broadcast megagroup forum"),
     channels.EditAdminRequest: _fields("rank"),
     messages.DeleteChatUserRequest: _fields("revoke_history"),
+    channels.ToggleSignaturesRequest: _fields("signatures_enabled profiles_enabled"),
+    types.InputChatUploadedPhoto: _fields("file"),
+    types.InputChatPhoto: _fields(),
+    types.InputChatPhotoEmpty: _fields(),
     contacts.AddContactRequest: _fields("add_phone_privacy_exception"),
     bots.SetBotInfoRequest: _fields("bot name about description"),
     bots.GetBotInfoRequest: _fields("bot"),
@@ -92,6 +96,8 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputMediaPhoto: _fields("spoiler"),
     types.InputMediaDocument: _fields("spoiler"),
     types.InputMediaUploadedPhoto: _fields("spoiler"),
+    types.InputMediaPhotoExternal: _fields("spoiler"),
+    types.InputMediaDocumentExternal: _fields("spoiler"),
     # Nothing is converted here, so a file always stays what it is.
     types.InputMediaUploadedDocument: _fields("spoiler force_file nosound_video thumb"),
     types.InputFile: _fields(),
@@ -112,6 +118,7 @@ FAMILIES: Final = frozenset(
         types.InputMessagesFilterEmpty,
         types.InputBotInlineResult,
         types.InputBotInlineMessageText,
+        types.InputChatPhotoEmpty,
     )
 )
 

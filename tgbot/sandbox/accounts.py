@@ -73,6 +73,8 @@ class Account:
     token: str | None = field(default=None, repr=False)
     profile: BotProfile | None = field(default=None, repr=False)
     about: str = field(default="", repr=False)
+    #: Profile photos, the one that is shown first.
+    photos: tuple[types.Photo, ...] = field(default=(), repr=False)
     language: str | None = None
     premium: bool = False
     deleted: bool = False

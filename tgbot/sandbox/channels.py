@@ -36,13 +36,21 @@ class ChannelPosts:
     ) -> Copy:
         """Add a post to the messages of a channel."""
         if not chat.megagroup:
-            post.extras = {"post": True, "from_id": None} | (post.extras or {})
+            post.extras = {"post": True, **self._signature(sender, chat)} | (post.extras or {})
         elif chat.is_anonymous(sender):
             post.extras = {"from_id": peer_of(chat.marked)} | (post.extras or {})
         copy = Copy(chat.marked, chat.marked, post, out=False, reply_to=reply_to, topic=topic)
         chat.box.add(copy)
         self._hand(chat, chat.log.add(copy), sender)
         return copy
+
+    def _signature(self, sender: int, chat: Chat) -> dict[str, object]:
+        """Return what a post of a channel shows of its author."""
+        author = self._accounts.get(sender) if chat.signatures else None
+        if author is None:
+            return {"from_id": None}
+        shown = peer_of(sender) if chat.signature_profiles else None
+        return {"from_id": shown, "post_author": author.name}
 
     def copy_into(self, group: Chat, channel: Chat, copy: Copy) -> None:
         """Copy a post of a channel into its discussion group, as Telegram does by itself."""
@@ -89,10 +97,12 @@ class ChannelPosts:
 
     def seen(self, chat: Chat, viewer: Account, entries: Iterable[Entry]) -> list[Entry]:
         """Return the entries that this member may see."""
+        after = chat.first_seen.get(viewer.id, 0)
         return [
             entry
             for entry in entries
-            if not isinstance(entry.content, Copy) or reaches(chat, viewer, entry.content, self._accounts)
+            if not isinstance(entry.content, Copy)
+            or (entry.content.id > after and reaches(chat, viewer, entry.content, self._accounts))
         ]
 
     def _hand(self, chat: Chat, entry: Entry, sender: int) -> None:

@@ -98,6 +98,8 @@ class Chat:
     signature_profiles: bool = False
     #: Whether new members of a supergroup see no older messages.
     hides_history: bool = False
+    #: Member who came while older messages were hidden → the id of the last message that they do not see.
+    first_seen: dict[int, int] = field(default_factory=dict)
     noforwards: bool = False
     #: Whether members of a supergroup see only its admins.
     hides_members: bool = False

@@ -278,3 +278,23 @@ class Box:
 
     def __iter__(self) -> Iterator[Copy]:
         return (copy for copy in self._copies if copy is not None)
+
+
+class NewerPart(Box):
+    """A box as one sees it who came later: without what is up to some message."""
+
+    __slots__ = ("_after",)
+
+    def __init__(self, box: Box, after: int) -> None:
+        self._copies, self.dialogs = box._copies, box.dialogs
+        self._after = after
+
+    def get(self, message_id: int) -> Copy | None:
+        return super().get(message_id) if message_id > self._after else None
+
+    def history(self, peer: int) -> list[int]:
+        dialog = self.dialogs.get(peer)
+        return dialog.above(self._after) if dialog is not None else []
+
+    def __iter__(self) -> Iterator[Copy]:
+        return (copy for copy in super().__iter__() if copy.id > self._after)

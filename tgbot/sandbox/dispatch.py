@@ -77,6 +77,14 @@ class Dispatch:
                         self._answer(link, request, RpcError(400, "MSG_WAIT_FAILED"))
                         return
             inner = inner.query
+        ahead = methods.prepare(self._world, link.caller, inner)
+        if ahead is None:
+            self._run(link, request, call, inner)
+        else:
+            ahead.then(lambda _: self._run(link, request, call, inner))
+
+    def _run(self, link: Link, request: Request, call: TLRequest, inner: TLRequest) -> None:
+        """Carry out a call whose turn it is, with the fault that is planned for it."""
         name = method_name(type(inner))
         self.counts[name] += 1
         if self._faults.dead or self._faults.single:

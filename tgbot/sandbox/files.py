@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from telethon.tl import types
 
+from .pictures import Picture
 from .rpc import RpcError
 
 PART_LIMIT = 512 * 1024
@@ -15,19 +18,32 @@ _MAX_PARTS = 8000
 _UNIT, _PRECISE_UNIT, _CHUNK = 4096, 1024, 1024 * 1024
 #: Limit of all stored bytes; the oldest files are dropped, as if their references had expired.
 _KEPT_BYTES = 64 * 1024 * 1024
+#: The most results of work ahead of calls.
+_PREPARED = 32
 
 
 @dataclass(slots=True)
 class StoredFile:
-    """A finished upload: the TL photo or document, its bytes, and those of its preview."""
+    """A finished upload: the TL photo or document, the bytes of a document, and the sizes of its picture."""
 
     value: types.Photo | types.Document
-    content: bytes = field(repr=False)
-    preview: bytes = field(default=b"", repr=False)
+    content: bytes = field(default=b"", repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     def read(self, thumb_size: str) -> bytes:
-        """Return the bytes of the file itself, or of a document's preview."""
-        return self.preview if thumb_size and isinstance(self.value, types.Document) else self.content
+        """Return the bytes of a document itself, or of a size of its picture; raise LOCATION_INVALID."""
+        if isinstance(self.value, types.Document) and not thumb_size:
+            return self.content
+        found = self.picture.read(thumb_size) if self.picture is not None else None
+        if found is None:
+            raise RpcError(400, "LOCATION_INVALID")
+        return found
+
+    @property
+    def size(self) -> int:
+        """The number of bytes that are kept."""
+        sizes = self.picture.sizes if self.picture is not None else ()
+        return len(self.content) + sum(len(one.content) for one in sizes)
 
 
 class Files:
@@ -37,8 +53,15 @@ class Files:
         self._parts: dict[tuple[int, int], dict[int, bytes]] = {}
         self._stored: dict[int, StoredFile] = {}
         self._bytes = 0
+        #: Work that was done ahead of a call, by what it is for: `prepared`.
+        self._prepared: dict[object, object] = {}
+        self._work: set[asyncio.Future[None]] = set()
         #: What file references begin with, and how often all of them expired.
         self._expired = 0
+
+    def __getstate__(self) -> dict[str, object]:
+        # Work under way ends with the process.
+        return self.__dict__ | {"_prepared": {}, "_work": set()}
 
     @property
     def reference(self) -> bytes:
@@ -64,6 +87,35 @@ class Files:
         parts[part] = content
         self._grow(len(content))
 
+    def peek(self, account: int, file_id: int) -> bytes:
+        """Return the bytes of an upload so far."""
+        parts = self._parts.get((account, file_id), {})
+        return b"".join(parts[number] for number in sorted(parts))
+
+    def expect(self, work: asyncio.Future[None], then: Callable[[], None]) -> None:
+        """Keep work ahead of a call until it is done, and call `then`, unless it is cancelled."""
+
+        def done(_: object) -> None:
+            self._work.discard(work)
+            if not work.cancelled():
+                then()
+
+        self._work.add(work)
+        work.add_done_callback(done)
+
+    def prepare(self, key: object, result: object) -> None:
+        """Keep what was made ahead of a call, an RpcError included; the oldest of too many is dropped."""
+        self._prepared[key] = result
+        while len(self._prepared) > _PREPARED:
+            self._prepared.pop(next(iter(self._prepared)))
+
+    def prepared(self, key: object) -> object:
+        """Take what was made ahead of a call, None for nothing; raise it if it is an RpcError."""
+        found = self._prepared.pop(key, None)
+        if isinstance(found, RpcError):
+            raise found
+        return found
+
     def finish(self, account: int, file_id: int, parts: int) -> bytes:
         """Return the bytes of an upload; raise FILE_PARTS_INVALID, FILE_PART_n_MISSING or _SIZE_INVALID."""
         if not 0 < parts <= _MAX_PARTS:
@@ -81,10 +133,14 @@ class Files:
         self._bytes -= sum(map(len, saved.values()))
         return content
 
-    def store(self, value: types.Photo | types.Document, content: bytes, preview: bytes = b"") -> None:
+    def store(self, stored: StoredFile) -> None:
         """Store a photo or document under its id."""
-        self._grow(len(content) + len(preview))
-        self._stored[value.id] = StoredFile(value, content, preview)
+        self._grow(stored.size)
+        self._stored[stored.value.id] = stored
+
+    def named(self, file_id: int) -> StoredFile | None:
+        """Return a stored file by its id alone, None if there is none any more."""
+        return self._stored.get(file_id)
 
     def get(self, file_id: int, access_hash: int, reference: bytes, error: str) -> StoredFile:
         """Return a stored file; raise `error` for an unknown id or a wrong hash, or FILE_REFERENCE_…."""
@@ -102,7 +158,7 @@ class Files:
         while self._bytes > _KEPT_BYTES and (self._stored or len(self._parts) > 1):
             if self._stored:
                 oldest = self._stored.pop(next(iter(self._stored)))
-                self._bytes -= len(oldest.content) + len(oldest.preview)
+                self._bytes -= oldest.size
             else:
                 self._bytes -= sum(map(len, self._parts.pop(next(iter(self._parts))).values()))
 

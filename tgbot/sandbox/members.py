@@ -54,6 +54,9 @@ class Members:
         if chat.is_banned(account.id, self._date()):
             del chat.restrictions[account.id]
         chat.members[account.id] = self._date()
+        chat.first_seen.pop(account.id, None)
+        if chat.hides_history:
+            chat.first_seen[account.id] = len(chat.box)
         if by != account.id:
             chat.inviters[account.id] = by
         request = chat.requests.pop(account.id, None)

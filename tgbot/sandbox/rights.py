@@ -8,6 +8,7 @@ from typing import Final
 from telethon.tl import TLObject, types
 
 from .dialogs import Post
+from .polls import Poll
 from .rpc import RpcError
 
 #: The date that stands for "forever" in rights.
@@ -84,7 +85,7 @@ def send_right(post: Post) -> str:
         return "send_plain"
     if isinstance(media, types.MessageMediaPhoto):
         return "send_photos"
-    if isinstance(media, types.MessageMediaPoll):
+    if isinstance(media, Poll | types.MessageMediaPoll):
         return "send_polls"
     if isinstance(media, types.MessageMediaGame):
         return "send_games"

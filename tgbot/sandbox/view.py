@@ -54,6 +54,7 @@ class View:
                 for index, name in enumerate(several)
             ]
             or None,
+            photo=user_photo(user.photos[0]) if user.photos else None,
         )
         profile = user.profile
         if profile is not None:
@@ -88,7 +89,7 @@ class View:
             return types.Chat(
                 chat.id,
                 chat.title,
-                types.ChatPhotoEmpty(),
+                chat_photo(chat.photo),
                 len(chat.members),
                 chat.date,
                 chat.version,
@@ -115,7 +116,7 @@ class View:
         return types.Channel(
             chat.id,
             chat.title,
-            types.ChatPhotoEmpty(),
+            chat_photo(chat.photo),
             chat.date,
             creator=chat.creator == viewer.id,
             left=not member,
@@ -158,3 +159,19 @@ class View:
                 if chat is not None:
                     chats.append(self.chat(viewer, chat))
         return users, chats
+
+
+def chat_photo(photo: types.Photo | None) -> types.TypeChatPhoto:
+    """Build what is shown of a chat's photo in its TL chat."""
+    if photo is None:
+        return types.ChatPhotoEmpty()
+    return types.ChatPhoto(photo.id, photo.dc_id, stripped_thumb=_stripped(photo))
+
+
+def user_photo(photo: types.Photo) -> types.UserProfilePhoto:
+    """Build what is shown of a user's photo in its TL user."""
+    return types.UserProfilePhoto(photo.id, photo.dc_id, stripped_thumb=_stripped(photo))
+
+
+def _stripped(photo: types.Photo) -> bytes | None:
+    return next((size.bytes for size in photo.sizes if isinstance(size, types.PhotoStrippedSize)), None)

@@ -10,6 +10,7 @@ import pytest
 from telethon.tl import types
 from telethon.tl.functions import messages, upload
 
+from tests.pictures import jpeg
 from tests.sandbox.methods.direct import Client, refused
 from tgbot.sandbox.world import World
 
@@ -143,9 +144,9 @@ def test_a_file_stays_in_the_data_centre_of_who_uploaded_it(
 
 
 def test_a_document_has_its_preview_beside_it(ann: Client, bot: Client, document: Any) -> None:
-    bot(upload.SaveFilePartRequest(8, 0, b"preview"))
+    bot(upload.SaveFilePartRequest(8, 0, jpeg(200, 100)))
     parts = save(bot, CONTENT, PART)
     shown = made(bot, ann, parts, thumb=types.InputFile(8, 1, "p.jpg", ""))
-    assert [(size.type, size.size) for size in shown.thumbs] == [("m", 7)]
-    assert read(bot, shown, 0, 4096, size="m") == b"preview"
+    assert [(size.type, size.size) for size in shown.thumbs[1:]] == [("m", len(jpeg(200, 100)))]
+    assert read(bot, shown, 0, 4096, size="m") == jpeg(200, 100)
     assert read(bot, shown, 0, 4096) == CONTENT[:4096]

@@ -11,6 +11,7 @@ import pytest
 from telethon import Button, errors, events
 from telethon.tl import functions, types
 
+from tests.pictures import jpeg
 from tests.sandbox.conftest import Person
 from tests.telegram.conftest import PATIENCE, Stage, until
 from tgbot.telegram import BotClient
@@ -18,7 +19,7 @@ from tgbot.telegram import BotClient
 SMALL = b"not much " * 300
 #: Above ten megabytes Telethon uploads with other requests.
 BIG = bytes(range(256)) * 44 * 1024
-PICTURE = b"\xff\xd8\xff\xe0" + bytes(5000)
+PICTURE = jpeg()
 
 EVENTS = (
     events.NewMessage(incoming=True),

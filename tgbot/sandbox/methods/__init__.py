@@ -21,6 +21,7 @@ from . import (
     drafts,
     edits,
     forums,
+    full,
     help,
     history,
     inline,
@@ -33,10 +34,12 @@ from . import (
     reactions,
     scheduled,
     search,
+    settings,
     updates,
     users,
 )
 from .calls import Call, Method, Open
+from .preparing import prepare
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ METHODS: Final[dict[type, Method]] = {
         drafts,
         edits,
         forums,
+        full,
         help,
         history,
         inline,
@@ -63,6 +67,7 @@ METHODS: Final[dict[type, Method]] = {
         reactions,
         scheduled,
         search,
+        settings,
         updates,
         users,
     )
@@ -179,4 +184,4 @@ def _unknown(world: World, request: TLRequest) -> RpcError:
     return RpcError(400, f"INPUT_METHOD_INVALID_{request.CONSTRUCTOR_ID}_0")
 
 
-__all__ = ["WRAPPERS", "Caller", "Later", "Login", "RpcError", "introduce", "invoke"]
+__all__ = ["WRAPPERS", "Caller", "Later", "Login", "RpcError", "introduce", "invoke", "prepare"]

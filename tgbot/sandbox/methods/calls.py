@@ -12,7 +12,7 @@ from telethon.tl import TLObject, TLRequest, types
 
 from ..accounts import Account
 from ..chats import Chat
-from ..dialogs import CHANNEL_BASE, Box
+from ..dialogs import CHANNEL_BASE, Box, NewerPart
 from ..rpc import Caller, Login, RpcError
 from ..world import World
 
@@ -114,7 +114,10 @@ class Call:
 
     def box(self, peer: Account | Chat) -> Box:
         """Return the box with the messages of a dialog: the caller's, or the channel's."""
-        return peer.box if isinstance(peer, Chat) and peer.channel else self.me.box
+        if not isinstance(peer, Chat) or not peer.channel:
+            return self.me.box
+        after = peer.first_seen.get(self.me.id)
+        return NewerPart(peer.box, after) if after else peer.box
 
     # -- answers
 

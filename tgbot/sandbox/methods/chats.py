@@ -1,31 +1,27 @@
-"""messages.* and channels.* about groups and channels: creation, what is known of them, usernames."""
+"""messages.* and channels.* about groups and channels: creation, links between them, look-ups."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
-from ..accounts import Account, is_username
+from ..accounts import Account
 from ..channels import channel_update
 from ..chats import Chat
 from ..dialogs import Copy, peer_of
 from ..logs import FIRST_PTS, FIRST_QTS
-from ..participants import all_of_group
 from ..rpc import RpcError
 from .calls import Call, Method, Open
-from .users import bot_info
 
 _TITLE_LENGTH: Final = 128
 ABOUT_LENGTH: Final = 255
 #: The most members of a basic group.
 _GROUP_LIMIT: Final = 200
-#: How many of those who ask to join a full chat names.
-_REQUESTERS: Final = 5
 
 
-def _title(title: str) -> str:
+def valid_title(title: str) -> str:
     title = title.strip()
     if not 0 < len(title) <= _TITLE_LENGTH:
         raise RpcError(400, "CHAT_TITLE_EMPTY")
@@ -42,7 +38,7 @@ def changed(call: Call, chat: Chat, since: int = FIRST_PTS) -> TLObject:
 
 
 def create_chat(call: Call, request: messages.CreateChatRequest) -> TLObject:
-    me, title = call.me, _title(request.title)
+    me, title = call.me, valid_title(request.title)
     users = {user.id: user for user in (call.user(given) for given in request.users)}
     users.pop(me.id, None)
     if not users:
@@ -59,7 +55,7 @@ def create_chat(call: Call, request: messages.CreateChatRequest) -> TLObject:
 
 
 def create_channel(call: Call, request: channels.CreateChannelRequest) -> TLObject:
-    title, about = _title(request.title), request.about.strip()
+    title, about = valid_title(request.title), request.about.strip()
     if len(about) > ABOUT_LENGTH:
         raise RpcError(400, "CHAT_ABOUT_TOO_LONG")
     megagroup = bool(request.megagroup or request.forum)
@@ -144,86 +140,6 @@ def get_channels(call: Call, request: channels.GetChannelsRequest) -> TLObject:
     return types.messages.Chats([call.world.view.chat(call.me, chat) for chat in found])
 
 
-def _open_requests(call: Call, chat: Chat) -> dict[str, Any]:
-    """Return the members of a full chat about open requests to join, which share a flag; admins see them."""
-    if not chat.requests or not chat.may_invite(call.me.id):
-        return {}
-    return {"requests_pending": len(chat.requests), "recent_requesters": list(chat.requests)[-_REQUESTERS:]}
-
-
-def get_full_chat(call: Call, request: messages.GetFullChatRequest) -> TLObject:
-    chat = call.chat(types.InputPeerChat(request.chat_id))
-    full = types.ChatFull(
-        chat.id,
-        chat.about,
-        all_of_group(chat),
-        types.PeerNotifySettings(),
-        bot_info=bots_in(call, chat),
-        pinned_msg_id=call.me.box.pinned(chat.marked),
-        **_open_requests(call, chat),
-    )
-    peers = [chat.marked, *chat.members, *(full.recent_requesters or ())]
-    users, chats = call.world.view.beside(call.me, peers, complete=True)
-    return types.messages.ChatFull(full, chats, users)
-
-
-def get_full_channel(call: Call, request: channels.GetFullChannelRequest) -> TLObject:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    linked, bots = call.world.chats.get(chat.linked), bots_in(call, chat)
-    full = types.ChannelFull(
-        id=chat.id,
-        about=chat.about,
-        read_inbox_max_id=0,
-        read_outbox_max_id=0,
-        unread_count=0,
-        chat_photo=types.PhotoEmpty(0),
-        notify_settings=types.PeerNotifySettings(),
-        bot_info=bots,
-        pts=chat.log.pts,
-        pinned_msg_id=chat.box.pinned(chat.marked),
-        participants_count=len(chat.members),
-        linked_chat_id=linked.id if linked is not None else None,
-        slowmode_seconds=chat.slow_seconds or None,
-        **_open_requests(call, chat),
-    )
-    peers = [
-        chat.marked,
-        *(one.user_id for one in bots),
-        *([chat.linked] if chat.linked else []),
-        *(full.recent_requesters or ()),
-    ]
-    users, chats = call.world.view.beside(call.me, peers, complete=True)
-    return types.messages.ChatFull(full, chats, users)
-
-
-def bots_in(call: Call, chat: Chat) -> list[TLObject]:
-    """Return the BotInfo of each bot in a chat, with the commands that the caller sees there."""
-    found = (
-        bot_info(account, call.me, chat)
-        for number in chat.members
-        if (account := call.world.accounts.get(number))
-    )
-    return [info for info in found if info is not None]
-
-
-def update_username(call: Call, request: channels.UpdateUsernameRequest) -> bool:
-    chat = call.chat(request.channel, "CHANNEL_INVALID")
-    if call.me.id != chat.creator:
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    name = request.username
-    if name and not is_username(name):
-        raise RpcError(400, "USERNAME_INVALID")
-    accounts = call.world.accounts
-    if name and accounts.holder(name) not in (None, chat.marked):
-        raise RpcError(400, "USERNAME_OCCUPIED")
-    for old in chat.usernames:
-        accounts.free(old)
-    chat.usernames = [name] if name else []
-    if name:
-        accounts.take(name, chat.marked)
-    return True
-
-
 METHODS: Final = {
     messages.CreateChatRequest: Method(create_chat, Open.USERS),
     channels.CreateChannelRequest: Method(create_channel, Open.USERS),
@@ -232,7 +148,4 @@ METHODS: Final = {
     channels.SetDiscussionGroupRequest: Method(set_discussion_group, Open.USERS),
     messages.GetChatsRequest: Method(get_chats),
     channels.GetChannelsRequest: Method(get_channels),
-    messages.GetFullChatRequest: Method(get_full_chat),
-    channels.GetFullChannelRequest: Method(get_full_channel),
-    channels.UpdateUsernameRequest: Method(update_username, Open.USERS),
 }

@@ -46,7 +46,7 @@ def get_messages(call: Call, request: messages.GetMessagesRequest) -> TLObject:
 
 def get_channel_messages(call: Call, request: channels.GetMessagesRequest) -> TLObject:
     chat = call.chat(request.channel, "CHANNEL_INVALID")
-    result, copies = _wanted(call, chat.box, request.id)
+    result, copies = _wanted(call, call.box(chat), request.id)
     around = beside(call, copies, chat.marked)
     return types.messages.ChannelMessages(chat.log.pts, len(result), result, [], *around)
 

@@ -8,12 +8,17 @@ from typing import Final
 from telethon.tl import TLObject, types
 from telethon.tl.functions import messages, upload
 
+from ..accounts import Account
 from ..dialogs import PerViewer
+from ..fetching import Fetched
 from ..files import StoredFile, check_range
+from ..pictures import Picture, picture
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .polls import new_poll
 
+#: Documents of these types have previews of their own.
+_PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
 
 
@@ -27,7 +32,7 @@ def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
             given.phone_number, given.first_name, given.last_name, given.vcard, account.id if account else 0
         )
     if isinstance(given, types.InputMediaUploadedPhoto):
-        return types.MessageMediaPhoto(photo=_new_photo(call, given.file), spoiler=given.spoiler)
+        return types.MessageMediaPhoto(photo=new_photo(call, given.file), spoiler=given.spoiler)
     if isinstance(given, types.InputMediaUploadedDocument):
         return types.MessageMediaDocument(document=_new_document(call, given), spoiler=given.spoiler)
     if isinstance(given, types.InputMediaPhoto):
@@ -36,6 +41,8 @@ def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
     if isinstance(given, types.InputMediaDocument):
         stored = known_file(call, given.id)
         return types.MessageMediaDocument(document=stored.value, spoiler=given.spoiler)
+    if isinstance(given, types.InputMediaPhotoExternal | types.InputMediaDocumentExternal):
+        return _external(call, given)
     if isinstance(given, types.InputMediaGeoPoint):
         return types.MessageMediaGeo(_geo(call, given.geo_point))
     if isinstance(given, types.InputMediaVenue):
@@ -71,36 +78,115 @@ def _upload(call: Call, file: TLObject) -> bytes:
     return content
 
 
-def _new_photo(call: Call, file: TLObject) -> TLObject:
+def chat_photo(call: Call, given: TLObject) -> types.Photo | None:
+    """Return the photo of a chat that an InputChatPhoto names, None for an empty one."""
+    if isinstance(given, types.InputChatPhotoEmpty):
+        return None
+    if isinstance(given, types.InputChatUploadedPhoto):
+        if given.file is None:
+            raise RpcError(400, "PHOTO_CROP_FILE_MISSING")
+        return new_photo(call, given.file, square=True)
+    return profile_photo(call, given.id)
+
+
+def profile_photo(call: Call, given: TLObject) -> types.Photo | None:
+    """Return the photo of an InputPhoto, cut to what profiles have; None for an empty one."""
+    if not isinstance(given, types.InputPhoto):
+        return None
+    stored = call.world.files.get(given.id, given.access_hash, given.file_reference, "PHOTO_ID_INVALID")
+    if not isinstance(stored.value, types.Photo) or stored.picture is None:
+        raise RpcError(400, "PHOTO_ID_INVALID")
+    if stored.picture.square:
+        return stored.value
+    return _photo(call, picture(stored.picture.read("") or b"", square=True))
+
+
+def new_photo(call: Call, file: TLObject, *, square: bool = False) -> types.Photo:
+    """Store an uploaded photo in all its sizes and return it; `square` for those of profiles."""
     content = _upload(call, file)
-    sizes = [types.PhotoSize("x", 800, 600, len(content))]
+    made = call.world.files.prepared((call.me.id, file.id))
+    return _photo(call, made if isinstance(made, Picture) else picture(content, square=square))
+
+
+def _photo(call: Call, made: Picture) -> types.Photo:
     world = call.world
-    home = world.number(call.me.home)
-    photo = types.Photo(_number(call), _number(call), world.files.reference, world.date(), sizes, home)
-    world.files.store(photo, content)
+    photo = types.Photo(
+        _number(call),
+        _number(call),
+        world.files.reference,
+        world.date(),
+        made.shown(),
+        world.number(call.me.home),
+    )
+    world.files.store(StoredFile(photo, picture=made))
     return photo
 
 
-def _new_document(call: Call, given: TLObject) -> TLObject:
+def _new_document(call: Call, given: TLObject) -> types.Document:
     content = _upload(call, given.file)
-    preview = _upload(call, given.thumb) if given.thumb else b""
-    world = call.world
     attributes = list(given.attributes)
     if given.file.name and not any(isinstance(each, types.DocumentAttributeFilename) for each in attributes):
         attributes.append(types.DocumentAttributeFilename(given.file.name))
+    preview, source = None, given.file
+    if given.thumb:
+        preview, source = _upload(call, given.thumb), given.thumb
+    elif given.mime_type in _PICTURES:
+        preview = content
+    made = _preview(call, source.id, preview) if preview is not None else None
+    return _document(call, content, given.mime_type, attributes, made, own=preview is content)
+
+
+def _preview(call: Call, file_id: int, content: bytes) -> Picture | None:
+    """Return the sizes of a picture, None for one that cannot be read: then a document has no preview."""
+    try:
+        made = call.world.files.prepared((call.me.id, file_id))
+        return made if isinstance(made, Picture) else picture(content)
+    except RpcError:
+        return None
+
+
+def _document(
+    call: Call,
+    content: bytes,
+    mime_type: str,
+    attributes: list[TLObject],
+    made: Picture | None,
+    *,
+    own: bool,
+) -> types.Document:
+    """Store a document with the previews of a picture; `own`: it is the document itself."""
+    world = call.world
+    if made is not None:
+        if own and not any(isinstance(each, types.DocumentAttributeImageSize) for each in attributes):
+            attributes.append(types.DocumentAttributeImageSize(made.width, made.height))
+        made = made.previews()
     document = types.Document(
         _number(call),
         _number(call),
         world.files.reference,
         world.date(),
-        given.mime_type,
+        mime_type or "application/octet-stream",
         len(content),
         world.number(call.me.home),
         attributes,
-        thumbs=[types.PhotoSize("m", 320, 240, len(preview))] if preview else None,
+        thumbs=made.shown() if made is not None else None,
     )
-    world.files.store(document, content, preview)
+    world.files.store(StoredFile(document, content, made))
     return document
+
+
+def _external(call: Call, given: TLObject) -> TLObject:
+    """Return the medium of an address, which was fetched ahead of the call."""
+    found = call.world.files.prepared((call.me.id, given.url))
+    if isinstance(given, types.InputMediaPhotoExternal):
+        if not isinstance(found, Picture):
+            raise RpcError(400, "WEBPAGE_CURL_FAILED")
+        return types.MessageMediaPhoto(photo=_photo(call, found), spoiler=given.spoiler)
+    if not isinstance(found, Fetched):
+        raise RpcError(400, "WEBPAGE_CURL_FAILED")
+    attributes = [types.DocumentAttributeFilename(found.name)] if found.name else []
+    document = _document(call, found.content, found.mime_type, attributes, None, own=False)
+    return types.MessageMediaDocument(document=document, spoiler=given.spoiler)
 
 
 def upload_media(call: Call, request: messages.UploadMediaRequest) -> TLObject:
@@ -117,15 +203,29 @@ def save_part(call: Call, request: upload.SaveFilePartRequest | upload.SaveBigFi
 
 def get_file(call: Call, request: upload.GetFileRequest) -> TLObject:
     location = request.location
-    if not isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
-        raise RpcError(400, "LOCATION_INVALID")
     check_range(request.offset, request.limit, precise=bool(request.precise))
-    given = location.id, location.access_hash, location.file_reference
-    stored = call.world.files.get(*given, "FILE_REFERENCE_EXPIRED")
+    stored, size = _at(call, location)
     if stored.value.dc_id != call.world.number(call.login.dc_id):
         raise RpcError(303, f"FILE_MIGRATE_{stored.value.dc_id}")
-    content = stored.read(location.thumb_size)[request.offset :]
-    return types.upload.File(types.storage.FileUnknown(), call.world.date(), content[: request.limit])
+    whole = isinstance(stored.value, types.Document) and not size
+    kind = types.storage.FileUnknown() if whole else types.storage.FileJpeg()
+    content = stored.read(size)[request.offset :]
+    return types.upload.File(kind, call.world.date(), content[: request.limit])
+
+
+def _at(call: Call, location: TLObject) -> tuple[StoredFile, str]:
+    """Return the file of a location and the name of its size."""
+    if isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
+        given = location.id, location.access_hash, location.file_reference
+        return call.world.files.get(*given, "FILE_REFERENCE_EXPIRED"), location.thumb_size
+    if isinstance(location, types.InputPeerPhotoFileLocation):
+        peer = call.peer(location.peer)
+        shown = peer.photos if isinstance(peer, Account) else [peer.photo]
+        if location.photo_id in [photo.id for photo in shown if photo is not None]:
+            stored = call.world.files.named(location.photo_id)
+            if stored is not None:
+                return stored, "c" if location.big else "a"
+    raise RpcError(400, "LOCATION_INVALID")
 
 
 METHODS: Final = {

@@ -17,7 +17,7 @@ from ..rights import ADMIN, FORBIDDABLE, FOREVER, any_of, forbidden
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 from .chats import changed
-from .permits import chat_of, demand, moment
+from .permits import chat_of, demand, demand_allowed, moment
 
 _PAGE: Final = 200
 _RANK: Final = 16
@@ -122,14 +122,14 @@ def _marked(call: Call, given: TLObject) -> int:
 
 
 def add_chat_user(call: Call, request: messages.AddChatUserRequest) -> TLObject:
-    chat = _addable(call, call.chat(types.InputPeerChat(request.chat_id)))
+    chat = demand_allowed(call, call.chat(types.InputPeerChat(request.chat_id)), "invite_users")
     if not call.world.groups.add(chat, call.user(request.user_id), by=call.me.id):
         raise RpcError(400, "USER_ALREADY_PARTICIPANT")
     return types.messages.InvitedUsers(changed(call, chat), [])
 
 
 def invite_to_channel(call: Call, request: channels.InviteToChannelRequest) -> TLObject:
-    chat = _addable(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    chat = demand_allowed(call, call.chat(request.channel, "CHANNEL_INVALID"), "invite_users")
     since, now = chat.log.pts, call.world.date()
     users = [call.user(given) for given in request.users]
     if not users:
@@ -149,12 +149,6 @@ def invite_to_channel(call: Call, request: channels.InviteToChannelRequest) -> T
 def invited(updates: TLObject, missing: list[int]) -> TLObject:
     """Build the answer to an invitation: who has blocked the caller could not be added."""
     return types.messages.InvitedUsers(updates, [types.MissingInvitee(number) for number in missing])
-
-
-def _addable(call: Call, chat: Chat) -> Chat:
-    if not chat.allows(call.me.id, "invite_users", call.world.date()):
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    return chat
 
 
 def delete_chat_user(call: Call, request: messages.DeleteChatUserRequest) -> TLObject:

@@ -143,7 +143,7 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         was = original.post
         if was.action is not None:
             raise RpcError(400, "MESSAGE_ID_INVALID")
-        if was.extras and was.extras.get("noforwards"):
+        if (was.extras and was.extras.get("noforwards")) or (isinstance(source, Chat) and source.noforwards):
             raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
         header = None if request.drop_author else was.forwarded or _forwarded(call, original)
         posts[random_id] = Post(
