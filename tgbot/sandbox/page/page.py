@@ -6,6 +6,7 @@ from typing import Self
 
 from ..server import Sandbox
 from .apps import Apps
+from .files import Files
 from .people import People
 from .site import Site
 
@@ -15,7 +16,8 @@ class Page:
 
     def __init__(self, sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._apps = Apps(sandbox.world)
-        self._site = Site([self._apps, People(sandbox.world)], host=host, port=port)
+        files = Files(self._apps)
+        self._site = Site([self._apps, People(sandbox.world)], files.routes, host=host, port=port)
 
     @property
     def address(self) -> str:

@@ -1,7 +1,7 @@
 // The page: the chat in the middle, the wire and the stage as panels beside it, or as tabs on a phone.
 import { render } from "preact";
 import { Chat } from "./chat.js";
-import { panes, toggleSecond } from "./chat/panes.js";
+import { toggleSecond, two } from "./chat/panes.js";
 import { html } from "./html.js";
 import { connect, connected } from "./link.js";
 import { narrow, PANELS, shown, toggle } from "./panels.js";
@@ -18,7 +18,7 @@ function Bar() {
       <span class="bar-space"></span>
       ${!narrow.value &&
       html`
-        <button class="bar-button" aria-pressed=${panes.value.length > 1} onClick=${toggleSecond}>Two people</button>
+        <button class="bar-button" aria-pressed=${two.value} onClick=${toggleSecond}>Two people</button>
         ${PANELS.filter(({ id }) => id !== "chat").map(
           ({ id, name }) => html`
             <button key=${id} class="bar-button" aria-pressed=${shown.value.has(id)} onClick=${() => toggle(id)}>
