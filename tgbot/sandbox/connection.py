@@ -58,13 +58,23 @@ class Connection(asyncio.Protocol):
         self._web: WebSocket | None = None
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
+        self._peer: tuple[str, int] | None = None
         self._idle: asyncio.TimerHandle | None = None
         self.writable = True
         #: The sessions that use this connection.
         self.links: dict[Link, None] = {}
+        #: Who closed it, or why it was cut.
+        self.reason = "by the client"
+
+    @property
+    def name(self) -> str:
+        """The connection as people tell it from others: by the port of its client."""
+        peer = self._peer or ("?", 0)
+        return f"connection from port {peer[1]}"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._peer = transport.get_extra_info("peername")
         if not self._host.opened(self):
             self._transport.abort()
             return
@@ -183,23 +193,22 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection after sending what was written."""
         if self._transport is not None:
+            self.reason = "by the server"
             self._transport.close()
 
     def cut(self, reason: str) -> None:
         """Close the connection at once and log the reason."""
         if self._transport is not None and not self._transport.is_closing():
-            self._note(reason)
+            self.reason = reason
+            _log.info("%s closed: %s", self.name, reason)
             self._transport.abort()
 
     def _end(self, reason: str) -> None:
         """Close the connection after sending what was written, and log the reason."""
-        self._note(reason)
-        self.close()
-
-    def _note(self, reason: str) -> None:
         if self._transport is not None:
-            peer = self._transport.get_extra_info("peername") or ("?", 0)
-            _log.info("connection from port %s closed: %s", peer[1], reason)
+            _log.info("%s closed: %s", self.name, reason)
+            self._transport.close()
+            self.reason = reason
 
     def close_when_silent(self, seconds: float) -> None:
         """Close the connection if the client sends nothing for this long (ping_delay_disconnect)."""

@@ -13,6 +13,7 @@ from .faults import Faults
 from .logs import Entry
 from .rpc import Caller
 from .session import Session
+from .trace import Trace
 from .world import World
 
 #: The most updates sent to one session in one turn of the event loop; the rest follows in later turns.
@@ -88,6 +89,8 @@ class Delivery:
         #: Number of updates so far that are in no log.
         self._passed = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: Records what is sent, if somebody wants to see it.
+        self.trace: Trace | None = None
 
     def open(self) -> Callable[[], None]:
         """Subscribe to the world in the running loop; return the function that ends the subscription."""
@@ -229,7 +232,8 @@ class Delivery:
 
     def _flush(self, link: Link) -> None:
         if link.wire is not None:
-            for payload in link.session.flush(self._clock()):
+            seen = None if self.trace is None else self.trace.sends(link)
+            for payload in link.session.flush(self._clock(), seen):
                 link.wire.send(payload)
 
     def _ready(self, link: Link) -> bool:
@@ -293,7 +297,10 @@ class Delivery:
                 bodies.append(self._faults.garbled(link.account, update, body) if marks else body)
             except layers.EncodeError as error:
                 _log.info("an update cannot be sent: %s", error)
-        for body in self._faults.arrange(link, bodies):
+        arranged = self._faults.arrange(link, bodies)
+        if self.trace is not None and arranged is not bodies:
+            self.trace.arranged(link, bodies, arranged)
+        for body in arranged:
             link.session.push(body)
         self.flush_soon(link)
 

@@ -14,6 +14,7 @@ from .outgoing import Request
 from .rpc import Later, RpcError
 from .sends import SendKey
 from .signatures import method_name
+from .trace import Trace
 from .world import World
 
 #: Seconds that invokeAfterMsg waits for a call that has not arrived.
@@ -43,6 +44,8 @@ class Dispatch:
         self._bind = bind
         self._timers: set[asyncio.TimerHandle] = set()
         self._waiting: dict[tuple[Link, int], list[Callable[[], None]]] = {}
+        #: Records what faults do to calls, if somebody wants to see it.
+        self.trace: Trace | None = None
 
     def reset(self) -> None:
         """Give up every call that waits."""
@@ -125,6 +128,8 @@ class Dispatch:
         return answer
 
     def _misbehave(self, link: Link, request: Request, plan: Plan, call: TLRequest, inner: TLRequest) -> None:
+        if self.trace is not None:
+            self.trace.misbehaves(link, request.msg_id, plan)
         if plan.refused:
             link.session.refuse(request, plan.refused, self._world.now())
             self._delivery.flush_soon(link)

@@ -20,12 +20,14 @@ from .older import EncodeError
 from .schema import BOOL_FALSE, BOOL_TRUE, VECTOR
 from .signatures import members, wraps
 
-__all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode"]
+__all__ = ["DecodeError", "EncodeError", "UnknownConstructor", "decode", "encode", "read"]
 
 _BOOLS = {int.from_bytes(BOOL_TRUE, "little"): True, int.from_bytes(BOOL_FALSE, "little"): False}
 _MAX_DEPTH = 64
 #: Limit of the unpacked bytes of all gzip_packed bodies in one request.
 _MAX_UNPACKED = 2 << 20
+#: The same where a value that the sandbox has sent is read again.
+_MAX_READ = 16 << 20
 
 
 class DecodeError(Exception):
@@ -62,6 +64,27 @@ def decode(data: bytes, layer: int) -> Any:
     if reader.position != len(data):
         raise DecodeError("bytes follow the request")
     return request
+
+
+def read(data: bytes, request: Any = None) -> Any:
+    """Return the TL value in `data`, of any known layer.
+
+    It is an object, or what a call of the class `request` gets, and may be gzip_packed. Raise DecodeError,
+    and nothing else.
+    """
+    try:
+        if int.from_bytes(data[:4], "little") == GZIP_PACKED:
+            inflate = zlib.decompressobj(47)
+            data = inflate.decompress(BinaryReader(data[4:]).tgread_bytes(), _MAX_READ)
+            if not inflate.eof:
+                raise DecodeError("gzip_packed is incomplete or too large")
+        reader = _Reader(data)
+        if data[:4] == VECTOR and (request is None or "read_result" not in vars(request)):
+            reader.read_int()
+            return [reader.tgread_object() for _ in range(reader.read_int())]
+        return reader.tgread_object() if request is None else request.read_result(reader)
+    except (struct.error, BufferError, RuntimeError, ValueError, TypeNotFoundError, zlib.error) as error:
+        raise DecodeError(f"unreadable: {type(error).__name__}") from None
 
 
 def encode(value: object, layer: int) -> bytes:

@@ -88,8 +88,11 @@ class Outgoing:
         self._queue = [(msg_id, *kept) for msg_id, kept in self._unacked.items()]
         self._queue += queue
 
-    def flush(self, now: float) -> list[bytes]:
-        """Return the payloads of all queued messages and empty the queue."""
+    def flush(self, now: float, seen: Callable[[int, int, bytes], None] | None = None) -> list[bytes]:
+        """Return the payloads of all queued messages and empty the queue.
+
+        `seen` is called with the msg_id, seq_no and body of each.
+        """
         queue = self._queue
         if not queue:
             return []
@@ -110,6 +113,8 @@ class Outgoing:
                     unacked[msg_id] = (seq_no, body, request)
                     if request is not None:
                         request.answer_id = msg_id
+            if seen is not None:
+                seen(msg_id, seq_no, body)
             parts += (_MESSAGE.pack(msg_id, seq_no, len(body)), body)
             size += len(body)
         packets.append(self._packet(parts, now))

@@ -27,6 +27,7 @@ from .proxy import ProxySecret
 from .rpc import Caller, Login
 from .session import DestroyKey, DestroySession, Session, session_id_of
 from .ticker import Ticker
+from .trace import Kind, Trace
 from .transport import UrgentPayload
 from .world import World
 
@@ -86,6 +87,7 @@ class Sandbox:
         self._quiet: asyncio.Event | None = None
         self._running = False
         self._end: Callable[[], None] | None = None
+        self._trace: Trace | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -127,6 +129,15 @@ class Sandbox:
     def connections(self) -> int:
         """The number of open connections."""
         return len(self._connections)
+
+    @property
+    def trace(self) -> Trace | None:
+        """What records all that goes over the wire; None, as at the start: nothing does."""
+        return self._trace
+
+    @trace.setter
+    def trace(self, trace: Trace | None) -> None:
+        self._trace = self._delivery.trace = self._dispatch.trace = trace
 
     def new_bot(self, username: str | None = None, name: str | None = None) -> Bot:
         """Add a bot, as BotFather does."""
@@ -244,10 +255,15 @@ class Sandbox:
 
     def opened(self, connection: Connection) -> bool:
         self._connections[connection] = None
+        if self._trace is not None:
+            self._trace.happened(Kind.CONNECTION, f"{connection.name} opened", dc_id=connection.dc_id)
         return self._running and not self.faults.refusing
 
     def closed(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
+        if self._trace is not None:
+            words = f"{connection.name} closed: {connection.reason}"
+            self._trace.happened(Kind.CONNECTION, words, dc_id=connection.dc_id)
         if self._quiet is not None and not self._connections:
             self._quiet.set()
         for link in connection.links:
@@ -273,12 +289,22 @@ class Sandbox:
 
     def exchanged(self, connection: Connection, exchange: Exchange) -> None:
         key = AuthKey(exchange.auth_key, exchange.salt, self._clock())
+        if self._trace is not None:
+            words = f"{connection.name} has made an auth key"
+            self._trace.happened(Kind.EXCHANGE, words, key=key.name, dc_id=connection.dc_id)
         dc_id = 0 if connection.dc_id == self.dc_id else connection.dc_id
         until = None if exchange.expires_in is None else self._clock() + exchange.expires_in
         login = Login(dc_id=dc_id, temporary=until is not None)
         self._keys.add(Key(key, login, connection.dc_id, until))
 
     def packet(self, connection: Connection, payload: bytes) -> bool:
+        taken = self._packet(connection, payload)
+        if not taken and self._trace is not None:
+            words = f"{connection.name}: -404, the server does not take this auth key"
+            self._trace.happened(Kind.EXCHANGE, words, key=payload[:8], dc_id=connection.dc_id)
+        return taken
+
+    def _packet(self, connection: Connection, payload: bytes) -> bool:
         known = self._keys.get(payload[:8])
         if known is None or known.dc_id != connection.dc_id:
             return False
@@ -294,6 +320,8 @@ class Sandbox:
         if link.wire is not connection:
             connection.links[link] = None
             self._delivery.attach(link, connection)
+        if self._trace is not None:
+            self._trace.came(link, plain)
         for event in link.session.receive(plain, self._clock()):
             if isinstance(event, Request):
                 self._dispatch.request(link, event)

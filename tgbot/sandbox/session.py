@@ -315,13 +315,13 @@ class Session:
         """Queue all unacknowledged messages again, for a client that has reconnected."""
         self._out.resume()
 
-    def flush(self, now: float) -> list[bytes]:
-        """Return the payloads of all queued messages and empty the queue."""
+    def flush(self, now: float, seen: Callable[[int, int, bytes], None] | None = None) -> list[bytes]:
+        """Return the payloads of all queued messages and empty the queue; `seen`: see `Outgoing.flush`."""
         if self._to_ack:
             ids = list(self._to_ack)
             self._to_ack.clear()
             self._out.plain(struct.pack(f"<IIi{len(ids)}q", MSGS_ACK, VECTOR, len(ids), *ids))
-        return self._out.flush(now)
+        return self._out.flush(now, seen)
 
 
 _SERVICE: dict[int, Callable[[Session, int, bytes, float, list[Event]], None]] = {

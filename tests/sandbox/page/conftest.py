@@ -68,12 +68,16 @@ async def page(sandbox: Sandbox) -> AsyncIterator[Page]:
 async def open_tab(page: Page) -> AsyncIterator[Open]:
     """Yield a function that opens a tab."""
     where = urlsplit(page.address)
+    sockets: list[aiohttp.ClientWebSocketResponse] = []
     async with aiohttp.ClientSession(headers={"Origin": f"{where.scheme}://{where.netloc}"}) as browser:
 
         async def open_tab() -> Asked:
-            return Asked(await browser.ws_connect(f"{page.address}wire"))
+            sockets.append(await browser.ws_connect(f"{page.address}wire"))
+            return Asked(sockets[-1])
 
         yield open_tab
+        for socket in sockets:
+            await socket.close()
 
 
 @pytest.fixture

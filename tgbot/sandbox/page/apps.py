@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from telethon.tl.alltlobjects import LAYER
@@ -11,6 +12,7 @@ from telethon.tl.alltlobjects import LAYER
 from .. import layers, methods
 from ..logs import Entry
 from ..rpc import Caller, Later, Login, RpcError
+from ..trace import Trace
 from ..world import World
 from .tabs import Deed, DeedError, Tab, number
 from .tljson import JsonError, request_of, to_json
@@ -40,8 +42,14 @@ class Apps:
     its answer, in updates, or in both, as at Telegram.
     """
 
-    def __init__(self, world: World, heard: Callable[[int, Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        heard: Callable[[int, Any], None] | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self._world = world
+        self._trace = trace
         #: Gets the account and the request of each call that was carried out.
         self._heard = heard
         self._apps: dict[int, _App] = {}
@@ -77,10 +85,11 @@ class Apps:
         except (layers.DecodeError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise DeedError(f"the call has no TL form: {type(error).__name__}") from None
         app = self._app(account)
-        answer = methods.invoke(self._world, app.caller, request)
-        if self._heard is not None:
-            self._heard(account, request)
-        return await self._later(answer) if isinstance(answer, Later) else answer
+        with nullcontext() if self._trace is None else self._trace.page(account, bytes(request)):
+            answer = methods.invoke(self._world, app.caller, request)
+            if self._heard is not None:
+                self._heard(account, request)
+            return await self._later(answer) if isinstance(answer, Later) else answer
 
     async def _call(self, tab: Tab, asked: Mapping[str, Any]) -> object:
         return to_json(await self.call(number(asked, "as"), asked.get("call")))

@@ -55,6 +55,11 @@ def request_of(given: object) -> TLRequest:
     return _object(given, "the call", method=True)
 
 
+def schema_name(cls: type) -> str:
+    """Return the schema's name of a TL class: "messages.sendMessage", "updateNewMessage"."""
+    return _form(cls)[0]
+
+
 def _object(given: object, place: str, *, method: bool = False) -> Any:  # Any: a TL object
     if not isinstance(given, dict) or not isinstance(name := given.get("_"), str):
         raise JsonError(f'{place} is not an object with a name in "_"')
