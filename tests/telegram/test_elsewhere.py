@@ -11,6 +11,7 @@ from telethon.tl import functions, types
 
 from tests.telegram.conftest import PATIENCE, Stage, until
 from tgbot.sandbox.faults import DeadKey
+from tgbot.sandbox.files import StoredFile
 from tgbot.telegram import BotClient, elsewhere
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire import attempts as attempting
@@ -38,7 +39,7 @@ async def sent_from(stage: Stage, got: asyncio.Queue[Any], dc_id: int) -> Any:  
     """Have somebody send the client a file that is in a data centre; return the message."""
     world = stage.world
     file = types.Document(dc_id, 77, world.files.reference, world.date(), "x/y", len(CONTENT), dc_id, [])
-    world.files.store(file, CONTENT)
+    world.files.store(StoredFile(file, CONTENT))
     stage.write(stage.meet(), "look", media=types.MessageMediaDocument(document=file))
     async with asyncio.timeout(PATIENCE):
         return (await got.get()).message

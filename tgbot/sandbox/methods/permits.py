@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from telethon.tl import TLObject
+from telethon.tl import TLObject, types
 
 from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Post
-from ..rights import refusal, send_right
+from ..polls import Poll
 from ..rpc import RpcError
 from .calls import Call
 
+#: What a document is, by its attributes, and the right that it needs; the first that is there counts.
+_DOCUMENTS: Final = (
+    (types.DocumentAttributeSticker, "send_stickers"),
+    (types.DocumentAttributeAnimated, "send_gifs"),
+    (types.DocumentAttributeVideo, "send_videos"),
+    (types.DocumentAttributeAudio, "send_audios"),
+)
+#: The end of the error's name of each right to send: CHAT_SEND_…_FORBIDDEN.
+_ERRORS: Final = {"send_polls": "POLL", "send_games": "GAME"}
 #: The largest number that fits into a date of TL.
 _LAST_DATE = 0x7FFFFFFF
 
@@ -37,9 +47,9 @@ def may_write(call: Call, chat: Chat) -> None:
 def may_post(call: Call, chat: Chat, post: Post) -> None:
     """Raise the error with which Telegram refuses what is in a post; begin the pause of the slow mode."""
     me, now = call.me, call.world.date()
-    right = send_right(post)
+    right = _send_right(post)
     if not chat.broadcast and not chat.allows(me.id, right, now):
-        raise refusal(right)
+        raise _refusal(right)
     if chat.slow_seconds and not chat.is_admin(me.id):
         chat.last_sent[me.id] = now
 
@@ -71,3 +81,37 @@ def moment(date: datetime | int | None) -> int:
     if date is None:
         return 0
     return min(max(int(date.timestamp() if isinstance(date, datetime) else date), 0), _LAST_DATE)
+
+
+def _send_right(post: Post) -> str:
+    """Return the name of the right that is needed to send a post."""
+    media = post.media
+    if post.extras and post.extras.get("via_bot_id"):
+        return "send_inline"
+    if media is None or isinstance(media, types.MessageMediaWebPage):
+        return "send_plain"
+    if isinstance(media, types.MessageMediaPhoto):
+        return "send_photos"
+    if isinstance(media, Poll | types.MessageMediaPoll):
+        return "send_polls"
+    if isinstance(media, types.MessageMediaGame):
+        return "send_games"
+    if isinstance(media, types.MessageMediaDocument) and media.document is not None:
+        attributes = media.document.attributes
+        for kind, right in _DOCUMENTS:
+            found = next((each for each in attributes if isinstance(each, kind)), None)
+            if getattr(found, "round_message", False):
+                return "send_roundvideos"
+            if getattr(found, "voice", False):
+                return "send_voices"
+            if found is not None:
+                return right
+        return "send_docs"
+    # Dice are taken for stickers; contacts and places need the right to plain messages.
+    return "send_stickers" if isinstance(media, types.MessageMediaDice) else "send_plain"
+
+
+def _refusal(right: str) -> RpcError:
+    """Return the error of a send that needs this right."""
+    kind = _ERRORS.get(right, right.removeprefix("send_").upper())
+    return RpcError(403, f"CHAT_SEND_{kind}_FORBIDDEN")

@@ -10,6 +10,7 @@ from .causes import Names
 from .files import Files
 from .people import People
 from .site import Site
+from .tabs import Part
 from .wire import Wire
 
 
@@ -27,7 +28,7 @@ class Page:
         self._wire = Wire(sandbox, names)
         self._apps = Apps(sandbox.world, trace=self._wire.trace)
         files = Files(self._apps)
-        parts = [self._apps, People(sandbox.world), self._wire]
+        parts: list[Part] = [self._apps, People(sandbox.world), self._wire]
         self._site = Site(parts, files.routes, host=host, port=port)
 
     @property
