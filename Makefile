@@ -109,7 +109,7 @@ crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss
 soak: $(DEV) ## run the bot under load and faults for 30 minutes; status 1 if it grows (ARGS="--minutes 5")
 	@$(BIN)/python -m tests.scenarios.soak $(ARGS)
 
-fuzz: $(DEV) ## read damaged bytes for a minute; status 1 if they break anything (ARGS="--seconds 600", ARGS="live")
+fuzz: $(DEV) ## read damaged bytes for a minute; status 1 if they break anything (ARGS="--seconds 600", ARGS=sandbox)
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--upgrade for the newest)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from tests.fuzz.live import run_live
 from tests.fuzz.pure import TARGETS
+from tests.fuzz.siege import besiege
 
 #: Examples in a row of one target.
 _EXAMPLES = 200
@@ -29,7 +30,8 @@ def run(names: Sequence[str], seconds: float, first: int) -> bool:
         max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     counts = dict.fromkeys(names, 0)
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
+    end = begun + seconds
     turn = 0
     while not turn or time.monotonic() < end:
         name, number = names[turn % len(names)], first + turn // len(names)
@@ -37,6 +39,14 @@ def run(names: Sequence[str], seconds: float, first: int) -> bool:
         try:
             if name == "live":
                 counts[name] += run_live(number)
+            elif name == "sandbox":
+                siege = besiege(number)
+                counts[name] += siege.inputs
+                for what, detail in siege.findings.items():
+                    show(f"{what}\n    {detail}")
+                if siege.findings:
+                    show(f"again with: make fuzz ARGS='{name} --seed {number} --seconds 0'")
+                    return False
             else:
                 drawn, check = TARGETS[name]
                 test: Any = seed(number)(options(given(*drawn)(check)))
@@ -46,13 +56,15 @@ def run(names: Sequence[str], seconds: float, first: int) -> bool:
             logging.exception("%s failed", name)
             show(f"again with: make fuzz ARGS='{name} --seed {number} --seconds 0'")
             return False
+    spent = time.monotonic() - begun
     show("  ".join(f"{name} {count:,}" for name, count in counts.items()))
+    show(f"{sum(counts.values()) / spent:,.0f} inputs a second, nothing found")
     return True
 
 
 def main(given_: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__.partition("\n\n")[0])
-    targets = [*TARGETS, "live"]
+    targets = [*TARGETS, "live", "sandbox"]
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"out of {', '.join(targets)}; all")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
