@@ -41,6 +41,8 @@ class Scene(typing.NamedTuple):
     places: list[Any]
     #: Values for fields with this name, as they are now: codes, hashes, open queries.
     named: Callable[[], dict[str, list[Any]]]
+    #: The ids of the messages in a dialog.
+    within: Callable[[Any], list[int]]
 
 
 class Hostile:
@@ -131,6 +133,7 @@ class Hostile:
             name: None if name in refused else self.value(name, one, depth)
             for name, one in arguments(kind).items()
         }
+        self._match(fields)
         random_id = fields.get("random_id")
         if self.random.random() < 0.8:
             if isinstance(random_id, int):
@@ -138,6 +141,18 @@ class Hostile:
             elif isinstance(random_id, list):
                 fields["random_id"] = [self.random.getrandbits(62) + 1 for _ in fields.get("id") or ()]
         return kind(**fields)
+
+    def _match(self, fields: dict[str, Any]) -> None:
+        """Name messages of the dialog that a request is about, most times."""
+        peer = next((fields[name] for name in ("peer", "from_peer", "channel") if fields.get(name)), None)
+        there = self.scene.within(peer) if peer is not None and self.random.random() < 0.8 else []
+        if not there:
+            return
+        for name in ("id", "msg_id", "reply_to_msg_id", "top_msg_id"):
+            if isinstance(fields.get(name), int):
+                fields[name] = self.random.choice(there)
+            elif isinstance(fields.get(name), list) and isinstance(next(iter(fields[name]), 0), int):
+                fields[name] = self.random.sample(there, min(len(there), self.random.randint(1, 3)))
 
 
 @cache
