@@ -100,7 +100,7 @@ MEDIA: Final = [
 def test_each_kind_of_media_becomes_one_or_is_refused_by_its_name(
     kind: Any, ann: Client, bot: Client, world: World
 ) -> None:
-    for name in ["", *optional(kind)]:
+    for number, name in enumerate(["", *optional(kind)], start=1):
         for file in (1, 2):
             world.files.save_part(ann.id, file, 0, jpeg())
         url = "http://127.0.0.1/a.jpg"
@@ -115,9 +115,11 @@ def test_each_kind_of_media_becomes_one_or_is_refused_by_its_name(
             media.thumb = types.InputFile(2, 1, "", "")
         if isinstance(media, types.InputMediaDice):
             media.emoticon = "🎲"
+        if isinstance(media, types.InputMediaGeoLive):
+            media.period = 900
         if isinstance(media, types.InputMediaPoll):
             media.poll.quiz, media.correct_answers = bool(name), [0] if name else None
-        send = messages.SendMediaRequest(ann.peer(bot), media, "", random_id=len(name) + 1)
+        send = messages.SendMediaRequest(ann.peer(bot), media, "", random_id=number)
         if kind in DONE and (not name or name in DONE[kind]):
             # A file that nobody has uploaded, and an empty medium, have an error of Telegram's.
             if kind in (types.InputMediaEmpty, types.InputMediaPhoto, types.InputMediaDocument):

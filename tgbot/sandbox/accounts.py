@@ -54,6 +54,9 @@ class BotProfile:
     joins_groups: bool = True
     #: The text that apps show in the empty field of an inline query; None: the bot has no inline mode.
     inline: str | None = None
+    #: Whether the bot is told which results are chosen, and where people are who ask it.
+    inline_feedback: bool = False
+    inline_geo: bool = False
     #: True: bot-to-bot mode. Two bots may write to each other if both have it.
     talks_to_bots: bool = False
     #: True: the private chats of the bot have topics.

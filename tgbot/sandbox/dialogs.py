@@ -60,6 +60,7 @@ class Post:
         "entities",
         "extras",
         "forwarded",
+        "inline",
         "markup",
         "media",
         "own_text",
@@ -96,6 +97,8 @@ class Post:
         self.edit_date: int | None = None
         self.extras = extras
         self.quote: Quote | None = None
+        #: The id under which the bot knows a message that was made of its inline result.
+        self.inline: types.InputBotInlineMessageID64 | None = None
         self.reactions: Reactions | None = None
         self.copies: list[Copy] = []
         if isinstance(media, PerViewer):

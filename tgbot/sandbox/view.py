@@ -63,6 +63,7 @@ class View:
             result.bot_chat_history = profile.sees_all
             result.bot_nochats = not profile.joins_groups
             result.bot_inline_placeholder = profile.inline
+            result.bot_inline_geo = profile.inline_geo or None
             result.bot_forum_view = profile.topics or None
         else:
             result.premium = user.premium

@@ -82,7 +82,7 @@ class World:
         )
         self.drafts = Drafts(self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
-        self.queries = Queries(self.feeds, self.random, self.now)
+        self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
         self.files = Files()
         self.limits = Limits(self.now)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from telethon.tl import TLObject, types
+from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import channels, messages
 
 from ..accounts import Account
 from ..chats import Chat
+from ..dialogs import Copy, Post
 from ..mentions import mentioned
 from ..polls import Poll
 from ..rpc import RpcError
 from . import polls, scheduled
 from .calls import Call, Method, Open, seconds
 from .keyboards import shown_markup
-from .media import as_message_media
+from .media import as_message_media, moved
 from .sending import CAPTION_LENGTH, TEXT_LENGTH, existing, text_of
 
 
@@ -26,10 +27,35 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
         return _edit_scheduled(call, to, request)
     copy = existing(call, request.id, to)
     post = copy.post
-    if post.sender != me.id:
+    if not _may_edit(call, to, post):
         raise RpcError(403, "MESSAGE_AUTHOR_REQUIRED")
     if post.action is not None or post.forwarded is not None:
         raise RpcError(400, "MESSAGE_ID_INVALID")
+    ended = changed_post(call, to, copy, request)
+    if ended is not None:
+        call.world.polls.close(ended)
+    call.world.posts.edited(copy)
+    if not isinstance(to, Chat) or not to.channel:
+        return call.happened()
+    update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
+    return call.happened([update], list(mentioned(copy)))
+
+
+def _may_edit(call: Call, to: Account | Chat, post: Post) -> bool:
+    """Return whether the caller may edit a message: its author, in a broadcast channel some admins, too."""
+    if post.sender == call.me.id:
+        return True
+    if not isinstance(to, Chat) or not to.channel or to.megagroup:
+        return False
+    return call.me.id == to.creator or bool(getattr(to.admins.get(call.me.id), "edit_messages", False))
+
+
+def changed_post(call: Call, to: Account | Chat, copy: Copy, request: TLRequest) -> Poll | None:
+    """Change what an edit asks for, and return the poll that it closes; raise an RPC error for no change.
+
+    The request is an editMessage or an editInlineBotMessage.
+    """
+    post = copy.post
     text, entities, media = post.text, post.entities, post.media
     if request.message is not None:
         limit, error = (
@@ -39,6 +65,8 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     ended: Poll | None = None
     if isinstance(media, Poll) or isinstance(request.media, types.InputMediaPoll):
         ended = polls.closed_by(call, copy, request.media) if request.media is not None else None
+    elif isinstance(request.media, types.InputMediaGeoLive):
+        media = moved(call, post, request.media)
     elif request.media is not None:
         media = as_message_media(call, request.media)
     if not text and media is None:
@@ -52,13 +80,7 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     if ended is None and (text, entities, media, markup, extras) == before:
         raise RpcError(400, "MESSAGE_NOT_MODIFIED")
     post.text, post.entities, post.media, post.markup, post.extras = text, entities, media, markup, extras
-    if ended is not None:
-        call.world.polls.close(ended)
-    call.world.posts.edited(copy)
-    if not isinstance(to, Chat) or not to.channel:
-        return call.happened()
-    update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
-    return call.happened([update], list(mentioned(copy)))
+    return ended
 
 
 def _edit_scheduled(call: Call, to: Account | Chat, request: messages.EditMessageRequest) -> TLObject:

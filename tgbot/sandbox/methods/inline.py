@@ -10,14 +10,18 @@ from telethon.tl.functions import messages
 from ..chats import Chat
 from ..dialogs import Post
 from ..rpc import Later, RpcError
+from ..sends import SendKey
 from .calls import Call, Method, Open
-from .keyboards import shown_markup
-from .media import known_file
-from .sending import earlier_of, text_of, wrap_sends, writable
+from .edits import changed_post
+from .media import place
+from .results import result_of
+from .sending import deliver, earlier_of, wrap_sends, writable
 
 _MAX_RESULTS: Final = 50
 _ID_LENGTH: Final = 64
-_TEXT_LENGTH, _CAPTION_LENGTH = 4096, 1024
+_OFFSET_LENGTH: Final = 64
+_QUERY_LENGTH: Final = 512
+_START_PARAM_LENGTH: Final = 64
 
 
 def get_results(call: Call, request: messages.GetInlineBotResultsRequest) -> Later:
@@ -25,7 +29,11 @@ def get_results(call: Call, request: messages.GetInlineBotResultsRequest) -> Lat
     if not bot.is_bot:
         raise RpcError(400, "BOT_INVALID")
     where = _kind(call, request.peer, bot.id)
-    return call.world.queries.ask(call.me, bot, request.query, request.offset, where)
+    geo = request.geo_point
+    wants_place = bot.profile is not None and bot.profile.inline_geo
+    here = place(call, geo) if wants_place and isinstance(geo, types.InputGeoPoint) else None
+    query, offset = request.query[:_QUERY_LENGTH], request.offset[:_OFFSET_LENGTH]
+    return call.world.queries.ask(call.me, bot, query, offset, where, here)
 
 
 def _kind(call: Call, given: TLObject, bot: int) -> TLObject | None:
@@ -49,79 +57,70 @@ def set_results(call: Call, request: messages.SetInlineBotResultsRequest) -> boo
         raise RpcError(400, "RESULT_ID_INVALID")
     if len(set(ids)) < len(ids):
         raise RpcError(400, "RESULT_ID_DUPLICATE")
-    shown = types.messages.BotResults(
+    if len((request.next_offset or "").encode()) > _OFFSET_LENGTH:
+        raise RpcError(400, "NEXT_OFFSET_INVALID")
+    if request.switch_pm is not None:
+        _check_switch(request.switch_pm)
+    made = {result.id: result_of(call, result) for result in results}
+    answer = types.messages.BotResults(
         request.query_id,
-        [_shown(call, result) for result in results],
-        request.cache_time,
+        [each.shown for each in made.values()],
+        max(request.cache_time, 0),
         call.world.view.beside(call.me, ())[0],
         gallery=request.gallery or None,
         next_offset=request.next_offset,
         switch_pm=request.switch_pm,
     )
-    call.world.queries.answer(call.me, shown, {result.id: result for result in results})
+    call.world.queries.answer(call.me, request.query_id, answer, made, private=bool(request.private))
     return True
 
 
-def _shown(call: Call, result: TLObject) -> TLObject:
-    """Return a result as the user's app shows it."""
-    message = _message(call, result.send_message)
-    if isinstance(result, types.InputBotInlineResult):
-        if result.type == "article" and not result.title:
-            raise RpcError(400, "ARTICLE_TITLE_EMPTY")
-        given = (result.id, result.type, message, result.title, result.description, result.url)
-        return types.BotInlineResult(*given, thumb=None, content=None)
-    stored = known_file(call, result.photo if _is_photo(result) else result.document).value
-    shown = types.BotInlineMediaResult(result.id, result.type, message)
-    if _is_photo(result):
-        shown.photo = stored
-    else:
-        shown.document, shown.title, shown.description = stored, result.title, result.description
-    return shown
-
-
-def _is_photo(result: TLObject) -> bool:
-    return isinstance(result, types.InputBotInlineResultPhoto)
-
-
-def _message(call: Call, given: TLObject) -> TLObject:
-    markup = shown_markup(call, given.reply_markup)
-    if isinstance(given, types.InputBotInlineMessageMediaAuto):
-        text, entities = text_of(call, call.me, given.message, given.entities, _CAPTION_LENGTH)
-        return types.BotInlineMessageMediaAuto(text, entities=entities, reply_markup=markup)
-    text, entities = text_of(call, call.me, given.message, given.entities, _TEXT_LENGTH)
-    if not text:
-        raise RpcError(400, "MESSAGE_EMPTY")
-    return types.BotInlineMessageText(text, entities=entities, reply_markup=markup)
+def _check_switch(switch: types.InlineBotSwitchPM) -> None:
+    """Raise an RPC error for a button to the private chat that has no text or a wrong start parameter."""
+    if not switch.text:
+        raise RpcError(400, "SWITCH_PM_TEXT_EMPTY")
+    payload = switch.start_param
+    if not payload:
+        raise RpcError(400, "START_PARAM_EMPTY")
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-") for letter in payload)
+    if len(payload) > _START_PARAM_LENGTH or not allowed:
+        raise RpcError(400, "START_PARAM_INVALID")
 
 
 def send_result(call: Call, request: messages.SendInlineBotResultRequest) -> TLObject:
+    if not request.random_id:
+        raise RpcError(400, "RANDOM_ID_EMPTY")
     if earlier := earlier_of(call, request.peer, [request.random_id]):
         return wrap_sends(call, earlier)
     to = writable(call, request.peer)
-    bot, result = call.world.queries.result(call.me, request.query_id, request.id)
-    shown = _message(call, result.send_message)
-    media = None
-    if isinstance(result.send_message, types.InputBotInlineMessageMediaAuto):
-        if isinstance(result, types.InputBotInlineResult):
-            raise RpcError(400, "MEDIA_EMPTY")
-        stored = known_file(call, result.photo if _is_photo(result) else result.document).value
-        kind = types.MessageMediaPhoto(photo=stored) if _is_photo(result) else None
-        media = kind or types.MessageMediaDocument(document=stored)
+    bot, query, result = call.world.queries.result(call.me, request.query_id, request.id)
     post = Post(
         call.me.id,
         call.world.date(),
-        shown.message,
-        entities=shown.entities,
-        markup=shown.reply_markup,
-        media=media,
-        extras={"via_bot_id": bot},
+        result.text,
+        entities=result.entities,
+        markup=result.markup,
+        media=result.media,
+        extras={"via_bot_id": bot.id} | ({"invert_media": True} if result.inverted else {}),
     )
-    sent = call.world.posts.add(call.me, to.marked, post, random_id=request.random_id)
-    return wrap_sends(call, {}, {request.random_id: sent})
+    answer = deliver(call, to, {request.random_id: post}, request)
+    sent = call.world.sends.earlier(SendKey(call.me.id, to.marked, request.random_id))
+    if sent is not None:
+        call.world.queries.chosen(call.me, bot, query, request.id, sent)
+    return answer
+
+
+def edit(call: Call, request: messages.EditInlineBotMessageRequest) -> bool:
+    copy = call.world.queries.message(call.me, request.id)
+    to = call.world.chats[copy.peer] if copy.peer < 0 else call.world.accounts[copy.peer]
+    changed_post(call, to, copy, request)
+    call.world.posts.edited(copy)
+    return True
 
 
 METHODS: Final = {
     messages.GetInlineBotResultsRequest: Method(get_results, Open.USERS),
     messages.SetInlineBotResultsRequest: Method(set_results, Open.BOTS),
     messages.SendInlineBotResultRequest: Method(send_result, Open.USERS),
+    messages.EditInlineBotMessageRequest: Method(edit, Open.BOTS),
 }

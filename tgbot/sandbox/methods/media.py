@@ -9,7 +9,7 @@ from telethon.tl import TLObject, types
 from telethon.tl.functions import messages, upload
 
 from ..accounts import Account
-from ..dialogs import PerViewer
+from ..dialogs import PerViewer, Post
 from ..fetching import Fetched
 from ..files import StoredFile, check_range
 from ..pictures import Picture, picture
@@ -20,6 +20,12 @@ from .polls import new_poll
 #: Documents of these types have previews of their own.
 _PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
+
+
+#: For how many seconds a live place may move, and what stands for no end.
+_SHORTEST_LIVE: Final = 60
+_LONGEST_LIVE: Final = 86400
+_NO_END: Final = 0x7FFFFFFF
 
 
 def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
@@ -44,10 +50,12 @@ def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
     if isinstance(given, types.InputMediaPhotoExternal | types.InputMediaDocumentExternal):
         return _external(call, given)
     if isinstance(given, types.InputMediaGeoPoint):
-        return types.MessageMediaGeo(_geo(call, given.geo_point))
+        return types.MessageMediaGeo(place(call, given.geo_point))
+    if isinstance(given, types.InputMediaGeoLive):
+        return live_place(given, place(call, given.geo_point))
     if isinstance(given, types.InputMediaVenue):
-        place = (given.title, given.address, given.provider, given.venue_id, given.venue_type)
-        return types.MessageMediaVenue(_geo(call, given.geo_point), *place)
+        about = (given.title, given.address, given.provider, given.venue_id, given.venue_type)
+        return types.MessageMediaVenue(place(call, given.geo_point), *about)
     if isinstance(given, types.InputMediaDice):
         sides = _DICE.get(given.emoticon.rstrip("\ufe0f"))
         if sides is None:
@@ -56,10 +64,49 @@ def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
     raise RpcError(400, "MEDIA_EMPTY")
 
 
-def _geo(call: Call, point: TLObject) -> TLObject:
+def place(call: Call, point: TLObject) -> types.GeoPoint:
+    """Return a place on the earth; raise GEO_POINT_INVALID for any other."""
     if not isinstance(point, types.InputGeoPoint):
         raise RpcError(400, "GEO_POINT_INVALID")
+    # A number that is none compares as neither.
+    if not (-90 <= point.lat <= 90 and -180 <= point.long <= 180):
+        raise RpcError(400, "GEO_POINT_INVALID")
     return types.GeoPoint(point.long, point.lat, _number(call), point.accuracy_radius)
+
+
+def live_place(given: TLObject, geo: types.GeoPoint) -> types.MessageMediaGeoLive:
+    """Return a place that its sender moves for a time; raise MEDIA_INVALID for a time that is none."""
+    period = given.period or 0
+    if not (_SHORTEST_LIVE <= period <= _LONGEST_LIVE or period == _NO_END):
+        raise RpcError(400, "MEDIA_INVALID")
+    return types.MessageMediaGeoLive(
+        geo, period, heading=given.heading, proximity_notification_radius=given.proximity_notification_radius
+    )
+
+
+def moved(call: Call, post: Post, given: types.InputMediaGeoLive) -> types.MessageMediaGeoLive:
+    """Return the live place of a message after a move, or at its end; raise an RPC error if it has ended."""
+    was, since = post.media, call.world.date() - post.date
+    if not isinstance(was, types.MessageMediaGeoLive):
+        raise RpcError(400, "MEDIA_PREV_INVALID")
+    if was.period != _NO_END and since >= was.period:
+        raise RpcError(400, "MESSAGE_NOT_MODIFIED")
+    stays = isinstance(given.geo_point, types.InputGeoPointEmpty)
+    geo = was.geo if stays else place(call, given.geo_point)
+    if given.stopped:
+        return types.MessageMediaGeoLive(geo, max(since, 1))
+    if stays:
+        raise RpcError(400, "GEO_POINT_INVALID")
+    period = given.period or was.period
+    return live_place(
+        types.InputMediaGeoLive(
+            given.geo_point,
+            heading=given.heading,
+            period=period,
+            proximity_notification_radius=given.proximity_notification_radius,
+        ),
+        geo,
+    )
 
 
 def _number(call: Call) -> int:
