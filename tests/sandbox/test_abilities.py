@@ -191,6 +191,7 @@ EFFECTS: Final[dict[str, tuple[Any, Callable[[Any], object]]]] = {
     "entities": ([BOLD], lambda made: made.entities == [BOLD]),
     "effect": (5, lambda made: made.effect == 5),
     "drop_author": (True, lambda made: made.fwd_from is None),
+    "drop_media_captions": (True, lambda made: made.message == "first"),  # it has no media
     "message": ("other", lambda made: made.message == "other"),
     "media": (DICE, lambda made: isinstance(made.media, types.MessageMediaDice)),
 }

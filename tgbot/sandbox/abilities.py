@@ -29,7 +29,9 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.SendMediaRequest: _SEND | _fields("reply_markup entities"),
     messages.SendMultiMediaRequest: _SEND,
     messages.ForwardMessagesRequest: HINTS
-    | _fields("silent noforwards drop_author reply_to top_msg_id send_as schedule_date effect"),
+    | _fields(
+        "silent noforwards drop_author drop_media_captions reply_to top_msg_id send_as schedule_date effect"
+    ),
     messages.EditMessageRequest: HINTS
     | _fields("invert_media message media reply_markup entities schedule_date"),
     messages.SetTypingRequest: _fields("top_msg_id"),

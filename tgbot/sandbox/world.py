@@ -12,6 +12,7 @@ from telethon.tl import TLObject, types
 from .accounts import Account, Accounts, Bot
 from .agenda import Agenda
 from .chats import Chat
+from .commandlists import CommandLists
 from .dialogs import Copy, Post
 from .drafts import Drafts
 from .feeds import Changed, Feeds, Passing
@@ -80,6 +81,7 @@ class World:
         self.schedule = Schedule(
             self.accounts, self.feeds, self.posts, self.polls, self.agenda, self.date, self.check_write
         )
+        self.commandlists = CommandLists(self.accounts, self.chats, self.feeds)
         self.drafts = Drafts(self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)

@@ -81,3 +81,18 @@ def test_an_edit_changes_text_entities_and_keyboard_on_both_sides_and_one_that_c
     for wrong in (number + 1, 999, 0):
         with refused("MESSAGE_ID_INVALID"):
             bot(messages.EditMessageRequest(peer, wrong, message="new"))
+
+
+def test_lengths_of_texts_are_in_code_points(ann: Client, bot: Client) -> None:
+    ann.send(bot, "😀" * 4096)
+    with refused("MESSAGE_TOO_LONG"):
+        ann.send(bot, "😀" * 4097)
+
+
+def test_a_forward_may_leave_the_caption_out(ann: Client, bot: Client) -> None:
+    contact = types.InputMediaContact("+1555", "Max", "", "")
+    ann(messages.SendMediaRequest(ann.peer(bot), contact, "caption"))
+    peer = ann.peer(bot)
+    ann(messages.ForwardMessagesRequest(peer, [1], to_peer=peer, random_id=[5], drop_media_captions=True))
+    made = bot.difference().new_messages[-1]
+    assert (made.message, type(made.media)) == ("", types.MessageMediaContact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from telethon.tl import TLObject, TLRequest, types
@@ -11,6 +12,7 @@ from telethon.tl.functions import bots
 from ..accounts import Account, BotProfile
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+from .users import commands_of
 
 _COMMAND: Final = re.compile(r"[a-z0-9_]{1,32}")
 _LANGUAGE: Final = re.compile(r"(?:[a-z]{2})?")
@@ -64,11 +66,16 @@ def set_bot_commands(call: Call, request: bots.SetBotCommandsRequest) -> bool:
         if not 0 < len(command.description) <= _COMMAND_TEXT:
             raise RpcError(400, "BOT_COMMAND_DESCRIPTION_INVALID")
     if request.commands:
-        profile.commands[key] = list(request.commands)
+        _change(call, lambda: profile.commands.update({key: list(request.commands)}))
     else:
-        profile.commands.pop(key, None)  # wider lists show again
+        _change(call, lambda: profile.commands.pop(key, None))  # wider lists show again
     profile.version += 1
     return True
+
+
+def _change(call: Call, change: Callable[[], object]) -> None:
+    """Change the commands of the caller, and tell the people who see others than before."""
+    call.world.commandlists.change(call.me, change, commands_of)
 
 
 def get_bot_commands(call: Call, request: bots.GetBotCommandsRequest) -> list[TLObject]:
@@ -76,8 +83,9 @@ def get_bot_commands(call: Call, request: bots.GetBotCommandsRequest) -> list[TL
 
 
 def reset_bot_commands(call: Call, request: bots.ResetBotCommandsRequest) -> bool:
-    profile = _profile(call)
-    if profile.commands.pop(_key(call, request), None) is not None:
+    profile, key = _profile(call), _key(call, request)
+    if key in profile.commands:
+        _change(call, lambda: profile.commands.pop(key))
         profile.version += 1
     return True
 

@@ -146,8 +146,10 @@ def forward_messages(call: Call, request: messages.ForwardMessagesRequest) -> TL
         if (was.extras and was.extras.get("noforwards")) or (isinstance(source, Chat) and source.noforwards):
             raise RpcError(400, "CHAT_FORWARDS_RESTRICTED")
         header = None if request.drop_author else was.forwarded or _forwarded(call, original)
+        bare = bool(request.drop_media_captions and was.media)
+        text, entities = ("", None) if bare else (was.text, was.entities)
         posts[random_id] = Post(
-            me.id, call.world.date(), was.text, entities=was.entities, media=was.media, forwarded=header
+            me.id, call.world.date(), text, entities=entities, media=was.media, forwarded=header
         )
     limited(call, to, request, len(posts))
     if request.top_msg_id and request.reply_to is None:

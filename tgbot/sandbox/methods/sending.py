@@ -20,6 +20,7 @@ from .chats import shown_as
 from .forums import thread
 from .permits import may_post, may_write
 
+#: In code points, as the documentation of help.getConfig has it; entities count in UTF-16 units.
 TEXT_LENGTH: Final = 4096
 CAPTION_LENGTH: Final = 1024
 _QUOTE_LENGTH: Final = 1024

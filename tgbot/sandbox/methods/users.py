@@ -55,15 +55,21 @@ def bot_info(user: Account, viewer: Account, chat: Chat | None = None) -> TLObje
     if profile is None:
         return None
     language = viewer.language or ""
-    places = ((scope, code) for scope in _scopes(viewer, chat) for code in (language, ""))
-    commands = next((profile.commands[place] for place in places if place in profile.commands), [])
     description = profile.descriptions.get(language) or profile.descriptions.get("")
     return types.BotInfo(
         user_id=user.id,
         description=description,
-        commands=commands,
+        commands=commands_of(user, viewer, chat),
         menu_button=types.BotMenuButtonDefault(),
     )
+
+
+def commands_of(bot: Account, viewer: Account, chat: Chat | None = None) -> list[TLObject]:
+    """Return the commands of a bot that a user sees in the private dialog with it, or in a chat."""
+    held = bot.profile.commands if bot.profile is not None else {}
+    languages = (viewer.language or "", "")
+    places = ((scope, code) for scope in _scopes(viewer, chat) for code in languages)
+    return next((held[place] for place in places if place in held), [])
 
 
 def _scopes(viewer: Account, chat: Chat | None) -> list[str]:
