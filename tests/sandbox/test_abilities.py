@@ -212,7 +212,7 @@ def test_each_field_of_a_send_that_is_carried_out_shows_in_the_message(
     ("media", "name"),
     [
         (
-            types.InputMediaStory(types.InputPeerSelf(), 1),
+            STORY,
             "MESSAGES_SENDMEDIA_INPUTMEDIASTORY_NOT_IMPLEMENTED",
         ),
         (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from telethon.tl import types
-from telethon.tl.functions import messages
+from telethon.tl.functions import messages, users
 
 from tests.sandbox.methods.direct import Client, Clock, refused
 from tgbot.sandbox.methods import Later
@@ -291,5 +291,7 @@ def test_a_bot_is_told_where_people_are_if_it_wants_to_know(
     world.accounts[inline.id].profile.inline_geo = True  # type: ignore[union-attr]
     ask_from(GEO)
     assert asked.pop().geo.lat == 1.5
+    [seen] = ann(users.GetUsersRequest([ann.user(inline)]))
+    assert seen.bot_inline_geo
     with refused("GEO_POINT_INVALID"):
         ask_from(types.InputGeoPoint(float("nan"), 0.0))
