@@ -69,10 +69,14 @@ DONE: Final[dict[type, frozenset[str]]] = {
     messages.SetBotCallbackAnswerRequest: _fields("alert message url"),
     messages.GetHistoryRequest: _fields("offset_date"),
     messages.GetDialogsRequest: _fields("offset_date exclude_pinned folder_id"),
-    messages.ExportChatInviteRequest: _fields("legacy_revoke_permanent request_needed title"),
+    messages.ExportChatInviteRequest: _fields(
+        "legacy_revoke_permanent request_needed expire_date usage_limit title"
+    ),
+    messages.EditExportedChatInviteRequest: _fields("revoked expire_date usage_limit request_needed title"),
+    messages.GetExportedChatInvitesRequest: _fields("revoked offset_date offset_link"),
     messages.HideChatJoinRequestRequest: _fields("approved"),
-    messages.HideAllChatJoinRequestsRequest: _fields("approved"),
-    messages.GetChatInviteImportersRequest: _fields("requested"),
+    messages.HideAllChatJoinRequestsRequest: _fields("approved link"),
+    messages.GetChatInviteImportersRequest: _fields("requested link q offset_date"),
     messages.CreateForumTopicRequest: _fields("icon_color"),
     channels.ToggleJoinRequestRequest: _fields("guard_bot"),
     channels.CreateChannelRequest: _fields("broadcast megagroup forum"),

@@ -1,4 +1,4 @@
-"""Changes of groups and channels: creation, profile, settings, invite links, requests to join."""
+"""Changes of groups and channels: creation, profile, settings."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from typing import Final
 
 from telethon.tl import types
 
-from .accounts import Account, Accounts
-from .chats import Chat, Invite, JoinRequest
+from .accounts import Accounts
+from .chats import Chat
 from .dialogs import peer_of
 from .feeds import Feeds
-from .members import Members
-from .participants import exported, pending
+from .invites import Invites
 from .posts import Posts
 from .rights import FOREVER, forbidden
-from .rpc import RpcError
 
-#: Seconds in which a bot may write to the user of an open request to join.
-REQUEST_SECONDS: Final = 300
-#: Seconds in which a guard bot may answer a request at once.
-QUERY_SECONDS: Final = 10
 _FIRST_GROUP: Final = 4_000_000
 _FIRST_CHANNEL: Final = 1_500_000_000
 
 
-class Groups(Members):
+class Groups(Invites):
     """Create chats and change them."""
 
     def __init__(
@@ -38,13 +32,9 @@ class Groups(Members):
         date: Callable[[], int],
         random: Random,
     ) -> None:
-        super().__init__(accounts, chats, feeds, posts, date)
-        self._random = random
-        self._invites: dict[str, Chat] = {}
+        super().__init__(accounts, chats, feeds, posts, date, random)
         self._last_group = _FIRST_GROUP
         self._last_channel = _FIRST_CHANNEL
-        #: Requests that a guard bot was asked about: query → the chat, and the user.
-        self._queries: dict[int, tuple[Chat, int]] = {}
 
     def new_group(self, title: str, creator: int, *members: int) -> Chat:
         """Add a basic group and notify its members."""
@@ -159,90 +149,3 @@ class Groups(Members):
         for member in members:
             update = types.UpdateChannel(chat.id) if chat.channel else types.UpdateChat(chat.id)
             self._feeds.hand(member, update)
-
-    # -- invite links and requests
-
-    def invite(self, chat: Chat, admin: int, *, request_needed: bool = False, title: str = "") -> Invite:
-        """Make an invite link."""
-        hash_ = f"{self._random.getrandbits(96):024x}"
-        invite = Invite(hash_, admin, self._date(), request_needed=request_needed, title=title)
-        chat.invites[hash_] = invite
-        self._invites[hash_] = chat
-        return invite
-
-    def invited(self, hash_: str) -> tuple[Chat, Invite]:
-        """Return the chat and the invite of a link; raise INVITE_HASH_INVALID or INVITE_HASH_EXPIRED."""
-        chat = self._invites.get(hash_)
-        if chat is None:
-            raise RpcError(400, "INVITE_HASH_INVALID" if hash_ else "INVITE_HASH_EMPTY")
-        invite = chat.invites[hash_]
-        if invite.revoked:
-            raise RpcError(400, "INVITE_HASH_EXPIRED")
-        return chat, invite
-
-    def follow(self, user: Account, chat: Chat, invite: Invite, about: str = "") -> None:
-        """Follow an invite link. If it needs approval, notify the admins and raise INVITE_REQUEST_SENT."""
-        if user.id in chat.members:
-            raise RpcError(400, "USER_ALREADY_PARTICIPANT")
-        if not invite.request_needed:
-            invite.usage += 1
-            self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByLink(invite.admin))
-            return
-        if user.id not in chat.requests:
-            asked = chat.requests[user.id] = JoinRequest(user.id, self._date(), invite, about)
-            if chat.guard:
-                asked.query = self._random.getrandbits(62) or 1
-                self._queries[asked.query] = chat, user.id
-            self._log_request(chat, asked)
-        raise RpcError(400, "INVITE_REQUEST_SENT")
-
-    def _log_request(self, chat: Chat, request: JoinRequest) -> None:
-        for admin in [chat.creator, *chat.admins]:
-            account = self._accounts.get(admin)
-            if account is None or not chat.may_invite(admin):
-                continue
-            if account.is_bot:
-                until = request.date + REQUEST_SECONDS
-                account.allowed[request.user] = max(account.allowed.get(request.user, 0.0), until)
-                invite = exported(request.invite)
-                query = request.query if admin == chat.guard and request.query else None
-                update = types.UpdateBotChatInviteRequester(
-                    peer_of(chat.marked), request.date, request.user, request.about, invite, 0, query
-                )
-                self._feeds.log_bot(account, update)
-            else:
-                self._feeds.hand(admin, pending(chat))
-
-    def answer_query(self, bot: Account, query: int, approved: bool | None) -> None:
-        """Carry out a guard bot's answer: None leaves the request to the admins.
-
-        Raise QUERY_ID_INVALID for a query that is not this bot's, was answered, or is too old.
-        """
-        chat, number = self._queries.pop(query, (None, 0))
-        request = chat.requests.get(number) if chat is not None else None
-        if chat is None or chat.guard != bot.id or request is None or request.query != query:
-            raise RpcError(400, "QUERY_ID_INVALID")
-        if self._date() - request.date > QUERY_SECONDS:
-            raise RpcError(400, "QUERY_ID_INVALID")
-        request.query = 0
-        if approved is not None:
-            self.decide(chat, self._accounts[number], approved=approved)
-
-    def decide(self, chat: Chat, user: Account, *, approved: bool) -> None:
-        """Approve or decline a request; raise HIDE_REQUESTER_MISSING if it is not open."""
-        request = chat.requests.pop(user.id, None)
-        if request is None:
-            raise RpcError(400, "HIDE_REQUESTER_MISSING")
-        for admin in [chat.creator, *chat.admins]:
-            account = self._accounts.get(admin)
-            if account is None:
-                continue
-            if account.is_bot:
-                # The five minutes of write access end with the request; other write access stays.
-                if account.allowed.get(user.id) == request.date + REQUEST_SECONDS:
-                    del account.allowed[user.id]
-            else:
-                self._feeds.hand(admin, pending(chat))
-        if approved:
-            request.invite.usage += 1
-            self.add(chat, user, by=user.id, action=types.MessageActionChatJoinedByRequest())

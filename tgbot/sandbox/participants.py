@@ -66,8 +66,10 @@ def all_of_group(chat: Chat) -> types.ChatParticipants:
     return types.ChatParticipants(chat.id, [participant(chat, each) for each in chat.members], chat.version)
 
 
-def exported(invite: Invite) -> types.ChatInviteExported:
-    """Build the TL form of an invite link."""
+def exported(invite: Invite) -> types.TypeExportedChatInvite:
+    """Build the TL form of an invite link; one without a hash stands for a public chat."""
+    if not invite.hash:
+        return types.ChatInvitePublicJoinRequests()
     return types.ChatInviteExported(
         invite.link,
         invite.admin,

@@ -11,14 +11,13 @@ from ..accounts import Account
 from ..channels import channel_update
 from ..chats import Chat
 from ..dialogs import Copy, peer_of
+from ..invites import GROUP_LIMIT
 from ..logs import FIRST_PTS, FIRST_QTS
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 _TITLE_LENGTH: Final = 128
 ABOUT_LENGTH: Final = 255
-#: The most members of a basic group.
-_GROUP_LIMIT: Final = 200
 
 
 def valid_title(title: str) -> str:
@@ -43,7 +42,7 @@ def create_chat(call: Call, request: messages.CreateChatRequest) -> TLObject:
     users.pop(me.id, None)
     if not users:
         raise RpcError(400, "USERS_TOO_FEW")
-    if len(users) >= _GROUP_LIMIT:
+    if len(users) >= GROUP_LIMIT:
         raise RpcError(400, "USERS_TOO_MUCH")
     if any(user.profile is not None and not user.profile.joins_groups for user in users.values()):
         raise RpcError(400, "BOT_GROUPS_BLOCKED")
@@ -72,13 +71,6 @@ def _created(call: Call, chat: Chat, first: Copy | None) -> TLObject:
     return answer
 
 
-def administered(call: Call, chat: Chat) -> Chat:
-    """Return the chat if the caller may add users to it; else raise CHAT_ADMIN_REQUIRED."""
-    if not chat.may_invite(call.me.id):
-        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
-    return chat
-
-
 def migrate_chat(call: Call, request: messages.MigrateChatRequest) -> TLObject:
     group = call.chat(types.InputPeerChat(request.chat_id))
     if call.me.id != group.creator:
@@ -90,11 +82,14 @@ def migrate_chat(call: Call, request: messages.MigrateChatRequest) -> TLObject:
 
 
 def toggle_join_request(call: Call, request: channels.ToggleJoinRequestRequest) -> TLObject:
-    chat = administered(call, call.chat(request.channel, "CHANNEL_INVALID"))
+    chat = call.chat(request.channel, "CHANNEL_INVALID")
+    if not chat.may_invite(call.me.id):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
     bot = call.user(request.guard_bot, "BOT_INVALID") if request.guard_bot is not None else None
     if bot is not None and not (bot.is_bot and chat.may_invite(bot.id)):
         raise RpcError(400, "BOT_INVALID")
     chat.guard = bot.id if bot is not None and request.enabled else 0
+    chat.join_request = request.enabled
     return changed(call, chat, chat.log.pts)
 
 
