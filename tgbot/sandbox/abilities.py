@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final, Union, get_origin
 
 from telethon.tl import TLObject, TLRequest, types
-from telethon.tl.functions import account, auth, bots, channels, contacts, messages, updates, upload
+from telethon.tl.functions import account, auth, bots, channels, contacts, messages, photos, updates, upload
 
 from .rpc import RpcError
 from .searching import FILTERS
@@ -89,6 +89,8 @@ DONE: Final[dict[type, frozenset[str]]] = {
     contacts.AddContactRequest: _fields("add_phone_privacy_exception"),
     bots.SetBotInfoRequest: _fields("bot name about description"),
     bots.GetBotInfoRequest: _fields("bot"),
+    photos.UploadProfilePhotoRequest: _fields("bot file"),
+    photos.UpdateProfilePhotoRequest: _fields("bot"),
     account.UpdateProfileRequest: _fields("first_name last_name about"),
     account.RegisterDeviceRequest: _fields("no_muted"),
     auth.ResendCodeRequest: _fields("reason"),

@@ -48,6 +48,8 @@ class BotProfile:
     descriptions: dict[str, str] = field(default_factory=dict)
     menus: dict[int, TLObject] = field(default_factory=dict)
     version: int = 1
+    #: The user who made it at BotFather, 0 for nobody.
+    owner: int = 0
     #: False: privacy mode, in groups the bot gets only what is addressed to it.
     sees_all: bool = False
     #: False: the bot cannot be added to groups.

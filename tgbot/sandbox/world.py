@@ -204,12 +204,23 @@ class World:
         account.first_name, account.last_name = first_name, last_name
         self._tell_name(account)
 
-    def _tell_name(self, account: Account) -> None:
-        """Send updateUserName to the account and to all others in its private dialogs."""
+    def set_photos(self, account_id: int, *photos: types.Photo) -> None:
+        """Replace the profile photos of an account, and notify the others in its dialogs."""
+        account = self.accounts[account_id]
+        account.photos = photos
+        for viewer in self._audience(account):
+            self.feeds.hand(viewer, types.UpdateUser(account.id))
+
+    def _audience(self, account: Account) -> list[int]:
+        """Return who is told of changes of an account: itself, and those who have a dialog with a user."""
         audience = [account.id]
         if self.announces_names and not account.is_bot:
             audience += [peer for peer in account.box.dialogs if peer > 0 and peer != account.id]
-        for viewer in audience:
+        return audience
+
+    def _tell_name(self, account: Account) -> None:
+        """Send updateUserName to the account and to all others in its private dialogs."""
+        for viewer in self._audience(account):
             usernames = [
                 types.Username(name, active=True, editable=index == 0 or None)
                 for index, name in enumerate(account.usernames)

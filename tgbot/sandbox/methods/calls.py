@@ -71,6 +71,13 @@ class Call:
                 return user
         raise RpcError(400, error)
 
+    def own_bot(self, given: TLObject) -> Account:
+        """Return a bot of the caller: itself, or one that it made at BotFather; else raise BOT_INVALID."""
+        bot = self.user(given, "BOT_INVALID")
+        if bot.profile is None or (bot is not self.me and bot.profile.owner != self.me.id):
+            raise RpcError(400, "BOT_INVALID")
+        return bot
+
     def _knows(self, me: Account, user: Account, access_hash: int) -> bool:
         if access_hash == 0:  # valid for a bot to its users, and for a person to their contacts
             return user is me or user.id in (me.started if me.is_bot else me.contacts)

@@ -40,6 +40,7 @@ def get_full_user(call: Call, request: users.GetFullUserRequest) -> TLObject:
         about=_about(user, me) or None,
         bot_info=bot_info(user, me),
         pinned_msg_id=me.box.pinned(user.id),
+        profile_photo=user.photos[0] if user.photos else None,
     )
     return types.users.UserFull(full, [], [call.world.view.user(me, user)])
 
