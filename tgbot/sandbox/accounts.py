@@ -48,6 +48,12 @@ class BotProfile:
     descriptions: dict[str, str] = field(default_factory=dict)
     menus: dict[int, TLObject] = field(default_factory=dict)
     version: int = 1
+    #: Which rights apps propose for it in groups and in channels.
+    group_rights: types.ChatAdminRights | None = None
+    channel_rights: types.ChatAdminRights | None = None
+    privacy_url: str = ""
+    #: The only domain on which people may log in with it.
+    domain: str = ""
     #: The user who made it at BotFather, 0 for nobody.
     owner: int = 0
     #: False: privacy mode, in groups the bot gets only what is addressed to it.
@@ -245,6 +251,10 @@ class Accounts:
         account.token = self._new_token(account.id)
         account.generation += 1
         return account.token
+
+    def add_bot(self, bot_id: int, username: str) -> Account:
+        """Add a bot with a given id, named like its username."""
+        return self._add_bot(bot_id, self._new_token(bot_id), username, username)
 
     def _new_token(self, bot_id: int) -> str:
         return f"{bot_id}:" + "".join(self._random.choices(_TOKEN_LETTERS, k=35))

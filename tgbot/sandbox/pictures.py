@@ -60,6 +60,10 @@ class Picture:
         """Whether it has the sizes of a profile photo."""
         return self.sizes[0].type == SQUARES[0][0]
 
+    def squared(self) -> Picture:
+        """Return it as a profile photo."""
+        return self if self.square else picture(self.sizes[-1].content, square=True)
+
     def previews(self) -> Picture:
         """Return what a document has of its picture: the largest size up to that of previews."""
         small = [one for one in self.sizes if max(one.width, one.height) <= _PREVIEW]

@@ -109,13 +109,13 @@ def signed(token: str, fields: Mapping[str, object]) -> dict[str, object]:
 class Widget:
     """The server of the Login Widget: `async with Widget(world) as widget`, then use `widget.script`.
 
-    It listens on 127.0.0.1 and asks for no login code. It serves only sites that `set_domain` has named.
+    It listens on 127.0.0.1 and asks for no login code. It serves only the sites that bots have as their
+    domains.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._port = 0
-        self._domains: dict[int, str] = {}
         self._browsers: dict[str, int] = {}
         self._runner: web.AppRunner | None = None
 
@@ -146,13 +146,15 @@ class Widget:
 
     def set_domain(self, bot_id: int, domain: str) -> None:
         """Set the only domain of a bot, as BotFather's /setdomain does."""
-        self._domains[bot_id] = domain
+        profile = self.world.accounts[bot_id].profile
+        assert profile is not None
+        profile.domain = domain
 
     def log_in(self, bot_id: int, user_id: int, *, write: bool = True) -> dict[str, object]:
         """Log a user in to a bot's site: give write access if `write`, and return the signed data."""
         bot, user = self.world.accounts[bot_id], self.world.accounts[user_id]
         if write and not self._may_write(bot, user):
-            self.world.allow(bot_id, user_id, domain=self._domains[bot_id])
+            self.world.allow(bot_id, user_id, domain=_domain(bot))
         fields = {
             "id": user.id,
             "first_name": user.first_name,
@@ -190,7 +192,7 @@ class Widget:
         user = self._user(request)
         if user is None:
             return _page(_LOGIN.format(wrong=""))
-        words = {"bot": escape(bot.name), "name": escape(user.first_name), "domain": self._domains[bot.id]}
+        words = {"bot": escape(bot.name), "name": escape(user.first_name), "domain": _domain(bot)}
         wanted = request.query.get("request_access") == "write" and not self._may_write(bot, user)
         return _page(_CONFIRM.format(ask=_ASK.format(**words) if wanted else "", **words))
 
@@ -234,7 +236,7 @@ class Widget:
         return bot if allowed else None
 
     def _belongs(self, bot: Account, origin: str) -> bool:
-        return bot.id in self._domains and urlsplit(origin).hostname == self._domains[bot.id]
+        return bool(_domain(bot)) and urlsplit(origin).hostname == _domain(bot)
 
     def _bot(self, username: str) -> Account | None:
         marked = self.world.accounts.holder(username)
@@ -254,6 +256,10 @@ class Widget:
             holder = self.world.accounts.holder(who)
             known = self.world.accounts.get(holder) if holder is not None and holder > 0 else None
         return None if known is None or known.is_bot or known.deleted else known
+
+
+def _domain(bot: Account) -> str:
+    return bot.profile.domain if bot.profile is not None else ""
 
 
 def _js(value: object) -> str:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from telethon.tl import TLObject, types
 
 from .accounts import Account, Accounts, Bot
 from .agenda import Agenda
+from .botprofiles import BotProfiles
 from .chats import Chat
-from .commandlists import CommandLists
 from .dialogs import Copy, Post
 from .drafts import Drafts
 from .feeds import Changed, Feeds, Passing
-from .files import Files
+from .files import Files, StoredFile
 from .groups import Groups
 from .limits import Limits
 from .logs import Entry
+from .pictures import Picture
 from .polls import Polls
 from .posts import Posts
 from .presses import Presses
@@ -45,6 +46,13 @@ class Delivered(NamedTuple):
     edited: bool
     #: Whether the sender has it no more.
     deleted: bool
+
+
+class Resident(Protocol):
+    """An account that the sandbox itself plays."""
+
+    def listen(self) -> None:
+        """Subscribe to what happens to the account."""
 
 
 class World:
@@ -81,13 +89,15 @@ class World:
         self.schedule = Schedule(
             self.accounts, self.feeds, self.posts, self.polls, self.agenda, self.date, self.check_write
         )
-        self.commandlists = CommandLists(self.accounts, self.chats, self.feeds)
         self.drafts = Drafts(self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
+        self.bots = BotProfiles(self.accounts, self.chats, self.feeds)
         self.files = Files()
         self.limits = Limits(self.now)
+        #: Accounts that the sandbox plays, by id.
+        self.residents: dict[int, Resident] = {}
         #: Whether a difference holds an updateMessageID for each message that the account sent.
         self.message_ids_in_difference = True
         #: The most updates in one difference; the rest is in further slices.
@@ -103,6 +113,11 @@ class World:
     def __getstate__(self) -> dict[str, object]:
         # A clock belongs to the process: a restored world uses time.time.
         return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0, "horizon": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        for resident in self.residents.values():
+            resident.listen()
 
     # -- for the server
 
@@ -210,6 +225,14 @@ class World:
         account.photos = photos
         for viewer in self._audience(account):
             self.feeds.hand(viewer, types.UpdateUser(account.id))
+
+    def new_photo(self, picture: Picture, owner: Account) -> types.Photo:
+        """Store a photo in the data centre of its owner, and return it."""
+        numbers = (self.random.getrandbits(62) or 1 for _ in range(2))
+        home = self.number(owner.home)
+        photo = types.Photo(*numbers, self.files.reference, self.date(), picture.shown(), home)
+        self.files.store(StoredFile(photo, picture=picture))
+        return photo
 
     def _audience(self, account: Account) -> list[int]:
         """Return who is told of changes of an account: itself, and those who have a dialog with a user."""

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from telethon.tl import TLObject, TLRequest, types
 from telethon.tl.functions import bots
 
 from ..accounts import Account, BotProfile
+from ..botprofiles import menu_of
+from ..rights import ADMIN
 from ..rpc import RpcError
 from .calls import Call, Method, Open
-from .users import commands_of
 
-_COMMAND: Final = re.compile(r"[a-z0-9_]{1,32}")
 _LANGUAGE: Final = re.compile(r"(?:[a-z]{2})?")
-_COMMANDS: Final = 100
-_COMMAND_TEXT: Final = 256
-_NAME: Final = 64
-_ABOUT: Final = 120
-_DESCRIPTION: Final = 512
 #: What decides a request to join; the other answers leave it open.
 _DECISIONS: Final = {types.JoinChatBotResultApproved: True, types.JoinChatBotResultDeclined: False}
 _SCOPES: Final = {
@@ -56,26 +50,8 @@ def _language(code: str) -> str:
 
 
 def set_bot_commands(call: Call, request: bots.SetBotCommandsRequest) -> bool:
-    profile = _profile(call)
-    key = _key(call, request)
-    if len(request.commands) > _COMMANDS:
-        raise RpcError(400, "BOT_COMMANDS_TOO_MUCH")
-    for command in request.commands:
-        if not _COMMAND.fullmatch(command.command):
-            raise RpcError(400, "BOT_COMMAND_INVALID")
-        if not 0 < len(command.description) <= _COMMAND_TEXT:
-            raise RpcError(400, "BOT_COMMAND_DESCRIPTION_INVALID")
-    if request.commands:
-        _change(call, lambda: profile.commands.update({key: list(request.commands)}))
-    else:
-        _change(call, lambda: profile.commands.pop(key, None))  # wider lists show again
-    profile.version += 1
+    call.world.bots.set_commands(call.me, *_key(call, request), request.commands)
     return True
-
-
-def _change(call: Call, change: Callable[[], object]) -> None:
-    """Change the commands of the caller, and tell the people who see others than before."""
-    call.world.commandlists.change(call.me, change, commands_of)
 
 
 def get_bot_commands(call: Call, request: bots.GetBotCommandsRequest) -> list[TLObject]:
@@ -83,40 +59,23 @@ def get_bot_commands(call: Call, request: bots.GetBotCommandsRequest) -> list[TL
 
 
 def reset_bot_commands(call: Call, request: bots.ResetBotCommandsRequest) -> bool:
-    profile, key = _profile(call), _key(call, request)
-    if key in profile.commands:
-        _change(call, lambda: profile.commands.pop(key))
-        profile.version += 1
+    call.world.bots.set_commands(call.me, *_key(call, request), [])
     return True
 
 
 def _own(call: Call, request: TLRequest) -> tuple[Account, BotProfile]:
-    """Return the caller and its profile; raise an error if the request names another bot."""
-    if call.me.is_bot and (request.bot is None or call.user(request.bot, "BOT_INVALID") is call.me):
-        return call.me, _profile(call)
-    raise RpcError(400, "USER_BOT_REQUIRED" if request.bot is None else "BOT_INVALID")
+    """Return the bot that a request is about, and its profile: the caller, or a bot that it owns."""
+    bot = call.me if request.bot is None else call.own_bot(request.bot)
+    if bot.profile is None:
+        raise RpcError(400, "USER_BOT_REQUIRED")
+    return bot, bot.profile
 
 
 def set_bot_info(call: Call, request: bots.SetBotInfoRequest) -> bool:
-    bot, profile = _own(call, request)
+    bot, _ = _own(call, request)
+    name, about, description = request.name, request.about, request.description
     language = _language(request.lang_code)
-    given = (
-        (request.name, _NAME, "BOT_TITLE_INVALID", profile.names),
-        (request.about, _ABOUT, "ABOUT_TOO_LONG", profile.abouts),
-        (request.description, _DESCRIPTION, "DESCRIPTION_TOO_LONG", profile.descriptions),
-    )
-    for text, limit, error, _ in given:
-        if text is not None and len(text) > limit:
-            raise RpcError(400, error)
-    for text, _, _, texts in given:
-        if text:
-            texts[language] = text
-        elif text is not None:
-            texts.pop(language, None)
-    if not language:
-        bot.first_name = profile.names.get("", bot.first_name)
-        bot.about = profile.abouts.get("", "")
-    profile.version += 1
+    call.world.bots.set_texts(bot, language, name=name, about=about, description=description)
     return True
 
 
@@ -129,13 +88,34 @@ def get_bot_info(call: Call, request: bots.GetBotInfoRequest) -> TLObject:
 
 
 def set_menu_button(call: Call, request: bots.SetBotMenuButtonRequest) -> bool:
-    _profile(call).menus[_menu_of(call, request)] = request.button
+    call.world.bots.set_menu(call.me, _menu_of(call, request), request.button)
     return True
 
 
 def get_menu_button(call: Call, request: bots.GetBotMenuButtonRequest) -> TLObject:
-    menus = _profile(call).menus
-    return menus.get(_menu_of(call, request)) or menus.get(0) or types.BotMenuButtonDefault()
+    return menu_of(call.me, _menu_of(call, request))
+
+
+def set_group_rights(call: Call, request: bots.SetBotGroupDefaultAdminRightsRequest) -> bool:
+    profile = _profile(call)
+    if _same(profile.group_rights, request.admin_rights):
+        raise RpcError(400, "RIGHTS_NOT_MODIFIED")
+    profile.group_rights = request.admin_rights
+    profile.version += 1
+    return True
+
+
+def set_channel_rights(call: Call, request: bots.SetBotBroadcastDefaultAdminRightsRequest) -> bool:
+    profile = _profile(call)
+    if _same(profile.channel_rights, request.admin_rights):
+        raise RpcError(400, "RIGHTS_NOT_MODIFIED")
+    profile.channel_rights = request.admin_rights
+    profile.version += 1
+    return True
+
+
+def _same(before: types.ChatAdminRights | None, after: types.ChatAdminRights) -> bool:
+    return all(bool(getattr(before, name, None)) == bool(getattr(after, name)) for name in ADMIN)
 
 
 def _menu_of(call: Call, request: TLRequest) -> int:
@@ -178,4 +158,6 @@ METHODS: Final = {
     bots.GetBotInfoRequest: Method(get_bot_info),
     bots.SetBotMenuButtonRequest: Method(set_menu_button, Open.BOTS),
     bots.GetBotMenuButtonRequest: Method(get_menu_button, Open.BOTS),
+    bots.SetBotGroupDefaultAdminRightsRequest: Method(set_group_rights, Open.BOTS),
+    bots.SetBotBroadcastDefaultAdminRightsRequest: Method(set_channel_rights, Open.BOTS),
 }

@@ -8,12 +8,15 @@ from telethon.tl import TLObject, types
 from telethon.tl.functions import contacts
 
 from ..accounts import Account
+from ..botfather import USERNAME, botfather
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 
 
 def resolve_username(call: Call, request: contacts.ResolveUsernameRequest) -> TLObject:
     world = call.world
+    if request.username.lower() == USERNAME.lower():
+        botfather(world)
     found = world.accounts.resolve(request.username)
     users, chats = world.view.beside(call.me, [found], complete=True)
     peer = types.PeerUser(found) if found > 0 else types.PeerChannel(world.chats[found].id)

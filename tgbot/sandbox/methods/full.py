@@ -7,10 +7,10 @@ from typing import Any, Final
 from telethon.tl import TLObject, types
 from telethon.tl.functions import channels, messages
 
+from ..botprofiles import bot_info
 from ..chats import Chat
 from ..participants import all_of_group, exported
 from .calls import Call, Method
-from .users import bot_info
 
 #: How many of those who ask to join a full chat names.
 _REQUESTERS: Final = 5

@@ -147,28 +147,15 @@ def profile_photo(call: Call, given: TLObject) -> types.Photo | None:
         raise RpcError(400, "PHOTO_ID_INVALID")
     if stored.picture.square:
         return stored.value
-    return _photo(call, picture(stored.picture.read("") or b"", square=True))
+    return call.world.new_photo(stored.picture.squared(), call.me)
 
 
 def new_photo(call: Call, file: TLObject, *, square: bool = False) -> types.Photo:
     """Store an uploaded photo in all its sizes and return it; `square` for those of profiles."""
     content = _upload(call, file)
     made = call.world.files.prepared((call.me.id, file.id))
-    return _photo(call, made if isinstance(made, Picture) else picture(content, square=square))
-
-
-def _photo(call: Call, made: Picture) -> types.Photo:
-    world = call.world
-    photo = types.Photo(
-        _number(call),
-        _number(call),
-        world.files.reference,
-        world.date(),
-        made.shown(),
-        world.number(call.me.home),
-    )
-    world.files.store(StoredFile(photo, picture=made))
-    return photo
+    made = made if isinstance(made, Picture) else picture(content, square=square)
+    return call.world.new_photo(made, call.me)
 
 
 def _new_document(call: Call, given: TLObject) -> types.Document:
@@ -230,7 +217,7 @@ def _external(call: Call, given: TLObject) -> TLObject:
     if isinstance(given, types.InputMediaPhotoExternal):
         if not isinstance(found, Picture):
             raise RpcError(400, "WEBPAGE_CURL_FAILED")
-        return types.MessageMediaPhoto(photo=_photo(call, found), spoiler=given.spoiler)
+        return types.MessageMediaPhoto(photo=call.world.new_photo(found, call.me), spoiler=given.spoiler)
     if not isinstance(found, Fetched):
         raise RpcError(400, "WEBPAGE_CURL_FAILED")
     attributes = [types.DocumentAttributeFilename(found.name)] if found.name else []
