@@ -42,7 +42,7 @@ function Tabs() {
     <nav class="tabs" aria-label="Parts of the page">
       ${PANELS.map(
         ({ id, name }) => html`
-          <button key=${id} class="tab" aria-current=${shown.value.has(id) && "page"} onClick=${() => toggle(id)}>
+          <button key=${id} class="tab" aria-current=${shown.value.has(id) ? "page" : undefined} onClick=${() => toggle(id)}>
             ${name}
           </button>
         `,

@@ -125,6 +125,7 @@ function Answered({ pane, account, dialog, header, tab }) {
   if (header.forum_topic && !header.reply_to_top_id && found?._ === "messageService") return null;
   const from = found && (found.from_id ? marked(found.from_id) : found.out ? account.id : dialog.id);
   const name = found ? nameOf(account.entity(from).value) : "Message";
+  const deleted = !found && (dialog.complete.value || (dialog.messages.value?.[0]?.id ?? Infinity) < id);
   return html`
     <button
       class=${`answered ${found ? `line-${colour(from)}` : ""}`}
@@ -133,7 +134,7 @@ function Answered({ pane, account, dialog, header, tab }) {
       onClick=${() => (pane.jump.value = id)}
     >
       <span class="answered-name">${name}</span>
-      <span class="answered-text">${header.quote_text ?? (found ? inShort(found, account) : "Show the message")}</span>
+      <span class="answered-text">${header.quote_text ?? (found ? inShort(found, account) : deleted ? "Deleted" : "Show the message")}</span>
     </button>
   `;
 }

@@ -6,7 +6,7 @@ import { confirm, Modal } from "./modal.js";
 import { isUser, kindOf, markedOf, nameOf } from "./peers.js";
 import { count } from "./words.js";
 
-/** Follow a link that was clicked, typed or pasted. */
+/** Follow a link that was clicked, typed or pasted; return undefined if it leads nowhere. */
 export async function follow(pane, account, address) {
   const link = read(address);
   if (link === null) return outside(pane, address);
@@ -44,11 +44,11 @@ export function openPerson(pane, account, id) {
 /** Show what an invite link leads to, with a button to join or to ask for it. */
 async function followInvite(pane, account, hash) {
   const found = await act(pane, account, { _: "messages.checkChatInvite", hash });
-  if (found === undefined) return;
+  if (found === undefined) return undefined;
   if (found._ === "chatInviteAlready") {
     account.learn([], [found.chat]);
     pane.go(markedOf(found.chat));
-    return;
+    return true;
   }
   const kind = found.broadcast ? "channel" : "group";
   confirm(pane, {
@@ -61,6 +61,7 @@ async function followInvite(pane, account, hash) {
     does: found.request_needed ? "Ask to join" : `Join the ${kind}`,
     then: () => joinBy(pane, account, hash),
   });
+  return true;
 }
 
 async function joinBy(pane, account, hash) {

@@ -19,11 +19,13 @@ const TOGETHER = 300;
 function rowsOf(messages) {
   const rows = [];
   let before = null;
+  let date = null;
   for (const message of messages) {
-    if (before === null || !sameDay(before.date, message.date)) {
+    if (date === null || !sameDay(date, message.date)) {
       rows.push({ kind: "day", key: `day ${message.id}`, date: message.date });
       before = null;
     }
+    date = message.date;
     const last = rows.at(-1);
     if (message._ === "messageService") {
       rows.push({ kind: "service", key: message.id, messages: [message] });
@@ -88,6 +90,7 @@ function Service({ message, account, pane }) {
 export function History({ pane, account, dialog }) {
   const log = useRef(null);
   const atEnd = useRef(true);
+  const height = useRef(0);
   const kept = useRef(null);
   const [end, setEnd] = useState(true);
   const [active, setActive] = useState(0);
@@ -144,6 +147,13 @@ export function History({ pane, account, dialog }) {
   };
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = log.current;
+    if (atEnd.current && scrollHeight !== height.current) {
+      // What is at the end has grown: nobody has scrolled.
+      height.current = scrollHeight;
+      toEnd();
+      return;
+    }
+    height.current = scrollHeight;
     atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
     if (atEnd.current !== end) setEnd(atEnd.current);
     if (atEnd.current) read();

@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { attempt, sendMedia, sendText } from "./actions.js";
 import { askContact, askLocation } from "./attach.js";
 import { follow, openPerson, outside } from "./follow.js";
+import { Icon } from "./icons.js";
 import { copy } from "./menu.js";
 import { alert, confirm, Modal } from "./modal.js";
 import { isUser, marked, nameOf, usernameOf } from "./peers.js";
@@ -36,12 +37,13 @@ export function InlineKeyboard({ pane, account, dialog, message, tab }) {
 
 /** The sign in the corner of a button that does something else than to tell the bot. */
 const SIGNS = {
-  inlineButtonTypeUrl: "↗",
-  inlineButtonTypeUrlAuth: "↗",
-  inlineButtonTypeSwitchInline: "⤴",
-  inlineButtonTypeCopy: "⧉",
-  inlineButtonTypeWebView: "▣",
-  inlineButtonTypeBuy: "★",
+  inlineButtonTypeUrl: "out",
+  inlineButtonTypeUrlAuth: "out",
+  inlineButtonTypeSwitchInline: "forward",
+  inlineButtonTypeCopy: "copy",
+  inlineButtonTypeUserProfile: "person",
+  inlineButtonTypeWebView: "window",
+  inlineButtonTypeBuy: "star",
 };
 
 function InlineKey({ pane, account, dialog, message, button, tab }) {
@@ -57,7 +59,7 @@ function InlineKey({ pane, account, dialog, message, button, tab }) {
     <button class=${`key ${styleOf(button)}`} tabindex=${tab} aria-busy=${waits} onClick=${press}
       disabled=${button.type._ === "inlineButtonTypeDisabled"}>
       ${button.text}
-      ${sign && html`<span class="key-sign" aria-hidden="true">${sign}</span>`}
+      ${sign && html`<span class="key-sign"><${Icon} name=${sign} small /></span>`}
       ${waits && html`<span class="spinner" role="status"><span class="unseen">waiting for the bot</span></span>`}
     </button>
   `;

@@ -9,7 +9,7 @@ import { IconButton } from "./icons.js";
 import { read } from "./links.js";
 import { openMenu, rove } from "./modal.js";
 import { newChat } from "./newchat.js";
-import { kindOf, nameOf, usernameOf } from "./peers.js";
+import { isUser, kindOf, marked, nameOf, usernameOf } from "./peers.js";
 import { inShort } from "./service.js";
 import { typingWords } from "./typing.js";
 import { when } from "./words.js";
@@ -120,6 +120,15 @@ function Strangers({ pane, account, wanted, done, empty }) {
   `;
 }
 
+/** Return "You: " or, in a group, "Anna: ", for what stands before the newest message. */
+function author(account, dialog, message) {
+  if (message._ !== "message" || message.post) return "";
+  if (message.out) return "You: ";
+  if (isUser(dialog.id) || !message.from_id) return "";
+  const sender = account.entity(marked(message.from_id)).value;
+  return `${sender?.first_name ?? nameOf(sender)}: `;
+}
+
 function Item({ pane, account, dialog, done }) {
   const entity = account.entity(dialog.id).value;
   const top = dialog.top.value;
@@ -146,7 +155,7 @@ function Item({ pane, account, dialog, done }) {
         <span class="chat-line">
           ${typing
             ? html`<span class="chat-text chat-typing">${typing}</span>`
-            : html`<span class="chat-text quiet">${top && `${top.out && top._ === "message" ? "You: " : ""}${inShort(top, account)}`}</span>`}
+            : html`<span class="chat-text quiet">${top && `${author(account, dialog, top)}${inShort(top, account)}`}</span>`}
           ${unread > 0 && html`<span class="badge">${unread}<span class="unseen"> unread</span></span>`}
         </span>
       </span>

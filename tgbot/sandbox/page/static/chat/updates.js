@@ -154,8 +154,7 @@ const TAKES = {
   updateChat: (account, { chat_id }) => account.renew(-chat_id),
   updateChannel(account, { channel_id }) {
     const id = channel(channel_id);
-    account.renew(id);
-    if (account.dialog(id).top.value === null) account.renewTop(id);
+    arrived(account, id);
   },
   updatePeerBlocked: (account, { peer_id }) => account.refresh(marked(peer_id)),
   updatePeerSettings: (account, { peer }) => account.renew(marked(peer)),
@@ -167,6 +166,16 @@ const TAKES = {
   updateChatDefaultBannedRights: (account, { peer }) => account.renew(marked(peer)),
   updatePendingJoinRequests: (account, { peer }) => account.refresh(marked(peer)),
 };
+
+/** Learn how a channel is now; if this person has just come into it, show it among the chats. */
+async function arrived(account, id) {
+  const dialog = account.dialog(id);
+  await account.renew(id);
+  if (dialog.top.value !== null || !account.isMember(id)) return;
+  await account.renewTop(id);
+  if (dialog.top.value === null) await account.loadHistory(dialog).catch(() => undefined);
+  account.known.value += 1;
+}
 
 function take(account, update) {
   TAKES[update._]?.(account, update);
