@@ -58,7 +58,7 @@ export function Bubble({ pane, account, dialog, messages, first, last, active })
           <${Text} pane=${pane} account=${account} dialog=${dialog} message=${said} tab=${tab} />
           <${Reactions} pane=${pane} account=${account} dialog=${dialog} message=${message} tab=${tab} />
           <${Meta} message=${messages.at(-1)} dialog=${dialog} out=${out} />
-          <${IconButton} name="more" label="Message menu" class="bubble-menu" tabindex=${tab} onClick=${menu} />
+          <${IconButton} name="more" label="Message menu" kind="bubble-menu" tabindex=${tab} onClick=${menu} />
         </div>
         ${message.reply_markup?._ === "replyInlineMarkup" &&
         html`<${InlineKeyboard} pane=${pane} account=${account} dialog=${dialog} message=${message} tab=${tab} />`}
@@ -130,10 +130,10 @@ function Answered({ pane, account, dialog, header, tab }) {
     <button
       class=${`answered ${found ? `line-${colour(from)}` : ""}`}
       tabindex=${tab}
-      aria-label=${`Answer to ${name}: show the message`}
+      title="Show the message"
       onClick=${() => (pane.jump.value = id)}
     >
-      <span class="answered-name">${name}</span>
+      <span class="answered-name"><span class="unseen">Answer to </span>${name}</span>
       <span class="answered-text">${header.quote_text ?? (found ? inShort(found, account) : deleted ? "Deleted" : "Show the message")}</span>
     </button>
   `;

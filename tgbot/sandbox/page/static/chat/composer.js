@@ -108,9 +108,7 @@ export function Composer({ pane, account, dialog, entity }) {
           class="composer-field"
           placeholder=${placeholder}
           aria-label=${`Message to ${nameOf(entity)}`}
-          role="combobox"
           aria-autocomplete="list"
-          aria-expanded=${suggestions.items.length > 0}
           aria-controls=${list}
           aria-activedescendant=${suggestions.items.length > 0 ? `${list}-${suggestions.chosen}` : undefined}
           value=${text}

@@ -1,6 +1,7 @@
 // An open chat: its head, its messages, and what can be done at the bottom.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { html } from "../html.js";
+import { narrow } from "../panels.js";
 import { attempt, block, deleteChat, join, leave, mayWrite, startBot } from "./actions.js";
 import { Avatar } from "./avatar.js";
 import { Composer } from "./composer.js";
@@ -24,7 +25,7 @@ export function Conversation({ pane, account, id }) {
     <div
       class="conversation"
       onKeyDown=${(event) => {
-        if (event.key === "Escape" && !event.defaultPrevented && pane.over.value === null) pane.go(null);
+        if (event.key === "Escape" && !event.defaultPrevented && pane.over.value === null) toList(event, pane, id);
       }}
     >
       <${Head} pane=${pane} account=${account} dialog=${dialog} entity=${entity} />
@@ -35,14 +36,22 @@ export function Conversation({ pane, account, id }) {
   `;
 }
 
+/** Close the chat; the focus goes to it in the list. */
+function toList(event, pane, id) {
+  const part = event.currentTarget.closest(".pane");
+  pane.go(null);
+  setTimeout(() => part.querySelector(`.chat-item[data-id="${id}"], .search input`)?.focus());
+}
+
 function Head({ pane, account, dialog, entity }) {
   const { id } = dialog;
   const name = id === account.id ? "Saved messages" : nameOf(entity);
   return html`
     <header class="head">
-      <${IconButton} name="back" label="Back to the list of chats" class="icon-button head-back" onClick=${() => pane.go(null)} />
-      <button class="head-who" aria-label=${`${name}: show the profile`} onClick=${() => openProfile(pane, account, id)}>
+      <${IconButton} name="back" label="Back to the list of chats" kind="head-back" onClick=${(event) => toList(event, pane, id)} />
+      <button class="head-who" title="Profile" onClick=${() => openProfile(pane, account, id)}>
         <${Avatar} id=${id} entity=${entity} size="small" />
+        <span class="unseen">Profile of </span>
         <span class="head-words">
           <span class="head-name">${name}</span>
           <span class="head-status">${typingWords(account, dialog) || status(account, id, entity)}</span>
@@ -118,11 +127,20 @@ function Pinned({ pane, account, dialog }) {
   `;
 }
 
+/** The only thing that can be done in a chat, as a wide button. */
+function FootButton({ name, does }) {
+  const self = useRef(null);
+  useEffect(() => {
+    if (!narrow.peek()) self.current.focus();
+  }, []);
+  return html`<footer class="foot"><button ref=${self} class="foot-button" onClick=${does}>${name}</button></footer>`;
+}
+
 /** What is below the messages: the field for a new one, or the only thing that can be done instead. */
 function Bottom({ pane, account, dialog, entity }) {
   const { id } = dialog;
   const start = pane.start.value;
-  const wide = (name, does) => html`<footer class="foot"><button class="foot-button" onClick=${does}>${name}</button></footer>`;
+  const wide = (name, does) => html`<${FootButton} key=${name} name=${name} does=${does} />`;
   if (isUser(id)) {
     if (entity.deleted) return html`<footer class="foot foot-words">This account is deleted.</footer>`;
     const begin = async () => {

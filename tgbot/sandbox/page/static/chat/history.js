@@ -235,7 +235,7 @@ function Nothing({ account, dialog }) {
   const description = account.full(id).value?.bot_info?.description;
   return html`
     <div class="about-bot">
-      <h3>What can this bot do?</h3>
+      <h2>What can this bot do?</h2>
       <p>${description || "It has no description yet. Press Start, and see."}</p>
     </div>
   `;

@@ -5,7 +5,7 @@ const PATHS = {
   back: "M15 5l-7 7 7 7",
   close: "M6 6l12 12M18 6L6 18",
   search: "M16.5 16.5L21 21M18 10.5a7.5 7.5 0 1 1-15 0 7.5 7.5 0 0 1 15 0z",
-  more: "M12 5.5v.01M12 12v.01M12 18.5v.01",
+  more: "M12 5a.5.5 0 1 0 0 1 .5.5 0 1 0 0-1zM12 11.5a.5.5 0 1 0 0 1 .5.5 0 1 0 0-1zM12 18a.5.5 0 1 0 0 1 .5.5 0 1 0 0-1z",
   plus: "M12 5v14M5 12h14",
   down: "M12 5v14M6 13l6 6 6-6",
   send: "M4 12L3.5 4.5 21 12 3.5 19.5zM4 12h8",
@@ -45,10 +45,10 @@ export function Icon({ name, small = false }) {
   `;
 }
 
-/** A button that shows an icon only; `label` is its name. */
-export function IconButton({ name, label, ...rest }) {
+/** A button that shows an icon only; `label` is its name, `kind` a class more. */
+export function IconButton({ name, label, kind = "", ...rest }) {
   return html`
-    <button type="button" class="icon-button" aria-label=${label} title=${label} ...${rest}>
+    <button type="button" class=${`icon-button ${kind}`} aria-label=${label} title=${label} ...${rest}>
       <${Icon} name=${name} />
     </button>
   `;

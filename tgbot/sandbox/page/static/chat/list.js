@@ -105,7 +105,7 @@ function Strangers({ pane, account, wanted, done, empty }) {
     pane.go(id);
   };
   return html`
-    <h3 class="chats-title">In this sandbox</h3>
+    <h2 class="chats-title">In this sandbox</h2>
     ${found.map(
       ({ id, name, last_name, username, bot }) => html`
         <button key=${id} class="chat-item" onClick=${() => open(username)}>
@@ -139,6 +139,7 @@ function Item({ pane, account, dialog, done }) {
   return html`
     <button
       class="chat-item"
+      data-id=${dialog.id}
       aria-current=${open ? "true" : undefined}
       onClick=${() => {
         done?.();

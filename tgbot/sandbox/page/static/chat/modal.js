@@ -148,7 +148,7 @@ export function Notices({ pane }) {
     <div class="notices" aria-live="polite">
       ${pane.notices.value.map(
         ({ id, text, name, kind }) => html`
-          <div key=${id} class=${`notice notice-${kind}`} role=${kind === "error" ? "alert" : "status"}>
+          <div key=${id} class=${`notice notice-${kind}`} role=${kind === "error" ? "alert" : undefined}>
             <p>${text}${name && html` <code class="notice-name">${name}</code>`}</p>
             <${IconButton} name="close" label="Close this notice" onClick=${() => pane.unsay(id)} />
           </div>

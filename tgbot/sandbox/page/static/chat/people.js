@@ -56,10 +56,11 @@ export function PersonBar({ pane }) {
       <button
         class="person-button"
         aria-haspopup="menu"
-        aria-label=${`You are ${fullName(person)}. Change person`}
+        title="Change person"
         onClick=${(event) => openMenu(pane, event, items)}
       >
         <${Avatar} id=${person.id} entity=${entityOf(person)} size="small" />
+        <span class="unseen">You are </span>
         <span class="person-name">${fullName(person)}${person.premium && html`<span class="star"> ★</span>`}</span>
         <span class="quiet">${person.username && `@${person.username}`}</span>
         <${Icon} name="more" />

@@ -4,6 +4,7 @@ import { html } from "../html.js";
 import { act, sendText } from "./actions.js";
 import { inputUser, isUser, randomId, usernameOf } from "./peers.js";
 import { mediaWords } from "./service.js";
+import { count } from "./words.js";
 
 /** A query is asked for when so many milliseconds have passed without a key. */
 const PAUSE_MS = 250;
@@ -140,7 +141,9 @@ export function Suggestions({ id, suggestions }) {
         `,
       )}
     </div>
-    ${note && html`<p class="suggestions-note" role="status">${note}</p>`}
+    <p class=${note ? "suggestions-note" : "unseen"} role="status">
+      ${note || (items.length > 0 && `${count(items.length, "suggestion")}: choose with the arrow keys`)}
+    </p>
   `;
 }
 
