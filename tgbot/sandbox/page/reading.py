@@ -183,7 +183,7 @@ def _summary(value: Any) -> str:  # Any: a TL value
     if isinstance(value, RpcError):
         return f"error {value.code}"
     if not isinstance(value, TLObject):
-        return str(value).lower() if isinstance(value, bool) else ""
+        return ""
     message = getattr(value, "message", None)
     if isinstance(message, TLObject):
         return _message(message)

@@ -19,6 +19,11 @@ const current = signal("chat");
 /** The ids of the parts that are shown. */
 export const shown = computed(() => (narrow.value ? new Set([current.value]) : new Set(["chat", ...open.value])));
 
+/** Show a part. */
+export function reveal(id) {
+  if (!shown.value.has(id)) toggle(id);
+}
+
 /** Show a part, or fold it if there is room beside the chat. */
 export function toggle(id) {
   if (narrow.value) {
