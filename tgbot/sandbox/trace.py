@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from .faults import Plan
 from .mtproto import MSG_CONTAINER, MSGS_ACK
@@ -76,6 +76,12 @@ class Kind(StrEnum):
     PAGE = "page"
 
 
+# Members of enums have a name in the module, because each message is compared with them.
+_CALL, _ANSWER, _UPDATE, _SERVICE = Kind.CALL, Kind.ANSWER, Kind.UPDATE, Kind.SERVICE
+_CONTAINER, _RESULT = (struct.pack("<I", number) for number in (MSG_CONTAINER, RPC_RESULT))
+_SERVICE_IDS = frozenset(struct.pack("<I", number) for number in SERVICE)
+
+
 class Link(Protocol):
     """The part of a session on the server that is recorded."""
 
@@ -89,64 +95,85 @@ class Link(Protocol):
     stash: list[bytes]
 
 
+class Moment(NamedTuple):
+    """When something was seen, and of which session."""
+
+    #: Seconds of a clock that is never set.
+    at: float
+    #: The server's time.
+    time: float
+    #: Auth key id and session id; the latter is 0 where there is no session.
+    key: tuple[bytes, int] | None = None
+    #: The account of the auth key at that time.
+    account: int | None = None
+    layer: int = 0
+    #: The data centre; 0: the first one.
+    dc_id: int = 0
+
+
 class Record:
     """One thing that was seen. It has no repr of its own: `body` holds texts, access hashes and tokens."""
 
-    __slots__ = (
-        "account",
-        "answer",
-        "at",
-        "body",
-        "call",
-        "dc_id",
-        "error",
-        "fault",
-        "key",
-        "kind",
-        "layer",
-        "msg_id",
-        "number",
-        "out",
-        "seq_no",
-        "size",
-        "time",
-        "took",
-        "words",
-    )
+    #: Of an answer: the call that it answers. Of a call: its answer. None: not recorded, or not yet.
+    call: Record | None = None
+    answer: Record | None = None
+    #: Seconds from the call to the answer, at both.
+    took: float | None = None
+    #: Telegram's name of the error that a call on the page has got.
+    error = ""
+    #: What a fault did to it, in words.
+    fault = ""
+    #: What happened, in words, where it is no message, or where the message alone does not tell it.
+    words = ""
 
-    def __init__(self, number: int, at: float, when: float, kind: Kind, body: bytes, *, out: bool) -> None:
+    def __init__(
+        self,
+        number: int,
+        moment: Moment,
+        kind: Kind,
+        out: bool,
+        body: bytes,
+        msg_id: int = 0,
+        seq_no: int = 0,
+    ) -> None:
         #: Counts from 1.
         self.number = number
-        #: Seconds of a clock that is never set.
-        self.at = at
-        #: The server's time.
-        self.time = when
+        self.moment = moment
         self.kind = kind
         #: Whether the server sent it.
         self.out = out
         #: The message as it was on the wire, packed or not, in the client's layer.
         self.body = body
-        self.size = len(body)
-        self.msg_id = 0
-        self.seq_no = 0
-        #: Auth key id and session id.
-        self.key: tuple[bytes, int] | None = None
-        #: The account of the auth key at that time.
-        self.account: int | None = None
-        self.layer = 0
-        #: The data centre; 0: the first one.
-        self.dc_id = 0
-        #: Of an answer: the call that it answers. Of a call: its answer. None: not recorded, or not yet.
-        self.call: Record | None = None
-        self.answer: Record | None = None
-        #: Seconds from the call to the answer, at both.
-        self.took: float | None = None
-        #: Telegram's name of the error that a call on the page has got.
-        self.error = ""
-        #: What a fault did to it, in words.
-        self.fault = ""
-        #: What happened, in words, where it is no message.
-        self.words = ""
+        self.msg_id = msg_id
+        self.seq_no = seq_no
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
+    @property
+    def at(self) -> float:
+        return self.moment.at
+
+    @property
+    def time(self) -> float:
+        return self.moment.time
+
+    @property
+    def key(self) -> tuple[bytes, int] | None:
+        return self.moment.key
+
+    @property
+    def account(self) -> int | None:
+        return self.moment.account
+
+    @property
+    def layer(self) -> int:
+        return self.moment.layer
+
+    @property
+    def dc_id(self) -> int:
+        return self.moment.dc_id
 
 
 class Trace:
@@ -172,7 +199,7 @@ class Trace:
         #: The number of the newest record.
         self.last = 0
         #: The calls among the records, by (auth key id, session id) and msg_id.
-        self._calls: dict[tuple[tuple[bytes, int], int], Record] = {}
+        self._calls: dict[tuple[tuple[bytes, int] | None, int], Record] = {}
         #: Updates that a fault has changed, until they are sent, by `id`: the bytes, and what was done.
         self._marked: dict[int, tuple[bytes, str]] = {}
         #: Is called after each new record; it must not take long.
@@ -205,54 +232,62 @@ class Trace:
         """Record the messages in a decrypted packet of a client."""
         if len(plain) < _HEAD.size:
             return
+        moment = self._moment(link)
         _, _, msg_id, seq_no, length = _HEAD.unpack_from(plain)
-        body = plain[32 : 32 + max(length, 0)]
-        if int.from_bytes(body[:4], "little") != MSG_CONTAINER:
-            self._came(link, msg_id, seq_no, body)
+        if length < 0:
             return
-        at = 8
-        while at + 16 <= len(body):
-            msg_id, seq_no, length = _MESSAGE.unpack_from(body, at)
-            self._came(link, msg_id, seq_no, body[at + 16 : at + 16 + max(length, 0)])
-            at += 16 + max(length, 0)
+        if plain[32:36] != _CONTAINER:
+            self._came(moment, msg_id, seq_no, plain[32 : 32 + length])
+            return
+        at, end = 40, min(len(plain), 32 + length)
+        while at + 16 <= end:
+            msg_id, seq_no, length = _MESSAGE.unpack_from(plain, at)
+            if length < 0:
+                return
+            self._came(moment, msg_id, seq_no, plain[at + 16 : at + 16 + length])
+            at += 16 + length
 
-    def _came(self, link: Link, msg_id: int, seq_no: int, body: bytes) -> None:
-        service = int.from_bytes(body[:4], "little") in SERVICE
-        record = self._message(link, Kind.SERVICE if service else Kind.CALL, msg_id, seq_no, body, out=False)
-        if not service:
-            # A call that comes again was not answered in time: its first record is the one to be answered.
-            earlier = self._calls.setdefault((link.key, msg_id), record)
-            if earlier is not record:
-                record.words = "sent again"
+    def _came(self, moment: Moment, msg_id: int, seq_no: int, body: bytes) -> None:
+        if body[:4] in _SERVICE_IDS:
+            self._add(Record(self.last + 1, moment, _SERVICE, False, body, msg_id, seq_no))
+            return
+        record = Record(self.last + 1, moment, _CALL, False, body, msg_id, seq_no)
+        # A call that comes again was not answered in time: its first record is the one to be answered.
+        if self._calls.setdefault((moment.key, msg_id), record) is not record:
+            record.words = "sent again"
         self._add(record)
 
     def sends(self, link: Link) -> Callable[[int, int, bytes], None]:
-        """Return the function that records a message of the server: msg_id, seq_no, body."""
+        """Return the function that records what the server sends now: the msg_id, seq_no and body of each."""
+        moment = self._moment(link)
 
         def sent(msg_id: int, seq_no: int, body: bytes) -> None:
-            constructor = int.from_bytes(body[:4], "little")
-            if constructor == RPC_RESULT:
-                self._answered(link, msg_id, seq_no, body)
+            constructor = body[:4]
+            if constructor == _RESULT:
+                self._answered(moment, msg_id, seq_no, body)
                 return
-            kind = Kind.SERVICE if constructor in SERVICE else Kind.UPDATE
-            record = self._message(link, kind, msg_id, seq_no, body, out=True)
+            kind = _SERVICE if constructor in _SERVICE_IDS else _UPDATE
+            record = Record(self.last + 1, moment, kind, True, body, msg_id, seq_no)
             if self._marked:
-                record.fault = self._marked.get(id(body), (body, ""))[1]
+                fault = self._marked.get(id(body))
+                if fault is not None:
+                    record.fault = fault[1]
             self._add(record)
 
         return sent
 
-    def _answered(self, link: Link, msg_id: int, seq_no: int, body: bytes) -> None:
-        record = self._message(link, Kind.ANSWER, msg_id, seq_no, body, out=True)
-        call = self._calls.get((link.key, int.from_bytes(body[4:12], "little", signed=True)))
+    def _answered(self, moment: Moment, msg_id: int, seq_no: int, body: bytes) -> None:
+        record = Record(self.last + 1, moment, _ANSWER, True, body, msg_id, seq_no)
+        call = self._calls.get((moment.key, int.from_bytes(body[4:12], "little", signed=True)))
         if call is not None:
             record.call = call
             if call.answer is None:
                 call.answer = record
-                call.took = record.took = record.at - call.at
+                call.took = record.took = moment.at - call.moment.at
             else:
                 record.words = "sent again"
-            record.fault = call.fault
+            if call.fault:
+                record.fault = call.fault
         self._add(record)
 
     def misbehaves(self, link: Link, msg_id: int, plan: Plan) -> None:
@@ -278,7 +313,7 @@ class Trace:
             if any(body is other for other in sent):
                 continue
             held = any(body is other for other in link.stash)
-            record = self._message(link, Kind.UPDATE, 0, 0, body, out=True)
+            record = Record(self.last + 1, self._moment(link), Kind.UPDATE, True, body)
             record.fault = "held back by a fault" if held else "not sent: lost or changed by a fault"
             self._add(record)
 
@@ -288,16 +323,16 @@ class Trace:
 
     def happened(self, kind: Kind, words: str, *, key: bytes = b"", dc_id: int = 0) -> None:
         """Record something that is no message: a connection, or a key exchange."""
-        record = self._record(kind, b"", out=False)
-        record.words, record.dc_id = words, dc_id
-        record.key = (key, 0) if key else None
+        now = Moment(self._monotonic(), self._now(), (key, 0) if key else None, None, 0, dc_id)
+        record = Record(self.last + 1, now, kind, False, b"")
+        record.words = words
         self._add(record)
 
     @contextmanager
     def page(self, account: int, body: bytes) -> Iterator[None]:
         """Record a call of a person on the page, with how long the block takes, and the error it raises."""
-        record = self._record(Kind.PAGE, body, out=False)
-        record.account = account
+        now = Moment(self._monotonic(), self._now(), account=account)
+        record = Record(self.last + 1, now, Kind.PAGE, False, body)
         self._add(record)
         try:
             yield
@@ -309,30 +344,25 @@ class Trace:
 
     # Records.
 
-    def _record(self, kind: Kind, body: bytes, *, out: bool) -> Record:
-        self.last += 1
-        return Record(self.last, self._monotonic(), self._now(), kind, body, out=out)
-
-    def _message(self, link: Link, kind: Kind, msg_id: int, seq_no: int, body: bytes, *, out: bool) -> Record:
-        record = self._record(kind, body, out=out)
+    def _moment(self, link: Link) -> Moment:
         login = link.caller.login
-        record.msg_id, record.seq_no, record.key = msg_id, seq_no, link.key
-        record.account, record.layer, record.dc_id = login.account, login.layer, login.dc_id
-        return record
+        return Moment(self._monotonic(), self._now(), link.key, login.account, login.layer, login.dc_id)
 
     def _add(self, record: Record) -> None:
         records = self._records
         records.append(record)
-        self._bytes += record.size
+        self.last = record.number
+        self._bytes += len(record.body)
         while len(records) > self._most or self._bytes > self._most_bytes:
             self._drop(records.popleft())
-        if self.heard is not None:
-            self.heard()
+        heard = self.heard
+        if heard is not None:
+            heard()
 
     def _drop(self, record: Record) -> None:
         self._bytes -= record.size
-        if record.kind is Kind.CALL and record.key is not None:
-            name = record.key, record.msg_id
+        if record.kind is _CALL:
+            name = record.moment.key, record.msg_id
             if self._calls.get(name) is record:
                 del self._calls[name]
             if record.answer is not None:
