@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +99,28 @@ async def test_kurigram_repeats_a_send_and_gets_the_earlier_message(sandbox: San
     assert (named.id, named.random_id) == (sent.id, 7)
     assert (new.message.message, new.pts, new.pts_count) == ("once", sent.pts, 0)
     assert [copy.post.text for copy in ann.box] == ["hello", "once"]
+
+
+async def test_a_session_for_files_gets_no_updates(sandbox: Sandbox, tmp_path: Path) -> None:
+    # kurigram sends files in a session of its own, which it leaves open.
+    bot = sandbox.new_bot()
+    ann = sandbox.world.new_user("Ann")
+    sandbox.world.send_as(ann.id, bot.id, "hello")
+    client = new_client(sandbox, bot.token)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def hear(client: Any, message: Any) -> None:
+        await heard.put(message.text)
+
+    client.add_handler(MessageHandler(hear, filters.incoming))
+    (file := tmp_path / "file.bin").write_bytes(bytes(700_000))
+    async with client:
+        await client.send_document(ann.id, str(file))
+        assert sandbox.connections == 2, "this kurigram does not show what this test is about"
+        for text in ("one", "two"):
+            sandbox.world.send_as(ann.id, bot.id, text)
+        async with asyncio.timeout(PATIENCE):
+            assert [await heard.get(), await heard.get()] == ["one", "two"]
+        # The answer comes after whatever else was pushed for the two.
+        await client.get_me()
+        assert heard.empty()

@@ -89,6 +89,10 @@ WRAPPERS: Final = (
 )
 #: The modules of the methods that a data centre carries out for accounts of others.
 _EVERYWHERE: Final = ("telethon.tl.functions.upload", "telethon.tl.functions.auth")
+#: The modules of the methods, and the methods, that do not make a session one that gets updates: Telegram does
+#: not push into connections for files, which begin with a call for the configuration.
+_QUIET_MODULES: Final = ("telethon.tl.functions.upload",)
+_QUIET: Final = (functions.help.GetConfigRequest,)
 #: Calls that a client can make before it has named its layer.
 _BEFORE_LAYER: Final = (functions.auth.BindTempAuthKeyRequest,)
 
@@ -101,6 +105,7 @@ def invoke(world: World, caller: Caller, request: TLRequest) -> object:
     world.agenda.run()
     login = caller.login
     wants_updates, request = _unwrap(world, login, request)
+    wants_updates &= not _quiet(request)
     method = METHODS.get(type(request))
     if method is None:
         raise _unknown(world, request)
@@ -168,6 +173,11 @@ def _speak(login: Login, layer: int) -> None:
             catalogue.spoken(),
         )
     raise RpcError(400, "CONNECTION_LAYER_INVALID")
+
+
+def _quiet(request: TLRequest) -> bool:
+    """Return whether a call leaves open whether its session gets updates."""
+    return isinstance(request, _QUIET) or type(request).__module__ in _QUIET_MODULES
 
 
 def _speaks(world: World, login: Login, language: str) -> None:
