@@ -1,0 +1,84 @@
+"""The libraries of the table: how the program of each is run, and what is missing where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from tests.clients.players import ROOT
+
+HERE: Final = Path(__file__).parent
+PROGRAMS: Final = HERE / "programs"
+#: Where `make clients` installs what is not in the project's own environment.
+NPM: Final = ROOT / "tests/sandbox/npm"
+ENVIRONMENTS: Final = ROOT / ".venv-clients"
+TDLIB: Final = HERE / "tdlib"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library of the table."""
+
+    #: Its name in the table.
+    name: str
+    #: The package, as its registry names it.
+    package: str
+    #: The program, and what it is given.
+    program: str
+    argument: str = ""
+    #: The directory with its virtual environment or packages; "" is the project's own environment.
+    place: Path | None = None
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command that runs its program."""
+        if self.program.endswith(".mjs"):
+            return ("node", str(PROGRAMS / self.program), *filter(None, [self.argument]))
+        python = sys.executable if self.place is None else str(self.place / "bin/python")
+        return (python, "-m", f"tests.clients.programs.{self.program}")
+
+    @property
+    def npm(self) -> bool:
+        """Whether it comes from npm."""
+        return self.program.endswith(".mjs")
+
+    def missing(self) -> str | None:
+        """Return why it cannot be run here; None if it can."""
+        if self.npm:
+            if shutil.which("node") is None:
+                return "node is not installed"
+            found = (NPM / "node_modules" / self.argument / "package.json").exists()
+        elif self.place is not None:
+            found = (self.place / "bin/python").exists()
+        else:
+            found = True
+        return None if found else f"{self.package} is not installed: make clients"
+
+    def version(self) -> str:
+        """Return the version that is installed."""
+        if self.npm:
+            return str(
+                json.loads((NPM / "node_modules" / self.argument / "package.json").read_text())["version"]
+            )
+        if self.place is None:
+            return metadata.version(self.package)
+        path = [str(one) for one in self.place.glob("lib/python*/site-packages")]
+        return next(iter(metadata.distributions(name=self.package, path=path))).version
+
+
+LIBRARIES: Final = (
+    Library("Telethon", "Telethon", "on_telethon"),
+    Library("kurigram", "kurigram", "on_pyrogram"),
+    Library("Pyrofork", "pyrofork", "on_pyrogram", place=ENVIRONMENTS / "pyrofork"),
+    Library("Pyrogram", "Pyrogram", "on_pyrogram", place=ENVIRONMENTS / "pyrogram"),
+    Library("GramJS", "telegram", "on_gramjs.mjs", "telegram"),
+    Library("teleproto", "teleproto", "on_gramjs.mjs", "teleproto"),
+    Library("mtcute", "@mtcute/node", "on_mtcute.mjs", "@mtcute/node"),
+    Library("mtcute 0.27", "@mtcute/node", "on_mtcute.mjs", "mtcute-older"),
+)
