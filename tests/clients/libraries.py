@@ -18,7 +18,7 @@ PROGRAMS: Final = HERE / "programs"
 #: Where `make clients` installs what is not in the project's own environment.
 NPM: Final = ROOT / "tests/sandbox/npm"
 ENVIRONMENTS: Final = ROOT / ".venv-clients"
-TDLIB: Final = HERE / "tdlib"
+TDLIB: Final = HERE / "tdlib/node_modules/@prebuilt-tdlib/linux-x64-glibc"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Library:
             if shutil.which("node") is None:
                 return "node is not installed"
             found = (NPM / "node_modules" / self.argument / "package.json").exists()
+        elif self.program == "on_tdlib":
+            found = TDLIB.is_dir()
         elif self.place is not None:
             found = (self.place / "bin/python").exists()
         else:
@@ -66,6 +68,8 @@ class Library:
             return str(
                 json.loads((NPM / "node_modules" / self.argument / "package.json").read_text())["version"]
             )
+        if self.program == "on_tdlib":
+            return str(json.loads((TDLIB / "package.json").read_text())["version"])
         if self.place is None:
             return metadata.version(self.package)
         path = [str(one) for one in self.place.glob("lib/python*/site-packages")]
@@ -81,4 +85,5 @@ LIBRARIES: Final = (
     Library("teleproto", "teleproto", "on_gramjs.mjs", "teleproto"),
     Library("mtcute", "@mtcute/node", "on_mtcute.mjs", "@mtcute/node"),
     Library("mtcute 0.27", "@mtcute/node", "on_mtcute.mjs", "mtcute-older"),
+    Library("TDLib", "prebuilt-tdlib", "on_tdlib"),
 )

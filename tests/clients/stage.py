@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.clients.checks import CHECKS, Scene
-from tests.clients.libraries import Library
+from tests.clients.libraries import TDLIB, Library
 from tests.clients.players import CheckError, Other, Player, Program
 from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
@@ -70,6 +70,7 @@ async def _scene(
     library: Library, sandbox: Sandbox, role: str, directory: Path, stack: AsyncExitStack
 ) -> Scene:
     bot = sandbox.new_bot(f"{role}_checks_bot", "Checks")
+    sandbox.world.accounts[bot.id].profile.inline = "search"  # type: ignore[union-attr]  # a bot has one
     person = sandbox.world.new_user("Ann", "Lee", username=f"ann_for_{role}")
     logins: dict[str, dict[str, Any]] = {
         "bot": {"token": bot.token},
@@ -81,6 +82,8 @@ async def _scene(
         "port": sandbox.port,
         "dc_id": sandbox.dc_id,
         "public_key": sandbox.public_key,
+        "secret": sandbox.secret.hex,
+        "library": str(TDLIB / "libtdjson.so"),
         "api_id": 1,
         "api_hash": "0" * 32,
     }

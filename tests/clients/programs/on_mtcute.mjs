@@ -29,7 +29,8 @@ const client = new TelegramClient({
     crypto,
     storage,
     defaultDcs: { main: dc, media: dc },
-    updates: { catchUp: true },
+    // At its first start there is nothing to catch up with, and it would pass over what comes at once.
+    updates: { catchUp: existsSync(kept) },
     logLevel: 1,
 })
 client.onError.add((error) => process.stderr.write(`${error.stack}\n`))
