@@ -44,6 +44,16 @@ class Library:
         return (python, "-m", f"tests.clients.programs.{self.program}")
 
     @property
+    def tdlib(self) -> bool:
+        """Whether it is TDLib, which takes `make tdlib`."""
+        return self.program == "on_tdlib"
+
+    @property
+    def title(self) -> str:
+        """Its name and version, the head of its column."""
+        return f"{self.name} {self.version()}"
+
+    @property
     def npm(self) -> bool:
         """Whether it comes from npm."""
         return self.program.endswith(".mjs")
@@ -54,13 +64,13 @@ class Library:
             if shutil.which("node") is None:
                 return "node is not installed"
             found = (NPM / "node_modules" / self.argument / "package.json").exists()
-        elif self.program == "on_tdlib":
+        elif self.tdlib:
             found = TDLIB.is_dir()
         elif self.place is not None:
             found = (self.place / "bin/python").exists()
         else:
             found = True
-        return None if found else f"{self.package} is not installed: make clients"
+        return None if found else f"it is not installed: make {'tdlib' if self.tdlib else 'clients'}"
 
     def version(self) -> str:
         """Return the version that is installed."""
@@ -68,7 +78,7 @@ class Library:
             return str(
                 json.loads((NPM / "node_modules" / self.argument / "package.json").read_text())["version"]
             )
-        if self.program == "on_tdlib":
+        if self.tdlib:
             return str(json.loads((TDLIB / "package.json").read_text())["version"])
         if self.place is None:
             return metadata.version(self.package)
@@ -84,6 +94,6 @@ LIBRARIES: Final = (
     Library("GramJS", "telegram", "on_gramjs.mjs", "telegram"),
     Library("teleproto", "teleproto", "on_gramjs.mjs", "teleproto"),
     Library("mtcute", "@mtcute/node", "on_mtcute.mjs", "@mtcute/node"),
-    Library("mtcute 0.27", "@mtcute/node", "on_mtcute.mjs", "mtcute-older"),
+    Library("mtcute (older)", "@mtcute/node", "on_mtcute.mjs", "mtcute-older"),
     Library("TDLib", "prebuilt-tdlib", "on_tdlib"),
 )

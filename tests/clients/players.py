@@ -156,7 +156,6 @@ class Program:
             if not line.startswith(b"{"):
                 continue  # what a library itself prints
             found: dict[str, Any] = json.loads(line)
-            if os.environ.get("DBG"): print(self.username, line.decode().strip()[:200], flush=True)
             if "event" in found:
                 self.heard.note(**found)
             elif (order := self._orders.get(found["order"])) is not None and not order.done():

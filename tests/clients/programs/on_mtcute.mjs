@@ -61,6 +61,8 @@ run({
                 ? { botToken: stage.token }
                 : { phone: stage.phone, code: stage.code, codeSentCallback: () => {} },
         )
+        // What comes while it still fetches its first state is lost to it.
+        await client.startUpdatesLoop()
         return { id: me.id, username: me.username }
     },
     async close() {

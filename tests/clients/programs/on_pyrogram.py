@@ -83,7 +83,7 @@ class Pyrogram:
         return {"id": client.me.id, "username": client.me.username}
 
     async def close(self) -> None:
-        if self._client.is_connected:
+        if self._client.is_initialized:
             await self._client.stop()
 
     async def send(self, to: Any, text: str, buttons: Any = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Telethon:
         self._say = say
         rsa.add_key(stage["public_key"], old=False)
         self._client = TelegramClient(
-            kept(stage, "telethon"), stage["api_id"], stage["api_hash"], catch_up=True, connection_retries=-1, retry_delay=0.1
+            kept(stage, "telethon"), stage["api_id"], stage["api_hash"], catch_up=True, retry_delay=0.1
         )
         self._client.session.set_dc(stage["dc_id"], stage["host"], stage["port"])
         self._client.add_event_handler(self._message, events.NewMessage(incoming=True))
