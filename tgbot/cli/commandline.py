@@ -38,6 +38,7 @@ from tgbot.cli import (
 from tgbot.cli.attached import Parent
 from tgbot.cli.broadcast.commands import commands as broadcast
 from tgbot.cli.invocation import Invocation, Json, examples, finish, settings
+from tgbot.cli.paged import ANYWHERE, Page, Paged, place_of
 from tgbot.cli.state import show_status
 from tgbot.cli.stderr import QueuedStream, hide_texts
 from tgbot.cli.usage import Usage, command_of
@@ -83,20 +84,35 @@ def options(
 
 
 commands.command(
-    "run", help=running.HELP, epilog=examples("run", "--config other.toml run", "run --sandbox --reload")
+    "run",
+    cls=Paged,
+    help=running.HELP,
+    epilog=examples("run", "--config other.toml run", "run --sandbox --reload", "run --sandbox --page"),
 )(running.run_bot)
 
 
-@commands.command(epilog=examples("demo", "demo --once"))
+@commands.command(cls=Paged, epilog=examples("demo", "demo --page 127.0.0.1:9000", "demo --once"))
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the story, without a prompt.")] = False,
+    page: Page = None,
+    no_page: Annotated[
+        bool, typer.Option("--no-page", help="Serve no page to chat in; without this there is one.")
+    ] = False,
 ) -> int:
-    """Show the bot talking with people, on a Telegram server of its own: needs no token and no network."""
+    """Show the bot talking with people, on a Telegram server of its own: needs no token and no network.
+
+    After the story you type messages, or chat on a page in the browser, whose address is printed first. Where
+    there is no terminal, the story is all; with --page the bot goes on until SIGTERM.
+    """
     from tgbot import demo
 
-    return finish(
-        demo.play(prompt=not once and sys.stdin.isatty() and sys.stdout.isatty(), program=printed.program())
-    )
+    if page is not None and (once or no_page):
+        raise typer.BadParameter(
+            f"it does not go with {'--once' if once else '--no-page'}", param_hint="--page"
+        )
+    prompt = not once and sys.stdin.isatty() and sys.stdout.isatty()
+    place = place_of(ANYWHERE if page is None and prompt and not no_page else page)
+    return finish(demo.play(prompt=prompt, program=printed.program(), page=place))
 
 
 @commands.command(epilog=examples("resolve @durov", "resolve 5000000001 --json"))
@@ -139,7 +155,10 @@ commands.command("drain", epilog=examples("drain", "drain --undo"))(orders.drain
 commands.command("reload", epilog=examples("reload", "reload --json"))(orders.reload)
 commands.command("login-key", epilog=examples("login-key"))(loginkey.login_key)
 commands.command(
-    "sandbox", help=sandbox.HELP, epilog=examples("sandbox", "sandbox --users 5 --directory here --json")
+    "sandbox",
+    cls=Paged,
+    help=sandbox.HELP,
+    epilog=examples("sandbox --page", "sandbox --users 5 --directory here --json"),
 )(sandbox.sandbox)
 commands.add_typer(broadcast, name="broadcast")
 commands.add_typer(jobs.commands, name="jobs")

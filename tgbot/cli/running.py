@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,15 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.invocation import Invocation, find_plugins, finish, settings
+from tgbot.cli.paged import Page, place_of
 from tgbot.cli.sandbox import PORTS
 from tgbot.core.errors import ConfigError
 from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
+    from tgbot.sandbox.page.place import Place
     from tgbot.workshop.playground import Playground
+    from tgbot.workshop.program import BotProgram
 
 HELP: Final = """Run the bot until SIGTERM or Ctrl-C.
 
@@ -30,7 +34,8 @@ With --sandbox the bot talks to a Telegram server of its own on this machine, an
 aside are [telegram], [storage], [bot] admins, and the pages and the webhook of [login] and [operate]. You
 play the people: what you type goes to the bot as a message from Anna, its admin, and its answers are printed.
 !as NAME writes as somebody else, !press 1 presses a button. Lines of a file or a pipe are taken the same way,
-and their end does not end the bot. People, messages and the bot's files begin anew at each start.
+and their end does not end the bot. People, messages and the bot's files begin anew at each start. With --page
+you also chat on a page in the browser, where the bot can be killed and Telegram made to fail.
 
 With --reload the bot is stopped and started again when config.toml, secrets.toml, its texts or its plugins
 change: .py and .ftl files in the directories of plugins and of modules that they import. Nothing is lost by
@@ -60,20 +65,25 @@ def run_bot(
             show_default="a temporary one, deleted at the end",
         ),
     ] = None,
+    page: Page = None,
     reload: Annotated[
         bool, typer.Option("--reload", help="Start the bot again when its configuration or a plugin changes.")
     ] = False,
 ) -> int:
     if directory is not None and not sandbox:
         raise typer.BadParameter("it goes with --sandbox", param_hint="--directory")
+    if page is not None and not sandbox:
+        raise typer.BadParameter("it goes with --sandbox", param_hint="--page")
+    place = place_of(page)
     if not sandbox and not reload:
         return _serve(context)
     from tgbot.demo.stage import StoryError
+    from tgbot.sandbox.page.place import PageError
     from tgbot.sandbox.server import SandboxError
 
     try:
-        return finish(_develop(context, sandbox, directory, reload))
-    except (SandboxError, StoryError) as error:
+        return finish(_develop(context, sandbox, directory, reload, place))
+    except (SandboxError, StoryError, PageError) as error:
         printed.complain(str(error))
         return 1
 
@@ -97,7 +107,9 @@ def _serve(context: typer.Context) -> int:
     return finish(run(config, signals, read, parent.up))
 
 
-async def _develop(context: typer.Context, sandbox: bool, directory: Path | None, reload: bool) -> int:
+async def _develop(
+    context: typer.Context, sandbox: bool, directory: Path | None, reload: bool, place: Place | None
+) -> int:
     """Run the bot as a child of this process until a signal, or the end of the chat; return its status."""
     from tgbot.config.origins import SECRETS_FILE
     from tgbot.workshop.child import Child
@@ -117,9 +129,19 @@ async def _develop(context: typer.Context, sandbox: bool, directory: Path | None
             ground = await stack.enter_async_context(open_playground(directory, PORTS))
             environ = ground.environ(environ)
             ground.introduce(printed.program())
-        restarts = Restarts(partial(Child.spawn, invocation.config, environ), up=up.set, say=printed.complain)
+        program = None
+        if ground is not None and place is not None:
+            program = await _serve_page(stack, ground, place)
+        heard = None if program is None else program.lines.append
+        spawn = partial(Child.spawn, invocation.config, environ, heard)
+        restarts = Restarts(spawn, up=up.set, say=printed.complain)
+        if program is not None:
+            program.restarts = restarts
         file = _file(invocation)
-        running = restarts.forever(Sources([file, file.parent / SECRETS_FILE])) if reload else restarts.once()
+        if reload:
+            running: Coroutine[Any, Any, int] = restarts.forever(Sources([file, file.parent / SECRETS_FILE]))
+        else:
+            running = restarts.once() if program is None else restarts.stay()
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(running), asyncio.create_task(stop.wait())]
         if ground is not None:
             tasks.append(asyncio.create_task(_chat(ground, up)))
@@ -134,6 +156,18 @@ async def _develop(context: typer.Context, sandbox: bool, directory: Path | None
             await asyncio.wait(tasks)
             status = await restarts.stop()
     return status
+
+
+async def _serve_page(stack: AsyncExitStack, ground: Playground, place: Place) -> BotProgram:
+    """Serve the page until the stack is closed, print its address, and return what it kills and starts."""
+    from tgbot.sandbox.page.page import Page as Served
+    from tgbot.workshop.program import BotProgram
+
+    program = BotProgram(ground.bot, ground.storage)
+    served = Served(ground.server, host=place.host, port=place.port, ports=place.ports, program=program)
+    await stack.enter_async_context(served)
+    ground.announce(served.address)
+    return program
 
 
 def _tell(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,6 +17,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.invocation import Json, finish
+from tgbot.cli.paged import Page, place_of
 from tgbot.operate.collector import settle
 from tgbot.store.files import disk_errors
 
@@ -42,7 +44,7 @@ HELP: Final = f"""Run a Telegram server on this machine until SIGTERM or Ctrl-C.
 
 Any MTProto library can log in: bots with a token, users with a phone number. Everything is kept in memory.
 The server answers as Telegram does, and says so where it cannot. It can also misbehave on purpose: type
-"help" while it runs.
+"help" while it runs. --page serves a page on which people chat with the bots in the browser.
 
 After "tgbot sandbox --directory here", this program logs in as Anna and writes to the bot:
 
@@ -64,6 +66,7 @@ class Limits(StrEnum):
 if TYPE_CHECKING:
     from tgbot.sandbox.accounts import Account
     from tgbot.sandbox.exchange import ServerKey
+    from tgbot.sandbox.page.place import Place
     from tgbot.sandbox.server import Sandbox
 
 
@@ -123,12 +126,15 @@ def sandbox(
             show_default="one that belongs to the server's key",
         ),
     ] = None,
+    page: Page = None,
     json: Json = False,
 ) -> int:
     from tgbot.operate.logs import log_to_stderr
+    from tgbot.sandbox.page.place import PageError
     from tgbot.sandbox.proxy import SecretError, secret_bytes
     from tgbot.sandbox.server import Sandbox, SandboxError
 
+    place = place_of(page)
     log_to_stderr("INFO")
     try:
         with tempfile.TemporaryDirectory(prefix="tgbot-sandbox-") as temporary:
@@ -147,8 +153,8 @@ def sandbox(
             )
             server.world.limits.real = limits is Limits.REAL
             server.world.limits.box = box
-            finish(_serve(server, kept, bots, users, json))
-    except (SandboxError, SecretError) as error:
+            finish(_serve(server, kept, bots, users, place, json))
+    except (SandboxError, SecretError, PageError) as error:
         printed.complain(str(error))
         return 2
     except OSError as error:
@@ -157,10 +163,19 @@ def sandbox(
     return 0
 
 
-async def _serve(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
-    async with server:
+async def _serve(
+    server: Sandbox, directory: Path, bots: int, users: int, place: Place | None, json: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(server)
         settle()
-        _introduce(server, directory, bots, users, json)
+        address = ""
+        if place is not None:
+            from tgbot.sandbox.page.page import Page as Served
+
+            page = Served(server, host=place.host, port=place.port, ports=place.ports)
+            address = (await stack.enter_async_context(page)).address
+        _introduce(server, directory, bots, users, address, json)
         await _obey(server)
 
 
@@ -182,7 +197,7 @@ def _key(directory: Path) -> ServerKey:
     return key
 
 
-def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bool) -> None:
+def _introduce(server: Sandbox, directory: Path, bots: int, users: int, page: str, json: bool) -> None:
     """Store the public key, print the address, the key and the accounts for clients, and flush."""
     from tgbot.config.values import Server
 
@@ -201,6 +216,7 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bo
                 "dc_id": server.dc_id,
                 "public_key": str(public_key),
                 "proxy": server.proxy_link,
+                **({"page": page} if page else {}),
                 "bots": [{"token": bot.token, "username": bot.username} for bot in new_bots],
                 "users": [
                     {
@@ -217,6 +233,8 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, json: bo
     else:
         address = Server(server.host, server.port)
         printed.line(f"A Telegram server is listening on {address}, data centre {server.dc_id}.")
+        if page:
+            printed.line(f"The page        {page}")
         printed.line(f"Public key      {public_key}")
         printed.line(f"Proxy           {server.proxy_link}")
         for bot in new_bots:

@@ -20,6 +20,9 @@ from tgbot.demo.process import BotProcess
 from tgbot.demo.prompt import Prompt
 from tgbot.demo.stage import Stage, StoryError
 from tgbot.demo.story import Story
+from tgbot.sandbox.page.bot import ProgramError
+from tgbot.sandbox.page.page import Page
+from tgbot.sandbox.page.place import PageError, Place
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.stdin import typed_lines
 from tgbot.sandbox.widget import Widget
@@ -30,10 +33,11 @@ BOT = "storyteller_bot"
 LANGUAGES = {"en": "English", "ru": "Russian"}
 
 
-async def play(*, prompt: bool, program: str) -> int:
+async def play(*, prompt: bool, program: str, page: Place | None = None) -> int:
     """Play the story, then read typed lines if `prompt`; return the exit status: 0, 1 or `INTERRUPTED`.
 
-    `program` is how tgbot is typed here.
+    `program` is how tgbot is typed here. With `page`, people can chat in the browser meanwhile; without a
+    prompt the bot then goes on after the story.
     """
     stage = Stage()
     task = asyncio.current_task()
@@ -44,9 +48,9 @@ async def play(*, prompt: bool, program: str) -> int:
     with tempfile.TemporaryDirectory(prefix="tgbot-demo-") as directory:
         log: deque[str] = deque(maxlen=20)
         try:
-            await _play(stage, Path(directory), log, prompt=prompt)
+            await _play(stage, Path(directory), log, prompt=prompt, place=page)
             stage.note(f"\nThe bot is stopped. Start your own with: {program} run")
-        except StoryError as error:
+        except (StoryError, ProgramError, PageError) as error:
             sys.stderr.write(f"tgbot: demo: {error}\n")
             for line in log:
                 sys.stderr.write(f"  the bot's log: {line}\n")
@@ -58,12 +62,18 @@ async def play(*, prompt: bool, program: str) -> int:
     return 0
 
 
-async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool) -> None:
+async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool, place: Place | None) -> None:
     """Start the server, the people and the bot, play the scenes, and stop all in reverse order."""
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(Sandbox())
         widget = await stack.enter_async_context(Widget(server.world))
         stage.note(f"A Telegram server for this demo listens on {server.host}:{server.port}.")
+        account = server.new_bot(username=BOT, name="Storyteller")
+        bot = BotProcess(directory, account.id, log)
+        if place is not None:
+            page = Page(server, host=place.host, port=place.port, ports=place.ports, program=bot)
+            await stack.enter_async_context(page)
+            stage.note(f"To chat with the bot in the browser: {page.address}")
 
         async def person(name: str, language: str = "en") -> Person:
             username = f"{name.lower()}_demo"
@@ -77,15 +87,13 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
         key = directory / "public_key.pem"
         key.write_text(server.public_key)
         rsa.add_key(server.public_key, old=False)
-        account = server.new_bot(username=BOT, name="Storyteller")
         widget.set_domain(account.id, "127.0.0.1")
 
         anna, boris = await person("Anna"), await person("Boris", "ru")
         address = f"127.0.0.1:{_free_port()}"
         plugin = Path(sums.__file__)
         shutil.copy(plugin, directory / plugin.name)
-        bot = BotProcess(
-            directory,
+        bot.set_up(
             {
                 "TGBOT_SERVER": f"{server.host}:{server.port}",
                 "TGBOT_DC_ID": str(server.dc_id),
@@ -98,8 +106,7 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
                 "TGBOT_LOGIN_WIDGET": widget.script,
                 "TGBOT_STORAGE_DIRECTORY": str(directory / "sessions"),
                 "TGBOT_LOG_LEVEL": "INFO",
-            },
-            log,
+            }
         )
         stack.push_async_callback(bot.stop)
         await bot.start()
@@ -113,6 +120,10 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
         await story.join_request(anna, daria)
         await story.login(clara, f"http://{address}")
         await story.crash([anna, boris], bot)
+        bot.held = ""
+        if place is not None and not prompt:
+            stage.note("The story is over, and the bot goes on for the page. Ctrl-C ends it.")
+            await asyncio.Event().wait()
         if prompt:
             people = {one.name.lower(): one for one in (anna, boris, clara, daria)}
             stage.scene("Your turn: type, and the bot gets it as a message from Anna.")
@@ -121,7 +132,7 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool)
             stage.note("!block, !unblock: block the bot or not. !quit or Ctrl-D: end.")
             stage.note("Try /help, /privacy, 20 + 22, and as Anna /stats.")
             await Prompt(stage, people).chat(typed_lines())
-        status = await bot.stop()
+        status = 0 if bot.pid is None else await bot.stop()
         if status:
             raise StoryError(f"the bot stopped with status {status} instead of 0")
 

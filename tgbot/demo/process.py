@@ -9,28 +9,68 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tgbot.demo.stage import LIMIT, StoryError
+from tgbot.demo.idle import FILES, handled
+from tgbot.demo.stage import LIMIT
+from tgbot.sandbox.page.bot import ProgramError
 
 #: From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 
 
 class BotProcess:
-    """`tgbot run` in its own directory, with settings in its environment; `log` gets its log lines."""
+    """`tgbot run` in its own directory; `log` gets its log lines. `set_up` comes before the first start."""
 
-    def __init__(self, directory: Path, settings: dict[str, str], log: deque[str]) -> None:
+    def __init__(self, directory: Path, bot: int, log: deque[str]) -> None:
         self._directory = directory
         self._log = log
-        own = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
-        self._environment = own | settings
+        self._environment: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[bool] | None = None
+        #: The account id of the bot.
+        self.bot = bot
+        #: Why the page must leave it alone now, "" if it need not.
+        self.held = "the story is still going on: wait until it is over"
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, None while none runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    @property
+    def status(self) -> int | None:
+        """How its last run ended, negative for a signal; None while it runs."""
+        return self._process.returncode if self._process is not None else None
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """Its last log lines."""
+        return self._log
+
+    @property
+    def files(self) -> Path | None:
+        """The directory of its SQLite files."""
+        return self._directory / "sessions"
+
+    @property
+    def kept(self) -> Sequence[str]:
+        """The names of these files, in the order in which they are to be copied."""
+        return FILES
+
+    async def handled(self, pts: int, qts: int) -> bool:
+        """Return whether the bot says that it is past this place, and handles nothing now."""
+        return await handled(self._directory / "sessions", pts)
+
+    def set_up(self, settings: dict[str, str]) -> None:
+        """Set the settings for the next start; they are given in the bot's environment."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}
+        self._environment = own | settings
 
     async def start(self) -> None:
-        """Start the bot and return when it is ready; raise StoryError if it exits first or takes too long."""
+        """Start the bot and return when it is ready; raise ProgramError if it ends first or takes long."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tgbot.cli", "run"),
@@ -45,9 +85,9 @@ class BotProcess:
         try:
             ready = await asyncio.wait_for(self._read(self._process), LIMIT)
         except TimeoutError:
-            raise StoryError(f"the bot did not start within {LIMIT:.0f} s") from None
+            raise ProgramError(f"the bot did not start within {LIMIT:.0f} s") from None
         if not ready:
-            raise StoryError(f"the bot did not start: it exited with status {await self._process.wait()}")
+            raise ProgramError(f"the bot did not start: it exited with status {await self._process.wait()}")
         self._reading = asyncio.create_task(self._read(self._process))
 
     async def kill(self) -> None:

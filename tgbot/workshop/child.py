@@ -9,10 +9,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+
+#: The longest line of a log, in bytes.
+LONGEST_LINE: Final = 1 << 20
+#: How long what it has started may keep its log open after its end, in seconds.
+LOG_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,19 @@ class Child:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._reading: asyncio.Task[None] | None = None
 
     @classmethod
-    async def spawn(cls, config: Path | None, environ: Mapping[str, str]) -> Self:
-        """Start `tgbot run` with a file of settings (None: the usual one); its output goes to ours."""
+    async def spawn(
+        cls,
+        config: Path | None,
+        environ: Mapping[str, str],
+        heard: Callable[[str], object] | None = None,
+    ) -> Self:
+        """Start `tgbot run` with a file of settings (None: the usual one); its output goes to ours.
+
+        `heard` gets each line of its log, too.
+        """
         ours, its = socket.socketpair()
         with its:
             # As for this process: where it was started from is on the path only after `python -m`.
@@ -55,10 +69,25 @@ class Child:
                 *(*path, "-m", "tgbot.cli.attached", str(its.fileno()), *file),
                 env=environ,
                 stdin=asyncio.subprocess.DEVNULL,
+                stderr=None if heard is None else asyncio.subprocess.PIPE,
+                limit=LONGEST_LINE,
                 start_new_session=True,
                 pass_fds=(its.fileno(),),
             )
-        return cls(process, *await asyncio.open_connection(sock=ours))
+        child = cls(process, *await asyncio.open_connection(sock=ours))
+        if heard is not None:
+            child._reading = asyncio.create_task(child._read_log(heard))
+        return child
+
+    @property
+    def pid(self) -> int | None:
+        """The number of its process, None once that has ended."""
+        return self._process.pid if self._process.returncode is None else None
+
+    def kill(self) -> None:
+        """Kill it at once, with SIGKILL."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     async def checked(self) -> Found:
         """Return what it found in its files, once it has read them."""
@@ -78,6 +107,8 @@ class Child:
     async def ended(self) -> int:
         """Return its exit status once it has ended; 128 + the number of the signal that killed it."""
         status = await self._process.wait()
+        if self._reading is not None:
+            await asyncio.wait((self._reading,), timeout=LOG_SECONDS)
         return status if status >= 0 else 128 - status
 
     async def stop(self) -> int:
@@ -88,6 +119,13 @@ class Child:
         status = await self.ended()
         self._writer.close()
         return status
+
+    async def _read_log(self, heard: Callable[[str], object]) -> None:
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            sys.stderr.write(line.decode(errors="replace"))
+            sys.stderr.flush()
+            heard(line.decode(errors="replace").rstrip())
 
     async def _told(self) -> dict[str, Any] | None:  # Any: what JSON has
         try:

@@ -45,6 +45,11 @@ class Playground:
         self._people: dict[str, Person] = {}
 
     @property
+    def bot(self) -> int:
+        """The account id of the bot."""
+        return self._bot.id
+
+    @property
     def first(self) -> Person:
         """Who is there from the start."""
         return next(iter(self._people.values()))
@@ -91,6 +96,10 @@ class Playground:
         note(f"To ask it: TGBOT_STORAGE_DIRECTORY={shlex.quote(str(self.storage))} {program} status")
         note(f"To log in as {FIRST} with a program: data centre {server.dc_id}, {self.public_key},")
         note(f"  phone {anna.phone}, login code {server.world.accounts.code}.")
+
+    def announce(self, page: str) -> None:
+        """Print where the page is."""
+        self._stage.note(f"To chat in the browser: {page}")
 
     async def chat(self) -> bool:
         """Carry out lines of standard input until one says !quit, or none is left; return whether one did."""

@@ -34,7 +34,7 @@ class Restarts:
         self._children: list[Child] = []
         #: The one that has the bot's files.
         self._running: Child | None = None
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[bool]] = set()
 
     async def once(self) -> int:
         """Run the bot to its end, and return its exit status."""
@@ -42,6 +42,21 @@ class Restarts:
         if found.usable:
             self._go(child)
         return await child.ended()
+
+    async def stay(self) -> int:
+        """Run the bot; once it handles updates, never return: somebody may start it again after its end.
+
+        Return the exit status of a bot that ends before.
+        """
+        child, found = await self._begin()
+        if not found.usable or not await self._go(child):
+            return await child.ended()
+        status = await child.ended()
+        if child is self._running:
+            await self._end(child)
+            self._say(f"the bot ended with status {status}")
+        while True:
+            await asyncio.Event().wait()
 
     async def forever(self, sources: Sources) -> NoReturn:
         """Run the bot, and start it again whenever its sources changed.
@@ -74,6 +89,31 @@ class Restarts:
         """Stop the bot if it runs, and return its exit status; 0 if it does not."""
         return max([await self._end(child) for child in self._children[:]], default=0)
 
+    @property
+    def running(self) -> Child | None:
+        """The bot that has the bot's files, None while none runs."""
+        child = self._running
+        return child if child is not None and child.pid is not None else None
+
+    async def start(self) -> bool:
+        """Start the bot if it does not run; return whether it handles updates."""
+        if self.running is not None:
+            return True
+        child, found = await self._begin()
+        if found.usable and await self._go(child):
+            return True
+        await self._end(child)
+        return False
+
+    async def end(self, *, kill: bool = False) -> int:
+        """Stop or kill the bot that runs; return its exit status."""
+        child = self._running
+        if child is None:
+            return 0
+        if kill:
+            child.kill()
+        return await self._end(child)
+
     async def _change(self, sources: Sources, contents: Contents) -> Sequence[Path]:
         """Return the files that have changed; tell if the bot ends meanwhile."""
         watching = asyncio.create_task(sources.changed(contents))
@@ -94,20 +134,25 @@ class Restarts:
         self._children.append(child)
         return child, await child.checked()
 
-    def _go(self, child: Child) -> None:
-        async def wait() -> None:
-            if await child.up():
+    def _go(self, child: Child) -> asyncio.Task[bool]:
+        """Let a bot open its files; the task returns whether it handles updates."""
+
+        async def wait() -> bool:
+            if up := await child.up():
                 self._up()
+            return up
 
         child.go()
         self._running = child
         task = asyncio.create_task(wait())
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
+        return task
 
     async def _end(self, child: Child) -> int:
         status = await child.stop()
-        self._children.remove(child)
+        if child in self._children:
+            self._children.remove(child)
         if child is self._running:
             self._running = None
         return status

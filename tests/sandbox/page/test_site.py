@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from tgbot.sandbox.page.page import Page
-from tgbot.sandbox.page.site import STATIC, PageError
+from tgbot.sandbox.page.place import PageError
+from tgbot.sandbox.page.site import STATIC
 from tgbot.sandbox.server import Sandbox
 
 from .conftest import Asked

@@ -7,7 +7,7 @@ from . import world as of_world
 from .command import Command, Deed, say
 from .words import FaultError, Words
 
-__all__ = ["FaultError", "parse", "run"]
+__all__ = ["COMMANDS", "FaultError", "parse", "run"]
 
 
 async def run(faults: Faults, world: World, line: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from telethon.tl import TLRequest, types
@@ -12,6 +13,7 @@ from telethon.tl import TLRequest, types
 from .. import layers
 from ..dialogs import CHANNEL_BASE
 from ..rpc import RpcError
+from .active import Active
 from .damage import Damage, damaged
 from .rules import Faulty, Rule, Server
 
@@ -85,6 +87,21 @@ class CallFaults(Faulty):
         super().clear()
         self._calls.clear()
         self._delays.clear()
+
+    def active(self) -> Iterator[Active]:
+        yield from super().active()
+        now = self._server.world.now()
+        for rule in self._calls:
+            if rule.left > 0 and now < rule.until and rule.plan is not None:
+                text = f"{rule.method or 'any call'} {_fate(rule.plan)}"
+                peer = rule.account if rule.peer is None else rule.peer
+                yield Active(
+                    f"call {id(rule)}", text, partial(self._end_call, rule), peer, rule.left, rule.until
+                )
+        for (method, account), seconds in self._delays.items():
+            end = partial(self.delay, 0, method, account=account)
+            text = f"answers to {method or 'any call'} come {seconds:g} s late"
+            yield Active(f"delay {method} {account}", text, end, account)
 
     def fail(
         self,
@@ -252,6 +269,9 @@ class CallFaults(Faulty):
         left, until = self._lasting(times, seconds)
         self._calls.append(_CallRule(account, left, until, method and method.lower(), plan, peer))
 
+    def _end_call(self, rule: _CallRule) -> None:
+        self._calls = [each for each in self._calls if each is not rule]
+
     # For the server.
 
     def plan(self, method: str, account: int | None, request: TLRequest | None = None) -> Plan | None:
@@ -270,6 +290,19 @@ class CallFaults(Faulty):
         keys = ((method, account), (method, None), (None, account), (None, None))
         delay = next((self._delays[key] for key in keys if key in self._delays), 0.0)
         return replace(plan or Plan(), delay=delay) if delay else plan
+
+
+def _fate(plan: Plan) -> str:
+    """Return in words what becomes of a call."""
+    if plan.error is not None:
+        return f"answers {plan.error.name}{' though carried out' if plan.carried_out else ''}"
+    if plan.cut:
+        return "is carried out, and the link is cut before the answer"
+    if plan.silent:
+        return f"is never answered{', though carried out' if plan.carried_out else ''}"
+    if plan.refused:
+        return "is refused with " + ("bad_server_salt" if plan.refused == 48 else f"code {plan.refused}")
+    return "has an answer that is not the true one"
 
 
 def peer_asked(request: TLRequest | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -14,6 +14,7 @@ from telethon.tl.functions import updates
 from .. import layers
 from ..dialogs import CHANNEL_BASE
 from ..logs import Entry, Log
+from .active import Active
 from .calls import CallFaults, Plan, peer_asked
 from .damage import Damage, damaged, damaged_push
 from .nonsense import OF_STATES, Nonsense, distort
@@ -67,6 +68,35 @@ class DifferenceFaults(CallFaults):
         self.tell_message_ids(True)
         self.slice_differences(None)
         self.differences_too_long(False)
+
+    def active(self) -> Iterator[Active]:
+        yield from super().active()
+        world = self._server.world
+        for peer in self.marks:
+            yield Active(
+                f"marks {peer}", "a part of the log is unreadable", partial(self.mend_log, peer), peer
+            )
+        for whose in self._stuck:
+            end = partial(self.stick_differences, False, whose)
+            yield Active(f"stuck {whose}", "differences do not advance", end, whose)
+        for whose in self._empty:
+            end = partial(self.empty_differences, False, whose)
+            yield Active(f"empty {whose}", "differences are empty", end, whose)
+        for whose, kind in self._distorted.items():
+            end = partial(self.distort_states, None, whose)
+            yield Active(f"distorted {whose}", f"states are {kind.value}", end, whose)
+        for whose, seconds in self._lags.items():
+            end = partial(self.lag_differences, 0, whose)
+            yield Active(f"lag {whose}", f"differences lag by {seconds:g} s", end, whose)
+        if (limit := world.difference_limit) is not None:
+            text = f"differences hold at most {limit} updates"
+            yield Active("slice", text, partial(self.slice_differences, None))
+        if world.difference_too_long:
+            end = partial(self.differences_too_long, False)
+            yield Active("too long", "every difference is too long", end)
+        if not world.message_ids_in_difference:
+            end = partial(self.tell_message_ids, True)
+            yield Active("message ids", "differences hold no updateMessageID", end)
 
     def tell_message_ids(self, tell: bool) -> None:
         """Set whether a difference holds an updateMessageID for each message that the account sent."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from ..rpc import RpcError
+from .active import Active
 from .rules import Connected, Faulty, Rule, Server
 
 
@@ -64,6 +67,25 @@ class LinkFaults(Faulty):
         self.dead.clear()
         self.single = False
         self.set_clock(0)
+
+    def active(self) -> Iterator[Active]:
+        yield from super().active()
+        world = self._server.world
+        if self.refusing:
+            until = world.now() + self._refused_until - time.monotonic()
+            yield Active("refuse", "new connections are refused", self.accept, until=until)
+        for rule in self.packets:
+            if rule.left > 0 and world.now() < rule.until:
+                end, text = partial(self._end_packet, rule), f"packets are answered with {rule.code}"
+                yield Active(f"packet {id(rule)}", text, end, rule.account, rule.left, rule.until)
+        if self.dead:
+            yield Active("dead", f"{len(self.dead)} auth keys are dead", self.revive_keys)
+        if self.single:
+            text = "a second session on an auth key ends both"
+            yield Active("single", text, partial(self.end_second_sessions, False))
+        if error := world.clock_error:
+            text = f"the clock is {abs(error):g} s {'ahead' if error > 0 else 'behind'}"
+            yield Active("clock", text, partial(self.set_clock, 0))
 
     def drop(self, account: int | None = None) -> int:
         """Close the connections of one account, or all; return the number."""
@@ -144,6 +166,9 @@ class LinkFaults(Faulty):
     def move(self, account: int, dc_id: int) -> None:
         """Make a data centre the home of an account: others answer its calls with USER_MIGRATE_n."""
         self._server.world.move(account, dc_id)
+
+    def _end_packet(self, rule: _PacketRule) -> None:
+        self.packets = [each for each in self.packets if each is not rule]
 
     # For the server.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from telethon.tl import TLObject, types
 
+from .active import Active
 from .damage import Damage, damaged_push
 from .nonsense import FAR, HUGE, TEN_YEARS, Nonsense
 from .rules import Faulty, Peer, Rule, Server
@@ -23,6 +26,15 @@ class _Kind(Enum):
     REORDER = "reorder"
     #: The update is sent, but cannot be read.
     GARBLE = "garble"
+
+
+#: What becomes of an update.
+_FATES = {
+    _Kind.LOSE: "updates are never sent",
+    _Kind.REPEAT: "updates come twice",
+    _Kind.REORDER: "updates come in reverse order",
+    _Kind.GARBLE: "updates cannot be read",
+}
 
 
 @dataclass(slots=True)
@@ -49,6 +61,22 @@ class PushFaults(Faulty):
         self._withheld.clear()
         self._deaf.clear()
         self.sharing = False
+
+    def active(self) -> Iterator[Active]:
+        yield from super().active()
+        for rule in self._updates:
+            end = partial(self._end_update, rule)
+            yield Active(f"update {id(rule)}", _FATES[rule.kind], end, rule.account, rule.left)
+        for account in self._withheld:
+            text = "updates are held back"
+            yield Active(f"withheld {account}", text, partial(self.release, account), account)
+        connected = set(self._server.sessions_of(None)) if self._deaf else set()
+        for account in dict.fromkeys(whose for key, whose in self._deaf.items() if key in connected):
+            end = partial(self._hear, account)
+            yield Active(f"deaf {account}", "the sessions of then get no updates", end, account)
+        if self.sharing:
+            text = "each update goes to one of several sessions"
+            yield Active("sharing", text, partial(self.share, False))
 
     def withhold(self, account: int | None = None) -> None:
         """Send no updates until `release`; differences, pings and answers are as usual."""
@@ -127,6 +155,15 @@ class PushFaults(Faulty):
                 return self.hand(account, types.UpdateDeleteMessages([], pts, 0), seq=seq + FAR)
             case Nonsense.DATE_AHEAD:
                 return self.hand(account, types.UpdateDeleteMessages([], pts, 0), date=now + TEN_YEARS)
+
+    def _end_update(self, rule: _UpdateRule) -> None:
+        self._updates = [each for each in self._updates if each is not rule]
+        # Those that were collected to be reversed are sent with the next look.
+        self._server.nudge()
+
+    def _hear(self, account: int | None) -> None:
+        self._deaf = {session: whose for session, whose in self._deaf.items() if whose != account}
+        self._server.nudge()
 
     # For the server.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from telethon.tl import types
 
 from ..world import World
+from .active import Active
 
 
 class Peer(Protocol):
@@ -90,6 +91,10 @@ class Faulty:
 
     def clear(self) -> None:
         """Switch off all faults of this subject."""
+
+    def active(self) -> Iterator[Active]:
+        """Yield the faults of this subject that are on now."""
+        yield from ()
 
     def _lasting(self, times: int | None, seconds: float | None) -> tuple[float, float]:
         """Return (number of times, time at which it ends): 1 time if neither is given."""

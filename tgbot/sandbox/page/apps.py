@@ -38,8 +38,8 @@ class Apps:
 
     {"do": "call", "as": account id, "call": a method as TL JSON} is answered with TL JSON, or with an error
     that has Telegram's code and name. After {"do": "watch", "accounts": [ids]} the tab gets the updates of
-    these accounts: the event "updates" with "account" and an Updates object. What a call has changed is in
-    its answer, in updates, or in both, as at Telegram.
+    these accounts: the event "updates" with "account" and an Updates object. What a call changed is in its
+    answer, in updates, or in both, as at Telegram.
     """
 
     def __init__(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from ..server import Sandbox
 from .apps import Apps
+from .bot import Program
 from .causes import Names
 from .files import Files
 from .people import People
 from .site import Site
+from .stage import Stage
 from .tabs import Part
 from .wire import Wire
 
 
 class Page:
-    """A page for a running sandbox: `async with Page(sandbox) as page`, then open `page.address`."""
+    """A page for a running sandbox: `async with Page(sandbox) as page`, then open `page.address`.
+
+    `program` is the bot that the page may kill and start; `names` tells what the random_ids of a bot stand for.
+    """
 
     def __init__(
         self,
@@ -23,13 +29,16 @@ class Page:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        ports: Sequence[int] = (0,),
+        program: Program | None = None,
         names: Names | None = None,
     ) -> None:
         self._wire = Wire(sandbox, names)
         self._apps = Apps(sandbox.world, trace=self._wire.trace)
-        files = Files(self._apps)
-        parts: list[Part] = [self._apps, People(sandbox.world), self._wire]
-        self._site = Site(parts, files.routes, host=host, port=port)
+        people, files = People(sandbox.world), Files(self._apps)
+        self._stage = Stage(sandbox, self._apps, program, people.changed)
+        parts: list[Part] = [self._apps, people, self._wire, *self._stage.parts]
+        self._site = Site(parts, files.routes, host=host, port=port, ports=ports)
 
     @property
     def address(self) -> str:
@@ -40,15 +49,19 @@ class Page:
         """Serve the page; raise PageError if that fails."""
         self._apps.open()
         self._wire.open()
+        self._stage.open()
         try:
             await self._site.__aenter__()
         except BaseException:
-            self._wire.close()
-            self._apps.close()
+            await self._close()
             raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._site.__aexit__(*exc)
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._stage.close()
         self._wire.close()
         self._apps.close()

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ..rpc import RpcError
+from .place import PageError, loopback
 from .tabs import Deed, DeedError, Part, Tab
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,12 @@ _LONGEST: Final = 8 << 20
 _IMPORTS: Final = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
-class PageError(Exception):
-    """The page cannot be served; the message says why."""
-
-
 class Site:
     """Serve the page: `async with Site(parts) as site`, then open `site.address`.
 
     Other pages of the same browser cannot use it: the address holds a token, requests must name a loopback
-    host, and a WebSocket must come from this page. `port` 0 selects a free one.
+    host, and a WebSocket must come from this page. `port` 0 selects the first free one of
+    `ports` (0: the system's choice).
     """
 
     def __init__(
@@ -52,13 +50,15 @@ class Site:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        ports: Sequence[int] = (0,),
     ) -> None:
         self._parts = parts
         #: What is served besides the page and its files; paths begin behind the token.
         self._routes = routes
         self._deeds: dict[str, Deed] = {name: deed for part in parts for name, deed in part.deeds.items()}
-        self._host = _loopback(host)
+        self._host = loopback(host)
         self._port = port
+        self._ports = (port,) if port else ports
         self._token = secrets.token_urlsafe(12)
         self._tabs: dict[Tab, None] = {}
         self._runner: web.AppRunner | None = None
@@ -88,13 +88,18 @@ class Site:
         application.on_response_prepare.append(self._harden)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        listener = web.TCPSite(self._runner, self._host, self._port)
-        try:
-            await listener.start()
-        except OSError as error:
+        reason = ""
+        for port in self._ports:
+            try:
+                await web.TCPSite(self._runner, self._host, port).start()
+                break
+            except OSError as error:
+                reason = error.strerror or str(error)
+        else:
             await self._runner.cleanup()
-            reason = error.strerror or str(error)
-            raise PageError(f"the page cannot listen on {self._host} port {self._port}: {reason}") from None
+            ports = self._ports
+            which = f"port {ports[0]}" if len(ports) == 1 else f"a port from {ports[0]} to {ports[-1]}"
+            raise PageError(f"the page cannot listen on {self._host} {which}: {reason}")
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -206,18 +211,6 @@ async def _write(socket: web.WebSocketResponse, tab: Tab) -> None:
         while (line := await tab.said()) is not None:
             await socket.send_str(line)
         await socket.close(code=WSCloseCode.GOING_AWAY)
-
-
-def _loopback(host: str) -> str:
-    """Return the address for a host; raise PageError unless it is on loopback."""
-    if host == "localhost":
-        return "127.0.0.1"
-    with suppress(ValueError):
-        if ipaddress.ip_address(host.strip("[]")).is_loopback:
-            return host.strip("[]")
-    raise PageError(
-        f"the page listens on loopback only, not on {host}: anyone could read the chats. Use 127.0.0.1"
-    )
 
 
 def _is_loopback_name(host: str) -> bool:
