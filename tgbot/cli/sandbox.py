@@ -26,7 +26,10 @@ PORTS: Final = range(4430, 4530)
 #: The first names of the people who are there from the start; more people are numbered.
 NAMES: Final = ("Anna", "Boris", "Clara", "Daria", "Emil", "Frida", "Georg", "Hanna", "Igor", "Julia")
 #: The files that the sandbox makes in its directory, which git is to ignore.
-IGNORED: Final = "# Keys of a Telegram server for this machine only.\nserver_key.pem\npublic_key.pem\nbot/\n"
+IGNORED: Final = (
+    "# Keys and world of a Telegram server for this machine only.\n"
+    "server_key.pem\npublic_key.pem\nworld.pickle*\nbot/\n"
+)
 #: Log in as Anna and write to the bot, with Telethon.
 TELETHON: Final = """\
 from pathlib import Path
@@ -42,7 +45,8 @@ with client.start(phone="9996620000", code_callback=lambda: "22222"):
     print(client.send_message("sandbox_bot", "/start").text)"""
 HELP: Final = f"""Run a Telegram server on this machine until SIGTERM or Ctrl-C.
 
-Any MTProto library can log in: bots with a token, users with a phone number. Everything is kept in memory.
+Any MTProto library can log in: bots with a token, users with a phone number. Everything is kept in memory;
+with --directory also in a file, so that the next start goes on. Take no such file from others: it can run code.
 The server answers as Telegram does, and says so where it cannot. It can also misbehave on purpose: type
 "help" while it runs. --page serves a page on which people chat with the bots in the browser.
 
@@ -97,7 +101,7 @@ def sandbox(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Directory for the server's key, to use it again.",
+            help="Directory for the server's key, accounts, messages and logins, to go on with them.",
             show_default="a temporary one",
         ),
     ] = None,
@@ -130,6 +134,7 @@ def sandbox(
     json: Json = False,
 ) -> int:
     from tgbot.operate.logs import log_to_stderr
+    from tgbot.sandbox.keeping import NAME, KeptError, load
     from tgbot.sandbox.page.place import PageError
     from tgbot.sandbox.proxy import SecretError, secret_bytes
     from tgbot.sandbox.server import Sandbox, SandboxError
@@ -142,6 +147,7 @@ def sandbox(
             with disk_errors(kept):
                 kept.mkdir(parents=True, exist_ok=True)
                 key = _key(kept)
+            found = {} if directory is None else load(directory / NAME) or {}
             server = Sandbox(
                 host=host,
                 port=port,
@@ -150,11 +156,15 @@ def sandbox(
                 key=key,
                 seed=seed,
                 secret=None if secret is None else secret_bytes(secret),
+                **found,
             )
+            if server.dc_id != dc_id:
+                printed.complain(f"{kept} is of data centre {server.dc_id}: --dc-id {server.dc_id}")
+                return 2
             server.world.limits.real = limits is Limits.REAL
             server.world.limits.box = box
-            finish(_serve(server, kept, bots, users, place, json))
-    except (SandboxError, SecretError, PageError) as error:
+            finish(_serve(server, directory, kept, bots, users, place, json))
+    except (SandboxError, SecretError, PageError, KeptError) as error:
         printed.complain(str(error))
         return 2
     except OSError as error:
@@ -164,9 +174,23 @@ def sandbox(
 
 
 async def _serve(
-    server: Sandbox, directory: Path, bots: int, users: int, place: Place | None, json: bool
+    server: Sandbox,
+    kept: Path | None,
+    directory: Path,
+    bots: int,
+    users: int,
+    place: Place | None,
+    json: bool,
 ) -> None:
+    from tgbot.sandbox.keeping import NAME, Keeper
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        if kept is not None:
+            # Entered first, it writes the file when all connections are closed.
+            await stack.enter_async_context(Keeper(server, kept / NAME))
         await stack.enter_async_context(server)
         settle()
         address = ""
@@ -176,7 +200,7 @@ async def _serve(
             page = Served(server, host=place.host, port=place.port, ports=place.ports)
             address = (await stack.enter_async_context(page)).address
         _introduce(server, directory, bots, users, address, json)
-        await _obey(server)
+        await _obey(server, stop)
 
 
 def _key(directory: Path) -> ServerKey:
@@ -203,10 +227,11 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, page: st
 
     public_key = directory.resolve() / "public_key.pem"
     public_key.write_text(server.public_key)
-    new_bots = [
-        server.new_bot(f"sandbox_{number}_bot" if number else "sandbox_bot") for number in range(bots)
-    ]
-    people = [_person(server, number) for number in range(users)]
+    for number in range(len(server.world.accounts.bots()), bots):
+        server.new_bot(f"sandbox_{number}_bot" if number else "sandbox_bot")
+    for number in range(len(server.world.accounts.people()), users):
+        _person(server, number)
+    all_bots, people = server.world.accounts.bots(), server.world.accounts.people()
     code = server.world.accounts.code
     if json:
         printed.as_json(
@@ -217,12 +242,12 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, page: st
                 "public_key": str(public_key),
                 "proxy": server.proxy_link,
                 **({"page": page} if page else {}),
-                "bots": [{"token": bot.token, "username": bot.username} for bot in new_bots],
+                "bots": [{"token": bot.token, "username": bot.usernames[0]} for bot in all_bots],
                 "users": [
                     {
                         "id": each.id,
                         "name": each.first_name,
-                        "username": each.usernames[0],
+                        "username": next(iter(each.usernames), None),
                         "phone": each.phone,
                         "code": code,
                     }
@@ -237,18 +262,18 @@ def _introduce(server: Sandbox, directory: Path, bots: int, users: int, page: st
             printed.line(f"The page        {page}")
         printed.line(f"Public key      {public_key}")
         printed.line(f"Proxy           {server.proxy_link}")
-        for bot in new_bots:
-            printed.line(f"Bot             @{bot.username}, token {bot.token}")
+        for bot in all_bots:
+            printed.line(f"Bot             @{bot.usernames[0]}, token {bot.token}")
         for each in people:
-            name = f"{each.first_name} (@{each.usernames[0]})"
+            name = " ".join([each.first_name, *(f"(@{name})" for name in each.usernames[:1])])
             printed.line(f"User            {name}, phone {each.phone}, login code {code}")
         printed.line("api_id and api_hash can be anything. Any other well-formed token adds a new bot.")
         program = printed.program()
-        if new_bots:
+        if all_bots:
             printed.line("To run tgbot on it:")
             printed.line(
                 f"  TGBOT_SERVER={address} TGBOT_DC_ID={server.dc_id}"
-                f" TGBOT_PUBLIC_KEY={shlex.quote(str(public_key))} TGBOT_BOT_TOKEN={new_bots[0].token}"
+                f" TGBOT_PUBLIC_KEY={shlex.quote(str(public_key))} TGBOT_BOT_TOKEN={all_bots[0].token}"
                 f" TGBOT_STORAGE_DIRECTORY={shlex.quote(str(public_key.parent / 'bot'))} {program} run"
             )
         printed.line(f"To log in with Telethon, see: {program} sandbox --help")
@@ -262,8 +287,8 @@ def _person(server: Sandbox, number: int) -> Account:
     return server.world.new_user(name, username=f"{name.lower().replace(' ', '_')}_sandbox")
 
 
-async def _obey(server: Sandbox) -> None:
-    """Carry out typed commands until SIGTERM or SIGINT; the end of input does not end the server."""
+async def _obey(server: Sandbox, stop: asyncio.Event) -> None:
+    """Carry out typed commands until `stop` is set; the end of input does not end the server."""
     from tgbot.sandbox.stdin import typed_lines
 
     # Without this a background job that reads from its terminal would be stopped.
@@ -273,10 +298,11 @@ async def _obey(server: Sandbox) -> None:
         async for line in typed_lines():
             if line.strip():
                 sys.stderr.write(await server.command(line) + "\n")
-        await asyncio.Event().wait()
 
     listening = asyncio.create_task(listen())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, listening.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await listening
+    try:
+        await stop.wait()
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening

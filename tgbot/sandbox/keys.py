@@ -29,38 +29,39 @@ class Key:
 
 
 class Keys:
-    """All auth keys, by their ids as eight bytes. `now` is the server's clock."""
+    """All auth keys. `now` is the server's clock; `known` are the keys that there are already."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], known: dict[bytes, Key] | None = None) -> None:
         self._now = now
-        self._known: dict[bytes, Key] = {}
+        #: By their ids as eight bytes.
+        self.known: dict[bytes, Key] = {} if known is None else known
 
     def add(self, key: Key) -> None:
         """Keep a key that was made."""
-        self._known[key.key.name] = key
+        self.known[key.key.name] = key
 
     def get(self, name: bytes) -> Key | None:
         """Return a key that has not expired; None if there is none."""
-        known = self._known.get(name)
+        known = self.known.get(name)
         if known is not None and known.until is not None and known.until <= self._now():
             return None
         return known
 
     def takes(self, key_id: int) -> bool:
         """Return whether a key with this id was made."""
-        return key_id.to_bytes(8, "little") in self._known
+        return key_id.to_bytes(8, "little") in self.known
 
     def names(self, account: int | None = None) -> list[bytes]:
         """Return the ids of the keys that are logged in to an account; None: of all keys."""
-        known = self._known.items()
+        known = self.known.items()
         return [name for name, key in known if account is None or key.login.account == account]
 
     def destroy(self, name: bytes) -> None:
         """Forget a key, and with a permanent one the temporary ones that are bound to it."""
-        gone = self._known.pop(name, None)
+        gone = self.known.pop(name, None)
         if gone is not None and gone.until is None:
-            for other in [other for other, key in self._known.items() if key.login is gone.login]:
-                del self._known[other]
+            for other in [other for other, key in self.known.items() if key.login is gone.login]:
+                del self.known[other]
 
     def bind(
         self,
@@ -75,10 +76,10 @@ class Keys:
         names the message that it comes with. A permanent key may have several temporary ones, as TDLib makes
         one for each of its sessions.
         """
-        temporary = self._known[name]
+        temporary = self.known[name]
         if temporary.until is None:
             raise RpcError(400, "TEMP_AUTH_KEY_EMPTY")
-        permanent = self._known.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))
+        permanent = self.known.get(call.perm_auth_key_id.to_bytes(8, "little", signed=True))
         if permanent is None or permanent.until is not None or permanent.dc_id != temporary.dc_id:
             raise RpcError(400, "ENCRYPTED_MESSAGE_INVALID")
         expires_at = int(call.expires_at.timestamp()) if isinstance(call.expires_at, datetime) else 0

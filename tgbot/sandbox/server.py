@@ -42,7 +42,8 @@ class Sandbox:
     It listens on loopback only. `port` 0 selects the first free one of `ports` (0: the system's choice), and
     a restart keeps it. World, auth keys and logins last as long as this object, connections and sessions
     until `stop`. With a `seed` the world and the random bytes of the server are the same in every run. `dcs`
-    are further data centres and their keys; None: the same key. They listen on ports of their own.
+    are further data centres and their keys; None: the same key. They listen on ports of their own. `keys` are
+    the `auth_keys` of an earlier sandbox, for its world.
 
     Each port is an MTProto proxy, too, with the 16 bytes of `secret`: whoever uses it is connected to the
     data centre that it names. Without `secret` it follows from the server key. Clients that use none are
@@ -61,6 +62,7 @@ class Sandbox:
         dcs: Mapping[int, ServerKey | None] | None = None,
         seed: int | None = None,
         secret: bytes | None = None,
+        keys: dict[bytes, Key] | None = None,
     ) -> None:
         self.host = _loopback(host)
         self.world = World(seed=seed, dc_id=dc_id) if world is None else world
@@ -76,7 +78,7 @@ class Sandbox:
         self.faults = Faults(self)
         self._random: Callable[[int], bytes] = os.urandom if seed is None else random.Random(seed).randbytes
         self._clock = self.world.now
-        self._keys = Keys(self._clock)
+        self._keys = Keys(self._clock, keys)
         self._exchanges = Exchanges(self._clock)
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
@@ -119,6 +121,11 @@ class Sandbox:
     def proxy_link(self) -> str:
         """The link that sets this server as the proxy of one of Telegram's apps."""
         return self.secret.link(self.host, self.port)
+
+    @property
+    def auth_keys(self) -> dict[bytes, Key]:
+        """The auth keys and their logins, which can be pickled together with the world."""
+        return self._keys.known
 
     @property
     def calls(self) -> Counter[str]:
