@@ -89,8 +89,8 @@ WRAPPERS: Final = (
 )
 #: The modules of the methods that a data centre carries out for accounts of others.
 _EVERYWHERE: Final = ("telethon.tl.functions.upload", "telethon.tl.functions.auth")
-#: The modules of the methods, and the methods, that do not make a session one that gets updates: Telegram does
-#: not push into connections for files, which begin with a call for the configuration.
+#: The modules of methods, and methods, that do not make a session one that gets updates: Telegram pushes
+#: nothing into connections for files, which begin with a call for the configuration.
 _QUIET_MODULES: Final = ("telethon.tl.functions.upload",)
 _QUIET: Final = (functions.help.GetConfigRequest,)
 #: Calls that a client can make before it has named its layer.

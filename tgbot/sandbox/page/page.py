@@ -20,7 +20,7 @@ from .wire import Wire
 class Page:
     """A page for a running sandbox: `async with Page(sandbox) as page`, then open `page.address`.
 
-    `program` is the bot that the page may kill and start; `names` tells what the random_ids of a bot stand for.
+    `program` is the bot that the page may kill and start, `names` tells what random_ids of a bot stand for.
     """
 
     def __init__(
