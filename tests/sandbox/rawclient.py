@@ -15,6 +15,8 @@ from telethon.tl import functions, types
 from tests.patience import PATIENCE
 from tgbot.sandbox.server import Sandbox
 
+SHORT_MESSAGE = struct.pack("<I", types.UpdateShortMessage.CONSTRUCTOR_ID)
+
 
 class RawClient:
     """A session with the auth key of a Telethon client, in which a test writes and reads each message."""
@@ -44,9 +46,10 @@ class RawClient:
         messages = await self._open()
         for _, body in messages:
             if body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
-                self.texts += [
-                    update.message.message for update in BinaryReader(body).tgread_object().updates
-                ]
+                found = BinaryReader(body).tgread_object().updates
+                self.texts += [update.message.message for update in found if hasattr(update, "message")]
+            elif body[:4] == SHORT_MESSAGE:
+                self.texts.append(BinaryReader(body).tgread_object().message)
         return messages
 
     async def _open(self) -> list[tuple[int, bytes]]:
@@ -74,6 +77,8 @@ class RawClient:
                     pts.append(BinaryReader(body[12:]).tgread_object().pts)
                 elif body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
                     pts += [update.pts for update in BinaryReader(body).tgread_object().updates]
+                elif body[:4] == SHORT_MESSAGE:
+                    pts.append(BinaryReader(body).tgread_object().pts)
         return pts
 
     async def until(self, kind: Any) -> Any:

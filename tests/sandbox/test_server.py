@@ -26,7 +26,7 @@ from tgbot.sandbox.signatures import method_name
 from tgbot.sandbox.world import World
 
 from .conftest import Person, PlainBot, plain_client
-from .rawclient import SELF, layered, raw
+from .rawclient import SELF, SHORT_MESSAGE, layered, raw
 
 
 class Heard:
@@ -157,6 +157,8 @@ async def test_a_result_comes_before_the_updates_of_a_later_pts(sandbox: Sandbox
                     sandbox.world.send_as(bob.id, me, "after")
                 elif body[:4] == struct.pack("<I", types.Updates.CONSTRUCTOR_ID):
                     seen.append(BinaryReader(body).tgread_object().updates[0].message.message)
+                elif body[:4] == SHORT_MESSAGE:
+                    seen.append(BinaryReader(body).tgread_object().message)
         assert seen == ["before", "result", "after"]
 
 

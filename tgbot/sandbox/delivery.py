@@ -1,6 +1,7 @@
 """Sending updates: which sessions are connected, and how far in its account's log each one is."""
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from .faults import Faults
 from .logs import Entry
 from .rpc import Caller
 from .session import Session
+from .short import Known, ShortUpdates, shortened
 from .trace import Trace
 from .world import World
 
@@ -47,6 +49,7 @@ class Link:
         "caller",
         "held",
         "key",
+        "known",
         "own",
         "passing",
         "sent_pts",
@@ -67,6 +70,8 @@ class Link:
         self.sent_qts = 0
         #: pts above `sent_pts` that the client knows from the result of its own call.
         self.own: set[int] = set()
+        #: Who and what the client knows from earlier updates.
+        self.known = Known()
         #: Number of delayed answers; updates wait until they are sent.
         self.held = 0
         #: Waiting updates that are in no log.
@@ -293,7 +298,7 @@ class Delivery:
         marks = self._faults.marks
         for update in updates:
             try:
-                body = layers.encode(update, link.caller.login.layer)
+                body = self._body(link, update)
                 bodies.append(self._faults.garbled(link.account, update, body) if marks else body)
             except layers.EncodeError as error:
                 _log.info("an update cannot be sent: %s", error)
@@ -303,6 +308,19 @@ class Delivery:
         for body in arranged:
             link.session.push(body)
         self.flush_soon(link)
+
+    def _body(self, link: Link, update: types.Updates | types.UpdatesTooLong | bytes) -> bytes:
+        """Return the bytes of an update for a session, in the short form if that is asked for and enough."""
+        layer = link.caller.login.layer
+        if isinstance(update, types.Updates):
+            wanted = self._world.short_updates
+            bot = link.account is not None and self._world.accounts[link.account].is_bot
+            if wanted is ShortUpdates.ALL or (wanted is ShortUpdates.USERS and not bot):
+                short = shortened(update, link.known)
+                link.known.note(update)
+                with contextlib.suppress(layers.EncodeError):
+                    return layers.encode(short, layer)
+        return layers.encode(update, layer)
 
     def _of_another(self, link: Link, number: int) -> bool:
         """Return whether another session of the auth key gets the update with this number."""

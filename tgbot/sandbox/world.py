@@ -29,6 +29,7 @@ from .reacting import Reacting
 from .rpc import RpcError
 from .schedule import Schedule
 from .sends import Sends
+from .short import ShortUpdates
 from .view import View
 
 FOREVER: Final = float("inf")
@@ -103,6 +104,8 @@ class World:
         #: The most updates in one difference; the rest is in further slices.
         self.difference_limit: int | None = None
         self.difference_too_long = False
+        #: Whose pushed updates come in Telegram's short forms, where these say enough.
+        self.short_updates = ShortUpdates.USERS
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Whether others in a dialog get updateUserName when a user is renamed.
