@@ -120,7 +120,10 @@ def test_each_kind_of_media_becomes_one_or_is_refused_by_its_name(
         if isinstance(media, types.InputMediaPoll):
             media.poll.quiz, media.correct_answers = bool(name), [0] if name else None
         send = messages.SendMediaRequest(ann.peer(bot), media, "", random_id=number)
-        if kind in DONE and (not name or name in DONE[kind]):
+        if kind is types.InputMediaInvoice and name in {"", *DONE[kind]}:
+            with refused("USER_BOT_REQUIRED"):  # tests of payments show it
+                ann(send)
+        elif kind in DONE and (not name or name in DONE[kind]):
             # A file that nobody has uploaded, and an empty medium, have an error of Telegram's.
             if kind in (types.InputMediaEmpty, types.InputMediaPhoto, types.InputMediaDocument):
                 with refused("MEDIA_EMPTY"):
@@ -216,10 +219,8 @@ def test_each_field_of_a_send_that_is_carried_out_shows_in_the_message(
             "MESSAGES_SENDMEDIA_INPUTMEDIASTORY_NOT_IMPLEMENTED",
         ),
         (
-            types.InputMediaInvoice(
-                "t", "d", types.Invoice("EUR", []), b"", types.DataJSON("{}"), provider="p"
-            ),
-            "MESSAGES_SENDMEDIA_INPUTMEDIAINVOICE_NOT_IMPLEMENTED",
+            types.InputMediaGame(types.InputGameShortName(types.InputUserSelf(), "game")),
+            "MESSAGES_SENDMEDIA_INPUTMEDIAGAME_NOT_IMPLEMENTED",
         ),
     ],
 )

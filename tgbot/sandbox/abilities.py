@@ -8,7 +8,18 @@ from functools import cache
 from typing import Any, Final, Union, get_origin
 
 from telethon.tl import TLObject, TLRequest, types
-from telethon.tl.functions import account, auth, bots, channels, contacts, messages, photos, updates, upload
+from telethon.tl.functions import (
+    account,
+    auth,
+    bots,
+    channels,
+    contacts,
+    messages,
+    payments,
+    photos,
+    updates,
+    upload,
+)
 
 from .rpc import RpcError
 from .searching import FILTERS
@@ -108,6 +119,11 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputMediaDice: _fields(),
     types.InputMediaGeoPoint: _fields(),
     types.InputMediaVenue: _fields(),
+    types.InputMediaInvoice: _fields("photo provider start_param"),
+    types.Invoice: _fields(),
+    payments.GetPaymentFormRequest: _fields("theme_params"),
+    messages.SetBotPrecheckoutResultsRequest: _fields("success error"),
+    payments.GetStarsTransactionsRequest: _fields("inbound outbound ascending"),
     types.InputMediaGeoLive: _fields("stopped heading period proximity_notification_radius"),
     types.InputMediaPhoto: _fields("spoiler"),
     types.InputMediaDocument: _fields("spoiler"),

@@ -24,11 +24,11 @@ def peer_of(marked: int) -> types.PeerUser | types.PeerChat | types.PeerChannel:
 
 
 class PerViewer:
-    """Media that are not the same for all who see the message: a poll names what its viewer chose."""
+    """What is not the same for all who see the message: a poll names what its viewer chose."""
 
     __slots__ = ()
 
-    #: The messages with these media.
+    #: The messages with it as their media.
     posts: list[Post]
 
     def shown(self, viewer: int) -> TLObject:
@@ -80,7 +80,7 @@ class Post:
         media: TLObject | PerViewer | None = None,
         markup: TLObject | None = None,
         forwarded: types.MessageFwdHeader | None = None,
-        action: TLObject | None = None,
+        action: TLObject | PerViewer | None = None,
         extras: dict[str, Any] | None = None,
     ) -> None:
         #: The account that wrote it; the marked id of the channel that a post of a channel was copied from.
@@ -163,14 +163,12 @@ class Copy:
         # In a private dialog only outgoing messages name their sender; the peer sent all others.
         sender = peer_of(post.sender) if self.out or self.peer < 0 else None
         if post.action is not None:
-            kind, fields = types.MessageService, {"action": post.action}
+            kind, fields = types.MessageService, {"action": _for(post.action, viewer or self.owner)}
         else:
             kind = types.Message
             fields = {
                 "message": post.own_text if out and post.own_text is not None else post.text,
-                "media": post.media.shown(viewer or self.owner)
-                if isinstance(post.media, PerViewer)
-                else post.media,
+                "media": _for(post.media, viewer or self.owner),
                 "reply_markup": post.markup,
                 "entities": post.entities,
                 "fwd_from": post.forwarded,
@@ -209,6 +207,11 @@ class Copy:
             header.quote, header.quote_text = True, quote.text
             header.quote_entities, header.quote_offset = quote.entities, quote.offset
         return header
+
+
+def _for(part: TLObject | PerViewer | None, viewer: int) -> TLObject | None:
+    """Return media or an action as a viewer sees them."""
+    return part.shown(viewer) if isinstance(part, PerViewer) else part
 
 
 class Dialog:

@@ -34,8 +34,9 @@ def mentioned(copy: Copy) -> Iterator[int]:
     yield copy.peer
     if copy.out:
         yield copy.owner
-    if isinstance(post.media, PerViewer):
-        yield from post.media.named()
+    for each in (post.media, post.action):
+        if isinstance(each, PerViewer):
+            yield from each.named()
     if post.reactions is not None:
         yield from post.reactions.given
     for part in (post.forwarded, post.media, post.action, post.entities, post.extras):

@@ -58,8 +58,9 @@ class Later:
     reaches `expires`.
     """
 
-    def __init__(self, expires: float) -> None:
+    def __init__(self, expires: float, late: str = "BOT_RESPONSE_TIMEOUT") -> None:
         self.expires = expires
+        self._late = late
         self._answer: object = None
         self._done = False
         self._callbacks: list[Callable[[object], None]] = []
@@ -82,4 +83,4 @@ class Later:
 
     def expire(self) -> None:
         """Set the error that Telegram returns if the bot does not answer."""
-        self.answer(RpcError(400, "BOT_RESPONSE_TIMEOUT"))
+        self.answer(RpcError(400, self._late))

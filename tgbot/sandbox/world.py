@@ -20,6 +20,7 @@ from .files import Files, StoredFile
 from .groups import Groups
 from .limits import Limits
 from .logs import Entry
+from .payments import Payments
 from .pictures import Picture
 from .polls import Polls
 from .posts import Posts
@@ -90,6 +91,7 @@ class World:
         self.schedule = Schedule(
             self.accounts, self.feeds, self.posts, self.polls, self.agenda, self.date, self.check_write
         )
+        self.payments = Payments(self.accounts, self.feeds, self.posts, self.random, self.now)
         self.drafts = Drafts(self.feeds, self.date)
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)

@@ -11,6 +11,7 @@ from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, Post
 from ..mentions import mentioned
+from ..payments import Bill
 from ..polls import Poll
 from ..rpc import RpcError
 from . import polls, scheduled
@@ -65,6 +66,8 @@ def changed_post(call: Call, to: Account | Chat, copy: Copy, request: TLRequest)
     ended: Poll | None = None
     if isinstance(media, Poll) or isinstance(request.media, types.InputMediaPoll):
         ended = polls.closed_by(call, copy, request.media) if request.media is not None else None
+    elif isinstance(media, Bill) and request.media is not None:
+        raise RpcError(400, "MEDIA_PREV_INVALID")
     elif isinstance(request.media, types.InputMediaGeoLive):
         media = moved(call, post, request.media)
     elif request.media is not None:

@@ -15,6 +15,7 @@ from ..files import StoredFile, check_range
 from ..pictures import Picture, picture
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+from .payments import new_bill
 from .polls import new_poll
 
 #: Documents of these types have previews of their own.
@@ -30,6 +31,8 @@ _NO_END: Final = 0x7FFFFFFF
 
 def as_message_media(call: Call, given: TLObject) -> TLObject | PerViewer:
     """Return the MessageMedia of an InputMedia, which has passed `abilities.refuse_undone`."""
+    if isinstance(given, types.InputMediaInvoice):
+        return new_bill(call, given)
     if isinstance(given, types.InputMediaPoll):
         return new_poll(call, given)
     if isinstance(given, types.InputMediaContact):

@@ -11,6 +11,7 @@ from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, PerViewer, Post, peer_of
 from ..logs import FIRST_PTS
+from ..payments import Bill
 from ..polls import Poll
 from ..rpc import BOT_ANSWER_SECONDS, Later, RpcError
 from .calls import Call, Method, Open
@@ -18,6 +19,7 @@ from .chats import changed
 from .drafts import streamed
 from .keyboards import shown_markup
 from .media import as_message_media
+from .payments import pay_button
 from .polls import check_place
 from .sending import (
     CAPTION_LENGTH,
@@ -58,6 +60,8 @@ def send_media(call: Call, request: messages.SendMediaRequest) -> TLObject:
     to = writable(call, request.peer)
     post = _media_post(call, to, request.media, request)
     post.markup = shown_markup(call, request.reply_markup)
+    if isinstance(post.media, Bill) and post.markup is None:
+        post.markup = pay_button(post.media)
     limited(call, to, request)
     return deliver(call, to, {request.random_id: post}, request)
 
