@@ -71,6 +71,8 @@ class Chat:
     monoforum: bool = False
     #: Whether a supergroup has topics.
     forum: bool = False
+    #: Whether apps show the topics as tabs.
+    forum_tabs: bool = False
     #: The marked id of a channel's discussion group, and of a discussion group's channel; 0 for none.
     linked: int = 0
     usernames: list[str] = field(default_factory=list)
@@ -176,10 +178,6 @@ class Chat:
     def may_delete(self, account: int) -> bool:
         """Return whether this account may delete messages of others."""
         return self.has_right(account, "delete_messages")
-
-    def may_manage_topics(self, account: int) -> bool:
-        """Return whether this account may make topics."""
-        return self.has_right(account, "manage_topics")
 
     def is_anonymous(self, account: int) -> bool:
         """Return whether what this admin of a supergroup writes is shown as written by the group."""

@@ -124,6 +124,7 @@ class View:
             broadcast=not chat.megagroup,
             megagroup=chat.megagroup,
             forum=chat.forum or None,
+            forum_tabs=(chat.forum and chat.forum_tabs) or None,
             monoforum=chat.monoforum or None,
             has_link=bool(chat.linked) or None,
             access_hash=access_hash,

@@ -31,6 +31,7 @@ from .rpc import RpcError
 from .schedule import Schedule
 from .sends import Sends
 from .short import ShortUpdates
+from .topics import Topics
 from .view import View
 
 FOREVER: Final = float("inf")
@@ -97,6 +98,7 @@ class World:
         self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
         self.bots = BotProfiles(self.accounts, self.chats, self.feeds)
+        self.topics = Topics()
         self.files = Files()
         self.limits = Limits(self.now)
         #: Accounts that the sandbox plays, by id.

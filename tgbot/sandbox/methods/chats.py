@@ -60,6 +60,7 @@ def create_channel(call: Call, request: channels.CreateChannelRequest) -> TLObje
     megagroup = bool(request.megagroup or request.forum)
     chat = call.world.groups.new_channel(title, megagroup=megagroup, creator=call.me.id)
     chat.about, chat.forum = about, bool(request.forum)
+    chat.default_rights.manage_topics = chat.forum or None
     return _created(call, chat, chat.box.get(1))
 
 
