@@ -99,6 +99,7 @@ DONE: Final[dict[type, frozenset[str]]] = {
     types.InputChatUploadedPhoto: _fields("file"),
     types.InputChatPhoto: _fields(),
     types.InputChatPhotoEmpty: _fields(),
+    contacts.SearchRequest: _fields("broadcasts bots"),
     contacts.AddContactRequest: _fields("add_phone_privacy_exception"),
     bots.SetBotInfoRequest: _fields("bot name about description"),
     bots.GetBotInfoRequest: _fields("bot"),

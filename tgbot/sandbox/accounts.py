@@ -96,6 +96,9 @@ class Account:
     only_premium: bool = False
     #: Stars that a stranger pays for each message.
     paid_stars: int = 0
+    #: When this person was online last, and until when they are; 0: their app has never said so.
+    seen_at: int = 0
+    online_until: int = 0
     generation: int = 0
     #: The home data centre; 0: the first one of the sandbox.
     home: int = 0
@@ -281,6 +284,13 @@ class Accounts:
         if found is None:
             raise RpcError(400, "USERNAME_NOT_OCCUPIED")
         return found
+
+    def search(self, text: str) -> list[int]:
+        """Return the ids of those with a username that begins with a text, the shortest username first."""
+        found = [name for name in self._by_username if name.startswith(text)]
+        return list(
+            dict.fromkeys(self._by_username[name] for name in sorted(found, key=lambda it: (len(it), it)))
+        )
 
     def holder(self, username: str) -> int | None:
         return self._by_username.get(username.lower())

@@ -67,7 +67,7 @@ class View:
             result.bot_forum_view = profile.topics or None
         else:
             result.premium = user.premium
-            result.status = types.UserStatusRecently()
+            result.status = status(user, self._date()) if not viewer.is_bot else types.UserStatusRecently()
             if viewer.is_bot and user.language and self.language_every:
                 self._turn += 1
                 if self._turn % self.language_every == 0:
@@ -161,6 +161,13 @@ class View:
                 if chat is not None:
                     chats.append(self.chat(viewer, chat))
         return users, chats
+
+
+def status(user: Account, now: int) -> types.TypeUserStatus:
+    """Build whether a person is online, or when they were."""
+    if user.online_until > now:
+        return types.UserStatusOnline(user.online_until)
+    return types.UserStatusOffline(user.seen_at) if user.seen_at else types.UserStatusRecently()
 
 
 def chat_photo(photo: types.Photo | None) -> types.TypeChatPhoto:

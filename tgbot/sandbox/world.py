@@ -32,9 +32,11 @@ from .schedule import Schedule
 from .sends import Sends
 from .short import ShortUpdates
 from .topics import Topics
-from .view import View
+from .view import View, status
 
 FOREVER: Final = float("inf")
+#: Seconds for which a person is online, unless their app says so again.
+ONLINE_SECONDS: Final = 300
 
 
 class Delivered(NamedTuple):
@@ -232,6 +234,14 @@ class World:
         account.photos = photos
         for viewer in self._audience(account):
             self.feeds.hand(viewer, types.UpdateUser(account.id))
+
+    def set_online(self, account_id: int, *, online: bool) -> None:
+        """Mark a person as online for some minutes, or as offline, and tell the people in their dialogs."""
+        account, now = self.accounts[account_id], self.date()
+        account.seen_at, account.online_until = now, now + ONLINE_SECONDS if online else 0
+        for viewer in self._audience(account):
+            if viewer != account_id and not self.accounts[viewer].is_bot:
+                self.feeds.hand(viewer, types.UpdateUserStatus(account_id, status(account, now)))
 
     def new_photo(self, picture: Picture, owner: Account) -> types.Photo:
         """Store a photo in the data centre of its owner, and return it."""

@@ -58,6 +58,11 @@ def update_username(call: Call, request: account.UpdateUsernameRequest) -> TLObj
     return _me(call)
 
 
+def update_status(call: Call, request: account.UpdateStatusRequest) -> bool:
+    call.world.set_online(call.me.id, online=not request.offline)
+    return True
+
+
 def delete_account(call: Call, request: account.DeleteAccountRequest) -> bool:
     call.world.delete_account(call.me.id)
     call.login.account = None
@@ -103,7 +108,7 @@ METHODS: Final = {
     account.UpdateProfileRequest: Method(update_profile, Open.USERS),
     account.CheckUsernameRequest: Method(check_username, Open.USERS),
     account.UpdateUsernameRequest: Method(update_username, Open.USERS),
-    account.UpdateStatusRequest: Method(yes, Open.USERS),
+    account.UpdateStatusRequest: Method(update_status, Open.USERS),
     account.DeleteAccountRequest: Method(delete_account, Open.USERS),
     account.GetPasswordRequest: Method(get_password, Open.USERS),
     account.GetAuthorizationsRequest: Method(get_authorizations, Open.USERS),

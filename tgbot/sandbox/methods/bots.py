@@ -147,7 +147,14 @@ def set_join_chat_results(call: Call, request: bots.SetJoinChatResultsRequest) -
     return True
 
 
+def get_admined_bots(call: Call, request: bots.GetAdminedBotsRequest) -> list[TLObject]:
+    accounts = (call.world.accounts.get(number) for number in call.world.accounts.ids())
+    mine = [one for one in accounts if one and one.profile and one.profile.owner == call.me.id]
+    return [call.world.view.user(call.me, one) for one in mine if not one.deleted]
+
+
 METHODS: Final = {
+    bots.GetAdminedBotsRequest: Method(get_admined_bots, Open.USERS),
     bots.SetJoinChatResultsRequest: Method(set_join_chat_results, Open.BOTS),
     bots.CanSendMessageRequest: Method(can_send_message, Open.USERS),
     bots.AllowSendMessageRequest: Method(allow_send_message, Open.USERS),

@@ -18,6 +18,7 @@ from .calls import Call, Method, Open
 
 _TITLE_LENGTH: Final = 128
 ABOUT_LENGTH: Final = 255
+_PAGE: Final = 100
 
 
 def valid_title(title: str) -> str:
@@ -124,6 +125,39 @@ def shown_as(call: Call, to: Account | Chat, given: TLObject) -> TLObject:
     raise RpcError(400, "SEND_AS_PEER_INVALID")
 
 
+def get_send_as(call: Call, request: channels.GetSendAsRequest) -> TLObject:
+    chat, me = call.peer(request.peer), call.me
+    if not isinstance(chat, Chat) or not chat.megagroup:
+        return types.channels.SendAsPeers(
+            [types.SendAsPeer(types.PeerUser(me.id))], [], [call.world.view.user(me, me)]
+        )
+    own = [each.marked for each in call.world.chats.values() if each.broadcast and each.creator == me.id]
+    itself = [chat.marked] if me.id == chat.creator or chat.is_anonymous(me.id) else []
+    marked = [me.id, *itself, *own]
+    users, chats = call.world.view.beside(me, marked, complete=True)
+    return types.channels.SendAsPeers([types.SendAsPeer(peer_of(number)) for number in marked], chats, users)
+
+
+def get_common_chats(call: Call, request: messages.GetCommonChatsRequest) -> TLObject:
+    user, me = call.user(request.user_id), call.me
+    if user is me:
+        raise RpcError(400, "USER_ID_INVALID")
+    both = [chat for chat in call.world.chats.values() if {me.id, user.id} <= chat.members.keys()]
+    both = [chat for chat in both if not request.max_id or chat.id < request.max_id]
+    both.sort(key=lambda chat: -chat.id)
+    page = both[: min(max(request.limit, 0), _PAGE)]
+    shown = [call.world.view.chat(me, chat) for chat in page]
+    if len(page) == len(both):
+        return types.messages.Chats(shown)
+    return types.messages.ChatsSlice(len(both), shown)
+
+
+def get_public_channels(call: Call, request: channels.GetAdminedPublicChannelsRequest) -> TLObject:
+    me = call.me
+    own = [chat for chat in call.world.chats.values() if chat.creator == me.id and chat.usernames]
+    return types.messages.Chats([call.world.view.chat(me, chat) for chat in own])
+
+
 def get_chats(call: Call, request: messages.GetChatsRequest) -> TLObject:
     found = [call.world.chats.get(-number) for number in request.id]
     if any(chat is None or call.me.id not in chat.members for chat in found):
@@ -137,6 +171,9 @@ def get_channels(call: Call, request: channels.GetChannelsRequest) -> TLObject:
 
 
 METHODS: Final = {
+    channels.GetSendAsRequest: Method(get_send_as, Open.USERS),
+    messages.GetCommonChatsRequest: Method(get_common_chats, Open.USERS),
+    channels.GetAdminedPublicChannelsRequest: Method(get_public_channels, Open.USERS),
     messages.CreateChatRequest: Method(create_chat, Open.USERS),
     channels.CreateChannelRequest: Method(create_channel, Open.USERS),
     messages.MigrateChatRequest: Method(migrate_chat, Open.USERS),

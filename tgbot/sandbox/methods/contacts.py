@@ -9,8 +9,13 @@ from telethon.tl.functions import contacts
 
 from ..accounts import Account
 from ..botfather import USERNAME, botfather
+from ..dialogs import peer_of
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+
+#: The fewest letters of a search, and the most that it finds of each kind.
+_SHORTEST: Final = 3
+_FOUND: Final = 50
 
 
 def resolve_username(call: Call, request: contacts.ResolveUsernameRequest) -> TLObject:
@@ -21,6 +26,49 @@ def resolve_username(call: Call, request: contacts.ResolveUsernameRequest) -> TL
     users, chats = world.view.beside(call.me, [found], complete=True)
     peer = types.PeerUser(found) if found > 0 else types.PeerChannel(world.chats[found].id)
     return types.contacts.ResolvedPeer(peer, chats, users)
+
+
+def search(call: Call, request: contacts.SearchRequest) -> TLObject:
+    me, world, text = call.me, call.world, request.q.strip().lstrip("@").casefold()
+    if not text:
+        raise RpcError(400, "SEARCH_QUERY_EMPTY")
+    if len(text) < _SHORTEST:
+        raise RpcError(400, "QUERY_TOO_SHORT")
+    if USERNAME.lower().startswith(text):
+        botfather(world)
+    limit = min(max(request.limit, 0), _FOUND)
+    known = dict.fromkeys([*me.contacts, *me.box.dialogs, *_channels_of(call)])
+    mine = [number for number in known if _is_called(call, number, text)][:limit]
+    others = [number for number in world.accounts.search(text) if number not in known and number != me.id]
+    others = [number for number in others if _is_wanted(call, number, request)][:limit]
+    users, chats = world.view.beside(me, [*mine, *others], complete=True)
+    return types.contacts.Found(
+        [peer_of(number) for number in mine], [peer_of(number) for number in others], chats, users
+    )
+
+
+def _channels_of(call: Call) -> list[int]:
+    chats = call.world.chats.values()
+    return [chat.marked for chat in chats if chat.channel and call.me.id in chat.members]
+
+
+def _is_called(call: Call, number: int, text: str) -> bool:
+    """Return whether a word of the name, or a username, of a dialog begins with a text."""
+    account, chat = call.world.accounts.get(number), call.world.chats.get(number)
+    if account is not None:
+        names = [account.name, *account.name.split(), *account.usernames]
+    else:
+        names = [chat.title, *chat.title.split(), *chat.usernames] if chat is not None else []
+    return any(name.casefold().startswith(text) for name in names)
+
+
+def _is_wanted(call: Call, number: int, request: contacts.SearchRequest) -> bool:
+    account, chat = call.world.accounts.get(number), call.world.chats.get(number)
+    if request.bots or request.broadcasts:
+        is_bot = account is not None and account.is_bot
+        is_channel = chat is not None and chat.broadcast
+        return bool((request.bots and is_bot) or (request.broadcasts and is_channel))
+    return True
 
 
 def resolve_phone(call: Call, request: contacts.ResolvePhoneRequest) -> TLObject:
@@ -92,6 +140,7 @@ def delete_contacts(call: Call, request: contacts.DeleteContactsRequest) -> TLOb
 
 METHODS: Final = {
     contacts.ResolveUsernameRequest: Method(resolve_username),
+    contacts.SearchRequest: Method(search, Open.USERS),
     contacts.ResolvePhoneRequest: Method(resolve_phone, Open.USERS),
     contacts.BlockRequest: Method(block, Open.USERS),
     contacts.UnblockRequest: Method(unblock, Open.USERS),
