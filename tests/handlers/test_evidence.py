@@ -185,7 +185,7 @@ def test_a_profile_holds_the_usernames_that_are_active_and_the_flags() -> None:
 async def test_a_change_of_name_or_username_is_noticed_with_the_next_message(desk: Desk) -> None:
     anna = desk.meet(username="anna")
     await desk.says(anna, "/start")
-    desk.world.announces_names = False
+    desk.world.profiles.announced = False
     desk.world.set_name(anna, "Anne")
     desk.world.set_usernames(anna, "anne")
     await desk.says(anna, "hi")

@@ -16,7 +16,7 @@ from tgbot.sandbox import logs
 from tgbot.sandbox.accounts import Account
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.entities import found, trimmed, units
-from tgbot.sandbox.files import Files, StoredFile
+from tgbot.sandbox.files import Files
 from tgbot.sandbox.logs import Entry, Log
 from tgbot.sandbox.rpc import Later, RpcError
 from tgbot.sandbox.world import World
@@ -225,7 +225,7 @@ def test_a_new_name_is_told_to_those_who_talk_with_its_owner(
         (ann.id, "ann_new"),
         (bot.id, "ann_new"),
     ]
-    world.announces_names = False
+    world.profiles.announced = False
     world.set_name(ann.id, "Anna")
     assert [account for account, _ in passed[2:]] == [ann.id]
 
@@ -270,7 +270,7 @@ def test_uploads_are_bounded() -> None:
     photo = types.PhotoEmpty(1)
     photo.access_hash = 5
     files.save_part(1, 1, 0, b"first")
-    files.store(StoredFile(photo, files.finish(1, 1, 1)))
+    files.store(photo, files.finish(1, 1, 1))
     assert files.get(1, 5, files.reference, "GONE").content == b"first"
     for number in range(140):
         files.save_part(1, 2, number, b"x" * 512 * 1024)

@@ -108,7 +108,7 @@ async def test_a_user_never_met_is_asked_of_telegram_once(bot: Bot, boss: Talk, 
 async def test_a_name_older_than_a_day_that_moved_is_the_new_owners(
     bot: Bot, boss: Talk, anna: Talk, person: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.world.announces_names = False
+    sandbox.world.profiles.announced = False
     await anna.ask("/start")
     await anna.client(functions.account.UpdateUsernameRequest("anna_moved"))
     bert = Talk(await person("Bert"))

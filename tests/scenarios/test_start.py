@@ -111,7 +111,7 @@ async def test_a_min_user_is_answered_and_overwrites_nothing(bot: Bot, person: A
     await anna.client(functions.account.UpdateUsernameRequest("anna_s"))
     await anna.ask("/start")
     known = bot.client.session.access_hash(anna.id)
-    sandbox.world.announces_names = False
+    sandbox.world.profiles.announced = False
     sandbox.world.set_name(anna.id, "Mini", "")
     sandbox.world.view.shown_min.add(anna.id)
     assert (await anna.ask("/start")).startswith("Welcome back, Anna!")

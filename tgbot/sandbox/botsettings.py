@@ -88,7 +88,7 @@ def _picture(world: World, bot: Account, post: Post) -> str:
     stored = world.files.named(photo.id) if isinstance(photo, types.Photo) else None
     if stored is None or stored.picture is None:
         raise Refused("That is no photo.")
-    world.set_photos(bot.id, world.new_photo(stored.picture.squared(), bot), *bot.photos)
+    world.profiles.set_photos(bot, world.new_photo(stored.picture.squared(), bot), *bot.photos)
     return "The photo is changed."
 
 

@@ -24,15 +24,18 @@ _PREPARED = 32
 
 @dataclass(slots=True)
 class StoredFile:
-    """A finished upload: the TL photo or document, the bytes of a document, and the sizes of its picture."""
+    """A finished upload: the TL photo or document, its own bytes, and the sizes of its picture.
+
+    A photo has no bytes of its own if it has sizes.
+    """
 
     value: types.Photo | types.Document
     content: bytes = field(default=b"", repr=False)
     picture: Picture | None = field(default=None, repr=False)
 
     def read(self, thumb_size: str) -> bytes:
-        """Return the bytes of a document itself, or of a size of its picture; raise LOCATION_INVALID."""
-        if isinstance(self.value, types.Document) and not thumb_size:
+        """Return the file itself, or a size of its picture; raise LOCATION_INVALID."""
+        if self.content and (self.picture is None or not thumb_size):
             return self.content
         found = self.picture.read(thumb_size) if self.picture is not None else None
         if found is None:
@@ -133,10 +136,16 @@ class Files:
         self._bytes -= sum(map(len, saved.values()))
         return content
 
-    def store(self, stored: StoredFile) -> None:
-        """Store a photo or document under its id."""
+    def store(
+        self,
+        value: types.Photo | types.Document,
+        content: bytes = b"",
+        picture: Picture | None = None,
+    ) -> None:
+        """Store a photo or document under its id, with its own bytes, the sizes of its picture, or both."""
+        stored = StoredFile(value, content, picture)
         self._grow(stored.size)
-        self._stored[stored.value.id] = stored
+        self._stored[value.id] = stored
 
     def named(self, file_id: int) -> StoredFile | None:
         """Return a stored file by its id alone, None if there is none any more."""

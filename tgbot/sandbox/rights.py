@@ -52,6 +52,12 @@ def forbidden(rights: types.ChatBannedRights, until: int) -> types.ChatBannedRig
     return types.ChatBannedRights(until, **dict.fromkeys(sorted(names), True))
 
 
+def with_right(rights: types.ChatBannedRights, name: str) -> types.ChatBannedRights:
+    """Return what is forbidden, and one right more."""
+    names = [each for each in FORBIDDABLE if each == name or getattr(rights, each)]
+    return types.ChatBannedRights(rights.until_date, **dict.fromkeys(names, True))
+
+
 def any_of(rights: TLObject, names: tuple[str, ...]) -> bool:
     """Return whether any of these rights is set."""
     return any(getattr(rights, name) for name in names)

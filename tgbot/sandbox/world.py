@@ -16,7 +16,7 @@ from .chats import Chat
 from .dialogs import Copy, Post
 from .drafts import Drafts
 from .feeds import Changed, Feeds, Passing
-from .files import Files, StoredFile
+from .files import Files
 from .groups import Groups
 from .limits import Limits
 from .logs import Entry
@@ -25,6 +25,7 @@ from .pictures import Picture
 from .polls import Polls
 from .posts import Posts
 from .presses import Presses
+from .profiles import Profiles
 from .queries import Queries
 from .reacting import Reacting
 from .rpc import RpcError
@@ -32,11 +33,9 @@ from .schedule import Schedule
 from .sends import Sends
 from .short import ShortUpdates
 from .topics import Topics
-from .view import View, status
+from .view import View
 
 FOREVER: Final = float("inf")
-#: Seconds for which a person is online, unless their app says so again.
-ONLINE_SECONDS: Final = 300
 
 
 class Delivered(NamedTuple):
@@ -99,6 +98,7 @@ class World:
         self.presses = Presses(self.accounts, self.feeds, self.random)
         self.queries = Queries(self.accounts, self.feeds, self.random, self.now, dc_id)
         self.groups = Groups(self.accounts, self.chats, self.feeds, self.posts, self.date, self.random)
+        self.profiles = Profiles(self.accounts, self.feeds, self.date)
         self.bots = BotProfiles(self.accounts, self.chats, self.feeds)
         self.topics = Topics()
         self.files = Files()
@@ -114,8 +114,6 @@ class World:
         self.short_updates = ShortUpdates.USERS
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
-        #: Whether others in a dialog get updateUserName when a user is renamed.
-        self.announces_names = True
         #: Names of called methods that the sandbox does not have.
         self.unknown_methods: set[str] = set()
 
@@ -220,53 +218,21 @@ class World:
         """Replace the usernames of an account and notify the others in its dialogs."""
         account = self.accounts[account_id]
         self.accounts.rename(account, list(usernames))
-        self._tell_name(account)
+        self.profiles.tell_name(account)
 
     def set_name(self, account_id: int, first_name: str, last_name: str = "") -> None:
         """Rename an account and notify the others in its dialogs."""
         account = self.accounts[account_id]
         account.first_name, account.last_name = first_name, last_name
-        self._tell_name(account)
-
-    def set_photos(self, account_id: int, *photos: types.Photo) -> None:
-        """Replace the profile photos of an account, and notify the others in its dialogs."""
-        account = self.accounts[account_id]
-        account.photos = photos
-        for viewer in self._audience(account):
-            self.feeds.hand(viewer, types.UpdateUser(account.id))
-
-    def set_online(self, account_id: int, *, online: bool) -> None:
-        """Mark a person as online for some minutes, or as offline, and tell the people in their dialogs."""
-        account, now = self.accounts[account_id], self.date()
-        account.seen_at, account.online_until = now, now + ONLINE_SECONDS if online else 0
-        for viewer in self._audience(account):
-            if viewer != account_id and not self.accounts[viewer].is_bot:
-                self.feeds.hand(viewer, types.UpdateUserStatus(account_id, status(account, now)))
+        self.profiles.tell_name(account)
 
     def new_photo(self, picture: Picture, owner: Account) -> types.Photo:
         """Store a photo in the data centre of its owner, and return it."""
         numbers = (self.random.getrandbits(62) or 1 for _ in range(2))
         home = self.number(owner.home)
         photo = types.Photo(*numbers, self.files.reference, self.date(), picture.shown(), home)
-        self.files.store(StoredFile(photo, picture=picture))
+        self.files.store(photo, picture=picture)
         return photo
-
-    def _audience(self, account: Account) -> list[int]:
-        """Return who is told of changes of an account: itself, and those who have a dialog with a user."""
-        audience = [account.id]
-        if self.announces_names and not account.is_bot:
-            audience += [peer for peer in account.box.dialogs if peer > 0 and peer != account.id]
-        return audience
-
-    def _tell_name(self, account: Account) -> None:
-        """Send updateUserName to the account and to all others in its private dialogs."""
-        for viewer in self._audience(account):
-            usernames = [
-                types.Username(name, active=True, editable=index == 0 or None)
-                for index, name in enumerate(account.usernames)
-            ]
-            update = types.UpdateUserName(account.id, account.first_name, account.last_name, usernames)
-            self.feeds.hand(viewer, update)
 
     # -- who may write to whom
 

@@ -59,7 +59,7 @@ def update_username(call: Call, request: account.UpdateUsernameRequest) -> TLObj
 
 
 def update_status(call: Call, request: account.UpdateStatusRequest) -> bool:
-    call.world.set_online(call.me.id, online=not request.offline)
+    call.world.profiles.set_online(call.me, online=not request.offline)
     return True
 
 

@@ -13,6 +13,7 @@ from ..chats import Chat
 from ..dialogs import Copy, peer_of
 from ..invites import GROUP_LIMIT
 from ..logs import FIRST_PTS, FIRST_QTS
+from ..rights import with_right
 from ..rpc import RpcError
 from .calls import Call, Method, Open
 
@@ -61,7 +62,8 @@ def create_channel(call: Call, request: channels.CreateChannelRequest) -> TLObje
     megagroup = bool(request.megagroup or request.forum)
     chat = call.world.groups.new_channel(title, megagroup=megagroup, creator=call.me.id)
     chat.about, chat.forum = about, bool(request.forum)
-    chat.default_rights.manage_topics = chat.forum or None
+    if chat.forum:
+        chat.default_rights = with_right(chat.default_rights, "manage_topics")
     return _created(call, chat, chat.box.get(1))
 
 

@@ -12,6 +12,7 @@ from ..accounts import Account
 from ..chats import Chat
 from ..dialogs import Copy, Post, peer_of
 from ..mentions import mentioned, named
+from ..rights import with_right
 from ..rpc import RpcError
 from ..sends import SendKey
 from ..topics import COLOURS, GENERAL, Topic
@@ -34,8 +35,8 @@ def toggle_forum(call: Call, request: channels.ToggleForumRequest) -> TLObject:
         raise RpcError(400, "CHAT_DISCUSSION_UNALLOWED")
     if (chat.forum, chat.forum_tabs) == (request.enabled, request.tabs):
         raise RpcError(400, "CHAT_NOT_MODIFIED")
-    if request.enabled and not chat.forum:
-        chat.default_rights.manage_topics = True  # members make topics if an admin lets them
+    if request.enabled and not chat.forum:  # members make topics if an admin lets them
+        chat.default_rights = with_right(chat.default_rights, "manage_topics")
     call.world.groups.set(chat, forum=request.enabled, forum_tabs=request.tabs)
     return changed(call, chat, chat.log.pts)
 

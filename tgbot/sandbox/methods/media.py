@@ -210,7 +210,7 @@ def _document(
         attributes,
         thumbs=made.shown() if made is not None else None,
     )
-    world.files.store(StoredFile(document, content, made))
+    world.files.store(document, content, made)
     return document
 
 

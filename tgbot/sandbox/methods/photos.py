@@ -25,7 +25,7 @@ def upload(call: Call, request: photos.UploadProfilePhotoRequest) -> TLObject:
     if request.file is None:
         raise RpcError(400, "PHOTO_FILE_MISSING")
     photo = new_photo(call, request.file, square=True)
-    call.world.set_photos(account.id, photo, *account.photos)
+    call.world.profiles.set_photos(account, photo, *account.photos)
     return _answer(call, account, photo)
 
 
@@ -34,10 +34,10 @@ def update(call: Call, request: photos.UpdateProfilePhotoRequest) -> TLObject:
     account = _whose(call, request)
     photo = profile_photo(call, request.id)
     if photo is None:
-        call.world.set_photos(account.id, *account.photos[1:])
+        call.world.profiles.set_photos(account, *account.photos[1:])
     else:
         others = [each for each in account.photos if each.id != photo.id]
-        call.world.set_photos(account.id, photo, *others)
+        call.world.profiles.set_photos(account, photo, *others)
     return _answer(call, account, photo or types.PhotoEmpty(0))
 
 
@@ -49,7 +49,7 @@ def delete(call: Call, request: photos.DeletePhotosRequest) -> list[int]:
     me, wanted = call.me, {getattr(given, "id", 0) for given in request.id}
     gone = [photo.id for photo in me.photos if photo.id in wanted]
     if gone:
-        call.world.set_photos(me.id, *(photo for photo in me.photos if photo.id not in wanted))
+        call.world.profiles.set_photos(me, *(photo for photo in me.photos if photo.id not in wanted))
     return gone
 
 
