@@ -20,6 +20,8 @@ from .reading import Readings
 _LONGEST: Final = 60.0
 #: The most earlier updates of a dialog of which a call may be the exact answer.
 _EARLIER: Final = 20
+#: The most updates whose names are remembered.
+_MAX_NAMED: Final = 200
 
 _DIFFERENCES: Final = (functions.updates.GetDifferenceRequest, functions.updates.GetChannelDifferenceRequest)
 _QUERY_ANSWERS: Final = (
@@ -129,6 +131,8 @@ class Causes:
         self._trace = trace
         self._readings = readings
         self._names = names
+        #: The random_ids of answers, by bot, number of the record, dialog and message.
+        self._named: dict[tuple[int, int, int, int], frozenset[int]] = {}
 
     def call_with(self, account: int, random_id: int) -> Record | None:
         """Return the first call, over the wire or on the page, that sent with this random_id."""
@@ -172,9 +176,8 @@ class Causes:
         updates = list(self._updates(bot, _bytes_of(brought.dialog)))
         following = self._next(brought, updates)
         before = [each for each in updates if each.record.number < brought.record.number][-_EARLIER:]
-        names = set(self._names_of(bot, brought))
         others = _Others(
-            frozenset(name for each in before for name in self._names_of(bot, each)),
+            frozenset[int]().union(*(self._names_of(bot, each) for each in before)),
             frozenset(each.message for each in updates if each.message != brought.message),
         )
         wanted = struct.pack("<q", brought.query) if brought.query else _bytes_of(brought.dialog)
@@ -184,7 +187,9 @@ class Causes:
             call = self._call(record, wanted) or (self._call(record, _bytes_of(brought.dialog)))
             if call is None:
                 continue
-            why = self._why(record, call, brought, following, names, others)
+            why = self._certain(bot, call, brought)
+            if why is None and self._is_probable(record, call, brought, following, others):
+                why = Why.ORDER
             if why is not None:
                 speaks = bool(random_ids(call)) or isinstance(call, (*_QUERY_ANSWERS, *_EDITS))
                 story.made.append(Made(record, why, speaks))
@@ -192,55 +197,64 @@ class Causes:
 
     def answered(self, bot: int, record: Record, dialog: int) -> Brought | None:
         """Return the update because of which a bot made a call about a chat."""
+        call = self._readings.call(record)
         before = [each for each in self._updates(bot, _bytes_of(dialog)) if each.dialog == dialog]
-        before = [each for each in before if each.record.number < record.number][-_EARLIER:]
-        probable: Brought | None = None
-        for each in reversed(before):
-            why = next((made.why for made in self.story(bot, each).made if made.record is record), None)
-            if why is not None and why is not Why.ORDER:
+        before = [each for each in before if each.record.number < record.number and _is_for(each)]
+        for each in reversed(before[-_EARLIER:]):
+            if call is not None and self._certain(bot, call, each) is not None:
                 return each
-            if why is Why.ORDER and probable is None:
-                probable = each
-        return probable
+        latest = before[-1] if before else None
+        return latest if latest is not None and record.at <= latest.record.at + _LONGEST else None
 
     # -- inside
 
-    def _why(
+    def _certain(self, bot: int, call: Any, brought: Brought) -> Why | None:  # Any: a TLRequest
+        """Return how the call itself tells that it belongs to an update, None if it does not."""
+        if isinstance(call, _QUERY_ANSWERS):
+            return Why.QUERY if brought.query and call.query_id == brought.query else None
+        if not self._names_of(bot, brought).isdisjoint(random_ids(call)):
+            return Why.NAME
+        if brought.query or not brought.message or brought.dialog not in named(call):
+            return None
+        reply = getattr(getattr(call, "reply_to", None), "reply_to_msg_id", None)
+        return Why.REPLY if reply == brought.message else None
+
+    def _is_probable(
         self,
         record: Record,
         call: Any,  # Any: a TLRequest
         brought: Brought,
         following: Record | None,
-        names: set[int],
         others: _Others,
-    ) -> Why | None:
-        if isinstance(call, _QUERY_ANSWERS):
-            return Why.QUERY if brought.query and call.query_id == brought.query else None
-        if isinstance(call, _DIFFERENCES):
-            return None
-        ids = set(random_ids(call))
-        if ids & names:
-            return Why.NAME
-        if brought.dialog not in named(call):
-            return None
+    ) -> bool:
+        """Return whether the order alone tells that a call belongs to an update."""
+        if isinstance(call, (*_QUERY_ANSWERS, *_DIFFERENCES)) or brought.dialog not in named(call):
+            return False
+        if following is not None and record.number > following.number:
+            return False
         reply = getattr(getattr(call, "reply_to", None), "reply_to_msg_id", None)
-        if reply is not None and reply == brought.message and not brought.query:
-            return Why.REPLY
-        if ids & others.names or reply in others.messages or record.at > brought.record.at + _LONGEST:
-            return None
-        return Why.ORDER if following is None or record.number < following.number else None
+        if reply in others.messages or not others.names.isdisjoint(random_ids(call)):
+            return False
+        return record.at <= brought.record.at + _LONGEST
 
     def _next(self, brought: Brought, updates: Sequence[Brought]) -> Record | None:
         """Return the record of the next update of the dialog on which a bot may act."""
         for each in updates:
             later = each.record.number > brought.record.number
-            own = getattr(getattr(each.update, "message", None), "out", False)
-            if later and not own and each.dialog == brought.dialog and (each.message or each.query):
+            if later and each.dialog == brought.dialog and _is_for(each):
                 return each.record
         return None
 
-    def _names_of(self, bot: int, brought: Brought) -> Iterable[int]:
-        return () if self._names is None else self._names(bot, brought.update, brought.dialog)
+    def _names_of(self, bot: int, brought: Brought) -> frozenset[int]:
+        """Return the random_ids of what answers an update, where they are computed from it."""
+        if self._names is None:
+            return frozenset()
+        key = bot, brought.record.number, brought.dialog, brought.message
+        if key not in self._named:
+            if len(self._named) >= _MAX_NAMED:
+                self._named.clear()
+            self._named[key] = frozenset(self._names(bot, brought.update, brought.dialog))
+        return self._named[key]
 
     def _call(self, record: Record, wanted: bytes) -> Any:  # Any: a TLRequest, None if it lacks these bytes
         body = record.body
@@ -299,6 +313,13 @@ def _brought(record: Record, update: Any, *, late: bool) -> Brought:  # Any: a T
         return Brought(record, update, update.user_id, 0, query, late)
     dialog = next(named(peer), 0) if peer is not None else next(named(update), 0)
     return Brought(record, update, dialog, number, query, late)
+
+
+def _is_for(brought: Brought) -> bool:
+    """Return whether a bot may act on an update: a message of somebody else, a press, a reaction."""
+    message = getattr(brought.update, "message", None)
+    own = getattr(message, "out", False) or getattr(brought.update, "out", False)
+    return bool(brought.message or brought.query) and not own
 
 
 def random_ids(call: TLRequest) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -15,19 +16,22 @@ from ..mentions import named
 from ..methods import WRAPPERS
 from ..mtproto import GZIP_PACKED
 from ..rpc import RpcError
+from ..schema import VECTOR
 from ..trace import RPC_ERROR, SERVICE, Kind, Record
 from .tljson import schema_name, to_json
 
 #: Records whose messages are kept as objects, once they were read.
 _MAX_READ: Final = 2000
-#: Messages of more bytes are not shown.
+#: Messages of more bytes are not shown; the list reads, and the cache keeps, only shorter ones.
 LARGEST: Final = 1 << 20
+_LISTED: Final = 16 << 10
 #: The most characters of a text in the list.
 _CUT: Final = 80
 
 _CONTAINERS: Final = (types.Updates.CONSTRUCTOR_ID, types.UpdatesCombined.CONSTRUCTOR_ID)
+_PACKED: Final = struct.pack("<I", GZIP_PACKED)
 #: Constructors around what has a name.
-_NOT_NAMES: Final = frozenset((GZIP_PACKED, RPC_ERROR, *(cls.CONSTRUCTOR_ID for cls in WRAPPERS)))
+_NOT_NAMES: Final = frozenset((RPC_ERROR, *(cls.CONSTRUCTOR_ID for cls in WRAPPERS)))
 #: Why a message was refused: https://core.telegram.org/mtproto/service_messages_about_messages
 _REFUSALS: Final = {
     16: "its msg_id is too low: the client's clock is behind",
@@ -65,7 +69,10 @@ class Readings:
         if record in values:
             values.move_to_end(record)
             return values[record]
-        value = values[record] = self._read(record)
+        value = self._read(record)
+        if record.size > _LISTED:
+            return value
+        values[record] = value
         if len(values) > _MAX_READ:
             values.popitem(last=False)
         return value
@@ -103,20 +110,23 @@ class Readings:
             case Kind.SERVICE:
                 return SERVICE[int.from_bytes(body[:4], "little")]
             case Kind.ANSWER:
-                found = int.from_bytes(body[12:16], "little")
-            case Kind.UPDATE if int.from_bytes(body[:4], "little") in _CONTAINERS and body[8:12] != bytes(4):
-                found = int.from_bytes(body[12:16], "little")
+                head = _head(body, 12)
             case _:
-                found = int.from_bytes(body[:4], "little")
+                head = _head(body, 0)
+        found = int.from_bytes(head[:4], "little")
+        if found in _CONTAINERS and record.kind is Kind.UPDATE and head[8:12] != bytes(4):
+            found = int.from_bytes(head[12:16], "little")
         cls = tlobjects.get(found)
         if cls is not None and found not in _NOT_NAMES:
             return schema_name(cls)
+        if record.size > _LISTED and found not in _NOT_NAMES:
+            return "many" if head[:4] == VECTOR else "unreadable"
         value = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else self.value(record)
         return _name(value)
 
     def summary(self, record: Record) -> str:
         """Return a short text about the message: what a person would look for in it."""
-        if record.words:
+        if record.words or record.size > _LISTED:
             return record.words
         value = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else self.value(record)
         if record.kind is Kind.UPDATE and isinstance(value, types.Updates | types.UpdatesCombined):
@@ -131,7 +141,7 @@ class Readings:
             call = self.call(record)
             held = [getattr(call, name, None) for name in ("peer", "to_peer", "channel", "user_id", "bot")]
             return next(named([each for each in held if isinstance(each, TLObject)]), 0)
-        if record.kind is not Kind.UPDATE:
+        if record.kind is not Kind.UPDATE or record.size > _LISTED:
             return 0
         value = self.value(record)
         if isinstance(value, types.Updates | types.UpdatesCombined):
@@ -149,6 +159,18 @@ class Readings:
         if isinstance(value, RpcError):
             return {"_": "rpc_error", "error_code": value.code, "error_message": value.name}
         return to_json(value)
+
+
+def _head(body: bytes, start: int) -> bytes:
+    """Return the first bytes of the value that begins there, unpacked."""
+    if body[start : start + 4] != _PACKED:
+        return body[start : start + 16]
+    # The length of the packed bytes takes one byte, or four.
+    begin = start + (8 if body[start + 4 : start + 5] == b"\xfe" else 5)
+    try:
+        return zlib.decompressobj(47).decompress(body[begin : begin + 256], 16)
+    except zlib.error:
+        return b""
 
 
 def error_of(record: Record, value: object) -> str:

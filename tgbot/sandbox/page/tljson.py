@@ -1,7 +1,7 @@
 """TL objects as JSON, for a browser, and back: {"_": "messageEntityBold", "offset": 0, "length": 4}.
 
 The names are the schema's. Fields that are absent or false are left out; dates are unix times in seconds,
-bytes are Base64, and integers that JavaScript cannot hold exactly are decimal strings.
+bytes are Base64; integers that JavaScript cannot hold exactly, and NaN and infinity, are strings.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import math
 import struct
 import typing
 from functools import cache
@@ -37,7 +38,9 @@ def to_json(value: object) -> Any:  # Any: what JSON has
             if held is not None and held is not False:
                 result[field] = to_json(held)
         return result
-    if isinstance(value, bool | str | float) or value is None:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bool | str) or value is None:
         return value
     if isinstance(value, int):
         return value if -_EXACT <= value <= _EXACT else str(value)

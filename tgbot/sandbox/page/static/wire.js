@@ -80,8 +80,8 @@ function Filter() {
         )}
       </div>
       <div class="wire-deeds">
-        <button class="wire-button" aria-pressed=${paused.value} onClick=${() => pause(!paused.value)}>
-          ${paused.value ? "Resume" : "Pause"}
+        <button class=${`wire-button${paused.value ? " wire-paused" : ""}`} onClick=${() => pause(!paused.value)}>
+          ${paused.value ? "Go on" : "Pause"}
         </button>
         <button class="wire-button" onClick=${clear}>Clear</button>
       </div>

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { load, loadOlder, placeOf, rows } from "./feed.js";
 import { close, entry, select, selected } from "./entry.js";
-import { arrowOf, clock, duration, sentence, size } from "./words.js";
+import { arrowOf, clock, duration, kindOf, size } from "./words.js";
 
 /** The height of a row in pixels, as in wire.css. */
 const HEIGHT = 44;
@@ -107,13 +107,13 @@ function Row({ row, took, place, count, chosen }) {
       aria-selected=${chosen}
       aria-setsize=${count}
       aria-posinset=${place + 1}
-      aria-label=${sentence(row)}
       style=${{ top: `${place * HEIGHT}px` }}
       onClick=${() => select(row.number)}
     >
       <span class="wire-arrow" aria-hidden="true">${arrowOf(row)}</span>
       <span class="wire-cell">
         <span class="wire-name">
+          <span class="unseen">${kindOf(row)} ${row.out ? "to" : "of"} ${row.who}: </span>
           ${row.kind === "answer" && row.method && html`<span class="wire-quiet">${row.method} </span>`}
           <span class=${row.error ? "wire-bad" : ""}>${row.name}</span>
         </span>

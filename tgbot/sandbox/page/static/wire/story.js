@@ -1,5 +1,6 @@
 // The story of a message: the update that brought it to the bot, the bot's calls because of it, and all the times.
 import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { ask } from "../link.js";
 import { reveal } from "../panels.js";
@@ -36,11 +37,14 @@ addEventListener("show-message", ({ detail }) => showMessage(detail.account, det
 
 export function Stories() {
   const shown = message.value;
+  const title = useRef(null);
+  // Who came here by the menu of a message goes on here.
+  useEffect(() => title.current?.focus(), [shown?.account, shown?.peer, shown?.message]);
   if (shown === null) return null;
   return html`
     <section class="wire-story" aria-label="What happened with a message" aria-busy=${shown.stories === null}>
       <header class="wire-head">
-        <h3 class="wire-title">What happened with this message</h3>
+        <h3 class="wire-title" ref=${title} tabindex="-1">What happened with this message</h3>
         <button class="wire-button" onClick=${() => showMessage(shown.account, shown.peer, shown.message)}>Look again</button>
         <button class="wire-button" onClick=${closeStory}>All messages</button>
       </header>

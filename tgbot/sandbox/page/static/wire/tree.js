@@ -3,8 +3,8 @@ import { useState } from "preact/hooks";
 import { html } from "../html.js";
 
 /** Longer lists and deeper objects are folded at first. */
-const LONG = 8;
-const DEEP = 3;
+const LONG = 20;
+const DEEP = 5;
 /** The most items of a list that are shown at once. */
 const MOST = 200;
 

@@ -43,11 +43,3 @@ export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
-
-/** Return a row as one sentence for a screen reader. */
-export function sentence(row) {
-  const whose = row.who ? `${row.out ? "to" : "of"} ${row.who}` : "";
-  const took = row.took === null || row.took === undefined ? "" : `, took ${duration(row.took)}`;
-  const bad = [row.error, row.fault].filter(Boolean).join(", ");
-  return `${kindOf(row)} ${row.name} ${whose} ${row.text}${bad ? `, ${bad}` : ""}${took}, at ${clock(row.time)}`;
-}
