@@ -121,19 +121,24 @@ class Readings:
             return schema_name(cls)
         if record.size > _LISTED and found not in _NOT_NAMES:
             return "many" if head[:4] == VECTOR else "unreadable"
-        value = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else self.value(record)
+        value = self._said(record)
         return _name(value)
 
     def summary(self, record: Record) -> str:
         """Return a short text about the message: what a person would look for in it."""
         if record.words or record.size > _LISTED:
             return record.words
-        value = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else self.value(record)
+        value = self._said(record)
         if record.kind is Kind.UPDATE and isinstance(value, types.Updates | types.UpdatesCombined):
             more = len(value.updates) - 1
             first = _summary(value.updates[0]) if value.updates else ""
             return f"{first} and {more} more" if more > 0 else first
         return _summary(value)
+
+    def _said(self, record: Record) -> Any:
+        """Return the call in a record without its wrappers; of other records, and if it is none, the value."""
+        call = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else None
+        return self.value(record) if call is None else call
 
     def about(self, record: Record) -> int:
         """Return the marked id of the chat that a call or an update is about, 0 for none."""
