@@ -136,7 +136,7 @@ class Readings:
         return _summary(value)
 
     def _said(self, record: Record) -> Any:
-        """Return the call in a record without its wrappers; of other records, and if it is none, the value."""
+        """Return the call in a record without its wrappers; of other records, the value."""
         call = self.call(record) if record.kind in (Kind.CALL, Kind.PAGE) else None
         return self.value(record) if call is None else call
 
