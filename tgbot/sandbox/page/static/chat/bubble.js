@@ -1,4 +1,5 @@
 // A message, or an album of them, in a bubble.
+import { useComputed } from "@preact/signals";
 import { html } from "../html.js";
 import { react, sendCommand } from "./actions.js";
 import { Avatar } from "./avatar.js";
@@ -119,13 +120,13 @@ function Via({ pane, account, id, tab }) {
 /** The message that this one answers, in one line; a click scrolls to it. */
 function Answered({ pane, account, dialog, header, tab }) {
   const id = header.reply_to_msg_id;
-  dialog.messages.value;
-  const found = dialog.get(id);
+  // All messages change often; this one seldom does.
+  const found = useComputed(() => dialog.get(id)).value;
   // The first message of a topic is what all messages of it answer.
   if (header.forum_topic && !header.reply_to_top_id && found?._ === "messageService") return null;
   const from = found && (found.from_id ? marked(found.from_id) : found.out ? account.id : dialog.id);
   const name = found ? nameOf(account.entity(from).value) : "Message";
-  const deleted = !found && (dialog.complete.value || (dialog.messages.value?.[0]?.id ?? Infinity) < id);
+  const deleted = !found && (dialog.complete.value || (dialog.messages.peek()?.[0]?.id ?? Infinity) < id);
   return html`
     <button
       class=${`answered ${found ? `line-${colour(from)}` : ""}`}
@@ -165,7 +166,7 @@ function Reactions({ pane, account, dialog, message, tab }) {
 
 function Meta({ message, dialog, out }) {
   const edited = message.edit_date !== undefined && !message.edit_hide;
-  const isRead = out && dialog.readOut.value >= message.id;
+  const isRead = useComputed(() => out && dialog.readOut.value >= message.id).value;
   return html`
     <span class="meta">
       ${message.pinned && html`<${Icon} name="pin" small /><span class="unseen">pinned</span>`}

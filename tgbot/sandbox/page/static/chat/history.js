@@ -14,6 +14,8 @@ const NEAR = 60;
 const EARLY = 900;
 /** Messages of one sender within so many seconds are one group of bubbles. */
 const TOGETHER = 300;
+/** The number of rows that are laid out, or left out, together. */
+const BLOCK = 24;
 
 /** Return the rows of a list of messages: days, service messages, and bubbles, an album being one. */
 function rowsOf(messages) {
@@ -34,11 +36,10 @@ function rowsOf(messages) {
     }
     if (message.grouped_id !== undefined && before?.grouped_id === message.grouped_id) {
       last.messages.push(message);
-      last.same += ` ${message.id}`;
     } else {
       const joined = before !== null && together(before, message);
       if (joined) last.last = false;
-      rows.push({ kind: "bubble", key: message.id, messages: [message], first: !joined, last: true, same: "" });
+      rows.push({ kind: "bubble", key: message.id, messages: [message], first: !joined, last: true });
     }
     before = message;
   }
@@ -53,26 +54,57 @@ function together(one, other) {
   return senderOf(one) === senderOf(other) && one.out === other.out && other.date - one.date < TOGETHER;
 }
 
-/** Renders again only if its messages, or its place among its neighbours, have changed. */
-class Row extends Component {
-  shouldComponentUpdate(next) {
-    const { row, active } = this.props;
+const same = (one, other) =>
+  one.key === other.key && one.first === other.first && one.last === other.last &&
+  one.messages?.length === other.messages?.length &&
+  (one.messages ?? []).every((message, index) => message === other.messages[index]);
+
+/**
+ * Return the rows in blocks of some, as [number, rows]. They are counted from the row with the key `from`, so
+ * that a block stays the same when older rows come before it and newer ones behind it.
+ */
+function blocksOf(rows, from) {
+  const begin = Math.max(rows.findIndex((row) => row.key === from), 0);
+  const blocks = new Map();
+  for (const [index, row] of rows.entries()) {
+    const number = Math.floor((index - begin) / BLOCK);
+    if (!blocks.has(number)) blocks.set(number, []);
+    blocks.get(number).push(row);
+  }
+  return [...blocks];
+}
+
+/** Some rows, which are rendered again only if one of them has changed, and laid out only near the window. */
+class Block extends Component {
+  shouldComponentUpdate({ rows, active }) {
+    const before = this.props;
+    const has = (key) => rows.some((row) => row.key === key);
     return (
-      row.kind !== next.row.kind || row.first !== next.row.first || row.last !== next.row.last ||
-      active !== next.active || row.messages.length !== next.row.messages.length ||
-      row.messages.some((message, index) => message !== next.row.messages[index])
+      rows.length !== before.rows.length || !rows.every((row, index) => same(row, before.rows[index])) ||
+      (active !== before.active && (has(active) || has(before.active)))
     );
   }
 
-  render({ row, active, pane, account, dialog }) {
-    if (row.kind === "service") {
-      return html`<${Service} message=${row.messages[0]} account=${account} pane=${pane} />`;
-    }
+  render({ rows, active, pane, account, dialog }) {
     return html`
-      <${Bubble} pane=${pane} account=${account} dialog=${dialog} messages=${row.messages} first=${row.first}
-        last=${row.last} active=${active} />
+      <div class="block">
+        ${rows.map((row) => {
+          if (row.kind === "day") return html`<${Day} key=${row.key} date=${row.date} />`;
+          if (row.kind === "service") {
+            return html`<${Service} key=${row.key} message=${row.messages[0]} account=${account} pane=${pane} />`;
+          }
+          return html`
+            <${Bubble} key=${row.key} pane=${pane} account=${account} dialog=${dialog} messages=${row.messages}
+              first=${row.first} last=${row.last} active=${row.key === active} />
+          `;
+        })}
+      </div>
     `;
   }
+}
+
+function Day({ date }) {
+  return html`<div class="line line-day"><span class="line-words">${day(date)}</span></div>`;
 }
 
 function Service({ message, account, pane }) {
@@ -90,14 +122,16 @@ function Service({ message, account, pane }) {
 export function History({ pane, account, dialog }) {
   const log = useRef(null);
   const atEnd = useRef(true);
-  const height = useRef(0);
+  const seen = useRef({ scrollTop: 0, scrollHeight: 0 });
+  const latest = useRef(0);
   const kept = useRef(null);
   const [end, setEnd] = useState(true);
   const [active, setActive] = useState(0);
   const messages = dialog.messages.value;
   const rows = useMemo(() => rowsOf(messages ?? []), [messages]);
+  const begin = useRef(null);
+  begin.current ??= rows.find((row) => row.kind !== "day")?.key ?? null;
   const unread = dialog.unread.value;
-  const top = messages?.at(-1)?.id ?? 0;
 
   const toEnd = (smooth = false) => {
     const element = log.current;
@@ -108,18 +142,35 @@ export function History({ pane, account, dialog }) {
     if (atEnd.current && document.visibilityState === "visible" && dialog.unread.peek() > 0) account.read(dialog);
   };
 
+  const older = async () => {
+    if (dialog.loading || dialog.complete.value || dialog.messages.value === null) return;
+    const loading = attempt(pane, account.loadHistory(dialog));
+    const edge = log.current.getBoundingClientRect().top;
+    const isSeen = (element) => element.getBoundingClientRect().bottom > edge;
+    // To ask where a row is lays out its block: only the block that is seen is asked.
+    const block = [...log.current.querySelectorAll(".block")].find(isSeen);
+    const first = block && [...block.querySelectorAll("[data-id]")].find(isSeen);
+    if (first !== undefined) kept.current = { element: first, top: first.getBoundingClientRect().top };
+    await loading;
+  };
+
   // After new messages: stay at the end, or where the reader is.
   useLayoutEffect(() => {
     const element = log.current;
     if (element === null || messages === null) return;
     const anchor = kept.current;
     kept.current = null;
-    if (atEnd.current || messages.at(-1)?.out) {
+    const newest = messages.at(-1)?.id;
+    const said = newest !== latest.current && messages.at(-1)?.out;
+    latest.current = newest;
+    if (atEnd.current || said) {
       atEnd.current = true;
       toEnd();
     } else if (anchor !== null && anchor.element.isConnected) {
       element.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
     }
+    // There may be room for more, and no scrolling that would ask for it.
+    requestAnimationFrame(() => log.current !== null && log.current.scrollTop < EARLY && older());
     read();
   }, [messages]);
 
@@ -136,24 +187,15 @@ export function History({ pane, account, dialog }) {
   }, [dialog]);
   useEffect(read, [unread]);
 
-  const older = async () => {
-    if (dialog.loading || dialog.complete.value || dialog.messages.value === null) return;
-    const loading = attempt(pane, account.loadHistory(dialog));
-    const first = [...log.current.querySelectorAll("[data-id]")].find(
-      (element) => element.getBoundingClientRect().bottom > log.current.getBoundingClientRect().top,
-    );
-    if (first !== undefined) kept.current = { element: first, top: first.getBoundingClientRect().top };
-    await loading;
-  };
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = log.current;
-    if (atEnd.current && scrollHeight !== height.current) {
-      // What is at the end has grown: nobody has scrolled.
-      height.current = scrollHeight;
+    const before = seen.current;
+    seen.current = { scrollTop, scrollHeight };
+    if (atEnd.current && scrollHeight !== before.scrollHeight && scrollTop >= before.scrollTop) {
+      // What is at the end has grown: nobody has scrolled up.
       toEnd();
       return;
     }
-    height.current = scrollHeight;
     atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
     if (atEnd.current !== end) setEnd(atEnd.current);
     if (atEnd.current) read();
@@ -203,13 +245,10 @@ export function History({ pane, account, dialog }) {
           ${messages === null && html`<p class="log-note" role="status">Loading …</p>`}
           ${messages !== null && !dialog.complete.value && html`<p class="log-note">Older messages …</p>`}
           ${messages?.length === 0 && html`<${Nothing} account=${account} dialog=${dialog} />`}
-          ${rows.map((row) =>
-            row.kind === "day"
-              ? html`<div key=${row.key} class="line line-day"><span class="line-words">${day(row.date)}</span></div>`
-              : html`
-                  <${Row} key=${row.key} row=${row} active=${row.key === chosen} pane=${pane} account=${account}
-                    dialog=${dialog} />
-                `,
+          ${blocksOf(rows, begin.current).map(
+            ([number, some]) => html`
+              <${Block} key=${number} rows=${some} active=${chosen} pane=${pane} account=${account} dialog=${dialog} />
+            `,
           )}
         </div>
       </div>
@@ -221,7 +260,6 @@ export function History({ pane, account, dialog }) {
           ${unread > 0 && html`<span class="badge to-end-badge" aria-hidden="true">${unread}</span>`}
         </button>
       `}
-      <span class="unseen" data-top=${top}></span>
     </div>
   `;
 }
