@@ -14,6 +14,7 @@ NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 BUILD_REQUIRES = import tomllib; \
     print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 NPM  := tests/sandbox/npm
+AXE  := tests/browser
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # setuptools, which builds tgbot, is in the locks too: the build downloads nothing.
 LOCKED := $(PIP) --require-hashes --requirement
@@ -80,7 +81,9 @@ browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	    { echo "tgbot: this needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)" >&2; \
 	      exit 1; }; \
 	  echo "installing chromium, once ..." >&2; \
-	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core; }
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver fonts-dejavu-core \
+	    fonts-noto-color-emoji; }
+	@! command -v npm >/dev/null || test -d $(AXE)/node_modules/axe-core || (cd $(AXE) && npm ci --no-audit --no-fund)
 	$(BIN)/pytest -q tests/browser $(ARGS)
 
 layers: $(DEV) ## write the definitions of Telegram's layers anew, out of releases of libraries (needs npm)

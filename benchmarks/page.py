@@ -1,9 +1,9 @@
 """The page's chat: how long from Enter to the bubbles, and whether a thousand messages scroll smoothly.
 
-`python -m benchmarks.page [--messages N] [--sends N]` prints a Markdown table. A headless chromium shows the chat
-of a person with a bot on plain Telethon that answers at once, in a process of its own. "Own bubble" is the time
-from the key to the next frame with the person's message, "answer" to that with the bot's. The frames are those
-while the page scrolls through all messages, one way and back; without a screen chromium draws 60 a second.
+`python -m benchmarks.page [--messages N] [--sends N]` prints a Markdown table. A headless chromium shows the
+chat of a person with a bot on plain Telethon that answers at once, in a process of its own. "Own bubble" is
+the time from the key to the next frame with the person's message, "answer" to that with the bot's. The frames
+are those while the page scrolls through all messages, one way and back; chromium draws 60 a second.
 """
 
 from __future__ import annotations

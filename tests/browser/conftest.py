@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,8 @@ class Browser:
         return [entry["message"] for entry in said if entry["level"] == "SEVERE"]
 
 
-@pytest.fixture
-async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """Yield a chromium with a new profile that makes no requests of its own."""
+def start_chromium(profile: Path) -> Any:
+    """Start a chromium with a new profile that makes no requests of its own."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -80,13 +79,25 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
         "--disable-sync",
         "--lang=en",
         "--window-size=900,900",
-        f"--user-data-dir={tmp_path / 'chromium'}",
+        f"--user-data-dir={profile}",
     ):
         options.add_argument(argument)
     options.page_load_strategy = "none"  # a page may wait for a script that never comes
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = await asyncio.to_thread(
-        webdriver.Chrome, options=options, service=webdriver.ChromeService(executable_path=DRIVER)
-    )
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    """Yield a chromium of this test alone."""
+    driver = await asyncio.to_thread(start_chromium, tmp_path / "chromium")
     yield Browser(driver)
     await asyncio.to_thread(driver.quit)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Yield the driver of a chromium for all tests of a module: to start one takes longer than most tests."""
+    driver = start_chromium(tmp_path_factory.mktemp("browser") / "chromium")
+    yield driver
+    driver.quit()

@@ -8,9 +8,14 @@ import { apply } from "./updates.js";
 const DIALOGS = 200;
 const PAGE = 60;
 
+let accounts = 0;
+
 export class Account {
   constructor(id) {
     this.id = id;
+    accounts += 1;
+    /** A number that is new after each connection: what is shown of an account begins anew then, too. */
+    this.serial = accounts;
     this.dialogs = new Map();
     /** Users, groups and channels by marked id, each as a signal: who shows one sees its changes. */
     this.entities = new Map();

@@ -18,9 +18,12 @@ export function Conversation({ pane, account, id }) {
   const dialog = account.dialog(id);
   const entity = account.entity(id).value;
   useEffect(() => {
-    if (dialog.messages.value === null) attempt(pane, account.loadHistory(dialog));
-  }, [dialog]);
-  if (entity === undefined) return html`<div class="nothing"><p>This chat is not known to this account.</p></div>`;
+    if (entity !== undefined && dialog.messages.value === null) attempt(pane, account.loadHistory(dialog));
+  }, [dialog, entity === undefined]);
+  if (entity === undefined) {
+    const words = account.loaded.value ? "This chat is not known to this account." : "Loading …";
+    return html`<div class="nothing"><p role="status">${words}</p></div>`;
+  }
   return html`
     <div
       class="conversation"
@@ -40,7 +43,7 @@ export function Conversation({ pane, account, id }) {
 function toList(event, pane, id) {
   const part = event.currentTarget.closest(".pane");
   pane.go(null);
-  setTimeout(() => part.querySelector(`.chat-item[data-id="${id}"], .search input`)?.focus());
+  setTimeout(() => (part.querySelector(`.chat-item[data-id="${id}"]`) ?? part.querySelector(".search input")).focus());
 }
 
 function Head({ pane, account, dialog, entity }) {

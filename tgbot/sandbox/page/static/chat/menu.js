@@ -19,6 +19,7 @@ export function messageMenu(event, { pane, account, dialog, messages }) {
     editable && { name: "Edit", icon: "edit", does: () => (draft.edited.value = said) },
     said.message && { name: "Copy text", icon: "copy", does: () => copy(pane, said.message) },
     { name: "Forward", icon: "forward", does: () => chooseChat(pane, account, id, messages) },
+    { name: "Show on the wire", icon: "eye", does: () => showOnWire(account, id, said) },
     { name: said.pinned ? "Unpin" : "Pin", icon: "pin", does: () => pin(pane, account, id, said, !said.pinned) },
     { name: "What happened", icon: "wire", does: () => showMessage(account.id, id, said.id) },
     { name: "Delete", icon: "remove", danger: true, does: () => askDelete(pane, account, dialog, messages) },
@@ -45,6 +46,11 @@ export function messageMenu(event, { pane, account, dialog, messages }) {
     </div>
   `;
   openMenu(pane, event, items, reactions);
+}
+
+/** Tell the wire beside the chat which message's story to show. */
+function showOnWire(account, peer, message) {
+  dispatchEvent(new CustomEvent("show-message", { detail: { account: account.id, peer, id: message.id } }));
 }
 
 export async function copy(pane, text) {

@@ -17,12 +17,12 @@ export function Pane({ pane, label }) {
             <div class=${open === null ? "pane-parts" : "pane-parts pane-open"}>
               <div class="side">
                 <${PersonBar} pane=${pane} />
-                <${List} key=${account.id} pane=${pane} account=${account} />
+                <${List} key=${account.serial} pane=${pane} account=${account} />
               </div>
               ${open === null
                 ? html`<div class="nothing"><p>Choose a chat, or find a bot by its @username.</p></div>`
                 : html`
-                    <${Conversation} key=${`${account.id} ${open}`} pane=${pane} account=${account} id=${open} />
+                    <${Conversation} key=${`${account.serial} ${open}`} pane=${pane} account=${account} id=${open} />
                   `}
             </div>
           `}
