@@ -111,7 +111,7 @@ async def test_an_exported_authorization_is_for_one_data_centre_and_one_use(two:
     await away.connect()
     try:
         await home.sign_in(bot_token=bot.token)
-        for wrong in (2, 5):
+        for wrong in (2, 6):
             with pytest.raises(DcIdInvalidError):
                 await home(functions.auth.ExportAuthorizationRequest(wrong))
         exported = await home(functions.auth.ExportAuthorizationRequest(4))

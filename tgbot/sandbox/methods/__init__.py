@@ -14,6 +14,7 @@ from ..rpc import Caller, Later, Login, RpcError
 from ..world import World
 from . import (
     account,
+    apps,
     auth,
     bots,
     chats,
@@ -50,6 +51,7 @@ METHODS: Final[dict[type, Method]] = {
     request: method
     for namespace in (
         account,
+        apps,
         auth,
         bots,
         chats,

@@ -23,7 +23,7 @@ def get_config(call: Call, request: help.GetConfigRequest) -> TLObject:
     return types.Config(
         date=date,
         expires=date + _HOUR,
-        test_mode=True,
+        test_mode=False,
         this_dc=here,
         dc_options=options,
         dc_txt_domain_name="apv3.stel.com",
