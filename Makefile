@@ -15,6 +15,12 @@ BUILD_REQUIRES = import tomllib; \
     print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 NPM  := tests/sandbox/npm
 AXE  := tests/browser
+# Libraries of the table of clients: those from PyPI that share their name, each in an environment of its own.
+CLIENTS := .venv-clients
+NAMESAKES := $(patsubst tests/clients/requirements/%.in,%,$(wildcard tests/clients/requirements/*.in))
+TDLIB := tests/clients/tdlib
+# Packages of npm run no scripts of theirs: nothing is compiled.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
 PIP  := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # setuptools, which builds tgbot, is in the locks too: the build downloads nothing.
 LOCKED := $(PIP) --require-hashes --requirement
@@ -28,7 +34,8 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
 PYTEST = $(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 ARGS ?=
 
-.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm browser layers bench profile crash soak clean
+.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib browser layers \
+    bench profile crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -75,6 +82,15 @@ mutants: $(DEV) ## change the code in one place at a time; tests must fail (ARGS
 npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## test the sandbox with clients from npm (needs node)
 	$(BIN)/pytest -q $(NPM) $(ARGS)
 
+# Both installations take seconds, and go on side by side. Without npm its libraries are left out in words.
+clients: $(DEV) ## run bots and people on other libraries, and print what works (ARGS="--ci", ARGS=Pyrofork)
+	@$(MAKE) --no-print-directory -j 3 $(NAMESAKES:%=$(CLIENTS)/%/.installed) \
+	    $(if $(shell command -v npm),$(NPM)/node_modules/.package-lock.json) >&2
+	@$(BIN)/python -m tests.clients $(ARGS)
+
+tdlib: $(DEV) $(TDLIB)/node_modules/.package-lock.json ## run TDLib on the sandbox and print what it says of it (needs npm)
+	@$(BIN)/python -m tests.clients TDLib --judge $(ARGS)
+
 browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
@@ -120,6 +136,8 @@ lock: $(BIN)/python ## pin all dependencies anew in requirements*.lock (ARGS=--u
 	    $(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check $(UV); }
 	@$(BIN)/python -c '$(BUILD_REQUIRES)' >$(LOCKER)/build.in
 	$(COMPILE) $(ARGS) --output-file requirements.lock pyproject.toml $(LOCKER)/build.in
+	@for each in $(NAMESAKES); do $(COMPILE) $(ARGS) --no-emit-package pyaes \
+	    --output-file tests/clients/requirements/$$each.lock tests/clients/requirements/$$each.in || exit 1; done
 	$(COMPILE) $(ARGS) --output-file requirements-dev.lock --extra dev --extra chart --constraint requirements.lock \
 	    pyproject.toml $(LOCKER)/build.in
 
@@ -150,5 +168,16 @@ $(DEV): pyproject.toml requirements-dev.lock | $(BIN)/python
 
 $(NPM)/node_modules/.package-lock.json: $(NPM)/package-lock.json
 	@command -v npm >/dev/null || { echo "tgbot: this needs node and npm" >&2; exit 1; }
-	cd $(NPM) && npm ci --no-audit --no-fund
+	cd $(NPM) && $(NPM_CI)
+	@touch $@
+
+$(TDLIB)/node_modules/.package-lock.json: $(TDLIB)/package-lock.json
+	@command -v npm >/dev/null || { echo "tgbot: this needs node and npm" >&2; exit 1; }
+	cd $(TDLIB) && $(NPM_CI)
+	@touch $@
+
+$(CLIENTS)/%/.installed: tests/clients/requirements/%.lock | $(BIN)/python
+	@rm -rf $(CLIENTS)/$*
+	@$(BIN)/python -m venv $(CLIENTS)/$*
+	@$(CLIENTS)/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@

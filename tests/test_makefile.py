@@ -112,10 +112,11 @@ def test_help_names_every_target(clone: Path) -> None:
     assert listed == set(phony[1].split())
 
 
-def test_the_check_of_a_commit_is_check_and_then_test() -> None:
+def test_the_check_of_a_commit_is_check_test_and_the_clients() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
-    assert re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE) == ["check", "test"]
+    commands = re.findall(r"^make (.*)$", script.read_text(), re.MULTILINE)
+    assert commands == ["check", "test", "clients ARGS=--ci"]
     subprocess.run(["bash", "-n", script], check=True)
 
 

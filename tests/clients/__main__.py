@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.clients.judge import KNOWN, findings
 from tests.clients.libraries import LIBRARIES, Library
 from tests.clients.stage import column, server_key
 from tests.clients.table import PAGE, Table, better, known, shown, worse, write
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="LIBRARY", help="only these (Telethon, mtcute, ...)")
     parser.add_argument("--ci", action="store_true", help="without TDLib")
     parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE.name}")
+    parser.add_argument("--judge", action="store_true", help="status 1 if TDLib has a new complaint in its log, too")
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, metavar="N")
     asked = parser.parse_args()
     chosen = [each for each in LIBRARIES if not asked.names or each.name in asked.names]
@@ -40,8 +42,11 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clients-") as directory:
         found = asyncio.run(_table(present, Path(directory), before, asked.jobs))
+        complaints = findings(Path(directory))
     print(shown(found))
     print(f"{len(present)} clients, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if complaints:
+        print("\n".join(["", "What TDLib says of the sandbox:", *complaints]))
     if asked.write:
         write(found)
     if gone := worse(found, before):
@@ -49,7 +54,8 @@ def main() -> int:
         return 1
     if not asked.write and (new := better(found, before)):
         print(f"works now: {'; '.join(new)} (make clients ARGS=--write)", file=sys.stderr)
-    return 0
+    new_complaints = [each for each in complaints if not each.startswith(KNOWN)]
+    return 1 if asked.judge and new_complaints else 0
 
 
 def _names() -> list[str]:

@@ -25,14 +25,15 @@ class CheckError(Exception):
 class Heard:
     """What happened at a player, and who waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str) -> None:
+        self._whose = whose
+        #: Seconds that one event may take.
+        self.patience = 0.0
         #: All events, in their order.
         self.all: list[dict[str, Any]] = []
         self._unread: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._end: str | None = None
-        #: What is waited for.
-        self.awaited: str | None = None
 
     def note(self, event: str, **fields: Any) -> None:
         """Add an event."""
@@ -52,12 +53,18 @@ class Heard:
 
     async def next(self, event: str, **fields: Any) -> dict[str, Any]:
         """Return the first unread event with these fields, and leave it out from now on."""
-        self.awaited = " ".join([event, *(f"{name}={str(value)[:40]!r}" for name, value in fields.items())])
+        try:
+            async with asyncio.timeout(self.patience):
+                return await self._next(event, fields)
+        except TimeoutError:
+            what = " ".join([event, *(f"{name}={str(value)[:40]!r}" for name, value in fields.items())])
+            raise CheckError(f"{self._whose} got no {what}") from None
+
+    async def _next(self, event: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         while True:
             for one in self._unread:
                 if one["event"] == event and all(one.get(name) == value for name, value in fields.items()):
                     self._unread.remove(one)
-                    self.awaited = None
                     return one
             if self._end is not None:
                 raise CheckError(self._end)
@@ -87,7 +94,7 @@ class Program:
     def __init__(self, command: Sequence[str], id: int, username: str, stage: Mapping[str, Any]) -> None:
         self.id = id
         self.username = username
-        self.heard = Heard()
+        self.heard = Heard("it")
         self.busy: str | None = None
         self._command = command
         self._stage = stage
@@ -176,7 +183,7 @@ class Other:
     def __init__(self, id: int, username: str, stage: Mapping[str, Any]) -> None:
         self.id = id
         self.username = username
-        self.heard = Heard()
+        self.heard = Heard("the other side")
         self.busy: str | None = None
         self._client = Telethon(dict(stage), self.heard.note)
 

@@ -39,12 +39,14 @@ def shown(table: Mapping[str, Mapping[str, str]]) -> str:
 
 def page(table: Mapping[str, Mapping[str, str]]) -> str:
     """Return the part of the page that is made."""
+    meanings = [f"| {row} | {meaning(row)} |" for row in ROWS]
     head = ["| |" + "|".join(f" {name} " for name in table) + "|", "|---|" + "---|" * len(table)]
     rows = [
         f"| {row} |" + "|".join(f" {_cell(column[row])} " for column in table.values()) + "|" for row in ROWS
     ]
     errors = _errors(table, "- {name}, {row}: `{what}`")
-    return "\n".join([*head, *rows, "", *(errors or ["Everything works."]), ""])
+    told = ["", *(errors or ["Everything works."]), "", "| row | what it is |", "|---|---|", *meanings, ""]
+    return "\n".join([*head, *rows, *told])
 
 
 def _cell(outcome: str) -> str:
@@ -63,7 +65,8 @@ def _errors(table: Mapping[str, Mapping[str, str]], form: str) -> list[str]:
 def known() -> Table:
     """Read the table of the page: libraries by their names, without versions."""
     made = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in made.splitlines() if "|" in line]
+    lines = made.strip("\n").partition("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
     if not rows:
         return {}
     names, found = rows[0][1:], rows[2:]
