@@ -164,7 +164,14 @@ async def _serve_page(stack: AsyncExitStack, ground: Playground, place: Place) -
     from tgbot.workshop.program import BotProgram
 
     program = BotProgram(ground.bot, ground.storage)
-    served = Served(ground.server, host=place.host, port=place.port, ports=place.ports, program=program)
+    served = Served(
+        ground.server,
+        host=place.host,
+        port=place.port,
+        ports=place.ports,
+        program=program,
+        origin=ground.origin,
+    )
     await stack.enter_async_context(served)
     ground.announce(served.address)
     return program

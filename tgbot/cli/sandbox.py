@@ -46,7 +46,8 @@ with client.start(phone="9996620000", code_callback=lambda: "22222"):
 HELP: Final = f"""Run a Telegram server on this machine until SIGTERM or Ctrl-C.
 
 Any MTProto library can log in: bots with a token, users with a phone number. Everything is kept in memory;
-with --directory also in a file, so that the next start goes on. Take no such file from others: it can run code.
+with --directory also in a file, so that the next start goes on. Take no such file from others: it can run
+code.
 The server answers as Telegram does, and says so where it cannot. It can also misbehave on purpose: type
 "help" while it runs. --page serves a page on which people chat with the bots in the browser.
 
@@ -101,7 +102,7 @@ def sandbox(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Directory for the server's key, accounts, messages and logins, to go on with them.",
+            help="Directory for the server's key, accounts, messages and logins: it goes on with them.",
             show_default="a temporary one",
         ),
     ] = None,

@@ -23,6 +23,7 @@ from tgbot.demo.story import Story
 from tgbot.sandbox.page.bot import ProgramError
 from tgbot.sandbox.page.page import Page
 from tgbot.sandbox.page.place import PageError, Place
+from tgbot.sandbox.page.records import Origin
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.stdin import typed_lines
 from tgbot.sandbox.widget import Widget
@@ -70,8 +71,22 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool,
         stage.note(f"A Telegram server for this demo listens on {server.host}:{server.port}.")
         account = server.new_bot(username=BOT, name="Storyteller")
         bot = BotProcess(directory, account.id, log)
+        admins: list[int] = []
+
+        def origin() -> Origin:
+            marker = {
+                "username": BOT,
+                "name": "Storyteller",
+                "plugins": [sums.__name__],
+                "join_requests": {"approve": "after_start"},
+            }
+            return Origin(marker, frozenset(admins), "The bot of tgbot demo.")
+
+        page = None
         if place is not None:
-            page = Page(server, host=place.host, port=place.port, ports=place.ports, program=bot)
+            page = Page(
+                server, host=place.host, port=place.port, ports=place.ports, program=bot, origin=origin
+            )
             await stack.enter_async_context(page)
             stage.note(f"To chat with the bot in the browser: {page.address}")
 
@@ -90,6 +105,7 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool,
         widget.set_domain(account.id, "127.0.0.1")
 
         anna, boris = await person("Anna"), await person("Boris", "ru")
+        admins.append(anna.id)
         address = f"127.0.0.1:{_free_port()}"
         plugin = Path(sums.__file__)
         shutil.copy(plugin, directory / plugin.name)
@@ -121,6 +137,8 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool,
         await story.login(clara, f"http://{address}")
         await story.crash([anna, boris], bot)
         bot.held = ""
+        if page is not None:
+            page.record_anew()
         if place is not None and not prompt:
             stage.note("The story is over, and the bot goes on for the page. Ctrl-C ends it.")
             await asyncio.Event().wait()

@@ -71,6 +71,11 @@ class Files:
         """The file reference of now."""
         return b"\x01sandbox" + self._expired.to_bytes(2, "little")
 
+    def stored(self, file_id: int) -> bytes | None:
+        """Return what is in a file, None if it is not there any more."""
+        found = self._stored.get(file_id)
+        return None if found is None else found.content
+
     def expire_references(self) -> None:
         """Have all file references expire: messages that are fetched again have new ones."""
         self._expired += 1

@@ -124,7 +124,9 @@ class Person:
     async def edits(self, message: Message, text: str) -> Message:
         """Change the text of an own message."""
         self._bot.transcript.said(f"{self.name} changes", "bot", text)
-        return await self.client.edit_message(message, text, parse_mode=None)
+        # By the peer: the client has not met the bot before the bot's first word.
+        at = self._peer if message.chat_id == self._bot.id else await message.get_input_chat()
+        return await self.client.edit_message(at, message.id, text, parse_mode=None)
 
     async def presses(self, label: str, message: Message | None = None, *, within: float = WITHIN) -> str:
         """Press a button, of the newest message that has one with this label, or of a given one.

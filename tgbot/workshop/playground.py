@@ -18,11 +18,13 @@ from tgbot.demo.person import Person, sign_up_person
 from tgbot.demo.prompt import Prompt
 from tgbot.demo.stage import Stage
 from tgbot.sandbox.accounts import Bot
+from tgbot.sandbox.page.records import Origin
 from tgbot.sandbox.server import Sandbox
 from tgbot.sandbox.stdin import typed_lines
 from tgbot.store.files import disk_errors
 
 BOT: Final = "sandbox_bot"
+NAME: Final = "Sandbox"
 #: Who is there from the start, and is the bot's admin.
 FIRST: Final = "Anna"
 #: What a directory holds that was made here; git ignores all of it.
@@ -97,6 +99,12 @@ class Playground:
         note(f"To log in as {FIRST} with a program: data centre {server.dc_id}, {self.public_key},")
         note(f"  phone {anna.phone}, login code {server.world.accounts.code}.")
 
+    def origin(self) -> Origin:
+        """Return what a test that the page saves has to know of the bot."""
+        marker = {"username": BOT, "name": NAME}
+        note = "Run it in the directory of the bot's config.toml."
+        return Origin(marker, frozenset(one.id for one in [*self._people.values()][:1]), note)
+
     def announce(self, page: str) -> None:
         """Print where the page is."""
         self._stage.note(f"To chat in the browser: {page}")
@@ -124,7 +132,7 @@ async def open_playground(directory: Path | None, ports: range) -> AsyncIterator
             with disk_errors(directory):
                 place = _empty(directory)
         server = await stack.enter_async_context(Sandbox(ports=ports))
-        ground = Playground(server, server.new_bot(BOT, "Sandbox"), place, stack)
+        ground = Playground(server, server.new_bot(BOT, NAME), place, stack)
         ground.public_key.write_text(server.public_key)
         rsa.add_key(server.public_key, old=False)
         await ground.invite(FIRST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,8 +65,8 @@ async def page(sandbox: Sandbox) -> AsyncIterator[Page]:
         yield page
 
 
-@pytest.fixture
-async def open_tab(page: Page) -> AsyncIterator[Open]:
+@asynccontextmanager
+async def opened(page: Page) -> AsyncIterator[Open]:
     """Yield a function that opens a tab."""
     where = urlsplit(page.address)
     sockets: list[aiohttp.ClientWebSocketResponse] = []
@@ -78,6 +79,12 @@ async def open_tab(page: Page) -> AsyncIterator[Open]:
         yield open_tab
         for socket in sockets:
             await socket.close()
+
+
+@pytest.fixture
+async def open_tab(page: Page) -> AsyncIterator[Open]:
+    async with opened(page) as open_tab:
+        yield open_tab
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -55,6 +55,12 @@ class Apps:
         self._apps: dict[int, _App] = {}
         self._due: dict[int, None] = {}
         self._end: Callable[[], None] | None = None
+        #: The account whose call a tab has carried out at this moment.
+        self.acting: int | None = None
+        #: Awaited before a call of a tab: the account, and the call as TL JSON.
+        self.before: list[Callable[[int, Mapping[str, Any]], Awaitable[object]]] = []
+        #: Get the account, the call as TL JSON and its answer, None if it was refused.
+        self.answered: list[Callable[[int, Mapping[str, Any], Any], object]] = []
         self.deeds: Mapping[str, Deed] = {"call": self._call, "watch": self._watch}
 
     def open(self) -> None:
@@ -87,12 +93,27 @@ class Apps:
         app = self._app(account)
         with nullcontext() if self._trace is None else self._trace.page(account, bytes(request)):
             answer = methods.invoke(self._world, app.caller, request)
+            self.acting = None
             if self._heard is not None:
                 self._heard(account, request)
             return await self._later(answer) if isinstance(answer, Later) else answer
 
     async def _call(self, tab: Tab, asked: Mapping[str, Any]) -> object:
-        return to_json(await self.call(number(asked, "as"), asked.get("call")))
+        account, call = number(asked, "as"), asked.get("call")
+        told = call if isinstance(call, dict) else {}
+        for before in self.before:
+            await before(account, told)
+        answer: Any = None
+        self.acting = account
+        try:
+            answer = await self.call(account, call)
+        finally:
+            # Only the call itself is at this moment: one that waits for a bot has set this back long ago.
+            if self.acting == account:
+                self.acting = None
+            for answered in self.answered:
+                answered(account, told, answer)
+        return to_json(answer)
 
     async def _watch(self, tab: Tab, asked: Mapping[str, Any]) -> object:
         wanted = asked.get("accounts")

@@ -40,6 +40,11 @@ class CountsPart:
         part.heard.append(self._after)
 
     @property
+    def bot(self) -> int | None:
+        """The account id of the bot that the page is aimed at, None without one."""
+        return None if self._count is None else self._count.bot
+
+    @property
     def count(self) -> Count:
         """The count of the bot that the page is aimed at; raise DeedError without a bot."""
         self._choose()

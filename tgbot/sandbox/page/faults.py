@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import console
@@ -26,6 +26,8 @@ class FaultsPart:
         self._faults = faults
         self._world = world
         self.shown = Shown("faults", self._state)
+        #: Get each line that was carried out, None when a fault was ended.
+        self.heard: list[Callable[[str | None], object]] = []
         self.deeds: Mapping[str, Deed] = {"fault": self._fault, "end_fault": self._end}
 
     def welcome(self, tab: Tab) -> None:
@@ -43,9 +45,12 @@ class FaultsPart:
 
     async def _fault(self, tab: Tab, asked: Mapping[str, Any]) -> object:
         try:
-            said = await console.parse(self._faults, self._world, text(asked, "line"))()
+            line = text(asked, "line")
+            said = await console.parse(self._faults, self._world, line)()
         except console.FaultError as error:
             raise DeedError(str(error)) from None
+        for heard in self.heard:
+            heard(line)
         self.shown.look()
         return said
 
@@ -54,6 +59,8 @@ class FaultsPart:
         for one in list(self._faults.active()):
             if one.key == key:
                 one.end()
+                for heard in self.heard:
+                    heard(None)
         self.shown.look()
         return True
 

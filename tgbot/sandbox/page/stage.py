@@ -14,6 +14,8 @@ from .apps import Apps
 from .bot import BotPart, Program
 from .counts import CountsPart
 from .faults import FaultsPart
+from .keep import KeepPart
+from .records import Origin
 from .storm import Plan, Storm
 from .tabs import Deed, DeedError, Part, Tab
 from .tljson import to_json
@@ -26,22 +28,29 @@ class Stage:
     """The parts of the stage. `open` begins to look at them, `close` ends it."""
 
     def __init__(
-        self, server: Sandbox, apps: Apps, program: Program | None, changed: Callable[[], object]
+        self,
+        server: Sandbox,
+        apps: Apps,
+        program: Program | None,
+        changed: Callable[[], object],
+        origin: Callable[[], Origin],
     ) -> None:
         self.bot = BotPart(program, server.world.now)
         self.counts = CountsPart(server, self.bot, program)
         self.faults = FaultsPart(server.faults, server.world)
         self.storm = StormPart(server, apps, self.bot, self.counts, program, changed)
+        self.keep = KeepPart(server.world, apps, self.bot, self.counts, self.faults, origin)
         self._looking: asyncio.Task[None] | None = None
 
     @property
     def parts(self) -> list[Part]:
         """The parts, for the site."""
-        return [self.bot, self.counts, self.faults, self.storm]
+        return [self.bot, self.counts, self.faults, self.storm, self.keep]
 
     def open(self) -> None:
         """Begin, in the running loop."""
         self.counts.open()
+        self.keep.open()
         self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:
@@ -50,6 +59,7 @@ class Stage:
             if task is not None:
                 task.cancel()
                 await asyncio.wait((task,))
+        self.keep.close()
         await self.counts.close()
 
     async def _look(self) -> None:
@@ -57,6 +67,7 @@ class Stage:
             self.bot.shown.look()
             self.faults.shown.look()
             self.counts.look()
+            self.keep.look()
             await asyncio.sleep(LOOK_SECONDS)
 
 
