@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.page.page import Page
 from tgbot.sandbox.page.records import Origin
 from tgbot.sandbox.server import Sandbox
+from tgbot.store.sqlite.copies import copies, put_back
 from tgbot.testing.bot import Bot
 
 PLUGINS: Final = ["examples.menu", "examples.order", "tgbot.demo.sums"]
@@ -59,8 +60,6 @@ class OfTest:
         self.bot = bot.id
         self.held = ""
         self.status: int | None = None
-        self.files: Path | None = bot.directory
-        self.kept: Sequence[str] = ("bot.session", "users.sqlite")
 
     @property
     def pid(self) -> int | None:
@@ -80,6 +79,12 @@ class OfTest:
     async def stop(self) -> None:
         await self._bot.stop()
         self.status = 0
+
+    def copies(self) -> Mapping[str, bytes]:
+        return copies(self._bot.directory)
+
+    def put_back(self, copied: Mapping[str, bytes]) -> None:
+        put_back(self._bot.directory, copied)
 
     async def handled(self, pts: int, qts: int) -> bool:
         await self._bot.ask("caught_up", pts=pts, qts=qts, channels={})
@@ -264,7 +269,8 @@ class Recordings:
 def run(directory: Path, *options: str) -> tuple[int, list[str], str]:
     """Run the tests of a directory; return how many passed, the names of those that failed, the output."""
     (directory / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\ntgbot_config = none.toml\n"
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+        "tgbot_config = none.toml\n"
     )
     plugin = [] if "tgbot" in _installed() else ["-p", "tgbot.testing.plugin"]
     ran = subprocess.run(

@@ -10,9 +10,8 @@ from tgbot.operate import control
 
 #: How long the bot may take to answer, in seconds.
 _SECONDS = 5.0
-#: The socket and the SQLite files of a bot in its directory; the files in the order in which copies agree.
+#: The socket of a bot in its directory.
 CONTROL = "bot.control"
-FILES = ("bot.session", "users.sqlite", "logins.sqlite")
 
 
 async def handled(directory: Path, pts: int) -> bool:

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tgbot.demo.idle import FILES, handled
+from tgbot.demo.idle import handled
 from tgbot.demo.stage import LIMIT
 from tgbot.sandbox.page.bot import ProgramError
+from tgbot.store.sqlite.copies import copies, put_back
 
 #: From <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
@@ -50,15 +51,13 @@ class BotProcess:
         """Its last log lines."""
         return self._log
 
-    @property
-    def files(self) -> Path | None:
-        """The directory of its SQLite files."""
-        return self._directory / "sessions"
+    def copies(self) -> Mapping[str, bytes]:
+        """Return copies of its files; raise OSError."""
+        return copies(self._directory / "sessions")
 
-    @property
-    def kept(self) -> Sequence[str]:
-        """The names of these files, in the order in which they are to be copied."""
-        return FILES
+    def put_back(self, copied: Mapping[str, bytes]) -> None:
+        """Make its files what they were; raise OSError."""
+        put_back(self._directory / "sessions", copied)
 
     async def handled(self, pts: int, qts: int) -> bool:
         """Return whether the bot says that it is past this place, and handles nothing now."""

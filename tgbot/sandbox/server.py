@@ -254,6 +254,12 @@ class Sandbox:
         """Return the ids of the auth keys that are logged in to an account; None: of all auth keys."""
         return self._keys.names(account)
 
+    def end_lost_logins(self) -> None:
+        """Log out the auth keys of accounts that are not there: the world has gone back to before them."""
+        for known in self._keys.values():
+            if known.login.account is not None and self.world.accounts.get(known.login.account) is None:
+                known.login.account = None
+
     def hand(self, account: int, updates: types.Updates | bytes) -> int:
         """Send an Updates object, or any bytes, to an account's connected sessions; return their number."""
         return self._delivery.hand(account, updates)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tgbot.demo.idle import FILES, handled
+from tgbot.demo.idle import handled
 from tgbot.sandbox.page.bot import ProgramError
+from tgbot.store.sqlite.copies import copies, put_back
 from tgbot.workshop.restarts import Restarts
 
 #: How many of its last log lines are kept.
@@ -22,8 +23,7 @@ class BotProgram:
 
     def __init__(self, bot: int, files: Path) -> None:
         self.bot = bot
-        self.files: Path | None = files
-        self.kept: Sequence[str] = FILES
+        self._files = files
         self.lines: deque[str] = deque(maxlen=LINES)
         self.held = ""
         self.status: int | None = None
@@ -48,9 +48,17 @@ class BotProgram:
         """Stop it as SIGTERM does."""
         await self._end(kill=False)
 
+    def copies(self) -> Mapping[str, bytes]:
+        """Return copies of its files; raise OSError."""
+        return copies(self._files)
+
+    def put_back(self, copied: Mapping[str, bytes]) -> None:
+        """Make its files what they were; raise OSError."""
+        put_back(self._files, copied)
+
     async def handled(self, pts: int, qts: int) -> bool:
         """Return whether it says that it is past this place, and handles nothing now."""
-        return self.files is not None and await handled(self.files, pts)
+        return await handled(self._files, pts)
 
     async def _end(self, *, kill: bool) -> None:
         status = await self._all().end(kill=kill)

@@ -82,6 +82,11 @@ class Apps:
             if not app.tabs:
                 del self._apps[account]
 
+    def forget(self) -> None:
+        """Forget how far all tabs are, for a world that has gone back; tabs have to watch again."""
+        self._apps.clear()
+        self._due.clear()
+
     async def call(self, account: int, given: object) -> Any:
         """Carry out a method, given as TL JSON, as an account; raise RpcError or DeedError."""
         try:

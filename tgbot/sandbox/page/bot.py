@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from .shown import Shown
@@ -39,16 +38,8 @@ class Program(Protocol):
         """Its last log lines."""
 
     @property
-    def files(self) -> Path | None:
-        """The directory of its SQLite files, None if it has none."""
-
-    @property
     def held(self) -> str:
         """Why the page must leave it alone now; "" if it need not."""
-
-    @property
-    def kept(self) -> Sequence[str]:
-        """The names of its SQLite files in the order in which they are to be copied."""
 
     async def start(self) -> None:
         """Start it; return once it handles updates."""
@@ -58,6 +49,12 @@ class Program(Protocol):
 
     async def stop(self) -> object:
         """Stop it as SIGTERM does."""
+
+    def copies(self) -> Mapping[str, bytes]:
+        """Return copies of its files that agree with each other; raise OSError. Called in a thread."""
+
+    def put_back(self, copied: Mapping[str, bytes]) -> None:
+        """Make its files what they were, while it does not run; raise OSError. Called in a thread."""
 
     async def handled(self, pts: int, qts: int) -> bool:
         """Return whether it says that it has handled everything up to this place, and does nothing now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from telethon.tl import types
 
@@ -45,6 +45,9 @@ _CHOSEN: Final = (
     types.MessageEntityMentionName,
     types.MessageEntityCustomEmoji,
 )
+
+
+_Snapshot = tuple[int | None, list[Record], dict[int, Who], dict[int, Who], int, list[str]]
 
 
 class Recorder:
@@ -97,6 +100,19 @@ class Recorder:
         if self.records and not isinstance(self.records[-1], Settled):
             self.did(Settled())
 
+    def snapshot(self) -> object:
+        """Return what was recorded so far, for `back`."""
+        return self.bot, self.records[:], dict(self.people), dict(self._now), self.since, self.before
+
+    def back(self, snapshot: object) -> None:
+        """Go back to a snapshot, in a world that has gone back to the same moment."""
+        bot, records, people, now, since, before = cast(_Snapshot, snapshot)
+        self.begin(bot)
+        self.records, self.people, self._now = records[:], dict(people), dict(now)
+        self.since, self.before = since, before
+        if bot is not None:
+            self._known = {copy.id: copy for copy in self._world.accounts[bot].box if copy.peer > 0}
+
     def did(self, record: Record) -> None:
         """Record what was done beside Telegram: a kill, a fault."""
         if self.bot is not None and len(self.records) < MOST:
@@ -110,9 +126,8 @@ class Recorder:
         twin = copy.twin(self.bot) if copy is not None and self.bot is not None else None
         if twin is None:
             return
-        label = _label_of(twin, data)
         for record in reversed(self.records):
-            if isinstance(record, Pressed) and record.key == (account, twin.id) and record.label == label:
+            if isinstance(record, Pressed) and record.key == (account, twin.id) and record.data == data:
                 if not record.notice:
                     record.notice.append(notice)
                 return
@@ -151,7 +166,8 @@ class Recorder:
                     self.did(LeftOut(f"{self._name(update.user_id)} pressed a button in a group"))
                 else:
                     self._by(update.user_id)
-                    self.did(Pressed((update.user_id, copy.id), _label_of(copy, update.data)))
+                    label = _label_of(copy, update.data)
+                    self.did(Pressed((update.user_id, copy.id), label, update.data or b""))
             case types.UpdateBotInlineQuery():
                 self.did(LeftOut(f"{self._name(update.user_id)} asked the bot inline"))
             case types.UpdateNewChannelMessage():

@@ -64,6 +64,7 @@ class Pressed:
 
     key: Key
     label: str
+    data: bytes
     #: Set when the bot has answered; None: it did not.
     notice: list[str] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from .counts import CountsPart
 from .faults import FaultsPart
 from .keep import KeepPart
 from .records import Origin
+from .steps import StepsPart
 from .storm import Plan, Storm
 from .tabs import Deed, DeedError, Part, Tab
 from .tljson import to_json
@@ -40,12 +41,20 @@ class Stage:
         self.faults = FaultsPart(server.faults, server.world)
         self.storm = StormPart(server, apps, self.bot, self.counts, program, changed)
         self.keep = KeepPart(server.world, apps, self.bot, self.counts, self.faults, origin)
+        self.steps = StepsPart(
+            server, apps, self.bot, program, snapshot=self.keep.recorder.snapshot, back=self._back
+        )
         self._looking: asyncio.Task[None] | None = None
 
     @property
     def parts(self) -> list[Part]:
         """The parts, for the site."""
-        return [self.bot, self.counts, self.faults, self.storm, self.keep]
+        return [self.bot, self.counts, self.faults, self.storm, self.keep, self.steps]
+
+    def _back(self, recorded: object) -> None:
+        """Take all here to a moment to which the world has gone back."""
+        self.counts.begin()
+        self.keep.recorder.back(recorded)
 
     def open(self) -> None:
         """Begin, in the running loop."""
@@ -68,6 +77,7 @@ class Stage:
             self.faults.shown.look()
             self.counts.look()
             self.keep.look()
+            self.steps.shown.look()
             await asyncio.sleep(LOOK_SECONDS)
 
 

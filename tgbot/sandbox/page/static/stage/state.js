@@ -20,6 +20,7 @@ on("commands", (told) => (commands.value = told.commands));
 on("storm", (told) => (storm.value = told));
 on("recording", (told) => (recording.value = told));
 on("steps", (told) => (steps.value = told));
+on("reload", () => location.reload());
 on("people", (told) => (bots.value = told.bots));
 
 /** The bot that faults are aimed at: {id, name, username}; null without one. */
