@@ -256,7 +256,7 @@ class Sandbox:
 
     def end_lost_logins(self) -> None:
         """Log out the auth keys of accounts that are not there: the world has gone back to before them."""
-        for known in self._keys.values():
+        for known in self._keys.known.values():
             if known.login.account is not None and self.world.accounts.get(known.login.account) is None:
                 known.login.account = None
 
