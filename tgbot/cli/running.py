@@ -131,7 +131,7 @@ async def _develop(
             ground.introduce(printed.program())
         program = None
         if ground is not None and place is not None:
-            program = await _serve_page(stack, ground, place)
+            program = await _serve_page(stack, ground, place, _file(invocation).absolute().parent)
         heard = None if program is None else program.lines.append
         spawn = partial(Child.spawn, invocation.config, environ, heard)
         restarts = Restarts(spawn, up=up.set, say=printed.complain)
@@ -158,8 +158,12 @@ async def _develop(
     return status
 
 
-async def _serve_page(stack: AsyncExitStack, ground: Playground, place: Place) -> BotProgram:
-    """Serve the page until the stack is closed, print its address, and return what it kills and starts."""
+async def _serve_page(stack: AsyncExitStack, ground: Playground, place: Place, plugins: Path) -> BotProgram:
+    """Serve the page until the stack is closed, print its address, and return what it kills and starts.
+
+    `plugins` is the directory with the bot's plugins.
+    """
+    from tgbot.demo.sendnames import SendNames
     from tgbot.sandbox.page.page import Page as Served
     from tgbot.workshop.program import BotProgram
 
@@ -171,6 +175,7 @@ async def _serve_page(stack: AsyncExitStack, ground: Playground, place: Place) -
         ports=place.ports,
         program=program,
         origin=ground.origin,
+        names=SendNames([plugins]),
     )
     await stack.enter_async_context(served)
     ground.announce(served.address)

@@ -18,6 +18,7 @@ from tgbot.demo import sums
 from tgbot.demo.person import Person, sign_up_person
 from tgbot.demo.process import BotProcess
 from tgbot.demo.prompt import Prompt
+from tgbot.demo.sendnames import SendNames
 from tgbot.demo.stage import Stage, StoryError
 from tgbot.demo.story import Story
 from tgbot.sandbox.page.bot import ProgramError
@@ -85,7 +86,13 @@ async def _play(stage: Stage, directory: Path, log: deque[str], *, prompt: bool,
         page = None
         if place is not None:
             page = Page(
-                server, host=place.host, port=place.port, ports=place.ports, program=bot, origin=origin
+                server,
+                host=place.host,
+                port=place.port,
+                ports=place.ports,
+                program=bot,
+                origin=origin,
+                names=SendNames([directory]),
             )
             await stack.enter_async_context(page)
             stage.note(f"To chat with the bot in the browser: {page.address}")

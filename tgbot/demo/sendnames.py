@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,7 @@ class SendNames:
     """Compute the random_ids of answers from their update, as `calls.named` does: a function for `Page`.
 
     The names of handlers are read out of their source: those of the bot, and of the plugins in
-    `directories`. Files that have changed are read again.
+    `directories`, without virtual environments and what is hidden. Files that have changed are read again.
     """
 
     def __init__(self, directories: Iterable[Path] = ()) -> None:
@@ -46,7 +47,7 @@ class SendNames:
     def _handlers(self) -> Iterator[str]:
         """Yield the names that handlers can have: the module, and the path of a function in it."""
         for directory in self._directories:
-            for file in sorted(directory.rglob("*.py")):
+            for file in _sources(directory):
                 yield from self._names(file)
 
     def _names(self, file: Path) -> list[str]:
@@ -60,6 +61,17 @@ class SendNames:
         except (OSError, SyntaxError, ValueError):
             return []  # it is being written, or is no Python
         return known[1]
+
+
+def _sources(directory: Path) -> Iterator[Path]:
+    """Yield the Python files in a directory and below."""
+    for place, directories, files in os.walk(directory):
+        directories[:] = sorted(
+            name
+            for name in directories
+            if not name.startswith((".", "__")) and not Path(place, name, "pyvenv.cfg").exists()
+        )
+        yield from (Path(place, name) for name in sorted(files) if name.endswith(".py"))
 
 
 def _modules(file: Path) -> list[str]:
