@@ -28,7 +28,10 @@ def anna(world: World) -> Account:
 
 @pytest.fixture
 def count(world: World, bot: Bot) -> Count:
-    return Count(world, bot.id)
+    """A count for a bot of which something has just gone wrong."""
+    count = Count(world, bot.id)
+    count.endanger()
+    return count
 
 
 def say(world: World, bot: Bot, to: Account, text: str, name: int | None = None) -> Copy:
@@ -43,6 +46,40 @@ def counted(count: Count, *, idle: bool = True) -> tuple[int, int, int]:
         count.idle(count.place)
     shown = count.shown()
     return shown["waiting"], shown["lost"], shown["twice"]  # type: ignore[return-value]
+
+
+def test_a_bot_that_nothing_has_happened_to_may_have_nothing_to_say(
+    world: World, bot: Bot, anna: Account
+) -> None:
+    count = Count(world, bot.id)
+    world.send_as(anna.id, bot.id, "hello")
+    assert counted(count, idle=False) == (1, 0, 0)
+    assert counted(count) == (0, 0, 0)
+    assert count.unanswered == 1
+    # The next answer is to the next message.
+    world.send_as(anna.id, bot.id, "a question")
+    count.read()
+    count.cut()
+    world.send_as(anna.id, bot.id, "and another one")
+    say(world, bot, anna, "the answer")
+    assert counted(count) == (0, 1, 0)
+    world.send_as(anna.id, bot.id, "it is well again")
+    say(world, bot, anna, "the second answer")
+    assert counted(count) == (0, 0, 0)
+    assert count.unanswered == 2
+
+
+def test_what_comes_while_a_fault_is_on_may_be_lost(world: World, bot: Bot, anna: Account) -> None:
+    faulty = True
+    count = Count(world, bot.id, lambda: faulty)
+    for text in ("one", "two"):
+        world.send_as(anna.id, bot.id, text)
+        count.read()
+        count.idle(count.place)
+    faulty = False
+    count.idle(count.place)
+    world.send_as(anna.id, bot.id, "three")
+    assert counted(count) == (0, 2, 0)
 
 
 def test_a_message_waits_until_it_is_answered(world: World, bot: Bot, anna: Account, count: Count) -> None:
@@ -142,9 +179,11 @@ def test_what_was_before_the_count_and_what_is_no_message_to_the_bot_do_not_coun
 ) -> None:
     world.send_as(anna.id, bot.id, "long ago")
     count = Count(world, bot.id)
+    count.endanger()
     world.send_as(anna.id, world.new_user("Boris").id, "a letter")
     world.allow(bot.id, anna.id, from_request=True)
     assert counted(count) == (0, 0, 0)
+    count.endanger()
     deleted = world.send_as(anna.id, bot.id, "a mistake")
     assert counted(count) == (0, 1, 0)
     world.posts.delete([deleted], revoke=True)

@@ -5,7 +5,9 @@ Counted from the bot's own log of updates at the server, whoever wrote and whate
 - A message of a person in a private chat is answered by the bot's reply to it, else by its next message in
   that chat: each message answers one, in their order. An edit answers one if it is not for a pressed button.
   An album is one message. Who blocks the bot is owed nothing more.
-- It is lost if it has no answer although the bot is idle and has handled all that came.
+- It is lost if something was wrong meanwhile (the bot was killed or stopped, its link was cut, a fault was
+  on), and it has no answer although the bot is idle and has handled all that came. If nothing was wrong, the
+  bot had nothing to say to it.
 - Said twice is a send whose random_id became a second message; and words that the bot says again in a chat
   after it was killed or its link was cut, more often than the person had done anything there.
 """
@@ -13,7 +15,7 @@ Counted from the bot's own log of updates at the server, whoever wrote and whate
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -48,9 +50,11 @@ class _Chat:
 class Count:
     """Counts for one bot from now on; `read` takes in what has happened."""
 
-    def __init__(self, world: World, bot: int) -> None:
+    def __init__(self, world: World, bot: int, faulty: Callable[[], bool] = lambda: False) -> None:
         self._world = world
         self.bot = bot
+        #: Whether a fault is on.
+        self._faulty = faulty
         self.begin()
 
     def begin(self) -> None:
@@ -60,6 +64,11 @@ class Count:
         self._chats: defaultdict[int, _Chat] = defaultdict(_Chat)
         #: Those in which a message has no answer.
         self._owing: dict[_Chat, None] = {}
+        #: Messages that the bot may not have got, because something was wrong, and whether something is.
+        self._endangered: dict[Copy, None] = {}
+        self._danger = False
+        #: Messages that the bot had nothing to say to.
+        self.unanswered = 0
         #: The messages that sends became.
         self._names: dict[tuple[int, int], Copy] = {}
         self._life = 0
@@ -84,15 +93,27 @@ class Count:
     @property
     def lost(self) -> list[Copy]:
         """The messages that the bot has passed without an answer."""
-        return [copy for copy in self.owed if copy.pts <= self._idle[0]]
+        return [copy for copy in self.owed if copy.pts <= self._idle[0] and copy in self._endangered]
 
     def idle(self, place: tuple[int, int]) -> None:
         """Take the word of the bot that it has handled everything up to a place."""
         self._idle = place
+        for chat in self._owing:
+            silent = [copy for copy in chat.owed if copy.pts <= place[0] and copy not in self._endangered]
+            for copy in silent:
+                chat.owed.remove(copy)
+            self.unanswered += len(silent)
+        self._danger = self._faulty()
+
+    def endanger(self) -> None:
+        """Note that something goes wrong: what waits now, or comes before the bot is idle, may be lost."""
+        self._danger = True
+        self._endangered.update(dict.fromkeys(self.owed))
 
     def cut(self) -> None:
         """Note that the bot was killed, or its link was cut: what it says now may be said again."""
         self._life += 1
+        self.endanger()
 
     def pressed(self, person: int) -> None:
         """Note that a person has pressed a button."""
@@ -116,6 +137,7 @@ class Count:
             "asked": self.asked,
             "answers": self.answers,
             "waiting": len(self.owed) - len(lost),
+            "unanswered": self.unanswered,
             "lost": len(lost),
             "twice": len(self.twice),
             "which_lost": self._listed(lost),
@@ -157,6 +179,8 @@ class Count:
         self.asked += 1
         chat.owed.append(copy)
         self._owing[chat] = None
+        if self._danger or self._faulty():
+            self._endangered[copy] = None
 
     def _say(self, chat: _Chat, copy: Copy) -> None:
         self.answers += 1

@@ -54,7 +54,7 @@ class CountsPart:
 
     def open(self) -> None:
         """Begin to count, in the running loop."""
-        self._end = self._server.world.subscribe(lambda account: None, self._pass)
+        self._end = self._server.world.subscribe(self._changed, self._pass)
         self._choose()
 
     async def close(self) -> None:
@@ -125,6 +125,17 @@ class CountsPart:
             self._count.read()
             self._count.cut()
 
+    def endanger(self, line: str | None) -> None:
+        """Note that a fault is caused, by this line; None: one was ended."""
+        if self._count is not None and line is not None:
+            self._count.read()
+            self._count.endanger()
+
+    def _changed(self, account: int) -> None:
+        # At once: a fault that is on now may be used up by the time of the next look.
+        if self._count is not None and account == self._count.bot:
+            self._count.read()
+
     def _pass(self, account: int, entry: Entry) -> None:
         update = entry.content
         if isinstance(update, types.UpdateBotCallbackQuery) and self._count and account == self._count.bot:
@@ -137,14 +148,17 @@ class CountsPart:
         bots: list[Account] = self._server.world.accounts.bots()
         own = self._program.bot if self._program is not None else None
         chosen = next((bot.id for bot in bots if own in (None, bot.id)), None)
-        self._count = None if chosen is None else Count(self._server.world, chosen)
+        self._count = None if chosen is None else self._of(chosen)
+
+    def _of(self, bot: int) -> Count:
+        return Count(self._server.world, bot, lambda: any(self._server.faults.active()))
 
     async def _aim(self, tab: Tab, asked: Mapping[str, Any]) -> object:
         account = self._server.world.accounts.get(number(asked, "account"))
         if account is None or not account.is_bot:
             raise DeedError("no bot has this account id")
         if self._count is None or self._count.bot != account.id:
-            self._count = Count(self._server.world, account.id)
+            self._count = self._of(account.id)
         self.shown.look()
         return True
 

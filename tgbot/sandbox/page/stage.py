@@ -39,6 +39,7 @@ class Stage:
         self.bot = BotPart(program, server.world.now)
         self.counts = CountsPart(server, self.bot, program)
         self.faults = FaultsPart(server.faults, server.world)
+        self.faults.heard.append(self.counts.endanger)
         self.storm = StormPart(server, apps, self.bot, self.counts, program, changed)
         self.keep = KeepPart(server.world, apps, self.bot, self.counts, self.faults, origin)
         self.steps = StepsPart(

@@ -78,7 +78,7 @@ function Which({ name, list }) {
 }
 
 export function Count() {
-  const { account, asked, answers, waiting, lost, twice, which_lost, which_twice, since, ours } = count.value;
+  const { account, asked, answers, waiting, unanswered, lost, twice, which_lost, which_twice, since, ours } = count.value;
   if (account === null) return null;
   return html`
     <section class="stage-part" aria-label="The count">
@@ -88,6 +88,7 @@ export function Count() {
       <p class="stage-note">
         ${asked} messages to the bot and ${answers} from it since ${clock(since)}.
         ${waiting > 0 && ` ${waiting} wait for an answer.`}
+        ${unanswered > 0 && ` To ${unanswered} it had nothing to say.`}
       </p>
       <${Which} name="Lost" list=${which_lost} />
       <${Which} name="Twice" list=${which_twice} />
@@ -95,9 +96,10 @@ export function Count() {
         <summary>What is counted</summary>
         <p>
           Private chats, at the server. A message is answered by the bot’s reply to it, or by its next message in that
-          chat; each answers one, in their order. It is lost if it has no answer although the bot ${ours
+          chat; each answers one, in their order. It is lost if something was wrong meanwhile (the bot was killed, its
+          link was cut, a fault was on) and it has no answer although the bot ${ours
             ? "says that it has handled everything"
-            : "is connected and has been silent for 3 s"}: a bot that does not answer everything loses messages here.
+            : "is connected and has been silent for 3 s"}. If nothing was wrong, the bot had nothing to say to it.
           Twice is a send whose random_id became a second message, or the same words again after a kill or a cut link
           without anybody having done anything more.
         </p>
