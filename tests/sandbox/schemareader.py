@@ -107,3 +107,50 @@ def read_as_client(layer: int, value: object, kind: str = "") -> Any:
     found = reader.value(kind) if kind else reader.object()
     assert reader.at == len(reader.data), "bytes follow the value"
     return found
+
+
+def written(layer: int, values: dict[str, Any], *, method: bool = False) -> bytes:
+    """Return what a client of `layer` writes: `values` by the schema's names, "_" is the constructor's."""
+    (number, definition), *_ = [
+        (number, definition)
+        for number, definition in of_layer(layer, methods=method).items()
+        if definition.startswith(values["_"] + "#")
+    ]
+    arguments = [word.split(":") for word in definition.split(" = ")[0].split(" ")[1:]]
+    names = {name for name, _ in arguments}
+    assert set(values) - {"_"} <= names, f"{values['_']} of layer {layer} has no such fields"
+    flags = {name: 0 for name, kind in arguments if kind == "#"}
+    for name, kind in arguments:
+        if "?" in kind and values.get(name) is not None:
+            field, bit = kind.split("?")[0].split(".")
+            flags[field] |= 1 << int(bit)
+    parts = [struct.pack("<I", number)]
+    for name, kind in arguments:
+        if kind == "#":
+            parts.append(struct.pack("<I", flags[name]))
+        elif not kind.endswith("?true") and (values.get(name) is not None or "?" not in kind):
+            parts.append(_written(layer, values[name], kind.rpartition("?")[2]))
+    return b"".join(parts)
+
+
+def _written(layer: int, value: Any, kind: str) -> bytes:
+    if kind == "int":
+        return struct.pack("<i", value)
+    if kind in ("long", "double"):
+        return struct.pack("<q" if kind == "long" else "<d", value)
+    if kind in ("string", "bytes"):
+        data: bytes = value.encode() if kind == "string" else value
+        assert len(data) < 254, "only short texts are written"
+        return bytes([len(data)]) + data + bytes(-(len(data) + 1) % 4)
+    if kind.startswith("Vector<"):
+        items = [_written(layer, item, kind[7:-1]) for item in value]
+        return struct.pack("<Ii", VECTOR, len(items)) + b"".join(items)
+    return written(layer, value)
+
+
+def has(layer: int, name: str, field: str | None = None, *, method: bool = False) -> bool:
+    """Return whether a layer has a type or method called `name`, with a field called `field`."""
+    return any(
+        definition.startswith(name + "#") and (field is None or f" {field}:" in definition)
+        for definition in of_layer(layer, methods=method).values()
+    )
