@@ -59,6 +59,8 @@ def test_the_listed_layers_are_those_of_the_definitions() -> None:
     assert ends <= set(LAYERS)
     assert list(catalogue.listed()) == LAYERS == sorted(LAYERS)
     assert (LAYERS[0], LAYERS[-1], len(LAYERS)) == (150, LAYER, 60)
+    page = Path(tgbot.sandbox.__file__).parents[2] / "docs/sandbox.md"
+    assert f"these {len(LAYERS)}: {catalogue.spoken()}." in " ".join(page.read_text("utf-8").split())
 
 
 def test_the_newest_layer_is_telethons() -> None:
