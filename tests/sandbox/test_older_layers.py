@@ -420,6 +420,19 @@ async def test_a_reply_of_an_older_client_arrives_and_is_a_reply(
     assert (message["message"], message["reply_to"]["reply_to_msg_id"]) == ("two", 1)
 
 
+@pytest.mark.parametrize(
+    ("layer", "kind"), [(150, "JSONValue"), (155, "help.AppConfig"), (228, "help.AppConfig")]
+)
+async def test_an_older_client_gets_the_result_that_its_method_had(
+    sandbox: Sandbox, person: Person, layer: int, kind: str
+) -> None:
+    ann = await person("Ann")
+    asked = {"_": "help.getAppConfig"} | ({} if layer < 155 else {"hash": 0})
+    async with raw(sandbox, ann) as client:
+        answer = await answer_to(client, spoken(layer, written(layer, asked, method=True)))
+    assert SchemaReader(layer, answer).value(kind)["_"] in ("jsonObject", "help.appConfig")
+
+
 @pytest.mark.parametrize("layer", [1, 149, 153, 226, LAYER + 1])
 async def test_a_layer_that_is_not_listed_is_refused_in_words(
     sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture, layer: int
