@@ -35,6 +35,8 @@ class CountsPart:
         self._sessions: set[tuple[bytes, int]] = set()
         self._quiet: tuple[tuple[int, int], float] = ((0, 0), 0.0)
         self._asking: asyncio.Task[None] | None = None
+        #: Whether what has changed is read at the end of this turn.
+        self._due = False
         self.shown = Shown("count", self._state)
         self.deeds: Mapping[str, Deed] = {"aim": self._aim, "count_anew": self._anew}
         part.heard.append(self._after)
@@ -132,8 +134,15 @@ class CountsPart:
             self._count.endanger()
 
     def _changed(self, account: int) -> None:
-        # At once: a fault that is on now may be used up by the time of the next look.
-        if self._count is not None and account == self._count.bot:
+        # In this turn: a fault that is on now may be used up by the time of the next look. A message has its
+        # random_id only when the call that sends it has ended.
+        if self._count is not None and account == self._count.bot and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def _read(self) -> None:
+        self._due = False
+        if self._count is not None:
             self._count.read()
 
     def _pass(self, account: int, entry: Entry) -> None:
