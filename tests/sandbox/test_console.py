@@ -74,6 +74,7 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         "limits off": "Bots send as fast as they can.",
         "box 100": "Logs hold the last 100 events.",
         "box off": "Logs hold all events.",
+        "short all": "Short forms of updates are sent to: all.",
         "crowd 3 @quiet_bot": "People who have started the bot: 3.",
         "crowd 2 @quiet_bot silent": "People who have started the bot: 2.",
         "clear": "All faults are off.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +20,11 @@ PRIVATE: Final = 1.0
 PRIVATE_BURST: Final = 5
 #: Messages a minute in one group, all of which may come at once.
 GROUP: Final = 20
+#: How many chat actions a bot may send to one chat in how many seconds.
+TYPING: Final = ((20, 5.0), (40, 30.0))
+#: How many usernames a bot may resolve in a day; after one more it has to wait for a day.
+RESOLVES: Final = 200
+DAY: Final = 24 * 3600
 #: The longest flood wait, in seconds.
 LONGEST: Final = 60
 #: After so many seconds a bot cannot delete a message any more.
@@ -47,6 +52,28 @@ class Bucket:
         return early
 
 
+class Window:
+    """The last uses of something of which there may be so many in so many seconds."""
+
+    __slots__ = ("_count", "_seconds", "_times")
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count, self._seconds = count, seconds
+        self._times: deque[float] = deque()
+
+    def early(self, now: float) -> float:
+        """Return for how many seconds one more use is too early, 0 if it is not."""
+        times = self._times
+        # A clock that was set back would keep what lies in the future for long.
+        while times and not now - self._seconds < times[0] <= now:
+            times.popleft()
+        return times[-self._count] + self._seconds - now if len(times) >= self._count else 0.0
+
+    def add(self, now: float) -> None:
+        """Count a use."""
+        self._times.append(now)
+
+
 class Limits:
     """The limits of one world. The pace of bots and the age of deletions are limited only if `real` is set.
 
@@ -70,6 +97,10 @@ class Limits:
         self.waits: Counter[int] = Counter()
         self._overall: dict[int, tuple[Bucket, Bucket]] = {}
         self._chats: dict[tuple[int, int], Bucket] = {}
+        self._typing: dict[tuple[int, int], tuple[Window, ...]] = {}
+        self._resolves: dict[int, Window] = {}
+        #: Bots that have resolved too much, and until when they cannot.
+        self._barred: dict[int, float] = {}
 
     @property
     def real(self) -> bool:
@@ -79,8 +110,8 @@ class Limits:
     @real.setter
     def real(self, real: bool) -> None:
         self._real = real
-        self._overall.clear()
-        self._chats.clear()
+        for kept in (self._overall, self._chats, self._typing, self._resolves, self._barred):
+            kept.clear()
 
     def sends(self, bot: Account, to: Account | Chat, count: int, *, paid: bool = False) -> None:
         """Count messages that a bot sends; raise 420 FLOOD_WAIT_n if they are too many at once.
@@ -103,11 +134,36 @@ class Limits:
             early = free.add(count, now, refused=not paid)
             if paid:
                 charged, early = early > 0, most.add(count, now)
-        if early > 0:
-            self.waits[bot.id] += 1
-            raise RpcError(420, f"FLOOD_WAIT_{math.ceil(early)}")
+        self._wait(bot, early)
         if charged:
             self.paid[bot.id] += count
+
+    def acts(self, bot: Account, to: Account | Chat) -> None:
+        """Count a chat action of a bot; raise 420 FLOOD_WAIT_n if they are too many in this chat."""
+        if not self._real or not bot.is_bot:
+            return
+        now, key = self._now(), (bot.id, to.marked)
+        windows = self._typing.setdefault(key, tuple(Window(*each) for each in TYPING))
+        self._wait(bot, max(window.early(now) for window in windows))
+        for window in windows:
+            window.add(now)
+
+    def resolves(self, bot: Account) -> None:
+        """Count a username that a bot resolves; raise 420 FLOOD_WAIT_n if they were too many in a day."""
+        if not self._real or not bot.is_bot:
+            return
+        now = self._now()
+        self._wait(bot, self._barred.get(bot.id, 0.0) - now)
+        window = self._resolves.setdefault(bot.id, Window(RESOLVES, DAY))
+        if window.early(now) > 0:
+            self._barred[bot.id] = now + DAY
+            self._wait(bot, DAY)
+        window.add(now)
+
+    def _wait(self, bot: Account, seconds: float) -> None:
+        if seconds > 0:
+            self.waits[bot.id] += 1
+            raise RpcError(420, f"FLOOD_WAIT_{math.ceil(seconds)}")
 
     def _chat(self, bot: int, to: Account | Chat) -> Bucket:
         key = bot, to.marked

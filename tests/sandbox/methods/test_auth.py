@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 from telethon.tl import types
 from telethon.tl.functions import (
+    InvokeWithApnsSecretRequest,
+    InvokeWithBusinessConnectionRequest,
+    InvokeWithGooglePlayIntegrityRequest,
     InvokeWithLayerRequest,
     InvokeWithoutUpdatesRequest,
+    InvokeWithReCaptchaRequest,
+    InvokeWithTakeoutRequest,
     account,
     auth,
     contacts,
@@ -150,3 +155,21 @@ def test_the_config_leads_back_here(world: World, ann: Client) -> None:
     world.address = ("127.0.0.1", 4321)
     [option] = ann(help.GetConfigRequest()).dc_options
     assert (option.id, option.ip_address, option.port) == (2, "127.0.0.1", 4321)
+
+
+def test_proofs_of_telegrams_own_apps_change_nothing(ann: Client) -> None:
+    state = updates.GetStateRequest()
+    for wrapped in (
+        InvokeWithReCaptchaRequest("token", state),
+        InvokeWithGooglePlayIntegrityRequest("nonce", "token", state),
+        InvokeWithApnsSecretRequest("nonce", "secret", state),
+    ):
+        assert isinstance(ann(wrapped), types.updates.State)
+
+
+def test_business_connections_and_takeouts_that_nobody_has_are_invalid(ann: Client) -> None:
+    state = updates.GetStateRequest()
+    with refused("BUSINESS_CONNECTION_INVALID"):
+        ann(InvokeWithBusinessConnectionRequest("connection", state))
+    with refused("TAKEOUT_INVALID"):
+        ann(InvokeWithTakeoutRequest(5, state))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 
 import pytest
 from telethon.tl import types
-from telethon.tl.functions import messages
+from telethon.tl.functions import contacts, messages
 
 from tests.sandbox.methods.direct import Client, Clock, refused
 from tgbot.sandbox.methods import RpcError
@@ -84,6 +85,51 @@ def test_what_is_paid_for_passes_above_the_free_pace_and_is_counted(
     assert world.limits.offered[bot.id] == 1000
     assert world.limits.paid[bot.id] == pytest.approx(700, abs=2)
     assert world.limits.waits[bot.id] == 0
+
+
+def waited(call: Callable[[], object]) -> int:
+    """Return for how many seconds a call has to wait, 0 if it was carried out."""
+    try:
+        call()
+    except RpcError as error:
+        if error.code != 420:
+            raise
+        return int(error.name.removeprefix("FLOOD_WAIT_"))
+    return 0
+
+
+def test_a_bot_types_20_times_in_5_seconds_and_40_times_in_30_in_one_chat(
+    world: World, clock: Clock, bot: Client, people: list[int]
+) -> None:
+    def types_to(person: int) -> Callable[[], object]:
+        action = types.SendMessageTypingAction()
+        return lambda: bot(messages.SetTypingRequest(bot.peer(person), action))
+
+    assert [waited(types_to(people[0])) for _ in range(100)] == [0] * 100
+    world.limits.real = True
+    assert [waited(types_to(people[0])) for _ in range(22)] == [0] * 20 + [5, 5]
+    assert waited(types_to(people[1])) == 0  # it holds for the chat alone
+    clock.time += 5
+    assert [waited(types_to(people[0])) for _ in range(21)] == [0] * 20 + [25]
+    clock.time += 25
+    assert waited(types_to(people[0])) == 0
+
+
+def test_a_bot_resolves_200_usernames_a_day_and_after_one_more_none_for_a_day(
+    world: World, clock: Clock, bot: Client, ann: Client
+) -> None:
+    request = contacts.ResolveUsernameRequest("the_bot")
+    world.limits.real = True
+    for hour in range(200):
+        clock.time += 60
+        assert waited(lambda: bot(request)) == 0, hour
+    clock.time += 24 * 3600 - 200 * 60 + 1
+    assert waited(lambda: bot(request)) == 24 * 3600
+    clock.time += 12 * 3600
+    assert waited(lambda: bot(request)) == 12 * 3600
+    assert waited(lambda: ann(request)) == 0
+    clock.time += 12 * 3600
+    assert waited(lambda: bot(request)) == 0
 
 
 def test_one_chat_takes_one_message_a_second_and_a_few_at_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..faults import Faults
+from ..short import ShortUpdates
 from .command import Command, Deed, count, say
 from .words import FaultError, Words
 
@@ -28,6 +29,12 @@ def _box(faults: Faults, words: Words) -> Deed:
     return say(said, partial(setattr, words.world.limits, "box", size))
 
 
+def _short(faults: Faults, words: Words) -> Deed:
+    whose = words.choice("WHOSE", ShortUpdates)
+    said = f"Short forms of updates are sent to: {whose}."
+    return say(said, partial(setattr, words.world, "short_updates", whose))
+
+
 def _crowd(faults: Faults, words: Words) -> Deed:
     number, silent = words.whole("COUNT"), words.flag("silent")
     bot = words.one_account()
@@ -42,5 +49,8 @@ def _crowd(faults: Faults, words: Words) -> Deed:
 COMMANDS = {
     "limits": Command("real|off", "have bots keep Telegram's pace and delete young messages only", _limits),
     "box": Command("COUNT|off", "keep the last events of a log; older ones are differenceTooLong", _box),
+    "short": Command(
+        "off|users|all", "send updates in short forms to nobody, to users, or to bots too", _short
+    ),
     "crowd": Command("COUNT BOT [silent]", "add people who start a bot; silent: long ago", _crowd),
 }

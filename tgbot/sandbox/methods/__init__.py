@@ -90,7 +90,17 @@ WRAPPERS: Final = (
     functions.InvokeWithoutUpdatesRequest,
     functions.InvokeWithMessagesRangeRequest,
     functions.InvokeWithTakeoutRequest,
+    functions.InvokeWithBusinessConnectionRequest,
+    # Proofs that a client is an app of Telegram's: nothing here asks for one.
+    functions.InvokeWithApnsSecretRequest,
+    functions.InvokeWithGooglePlayIntegrityRequest,
+    functions.InvokeWithReCaptchaRequest,
 )
+#: Wrappers that name something which nobody can have here, and Telegram's error for a wrong name.
+_INVALID: Final = {
+    functions.InvokeWithBusinessConnectionRequest: "BUSINESS_CONNECTION_INVALID",
+    functions.InvokeWithTakeoutRequest: "TAKEOUT_INVALID",
+}
 #: The modules of the methods that a data centre carries out for accounts of others.
 _EVERYWHERE: Final = ("telethon.tl.functions.upload", "telethon.tl.functions.auth")
 #: The modules of methods, and methods, that do not make a session one that gets updates: Telegram pushes
@@ -160,6 +170,8 @@ def _unwrap(world: World, login: Login, request: TLRequest) -> tuple[bool, TLReq
             _speaks(world, login, request.lang_code)
         elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
             wants_updates = False
+        elif type(request) in _INVALID:
+            raise RpcError(400, _INVALID[type(request)])
         request = request.query
     return wants_updates, request
 

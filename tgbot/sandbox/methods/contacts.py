@@ -20,6 +20,7 @@ _FOUND: Final = 50
 
 def resolve_username(call: Call, request: contacts.ResolveUsernameRequest) -> TLObject:
     world = call.world
+    world.limits.resolves(call.me)
     if request.username.lower() == USERNAME.lower():
         botfather(world)
     found = world.accounts.resolve(request.username)

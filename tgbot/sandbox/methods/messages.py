@@ -210,6 +210,7 @@ def set_typing(call: Call, request: messages.SetTypingRequest) -> bool:
             raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
     else:
         call.world.may_write(call.me, to, typing=True)
+    call.world.limits.acts(call.me, to)
     action = streamed(call, to, request.action)
     call.world.typing(call.me, to.marked, action, request.top_msg_id)
     return True
