@@ -16,6 +16,7 @@ from tgbot.handlers.evidence import Permission, permission_detail
 from tgbot.messaging.broadcast.buttons import markup
 from tgbot.messaging.broadcast.drafts import text_content
 from tgbot.messaging.resolve import profile_of
+from tgbot.sandbox.short import ShortUpdates
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ async def test_a_private_message_is_evidence_at_the_servers_time(desk: Desk) -> 
         assert "message" in desk.known(anna).known_by
 
 
-async def test_payloads_are_kept_the_first_and_the_last(desk: Desk) -> None:
+@pytest.mark.parametrize("forms", [ShortUpdates.OFF, ShortUpdates.ALL])
+async def test_payloads_are_kept_the_first_and_the_last(desk: Desk, forms: ShortUpdates) -> None:
+    desk.world.short_updates = forms
     anna = desk.meet()
     for text in ("/start promo-1", "/start", "/start ref_2"):
         await desk.says(anna, text)

@@ -114,12 +114,15 @@ def sources(
         elif type(said.peer_id) is not types.PeerUser:
             in_group(update)
         elif not said.out:
-            payload = start_payload(said.message or "", client.me)
-            if payload and (found := click(payload, key)) is not None:
-                clicked((said.peer_id.user_id, payload))
-                payload = found.payload
-            user = wrote(said.peer_id.user_id, seconds(said.date, clock), said.id, payload)
-            came(update, user, by_message)
+            private(update, said.peer_id.user_id, said)
+
+    def private(update: TLObject, user_id: int, said: types.Message | types.UpdateShortMessage) -> None:
+        payload = start_payload(said.message or "", client.me)
+        if payload and (found := click(payload, key)) is not None:
+            clicked((user_id, payload))
+            payload = found.payload
+        user = wrote(user_id, seconds(said.date, clock), said.id, payload)
+        came(update, user, by_message)
 
     def service(update: types.UpdateNewMessage) -> None:
         said = update.message
@@ -141,8 +144,7 @@ def sources(
 
     def short_message(update: types.UpdateShortMessage) -> None:
         if not update.out:
-            at = seconds(update.date, clock)
-            came(update, wrote(update.user_id, at, update.id), by_message)
+            private(update, update.user_id, update)
 
     def stopped(update: types.UpdateBotStopped) -> None:
         kind = Kind.BOT_STOPPED if update.stopped else Kind.BOT_UNBLOCKED
