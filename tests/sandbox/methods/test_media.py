@@ -150,3 +150,12 @@ def test_a_document_has_its_preview_beside_it(ann: Client, bot: Client, document
     assert [(size.type, size.size) for size in shown.thumbs[1:]] == [("m", len(jpeg(200, 100)))]
     assert read(bot, shown, 0, 4096, size="m") == jpeg(200, 100)
     assert read(bot, shown, 0, 4096) == CONTENT[:4096]
+
+
+@pytest.mark.parametrize(
+    "media",
+    [types.InputMediaPhoto(types.InputPhotoEmpty()), types.InputMediaDocument(types.InputDocumentEmpty())],
+)
+def test_an_empty_photo_or_document_is_no_medium(bot: Client, media: Any) -> None:
+    with refused("MEDIA_EMPTY"):
+        bot(messages.UploadMediaRequest(types.InputPeerSelf(), media))
