@@ -33,8 +33,8 @@ class FromClient:
         self.key = key
         self.name = sha1(key).digest()[12:]
 
-    def encrypt(self, plain: bytes, padding: bytes = b"") -> bytes:
-        msg_key = sha1(plain).digest()[4:20]
+    def encrypt(self, plain: bytes, padding: bytes = b"", msg_key: bytes = b"") -> bytes:
+        msg_key = msg_key or sha1(plain).digest()[4:20]
         key = self.key
         a, d = sha1(msg_key + key[0:32]).digest(), sha1(msg_key + key[96:128]).digest()
         b = sha1(key[32:48] + msg_key + key[48:64]).digest()
@@ -82,6 +82,8 @@ class Binder:
         self.temporary = sha1(client.state.auth_key.key).digest()[12:]
         self.length = 40
         self.padding = b""
+        #: A key that opens the message and is not its SHA1.
+        self.msg_key = b""
         self.msg_id: int | None = None
         self.spoiled = 0
 
@@ -98,7 +100,7 @@ class Binder:
             self.expires_at,
         )
         plain = os.urandom(16) + struct.pack("<qii", self.msg_id or own, 0, self.length) + inner
-        proof = bytearray(self.permanent.encrypt(plain, self.padding))
+        proof = bytearray(self.permanent.encrypt(plain, self.padding, self.msg_key))
         proof[-1] ^= self.spoiled
         call = functions.auth.BindTempAuthKeyRequest(
             signed(self.permanent.name), self.said_nonce, self.expires_at, bytes(proof)
@@ -134,6 +136,7 @@ async def test_a_temporary_key_takes_over_the_login_it_is_bound_to(
         {"length": 44},
         {"padding": bytes(24)},
         {"spoiled": 1},
+        {"msg_key": bytes(16)},
         {"permanent": FromClient(bytes(256))},
     ],
     ids=lambda wrong: next(iter(wrong)),
