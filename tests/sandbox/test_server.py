@@ -490,6 +490,20 @@ async def test_a_defect_in_a_method_is_that_calls_500_and_nothing_else(
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_an_answer_that_an_older_layer_does_not_have_is_an_unknown_method(
+    sandbox: Sandbox, person: Person
+) -> None:
+    ann = await person("Ann")
+    nearest = functions.help.GetNearestDcRequest()
+    # As a method answers that is newer than the layer.
+    sandbox.faults.answer("help.getNearestDc", types.stories.AlbumsNotModified())
+    init = functions.InitConnectionRequest(1, "test", "1", "1", "en", "", "en", nearest)
+    async with raw(sandbox, ann) as client:
+        answer = await client.result(client.send(functions.InvokeWithLayerRequest(198, init)))
+        expected = 400, f"INPUT_METHOD_INVALID_{nearest.CONSTRUCTOR_ID}_0"
+        assert (answer.error_code, answer.error_message) == expected
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com", "::"])
 def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
     with pytest.raises(SandboxError, match="loopback only"):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from telethon.tl import TLRequest, functions
+from telethon.tl.alltlobjects import LAYER
 
 from . import layers, methods
 from .delivery import Delivery, Link
@@ -178,7 +179,8 @@ class Dispatch:
                 link.session.answer(request, layers.encode(answer, link.caller.login.layer))
             except layers.EncodeError as error:
                 _log.warning("an answer cannot be encoded: %s", error)
-                link.session.fail(request, 500, "INTERNAL")
+                refused = _formless(request, link.caller.login.layer)
+                link.session.fail(request, refused.code, refused.name)
         self._delivery.flush_soon(link)
         for go_on in self._waiting.pop((link, request.msg_id), ()):
             go_on()
@@ -209,6 +211,16 @@ class Dispatch:
 
         timer = asyncio.get_running_loop().call_later(seconds, run)
         self._timers.add(timer)
+
+
+def _formless(request: Request, layer: int) -> RpcError:
+    """Return the error of a call whose answer has no form in a layer: an older layer lacks the method."""
+    if not 0 < layer < LAYER:
+        return RpcError(500, "INTERNAL")
+    call = layers.decode(request.body, layer)
+    while isinstance(call, methods.WRAPPERS):
+        call = call.query
+    return RpcError(400, f"INPUT_METHOD_INVALID_{call.CONSTRUCTOR_ID}_0")
 
 
 def _is_main(call: TLRequest) -> bool:
