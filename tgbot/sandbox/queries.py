@@ -96,7 +96,7 @@ class Queries:
         asked = Asked(bot.id, query, offset, user.id)
         waiting = self._queries[query_id] = _Query(user.id, asked, later)
         kept = self._kept.get(asked) or self._kept.get(asked._replace(user=0))
-        if kept is not None and kept.until > self._now():
+        if kept is not None:
             self._settle(query_id, waiting, kept.answer, kept.results)
             return later
         update = types.UpdateBotInlineQuery(query_id, user.id, query, offset, geo=geo, peer_type=where)

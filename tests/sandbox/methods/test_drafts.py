@@ -99,9 +99,12 @@ def test_a_reply_quotes_what_the_message_says(ann: Client, bot: Client) -> None:
     assert header.quote_entities == entities[:1]
     bot.send(ann, "first", random_id=2, reply_to=quoting("one"))
     assert ann.difference().new_messages[-1].reply_to.quote_offset == 3
-    for wrong in ("three", "x" * 1025):
-        with refused("QUOTE_TEXT_INVALID"):
-            bot.send(ann, "which?", random_id=3, reply_to=quoting(wrong))
+    with refused("QUOTE_TEXT_INVALID"):
+        bot.send(ann, "which?", random_id=3, reply_to=quoting("three"))
+    ann.send(bot, "x" * 1100, random_id=9)
+    long = types.InputReplyToMessage(4, quote_text="x" * 1025)
+    with refused("QUOTE_TEXT_INVALID"):
+        bot.send(ann, "which?", random_id=3, reply_to=long)
     ann(messages.DeleteMessagesRequest([1], revoke=True))
     bot.send(ann, "gone", random_id=4, reply_to=quoting("one"))
     assert ann.difference().new_messages[-1].reply_to is None

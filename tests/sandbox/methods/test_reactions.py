@@ -103,7 +103,7 @@ def test_what_is_no_reaction_is_refused(ann: Client, bot: Client, given: Any, er
 
 
 def test_a_group_counts_the_reactions_of_all_and_tells_the_bot_that_is_an_admin(
-    ann: Client, bot: Client, group: tuple[Chat, Client], world: World
+    ann: Client, bot: Client, group: tuple[Chat, Client], world: World, new_bot: Any
 ) -> None:
     chat, bea = group
     number = chat.box.history(chat.marked)[-1]
@@ -113,6 +113,11 @@ def test_a_group_counts_the_reactions_of_all_and_tells_the_bot_that_is_an_admin(
     assert counts(shown) == {"👍": 2, "🔥": 1, "🎉": 1}
     assert [each.chosen_order for each in shown.results] == [0, 1, 2]
     assert [one.actor.user_id for one in of_bot(bot)] == [ann.id, bea.id]
+    other = new_bot("other_bot")
+    world.groups.promote(chat, world.accounts[other.id], types.ChatAdminRights(), by=ann.id)
+    react(other, channel_peer(other, chat), number, "👍")
+    react(other, channel_peer(other, chat), number)
+    assert len(of_bot(bot)) == 2  # bots do not hear of bots
     world.groups.promote(chat, world.accounts[bot.id], None, by=ann.id)
     react(ann, channel_peer(ann, chat), number, "👎")
     assert len(of_bot(bot)) == 2

@@ -58,6 +58,9 @@ def test_a_message_waits_and_is_sent_when_its_moment_comes(
     assert own.from_scheduled
     [gone] = told
     assert (gone.messages, gone.sent_messages) == ([1], [own.id])
+    ann(messages.EditMessageRequest(ann.peer(bot), own.id, message="later."))
+    edits = [one.message.id for one in ann.difference().other_updates if hasattr(one, "message")]
+    assert edits == [own.id]  # the one that waited is gone
     again = ann.send(bot, "later", random_id=5, schedule_date=at(600)).updates
     assert [update.message.id for update in again if hasattr(update, "message")] == [own.id]
     copy._true_time = clock

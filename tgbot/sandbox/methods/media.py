@@ -117,6 +117,7 @@ def _number(call: Call) -> int:
 
 
 def known_file(call: Call, given: TLObject) -> StoredFile:
+    """Return the file of an InputPhoto or InputDocument; raise MEDIA_EMPTY for unknown ones."""
     if not isinstance(given, types.InputPhoto | types.InputDocument):
         raise RpcError(400, "MEDIA_EMPTY")
     return call.world.files.get(given.id, given.access_hash, given.file_reference, "MEDIA_EMPTY")
