@@ -138,3 +138,25 @@ async def test_a_bot_streams_a_draft_until_the_person_stops_it(
         functions.messages.SetTypingRequest("draft_bot", types.SendMessageStopDraftAction(random_id=77))
     )
     assert (await stops.next()).action.random_id == 77
+
+
+async def test_the_other_device_of_a_person_hears_what_the_first_one_did(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot
+) -> None:
+    await plain_bot(sandbox.new_bot("two_bot").token)
+    phone = sandbox.new_phone()
+    first = await person("Ann", phone=phone)
+    sent = await first.send_message("two_bot", "hi")
+    second = await person(phone=phone)
+    kinds = (types.UpdateDraftMessage, types.UpdateMessageReactions, types.UpdateNewScheduledMessage)
+    here, there = Seen(first, events.Raw(kinds)), Seen(second, events.Raw(kinds))
+    await first(functions.messages.SaveDraftRequest("two_bot", "not yet"))
+    assert (await there.next()).draft.message == "not yet"
+    thumb = [types.ReactionEmoji("👍")]
+    await first(functions.messages.SendReactionRequest("two_bot", sent.id, reaction=thumb))
+    assert (await there.next()).reactions.results[0].chosen_order == 0
+    await first.send_message("two_bot", "later", schedule=timedelta(days=1))
+    assert (await there.next()).message.message == "later"
+    # What the second device does now is the first thing that the first one hears.
+    await second(functions.messages.SaveDraftRequest("two_bot", "from the second"))
+    assert (await here.next()).draft.message == "from the second"

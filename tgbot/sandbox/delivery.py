@@ -96,6 +96,8 @@ class Delivery:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Records what is sent, if somebody wants to see it.
         self.trace: Trace | None = None
+        #: The session whose call is being carried out.
+        self._calling: Link | None = None
 
     def open(self) -> Callable[[], None]:
         """Subscribe to the world in the running loop; return the function that ends the subscription."""
@@ -156,6 +158,7 @@ class Delivery:
 
     def before_call(self, link: Link) -> tuple[int, int] | None:
         """Queue earlier updates before the result of a call; return (account, pts)."""
+        self._calling = link
         account = link.account
         if account is None:
             return None
@@ -165,6 +168,7 @@ class Delivery:
 
     def after_call(self, link: Link, before: tuple[int, int] | None) -> None:
         """Mark the updates in the result of a call as sent; start updates if the call logged in."""
+        self._calling = None
         login = link.caller.login
         account = login.account if link.caller.updates else None
         if account != link.account:
@@ -339,6 +343,8 @@ class Delivery:
         self._passed += 1
         for link in list(self._links.get(account, ())):
             if self._faults.sharing and self._of_another(link, self._passed):
+                continue
+            if entry.own and link is self._calling:
                 continue
             if link.wire is not None and len(link.passing) < BATCH:
                 link.passing.append(entry)

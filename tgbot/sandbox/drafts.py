@@ -24,15 +24,15 @@ class Drafts:
         return self._drafts.get(account, {}).get((peer, topic))
 
     def save(self, account: Account, peer: int, topic: int | None, draft: types.DraftMessage) -> None:
-        """Replace a draft, and tell the devices of the account."""
+        """Replace a draft, and tell the other devices of the account."""
         self._drafts.setdefault(account.id, {})[peer, topic] = draft
-        self._feeds.hand(account.id, self._update(peer, topic, draft))
+        self._feeds.hand(account.id, self._update(peer, topic, draft), own=True)
 
     def clear(self, account: Account, peer: int, topic: int | None = None) -> None:
-        """Remove a draft; tell the devices of the account if there was one."""
+        """Remove a draft; tell the other devices of the account if there was one."""
         if self._drafts.get(account.id, {}).pop((peer, topic), None) is not None:
             empty = types.DraftMessageEmpty(self._date())
-            self._feeds.hand(account.id, self._update(peer, topic, empty))
+            self._feeds.hand(account.id, self._update(peer, topic, empty), own=True)
 
     def clear_all(self, account: Account) -> None:
         """Remove all drafts of an account."""

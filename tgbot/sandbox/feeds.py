@@ -52,7 +52,10 @@ class Feeds:
         bot.log.add_bot(update)
         self.notify(bot.id)
 
-    def hand(self, account_id: int, update: TLObject) -> None:
-        """Send an update to the account's connected sessions without logging it."""
+    def hand(self, account_id: int, update: TLObject, *, own: bool = False) -> None:
+        """Send an update to the account's connected sessions without logging it.
+
+        With `own`, the session that is calling does not get it: it has it in the answer to its call.
+        """
         for callback in self._passing:
-            callback(account_id, Entry(update))
+            callback(account_id, Entry(update, own=own))

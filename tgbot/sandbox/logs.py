@@ -17,7 +17,7 @@ FIRST_QTS = 1
 class Entry:
     """One update of an account. An update without pts and qts reaches only connected sessions."""
 
-    __slots__ = ("at", "content", "edited", "pts", "pts_count", "qts")
+    __slots__ = ("at", "content", "edited", "own", "pts", "pts_count", "qts")
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Entry:
         qts: int | None = None,
         at: int = 0,
         edited: bool = False,
+        own: bool = False,
     ) -> None:
         self.content = content
         self.pts = pts
@@ -36,6 +37,8 @@ class Entry:
         #: The account's pts when this was logged: the place of an entry with a qts among those with a pts.
         self.at = at
         self.edited = edited
+        #: Whether the account did it itself: the session that called has it in its answer.
+        self.own = own
 
     @property
     def message(self) -> Copy | None:

@@ -182,7 +182,7 @@ class Polls:
                 poll.id, types.PeerUser(account.id), list(chosen), poll.positions(chosen), 0
             )
             self._feeds.log_bot(creator, told)
-        self._tell(poll, but=account.id)
+        self._tell(poll, by=account.id)
 
     def update(self, poll: Poll, copy: Copy, viewer: int, *, changed: bool = True) -> types.UpdateMessagePoll:
         """Build the update about a poll for one viewer; with `changed`, it holds the poll itself, too."""
@@ -195,13 +195,14 @@ class Polls:
             poll=poll.poll(viewer) if changed else None,
         )
 
-    def _tell(self, poll: Poll, *, but: int = 0, changed: bool = False) -> None:
+    def _tell(self, poll: Poll, *, by: int = 0, changed: bool = False) -> None:
         """Send the poll to all who have it; a bot only hears of its own polls."""
-        told = {but}
+        told: set[int] = set()
         for copy in (copy for post in poll.posts for copy in post.copies if not copy.deleted):
             for viewer in [copy.owner] if copy.owner > 0 else list(self._chats[copy.owner].members):
                 if viewer in told or (viewer != poll.creator and self._accounts[viewer].is_bot):
                     continue
                 told.add(viewer)
                 whole = changed or self._accounts[viewer].is_bot
-                self._feeds.hand(viewer, self.update(poll, copy, viewer, changed=whole))
+                update = self.update(poll, copy, viewer, changed=whole)
+                self._feeds.hand(viewer, update, own=viewer == by)

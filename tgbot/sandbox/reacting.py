@@ -50,8 +50,7 @@ class Reacting:
         self, copy: Copy, viewer: Account, actor: Account, old: tuple[str, ...], new: tuple[str, ...]
     ) -> None:
         if not viewer.is_bot:
-            if viewer is not actor:  # who has the answer to the call
-                self._feeds.hand(viewer.id, self.update(copy, viewer.id))
+            self._feeds.hand(viewer.id, self.update(copy, viewer.id), own=viewer is actor)
             return
         chat = self._chats.get(copy.peer)
         if viewer is actor or actor.is_bot or (chat is not None and viewer.id not in chat.admins):

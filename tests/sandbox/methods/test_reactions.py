@@ -72,7 +72,7 @@ def test_a_bot_reacts_with_one_emoji_and_the_person_sees_it(ann: Client, bot: Cl
     world.subscribe(lambda _: None, lambda account, entry: passed.append((account, entry.update)))
     ann.send(bot)
     react(bot, bot.peer(ann), 1, "👍")
-    [(account, update)] = passed
+    [(account, update)] = passed  # of a person: the bot has its answer
     assert (account, update.msg_id, counts(update.reactions)) == (ann.id, 1, {"👍": 1})
     [message] = ann(messages.GetHistoryRequest(ann.peer(bot), 0, None, 0, 1, 0, 0, 0)).messages
     assert counts(message.reactions) == {"👍": 1}

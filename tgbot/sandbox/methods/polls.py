@@ -78,7 +78,12 @@ def _option(answer: TLObject, place: int) -> bytes:
 
 
 def _make_quiz(poll: Poll, given: types.InputMediaPoll) -> None:
-    correct = given.correct_answers or []
+    # Clients of older layers name the options instead of their places.
+    options = [answer.option for answer in poll.answers]
+    correct = [
+        (options.index(each) if each in options else -1) if isinstance(each, bytes) else each
+        for each in given.correct_answers or []
+    ]
     if not correct:
         raise RpcError(400, "QUIZ_CORRECT_ANSWERS_EMPTY")
     if len(correct) > 1 and not poll.multiple:

@@ -35,7 +35,9 @@ def keep(
 def told(call: Call, planned: list[Scheduled]) -> TLObject:
     """Wrap messages that wait in an answer."""
     updates: list[TLObject] = [types.UpdateMessageID(each.copy.id, each.random_id) for each in planned]
-    updates += [types.UpdateNewScheduledMessage(each.message) for each in planned]
+    for each in planned:
+        updates.append(new := types.UpdateNewScheduledMessage(each.message))
+        call.world.feeds.hand(call.me.id, new, own=True)
     return call.happened(updates, [number for each in planned for number in mentioned(each.copy)])
 
 
@@ -67,6 +69,7 @@ def send_now(call: Call, request: messages.SendScheduledMessagesRequest) -> TLOb
     gone = types.UpdateDeleteScheduledMessages(
         peer_of(peer), [number for number, _ in sent], sent_messages=[copy.id for _, copy in sent]
     )
+    call.world.feeds.hand(call.me.id, gone, own=True)
     in_channel = [copy for _, copy in sent if copy.owner < 0]
     news = [types.UpdateNewChannelMessage(copy.message(call.me.id), copy.pts, 1) for copy in in_channel]
     return call.happened([gone, *news], [number for copy in in_channel for number in mentioned(copy)])
@@ -76,9 +79,9 @@ def delete(call: Call, request: messages.DeleteScheduledMessagesRequest) -> TLOb
     peer, chosen = _named(call, request.peer, request.id)
     for each in chosen:
         call.world.schedule.drop(each)
-    return call.happened(
-        [types.UpdateDeleteScheduledMessages(peer_of(peer), [each.copy.id for each in chosen])], [peer]
-    )
+    gone = types.UpdateDeleteScheduledMessages(peer_of(peer), [each.copy.id for each in chosen])
+    call.world.feeds.hand(call.me.id, gone, own=True)
+    return call.happened([gone], [peer])
 
 
 METHODS: Final = {
