@@ -127,28 +127,3 @@ def test_a_user_may_give_a_bot_write_access(ann: Client, bot: Client) -> None:
     actions = [message.action for message in bot.difference().new_messages]
     assert [(action.from_request, action.domain) for action in actions] == [(True, None)]
     bot.send(ann, "hello")
-
-
-def test_clients_are_told_when_the_commands_change_that_they_see(
-    world: World, ann: Client, bot: Client, new_person: Any
-) -> None:
-    bea = new_person("Bea", "ru")
-    ann.send(bot)
-    bea.send(bot)
-    group = world.new_group("Group", ann.id, bot.id)
-    told: list[tuple[int, Any]] = []
-    world.subscribe(lambda _: None, lambda account, entry: told.append((account, entry.update)))
-    [start, help_] = [types.BotCommand(name, "text") for name in ("start", "help")]
-    everywhere, chats = types.BotCommandScopeDefault(), types.BotCommandScopeChats()
-    bot(bots.SetBotCommandsRequest(everywhere, "", [start]))
-    seen = [(account, update.peer, update.commands) for account, update in told]
-    private, here = types.PeerUser(bot.id), types.PeerChat(group.id)
-    assert seen == [(ann.id, private, [start]), (bea.id, private, [start]), (ann.id, here, [start])]
-    told.clear()
-    bot(bots.SetBotCommandsRequest(everywhere, "", [start]))
-    assert not told
-    bot(bots.SetBotCommandsRequest(chats, "", [help_]))
-    bot(bots.SetBotCommandsRequest(everywhere, "ru", [help_]))
-    bot(bots.ResetBotCommandsRequest(chats, ""))
-    seen = [(account, update.peer, update.commands) for account, update in told]
-    assert seen == [(ann.id, here, [help_]), (bea.id, private, [help_]), (ann.id, here, [start])]
