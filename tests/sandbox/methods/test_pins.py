@@ -79,24 +79,25 @@ def test_a_channel_tells_its_members_live_and_in_a_difference(ann: Client, bot: 
         one.id: types.InputPeerChannel(chat.id, world.accounts.access_hash(one.id, chat.id, kind=b"channel"))
         for one in (ann, bot)
     }
+    one, two = chat.box.history(chat.marked)[-2:]
     with refused("CHAT_ADMIN_REQUIRED"):
-        bot(messages.UpdatePinnedMessageRequest(peers[bot.id], 1))
+        bot(messages.UpdatePinnedMessageRequest(peers[bot.id], one))
     since = chat.log.pts
-    answer = ann(messages.UpdatePinnedMessageRequest(peers[ann.id], 1, silent=True))
+    answer = ann(messages.UpdatePinnedMessageRequest(peers[ann.id], one, silent=True))
     kinds = [type(update) for update in answer.updates]
     assert kinds == [types.UpdatePinnedChannelMessages, types.UpdateNewChannelMessage]
-    assert [(one.pts, one.pts_count) for one in answer.updates] == [(since + 1, 1), (since + 2, 1)]
+    assert [(each.pts, each.pts_count) for each in answer.updates] == [(since + 1, 1), (since + 2, 1)]
     assert answer.updates[1].message.silent
     assert [type(update) for account, update in passed if account == bot.id][-2:] == kinds
     ask = updates.GetChannelDifferenceRequest(peers[bot.id], types.ChannelMessagesFilterEmpty(), since, 100)
     difference = bot(ask)
-    assert [one.messages for one in difference.other_updates] == [[1]]
+    assert [each.messages for each in difference.other_updates] == [[one]]
     assert isinstance(difference.new_messages[0].action, types.MessageActionPinMessage)
     rights = types.ChatAdminRights(edit_messages=True)
     world.groups.promote(chat, world.accounts[bot.id], rights, by=ann.id)
-    bot(messages.UpdatePinnedMessageRequest(peers[bot.id], 2))
+    bot(messages.UpdatePinnedMessageRequest(peers[bot.id], two))
     full = ann(channels.GetFullChannelRequest(peers[ann.id])).full_chat
-    assert full.pinned_msg_id == 2
+    assert full.pinned_msg_id == two
     affected = bot(messages.UnpinAllMessagesRequest(peers[bot.id]))
     assert (affected.pts, affected.pts_count) == (chat.log.pts, 2)
     assert not any(copy.pinned for copy in chat.box)
