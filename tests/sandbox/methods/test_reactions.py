@@ -171,3 +171,13 @@ def test_a_message_has_at_most_eleven_different_reactions(ann: Client, world: Wo
             with refused("REACTIONS_TOO_MANY"):
                 react(one, types.InputPeerChat(chat.id), number, *given)
             react(one, types.InputPeerChat(chat.id), number, *given[:2])
+
+
+def test_a_group_may_forbid_reactions(ann: Client, group: tuple[Chat, Client]) -> None:
+    chat, bea = group
+    number = chat.box.history(chat.marked)[-1]
+    rights = types.ChatBannedRights(None, send_reactions=True)
+    ann(messages.EditChatDefaultBannedRightsRequest(channel_peer(ann, chat), rights))
+    with refused("CHAT_WRITE_FORBIDDEN", 403):
+        react(bea, channel_peer(bea, chat), number, "👍")
+    assert counts(react(ann, channel_peer(ann, chat), number, "👍")) == {"👍": 1}

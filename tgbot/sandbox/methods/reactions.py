@@ -28,6 +28,8 @@ def send_reaction(call: Call, request: messages.SendReactionRequest) -> TLObject
     if isinstance(peer, Chat):
         if me.id not in peer.members:
             raise RpcError(400, "CHANNEL_PRIVATE")
+        if not peer.broadcast and not peer.allows(me.id, "send_reactions", call.world.date()):
+            raise RpcError(403, "CHAT_WRITE_FORBIDDEN")
         if peer.is_anonymous(me.id):
             raise RpcError(403, "ANONYMOUS_REACTIONS_DISABLED")
     else:
