@@ -191,8 +191,9 @@ def test_a_poll_is_closed_by_who_made_it_and_then_shows_its_results(
         bot(messages.EditMessageRequest(peer, sent.id, media=media("a", "b")))
     with refused("MEDIA_PREV_INVALID"):
         bot(messages.EditMessageRequest(peer, sent.id, media=types.InputMediaDice("🎲")))
-    edited = message_in(bot(messages.EditMessageRequest(peer, sent.id, media=end)))
-    assert edited.media.poll.closed
+    answer = bot(messages.EditMessageRequest(peer, sent.id, media=end))
+    assert answer.updates[0].poll.closed
+    assert message_in(answer).media.poll.closed
     assert voters(newest(ann).media.results) == [0, 0]
     assert told(ann, types.UpdateMessagePoll)[-1].poll.closed
     with refused("MESSAGE_POLL_CLOSED"):

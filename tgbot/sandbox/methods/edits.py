@@ -36,10 +36,11 @@ def edit_message(call: Call, request: messages.EditMessageRequest) -> TLObject:
     if ended is not None:
         call.world.polls.close(ended)
     call.world.posts.edited(copy)
-    if not isinstance(to, Chat) or not to.channel:
-        return call.happened()
-    update = types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1)
-    return call.happened([update], list(mentioned(copy)))
+    # Clients look for the poll in the first update.
+    updates: list[TLObject] = [call.world.polls.update(ended, copy, me.id)] if ended is not None else []
+    if isinstance(to, Chat) and to.channel:
+        updates.append(types.UpdateEditChannelMessage(copy.message(me.id), to.log.pts, 1))
+    return call.happened(updates, list(mentioned(copy)) if updates else [])
 
 
 def _may_edit(call: Call, to: Account | Chat, post: Post) -> bool:
