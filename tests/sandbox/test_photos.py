@@ -68,7 +68,8 @@ async def test_a_photo_has_the_sizes_that_it_fits_into_and_each_is_downloaded(
     stripped, *shown = media.photo.sizes
     assert [(size.type, size.w, size.h) for size in shown] == sizes
     small = opened(stripped_photo_to_jpg(stripped.bytes))
-    assert (stripped.type, max(small.size)) == ("i", 40)
+    most = max(width, height)
+    assert (stripped.type, small.size) == ("i", (round(40 * width / most), round(40 * height / most)))
     assert abs(small.getpixel((3, 3))[2] - 160) < 12  # type: ignore[index]
     for size in shown:
         content = await ann.download_media(media, bytes, thumb=size)
@@ -167,7 +168,8 @@ async def site() -> AsyncIterator[Site]:
         if request.path == "/moved":
             raise web.HTTPFound("/a.jpg")
         if request.path == "/away":
-            raise web.HTTPFound("http://203.0.113.7/a.jpg")
+            # Every name would lead to this machine, so only its check keeps this one from being fetched.
+            raise web.HTTPFound(f"http://example.com:{request.url.port}/a.jpg")
         if request.path == "/round":
             raise web.HTTPFound("/round")
         if request.path == "/large":
@@ -217,7 +219,10 @@ async def test_what_is_no_photo_at_an_address_is_refused(
     ann = await person("Ann")
     with refused(error):
         await ann(messages.SendMediaRequest("me", types.InputMediaPhotoExternal(site.url + path), ""))
-    assert len(site.asked) <= 5
+    assert 0 < len(site.asked) <= 5
+    with refused("WEBPAGE_CURL_FAILED"):
+        there = (site.url + "/a.jpg").replace("127.0.0.1", "example.com")
+        await ann(messages.SendMediaRequest("me", types.InputMediaPhotoExternal(there), ""))
 
 
 @pytest.mark.parametrize(
