@@ -301,3 +301,38 @@ async def test_who_leaves_and_who_may_not_be_removed_from_a_group(
     ]
     with pytest.raises(errors.RPCError):
         await ben.send_message(types.InputPeerChat(group), "still here?")
+
+
+@pytest.mark.parametrize("basic", [True, False])
+async def test_members_have_titles_that_they_choose_or_are_given(
+    sandbox: Sandbox, club: Club, basic: bool
+) -> None:
+    world, ben = sandbox.world, (await club.ben.get_me()).id
+    group = world.new_group("Friends", club.chat.creator, ben) if basic else club.chat
+    mine, theirs = (
+        [types.InputPeerChat(group.id)] * 2 if basic else [await club.at(one) for one in (club.ann, club.ben)]
+    )
+    other = await club.ann.get_input_entity("ben_here")
+    me = types.InputPeerSelf()
+    for rank, error in (("x" * 17, "ADMIN_RANK_INVALID"), ("⭐", "ADMIN_RANK_EMOJI_NOT_ALLOWED")):
+        with refused(error):
+            await club.ben(messages.EditChatParticipantRankRequest(theirs, me, rank))
+    await club.ben(messages.EditChatParticipantRankRequest(theirs, me, "cook"))
+    with refused("CHAT_NOT_MODIFIED"):
+        await club.ann(messages.EditChatParticipantRankRequest(mine, other, "cook"))
+    ann = await club.ben.get_input_entity("ann_here")
+    with refused("CHAT_ADMIN_REQUIRED"):
+        await club.ben(messages.EditChatParticipantRankRequest(theirs, ann, "boss"))
+    assert group.ranks == {ben: "cook"}
+    if basic:
+        full = await club.ann(messages.GetFullChatRequest(group.id))
+        assert [one.rank for one in full.full_chat.participants.participants] == [None, "cook"]
+    else:
+        found = await club.ann(channels.GetParticipantRequest(mine, other))
+        assert found.participant.rank == "cook"
+    await club.ann(messages.EditChatParticipantRankRequest(mine, other, ""))
+    await club.ann(
+        messages.EditChatDefaultBannedRightsRequest(mine, types.ChatBannedRights(None, edit_rank=True))
+    )
+    with refused("CHAT_ADMIN_REQUIRED"):
+        await club.ben(messages.EditChatParticipantRankRequest(theirs, me, "cook"))

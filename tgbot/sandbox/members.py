@@ -115,6 +115,20 @@ class Members:
         self._log_status(chat, account, before, by=by)
         self._tell(chat, account.id)
 
+    def set_rank(self, chat: Chat, account: Account, rank: str) -> None:
+        """Set the title that members see beside the name of one of them; an empty one removes it."""
+        if rank:
+            chat.ranks[account.id] = rank
+        else:
+            chat.ranks.pop(account.id, None)
+        chat.version += 1
+        if chat.channel:
+            self._tell(chat, account.id)
+            return
+        for member in chat.members:
+            update = types.UpdateChatParticipantRank(chat.id, account.id, rank, chat.version)
+            self._feeds.hand(member, update)
+
     def restrict(
         self, chat: Chat, number: int, rights: types.ChatBannedRights, until: int, *, by: int
     ) -> None:

@@ -212,6 +212,24 @@ def edit_admin(call: Call, request: channels.EditAdminRequest) -> TLObject:
     return changed(call, chat, since)
 
 
+def edit_rank(call: Call, request: messages.EditChatParticipantRankRequest) -> TLObject:
+    chat, me = chat_of(call, request.peer), call.me
+    if chat.broadcast:
+        raise RpcError(400, "CHAT_ID_INVALID")
+    user = call.user(request.participant, "PARTICIPANT_ID_INVALID")
+    own = user is me and chat.allows(me.id, "edit_rank", call.world.date())
+    if not own and (user.id == chat.creator or not chat.has_right(me.id, "manage_ranks")):
+        raise RpcError(400, "CHAT_ADMIN_REQUIRED")
+    if user.id not in chat.members:
+        raise RpcError(400, "USER_NOT_PARTICIPANT")
+    rank = _rank(request.rank) or ""
+    if rank == chat.ranks.get(user.id, ""):
+        raise RpcError(400, "CHAT_NOT_MODIFIED")
+    since = chat.log.pts
+    call.world.groups.set_rank(chat, user, rank)
+    return changed(call, chat, since)
+
+
 def _rank(rank: str | None) -> str | None:
     if rank is None:
         return None
@@ -296,6 +314,7 @@ METHODS: Final = {
     channels.LeaveChannelRequest: Method(leave_channel),
     messages.EditChatAdminRequest: Method(edit_chat_admin, Open.USERS),
     channels.EditAdminRequest: Method(edit_admin),
+    messages.EditChatParticipantRankRequest: Method(edit_rank),
     channels.EditBannedRequest: Method(edit_banned),
     messages.EditChatDefaultBannedRightsRequest: Method(edit_default_rights),
     channels.ToggleSlowModeRequest: Method(toggle_slow_mode, Open.USERS),
