@@ -22,7 +22,8 @@ function commandsOf(account, id) {
 
 /** Return {items, chosen, onKeyDown, pick, note}: what is suggested for the text of a draft. */
 export function useSuggestions({ pane, account, dialog, draft }) {
-  const [chosen, setChosen] = useState(0);
+  // What was chosen for one text says nothing about the next one.
+  const [chosen, setChosen] = useState({ text: "", index: 0 });
   const [closed, setClosed] = useState("");
   const text = draft.text.value;
   const inline = useInline({ pane, account, dialog, draft });
@@ -40,8 +41,7 @@ export function useSuggestions({ pane, account, dialog, draft }) {
         }))
     : [];
   const items = commands.length > 0 ? commands : closed === text ? [] : inline.items;
-  const at = Math.min(chosen, Math.max(items.length - 1, 0));
-  useEffect(() => setChosen(0), [text]);
+  const at = chosen.text === text ? Math.min(chosen.index, Math.max(items.length - 1, 0)) : 0;
   return {
     items,
     chosen: at,
@@ -51,7 +51,7 @@ export function useSuggestions({ pane, account, dialog, draft }) {
     onKeyDown(event) {
       if (items.length === 0) return false;
       const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (by !== undefined) setChosen((at + by + items.length) % items.length);
+      if (by !== undefined) setChosen({ text, index: (at + by + items.length) % items.length });
       else if (event.key === "Escape") setClosed(text);
       else if (event.key === "Tab" && items[at].complete && !event.shiftKey) items[at].complete();
       else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) items[at].pick();
