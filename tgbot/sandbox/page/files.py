@@ -99,7 +99,10 @@ class Files:
         big, parts = size > _SMALL, math.ceil(size / _PART)
         file_id = secrets.randbits(62)
         for number in range(parts):
-            part = await request.content.readexactly(min(_PART, size - number * _PART))
+            try:
+                part = await request.content.readexactly(min(_PART, size - number * _PART))
+            except asyncio.IncompleteReadError:
+                raise web.HTTPBadRequest(text="The upload ended before the file did.\n") from None
             saved: dict[str, object] = {"file_id": file_id, "file_part": number}
             saved["bytes"] = base64.b64encode(part).decode()
             name = "upload.saveFilePart"
