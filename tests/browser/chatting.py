@@ -74,6 +74,11 @@ class Person:
         script = "return document.querySelector(arguments[0])?.innerText.includes(arguments[1])"
         await self._browser.until(lambda driver: driver.execute_script(script, self._root, text))
 
+    async def text(self, selector: str) -> str:
+        """Return the text of an element of the pane."""
+        element = await self._browser.find(f"{self._root} {selector}")
+        return str(await self._browser.do(lambda _: element.text))
+
     async def sees_no(self, selector: str) -> None:
         """Wait until nothing in the pane is what this selects."""
         full = f"{self._root} {selector}"

@@ -156,6 +156,20 @@ async def test_edits_and_deletions_appear_as_they_happen(sandbox: Sandbox, me: P
     await me.sees("edited")
 
 
+async def test_what_the_bot_is_doing_is_shown_until_it_has_written(
+    sandbox: Sandbox, me: Person, demo: Any
+) -> None:
+    await begin(sandbox, me)
+    anna = next(each for each in sandbox.world.accounts.people())
+    peer = await demo.get_input_entity(anna.id)
+    uploading = types.SendMessageUploadPhotoAction(50)
+    await demo(functions.messages.SetTypingRequest(peer, uploading))
+    await me.sees("sending a photo …")
+    await demo.send_message(peer, "no photo after all")
+    await me.hears("no photo after all")
+    assert "sending a photo" not in await me.text(".head")
+
+
 async def test_a_keyboard_of_the_bot_is_pressed_once(
     sandbox: Sandbox, me: Person, demo: Any, browser: Browser
 ) -> None:

@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 
 const TYPING_MS = 6000;
+/** A text that a bot streams is shown for so long. */
+const DRAFT_MS = 30_000;
 
 /** Return the index of the first message whose id is not below `id`. */
 function place(messages, id) {
@@ -99,7 +101,7 @@ export class Dialog {
       now.set(who, action);
       setTimeout(() => {
         if (this.typing.value.get(who) === action) this.types(who, null);
-      }, TYPING_MS);
+      }, action._ === "sendMessageTextDraftAction" ? DRAFT_MS : TYPING_MS);
     }
     if (now.size > 0 || this.typing.value.size > 0) this.typing.value = now;
   }

@@ -113,6 +113,7 @@ function addBot(pane, account, bot, link) {
       </${Modal}>
     `;
   };
+  return true;
 }
 
 /** Make a bot an admin with the rights that a link names; a group's bot has to be a member before. */

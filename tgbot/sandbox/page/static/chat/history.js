@@ -7,6 +7,7 @@ import { Bubble } from "./bubble.js";
 import { Icon } from "./icons.js";
 import { isUser, marked, nameOf } from "./peers.js";
 import { serviceWords } from "./service.js";
+import { elements } from "./text.js";
 import { day, sameDay } from "./words.js";
 
 /** So many pixels from the end still count as the end; older messages load at so many from the top. */
@@ -250,6 +251,7 @@ export function History({ pane, account, dialog }) {
               <${Block} key=${number} rows=${some} active=${chosen} pane=${pane} account=${account} dialog=${dialog} />
             `,
           )}
+          <${Drafts} dialog=${dialog} />
         </div>
       </div>
       ${!end &&
@@ -262,6 +264,20 @@ export function History({ pane, account, dialog }) {
       `}
     </div>
   `;
+}
+
+/** The texts that bots are streaming: they become messages later, or vanish. */
+function Drafts({ dialog }) {
+  const drafts = [...dialog.typing.value].filter(([, action]) => action._ === "sendMessageTextDraftAction");
+  return drafts.map(
+    ([who, { text }]) => html`
+      <div key=${who} class="bubble-row row-other row-last block-row">
+        <div class="bubble bubble-other bubble-first bubble-last">
+          <div class="bubble-text" dir="auto">${elements(text.text, text.entities, {}, -1)}</div>
+        </div>
+      </div>
+    `,
+  );
 }
 
 /** What an empty chat shows: what a bot says about itself. */
