@@ -118,9 +118,18 @@ def test_a_large_message_is_not_read_for_the_list(size: int) -> None:
     given = record(Kind.UPDATE, bytes(message("x" * size)))
     readings = Readings()
     assert (readings.name(given), readings.summary(given)) == ("updateNewMessage", "")
-    assert not readings._values
     shown = readings.json(given)
     assert (shown["_"] == "unreadable") == (size > LARGEST)
+    assert not readings._values
+
+
+@pytest.mark.parametrize("length", [10, 400])
+def test_the_name_of_a_packed_update_is_found_without_reading_it(length: int) -> None:
+    text = "".join(chr(33 + number * number % 89) for number in range(length))
+    body = packed(bytes(message(text + str(list(range(length))))))
+    readings = Readings()
+    assert (readings.name(record(Kind.UPDATE, body)), len(readings._values)) == ("updateNewMessage", 0)
+    assert (len(body) > 300) == (length > 100)  # with a length of one byte, and of four
 
 
 def test_only_the_last_messages_stay_read() -> None:

@@ -18,7 +18,7 @@ from tgbot.sandbox.page.wire import BATCH, LOOKED_AT, PAGE
 from tgbot.sandbox.server import Sandbox
 
 from ..conftest import PlainBot
-from .conftest import Asked
+from .conftest import Asked, Open
 
 
 class Talk:
@@ -187,12 +187,14 @@ async def test_older_rows_are_fetched_page_by_page(talk: Talk) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def test_a_closed_panel_hears_nothing(talk: Talk) -> None:
+async def test_a_closed_panel_hears_nothing(talk: Talk, open_tab: Open) -> None:
+    other = await open_tab()
     await talk.tab.ask("wire-open")
     await talk.tab.ask("wire-close")
+    await other.ask("wire-open")
     await talk.say("hello", 1)
-    await talk.hears("heard: hello")
-    await talk.tab.ask("wire-open")
+    await other.heard("wire", lambda told: any(each["text"] == "“heard: hello”" for each in told["rows"]))
+    await talk.tab.ask("wire-close")  # what had been told before would be here before its answer
     assert not any(each["event"] == "wire" for each in talk.tab._events)
 
 

@@ -20,7 +20,7 @@ BEAT: Final = 0.1
 #: reads a hundred in a second, and reading costs the sandbox time.
 BATCH, FLOOD = 40, 8
 #: The most records that a filter looks at for one batch; the rest is left out.
-LOOKED_AT: Final = 400
+LOOKED_AT: Final = 150
 #: Rows of the past that come at once.
 PAGE: Final = 200
 
