@@ -1,6 +1,5 @@
 // The menu of a message: answer, edit, forward, copy, pin, react, delete.
 import { html } from "../html.js";
-import { showMessage } from "../wire/story.js";
 import { deleteMessages, forward, pin, react } from "./actions.js";
 import { Modal, openMenu } from "./modal.js";
 import { isChannel, isUser, nameOf } from "./peers.js";
@@ -21,7 +20,6 @@ export function messageMenu(event, { pane, account, dialog, messages }) {
     { name: "Forward", icon: "forward", does: () => chooseChat(pane, account, id, messages) },
     { name: "Show on the wire", icon: "eye", does: () => showOnWire(account, id, said) },
     { name: said.pinned ? "Unpin" : "Pin", icon: "pin", does: () => pin(pane, account, id, said, !said.pinned) },
-    { name: "What happened", icon: "wire", does: () => showMessage(account.id, id, said.id) },
     { name: "Delete", icon: "remove", danger: true, does: () => askDelete(pane, account, dialog, messages) },
   ];
   const reactions = (close) => html`
