@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
+from telethon.tl import functions
 
 from tgbot.app import Bot
 from tgbot.sandbox.accounts import Account
 from tgbot.sandbox.page.page import Page
+from tgbot.sandbox.rpc import RpcError
 from tgbot.sandbox.server import Sandbox
 
+from .chatting import AXE, barriers, look
 from .conftest import Browser
 
 #: Shows the story of a message, as the chat does.
@@ -139,3 +143,25 @@ async def test_thousands_of_messages_are_a_few_in_the_page(
     assert frames[1] == "4000"
     assert 0 < frames[0] < 100
     assert await browser.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_no_barrier_on_the_wire(
+    sandbox: Sandbox, page: Page, account: Account, browser: Browser, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core from npm is not installed: make browser")
+    anna = sandbox.world.new_user("Anna")
+    message = sandbox.world.send_as(anna.id, account.id, "hello")
+    trace = sandbox.trace
+    assert trace is not None
+    with suppress(RpcError), trace.page(anna.id, bytes(functions.help.GetConfigRequest())):
+        raise RpcError(400, "PEER_ID_INVALID")
+    await look(browser, {"prefers-color-scheme": scheme})
+    await open_wire(browser, page)
+    await browser.click(".wire-row")
+    await browser.find(".wire-tree")
+    assert await barriers(browser) == []
+    await browser.do(lambda driver: driver.execute_script(SHOW, anna.id, account.id, message.id))
+    await shown(browser, "the bot was not connected")
+    assert await barriers(browser) == []
