@@ -46,6 +46,8 @@ def error(code: int, name: str) -> bytes:
     return struct.pack("<Ii", RPC_ERROR, code) + tl_bytes(name.encode())
 
 
+TYPING = types.UpdateShort(types.UpdateUserTyping(USER.id, types.SendMessageTypingAction()), None)
+SHORT = types.UpdateShortMessage(7, USER.id, "hi", 1, 1, None)
 GET_USERS = functions.users.GetUsersRequest([types.InputUserSelf()])
 STATE = functions.updates.GetStateRequest()
 
@@ -66,6 +68,8 @@ STATE = functions.updates.GetStateRequest()
         (record(Kind.UPDATE, packed(bytes(message("hi")))), "updateNewMessage", "“hi”"),
         (record(Kind.UPDATE, bytes(types.Updates([], [], [], None, 0))), "updates", ""),
         (record(Kind.UPDATE, bytes(types.UpdatesTooLong())), "updatesTooLong", ""),
+        (record(Kind.UPDATE, bytes(TYPING)), "updateUserTyping", "sendMessageTypingAction"),
+        (record(Kind.UPDATE, bytes(SHORT)), "updateShortMessage", "“hi”"),
         (record(Kind.UPDATE, bytes(message("hi"))[:-20]), "updateNewMessage", "unreadable: error"),
         (answer(GET_USERS, layers.encode([USER], 229)), "user", ""),
         (answer(GET_USERS, packed(layers.encode([USER] * 3, 229))), "3 × user", ""),

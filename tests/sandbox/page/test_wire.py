@@ -337,6 +337,37 @@ async def test_an_update_that_a_difference_brings_has_a_story(sandbox: Sandbox, 
     assert [each["summary"] for each in story["calls"]] == ["“heard: hello”"]
 
 
+async def test_an_update_in_a_short_form_has_a_story(sandbox: Sandbox, talk: Talk) -> None:
+    await talk.say("silence", 1)
+    (copy,) = [each for each in sandbox.world.accounts[talk.bot.id].box if each.peer == talk.anna]
+    sandbox.world.accounts[talk.bot.id].log.pts += 1
+    short = types.UpdateShortMessage(
+        copy.id, talk.anna, "silence", sandbox.world.state(talk.bot.id)[0], 1, None
+    )
+    trace = sandbox.trace
+    assert trace is not None
+    trace.clear()
+    sandbox.hand(talk.bot.id, bytes(short))
+    await talk.client(functions.help.GetNearestDcRequest())
+    (story,) = (await talk.story(1))["stories"]
+    assert (story["update"]["name"], story["update"]["summary"]) == ("updateShortMessage", "“silence”")
+
+
+async def test_ids_that_come_again_after_a_step_back_are_told_apart(sandbox: Sandbox, talk: Talk) -> None:
+    """A world that goes back gives its ids again; the clock goes on."""
+    await talk.say("first", 1)
+    await talk.hears("heard: first")
+    box = sandbox.world.accounts[talk.anna].box
+    story = (await talk.story(1))["stories"][0]
+    copy = box.get(1)
+    assert copy is not None
+    copy.post.date += 100
+    later = await talk.story(1)
+    assert (later["stories"], later["sent"]) == ([], None)
+    assert "No update with this message is recorded" in later["note"]
+    assert story["calls"]
+
+
 async def test_sends_that_are_named_after_their_update_are_certain(
     sandbox: Sandbox, plain_bot: PlainBot, tab: Asked
 ) -> None:

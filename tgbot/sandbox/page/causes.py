@@ -20,6 +20,8 @@ from .reading import Readings
 _LONGEST: Final = 60.0
 #: The most earlier updates of a dialog of which a call may be the exact answer.
 _EARLIER: Final = 20
+#: Seconds for which a call may have waited for others (invokeAfterMsg) before it sent something.
+_WAITED: Final = 3.0
 #: The most updates whose names are remembered.
 _MAX_NAMED: Final = 200
 
@@ -134,26 +136,31 @@ class Causes:
         #: The random_ids of answers, by bot, number of the record, dialog and message.
         self._named: dict[tuple[int, int, int, int], frozenset[int]] = {}
 
-    def call_with(self, account: int, random_id: int) -> Record | None:
+    # Where the world went back to an earlier state, ids and random_ids come again: what is asked for is that
+    # of a message, and `since` is its date.
+
+    def call_with(self, account: int, random_id: int, since: float) -> Record | None:
         """Return the first call, over the wire or on the page, that sent with this random_id."""
         wanted = struct.pack("<q", random_id)
         for record in self._trace.records():
+            if record.time < since - _WAITED:
+                continue
             if record.account == account and record.kind in (Kind.CALL, Kind.PAGE):
                 call = self._call(record, wanted)
                 if call is not None and random_id in random_ids(call):
                     return record
         return None
 
-    def brought(self, bot: int, message: int, dialog: int) -> Brought | None:
+    def brought(self, bot: int, message: int, dialog: int, since: float) -> Brought | None:
         """Return the first update that brought a new message to a bot."""
-        for each in self._updates(bot, struct.pack("<i", message)):
+        for each in self._updates(bot, struct.pack("<i", message), since):
             if (each.message, each.dialog, each.query) == (message, dialog, 0):
                 return each
         return None
 
-    def presses(self, bot: int, message: int, dialog: int) -> list[Brought]:
+    def presses(self, bot: int, message: int, dialog: int, since: float) -> list[Brought]:
         """Return the updates about presses of the buttons of a bot's message."""
-        found = self._updates(bot, struct.pack("<i", message))
+        found = self._updates(bot, struct.pack("<i", message), since)
         return [each for each in found if each.query and (each.message, each.dialog) == (message, dialog)]
 
     def press(self, brought: Brought) -> Record | None:
@@ -262,10 +269,10 @@ class Causes:
             return self._readings.call(record)
         return None
 
-    def _updates(self, bot: int, wanted: bytes) -> Iterator[Brought]:
+    def _updates(self, bot: int, wanted: bytes, since: float = 0.0) -> Iterator[Brought]:
         """Yield the updates of a bot in messages that hold these bytes, oldest first."""
         for record in self._trace.records():
-            if record.account != bot or not record.out:
+            if record.account != bot or not record.out or record.time < since:
                 continue
             body = record.body
             if record.kind is Kind.UPDATE:

@@ -114,8 +114,10 @@ class Readings:
             case _:
                 head = _head(body, 0)
         found = int.from_bytes(head[:4], "little")
-        if found in _CONTAINERS and record.kind is Kind.UPDATE and head[8:12] != bytes(4):
+        if record.kind is Kind.UPDATE and found in _CONTAINERS and head[8:12] != bytes(4):
             found = int.from_bytes(head[12:16], "little")
+        elif record.kind is Kind.UPDATE and found == types.UpdateShort.CONSTRUCTOR_ID:
+            found = int.from_bytes(head[4:8], "little")
         cls = tlobjects.get(found)
         if cls is not None and found not in _NOT_NAMES:
             return schema_name(cls)
@@ -133,6 +135,8 @@ class Readings:
             more = len(value.updates) - 1
             first = _summary(value.updates[0]) if value.updates else ""
             return f"{first} and {more} more" if more > 0 else first
+        if isinstance(value, types.UpdateShort):
+            value = value.update
         return _summary(value)
 
     def _said(self, record: Record) -> Any:

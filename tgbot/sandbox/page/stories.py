@@ -45,7 +45,7 @@ class Stories:
         sent = self._sent(copy)
         bots = self._bots(copy)
         for bot, its in bots[:_MAX_STORIES]:
-            brought = self._causes.brought(bot, its.id, its.peer)
+            brought = self._causes.brought(bot, its.id, its.peer, copy.post.date)
             if brought is not None:
                 story = self._causes.story(bot, brought)
                 story.cause = sent
@@ -73,7 +73,7 @@ class Stories:
             else:
                 stories.append(self._whole(bot, brought, sent))
         if its is not None:
-            presses = self._causes.presses(bot, its.id, its.peer)[-_MAX_STORIES:]
+            presses = self._causes.presses(bot, its.id, its.peer, copy.post.date)[-_MAX_STORIES:]
             stories += [self._told(self._pressed(bot, brought), press=True) for brought in presses]
         return {"sent": self._number(sent), "stories": stories, "note": note}
 
@@ -150,7 +150,7 @@ class Stories:
         sender = copy.post.sender
         for each in copy.post.copies:
             if each.random_id and each.owner in (sender, copy.peer):
-                return self._causes.call_with(sender, each.random_id)
+                return self._causes.call_with(sender, each.random_id, copy.post.date)
         return None
 
     def _bots(self, copy: Copy) -> list[tuple[int, Copy]]:
