@@ -16,9 +16,10 @@ from tgbot.sandbox import layers
 from tgbot.sandbox.delivery import Link
 from tgbot.sandbox.faults import Damage
 from tgbot.sandbox.mtproto import MSG_CONTAINER
+from tgbot.sandbox.records import SERVICE, Kind, Record
 from tgbot.sandbox.rpc import Caller, Login
 from tgbot.sandbox.server import Sandbox
-from tgbot.sandbox.trace import SERVICE, Kind, Record, Trace
+from tgbot.sandbox.trace import Trace
 
 from .conftest import PlainBot
 from .listener import Listener

@@ -24,10 +24,11 @@ from .faults import DeadKey, Faults
 from .keys import Key, Keys
 from .outgoing import Request
 from .proxy import ProxySecret
+from .records import Kind
 from .rpc import Caller, Login
 from .session import DestroyKey, DestroySession, Session, session_id_of
 from .ticker import Ticker
-from .trace import Kind, Trace
+from .trace import Trace
 from .transport import UrgentPayload
 from .world import World
 

@@ -16,7 +16,7 @@ from tgbot.sandbox import layers
 from tgbot.sandbox.mtproto import GZIP_PACKED, tl_bytes
 from tgbot.sandbox.page.reading import LARGEST, Readings
 from tgbot.sandbox.page.tljson import to_json
-from tgbot.sandbox.trace import RPC_ERROR, RPC_RESULT, Kind, Moment, Record
+from tgbot.sandbox.records import RPC_ERROR, RPC_RESULT, Kind, Moment, Record
 
 USER = types.User(5_000_000_001, access_hash=1, first_name="Anna", usernames=[])
 TEXT = "a text " * 30

@@ -13,7 +13,8 @@ from telethon.tl import TLObject, TLRequest, functions, types
 from ..dialogs import CHANNEL_BASE
 from ..mentions import named
 from ..mtproto import GZIP_PACKED
-from ..trace import Kind, Record, Trace
+from ..records import Kind, Record
+from ..trace import Trace
 from .reading import Readings
 
 #: Seconds for which a call may belong to an update after which nothing came in its dialog.

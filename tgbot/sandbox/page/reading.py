@@ -15,9 +15,9 @@ from .. import layers
 from ..mentions import named
 from ..methods import WRAPPERS
 from ..mtproto import GZIP_PACKED
+from ..records import RPC_ERROR, SERVICE, Kind, Record
 from ..rpc import RpcError
 from ..schema import VECTOR
-from ..trace import RPC_ERROR, SERVICE, Kind, Record
 from .tljson import schema_name, to_json
 
 #: Records whose messages are kept as objects, once they were read.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from ..dialogs import CHANNEL_BASE, Copy
+from ..records import Record
 from ..server import Sandbox
-from ..trace import Record
 from .causes import Brought, Causes, Story, Why
 from .reading import Readings, error_of
 from .tabs import DeedError

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..records import Kind, Record
 from ..server import Sandbox
-from ..trace import Kind, Record, Trace
+from ..trace import Trace
 from .causes import Causes, Names
 from .reading import Readings, error_of
 from .stories import Stories, session_of
