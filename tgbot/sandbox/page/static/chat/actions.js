@@ -96,10 +96,8 @@ export function vote(pane, account, id, message, options) {
 
 // -- people and chats
 
-export async function block(pane, account, id, blocked) {
-  const done = await act(pane, account, { _: blocked ? "contacts.block" : "contacts.unblock", id: account.peer(id) });
-  if (done !== undefined) await account.refresh(id);
-  return done;
+export function block(pane, account, id, blocked) {
+  return act(pane, account, { _: blocked ? "contacts.block" : "contacts.unblock", id: account.peer(id) });
 }
 
 /** Delete a chat from the list, with all of its messages. */

@@ -34,7 +34,7 @@ function within(text, start, end, entities, act, tab) {
     const content = within(text, from, to, inside, act, tab);
     parts.push(element(entity, text.slice(from, to), content, act, tab));
     at = to;
-    rest = others.filter((other) => other.offset + other.length > to);
+    rest = others;
   }
   if (at < end) parts.push(text.slice(at, end));
   return parts;
