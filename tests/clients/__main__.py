@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="LIBRARY", help="only these (Telethon, mtcute, ...)")
     parser.add_argument("--ci", action="store_true", help="without TDLib")
     parser.add_argument("--write", action="store_true", help=f"write the table into docs/{PAGE.name}")
-    parser.add_argument("--judge", action="store_true", help="status 1 if TDLib has a new complaint in its log, too")
+    parser.add_argument(
+        "--judge", action="store_true", help="status 1 if TDLib has a new complaint in its log, too"
+    )
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, metavar="N")
     asked = parser.parse_args()
     chosen = [each for each in LIBRARIES if not asked.names or each.name in asked.names]

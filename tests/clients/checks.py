@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -183,7 +183,7 @@ async def reactions(scene: Scene) -> None:
 
 
 async def restart(scene: Scene) -> None:
-    """What was sent while the client was stopped arrives at its next start, once, and so does what follows."""
+    """What was sent while the client was stopped arrives at its next start, once; so does what follows."""
     await scene.tested.leave()
     texts = [f"while you were away, {number}" for number in range(_MISSED)]
     for words in texts:
@@ -195,13 +195,14 @@ async def restart(scene: Scene) -> None:
 
 async def cut(scene: Scene) -> None:
     """What was sent while the connection was cut arrives, once, and so does what follows."""
+    dropped = scene.sandbox.connections_of(scene.tested.id)
     scene.sandbox.drop(scene.tested.id)
     # No time passes before the last of these: the client cannot have connected again.
     texts = [f"on a cut line, {number}" for number in range(_MISSED)]
     for words in texts:
         scene.sandbox.world.send_as(scene.other.id, scene.tested.id, words)
     # A client that fetches what it has missed only when it sees a gap needs a message on the new connection.
-    while not scene.sandbox.sessions_of(scene.tested.id):  # noqa: ASYNC110 - nothing tells of it
+    while not _is_back(scene, dropped):  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
     await _all_once(scene, texts)
 
@@ -218,6 +219,12 @@ async def errors(scene: Scene) -> None:
         raise CheckError("a blocked bot could write")
     finally:
         scene.sandbox.world.block(scene.person.id, scene.bot.id, blocked=False)
+
+
+def _is_back(scene: Scene, dropped: Sequence[object]) -> bool:
+    """Return whether the client has a new connection, on which it gets updates."""
+    new = [each for each in scene.sandbox.connections_of(scene.tested.id) if each not in dropped]
+    return bool(new and scene.sandbox.sessions_of(scene.tested.id))
 
 
 async def _all_once(scene: Scene, texts: list[str]) -> None:

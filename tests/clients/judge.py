@@ -1,4 +1,4 @@
-"""What TDLib says in its log of what the sandbox has sent: errors and warnings, each a defect of the sandbox."""
+"""What TDLib says in its log of what the sandbox has sent: each error or warning is a defect of the sandbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _OWN: Final = (
     ("TdDb.cpp", "Set PRAGMA"),
 )
 #: What the sandbox does not have, and refuses: sets of stickers, and the animations of reactions.
-KNOWN: Final = ("WARNING StickersManager.cpp: Receive error", "ERROR NetQuery.cpp: Receive INPUT_METHOD_INVALID")
+KNOWN: Final = (
+    "WARNING StickersManager.cpp: Receive error",
+    "ERROR NetQuery.cpp: Receive INPUT_METHOD_INVALID",
+)
 
 
 def findings(directory: Path) -> list[str]:

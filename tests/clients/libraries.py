@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -42,6 +43,23 @@ class Library:
             return ("node", str(PROGRAMS / self.program), *filter(None, [self.argument]))
         python = sys.executable if self.place is None else str(self.place / "bin/python")
         return (python, "-m", f"tests.clients.programs.{self.program}")
+
+    def bot_of_the_page(self, directory: Path) -> Sequence[str]:
+        """Write the bot of docs/libraries.md into a directory; return the command that runs it."""
+        name = self.program if self.npm else f"{self.program}.py"
+        (directory / name).write_text(program_of_the_page(name), encoding="utf-8")
+        if not self.npm:
+            return (self.command[0], name)
+        # The page names the package whose interface this one has.
+        named = {"telegram": "telegram", "teleproto": "telegram"}.get(self.argument, "@mtcute/node")
+        packages = directory / "node_modules"
+        for package in (NPM / "node_modules").iterdir():
+            packages.mkdir(exist_ok=True)
+            if package.name not in (named, named.partition("/")[0]):
+                (packages / package.name).symlink_to(package)
+        (packages / named).parent.mkdir(exist_ok=True)
+        (packages / named).symlink_to(NPM / "node_modules" / self.argument)
+        return ("node", name)
 
     @property
     def tdlib(self) -> bool:
@@ -84,6 +102,15 @@ class Library:
             return metadata.version(self.package)
         path = [str(one) for one in self.place.glob("lib/python*/site-packages")]
         return next(iter(metadata.distributions(name=self.package, path=path))).version
+
+
+def program_of_the_page(name: str) -> str:
+    """Return the program that begins with its file's name in a comment."""
+    page = (ROOT / "docs/libraries.md").read_text(encoding="utf-8")
+    found = re.search(rf"^```\w+\n(?:#|//) {re.escape(name)}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise LookupError(f"docs/libraries.md has no {name}")
+    return found[1]
 
 
 LIBRARIES: Final = (

@@ -1,4 +1,4 @@
-"""Those who take part in a check: a program on a library in a process of its own, and plain Telethon in this one."""
+"""Who takes part in a check: a program on a library, in its own process, and plain Telethon in this one."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Program:
         """Start the program; it does nothing until it is told."""
         self.heard.begin()
         errors = Path(self._stage["directory"], "stderr")
-        with errors.open("ab") as stderr:
+        with errors.open("ab") as stderr:  # noqa: ASYNC230 - a file of this machine, opened at once
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 cwd=self._stage["directory"],
@@ -129,7 +129,7 @@ class Program:
         self.busy = act
         try:
             self._process.stdin.write(line.encode() + b"\n")
-            done = await answer
+            done: dict[str, Any] = await answer
             self.busy = None
             return done
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,9 +18,11 @@ from tgbot.sandbox.server import Sandbox
 
 WORKS: Final = "works"
 #: The rows of the table.
-ROWS: Final = ("bot login", "person login", *CHECKS)
+ROWS: Final = ("bot login", "person login", *CHECKS, "page")
 #: Seconds for a check.
 PATIENCE: Final = 60.0
+#: Seconds until a person presses Start again.
+PRESSED_AGAIN: Final = 5.0
 #: Seconds for each event of a check that is known to fail.
 SHORT: Final = 4.0
 
@@ -63,6 +67,8 @@ async def column(library: Library, key: ServerKey, directory: Path, known: Mappi
                 else:
                     found.setdefault(name, WORKS)
             await _outcome(scene.tested.leave(), scene, PATIENCE)
+            if role == "bot":
+                found["page"] = await _outcome(_page(library, scene), scene, PATIENCE)
     return {name: found[name] for name in ROWS}
 
 
@@ -94,13 +100,56 @@ async def _scene(
     )
     stack.callback(tested.kill)
     opposite = "person" if role == "bot" else "bot"
-    other = Other(
-        *names[opposite], {**stage, **logins[opposite], "directory": str(directory / "other")}
-    )
+    other = Other(*names[opposite], {**stage, **logins[opposite], "directory": str(directory / "other")})
     stack.push_async_callback(other.leave)
     await other.do("login")
     players: dict[str, Player] = {role: tested, opposite: other}
     return Scene(sandbox, players["bot"], players["person"], tested, other, directory)
+
+
+async def _page(library: Library, scene: Scene) -> None:
+    """Run the bot of the page on libraries, by another bot's token, and start it as a person."""
+    sandbox, directory = scene.sandbox, scene.directory / "page"
+    directory.mkdir()
+    bot = sandbox.new_bot("page_bot")
+    (directory / "key.pem").write_text(sandbox.public_key)
+    values = {
+        "HOST": sandbox.host,
+        "PORT": sandbox.port,
+        "DC": sandbox.dc_id,
+        "KEY": directory / "key.pem",
+        "SECRET": sandbox.secret.hex,
+        "TOKEN": bot.token,
+        "DIRECTORY": directory,
+    }
+    environ = {f"SANDBOX_{name}": str(value) for name, value in values.items()}
+    with (directory / "output").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *library.bot_of_the_page(directory),
+            cwd=directory,
+            env={**os.environ, **environ, "TDLIB": str(TDLIB / "libtdjson.so")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        while process.returncode is None and not sandbox.sessions_of(bot.id):  # noqa: ASYNC110 - not told
+            await asyncio.sleep(0.01)
+        if process.returncode is not None:
+            end = (directory / "output").read_text(errors="replace").strip().splitlines()[-1:]
+            raise CheckError(f"the bot of the page ended: {' '.join(end)}")
+        # What comes while mtcute still fetches its first state is lost to it: so a person would press again.
+        scene.other.heard.patience = PRESSED_AGAIN
+        for last in (False,) * 5 + (True,):
+            await scene.other.do("send", to="page_bot", text="/start")
+            with contextlib.suppress(*() if last else (CheckError,)):
+                await scene.other.heard.next("message", text="Hello, Ann!")
+                return
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _outcome(doing: Any, scene: Scene, patience: float) -> str:

@@ -17,15 +17,16 @@ END: Final = "<!-- made by make clients: end -->"
 #: Columns by the name of the library, with its version at the end of the name.
 Table = dict[str, Column]
 
-_LOGINS: Final = {
+_MEANINGS: Final = {
     "bot login": "A bot logs in with its token.",
     "person login": "A person logs in with phone number and code.",
+    "page": "The bot on the page on libraries answers /start.",
 }
 
 
 def meaning(row: str) -> str:
     """Return what a row is about, in a sentence."""
-    return _LOGINS.get(row) or (CHECKS[row].__doc__ or "")
+    return _MEANINGS.get(row) or (CHECKS[row].__doc__ or "")
 
 
 def shown(table: Mapping[str, Mapping[str, str]]) -> str:

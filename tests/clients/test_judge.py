@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.clients.judge import findings
 
 LOG = """\
-[ 2][t 1][1795816058.338227987][TdDb.cpp:433][#1][!RunOnSchedulerWorker]\tSet PRAGMA user_version = 14
-[ 2][t 4][1795816058.363971233][Session.cpp:267][#1][!SessionProxy:1:main]\tGenerate new session_id 8316 for DC1
-[ 1][t 4][1795816058.544060945][ConfigManager.cpp:1187][#1][!ConfigManager][&config->test_mode_]\tWrong is_test
+[ 2][t 1][1795816058.338227987][TdDb.cpp:433][#1][!Run]\tSet PRAGMA user_version = 14
+[ 2][t 4][1795816058.363971233][Session.cpp:267][#1][!SessionProxy]\tGenerate new session_id 8316 for DC1
+[ 1][t 4][1795816058.544060945][ConfigManager.cpp:1187][#1][!Config][&config]\tWrong is_test
 [ 2][t 4][1795816058.667450904][NetQuery.cpp:117][#1][!Session:2:main]\tReceive INPUT for query 12345678
 [ 2][t 4][1795816059.667450904][NetQuery.cpp:117][#1][!Session:2:main]\tReceive INPUT for query 87654321
 00000000 1234abcd

@@ -1,4 +1,4 @@
-"""The libraries that are in the project's own environment do what the table of clients says; the table is kept."""
+"""The libraries in the project's own environment do what the table of clients says, and the table is kept."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def test_a_table_is_read_as_it_was_written_and_what_is_worse_is_told(
 
 
 def test_the_printed_table_has_each_outcome_and_the_errors_below() -> None:
-    shown = table.shown({"One 1.2": dict.fromkeys(ROWS, WORKS) | {"edit": "as a person: Error: MESSAGE_ID_INVALID"}})
+    shown = table.shown(
+        {"One 1.2": dict.fromkeys(ROWS, WORKS) | {"edit": "as a person: Error: MESSAGE_ID_INVALID"}}
+    )
     lines = shown.splitlines()
     assert lines[0].split() == ["One", "1.2"]
     assert [line.split()[-1] for line in lines[1 : 1 + len(ROWS)]] == [

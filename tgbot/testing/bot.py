@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from tgbot.operate import control
 from tgbot.plugins.parts import Parts
 from tgbot.sandbox.server import Sandbox
 from tgbot.testing.bell import Bell
+from tgbot.testing.command import CommandProcess, environment
 from tgbot.testing.configuration import Sections, as_toml
 from tgbot.testing.failures import BotDiedError, Failure, hidden
 from tgbot.testing.group import Group
@@ -25,6 +26,8 @@ from tgbot.testing.transcript import Transcript
 __tracebackhide__ = hidden  # pytest shows the line of the test, and not what is in here
 #: The plugin that a bot under test has besides its own.
 INSIDE: Final = "tgbot.testing.inside"
+#: Seconds for which a bot that is a command says nothing when it is taken to be finished.
+QUIET: Final = 0.5
 #: Seconds between two looks at what the sandbox has read.
 _LOOK_SECONDS: Final = 0.005
 
@@ -45,6 +48,8 @@ class Bot:
         username: str,
         name: str,
         in_process: bool,
+        command: Sequence[str] = (),
+        quiet: float = QUIET,
     ) -> None:
         self.sandbox = sandbox
         account = sandbox.new_bot(username, name)
@@ -66,17 +71,24 @@ class Bot:
         self._file = directory / "config.toml"
         self._sections = sections
         self._in_process = in_process
+        self._command = command
+        self._quiet = quiet
         #: Whether it ends because the test wants it to.
         self._leaving = False
         #: Whether the test was told that the bot died.
         self._told = False
-        self._run: BotProcess | BotInProcess | None = None
+        self._run: BotProcess | BotInProcess | CommandProcess | None = None
         (directory / "sandbox.pem").write_text(sandbox.public_key)
 
     @property
     def running(self) -> bool:
         """Whether it runs now."""
         return self._run is not None and self._run.status is None
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether its clock follows when it is told: that of a tgbot."""
+        return not self._command
 
     @property
     def crashed(self) -> int | None:
@@ -95,8 +107,7 @@ class Bot:
         if self.running:
             return
         self._write_configuration()
-        kind, environ = (BotInProcess, {}) if self._in_process else (BotProcess, dict(os.environ))
-        run = kind(self.logs.append, self.bell.ring)
+        run, environ = self._new_run(), {} if self._in_process else dict(os.environ)
         try:
             problem = await run.start(self._file, self._project, self._environment(environ))
         except BaseException:
@@ -105,6 +116,14 @@ class Bot:
         if problem is not None:
             raise BotDiedError(f"the bot did not start: {problem}", log=self.logs)
         self._run, self._told = run, False
+
+    def _new_run(self) -> BotProcess | BotInProcess | CommandProcess:
+        log, ended = self.logs.append, self.bell.ring
+        if self._command:
+            sandbox = self.sandbox
+            connected, calls = (lambda: sandbox.sessions_of(self.id)), (lambda: sandbox.calls.total())
+            return CommandProcess(self._command, log, ended, connected, calls)
+        return BotInProcess(log, ended) if self._in_process else BotProcess(log, ended)
 
     async def stop(self) -> None:
         """Stop the bot as SIGTERM does; return once everything is on disk. Do nothing if it does not run."""
@@ -147,6 +166,9 @@ class Bot:
             raise self.failure(f"the bot did not finish what it was sent within {within:g} s") from None
 
     async def _finished(self) -> None:
+        if self._command:
+            await self._silent()
+            return
         world = self.sandbox.world
         while True:
             before = world.state(self.id)[:2]
@@ -154,6 +176,17 @@ class Bot:
             for person in self.people:
                 await self.bell.until(person.has_seen_all, LIMIT)
             if world.state(self.id)[:2] == before:
+                return
+
+    async def _silent(self) -> None:
+        """Return once a bot that cannot be asked has said nothing for a while, and people have seen all."""
+        while True:
+            self.check()
+            before = self.sandbox.world.state(self.id)[:2]
+            await asyncio.sleep(self._quiet)
+            for person in self.people:
+                await self.bell.until(person.has_seen_all, LIMIT)
+            if self.sandbox.world.state(self.id)[:2] == before:
                 return
 
     def _channels(self) -> dict[str, int]:
@@ -189,6 +222,8 @@ class Bot:
 
     async def add_admin(self, user_id: int) -> None:
         """Make a user an admin, also of a bot that runs."""
+        if self._command:
+            raise TypeError("person(admin=True) is for tgbot: another bot has its own admins")
         admins = self._sections.setdefault("bot", {}).setdefault("admins", [])
         self._sections["bot"]["admins"] = [*admins, user_id]
         self._write_configuration()
@@ -253,4 +288,19 @@ class Bot:
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return an environment without settings of the project's own bot; the secrets are here."""
         own = {name: value for name, value in environ.items() if not name.startswith("TGBOT_")}
+        if self._command:
+            return environment(own, self._stage())
         return {**own, "TGBOT_BOT_TOKEN": self._token, "TGBOT_API_HASH": "0" * 32}
+
+    def _stage(self) -> dict[str, object]:
+        """Return what a bot of any library needs to find the sandbox."""
+        sandbox = self.sandbox
+        return {
+            "host": sandbox.host,
+            "port": sandbox.port,
+            "dc": sandbox.dc_id,
+            "key": self.directory / "sandbox.pem",
+            "secret": sandbox.secret.hex,
+            "token": self._token,
+            "directory": self.directory,
+        }

@@ -76,8 +76,14 @@ async def bot(
         "name": marked.pop("name", "The Bot"),
         "in_process": marked.pop("in_process", False),
     }
-    with _plainly():
-        sections = project_sections(project)
+    how |= {name: marked.pop(name) for name in ("command", "quiet") if name in marked}
+    if command := how.setdefault("command", request.config.getini("tgbot_command")):
+        if how["in_process"]:
+            raise TypeError(f"a command is a process of its own, without in_process=True: {command}")
+        sections: dict[str, Any] = {}
+    else:
+        with _plainly():
+            sections = project_sections(project)
     sections = overridden(overridden(sections, bot_settings), marked)
     directory = tmp_path_factory.mktemp("bot")
     under_test = Bot(sandbox, sections, directory=directory, project=project.parent, **how)

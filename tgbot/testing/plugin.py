@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 MARKER = (
-    "tgbot(in_process=False, username='the_bot', name='The Bot', **settings): how the fixture `bot` runs "
-    "the bot; settings are keys of [bot], and other sections as dictionaries"
+    "tgbot(in_process=False, username='the_bot', name='The Bot', command=(), quiet=0.5, **settings): how the "
+    "fixture `bot` runs the bot; settings are keys of [bot], and other sections as dictionaries; a command is "
+    "a bot of any library, which is taken to be finished when it has said nothing for `quiet` seconds"
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option with the bot's configuration."""
+    """Add the options with the bot's configuration, and with the command of a bot that is not a tgbot."""
+    parser.addini(
+        "tgbot_command", "the command that the fixture `bot` runs instead of tgbot", type="args", default=[]
+    )
     parser.addini(
         "tgbot_config", "the config.toml of the bot that the fixture `bot` runs", default="config.toml"
     )

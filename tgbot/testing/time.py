@@ -31,6 +31,10 @@ class TimedBot(Protocol):
     def running(self) -> bool:
         """Whether it runs now."""
 
+    @property
+    def has_clock(self) -> bool:
+        """Whether its clock follows when it is told: that of a tgbot."""
+
     async def ask(self, do: str, **arguments: object) -> None:
         """Have the running bot carry out a method of `Inside`."""
 
@@ -62,5 +66,5 @@ class BotTime:
             # Telethon ignores what comes from half a minute ahead, and sets its clock by a refusal only.
             faults.bad_msg(MSG_ID_TOO_LOW, "updates.getState", times=1, account=person.id)
         await asyncio.gather(*(person.call() for person in self._bot.people))
-        if self._bot.running:
+        if self._bot.running and self._bot.has_clock:
             await self._bot.ask("follow_time")

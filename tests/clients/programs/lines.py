@@ -1,8 +1,8 @@
 """What the programs in Python have in common: they read orders from stdin and print what happens to stdout.
 
-An order is a line of JSON: `{"order": 1, "do": "send", ...}`. Its answer is `{"order": 1, "answer": {...}}` or
-`{"order": 1, "error": "..."}`. What happens without an order is `{"event": "message", ...}`. Where the program
-finds the sandbox is JSON in $STAGE. A program ends when stdin does.
+An order is a line of JSON: `{"order": 1, "do": "send", ...}`. Its answer is `{"order": 1, "answer": {...}}`
+or `{"order": 1, "error": "..."}`. What happens without an order is `{"event": "message", ...}`. JSON in
+$STAGE says where the sandbox is. A program ends when stdin does.
 """
 
 from __future__ import annotations
@@ -83,4 +83,6 @@ def kept(stage: Stage, name: str) -> str:
 
 def known(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     """Return those of the arguments that a function has: versions of a library differ."""
-    return {name: value for name, value in arguments.items() if name in inspect.signature(function).parameters}
+    return {
+        name: value for name, value in arguments.items() if name in inspect.signature(function).parameters
+    }

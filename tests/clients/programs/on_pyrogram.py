@@ -88,7 +88,10 @@ class Pyrogram:
 
     async def send(self, to: Any, text: str, buttons: Any = None) -> dict[str, Any]:
         markup = buttons and types.InlineKeyboardMarkup(
-            [[types.InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in buttons]
+            [
+                [types.InlineKeyboardButton(label, callback_data=data) for label, data in row]
+                for row in buttons
+            ]
         )
         return {"id": (await self._client.send_message(to, text, reply_markup=markup)).id}
 

@@ -1,7 +1,7 @@
 """A client on TDLib, by its JSON interface. It obeys orders.
 
-TDLib trusts only the keys that are compiled into it, so it is a private copy that knows the sandbox's key, in the
-directory of the stage. It reaches the sandbox as an MTProto proxy, and so it connects to nothing else.
+TDLib trusts only the keys that are compiled into it, so it is a private copy that knows the sandbox's key, in
+the directory of the stage. The sandbox is its MTProto proxy, so it connects to nothing else.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ class Tdlib:
         if key in self._sent:
             return self._sent[key]
         waiting = self._sending[key] = self._loop.create_future()
-        return await waiting
+        sent: dict[str, Any] = await waiting
+        return sent
 
     async def send(self, to: Any, text: str, buttons: Any = None) -> dict[str, Any]:
         markup = buttons and {
@@ -191,7 +192,9 @@ class Tdlib:
 
     async def edit(self, chat: int, id: int, text: str) -> None:
         content = _text(text)
-        await self._ask("editMessageText", chat_id=chat, message_id=id << SHIFT, input_message_content=content)
+        await self._ask(
+            "editMessageText", chat_id=chat, message_id=id << SHIFT, input_message_content=content
+        )
 
     async def delete(self, chat: int, id: int) -> None:
         await self._ask("deleteMessages", chat_id=chat, message_ids=[id << SHIFT], revoke=True)
@@ -208,7 +211,10 @@ class Tdlib:
 
     async def upload(self, to: Any, path: str, photo: bool) -> dict[str, Any]:
         kind = "photo" if photo else "document"
-        file = {"@type": f"input{kind.title()}", kind: {"@type": "inputFileLocal", "path": path}}
+        file: dict[str, Any] = {
+            "@type": f"input{kind.title()}",
+            kind: {"@type": "inputFileLocal", "path": path},
+        }
         if photo:
             file |= {"width": 90, "height": 60}
         return await self._send(to, {"@type": f"inputMessage{kind.title()}", kind: file})
@@ -259,9 +265,7 @@ class Tdlib:
 
     async def send_inline(self, to: Any, query: str, result: str) -> None:
         chat = await self._chat(to)
-        sent = await self._ask(
-            "sendInlineQueryResultMessage", chat_id=chat, query_id=query, result_id=result
-        )
+        sent = await self._ask("sendInlineQueryResultMessage", chat_id=chat, query_id=query, result_id=result)
         await self._really(sent)
 
     async def answer_inline(self, query: str, title: str, text: str) -> None:

@@ -79,9 +79,9 @@ class Telethon:
         return {"chat": utils.get_peer_id(made.updates.chats[0])}
 
     async def poll(self, to: Any, question: str, options: list[str]) -> dict[str, Any]:
-        text = lambda words: types.TextWithEntities(words, [])  # noqa: E731
-        answers = [types.InputPollAnswer(text(words)) for words in options]
-        poll = types.Poll(id=1, question=text(question), answers=answers, public_voters=True, hash=0)
+        answers = [types.InputPollAnswer(types.TextWithEntities(words, [])) for words in options]
+        asked = types.TextWithEntities(question, [])
+        poll = types.Poll(id=1, question=asked, answers=answers, public_voters=True, hash=0)
         sent = await self._client.send_message(to, file=types.InputMediaPoll(poll))
         return {"id": sent.id}
 

@@ -1,4 +1,4 @@
-"""What apps ask for at their start, and of which the sandbox has nothing: empty lists and settings that stay."""
+"""What apps ask for at their start, of which the sandbox has nothing: empty lists, and settings that stay."""
 
 from __future__ import annotations
 
