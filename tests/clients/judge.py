@@ -1,4 +1,4 @@
-"""What TDLib says in its log of what the sandbox has sent: each error or warning is a defect of the sandbox."""
+"""What TDLib says in its log of what the sandbox has sent: each of it is a defect of the sandbox."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _OWN: Final = (
     ("Session.cpp", "Drop auth key"),
     ("Session.cpp", "Session connection with"),  # the check "cut"
     ("Td.cpp", "Close Td"),
+    ("Timer.cpp", "SLOW"),
     ("TdDb.cpp", "Set PRAGMA"),
 )
 #: What the sandbox does not have, and refuses: sets of stickers, and the animations of reactions.

@@ -35,7 +35,7 @@ def test_every_block_of_code_runs_and_its_tests_pass(
             file.write_text(rest)
         else:
             unnamed.append(block)
-    # In the test's process, which is quicker, unless the test itself runs a command; the first one runs as it is.
+    # In the test's process, which is quicker, unless a test runs a command; the first one runs as it is.
     unnamed = [
         re.sub(
             r"^@pytest.mark.tgbot\(command=",

@@ -63,7 +63,7 @@ class Bot:
         self.transcript = Transcript()
         self.bell = Bell()
         #: Telegram's time, which can be set forward.
-        self.time = BotTime(self)
+        self.time = BotTime(self, settable=not command)
         #: The people who talk to it, by their order.
         self.people: list[Any] = []  # Any: of Person, whose module imports this one
         self._token = account.token
@@ -84,11 +84,6 @@ class Bot:
     def running(self) -> bool:
         """Whether it runs now."""
         return self._run is not None and self._run.status is None
-
-    @property
-    def has_clock(self) -> bool:
-        """Whether its clock follows when it is told: that of a tgbot."""
-        return not self._command
 
     @property
     def crashed(self) -> int | None:
@@ -219,6 +214,10 @@ class Bot:
             await self.bell.until(lambda: self.crashed is not None, LIMIT)
             self.check()
             raise
+
+    async def follow_time(self) -> None:
+        """Have the clock of the running bot take Telegram's time."""
+        await self.ask("follow_time")
 
     async def add_admin(self, user_id: int) -> None:
         """Make a user an admin, also of a bot that runs."""

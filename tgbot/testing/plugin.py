@@ -6,7 +6,7 @@ import pytest
 
 MARKER = (
     "tgbot(in_process=False, username='the_bot', name='The Bot', command=(), quiet=0.5, **settings): how the "
-    "fixture `bot` runs the bot; settings are keys of [bot], and other sections as dictionaries; a command is "
+    "fixture `bot` runs the bot; settings are keys of [bot], other sections are dictionaries; a command is "
     "a bot of any library, which is taken to be finished when it has said nothing for `quiet` seconds"
 )
 

@@ -31,19 +31,16 @@ class TimedBot(Protocol):
     def running(self) -> bool:
         """Whether it runs now."""
 
-    @property
-    def has_clock(self) -> bool:
-        """Whether its clock follows when it is told: that of a tgbot."""
-
-    async def ask(self, do: str, **arguments: object) -> None:
-        """Have the running bot carry out a method of `Inside`."""
+    async def follow_time(self) -> None:
+        """Have the clock of the running bot take Telegram's time."""
 
 
 class BotTime:
     """Telegram's clock, as the sandbox has it, and with it that of the bot."""
 
-    def __init__(self, bot: TimedBot) -> None:
+    def __init__(self, bot: TimedBot, *, settable: bool) -> None:
         self._bot = bot
+        self._settable = settable
 
     def __call__(self) -> float:
         """Return Telegram's time in unix seconds."""
@@ -58,6 +55,11 @@ class BotTime:
         running Telegram only after some seconds.
         """
         ahead = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+        if not self._settable:
+            # Most libraries pass over what comes from their future, and have no way to be told of a new time.
+            raise TypeError(
+                "time can be set for a tgbot only: another bot would not hear what comes after it"
+            )
         if ahead < 0:
             raise ValueError("time does not go back: forward() needs a positive duration")
         faults, world = self._bot.sandbox.faults, self._bot.sandbox.world
@@ -66,5 +68,5 @@ class BotTime:
             # Telethon ignores what comes from half a minute ahead, and sets its clock by a refusal only.
             faults.bad_msg(MSG_ID_TOO_LOW, "updates.getState", times=1, account=person.id)
         await asyncio.gather(*(person.call() for person in self._bot.people))
-        if self._bot.running and self._bot.has_clock:
-            await self._bot.ask("follow_time")
+        if self._bot.running:
+            await self._bot.follow_time()
