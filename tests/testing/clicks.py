@@ -38,7 +38,6 @@ TEXTS: Final = (
     "/menu",
     "/order",
     "/language",
-    "/privacy",
     "/cancel",
     "Baker street 221",
     "2 + 3",

@@ -61,10 +61,11 @@ async def test_the_bot_and_its_files_go_back_together_with_the_world(
     client: Any = plain_client(sandbox)
     await client.connect()
     await client.sign_in(bot_token=sandbox.new_bot("other_bot").token)
-    for text in ("1 + 1", "2 + 2", "3 + 3"):
-        await says(sandbox, tab, anna, known, text)
+    for number in (1, 2, 3):
+        await says(sandbox, tab, anna, known, f"{number} + {number}")
+        # Told as it is done, so before the count.
+        told = await tab.heard("steps", lambda told: told["steps"])
         await tab.heard("count", lambda told: told["asked"] == told["answers"] > 0 and not told["waiting"])
-    told = await tab.heard("steps", lambda told: len(told["steps"]) == 3)
     assert [step["what"] for step in told["steps"]] == [f"Anna says “{n} + {n}”" for n in (1, 2, 3)]
     assert told["files"] is True
     first = program.pid
