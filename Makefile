@@ -34,8 +34,8 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
 PYTEST = $(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 ARGS ?=
 
-.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib browser layers \
-    bench profile crash soak clean
+.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib browser clicks \
+    layers bench profile crash soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -124,6 +124,9 @@ profile: $(DEV) ## show where the time of a /start goes, and draw profile.svg, a
 
 crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)
+
+clicks: $(DEV) ## record 100 rounds of random clicks on the page, and run them as tests (ARGS="20 1": 20 from seed 1)
+	@$(BIN)/python -m tests.testing.clicks $(ARGS)
 
 soak: $(DEV) ## run the bot under load and faults for 30 minutes; status 1 if it grows (ARGS="--minutes 5")
 	@$(BIN)/python -m tests.scenarios.soak $(ARGS)

@@ -23,10 +23,11 @@ async def picture(browser: Browser, name: str) -> None:
         await browser.do(lambda driver: driver.save_screenshot(file))
 
 
-#: Clicks the button with a label if it is there and can be clicked. In one go: the page may draw it anew.
+#: Clicks the button with a label if that is possible; in one go, because the page may draw it anew.
 PRESS = """
 const label = arguments[0];
-const button = [...document.querySelectorAll("button")].find((one) => one.innerText === label && !one.disabled);
+const buttons = [...document.querySelectorAll("button:enabled")];
+const button = buttons.find((one) => one.innerText === label);
 button?.click();
 return button !== undefined;
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.sandbox.page.conftest import Asked
 from tgbot.demo.process import BotProcess
 from tgbot.sandbox.accounts import Account
@@ -24,7 +25,10 @@ def known(sandbox: Sandbox) -> Known:
 
 
 @pytest.fixture
-async def program(sandbox: Sandbox, known: Known, tmp_path: Path) -> AsyncIterator[BotProcess]:
+async def program(
+    sandbox: Sandbox, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[BotProcess]:
+    monkeypatch.setattr("tgbot.demo.process.LIMIT", PATIENCE)
     program = BotProcess(tmp_path, known.id, deque(maxlen=20))
     (tmp_path / "key.pem").write_text(sandbox.public_key)
     program.set_up(

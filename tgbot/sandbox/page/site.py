@@ -13,6 +13,7 @@ import hashlib
 import ipaddress
 import json
 import logging
+import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -94,7 +95,8 @@ class Site:
                 await web.TCPSite(self._runner, self._host, port).start()
                 break
             except OSError as error:
-                reason = error.strerror or str(error)
+                # asyncio's own text names the address once more.
+                reason = os.strerror(error.errno) if error.errno else str(error)
         else:
             await self._runner.cleanup()
             ports = self._ports

@@ -125,9 +125,9 @@ export function Faults() {
   return html`
     <section class="stage-part" aria-label="Faults">
       <h3>Telegram fails</h3>
+      <${Active} />
       <div class="stage-presets">${PRESETS.map((preset) => html`<${Preset} key=${preset.name} preset=${preset} />`)}</div>
       <${Values} />
-      <${Active} />
       <${Typed} />
     </section>
   `;

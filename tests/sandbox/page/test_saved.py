@@ -1,0 +1,213 @@
+"""What is recorded becomes a test that says the same; what differs from run to run becomes a pattern."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgbot.sandbox.page.records import (
+    Blocked,
+    Changed,
+    Deleted,
+    Edited,
+    Fault,
+    Heard,
+    LeftOut,
+    Media,
+    Origin,
+    Pressed,
+    Process,
+    Record,
+    Said,
+    Settled,
+    Turned,
+    Who,
+)
+from tgbot.sandbox.page.saved import Saved, save
+from tgbot.sandbox.page.wording import expected, identifier, literal
+
+ANNA = Who(1, "Anna", username="anna_s", language="ru", premium=True, admin=True)
+BORIS = Who(2, "Boris Jr.", last_name="Smith")
+
+
+def saved(*records: Record, people: Sequence[Who] = (ANNA,), origin: Origin | None = None) -> Saved:
+    made = save("what was done!", records, people, origin or Origin())
+    ast.parse(made.text)
+    return made
+
+
+def body(*records: Record, people: Sequence[Who] = (ANNA,)) -> list[str]:
+    """Return the lines after the people were introduced, without the last one, which asks for silence."""
+    lines = [line.strip() for line in saved(*records, people=people).text.splitlines()]
+    start = max(
+        index for index, line in enumerate(lines) if "await person(" in line or "sandbox.world" in line
+    )
+    return [line for line in lines[start + 1 :] if line and "hears_nothing" not in line]
+
+
+def test_people_are_as_they_were_and_the_marker_is_that_of_the_bot() -> None:
+    origin = Origin({"username": "the_bot", "plugins": ["shop"]}, note="The bot of the shop.")
+    made = saved(Said((1, 1), "hi"), people=(ANNA, BORIS), origin=origin)
+    assert made.file == "test_what_was_done.py"
+    assert made.left_out == ()
+    for line in (
+        "# The bot of the shop.",
+        "@pytest.mark.tgbot(username='the_bot', plugins=['shop'])",
+        "async def test_what_was_done(bot, person, sandbox):",
+        "anna = await person(\"Anna\", username='anna_s', language='ru', premium=True, admin=True)",
+        'boris_jr = await person("Boris Jr.")',
+        "sandbox.world.set_name(boris_jr.id, 'Boris Jr.', 'Smith')",
+        "await anna.hears_nothing()",
+    ):
+        assert f"{line}\n" in made.text
+
+
+def test_what_people_do_and_hear_is_written_in_order() -> None:
+    menu, sizes = (1, 2), ("S", "M")
+    assert body(
+        Said((1, 1), "/start spring", start="spring"),
+        Heard(menu, "Which size?", sizes),
+        Pressed(menu, "M", b"M", ["M it is"]),
+        Edited(menu, "Size M"),
+        Said((1, 3), "no", reply_to=2),
+        Changed((1, 3), "yes"),
+        Said((1, 4), "", media=Media.PHOTO),
+        Said((1, 5), "mine", media=Media.CONTACT, content=("", "Anna")),
+        Said((1, 6), "", media=Media.FILE, content=(b"ab", "a.txt")),
+        Heard((1, 7), "", media=True),
+        Deleted((1, 7), by_bot=True),
+        Blocked(1, blocked=True),
+        Process("kill"),
+        Process("start"),
+        Fault("drop {bot.id}"),
+        Fault("clear"),
+    ) == [
+        'await anna.starts("spring")',
+        'message_1 = await anna.hears("Which size?")',
+        'await anna.sees_buttons("S", "M")',
+        'assert await anna.presses("M") == "M it is"',
+        'await anna.sees_edited("Size M")',
+        "await anna.sees_buttons()",
+        'message_2 = await anna.says("no", reply_to=message_1)',
+        "# Not in this test: that the bot was still busy before what follows.",
+        "await bot.finished()",
+        'await anna.edits(message_2, "yes")',
+        "await anna.sends(photo=True)",
+        'await anna.sends(contact=True, caption="mine")',
+        "await anna.sends(file=b'ab', file_name=\"a.txt\")",
+        "# Not in this test: a message that the bot deleted at once.",
+        "await anna.blocks()",
+        "await bot.kill(start=False)",
+        "await bot.start()",
+        'await sandbox.command(f"drop {bot.id}")',
+        'await sandbox.command("clear")',
+    ]
+
+
+def test_the_test_waits_where_the_bot_was_idle_without_a_word() -> None:
+    done = Said((1, 1), "a"), Settled(), Said((1, 2), "b"), Said((1, 3), "c"), Heard((1, 4), "x"), Settled()
+    assert body(*done, Said((1, 5), "d")) == [
+        'await anna.says("a")',
+        "await bot.finished()",
+        'await anna.says("b")',
+        'await anna.says("c")',
+        'await anna.hears("x")',
+        'await anna.says("d")',
+    ]
+
+
+def test_a_message_that_changes_at_once_is_awaited_as_it_is_in_the_end() -> None:
+    key = (1, 2)
+    assert body(Said((1, 1), "go"), Heard(key, "0 %"), Edited(key, "half"), Edited(key, "done")) == [
+        'await anna.says("go")',
+        "await anna.hears()",
+        'await anna.sees_edited("done")',
+    ]
+
+
+def test_a_button_of_an_older_message_is_pressed_there() -> None:
+    first, second = (1, 2), (1, 3)
+    lines = body(
+        Heard(first, "one", ("A",)),
+        Heard(second, "two", ("A",)),
+        Pressed(first, "A", b"A", [""]),
+    )
+    assert lines[0] == 'message_1 = await anna.hears("one")'
+    assert lines[-1] == 'await anna.presses("A", message=message_1)'
+    assert 'await anna.sees_buttons("A", message=message_1)' in lines
+
+
+def test_a_person_who_changes_is_changed() -> None:
+    now = Who(1, "Ann", username="", language="en")
+    assert body(Said((1, 1), "a"), Turned(now), Said((1, 2), "b"))[-1] == 'await anna.says("b")'
+    assert "sandbox.world.set_name(anna.id, 'Ann', '')" in saved(Turned(now)).text
+
+
+def test_what_a_test_cannot_do_is_said_in_it_and_beside_it() -> None:
+    made = saved(
+        Said((1, 1), "a"),
+        LeftOut("Anna sent an album"),
+        Pressed((1, 9), "X", b""),
+        Changed((1, 8), "b"),
+        Deleted((1, 7), by_bot=False),
+        Said((1, 10), "c", reply_to=77),
+    )
+    assert len(made.left_out) == 6
+    for what in made.left_out:
+        assert f"# Not in this test: {what}." in made.text
+
+
+def test_a_bot_that_is_dead_at_the_end_is_not_asked() -> None:
+    assert "hears_nothing" not in saved(Said((1, 1), "a"), Process("kill")).text
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("id: 5000000137", "id: 5000000999"),
+        ("at 2026-11-27 22:16 UTC", "at 2027-01-02 03:04 UTC"),
+        ("since 2026-11-27T22:16:01Z", "since 2027-01-02T03:04:05Z"),
+        ("it is 9:05:59", "it is 22:16:01"),
+        ("up 12 s, 3.5 MiB, 40 %", "up 1 s, 124.1 MiB, 7 %"),
+        ("join t.me/+AbCdEf_gh12", "join t.me/+zzzzzzzzzzzz"),
+        ("a key Abcdefghij0123456789x (secret)", "a key 9876543210abcdefghijZ (secret)"),
+        ("call 9996620000", "call 9996621234"),
+        ("your number 17", "your number 18"),
+    ],
+)
+def test_values_that_differ_become_patterns(text: str, other: str) -> None:
+    source = expected(text, known=["17"])
+    assert source.startswith("re.compile(")
+    pattern = eval(source, {"re": re})
+    assert pattern.fullmatch(text)
+    assert pattern.fullmatch(other)
+    assert not pattern.fullmatch(f"not {text}")
+
+
+@pytest.mark.parametrize("text", ["2 + 3 = 5", "Size M", "3.50 €", "№ 1234", "1170", "ships in 2 weeks"])
+def test_other_numbers_stay_as_they_are(text: str) -> None:
+    assert expected(text, known=["17"]) == literal(text)
+
+
+@given(st.text())
+def test_every_text_is_written_so_that_it_reads_the_same(text: str) -> None:
+    assert ast.literal_eval(literal(text)) == text
+    source = expected(text, known=["42", "a"])
+    if source.startswith("re.compile("):
+        assert eval(source, {"re": re}).fullmatch(text)
+    else:
+        assert ast.literal_eval(source) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("Anna", "anna"), ("class", "person_1"), ("Борис", "борис"), ("🙂", "person_1"), ("bot", "person_1")],
+)
+def test_people_have_names_as_variables_where_python_takes_them(name: str, variable: str) -> None:
+    assert identifier(name, (), 1) == variable
+    assert identifier(name, (variable,), 1) == f"{variable}_2"
