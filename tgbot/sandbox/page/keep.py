@@ -85,6 +85,7 @@ class KeepPart:
         """Take a bot that is there by now, and tell how many steps there are."""
         if self.recorder.bot != self._counts.bot:
             self.begin()
+        self.recorder.look()
         self.shown.look()
 
     def welcome(self, tab: Tab) -> None:

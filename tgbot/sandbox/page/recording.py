@@ -95,6 +95,12 @@ class Recorder:
         others = [self._world.accounts.get(peer) for peer in dialogs if peer > 0]
         self.before = [other.name for other in others if other is not None and not other.is_bot]
 
+    def look(self) -> None:
+        """Note who has changed in a way that Telegram tells nobody, such as the language of their app."""
+        for person in list(self._now):
+            if self._world.accounts.get(person) is not None:
+                self._by(person)
+
     def settled(self) -> None:
         """Note that the bot has handled everything that was done."""
         if self.records and not isinstance(self.records[-1], Settled):
@@ -157,6 +163,8 @@ class Recorder:
 
     def _pass(self, account: int, entry: Entry) -> None:
         update: Any = entry.content
+        if isinstance(update, types.UpdateUserName) and update.user_id == account and account in self._now:
+            self._by(account)
         if account != self.bot:
             return
         match update:
