@@ -85,6 +85,11 @@ class Count:
         return self._pts, self._qts
 
     @property
+    def settled(self) -> bool:
+        """Whether the bot has handled all that this has read, by its word."""
+        return self._idle == self.place
+
+    @property
     def owed(self) -> list[Copy]:
         """The messages without an answer."""
         self._owing = {chat: None for chat in self._owing if chat.owed}

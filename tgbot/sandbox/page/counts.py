@@ -42,6 +42,11 @@ class CountsPart:
         part.heard.append(self._after)
 
     @property
+    def idle(self) -> bool:
+        """Whether the bot that the page is aimed at has handled all that has happened."""
+        return self._count is None or self._count.settled
+
+    @property
     def bot(self) -> int | None:
         """The account id of the bot that the page is aimed at, None without one."""
         return None if self._count is None else self._count.bot
@@ -82,7 +87,7 @@ class CountsPart:
         self.shown.look()
 
     def look(self) -> None:
-        """Read on, and ask the bot whether it is idle if something has no answer."""
+        """Read on, and ask the bot whether it is idle if anything has happened since it last was."""
         self._choose()
         count = self._count
         if count is None:
@@ -92,7 +97,7 @@ class CountsPart:
             count.cut()
         self._sessions = sessions
         count.read()
-        if len(count.owed) > len(count.lost) and (self._asking is None or self._asking.done()):
+        if not count.settled and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._ask(count))
         self.shown.look()
 

@@ -109,9 +109,11 @@ class KeepPart:
         return save(name, recorder.records, people, origin, known=known, in_process=in_process)
 
     async def _before(self, account: int, call: Mapping[str, Any]) -> None:
-        deed = call.get("_") in DEEDS and self._counts.bot is not None
-        if deed and await self._counts.settled(self._counts.count):
-            self.recorder.settled()
+        # The bot is not asked now: whoever presses "send" must not wait for it.
+        if call.get("_") in DEEDS and self._counts.bot is not None:
+            self._counts.count.read()
+            if self._counts.count.settled:
+                self.recorder.settled()
 
     async def _save(self, tab: Tab, asked: Mapping[str, Any]) -> object:
         name = text(asked, "name", "")

@@ -61,6 +61,7 @@ class Stage:
         """Begin, in the running loop."""
         self.counts.open()
         self.keep.open()
+        self.steps.open()
         self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:
@@ -70,6 +71,7 @@ class Stage:
                 task.cancel()
                 await asyncio.wait((task,))
         self.keep.close()
+        await self.steps.close()
         await self.counts.close()
 
     async def _look(self) -> None:
@@ -78,7 +80,7 @@ class Stage:
             self.faults.shown.look()
             self.counts.look()
             self.keep.look()
-            self.steps.shown.look()
+            self.steps.look(idle=self.counts.idle)
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -87,6 +87,11 @@ class StepsPart:
         self._numbers = itertools.count(1)
         self._not_before = 0.0
         self._busy = asyncio.Lock()
+        #: Grows with each change of the world.
+        self._changes = 0
+        #: All as it is, copied while nothing happened, and the version of the world of then.
+        self._ready: tuple[object, Step] | None = None
+        self._copying: asyncio.Task[None] | None = None
         self._tabs: dict[Tab, None] = {}
         self.shown = Shown("steps", self._state)
         self.deeds: Mapping[str, Deed] = {"go_back": self._go_back}
@@ -102,22 +107,74 @@ class StepsPart:
         self._tabs.pop(tab, None)
         self.shown.leave(tab)
 
+    def open(self) -> None:
+        """Begin to note changes, in the running loop."""
+        self._end = self._server.world.subscribe(self._note, self._note)
+
+    async def close(self) -> None:
+        """Stop that."""
+        self._end()
+        if self._copying is not None:
+            self._copying.cancel()
+            await asyncio.wait((self._copying,))
+
+    def look(self, *, idle: bool) -> None:
+        """Copy all while nothing happens, so that nobody has to wait for it later; tell the steps."""
+        stale = self._ready is None or self._ready[0] != self._version()
+        done = self._copying is None or self._copying.done()
+        if self._tabs and idle and stale and done and self._due() and not self._busy.locked():
+            self._copying = asyncio.create_task(self._prepare())
+        self.shown.look()
+
+    async def _prepare(self) -> None:
+        async with self._busy:
+            version = self._version()
+            step = await self._copy()
+            if step is not None and version == self._version():
+                self._ready = version, step
+
+    def _note(self, *change: object) -> None:
+        self._changes += 1
+
+    def _version(self) -> object:
+        return self._changes, len(self._server.world.accounts)
+
+    def _due(self) -> bool:
+        return time.monotonic() >= self._not_before and not self._too_large()
+
     async def _before(self, account: int, call: Mapping[str, Any]) -> None:
         name = str(call.get("_", ""))
         space, _, method = name.rpartition(".")
         quiet = method.startswith(_QUIET) or space in _NAMESPACES
-        if (not quiet or name == _LOUD) and not self._busy.locked():
+        if quiet and name != _LOUD:
+            return
+        if self._busy.locked():
+            if self._steps:
+                self._steps[-1].more += 1
+        else:
             async with self._busy:
                 await self._take(f"{self._name(account)} {_said(name, call)}")
 
     async def _take(self, what: str) -> None:
         """Copy all as it is now, unless that was just done or the world is too large."""
-        if time.monotonic() < self._not_before:
+        step = None
+        if self._ready is not None and self._ready[0] == self._version():
+            step = self._ready[1]
+        elif self._due():
+            step = await self._copy()
+        self._ready = None
+        if step is None:
             if self._steps:
                 self._steps[-1].more += 1
             return
-        if self._too_large():
-            return
+        step.what, step.date = what, self._server.world.date()
+        self._steps.append(step)
+        while len(self._steps) > MOST or sum(step.size for step in self._steps) > MOST_BYTES:
+            del self._steps[0]
+        self.shown.look()
+
+    async def _copy(self) -> Step | None:
+        """Copy all as it is now; None if the bot's files cannot be copied now."""
         began = time.monotonic()
         files: Mapping[str, bytes] = {}
         program = self._program
@@ -126,15 +183,11 @@ class StepsPart:
                 # First, so that the bot's files are never ahead of the world.
                 files = await asyncio.to_thread(program.copies)
             except OSError:
-                return  # the bot is in the middle of making them
+                return None  # the bot is in the middle of making them
         world = copy_of(self._server.world)
-        date = self._server.world.date()
-        self._steps.append(Step(next(self._numbers), what, date, world, files, self._snapshot()))
         took = time.monotonic() - began
         self._not_before = time.monotonic() + max(GAP, GAP_FACTOR * took)
-        while len(self._steps) > MOST or sum(step.size for step in self._steps) > MOST_BYTES:
-            del self._steps[0]
-        self.shown.look()
+        return Step(next(self._numbers), "", 0, world, files, self._snapshot())
 
     def _too_large(self) -> bool:
         accounts = self._server.world.accounts
@@ -171,6 +224,7 @@ class StepsPart:
                 await asyncio.to_thread(program.put_back, step.files)
         finally:
             await self._server.start()
+        self._ready = None
         self._apps.forget()
         self._back(step.recorded)
         for tab in self._tabs:

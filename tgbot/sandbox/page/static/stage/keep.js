@@ -60,7 +60,7 @@ export function Recording() {
 }
 
 export function Steps() {
-  const { steps: list, files } = steps.value;
+  const { steps: list, files, too_large } = steps.value;
   return html`
     <section class="stage-part" aria-label="Start over from here">
       <h3>Start over from here</h3>
@@ -69,7 +69,8 @@ export function Steps() {
           ? "The sandbox and the bot’s files go back to how they were; the bot is killed and started again."
           : "Only the sandbox goes back: a bot that this page did not start keeps what it knows, and is ahead of it."}
       </p>
-      ${!list.length && html`<p class="stage-note">Nothing was done yet.</p>`}
+      ${too_large && html`<p class="stage-note">There are too many accounts or messages now for another step.</p>`}
+      ${!list.length && !too_large && html`<p class="stage-note">Nothing was done yet.</p>`}
       <ol class="stage-list" aria-label="Steps">
         ${[...list].reverse().map(
           ({ id, what, date }) => html`

@@ -1,0 +1,155 @@
+"""What is recorded of people and a bot, whoever acts."""
+
+from __future__ import annotations
+
+import pytest
+from telethon.tl import types
+
+from tgbot.sandbox.accounts import Account, Bot
+from tgbot.sandbox.dialogs import Copy, Post
+from tgbot.sandbox.page.recording import MOST, Recorder
+from tgbot.sandbox.page.records import (
+    Blocked,
+    Changed,
+    Deleted,
+    Edited,
+    Heard,
+    LeftOut,
+    Media,
+    Process,
+    Said,
+    Settled,
+    Turned,
+)
+from tgbot.sandbox.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=1)
+
+
+@pytest.fixture
+def bot(world: World) -> Bot:
+    return world.new_bot("the_bot")
+
+
+@pytest.fixture
+def anna(world: World) -> Account:
+    return world.new_user("Anna", "Smith", username="anna_s")
+
+
+@pytest.fixture
+def acting() -> list[int]:
+    """Return whose call is carried out, the last one."""
+    return []
+
+
+@pytest.fixture
+def recorder(world: World, bot: Bot, anna: Account, acting: list[int]) -> Recorder:
+    recorder = Recorder(world, lambda: acting[-1] if acting else None)
+    recorder.open(lambda: frozenset({anna.id}))
+    recorder.begin(bot.id)
+    return recorder
+
+
+def answer(world: World, bot: Bot, to: Account, text: str, **fields: object) -> Copy:
+    post = Post(bot.id, world.date(), text, **fields)  # type: ignore[arg-type]
+    return world.posts.add(world.accounts[bot.id], to.id, post)
+
+
+def test_messages_edits_deletions_and_blocks_are_recorded_in_order(
+    world: World, bot: Bot, anna: Account, recorder: Recorder, acting: list[int]
+) -> None:
+    first = world.send_as(anna.id, bot.id, "hello")
+    said = answer(world, bot, anna, "hello, Anna")
+    said.post.text = "hello again"
+    world.posts.edited(said)
+    first.post.text = "good day"
+    world.posts.edited(first)
+    world.posts.delete([said], revoke=True)
+    acting.append(anna.id)
+    world.posts.delete([first], revoke=True)
+    world.block(anna.id, bot.id)
+    world.block(anna.id, bot.id, blocked=False)
+    one, two = (anna.id, 1), (anna.id, 2)
+    assert recorder.records == [
+        Said(one, "hello"),
+        Heard(two, "hello, Anna"),
+        Edited(two, "hello again"),
+        Changed(one, "good day"),
+        Deleted(two, by_bot=True),
+        Deleted(one, by_bot=False),
+        Blocked(anna.id, True),
+        Blocked(anna.id, False),
+    ]
+    (who,) = recorder.people.values()
+    assert (who.name, who.last_name, who.username, who.admin) == ("Anna", "Smith", "anna_s", True)
+
+
+def test_what_people_send_that_is_no_text_is_told_apart(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    point = types.GeoPoint(long=13.25, lat=52.5, access_hash=0)
+    world.send_as(anna.id, bot.id, media=types.MessageMediaGeo(point))
+    world.send_as(anna.id, bot.id, media=types.MessageMediaContact(anna.phone, "Anna", "", "", anna.id))
+    world.send_as(anna.id, bot.id, media=types.MessageMediaContact("49123", "Doc", "", "", 0))
+    world.send_as(anna.id, bot.id, media=types.MessageMediaDice(3, "🎲"))
+    world.send_as(anna.id, bot.id, "bold", entities=[types.MessageEntityBold(0, 4)])
+    world.send_as(anna.id, bot.id, "/help", entities=[types.MessageEntityBotCommand(0, 5)])
+    world.send_as(anna.id, bot.id, "", grouped_id=7, media=types.MessageMediaPhoto())
+    world.allow(bot.id, anna.id, from_request=True)
+    keys = [(anna.id, number) for number in range(1, 9)]
+    assert recorder.records == [
+        Said(keys[0], "", media=Media.LOCATION, content=(52.5, 13.25)),
+        Said(keys[1], "", media=Media.CONTACT, content=("", "Anna")),
+        Said(keys[2], "", media=Media.CONTACT, content=("49123", "Doc")),
+        LeftOut("Anna sent a dice"),
+        LeftOut("Anna wrote a text with formatting"),
+        Said(keys[5], "/help"),
+        LeftOut("Anna sent an album"),
+        LeftOut("a service message of Anna (MessageActionBotAllowed)"),
+    ]
+
+
+def test_who_is_renamed_is_recorded_at_once_and_only_if_they_have_done_something(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    world.set_name(anna.id, "Ann", "Smith")
+    assert recorder.records == []
+    world.send_as(anna.id, bot.id, "hello")
+    world.set_name(anna.id, "Alex")
+    anna.language = "ru"
+    recorder.look()
+    turned = [record.now for record in recorder.records if isinstance(record, Turned)]
+    assert [(now.name, now.last_name, now.language) for now in turned] == [
+        ("Alex", "", ""),
+        ("Alex", "", "ru"),
+    ]
+
+
+def test_what_was_before_is_not_recorded_but_named(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    world.send_as(anna.id, bot.id, "before")
+    recorder.begin(bot.id)
+    assert (recorder.records, recorder.before) == ([], ["Anna Smith"])
+    world.send_as(world.new_user("Boris").id, anna.id, "not to the bot")
+    assert recorder.records == []
+
+
+def test_a_snapshot_is_gone_back_to(world: World, bot: Bot, anna: Account, recorder: Recorder) -> None:
+    world.send_as(anna.id, bot.id, "one")
+    snapshot = recorder.snapshot()
+    recorder.did(Process("kill"))
+    recorder.back(snapshot)
+    assert recorder.records == [Said((anna.id, 1), "one")]
+    recorder.settled()
+    recorder.settled()
+    assert recorder.records[1:] == [Settled()]
+
+
+def test_a_recording_has_an_end(world: World, bot: Bot, anna: Account, recorder: Recorder) -> None:
+    for _ in range(MOST + 5):
+        recorder.did(Process("kill"))
+    assert len(recorder.records) == MOST
