@@ -195,7 +195,9 @@ class Clicks:
         await self._call(who, "messages.sendMedia", peer=peer, media=media, message="", random_id=name)
 
     async def _press(self, who: int) -> None:
-        number, data = self._random.choice(self._buttons(who))
+        if not (buttons := self._buttons(who)):
+            return
+        number, data = self._random.choice(buttons)
         shown = base64.b64encode(data).decode()
         await self._call(
             who, "messages.getBotCallbackAnswer", peer=self._peer(who), msg_id=number, data=shown

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from .world import World
 
-#: What belongs to the process and not to the state: the clock, those who listen, and where the server is.
-_STAYS: Final = ("_true_time", "clock_error", "horizon", "feeds", "address", "dcs")
+#: What belongs to the process and not to the state: the clock, and where the server is.
+_STAYS: Final = ("_true_time", "clock_error", "horizon", "address", "dcs")
 
 
 class _Pickler(pickle.Pickler):

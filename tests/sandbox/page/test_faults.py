@@ -71,9 +71,11 @@ async def test_one_of_several_faults_is_ended_and_clear_ends_all(sandbox: Sandbo
     listed = await now(tab)
     while len(listed) < 5:
         listed = await now(tab)
-    assert await tab.ask("end_fault", key=listed[3]["key"])
-    left = await now(tab)
-    assert [each["key"] for each in left] == [each["key"] for each in listed if each is not listed[3]]
+    # Some are alike but for their kind: only the one that was meant ends.
+    for each in (listed[3], listed[1]):
+        assert await tab.ask("end_fault", key=each["key"])
+        listed.remove(each)
+        assert [one["key"] for one in await now(tab)] == [one["key"] for one in listed]
     assert await tab.ask("fault", line="clear") == "All faults are off."
     assert await now(tab) == []
 
