@@ -80,6 +80,8 @@ async def watch(address: str) -> None:
         browser.ws_connect(f"{address}wire") as socket,
     ):
         await socket.send_json({"id": 1, "do": "wire-open"})
+        while (await socket.receive_json()).get("id") != 1:
+            pass
         print("open", flush=True)
         async for _ in socket:
             pass
