@@ -159,8 +159,9 @@ class Members:
         if chat.channel:
             self._feeds.hand(number, types.UpdateChannel(chat.id))
             return
+        update = types.UpdateChatParticipants(all_of_group(chat))
         for member in chat.members:
-            self._feeds.hand(member, types.UpdateChatParticipants(all_of_group(chat)))
+            self._feeds.hand(member, update)
 
     def _log_status(
         self, chat: Chat, account: Account, before: TLObject | None, *, by: int, invite: Invite | None = None
