@@ -122,8 +122,15 @@ def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 async def bot(program: Program, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Bot]:
     """A bot with this program."""
     (directory := tmp_path / "bot").mkdir()
-    names = {"username": "the_bot", "name": "The Bot"}
-    bot = Bot(sandbox, program.sections, directory=directory, project=tmp_path, in_process=False, **names)
+    bot = Bot(
+        sandbox,
+        program.sections,
+        directory=directory,
+        project=tmp_path,
+        username="the_bot",
+        name="The Bot",
+        in_process=False,
+    )
     try:
         await bot.start()
         yield bot
