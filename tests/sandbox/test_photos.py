@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 from aiohttp import web
 from PIL import Image
+from telethon import events
 from telethon.tl import types
 from telethon.tl.functions import messages, upload
 from telethon.utils import stripped_photo_to_jpg
 
 from tests.pictures import jpeg
 from tests.sandbox.answers import refused
-from tests.sandbox.conftest import Person
+from tests.sandbox.conftest import Person, PlainBot
 from tgbot.sandbox.server import Sandbox
 
 
@@ -245,3 +246,28 @@ async def test_no_address_of_another_machine_is_fetched(person: Person, url: str
     for kind in (types.InputMediaPhotoExternal, types.InputMediaDocumentExternal):
         with refused("WEBPAGE_CURL_FAILED"):
             await ann(messages.SendMediaRequest("me", kind(url), ""))
+
+
+async def test_an_inline_result_is_fetched_from_this_machine(
+    sandbox: Sandbox, person: Person, plain_bot: PlainBot, site: Site
+) -> None:
+    token = sandbox.new_bot("pic_bot").token
+    profile = sandbox.world.accounts[int(token.partition(":")[0])].profile
+    assert profile is not None
+    profile.inline = "Search"
+    bot, ann = await plain_bot(token), await person("Ann")
+
+    async def answer(event: Any) -> None:
+        auto = types.InputBotInlineMessageMediaAuto("look")
+        results = []
+        for number, (kind, path) in enumerate((("photo", "/a.jpg"), ("gif", "/a%20text.txt")) * 2):
+            there = types.InputWebDocument(site.url + path, 0, "image/jpeg", [])
+            results.append(types.InputBotInlineResult(str(number), kind, auto, thumb=there, content=there))
+        await bot(messages.SetInlineBotResultsRequest(event.id, results, 0))
+
+    bot.add_event_handler(answer, events.InlineQuery())
+    photo, gif, *_ = await ann.inline_query("pic_bot", "x")
+    made = await photo.click("me")
+    assert (made.raw_text, made.photo.sizes[-1].w) == ("look", 300)
+    animated = (await gif.click("me")).document
+    assert any(isinstance(each, types.DocumentAttributeAnimated) for each in animated.attributes)

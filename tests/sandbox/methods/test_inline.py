@@ -272,7 +272,9 @@ def test_kinds_of_results_are_known(ann: Client, inline: Client, asked: list[Any
         answer(inline, asked[0], types.InputBotInlineResult("1", "article", text, title="t", thumb=web))
     web.url = "https://example.org/a.jpg"
     auto = types.InputBotInlineMessageMediaAuto("")
-    with refused("MESSAGES_SETINLINEBOTRESULTS_CONTENT_NOT_IMPLEMENTED", 501):
+    with refused("SEND_MESSAGE_MEDIA_INVALID"):
+        answer(inline, asked[0], types.InputBotInlineResult("1", "photo", auto, thumb=web))
+    with refused("WEBPAGE_CURL_FAILED"):  # nothing was fetched ahead of the call
         answer(inline, asked[0], types.InputBotInlineResult("1", "photo", auto, thumb=web, content=web))
     with refused("MEDIA_INVALID"):
         live = types.InputBotInlineMessageMediaGeo(GEO, period=59)

@@ -61,7 +61,8 @@ def set_results(call: Call, request: messages.SetInlineBotResultsRequest) -> boo
         raise RpcError(400, "NEXT_OFFSET_INVALID")
     if request.switch_pm is not None:
         _check_switch(request.switch_pm)
-    made = {result.id: result_of(call, result) for result in results}
+    fetched: dict[str, TLObject] = {}
+    made = {result.id: result_of(call, result, fetched) for result in results}
     answer = types.messages.BotResults(
         request.query_id,
         [each.shown for each in made.values()],

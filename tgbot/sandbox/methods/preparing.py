@@ -19,6 +19,7 @@ from ..files import Files
 from ..pictures import MAX_BYTES, Picture, is_large, picture
 from ..rpc import Caller, Later, RpcError
 from ..world import FOREVER, World
+from .results import sends_content
 
 #: The calls that can hold such a medium.
 _CALLS: Final = (
@@ -27,6 +28,7 @@ _CALLS: Final = (
     messages.EditMessageRequest,
     messages.SendMediaRequest,
     messages.SendMultiMediaRequest,
+    messages.SetInlineBotResultsRequest,
     messages.UploadMediaRequest,
     photos.UploadProfilePhotoRequest,
 )
@@ -72,6 +74,10 @@ def _work(files: Files, account: int, request: TLRequest) -> Iterator[tuple[obje
                 yield (account, part.id), _scaling(content, square=profile)
         elif isinstance(part, types.InputMediaPhotoExternal):
             yield (account, part.url), _photo_at(part.url)
+        elif isinstance(part, types.InputBotInlineResult):
+            if sends_content(part):
+                at = _photo_at if part.type == "photo" else _document_at
+                yield (account, part.content.url), at(part.content.url)
         elif isinstance(part, types.InputMediaDocumentExternal):
             yield (account, part.url), _document_at(part.url)
 

@@ -11,7 +11,7 @@ from ..queries import Result
 from ..rpc import RpcError
 from .calls import Call
 from .keyboards import shown_markup
-from .media import known_file, live_place, place
+from .media import as_message_media, known_file, live_place, place
 from .sending import CAPTION_LENGTH, TEXT_LENGTH, text_of
 
 #: The kinds of results that the schema names.
@@ -48,8 +48,11 @@ class _Message:
     media: TLObject | None = None
 
 
-def result_of(call: Call, given: TLObject) -> Result:
-    """Return a result of a bot; raise the RPC error of what Telegram does not take."""
+def result_of(call: Call, given: TLObject, fetched: dict[str, TLObject]) -> Result:
+    """Return a result of a bot; raise the RPC error of what Telegram does not take.
+
+    `fetched` has the media of the addresses that other results of the call have named.
+    """
     if given.type not in _TYPES:
         raise RpcError(400, "RESULT_TYPE_INVALID")
     markup = shown_markup(call, given.send_message.reply_markup)
@@ -59,9 +62,10 @@ def result_of(call: Call, given: TLObject) -> Result:
         if given.type in _TITLED and not given.title:
             raise RpcError(400, _TITLED[given.type])
         if isinstance(given.send_message, types.InputBotInlineMessageMediaAuto):
-            if given.content is not None:  # nothing is fetched from an address
-                raise RpcError(501, "MESSAGES_SETINLINEBOTRESULTS_CONTENT_NOT_IMPLEMENTED")
-            raise RpcError(400, "SEND_MESSAGE_MEDIA_INVALID")
+            if not sends_content(given):
+                raise RpcError(400, "SEND_MESSAGE_MEDIA_INVALID")
+            url = given.content.url
+            message.media = fetched[url] = fetched.get(url) or _fetched(call, given)
         about = (given.title, given.description, given.url, _web(given.thumb), _web(given.content))
         shown: TLObject = types.BotInlineResult(given.id, given.type, message.shown, *about)
     else:
@@ -72,6 +76,22 @@ def result_of(call: Call, given: TLObject) -> Result:
             shown.document, shown.title, shown.description = file.document, given.title, given.description
     inverted = bool(getattr(given.send_message, "invert_media", False))
     return Result(shown, message.text, message.entities, markup, message.media, inverted)
+
+
+def sends_content(given: types.InputBotInlineResult) -> bool:
+    """Return whether a result becomes a message with the file at the address of its content."""
+    return given.content is not None and isinstance(given.send_message, types.InputBotInlineMessageMediaAuto)
+
+
+def _fetched(call: Call, given: types.InputBotInlineResult) -> TLObject:
+    """Return the media at an address, which was fetched ahead of the call."""
+    url = given.content.url
+    if given.type == "photo":
+        return as_message_media(call, types.InputMediaPhotoExternal(url))
+    media: TLObject = as_message_media(call, types.InputMediaDocumentExternal(url))
+    known = [types.DocumentAttributeAnimated()] if given.type in ("gif", "mpeg4_gif") else []
+    media.document.attributes += [*given.content.attributes, *known]
+    return media
 
 
 def _file(call: Call, given: TLObject) -> TLObject:
