@@ -3,11 +3,11 @@
 Source: https://core.telegram.org/mtproto/auth_key
 """
 
-import random as _random
 import struct
 from collections.abc import Callable
 from enum import Enum
 from hashlib import sha1, sha256
+from random import Random
 from typing import Self
 
 import cryptg
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .mtproto import MSGS_ACK, VECTOR, tl_bytes
+from .primes import prime
 
 #: The 2048-bit safe prime that Telegram's servers use; some clients accept no other.
 DH_PRIME = int(
@@ -208,10 +209,10 @@ class Exchange:
     def _res_pq(self, reader: "_Reader") -> bytes:
         self._nonce = reader.take(16)
         self._server_nonce = self._bytes(16)
-        generator = _random.Random(self._bytes(16))
+        generator = Random(self._bytes(16))
         # Telegram's both have 31 bits. Of such factors Telethon's random walk may find both in the same step:
         # it takes 1 and pq for them then, once in thousands of exchanges. Unlike in size they are told apart.
-        self._pq = p, q = _prime(generator, _P_BITS), _prime(generator, _Q_BITS)
+        self._pq = p, q = prime(generator, _P_BITS), prime(generator, _Q_BITS)
         self.stage = Stage.PARAMS
         # Eight bytes, as at Telegram: a client may read them as a signed number.
         pq = (p * q).to_bytes(8, "big")
@@ -396,29 +397,6 @@ def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]
     two = sha1(server_nonce + new_nonce).digest()
     three = sha1(new_nonce + new_nonce).digest()
     return one + two[:12], two[12:] + three + new_nonce[:4]
-
-
-def _prime(generator: _random.Random, bits: int) -> int:
-    """Return a prime of so many bits, at most 31."""
-    while True:
-        number = generator.randrange(1 << (bits - 1), 1 << bits) | 1
-        # Miller-Rabin with these bases is exact below 3.2e9.
-        if all(_passes(number, base) for base in (2, 3, 5, 7)):
-            return number
-
-
-def _passes(number: int, base: int) -> bool:
-    odd, twos = number - 1, 0
-    while odd % 2 == 0:
-        odd, twos = odd // 2, twos + 1
-    power = pow(base, odd, number)
-    if power in (1, number - 1):
-        return True
-    for _ in range(twos - 1):
-        power = power * power % number
-        if power == number - 1:
-            return True
-    return False
 
 
 def _tl_int(number: int) -> bytes:
