@@ -311,11 +311,12 @@ async def test_axe_finds_no_barrier_in_light_and_dark(
     await me.open()
     found = {"welcome": await barriers(browser)}
     await begin(sandbox, me)
-    text = "Bold @demo_page_bot https://example.org a secret, and def f(): pass"
+    text = "Bold @demo_page_bot https://example.org a secret and def f(): pass"
+    secret, code = text.index("a secret"), text.index("def")
     marks = [
         types.MessageEntityBold(0, 4),
-        types.MessageEntitySpoiler(38, 8),
-        types.MessageEntityPre(52, 15, "py"),
+        types.MessageEntitySpoiler(secret, len("a secret")),
+        types.MessageEntityPre(code, len(text) - code, "python"),
     ]
     anna = next(each for each in sandbox.world.accounts.people())
     await demo.send_message(anna.id, text, formatting_entities=marks)
