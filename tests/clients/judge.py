@@ -17,6 +17,7 @@ _OWN: Final = (
     ("Session.cpp", "Update auth key"),
     ("Session.cpp", "Drop auth key"),
     ("Session.cpp", "Session connection with"),  # the check "cut"
+    ("SessionConnection.cpp", "RawConnection::flush took"),
     ("Td.cpp", "Close Td"),
     ("Timer.cpp", "SLOW"),
     ("TdDb.cpp", "Set PRAGMA"),

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from tests.clients.checks import CHECKS, Scene
 from tests.clients.libraries import TDLIB, Library
+from tests.clients.ours import conversation
 from tests.clients.players import CheckError, Other, Player, Program
 from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
 
 WORKS: Final = "works"
 #: The rows of the table.
-ROWS: Final = ("bot login", "person login", *CHECKS, "page")
+ROWS: Final = ("bot login", "person login", *CHECKS, "tgbot", "page")
 #: Seconds for a check.
 PATIENCE: Final = 60.0
 #: Seconds until a person presses Start again.
@@ -66,6 +67,10 @@ async def column(library: Library, key: ServerKey, directory: Path, known: Mappi
                     found[name] = ("" if before == WORKS else f"{before}; ") + f"as a {role}: {outcome}"
                 else:
                     found.setdefault(name, WORKS)
+            if role == "person":
+                (ours := directory / "tgbot").mkdir()
+                talk = conversation(scene, ours, killed=library.tdlib)
+                found["tgbot"] = await _outcome(talk, scene, PATIENCE)
             await _outcome(scene.tested.leave(), scene, PATIENCE)
             if role == "bot":
                 found["page"] = await _outcome(_page(library, scene), scene, PATIENCE)

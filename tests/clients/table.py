@@ -20,6 +20,7 @@ Table = dict[str, Column]
 _MEANINGS: Final = {
     "bot login": "A bot logs in with its token.",
     "person login": "A person logs in with phone number and code.",
+    "tgbot": "A person talks to a tgbot and presses its button; TDLib is heard after a kill, too.",
     "page": "The bot on the page on libraries answers /start.",
 }
 
