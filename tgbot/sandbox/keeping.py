@@ -134,9 +134,9 @@ class Keeper:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._seconds)
-            # New people and logins are in no log.
-            accounts = self._server.world.accounts
-            seen = len(accounts), self._server.keys_of(), [len(self._server.keys_of(None))]
+            # New people, keys and logins are in no log; a login is a call.
+            server = self._server
+            seen = len(server.world.accounts), server.keys_of(), server.calls.total()
             if not self._changed and seen == self._seen:
                 continue
             self._changed, self._seen = False, seen
