@@ -14,7 +14,7 @@ import cryptg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .mtproto import MSGS_ACK, VECTOR, tl_bytes
+from .mtproto import MSGS_ACK, VECTOR, tl_bytes, tl_number
 from .primes import prime
 
 #: The 2048-bit safe prime that Telegram's servers use; some clients accept no other.
@@ -88,7 +88,7 @@ class ServerKey:
         n, e = numbers.public_numbers.n, numbers.public_numbers.e
         self._n = n
         #: The key's fingerprint in resPQ: the low 64 bits, signed, of the SHA1 of its TL form.
-        self.fingerprint: int = struct.unpack("<q", sha1(_tl_int(n) + _tl_int(e)).digest()[12:])[0]
+        self.fingerprint: int = struct.unpack("<q", sha1(tl_number(n) + tl_number(e)).digest()[12:])[0]
 
     def __repr__(self) -> str:
         return f"<ServerKey {self.fingerprint & 0xFFFFFFFFFFFFFFFF:016x}>"
@@ -397,7 +397,3 @@ def _temporary_aes(new_nonce: bytes, server_nonce: bytes) -> tuple[bytes, bytes]
     two = sha1(server_nonce + new_nonce).digest()
     three = sha1(new_nonce + new_nonce).digest()
     return one + two[:12], two[12:] + three + new_nonce[:4]
-
-
-def _tl_int(number: int) -> bytes:
-    return tl_bytes(number.to_bytes((number.bit_length() + 7) // 8, "big"))

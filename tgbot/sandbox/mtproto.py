@@ -15,3 +15,8 @@ def tl_bytes(data: bytes) -> bytes:
     """Return the TL form of a string or of bytes: length, data, padding to four bytes."""
     head = bytes([len(data)]) if len(data) < 254 else b"\xfe" + len(data).to_bytes(3, "little")
     return head + data + bytes(-(len(head) + len(data)) % 4)
+
+
+def tl_number(number: int) -> bytes:
+    """Return the TL form of a number as a string of big-endian bytes."""
+    return tl_bytes(number.to_bytes((number.bit_length() + 7) // 8, "big"))
