@@ -20,8 +20,8 @@ from .tabs import Deed, DeedError, Tab, number
 MOST: Final = 50
 MOST_BYTES: Final = 64 << 20
 #: No copy is taken of a world with more accounts or more messages: that would take too long.
-MOST_ACCOUNTS: Final = 2_000
-MOST_MESSAGES: Final = 20_000
+MOST_ACCOUNTS: Final = 500
+MOST_MESSAGES: Final = 5_000
 #: Between two copies, in seconds, and as a multiple of the time that the last one took.
 GAP: Final = 0.5
 GAP_FACTOR: Final = 20.0
