@@ -71,6 +71,7 @@ async def opened(page: Page) -> AsyncIterator[Open]:
     where = urlsplit(page.address)
     sockets: list[aiohttp.ClientWebSocketResponse] = []
     async with aiohttp.ClientSession(headers={"Origin": f"{where.scheme}://{where.netloc}"}) as browser:
+        sockets: list[aiohttp.ClientWebSocketResponse] = []
 
         async def open_tab() -> Asked:
             sockets.append(await browser.ws_connect(f"{page.address}wire"))
