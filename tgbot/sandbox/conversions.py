@@ -151,6 +151,7 @@ RESULTS: Final[Mapping[tuple[str, str], Callable[[Any], Any]]] = {
     ("help.getAppConfig", "JSONValue"): lambda found: found.config,
     ("messages.addChatUser", "Updates"): lambda invited: invited.updates,
     ("messages.createChat", "Updates"): lambda invited: invited.updates,
+    ("messages.getDialogFilters", "Vector<DialogFilter>"): lambda found: found.filters,
     ("messages.importChatInvite", "Updates"): lambda joined: joined.updates,
 }
 CHANGED_RESULTS: Final = frozenset(method for method, _ in RESULTS)

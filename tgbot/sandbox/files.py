@@ -59,6 +59,8 @@ class Files:
         #: Work that was done ahead of a call, by what it is for: `prepared`.
         self._prepared: dict[object, object] = {}
         self._work: set[asyncio.Future[None]] = set()
+        #: The id of the document that stands for drawings which the sandbox does not have; 0: none yet.
+        self.blank = 0
         #: What file references begin with, and how often all of them expired.
         self._expired = 0
 

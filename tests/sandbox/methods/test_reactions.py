@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from telethon.tl import types
-from telethon.tl.functions import messages
+from telethon.tl.functions import messages, upload
 
 from tests.sandbox.methods.direct import Client, refused
 from tgbot.sandbox.chats import Chat
@@ -181,3 +181,18 @@ def test_a_group_may_forbid_reactions(ann: Client, group: tuple[Chat, Client]) -
     with refused("CHAT_WRITE_FORBIDDEN", 403):
         react(bea, channel_peer(bea, chat), number, "👍")
     assert counts(react(ann, channel_peer(ann, chat), number, "👍")) == {"👍": 1}
+
+
+def test_an_app_gets_the_list_of_reactions_with_drawings_that_it_can_download(
+    world: World, ann: Client, bot: Client
+) -> None:
+    listed = ann(messages.GetAvailableReactionsRequest(0))
+    thumb = next(each for each in listed.reactions if each.reaction == "👍")
+    assert thumb.title == "Thumbs Up Sign"
+    again = ann(messages.GetAvailableReactionsRequest(listed.hash))
+    assert isinstance(again, types.messages.AvailableReactionsNotModified)
+    icon = thumb.static_icon
+    place = types.InputDocumentFileLocation(icon.id, icon.access_hash, icon.file_reference, "")
+    assert ann(upload.GetFileRequest(place, 0, 4096)).bytes[8:12] == b"WEBP"
+    with refused("BOT_METHOD_INVALID"):
+        bot(messages.GetAvailableReactionsRequest(0))

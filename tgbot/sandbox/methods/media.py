@@ -20,6 +20,8 @@ from .polls import new_poll
 
 #: Documents of these types have previews of their own.
 _PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
+#: A picture of one transparent pixel, as WebP.
+_BLANK: Final = bytes.fromhex("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
 
 
@@ -213,6 +215,21 @@ def _document(
     )
     world.files.store(document, content, made)
     return document
+
+
+def blank_drawing(call: Call) -> types.Document:
+    """Return the document that stands for any drawing of Telegram's: an empty picture."""
+    files = call.world.files
+    stored = files.named(files.blank)
+    if stored is None:
+        attributes = [
+            types.DocumentAttributeImageSize(1, 1),
+            types.DocumentAttributeSticker("", types.InputStickerSetEmpty()),
+        ]
+        made = _document(call, _BLANK, "image/webp", attributes, None, own=True)
+        files.blank = made.id
+        return made
+    return stored.value
 
 
 def _external(call: Call, given: TLObject) -> TLObject:

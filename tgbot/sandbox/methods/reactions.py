@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from telethon.tl import TLObject, types
@@ -13,12 +14,15 @@ from ..dialogs import Copy
 from ..reactions import EMOJI, Reactions
 from ..rpc import RpcError
 from .calls import Call, Method, Open
+from .media import blank_drawing
 from .polls import offset_of
 
 #: How many reactions one account can give to a message, and how many with premium.
 _ONE: Final = 1
 _PREMIUM: Final = 3
 _PAGE: Final = 100
+#: The list of reactions never changes.
+_AVAILABLE_HASH: Final = 1
 
 
 def send_reaction(call: Call, request: messages.SendReactionRequest) -> TLObject:
@@ -89,7 +93,26 @@ def get_list(call: Call, request: messages.GetMessageReactionsListRequest) -> TL
     return types.messages.MessageReactionsList(len(listed), page, chats, users, next_offset=following)
 
 
+def get_available(call: Call, request: messages.GetAvailableReactionsRequest) -> TLObject:
+    if request.hash == _AVAILABLE_HASH:
+        return types.messages.AvailableReactionsNotModified()
+    drawing = blank_drawing(call)
+    listed = [
+        types.AvailableReaction(
+            emoji, _title(emoji), *[drawing] * 5, around_animation=drawing, center_icon=drawing
+        )
+        for emoji in sorted(EMOJI)
+    ]
+    return types.messages.AvailableReactions(_AVAILABLE_HASH, listed)
+
+
+def _title(emoji: str) -> str:
+    """Return the name of an emoji in words, as "Thumbs Up Sign"."""
+    return unicodedata.name(emoji[0], emoji).title()
+
+
 METHODS: Final = {
+    messages.GetAvailableReactionsRequest: Method(get_available, Open.USERS),
     messages.SendReactionRequest: Method(send_reaction),
     messages.GetMessagesReactionsRequest: Method(get_reactions, Open.USERS),
     messages.GetMessageReactionsListRequest: Method(get_list, Open.USERS),
