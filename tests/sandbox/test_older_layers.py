@@ -260,6 +260,10 @@ CHANGED = [
     (functions.help.GetAppConfigRequest(0), types.help.AppConfig(1, types.JsonObject([]))),
     (functions.messages.AddChatUserRequest(1, types.InputUserSelf(), 0), INVITED),
     (functions.messages.CreateChatRequest([], "a"), INVITED),
+    (
+        functions.messages.GetDialogFiltersRequest(),
+        types.messages.DialogFilters([types.DialogFilterDefault()]),
+    ),
     (functions.messages.ImportChatInviteRequest("h"), JOINED),
 ]
 
@@ -284,7 +288,7 @@ def test_each_field_that_a_method_of_the_sandbox_ever_had_is_read() -> None:
             if entry.method and conversions.RENAMED.get(entry.name, entry.name) == method:
                 fields = conversions.bind(entry.definition, cls).fields
                 lost |= {(method, field.name[1:]) for field in fields if field.name.startswith("-")}
-    replies = {"sendInlineBotResult", "sendMedia", "sendMessage", "sendMultiMedia"}
+    replies = {"saveDraft", "sendInlineBotResult", "sendMedia", "sendMessage", "sendMultiMedia"}
     # These are read as an inputReplyToMessage.
     assert lost == {
         (f"messages.{name}", field) for name in replies for field in ("reply_to_msg_id", "top_msg_id")

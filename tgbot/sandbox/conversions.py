@@ -40,6 +40,9 @@ _CONVERSIONS: Final[Mapping[tuple[str, object], Conversion]] = {
     ("string", "TypeTextWithEntities"): Conversion(
         lambda text: types.TextWithEntities(text, []), lambda value: value.text
     ),
+    ("long", "TypeStarsAmount"): Conversion(
+        lambda stars: types.StarsAmount(stars, 0), lambda amount: amount.amount
+    ),
     ("long", "TypePeer"): Conversion(types.PeerUser, lambda peer: getattr(peer, "user_id", None)),
     # Only requests have these, so the way back is never asked for.
     ("InputUser", "TypeInputPeer"): Conversion(_input_peer, lambda peer: None),
@@ -64,9 +67,11 @@ OLDER_NAMES: Final[Mapping[str, str]] = {newer: older for older, newer in RENAME
 
 #: (Name in older layers, its field) → the field of Telethon's class.
 _FIELDS: Final[Mapping[tuple[str, str], str]] = {
+    ("channels.toggleSignatures", "enabled"): "signatures_enabled",
     ("inputMediaStory", "user_id"): "peer",
     ("inputReplyToStory", "user_id"): "peer",
     ("messageMediaStory", "user_id"): "peer",
+    ("starsTransaction", "stars"): "amount",
     ("updateMessagePollVote", "user_id"): "peer",
     ("webPageAttributeStory", "user_id"): "peer",
     **{(name, "user_id"): "peer" for name in RENAMED if name.startswith("messageUserVote")},
