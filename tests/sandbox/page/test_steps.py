@@ -62,7 +62,7 @@ async def test_the_bot_and_its_files_go_back_together_with_the_world(
     known: Known,
 ) -> None:
     anna = sandbox.world.new_user("Anna")
-    client: Any = plain_client(sandbox)
+    client: Any = plain_client(sandbox, retry_delay=0.1, connection_retries=-1)
     await client.connect()
     await client.sign_in(bot_token=sandbox.new_bot("other_bot").token)
     for number in (1, 2, 3):

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from telethon.tl import types
 
-from ..accounts import Account
 from ..logs import Entry
 from ..server import Sandbox
 from .bot import BotPart, Program, ProgramError
@@ -159,7 +158,8 @@ class CountsPart:
         """Aim at a bot if there is one now."""
         if self._count is not None and self._server.world.accounts.get(self._count.bot) is not None:
             return
-        bots: list[Account] = self._server.world.accounts.bots()
+        world = self._server.world
+        bots = [bot for bot in world.accounts.bots() if bot.id not in world.residents]
         own = self._program.bot if self._program is not None else None
         chosen = next((bot.id for bot in bots if own in (None, bot.id)), None)
         self._count = None if chosen is None else self._of(chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from ..botfather import botfather
 from ..server import Sandbox
 from .apps import Apps
 from .bot import Program
@@ -36,6 +37,7 @@ class Page:
         origin: Callable[[], Origin] = Origin,
         names: Names | None = None,
     ) -> None:
+        botfather(sandbox.world)  # so that people see him among the bots
         self._wire = Wire(sandbox, names)
         self._apps = Apps(sandbox.world, trace=self._wire.trace)
         people, files = People(sandbox.world), Files(self._apps)
