@@ -252,6 +252,7 @@ def test_a_method_of_the_sandbox_has_a_rule_for_each_result_that_it_had() -> Non
 UPDATES = types.Updates([], [], [], NOW, 0)
 INVITED = types.messages.InvitedUsers(UPDATES, [])
 JOINED = types.messages.ChatInviteJoinResultOk(UPDATES)
+FOLDERS = types.messages.DialogFilters([types.DialogFilterDefault()])
 NOWHERE = types.InputChannelEmpty()
 CHANGED = [
     (functions.bots.GetBotInfoRequest("en"), types.bots.BotInfo("n", "a", "d")),
@@ -260,10 +261,7 @@ CHANGED = [
     (functions.help.GetAppConfigRequest(0), types.help.AppConfig(1, types.JsonObject([]))),
     (functions.messages.AddChatUserRequest(1, types.InputUserSelf(), 0), INVITED),
     (functions.messages.CreateChatRequest([], "a"), INVITED),
-    (
-        functions.messages.GetDialogFiltersRequest(),
-        types.messages.DialogFilters([types.DialogFilterDefault()]),
-    ),
+    (functions.messages.GetDialogFiltersRequest(), FOLDERS),
     (functions.messages.ImportChatInviteRequest("h"), JOINED),
 ]
 
