@@ -17,7 +17,11 @@ from tgbot.sandbox.signatures import arguments
 def test_an_app_gets_an_empty_list_or_settings_of_the_type_that_the_schema_names(
     request_type: type, ann: Client, bot: Client
 ) -> None:
-    given = {name: 0 for name in ("hash", "offset", "limit") if name in arguments(request_type)}
+    given: dict[str, int | str] = {
+        name: 0 for name in ("hash", "offset", "limit") if name in arguments(request_type)
+    }
+    if "emoticon" in arguments(request_type):
+        given["emoticon"] = "👋"
     request = request_type(**given)
     answer = ann(request)
     assert answer.SUBCLASS_OF_ID == request.SUBCLASS_OF_ID

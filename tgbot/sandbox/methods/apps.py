@@ -53,6 +53,7 @@ def _nothing(answer: TLObject) -> Method:
 METHODS: Final = {
     account.GetChatThemesRequest: _nothing(types.account.Themes(0, [])),
     account.GetContentSettingsRequest: Method(content_settings, Open.USERS),
+    account.GetDefaultEmojiStatusesRequest: _nothing(types.account.EmojiStatuses(0, [])),
     account.GetReactionsNotifySettingsRequest: Method(reaction_settings, Open.USERS),
     account.GetSavedMusicIdsRequest: _nothing(types.account.SavedMusicIds([])),
     account.GetWebBrowserSettingsRequest: Method(web_settings, Open.USERS),
@@ -64,5 +65,7 @@ METHODS: Final = {
     messages.GetAttachMenuBotsRequest: _nothing(types.AttachMenuBots(0, [], [])),
     messages.GetAvailableEffectsRequest: _nothing(types.messages.AvailableEffects(0, [], [])),
     messages.GetDialogFiltersRequest: Method(folders, Open.USERS),
+    messages.GetEmojiGroupsRequest: _nothing(types.messages.EmojiGroups(0, [])),
     messages.GetStickerSetRequest: Method(no_sticker_set),
+    messages.GetStickersRequest: _nothing(types.messages.Stickers(0, [])),
 }
