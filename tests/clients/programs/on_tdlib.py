@@ -10,32 +10,21 @@ import asyncio
 import ctypes
 import itertools
 import json
-import re
 import shutil
 import threading
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
+from tests.clients.privatecopy import private_copy
 from tests.clients.programs.lines import Say, Stage, kept, run
 
-#: A public key of 2048 bits as the library has it.
-PEM = re.compile(rb"-----BEGIN RSA PUBLIC KEY-----[A-Za-z0-9+/=\n]{367}-----END RSA PUBLIC KEY-----")
 #: TDLib's message ids are those of the server with so many bits behind them.
 SHIFT = 20
 #: What of its log is kept: errors and warnings.
 VERBOSITY = 2
 #: Seconds that one look for news takes.
 _LOOK = 1.0
-
-
-def private_copy(library: str, pem: str, to: str) -> None:
-    """Copy the library with another public key in the place of each of its own."""
-    key = pem.strip().encode()
-    content, replaced = PEM.subn(key, Path(library).read_bytes())
-    if not replaced or len(key) != len(PEM.search(content)[0]):  # type: ignore[index]  # it is there now
-        raise ValueError("the library has no key of this length")
-    Path(to).write_bytes(content)
 
 
 class TdError(Exception):
@@ -50,7 +39,7 @@ class Tdlib:
         self._say = say
         library = kept(stage, "libtdjson.so")
         if not Path(library).exists():
-            private_copy(stage["library"], stage["public_key"], library)
+            private_copy(Path(stage["library"]), stage["public_key"], Path(library))
         self._library = ctypes.CDLL(library)
         self._library.td_receive.restype = ctypes.c_char_p
         self._library.td_receive.argtypes = (ctypes.c_double,)
