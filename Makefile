@@ -34,7 +34,7 @@ COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.1
 PYTEST = $(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 ARGS ?=
 
-.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib browser clicks \
+.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib desktop browser clicks \
     layers bench profile crash soak clean
 .DEFAULT_GOAL := help
 
@@ -90,6 +90,9 @@ clients: $(DEV) ## run bots and people on other libraries, and print what works 
 
 tdlib: $(DEV) $(TDLIB)/node_modules/.package-lock.json ## run TDLib on the sandbox and print what it says of it (needs npm)
 	@$(BIN)/python -m tests.clients TDLib --judge $(ARGS)
+
+desktop: $(DEV) ## run Telegram Desktop on the sandbox: sign in, press Start and a button (ARGS=--display: for you)
+	@$(BIN)/python -m tests.clients.desktop $(ARGS)
 
 browser: $(DEV) ## test the pages in a real browser (as root, installs chromium)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
