@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import os
 import random
 import re
@@ -17,7 +18,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from PIL import Image
+from telethon.tl import types
 
 from tests.sandbox.page.conftest import Asked, opened
 from tgbot.sandbox.dialogs import Copy
@@ -28,7 +32,7 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.copies import copies, put_back
 from tgbot.testing.bot import Bot
 
-PLUGINS: Final = ["examples.menu", "examples.order", "tgbot.demo.sums"]
+PLUGINS: Final = ["tests.testing.mirror", "examples.menu", "examples.order", "tgbot.demo.sums"]
 ROOT: Final = Path(__file__).parents[2]
 USERNAME, NAME = "clicks_bot", "Clicks"
 #: What people write.
@@ -47,6 +51,10 @@ TEXTS: Final = (
     'quotes "and" \\backslashes\\ (and) [brackets]',
     "two\nlines",
 )
+#: What has no text that could be changed.
+_WITHOUT_TEXT: Final = types.MessageMediaContact, types.MessageMediaGeo
+#: Errors that people may get; any other one is a mistake of the clicks.
+REFUSED: Final = frozenset({"", "BOT_RESPONSE_TIMEOUT", "MESSAGE_NOT_MODIFIED", "YOU_BLOCKED_USER"})
 #: How many things are done in one recording.
 LEAST, MOST = 6, 16
 
@@ -115,7 +123,16 @@ class Clicks:
             await self._new()
         who = self._random.choice(self._people)
         buttons = self._buttons(who)
-        acts = [self._say] * 6 + [self._start, self._edit, self._reply, self._block, self._rename, self._send]
+        acts = [self._say] * 6 + [self._start, self._edit, self._block, self._rename, self._send]
+        acts += [
+            self._reply,
+            self._reply,
+            self._forward,
+            self._photo,
+            self._file,
+            self._album,
+            self._formatted,
+        ]
         if buttons and self._bot.running:
             acts += [self._press] * 8
         if kills:
@@ -143,8 +160,10 @@ class Clicks:
         access = self._world.accounts.access_hash(who, self._bot.id)
         return {"_": "inputPeerUser", "user_id": self._bot.id, "access_hash": str(access)}
 
-    async def _call(self, who: int, name: str, /, **fields: object) -> None:
-        await self._tab.call(who, name, **fields)
+    async def _call(self, who: int, name: str, /, **fields: Any) -> None:  # Any: JSON
+        answer = await self._tab.call(who, name, **fields)
+        error = answer["error"]["name"] if isinstance(answer, dict) and "error" in answer else ""
+        assert error in REFUSED, f"{name}: {error}"
 
     def _name(self) -> str:
         return str(self._random.getrandbits(62))
@@ -167,8 +186,104 @@ class Clicks:
             number = self._random.choice(history).id
             await self._say(who, reply_to={"_": "inputReplyToMessage", "reply_to_msg_id": number})
 
+    async def _forward(self, who: int) -> None:
+        if history := self._copies(who):
+            peer, number = self._peer(who), self._random.choice(history).id
+            ends = {"from_peer": peer, "to_peer": peer}
+            await self._call(who, "messages.forwardMessages", **ends, id=[number], random_id=[self._name()])
+
+    async def _upload(self, who: int, content: bytes, name: str) -> dict[str, object]:
+        file, shown = self._name(), base64.b64encode(content).decode()
+        await self._call(who, "upload.saveFilePart", file_id=file, file_part=0, bytes=shown)
+        return {"_": "inputFile", "id": file, "parts": 1, "name": name, "md5_checksum": ""}
+
+    async def _picture(self, who: int) -> dict[str, object]:
+        # A picture of a size and colour of its own; the largest do not fit in a test.
+        size = self._random.choice((1, 30, 700))
+        colour = tuple(self._random.randrange(256) for _ in range(3))
+        drawn = io.BytesIO()
+        Image.new("RGB", (size, size), colour).save(drawn, "PNG")
+        return {
+            "_": "inputMediaUploadedPhoto",
+            "file": await self._upload(who, drawn.getvalue(), "picture.png"),
+        }
+
+    async def _photo(self, who: int) -> None:
+        media, caption = await self._picture(who), self._random.choice(("", "my cat"))
+        await self._media(who, media, message=caption, **self._answering(who))
+
+    async def _file(self, who: int) -> None:
+        name, kind = self._random.choice((("notes.txt", "text/plain"), ("tables.bin", "application/pdf")))
+        content = self._random.randbytes(self._random.choice((1, 300, 3000, 6000)))
+        media = {
+            "_": "inputMediaUploadedDocument",
+            "file": await self._upload(who, content, name),
+            "mime_type": kind,
+            "attributes": [{"_": "documentAttributeFilename", "file_name": name}],
+        }
+        await self._media(who, media, message="")
+
+    async def _album(self, who: int) -> None:
+        peer, items = self._peer(who), []
+        for number in range(self._random.randrange(2, 4)):
+            stored = await self._tab.call(
+                who, "messages.uploadMedia", peer=peer, media=await self._picture(who)
+            )
+            photo = {name: stored["photo"][name] for name in ("id", "access_hash", "file_reference")}
+            items.append(
+                {
+                    "_": "inputSingleMedia",
+                    "media": {"_": "inputMediaPhoto", "id": {"_": "inputPhoto", **photo}},
+                    "random_id": self._name(),
+                    "message": "my cats" if number == 0 else "",
+                }
+            )
+        await self._call(who, "messages.sendMultiMedia", peer=peer, multi_media=items, **self._answering(who))
+
+    async def _formatted(self, who: int) -> None:
+        kind = self._random.choice(("Bold", "Italic", "Spoiler", "Code", "TextUrl"))
+        link = {"url": "https://example.org/"} if kind == "TextUrl" else {}
+        entity = {"_": f"messageEntity{kind}", "offset": 0, "length": 5, **link}
+        text, peer = "Large or small?", self._peer(who)
+        own = [copy for copy in self._copies(who) if copy.out and copy.post.text == text]
+        if own and self._random.random() < 0.5:
+            if self._bot.running:
+                await self._bot.finished()
+            changed = "Small it is", self._random.choice(own).id
+            await self._call(
+                who, "messages.editMessage", peer=peer, message=changed[0], id=changed[1], entities=[entity]
+            )
+        else:
+            await self._call(
+                who,
+                "messages.sendMessage",
+                peer=peer,
+                message=text,
+                random_id=self._name(),
+                entities=[entity],
+                **self._answering(who),
+            )
+
+    def _answering(self, who: int) -> dict[str, object]:
+        """Return the field that makes some messages a reply."""
+        history = self._copies(who)
+        if not history or self._random.random() < 0.5:
+            return {}
+        number = self._random.choice(history).id
+        return {"reply_to": {"_": "inputReplyToMessage", "reply_to_msg_id": number}}
+
+    async def _media(self, who: int, media: Mapping[str, object], **more: object) -> None:
+        await self._call(
+            who, "messages.sendMedia", peer=self._peer(who), media=media, random_id=self._name(), **more
+        )
+
     async def _edit(self, who: int) -> None:
-        own = [copy for copy in self._copies(who) if copy.out and copy.post.own_text is None]
+        own = [
+            copy
+            for copy in self._copies(who)
+            if copy.out and copy.post.own_text is None and copy.post.forwarded is None
+        ]
+        own = [copy for copy in own if not isinstance(copy.post.media, _WITHOUT_TEXT)]
         if own:
             number = self._random.choice(own).id
             text = f"changed {self._random.randrange(100)}"
@@ -191,8 +306,7 @@ class Clicks:
             media = {"_": "inputMediaContact", **contact}
         else:
             media = {"_": "inputMediaGeoPoint", "geo_point": place}
-        peer, name = self._peer(who), self._name()
-        await self._call(who, "messages.sendMedia", peer=peer, media=media, message="", random_id=name)
+        await self._media(who, media, message="")
 
     async def _press(self, who: int) -> None:
         if not (buttons := self._buttons(who)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -29,11 +30,12 @@ async def document(
     file: bytes | Path,
     name: str,
 ) -> types.InputMediaUploadedDocument:
-    """Upload a file."""
+    """Upload a file, with the MIME type that its name stands for."""
     name = name or (file.name if isinstance(file, Path) else "file.bin")
     uploaded = await client.upload_file(_content(file), file_name=name)
     attributes = [types.DocumentAttributeFilename(name)]
-    return types.InputMediaUploadedDocument(uploaded, "application/octet-stream", attributes, force_file=True)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return types.InputMediaUploadedDocument(uploaded, kind, attributes, force_file=True)
 
 
 def contact(phone: str, name: str) -> types.InputMediaContact:

@@ -65,19 +65,30 @@ class Person:
 
     # ---- what a person does ------------------------------------------------------------------------
 
-    async def says(self, text: str, *, chat: Group | None = None, reply_to: Message | None = None) -> Message:
-        """Send a text; return the message."""
+    async def says(
+        self,
+        text: str,
+        *,
+        chat: Group | None = None,
+        reply_to: Message | None = None,
+        entities: Iterable[types.TypeMessageEntity] | None = None,
+    ) -> Message:
+        """Send a text, which has no formatting but these entities; return the message."""
         self._does(text, chat)
-        return await self.client.send_message(self._at(chat), text, parse_mode=None, reply_to=reply_to)
+        return await self.client.send_message(
+            self._at(chat), text, parse_mode=None, reply_to=reply_to, formatting_entities=_listed(entities)
+        )
 
-    async def starts(self, link: str = "") -> None:
-        """Press Start, in a dialog that a link or its payload has opened."""
+    async def starts(self, link: str = "") -> Message:
+        """Press Start, in a dialog that a link or its payload has opened; return the message."""
         payload = parse_qs(urlsplit(link).query)["start"][0] if "?" in link else link
         if not payload:
-            await self.says("/start")  # as apps do
-            return
+            return await self.says("/start")  # as apps do
         self._does(f"/start {payload}", None)
-        await self.client(functions.messages.StartBotRequest(self._peer, self._peer, payload))
+        updates = await self.client(functions.messages.StartBotRequest(self._peer, self._peer, payload))
+        return next(
+            update.message for update in updates.updates if isinstance(update, types.UpdateNewMessage)
+        )
 
     async def sends(
         self,
@@ -90,6 +101,7 @@ class Person:
         location: tuple[float, float] | bool = False,
         caption: str = "",
         chat: Group | None = None,
+        reply_to: Message | None = None,
     ) -> Message:
         """Send one thing that is not a text; return the message, of an album the list of them.
 
@@ -114,19 +126,27 @@ class Person:
         else:
             raise TypeError("sends what? photo=, file=, album=, contact= or location=")
         self._does(f"<{what}> {caption}".rstrip(), chat)
-        return await self.client.send_file(self._at(chat), media, caption=caption, parse_mode=None)
+        return await self.client.send_file(
+            self._at(chat), media, caption=caption, parse_mode=None, reply_to=reply_to
+        )
 
     async def forwards(self, message: Message, *, chat: Group | None = None) -> Message:
         """Forward a message."""
         self._does(f"<forwarded> {shown(message)}", chat)
-        return await self.client.forward_messages(self._at(chat), message)
+        return await self.client.forward_messages(self._at(chat), message.id, await self._where(message))
 
-    async def edits(self, message: Message, text: str) -> Message:
-        """Change the text of an own message."""
+    async def edits(
+        self, message: Message, text: str, *, entities: Iterable[types.TypeMessageEntity] | None = None
+    ) -> Message:
+        """Change the text of an own message, and its formatting."""
         self._bot.transcript.said(f"{self.name} changes", "bot", text)
-        # By the peer: the client has not met the bot before the bot's first word.
-        at = self._peer if message.chat_id == self._bot.id else await message.get_input_chat()
-        return await self.client.edit_message(at, message.id, text, parse_mode=None)
+        return await self.client.edit_message(
+            await self._where(message),
+            message.id,
+            text,
+            parse_mode=None,
+            formatting_entities=_listed(entities),
+        )
 
     async def presses(self, label: str, message: Message | None = None, *, within: float = WITHIN) -> str:
         """Press a button, of the newest message that has one with this label, or of a given one.
@@ -267,6 +287,10 @@ class Person:
     def _at(self, chat: Group | None) -> types.TypeInputPeer:
         return self._peer if chat is None else chat.peer(self.id)
 
+    async def _where(self, message: Message) -> types.TypeInputPeer:
+        # By the peer: the client has not met the bot before the bot's first word.
+        return self._peer if message.chat_id == self._bot.id else await message.get_input_chat()
+
     def _place(self, chat: Group | None) -> int:
         return self._bot.id if chat is None else chat.id
 
@@ -302,6 +326,10 @@ class Person:
         if notice:
             self._bot.transcript.said("bot", self.name, f"({notice})")
         return notice
+
+
+def _listed(entities: Iterable[types.TypeMessageEntity] | None) -> list[types.TypeMessageEntity]:
+    return [*(entities or ())]
 
 
 @asynccontextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import mimetypes
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from telethon.tl import types
+from telethon.tl import TLObject, types
 
 from ..accounts import Account
 from ..dialogs import Copy, Post
 from ..logs import Entry
 from ..world import World
 from .records import (
+    Album,
     Blocked,
     Changed,
     Deleted,
@@ -45,7 +47,18 @@ _CHOSEN: Final = (
     types.MessageEntityMentionName,
     types.MessageEntityCustomEmoji,
 )
-
+#: Fields of a message that a record has.
+_SAID: Final = frozenset({"grouped_id"})
+#: What is true of any file that is sent as one.
+_PLAIN: Final = types.DocumentAttributeFilename, types.DocumentAttributeImageSize
+#: What else people do that a bot hears of.
+_OTHERS: Final[Mapping[type, str]] = {
+    types.UpdateBotMessageReaction: "a reaction",
+    types.UpdateMessagePollVote: "a vote in a poll",
+    types.UpdateBotPrecheckoutQuery: "a payment",
+    types.UpdateBotShippingQuery: "a payment",
+    types.UpdateBotInlineSend: "the choice of an inline result",
+}
 
 _Snapshot = tuple[int | None, list[Record], dict[int, Who], dict[int, Who], int, list[str]]
 
@@ -160,6 +173,8 @@ class Recorder:
                         self.did(Deleted((copy.peer, number), by_bot))
             case types.UpdateBotChatInviteRequester(user_id=who):
                 self.did(LeftOut(f"{self._name(who)} asked to join a group"))
+            case _ if type(content) in _OTHERS:
+                self.did(LeftOut(_OTHERS[type(content)]))
 
     def _pass(self, account: int, entry: Entry) -> None:
         update: Any = entry.content
@@ -180,6 +195,8 @@ class Recorder:
                 self.did(LeftOut(f"{self._name(update.user_id)} asked the bot inline"))
             case types.UpdateNewChannelMessage():
                 self.did(LeftOut("what happened in a group"))
+            case _ if type(update) in _OTHERS:
+                self.did(LeftOut(_OTHERS[type(update)]))
 
     def _message(self, copy: Copy, *, edited: bool) -> None:
         other = self._world.accounts.get(copy.peer) if copy.peer > 0 else None
@@ -200,43 +217,100 @@ class Recorder:
                 self.did(heard)
         elif not copy.out:
             self._by(other.id)
-            self.did(Changed(key, post.text) if edited else self._said(copy, key))
+            if edited:
+                entities, lacks = self._chosen(post)
+                self.did(Changed(key, post.text, entities, lacks))
+                return
+            said = self._said(copy, key)
+            group = (post.extras or {}).get("grouped_id")
+            if isinstance(said, Said) and group:
+                self._in_album(group, said)
+            else:
+                self.did(said)
+
+    def _in_album(self, group: int, said: Said) -> None:
+        last = self.records[-1] if self.records else None
+        if isinstance(last, Album) and last.group == group:
+            # The items of an album arrive as messages of their own, one after another.
+            self.records[-1] = Album(group, (*last.items, said))
+            self.heard()
+        else:
+            self.did(Album(group, (said,)))
 
     def _said(self, copy: Copy, key: Key) -> Record:
         post, name = copy.post, self._name(copy.peer)
         if post.action is not None:
             return LeftOut(f"a service message of {name} ({type(post.action).__name__})")
-        if post.forwarded is not None:
-            return LeftOut(f"{name} forwarded a message")
         if copy.topic is not None:
             return LeftOut(f"{name} wrote in a topic")
-        if (post.extras or {}).get("grouped_id"):
-            return LeftOut(f"{name} sent an album")
-        if any(isinstance(entity, _CHOSEN) for entity in post.entities or ()):
-            return LeftOut(f"{name} wrote a text with formatting")
-        reply = copy.reply_to if copy.reply_to in self._known else None
         if post.own_text is not None and post.own_text != post.text:
             return Said(key, post.text, start=post.text.partition(" ")[2])
+        entities, lacks = self._chosen(post)
+        source = self._source(copy) if post.forwarded is not None else None
+        if post.forwarded is not None and source is None:
+            lacks = (*lacks, "that a message was forwarded from elsewhere")
+        reply = copy.reply_to
+        if post.quote is not None:
+            lacks = (*lacks, "which part of a message was quoted")
+        extras = (post.extras or {}).items()
+        lacks = (*lacks, *(f"{what} of a message" for what, is_so in extras if is_so and what not in _SAID))
         if not _is_media(post):
-            return Said(key, post.text, reply_to=reply)
+            return Said(
+                key, post.text, reply_to=reply, entities=entities, forwarded=source, lacks=tuple(lacks)
+            )
         kind = self._kind(post.media, copy.peer)
         if kind is None:
             return LeftOut(f"{name} sent a {type(post.media).__name__.removeprefix('MessageMedia').lower()}")
-        return Said(key, post.text, media=kind[0], content=kind[1], reply_to=reply)
+        if entities and source is None:
+            lacks = (*lacks, "the formatting of a caption")
+        return Said(
+            key,
+            post.text,
+            media=kind[0],
+            content=kind[1],
+            reply_to=reply,
+            forwarded=source,
+            lacks=(*lacks, *kind[2]) if source is None else lacks,
+        )
 
-    def _kind(self, media: Any, sender: int) -> tuple[Media, tuple[object, ...]] | None:
+    def _chosen(self, post: Post) -> tuple[tuple[TLObject, ...], tuple[str, ...]]:
+        """Return the formatting that the sender chose, and what of it a test cannot do."""
+        chosen = [entity for entity in post.entities or () if isinstance(entity, _CHOSEN)]
+        able = tuple(one for one in chosen if not isinstance(one, types.MessageEntityMentionName))
+        return able, ("a mention without a username",) if len(able) < len(chosen) else ()
+
+    def _source(self, copy: Copy) -> int | None:
+        """Return which message of the same chat was forwarded, None if it is none of these."""
+        post, header = copy.post, copy.post.forwarded
+        for number in sorted(self._known, reverse=True):
+            known = self._known[number]
+            was = known.post
+            same = was.forwarded is header or (
+                was.forwarded is None and header is not None and was.date == header.date
+            )
+            same = same and was.text == post.text and was.media is post.media
+            if same and number != copy.id and known.peer == copy.peer:
+                return number
+        return None
+
+    def _kind(self, media: Any, sender: int) -> tuple[Media, tuple[object, ...], tuple[str, ...]] | None:
+        """Return what was sent, its content, and what of it a test cannot do."""
         match media:
-            case types.MessageMediaPhoto():
-                return Media.PHOTO, ()
+            case types.MessageMediaPhoto(photo=photo):
+                stored = self._world.files.named(photo.id) if photo is not None else None
+                sizes = stored.picture.sizes if stored is not None and stored.picture is not None else ()
+                largest = max((size.content for size in sizes), key=len, default=None)
+                lacks = ("that a picture was covered",) if media.spoiler else ()
+                return Media.PHOTO, () if largest is None else (largest,), lacks
             case types.MessageMediaDocument(document=types.Document() as document):
-                stored = self._world.files.stored(document.id)
+                content = self._world.files.stored(document.id)
                 name = next((one.file_name for one in document.attributes if hasattr(one, "file_name")), "")
-                return None if stored is None else (Media.FILE, (stored, name))
+                return None if content is None else (Media.FILE, (content, name), _special(document, name))
             case types.MessageMediaContact(phone_number=phone, first_name=name):
                 own = self._world.accounts[sender].phone or ""
-                return Media.CONTACT, ("" if phone.lstrip("+") == own else phone, name)
+                return Media.CONTACT, ("" if phone.lstrip("+") == own else phone, name), ()
             case types.MessageMediaGeo(geo=types.GeoPoint(lat=latitude, long=longitude)):
-                return Media.LOCATION, (latitude, longitude)
+                return Media.LOCATION, (latitude, longitude), ()
         return None
 
     def _by(self, person: int) -> None:
@@ -278,6 +352,17 @@ def _label_of(copy: Copy, data: bytes | None) -> str:
             if getattr(getattr(button, "type", button), "data", None) == data:
                 return str(button.text)
     return ""
+
+
+def _special(document: types.Document, name: str) -> tuple[str, ...]:
+    """Return how a file differs from one that a test sends under this name."""
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    special = [type(one).__name__ for one in document.attributes if not isinstance(one, _PLAIN)]
+    kinds = ", ".join(one.removeprefix("DocumentAttribute").lower() for one in special)
+    return (
+        *((f"that the type of a file was {document.mime_type}",) if document.mime_type != kind else ()),
+        *((f"that a file was sent as {kinds}",) if kinds else ()),
+    )
 
 
 def _is_media(post: Post) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from telethon.tl import TLObject
+
 #: A message: the person in whose chat it is, and its id on the bot's side.
 Key = tuple[int, int]
 Labels = tuple[str, ...]
@@ -45,9 +47,24 @@ class Said:
     text: str
     start: str | None = None
     media: Media | None = None
-    #: Of a file its content and name, of a contact phone number and name, of a location the two numbers.
+    #: Of a picture its content (none: it is not there any more), of a file content and name, of a contact
+    #: phone number and name, of a location the two numbers.
     content: Sequence[object] = ()
     reply_to: int | None = None
+    #: The formatting that the person chose, as entities of the schema.
+    entities: Sequence[TLObject] = ()
+    #: The message of this chat that was forwarded.
+    forwarded: int | None = None
+    #: What a saved test cannot say of this message.
+    lacks: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """A person has sent several pictures or files as one."""
+
+    group: int
+    items: Sequence[Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,8 @@ class Changed:
 
     key: Key
     text: str
+    entities: Sequence[TLObject] = ()
+    lacks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class LeftOut:
 
 Record = (
     Said
+    | Album
     | Changed
     | Pressed
     | Blocked

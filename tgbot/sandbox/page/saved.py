@@ -8,6 +8,7 @@ from typing import Final
 
 from .records import (
     OF_THE_BOT,
+    Album,
     Blocked,
     Changed,
     Deleted,
@@ -27,10 +28,10 @@ from .records import (
     Turned,
     Who,
 )
-from .wording import expected, identifier, literal, slug
+from .wording import content_of, expected, formatting, identifier, literal, slug
 
-#: A larger file is written as so many zeros: what is in it stays out of the test.
-_INLINE: Final = 400
+#: A file larger than this is written as so many zeros, a picture as one of one pixel, with a comment.
+_MOST: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,14 @@ def save(
     decorator = f"@pytest.mark.tgbot({', '.join(f'{key}={value!r}' for key, value in marker.items())})\n"
     source = "\n".join(f"    {line}" for line in body)
     imports = [
-        *(["import re", ""] if "re.compile(" in source else []),
-        *(["import pytest"] if marker or "pytest." in source else []),
-        *(["from telethon.tl import functions"] if "functions." in source else []),
+        *(["import base64"] if "base64.b64decode(" in source else []),
+        *(["import re"] if "re.compile(" in source else []),
+        *(["import pytest"] if marker else []),
+        *(["from telethon.tl import types"] if "types.Message" in source else []),
     ]
+    standard = sum(line in ("import base64", "import re") for line in imports)
+    if 0 < standard < len(imports):
+        imports.insert(standard, "")
     fixtures = ", ".join(["bot", "person", *(["sandbox"] if "sandbox." in source else [])])
     head = [
         '"""Recorded on the page of the sandbox."""',
@@ -155,10 +160,14 @@ class _Writing:
         match record:
             case Said():
                 self._said(record)
+            case Album():
+                self._album(record)
             case Changed(key) if key not in self.written:
                 self._leave_out("the change of a message that the test does not have")
             case Changed(key, text):
-                self._await(f"{self._of(key)}.edits({self._message(key)}, {literal(text)})")
+                self._lacking(record.lacks)
+                entities = formatting(record.entities)
+                self._await(f"{self._of(key)}.edits({self._message(key)}, {literal(text)}{entities})")
             case Pressed():
                 self._pressed(record)
             case Blocked(who, blocked):
@@ -199,24 +208,58 @@ class _Writing:
         self.settled = self.waited = isinstance(record, Turned | Fault | Process)
 
     def _said(self, record: Said) -> None:
-        reply = ""
-        if record.reply_to is not None:
-            answered = record.key[0], record.reply_to
-            if answered in self.written:
-                reply = f", reply_to={self._message(answered)}"
-            else:
-                self._leave_out("to which message the next one was a reply")
-        name = self._of(record.key)
+        name, key = self._of(record.key), record.key
         if record.start is not None:
-            self._await(f"{name}.starts({literal(record.start)})")
+            self._await(f"{name}.starts({literal(record.start)})", key)
             return
+        if record.forwarded is not None:
+            source = key[0], record.forwarded
+            if source in self.written:
+                self._lacking(record.lacks)
+                self._await(f"{name}.forwards({self._message(source)})", key)
+                return
+            self._leave_out("that a message was forwarded")
+        self._lacking(record.lacks)
+        reply = self._reply(record)
         if record.media is None:
-            self._await(f"{name}.says({literal(record.text)}{reply})", record.key)
+            entities = formatting(record.entities)
+            self._await(f"{name}.says({literal(record.text)}{reply}{entities})", key)
             return
         caption = f", caption={literal(record.text)}" if record.text else ""
-        if reply:
-            self._leave_out("that a file was a reply")
-        self._await(f"{name}.sends({_media(record)}{caption})", record.key)
+        self._await(f"{name}.sends({self._media(record)}{caption}{reply})", key)
+
+    def _album(self, album: Album) -> None:
+        first, *others = album.items
+        if any(one.media is not Media.PHOTO for one in album.items) or any(one.text for one in others):
+            self._leave_out("that several files were an album")
+            for one in album.items:
+                self._said(one)
+            return
+        for one in album.items:
+            self._lacking(one.lacks)
+        pictures = ", ".join(self._picture(one) for one in album.items)
+        caption = f", caption={literal(first.text)}" if first.text else ""
+        call = f"{self._of(first.key)}.sends(album=[{pictures}]{caption}{self._reply(first)})"
+        keys = [one.key for one in album.items]
+        if any(key in self.variables for key in keys):
+            targets = ", ".join(self._message(key) for key in keys)
+            self.lines.append(f"{targets}{'' if others else ','} = await {call}")
+        else:
+            self._await(call)
+        self.written.update(keys)
+
+    def _reply(self, record: Said) -> str:
+        if record.reply_to is None:
+            return ""
+        answered = record.key[0], record.reply_to
+        if answered in self.written:
+            return f", reply_to={self._message(answered)}"
+        self._leave_out("to which message the next one was a reply")
+        return ""
+
+    def _lacking(self, lacks: Iterable[str]) -> None:
+        for what in lacks:
+            self._leave_out(what)
 
     def _pressed(self, record: Pressed) -> None:
         key, name = record.key, self._of(record.key)
@@ -272,7 +315,8 @@ class _Writing:
         ]
 
     def _delete(self, key: Key) -> None:
-        self._await(f"{self._of(key)}.client.delete_messages(bot.id, [{self._message(key)}.id])")
+        # Without the peer, which a client does not know before the bot's first word.
+        self._await(f"{self._of(key)}.client.delete_messages(None, [{self._message(key)}.id])")
         self.buttons.pop(key, None)
 
     def _process(self, what: str) -> None:
@@ -308,17 +352,25 @@ class _Writing:
     def _expected(self, text: str) -> str:
         return expected(text, self.known)
 
+    def _picture(self, record: Said) -> str:
+        match [*record.content]:
+            case [bytes(content)] if len(content) <= _MOST:
+                return content_of(content)
+        self._leave_out("what is on the next picture")
+        return "True"
 
-def _media(record: Said) -> str:
-    """Return the arguments with which a person sends what is no text."""
-    match record.media, [*record.content]:
-        case Media.PHOTO, _:
-            return "photo=True"
-        case Media.FILE, [bytes(content), str(name)]:
-            inside = repr(content) if len(content) <= _INLINE else f"bytes({len(content)})"
-            return f"file={inside}, file_name={literal(name)}"
-        case Media.CONTACT, [str(phone), str(name)]:
-            return f"contact=({literal(phone)}, {literal(name)})" if phone else "contact=True"
-        case Media.LOCATION, [latitude, longitude]:
-            return f"location=({latitude!r}, {longitude!r})"
-    raise TypeError(record.media)
+    def _media(self, record: Said) -> str:
+        """Return the arguments with which a person sends what is no text."""
+        match record.media, [*record.content]:
+            case Media.PHOTO, _:
+                return f"photo={self._picture(record)}"
+            case Media.FILE, [bytes(content), str(name)]:
+                if len(content) > _MOST:
+                    self._leave_out(f"what is in the next file, which has {len(content)} bytes")
+                inside = content_of(content) if len(content) <= _MOST else f"bytes({len(content)})"
+                return f"file={inside}, file_name={literal(name)}"
+            case Media.CONTACT, [str(phone), str(name)]:
+                return f"contact=({literal(phone)}, {literal(name)})" if phone else "contact=True"
+            case Media.LOCATION, [latitude, longitude]:
+                return f"location=({latitude!r}, {longitude!r})"
+        raise TypeError(record.media)

@@ -1,14 +1,19 @@
-"""Texts as Python source: literals, and patterns for what differs from run to run."""
+"""Texts and files as Python source: literals, and patterns for what differs from run to run."""
 
 from __future__ import annotations
 
+import base64
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+from telethon.tl import TLObject
 
 #: The longest piece of a literal on one line.
 _WIDTH: Final = 80
+#: More bytes than this are written as base64.
+_READABLE: Final = 400
 #: Values that differ in each run: dates, times, durations and sizes, invite links, tokens, long numbers.
 _DIFFERS: Final = re.compile(
     r"""
@@ -108,3 +113,20 @@ def slug(name: str) -> str:
     """Return the name of a test function without its `test_`."""
     plain = re.sub(r"\W+", "_", name.strip().lower()).strip("_").removeprefix("test_")
     return plain or "what_was_done"
+
+
+def content_of(content: bytes) -> str:
+    """Return bytes as source: a literal if they are few and can be read, else base64."""
+    if len(content) <= _READABLE and all(32 <= byte < 127 or byte in b"\r\n\t" for byte in content):
+        return repr(content)
+    return f"base64.b64decode({literal(base64.b64encode(content).decode())})"
+
+
+def formatting(entities: Sequence[TLObject]) -> str:
+    """Return the argument with the formatting of a text, "" for none."""
+    written = []
+    for entity in entities:
+        name, *fields = entity.to_dict().items()
+        given = ", ".join(f"{key}={value!r}" for key, value in fields if value is not None)
+        written.append(f"types.{name[1]}({given})")
+    return f", entities=[{', '.join(written)}]" if written else ""
