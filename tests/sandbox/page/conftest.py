@@ -69,7 +69,6 @@ async def page(sandbox: Sandbox) -> AsyncIterator[Page]:
 async def opened(page: Page) -> AsyncIterator[Open]:
     """Yield a function that opens a tab."""
     where = urlsplit(page.address)
-    sockets: list[aiohttp.ClientWebSocketResponse] = []
     async with aiohttp.ClientSession(headers={"Origin": f"{where.scheme}://{where.netloc}"}) as browser:
         sockets: list[aiohttp.ClientWebSocketResponse] = []
 

@@ -9,6 +9,7 @@ from tgbot.sandbox.accounts import Account, Bot
 from tgbot.sandbox.dialogs import Copy, Post
 from tgbot.sandbox.page.recording import MOST, Recorder
 from tgbot.sandbox.page.records import (
+    Album,
     Blocked,
     Changed,
     Deleted,
@@ -21,6 +22,7 @@ from tgbot.sandbox.page.records import (
     Settled,
     Turned,
 )
+from tgbot.sandbox.pictures import Picture, Size
 from tgbot.sandbox.world import World
 
 
@@ -97,19 +99,78 @@ def test_what_people_send_that_is_no_text_is_told_apart(
     world.send_as(anna.id, bot.id, media=types.MessageMediaDice(3, "🎲"))
     world.send_as(anna.id, bot.id, "bold", entities=[types.MessageEntityBold(0, 4)])
     world.send_as(anna.id, bot.id, "/help", entities=[types.MessageEntityBotCommand(0, 5)])
-    world.send_as(anna.id, bot.id, "", grouped_id=7, media=types.MessageMediaPhoto())
     world.allow(bot.id, anna.id, from_request=True)
-    keys = [(anna.id, number) for number in range(1, 9)]
+    keys = [(anna.id, number) for number in range(1, 8)]
     assert recorder.records == [
         Said(keys[0], "", media=Media.LOCATION, content=(52.5, 13.25)),
         Said(keys[1], "", media=Media.CONTACT, content=("", "Anna")),
         Said(keys[2], "", media=Media.CONTACT, content=("49123", "Doc")),
         LeftOut("Anna sent a dice"),
-        LeftOut("Anna wrote a text with formatting"),
+        Said(keys[4], "bold", entities=(types.MessageEntityBold(0, 4),)),
         Said(keys[5], "/help"),
-        LeftOut("Anna sent an album"),
         LeftOut("a service message of Anna (MessageActionBotAllowed)"),
     ]
+
+
+def test_an_album_is_one_record(world: World, bot: Bot, anna: Account, recorder: Recorder) -> None:
+    for number in range(2):
+        world.send_as(anna.id, bot.id, "", grouped_id=7, media=photo_of(world, number))
+    world.send_as(anna.id, bot.id, "", grouped_id=8, media=types.MessageMediaPhoto())
+    one, other, gone = (
+        Said((anna.id, 1), "", media=Media.PHOTO, content=(b"0",)),
+        Said((anna.id, 2), "", media=Media.PHOTO, content=(b"1",)),
+        Said((anna.id, 3), "", media=Media.PHOTO),
+    )
+    assert recorder.records == [Album(7, (one, other)), Album(8, (gone,))]
+
+
+def photo_of(world: World, number: int) -> types.MessageMediaPhoto:
+    photo = types.Photo(number + 1, 0, b"", None, [], 2)
+    content = str(number).encode()
+    world.files.store(photo, picture=Picture((Size("s", 1, 1, b""), Size("x", 9, 9, content)), b""))
+    return types.MessageMediaPhoto(photo=photo)
+
+
+def test_which_message_was_forwarded_is_found(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    boris = world.new_user("Boris")
+    first = world.send_as(anna.id, bot.id, "same")
+    world.send_as(boris.id, bot.id, "same")
+    header = types.MessageFwdHeader(first.post.date, from_id=types.PeerUser(anna.id))
+    world.send_as(anna.id, bot.id, "same", fwd_from=header)
+    world.send_as(anna.id, bot.id, "same", fwd_from=header)
+    world.send_as(anna.id, bot.id, "other", fwd_from=header)
+    elsewhere = "that a message was forwarded from elsewhere"
+    assert recorder.records[2:] == [
+        Said((anna.id, 3), "same", forwarded=1),
+        Said((anna.id, 4), "same", forwarded=3),
+        Said((anna.id, 5), "other", lacks=(elsewhere,)),
+    ]
+
+
+def test_what_a_test_cannot_say_of_a_message_is_recorded_with_it(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    mention = types.MessageEntityMentionName(0, 4, bot.id)
+    world.send_as(anna.id, bot.id, "text", entities=[mention], silent=True)
+    voice = types.DocumentAttributeAudio(duration=1, voice=True)
+    names = [types.DocumentAttributeFilename("a.txt"), voice]
+    document = types.Document(5, 0, b"", None, "audio/ogg", 2, 2, names)
+    world.files.store(document, b"ab")
+    world.send_as(anna.id, bot.id, media=types.MessageMediaDocument(document=document))
+    world.push_update(bot.id, reaction_of(anna))
+    one, other, reaction = recorder.records
+    assert isinstance(one, Said)
+    assert one.lacks == ("a mention without a username", "silent of a message")
+    assert other == Said(
+        (anna.id, 2),
+        "",
+        media=Media.FILE,
+        content=(b"ab", "a.txt"),
+        lacks=("that the type of a file was audio/ogg", "that a file was sent as audio"),
+    )
+    assert reaction == LeftOut("a reaction")
 
 
 def test_who_is_renamed_is_recorded_at_once_and_only_if_they_have_done_something(
@@ -153,3 +214,8 @@ def test_a_recording_has_an_end(world: World, bot: Bot, anna: Account, recorder:
     for _ in range(MOST + 5):
         recorder.did(Process("kill"))
     assert len(recorder.records) == MOST
+
+
+def reaction_of(person: Account) -> types.UpdateBotMessageReaction:
+    peer = types.PeerUser(person.id)
+    return types.UpdateBotMessageReaction(peer, 1, None, peer, [], [], 0)

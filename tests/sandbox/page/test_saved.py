@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import base64
 import re
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telethon.tl import types
 
 from tgbot.sandbox.page.records import (
+    Album,
     Blocked,
     Changed,
     Deleted,
@@ -97,6 +100,7 @@ def test_what_people_do_and_hear_is_written_in_order() -> None:
         "# Not in this test: that the bot was still busy before what follows.",
         "await bot.finished()",
         'await anna.edits(message_2, "yes")',
+        "# Not in this test: what is on the next picture.",
         "await anna.sends(photo=True)",
         'await anna.sends(contact=True, caption="mine")',
         "await anna.sends(file=b'ab', file_name=\"a.txt\")",
@@ -107,6 +111,76 @@ def test_what_people_do_and_hear_is_written_in_order() -> None:
         'await sandbox.command(f"drop {bot.id}")',
         'await sandbox.command("clear")',
     ]
+
+
+def test_replies_forwards_and_formatted_texts_are_written() -> None:
+    bold, link = types.MessageEntityBold(0, 2), types.MessageEntityTextUrl(0, 3, "https://example.org")
+    assert body(
+        Said((1, 1), "/start spring", start="spring"),
+        Said((1, 2), "to the start", reply_to=1, entities=[bold]),
+        Said((1, 3), "", media=Media.LOCATION, content=(1.5, 2.5), reply_to=2),
+        Said((1, 4), "", media=Media.LOCATION, content=(1.5, 2.5), forwarded=3),
+        Changed((1, 2), "new", entities=[link], lacks=["a mention"]),
+    ) == [
+        'message_1 = await anna.starts("spring")',
+        'message_2 = await anna.says("to the start", reply_to=message_1, '
+        "entities=[types.MessageEntityBold(offset=0, length=2)])",
+        "message_3 = await anna.sends(location=(1.5, 2.5), reply_to=message_2)",
+        "await anna.forwards(message_3)",
+        "# Not in this test: that the bot was still busy before what follows.",
+        "await bot.finished()",
+        "# Not in this test: a mention.",
+        'await anna.edits(message_2, "new", '
+        "entities=[types.MessageEntityTextUrl(offset=0, length=3, url='https://example.org')])",
+    ]
+    assert "\nfrom telethon.tl import types\n" in saved(Said((1, 1), "a", entities=[bold])).text
+
+
+def test_a_forwarded_message_that_the_test_does_not_have_is_sent_with_a_comment() -> None:
+    assert body(Said((1, 2), "hi", forwarded=1)) == [
+        "# Not in this test: that a message was forwarded.",
+        'await anna.says("hi")',
+    ]
+
+
+def test_an_album_is_sent_as_one_and_each_item_can_be_answered() -> None:
+    one = Said((1, 1), "cats", media=Media.PHOTO, content=(b"1",))
+    other = Said((1, 2), "", media=Media.PHOTO, content=(b"2",))
+    assert body(Album(5, [one, other])) == ["await anna.sends(album=[b'1', b'2'], caption=\"cats\")"]
+    assert body(Album(5, [one, other]), Said((1, 3), "this", reply_to=2)) == [
+        "message_2, message_1 = await anna.sends(album=[b'1', b'2'], caption=\"cats\")",
+        'await anna.says("this", reply_to=message_1)',
+    ]
+
+
+def test_an_album_that_tests_cannot_send_is_sent_one_by_one_with_a_comment() -> None:
+    files = [Said((1, n), "", media=Media.FILE, content=(b"ab", "a.txt")) for n in (1, 2)]
+    assert body(Album(5, files)) == [
+        "# Not in this test: that several files were an album.",
+        *["await anna.sends(file=b'ab', file_name=\"a.txt\")"] * 2,
+    ]
+
+
+def test_a_small_file_is_in_the_test_and_a_large_one_is_named() -> None:
+    for media, content in (
+        (Media.FILE, bytes(range(256)) * 16),
+        (Media.FILE, b"\x00"),
+        (Media.PHOTO, b"\xff" * 4096),
+    ):
+        made = saved(Said((1, 1), "", media=media, content=(content, "a.bin")[: 1 + (media is Media.FILE)]))
+        (call,) = [
+            node
+            for node in ast.walk(ast.parse(made.text))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "base64.b64decode"
+        ]
+        assert base64.b64decode(ast.literal_eval(call.args[0])) == content
+        assert made.left_out == ()
+        assert made.text.count("import base64\n") == 1
+    large = saved(Said((1, 1), "", media=Media.FILE, content=(bytes(4097), "a.bin")))
+    assert large.left_out == ("what is in the next file, which has 4097 bytes",)
+    assert saved(Said((1, 1), "", media=Media.PHOTO, content=(bytes(4097),))).left_out == (
+        "what is on the next picture",
+    )
 
 
 def test_the_test_waits_where_the_bot_was_idle_without_a_word() -> None:
@@ -151,7 +225,7 @@ def test_a_person_who_changes_is_changed() -> None:
 def test_what_a_test_cannot_do_is_said_in_it_and_beside_it() -> None:
     made = saved(
         Said((1, 1), "a"),
-        LeftOut("Anna sent an album"),
+        LeftOut("Anna sent a dice"),
         Pressed((1, 9), "X", b""),
         Changed((1, 8), "b"),
         Deleted((1, 7), by_bot=False),
