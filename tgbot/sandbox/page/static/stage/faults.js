@@ -1,7 +1,7 @@
 // Telegram fails: buttons with values that can be changed, the faults that are on, and typed commands.
 import { signal } from "@preact/signals";
 import { html } from "../html.js";
-import { aimed, attempt, commands, faults } from "./state.js";
+import { aimed, attempt, clock, commands, faults } from "./state.js";
 
 const SEND = "messages.sendMessage";
 // `line` is a command of the sandbox; BOT stands for the account, {name} for a value.
@@ -77,7 +77,7 @@ function Values() {
 function howLong({ left, until }) {
   const parts = [];
   if (left !== null) parts.push(left === 1 ? "once more" : `${left} times more`);
-  if (until !== null) parts.push(`until ${new Date(until * 1000).toLocaleTimeString()}`);
+  if (until !== null) parts.push(`until ${clock(until)}`);
   return parts.join(", ");
 }
 

@@ -38,7 +38,9 @@ export async function attempt(name, values) {
   }
 }
 
+const times = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
 /** A time of day of a unix time. */
 export function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return times.format(seconds * 1000);
 }
