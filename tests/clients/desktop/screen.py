@@ -27,7 +27,8 @@ async def virtual_display() -> AsyncIterator[str]:
     """Run Xvfb on a display that is free, and yield its name."""
     reading, writing = os.pipe()
     server = await asyncio.create_subprocess_exec(
-        *("Xvfb", "-displayfd", str(writing), "-screen", "0", _SIZE, "-nolisten", "tcp"),
+        # Without -noreset it begins anew, and drops who connects meanwhile, whenever its last client goes.
+        *("Xvfb", "-displayfd", str(writing), "-screen", "0", _SIZE, "-nolisten", "tcp", "-noreset"),
         pass_fds=(writing,),
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
