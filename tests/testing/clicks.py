@@ -24,6 +24,7 @@ from PIL import Image
 from telethon.tl import types
 
 from tests.sandbox.page.conftest import Asked, opened
+from tgbot.sandbox.chats import Chat
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.page.page import Page
@@ -107,7 +108,9 @@ class Clicks:
         self._tab = tab
         self._random = chance
         self._people: list[int] = []
-        self._own: dict[int, list[int]] = {}
+        #: The group that they are in, and who of them is.
+        self._group: Chat | None = None
+        self._members: list[int] = []
 
     async def do(self, count: int, kills: bool) -> None:
         """Do so many things."""
@@ -132,13 +135,14 @@ class Clicks:
             self._file,
             self._album,
             self._formatted,
+            *[self._meet] * 3,
         ]
         if buttons and self._bot.running:
             acts += [self._press] * 8
         if kills:
             acts += [self._kill] * 3
         act = self._random.choice(acts)
-        if self._bot.running and act in (self._edit, self._block, self._rename, self._press):
+        if self._bot.running and act in (self._edit, self._block, self._rename, self._press, self._meet):
             await self._bot.finished()  # who does this has seen the answer
         await act(who)
 
@@ -157,8 +161,7 @@ class Clicks:
         await self._say(added["id"])
 
     def _peer(self, who: int) -> dict[str, object]:
-        access = self._world.accounts.access_hash(who, self._bot.id)
-        return {"_": "inputPeerUser", "user_id": self._bot.id, "access_hash": str(access)}
+        return self._user(who, self._bot.id)
 
     async def _call(self, who: int, name: str, /, **fields: Any) -> None:  # Any: JSON
         answer = await self._tab.call(who, name, **fields)
@@ -185,6 +188,56 @@ class Clicks:
         if history := self._copies(who):
             number = self._random.choice(history).id
             await self._say(who, reply_to={"_": "inputReplyToMessage", "reply_to_msg_id": number})
+
+    async def _meet(self, who: int) -> None:
+        """Do something in a group, which the first one who does opens."""
+        if self._group is None:
+            await self._open(who)
+            return
+        if who not in self._members:
+            link = self._world.groups.invite(self._group, self._group.creator, request_needed=False)
+            self._members.append(who)
+            await self._call(who, "messages.importChatInvite", hash=link.hash)
+            return
+        copies = [copy for copy in self._group.box if copy.post.action is None]
+        pressed = [copy for copy in copies if copy.post.markup is not None]
+        if pressed and self._bot.running and self._random.random() < 0.5:
+            number, data = pressed[-1].id, base64.b64encode(b"look").decode()
+            name, peer = "messages.getBotCallbackAnswer", self._place(who)
+            await self._call(who, name, peer=peer, msg_id=number, data=data)
+            return
+        text, reply = f"/mirror@{USERNAME}", {}
+        if copies and self._random.random() < 0.5:
+            number = self._random.choice(copies).id
+            text = self._random.choice(TEXTS)
+            reply = {"reply_to": {"_": "inputReplyToMessage", "reply_to_msg_id": number}}
+        name = self._name()
+        peer = self._place(who)
+        await self._call(who, "messages.sendMessage", peer=peer, message=text, random_id=name, **reply)
+
+    async def _open(self, who: int) -> None:
+        made = await self._tab.call(who, "channels.createChannel", title="Friends", about="", megagroup=True)
+        self._group = next(chat for chat in self._world.chats.values() if chat.title == "Friends")
+        assert "error" not in made
+        others = [{**self._user(who, other), "_": "inputUser"} for other in self._people if other != who]
+        bot = {**self._peer(who), "_": "inputUser"}
+        place = {**self._place(who), "_": "inputChannel"}
+        self._members = [*self._people]
+        await self._call(who, "channels.inviteToChannel", channel=place, users=[bot, *others])
+        if self._random.random() < 0.3:
+            rights = {"_": "chatAdminRights", "invite_users": True, "delete_messages": True}
+            await self._call(
+                who, "channels.editAdmin", channel=place, user_id=bot, admin_rights=rights, rank=""
+            )
+
+    def _place(self, who: int) -> dict[str, object]:
+        assert self._group is not None
+        access = self._world.accounts.access_hash(who, self._group.id, kind=b"channel")
+        return {"_": "inputPeerChannel", "channel_id": str(self._group.id), "access_hash": str(access)}
+
+    def _user(self, who: int, other: int) -> dict[str, object]:
+        access = self._world.accounts.access_hash(who, other)
+        return {"_": "inputPeerUser", "user_id": other, "access_hash": str(access)}
 
     async def _forward(self, who: int) -> None:
         if history := self._copies(who):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from telethon import events
+from telethon import Button, events
 
 #: The largest file whose content is in a saved test.
 MOST = 4096
@@ -13,6 +13,8 @@ MOST = 4096
 
 def register(client: Any) -> None:  # Any: a client of Telethon's
     """Register the handlers."""
+    client.add_event_handler(show, events.NewMessage(incoming=True, pattern="^/mirror"))
+    client.add_event_handler(look, events.CallbackQuery(data=b"look"))
     client.add_event_handler(mirror, events.NewMessage(incoming=True, func=is_special))
     client.add_event_handler(changed, events.MessageEdited(incoming=True))
 
@@ -22,6 +24,23 @@ def is_special(event: Any) -> bool:
     message = event.message
     chosen = [one for one in message.entities or () if "Command" not in type(one).__name__]
     return bool(message.media or message.fwd_from or message.reply_to or chosen)
+
+
+async def show(event: Any) -> None:
+    """Show a button."""
+    await event.respond(
+        "A mirror", buttons=[[Button.inline("Look", b"look"), Button.inline("Again", b"look")]]
+    )
+    raise events.StopPropagation
+
+
+async def look(event: Any) -> None:
+    """Answer a press, and change the message."""
+    message = await event.get_message()
+    await event.answer("You looked")
+    if message.buttons and len(message.buttons[0]) == 2:
+        await event.edit("A mirror, used", buttons=[[Button.inline("Look", b"look")]])
+    raise events.StopPropagation
 
 
 async def mirror(event: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
-from telethon.tl import TLObject, types
+from telethon.tl import types
 
 from ..accounts import Account
-from ..dialogs import Copy, Post
+from ..dialogs import CHANNEL_BASE, Copy
 from ..logs import Entry
 from ..world import World
+from .contents import chosen, is_media, kind_of, label_of, labels_of
+from .gatherings import Gatherings
 from .records import (
     Album,
     Blocked,
@@ -20,9 +22,7 @@ from .records import (
     Edited,
     Heard,
     Key,
-    Labels,
     LeftOut,
-    Media,
     Pressed,
     Record,
     Said,
@@ -33,24 +33,13 @@ from .records import (
 
 #: The most that is recorded; what comes after is not.
 MOST: Final = 2000
-#: Formatting that a person chooses. The server finds the rest, such as links and commands, by itself.
-_CHOSEN: Final = (
-    types.MessageEntityBold,
-    types.MessageEntityItalic,
-    types.MessageEntityUnderline,
-    types.MessageEntityStrike,
-    types.MessageEntitySpoiler,
-    types.MessageEntityCode,
-    types.MessageEntityPre,
-    types.MessageEntityBlockquote,
-    types.MessageEntityTextUrl,
-    types.MessageEntityMentionName,
-    types.MessageEntityCustomEmoji,
+_OF_CHANNELS: Final = (
+    types.UpdateNewChannelMessage,
+    types.UpdateEditChannelMessage,
+    types.UpdateDeleteChannelMessages,
 )
 #: Fields of a message that a record has.
 _SAID: Final = frozenset({"grouped_id"})
-#: What is true of any file that is sent as one.
-_PLAIN: Final = types.DocumentAttributeFilename, types.DocumentAttributeImageSize
 #: What else people do that a bot hears of.
 _OTHERS: Final[Mapping[type, str]] = {
     types.UpdateBotMessageReaction: "a reaction",
@@ -98,6 +87,9 @@ class Recorder:
         self._now: dict[int, Who] = {}
         #: The messages of private chats by their ids on the bot's side.
         self._known: dict[int, Copy] = {}
+        self._gatherings: Gatherings | None = None
+        if bot is not None:
+            self._gatherings = Gatherings(self._world, bot, self.records, self.did, self._by, self._in_group)
         self.since = self._world.date()
         self.before: list[str] = []
         if bot is None:
@@ -127,7 +119,8 @@ class Recorder:
         """Go back to a snapshot, in a world that has gone back to the same moment."""
         bot, records, people, now, since, before = cast(_Snapshot, snapshot)
         self.begin(bot)
-        self.records, self.people, self._now = records[:], dict(people), dict(now)
+        self.records += records
+        self.people, self._now = dict(people), dict(now)
         self.since, self.before = since, before
         if bot is not None:
             self._known = {copy.id: copy for copy in self._world.accounts[bot].box if copy.peer > 0}
@@ -173,6 +166,8 @@ class Recorder:
                         self.did(Deleted((copy.peer, number), by_bot))
             case types.UpdateBotChatInviteRequester(user_id=who):
                 self.did(LeftOut(f"{self._name(who)} asked to join a group"))
+            case types.UpdateChannelParticipant() if self._gatherings is not None:
+                self._gatherings.promoted(content)
             case _ if type(content) in _OTHERS:
                 self.did(LeftOut(_OTHERS[type(content)]))
 
@@ -180,21 +175,30 @@ class Recorder:
         update: Any = entry.content
         if isinstance(update, types.UpdateUserName) and update.user_id == account and account in self._now:
             self._by(account)
+        if isinstance(update, _OF_CHANNELS) and self._gatherings is not None:
+            self._gatherings.take(update)
         if account != self.bot:
             return
         match update:
+            case types.UpdateBotCallbackQuery(peer=types.PeerChannel(channel_id=channel)):
+                group = self._world.chats.get(-CHANNEL_BASE - channel)
+                copy = group.box.get(update.msg_id) if group is not None and group.megagroup else None
+                if copy is None:
+                    self.did(LeftOut(f"{self._name(update.user_id)} pressed a button in a channel"))
+                else:
+                    self._by(update.user_id)
+                    key, data = (copy.owner, copy.id), update.data or b""
+                    self.did(Pressed(key, label_of(copy, data), data, who=update.user_id))
             case types.UpdateBotCallbackQuery():
                 copy = self._world.accounts[account].box.get(update.msg_id)
                 if copy is None or copy.peer < 0:
                     self.did(LeftOut(f"{self._name(update.user_id)} pressed a button in a group"))
                 else:
                     self._by(update.user_id)
-                    label = _label_of(copy, update.data)
+                    label = label_of(copy, update.data)
                     self.did(Pressed((update.user_id, copy.id), label, update.data or b""))
             case types.UpdateBotInlineQuery():
                 self.did(LeftOut(f"{self._name(update.user_id)} asked the bot inline"))
-            case types.UpdateNewChannelMessage():
-                self.did(LeftOut("what happened in a group"))
             case _ if type(update) in _OTHERS:
                 self.did(LeftOut(_OTHERS[type(update)]))
 
@@ -208,7 +212,7 @@ class Recorder:
         if copy.out and post.action is None:
             labels = labels_of(post.markup)
             heard = (
-                Edited(key, post.text, labels) if edited else Heard(key, post.text, labels, _is_media(post))
+                Edited(key, post.text, labels) if edited else Heard(key, post.text, labels, is_media(post))
             )
             if other.id in self.people:
                 self.did(heard)
@@ -218,15 +222,39 @@ class Recorder:
         elif not copy.out:
             self._by(other.id)
             if edited:
-                entities, lacks = self._chosen(post)
+                entities, lacks = chosen(post)
                 self.did(Changed(key, post.text, entities, lacks))
                 return
-            said = self._said(copy, key)
+            said = self._said(copy, key, copy.peer)
             group = (post.extras or {}).get("grouped_id")
             if isinstance(said, Said) and group:
                 self._in_album(group, said)
             else:
                 self.did(said)
+
+    def _in_group(self, copy: Copy, edited: bool) -> None:
+        post, key = copy.post, (copy.owner, copy.id)
+        if post.sender == self.bot:
+            labels = labels_of(post.markup)
+            heard = Heard(key, post.text, labels, is_media(post))
+            self.did(Edited(key, post.text, labels) if edited else heard)
+            return
+        account = self._world.accounts.get(post.sender)
+        if account is None or account.is_bot or (post.extras or {}).get("from_id"):
+            self.did(LeftOut("what a bot, a channel or an anonymous admin wrote in a group"))
+            return
+        self._by(account.id)
+        if edited:
+            entities, lacks = chosen(post)
+            self.did(Changed(key, post.text, entities, lacks, who=account.id))
+            return
+        said = self._said(copy, key, account.id)
+        if isinstance(said, Said):
+            said = replace(said, who=account.id)
+            if group := (post.extras or {}).get("grouped_id"):
+                self._in_album(group, said)
+                return
+        self.did(said)
 
     def _in_album(self, group: int, said: Said) -> None:
         last = self.records[-1] if self.records else None
@@ -237,15 +265,17 @@ class Recorder:
         else:
             self.did(Album(group, (said,)))
 
-    def _said(self, copy: Copy, key: Key) -> Record:
-        post, name = copy.post, self._name(copy.peer)
+    def _said(self, copy: Copy, key: Key, sender: int) -> Record:
+        post, name = copy.post, self._name(sender)
         if post.action is not None:
             return LeftOut(f"a service message of {name} ({type(post.action).__name__})")
         if copy.topic is not None:
             return LeftOut(f"{name} wrote in a topic")
         if post.own_text is not None and post.own_text != post.text:
+            if copy.peer < 0:
+                return LeftOut(f"{name} pressed Start for a group")
             return Said(key, post.text, start=post.text.partition(" ")[2])
-        entities, lacks = self._chosen(post)
+        entities, lacks = chosen(post)
         source = self._source(copy) if post.forwarded is not None else None
         if post.forwarded is not None and source is None:
             lacks = (*lacks, "that a message was forwarded from elsewhere")
@@ -254,11 +284,11 @@ class Recorder:
             lacks = (*lacks, "which part of a message was quoted")
         extras = (post.extras or {}).items()
         lacks = (*lacks, *(f"{what} of a message" for what, is_so in extras if is_so and what not in _SAID))
-        if not _is_media(post):
+        if not is_media(post):
             return Said(
                 key, post.text, reply_to=reply, entities=entities, forwarded=source, lacks=tuple(lacks)
             )
-        kind = self._kind(post.media, copy.peer)
+        kind = kind_of(self._world, post.media, sender)
         if kind is None:
             return LeftOut(f"{name} sent a {type(post.media).__name__.removeprefix('MessageMedia').lower()}")
         if entities and source is None:
@@ -273,44 +303,18 @@ class Recorder:
             lacks=(*lacks, *kind[2]) if source is None else lacks,
         )
 
-    def _chosen(self, post: Post) -> tuple[tuple[TLObject, ...], tuple[str, ...]]:
-        """Return the formatting that the sender chose, and what of it a test cannot do."""
-        chosen = [entity for entity in post.entities or () if isinstance(entity, _CHOSEN)]
-        able = tuple(one for one in chosen if not isinstance(one, types.MessageEntityMentionName))
-        return able, ("a mention without a username",) if len(able) < len(chosen) else ()
-
     def _source(self, copy: Copy) -> int | None:
         """Return which message of the same chat was forwarded, None if it is none of these."""
         post, header = copy.post, copy.post.forwarded
-        for number in sorted(self._known, reverse=True):
-            known = self._known[number]
+        box = self._world.chats[copy.peer].box if copy.peer < 0 else self._known.values()
+        for known in sorted(box, key=lambda one: one.id, reverse=True):
             was = known.post
             same = was.forwarded is header or (
                 was.forwarded is None and header is not None and was.date == header.date
             )
             same = same and was.text == post.text and was.media is post.media
-            if same and number != copy.id and known.peer == copy.peer:
-                return number
-        return None
-
-    def _kind(self, media: Any, sender: int) -> tuple[Media, tuple[object, ...], tuple[str, ...]] | None:
-        """Return what was sent, its content, and what of it a test cannot do."""
-        match media:
-            case types.MessageMediaPhoto(photo=photo):
-                stored = self._world.files.named(photo.id) if photo is not None else None
-                sizes = stored.picture.sizes if stored is not None and stored.picture is not None else ()
-                largest = max((size.content for size in sizes), key=len, default=None)
-                lacks = ("that a picture was covered",) if media.spoiler else ()
-                return Media.PHOTO, () if largest is None else (largest,), lacks
-            case types.MessageMediaDocument(document=types.Document() as document):
-                content = self._world.files.stored(document.id)
-                name = next((one.file_name for one in document.attributes if hasattr(one, "file_name")), "")
-                return None if content is None else (Media.FILE, (content, name), _special(document, name))
-            case types.MessageMediaContact(phone_number=phone, first_name=name):
-                own = self._world.accounts[sender].phone or ""
-                return Media.CONTACT, ("" if phone.lstrip("+") == own else phone, name), ()
-            case types.MessageMediaGeo(geo=types.GeoPoint(lat=latitude, long=longitude)):
-                return Media.LOCATION, (latitude, longitude), ()
+            if same and known is not copy and known.peer == copy.peer:
+                return known.id
         return None
 
     def _by(self, person: int) -> None:
@@ -338,32 +342,3 @@ class Recorder:
     def _name(self, person: int) -> str:
         account = self._world.accounts.get(person)
         return "somebody" if account is None else account.first_name
-
-
-def labels_of(markup: Any) -> Labels:  # Any: a reply markup of the schema, or None
-    """Return the labels of a keyboard."""
-    return tuple(button.text for row in getattr(markup, "rows", ()) for button in row.buttons)
-
-
-def _label_of(copy: Copy, data: bytes | None) -> str:
-    """Return the label of the button of a message that has this data."""
-    for row in getattr(copy.post.markup, "rows", ()):
-        for button in row.buttons:
-            if getattr(getattr(button, "type", button), "data", None) == data:
-                return str(button.text)
-    return ""
-
-
-def _special(document: types.Document, name: str) -> tuple[str, ...]:
-    """Return how a file differs from one that a test sends under this name."""
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    special = [type(one).__name__ for one in document.attributes if not isinstance(one, _PLAIN)]
-    kinds = ", ".join(one.removeprefix("DocumentAttribute").lower() for one in special)
-    return (
-        *((f"that the type of a file was {document.mime_type}",) if document.mime_type != kind else ()),
-        *((f"that a file was sent as {kinds}",) if kinds else ()),
-    )
-
-
-def _is_media(post: Post) -> bool:
-    return post.media is not None and not isinstance(post.media, types.MessageMediaWebPage)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from telethon.tl import TLObject
 
-#: A message: the person in whose chat it is, and its id on the bot's side.
+#: A message: the person in whose chat it is, or the marked id of a group, and its id on the bot's side.
 Key = tuple[int, int]
 Labels = tuple[str, ...]
 
@@ -57,6 +57,8 @@ class Said:
     forwarded: int | None = None
     #: What a saved test cannot say of this message.
     lacks: Sequence[str] = ()
+    #: In a group, who sent it.
+    who: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Changed:
     text: str
     entities: Sequence[TLObject] = ()
     lacks: Sequence[str] = ()
+    #: In a group, who did it.
+    who: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ class Pressed:
     data: bytes
     #: Set when the bot has answered; None: it did not.
     notice: list[str] = field(default_factory=list)
+    #: In a group, who did it.
+    who: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,33 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupOpened:
+    """A supergroup with the bot in it; the first of the people created it."""
+
+    chat: int
+    title: str
+    people: Sequence[int]
+    #: Whether the bot is an admin.
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A person has joined a group."""
+
+    who: int
+    chat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A person has left a group."""
+
+    who: int
+    chat: int
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """The bot's process was killed, stopped or started on the page: "kill", "stop" or "start"."""
 
@@ -166,6 +199,9 @@ Record = (
     | Heard
     | Edited
     | Deleted
+    | GroupOpened
+    | Joined
+    | Left
     | Process
     | Fault
     | Settled

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
+from .attached import picture, sending
 from .records import (
     OF_THE_BOT,
     Album,
@@ -14,9 +14,12 @@ from .records import (
     Deleted,
     Edited,
     Fault,
+    GroupOpened,
     Heard,
+    Joined,
     Key,
     Labels,
+    Left,
     LeftOut,
     Media,
     Origin,
@@ -28,10 +31,7 @@ from .records import (
     Turned,
     Who,
 )
-from .wording import content_of, expected, formatting, identifier, literal, slug
-
-#: A file larger than this is written as so many zeros, a picture as one of one pixel, with a comment.
-_MOST: Final = 4096
+from .wording import expected, formatting, identifier, literal, slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ class _Writing:
     buttons: dict[Key, Labels] = field(default_factory=dict)
     #: The messages that the test has a variable for already.
     written: set[Key] = field(default_factory=set)
+    #: The groups that are there, each with the member who hears in it what the bot says.
+    hearers: dict[int, int] = field(default_factory=dict)
     running: bool = True
     #: Whether the bot was idle before what is done next, and whether the test waits for that already.
     settled: bool = True
@@ -111,11 +113,13 @@ class _Writing:
         start = self.lines[:], self.left_out[:]
         self._write_all()
         self.lines, self.left_out = start
-        self.buttons, self.written, self.running = {}, set(), True
+        self.buttons, self.written, self.hearers, self.running = {}, set(), {}, True
         self.settled = self.waited = True
         self._write_all()
         if self.running:
             self.lines += [f"await {self.names[who.id]}.hears_nothing()" for who in self.people]
+            for chat, hearer in self.hearers.items():
+                self.lines.append(f"await {self.names[hearer]}.hears_nothing(chat={self.names[chat]})")
         return self.lines
 
     def _introduce(self, who: Who) -> None:
@@ -162,12 +166,22 @@ class _Writing:
                 self._said(record)
             case Album():
                 self._album(record)
+            case GroupOpened():
+                self._group(record)
+            case Joined(who, chat):
+                self._await(f"{self.names[who]}.joins({self.names[chat]})")
+            case Left(who, chat) if self.hearers.get(chat) == who:
+                self._leave_out(f"that {self.names[who]} left a group")
+            case Left(who, chat):
+                self._await(f"{self.names[who]}.leaves({self.names[chat]})")
             case Changed(key) if key not in self.written:
                 self._leave_out("the change of a message that the test does not have")
             case Changed(key, text):
                 self._lacking(record.lacks)
                 entities = formatting(record.entities)
-                self._await(f"{self._of(key)}.edits({self._message(key)}, {literal(text)}{entities})")
+                self._await(
+                    f"{self._of(key, record.who)}.edits({self._message(key)}, {literal(text)}{entities})"
+                )
             case Pressed():
                 self._pressed(record)
             case Blocked(who, blocked):
@@ -208,7 +222,7 @@ class _Writing:
         self.settled = self.waited = isinstance(record, Turned | Fault | Process)
 
     def _said(self, record: Said) -> None:
-        name, key = self._of(record.key), record.key
+        name, key, chat = self._of(record.key, record.who), record.key, self._chat(record.key)
         if record.start is not None:
             self._await(f"{name}.starts({literal(record.start)})", key)
             return
@@ -216,17 +230,20 @@ class _Writing:
             source = key[0], record.forwarded
             if source in self.written:
                 self._lacking(record.lacks)
-                self._await(f"{name}.forwards({self._message(source)})", key)
+                self._await(f"{name}.forwards({self._message(source)}{chat})", key)
                 return
             self._leave_out("that a message was forwarded")
         self._lacking(record.lacks)
         reply = self._reply(record)
         if record.media is None:
             entities = formatting(record.entities)
-            self._await(f"{name}.says({literal(record.text)}{reply}{entities})", key)
+            self._await(f"{name}.says({literal(record.text)}{chat}{reply}{entities})", key)
             return
+        lacks: list[str] = []
+        sent = sending(record, lacks)
+        self._lacking(lacks)
         caption = f", caption={literal(record.text)}" if record.text else ""
-        self._await(f"{name}.sends({self._media(record)}{caption}{reply})", key)
+        self._await(f"{name}.sends({sent}{caption}{chat}{reply})", key)
 
     def _album(self, album: Album) -> None:
         first, *others = album.items
@@ -235,11 +252,12 @@ class _Writing:
             for one in album.items:
                 self._said(one)
             return
-        for one in album.items:
-            self._lacking(one.lacks)
-        pictures = ", ".join(self._picture(one) for one in album.items)
+        lacks = [what for one in album.items for what in one.lacks]
+        pictures = ", ".join(picture(one, lacks) for one in album.items)
+        self._lacking(lacks)
         caption = f", caption={literal(first.text)}" if first.text else ""
-        call = f"{self._of(first.key)}.sends(album=[{pictures}]{caption}{self._reply(first)})"
+        name, chat = self._of(first.key, first.who), self._chat(first.key)
+        call = f"{name}.sends(album=[{pictures}]{caption}{chat}{self._reply(first)})"
         keys = [one.key for one in album.items]
         if any(key in self.variables for key in keys):
             targets = ", ".join(self._message(key) for key in keys)
@@ -262,7 +280,7 @@ class _Writing:
             self._leave_out(what)
 
     def _pressed(self, record: Pressed) -> None:
-        key, name = record.key, self._of(record.key)
+        key, name = record.key, self._of(record.key, record.who)
         if not record.notice:
             self._leave_out(f"the press of [{record.label}], which the bot did not answer")
             return
@@ -274,7 +292,7 @@ class _Writing:
             ),
             None,
         )
-        which = "" if newest == key else f", message={self._message(key)}"
+        which = "" if newest == key and key[0] > 0 else f", message={self._message(key)}"
         call = f"await {name}.presses({literal(record.label)}{which})"
         notice = record.notice[-1]
         if not notice:
@@ -287,7 +305,8 @@ class _Writing:
     def _heard(self, record: Heard, *, changes: bool, then: list[Record]) -> None:
         # A message that the bot changes at once may arrive as it is afterwards.
         text = "" if changes or (record.media and not record.text) else self._expected(record.text)
-        self._await(f"{self._of(record.key)}.hears({text})", record.key)
+        asked = f"{text}{self._chat(record.key)}".removeprefix(", ")
+        self._await(f"{self._of(record.key)}.hears({asked})", record.key)
         if changes:
             self.buttons[record.key] = record.labels
         else:
@@ -300,7 +319,7 @@ class _Writing:
             return
         more = any(isinstance(one, Heard) and one.key[0] == key[0] for one in then)
         newest = next((each for each in reversed(self.buttons) if each[0] == key[0]), key)
-        message = f"message={self._message(key)}" if more or newest != key else ""
+        message = f"message={self._message(key)}" if more or newest != key or key[0] < 0 else ""
         given = [*(literal(label) for label in labels), *([message] if message else [])]
         self._await(f"{self._of(key)}.sees_buttons({', '.join(given)})")
 
@@ -346,31 +365,21 @@ class _Writing:
             self.variables[key] = f"message_{len(self.variables) + 1}"
         return self.variables[key]
 
-    def _of(self, key: Key) -> str:
-        return self.names[key[0]]
+    def _of(self, key: Key, who: int = 0) -> str:
+        """Return the variable of the person who does it, or who hears it."""
+        return self.names[who or self.hearers.get(key[0], key[0])]
+
+    def _chat(self, key: Key) -> str:
+        return f", chat={self.names[key[0]]}" if key[0] < 0 else ""
+
+    def _group(self, group: GroupOpened) -> None:
+        if group.chat not in self.names:
+            self.names[group.chat] = identifier(group.title, self.names.values(), len(self.names) + 1)
+        self.hearers[group.chat] = group.people[0]
+        people = "".join(f", {self.names[who]}" for who in group.people)
+        admin = ", admin=True" if group.admin else ""
+        name = self.names[group.chat]
+        self.lines.append(f"{name} = await bot.group({literal(group.title)}{people}{admin})")
 
     def _expected(self, text: str) -> str:
         return expected(text, self.known)
-
-    def _picture(self, record: Said) -> str:
-        match [*record.content]:
-            case [bytes(content)] if len(content) <= _MOST:
-                return content_of(content)
-        self._leave_out("what is on the next picture")
-        return "True"
-
-    def _media(self, record: Said) -> str:
-        """Return the arguments with which a person sends what is no text."""
-        match record.media, [*record.content]:
-            case Media.PHOTO, _:
-                return f"photo={self._picture(record)}"
-            case Media.FILE, [bytes(content), str(name)]:
-                if len(content) > _MOST:
-                    self._leave_out(f"what is in the next file, which has {len(content)} bytes")
-                inside = content_of(content) if len(content) <= _MOST else f"bytes({len(content)})"
-                return f"file={inside}, file_name={literal(name)}"
-            case Media.CONTACT, [str(phone), str(name)]:
-                return f"contact=({literal(phone)}, {literal(name)})" if phone else "contact=True"
-            case Media.LOCATION, [latitude, longitude]:
-                return f"location=({latitude!r}, {longitude!r})"
-        raise TypeError(record.media)

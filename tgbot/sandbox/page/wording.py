@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import keyword
 import re
 from collections.abc import Iterable, Sequence
@@ -12,8 +11,6 @@ from telethon.tl import TLObject
 
 #: The longest piece of a literal on one line.
 _WIDTH: Final = 80
-#: More bytes than this are written as base64.
-_READABLE: Final = 400
 #: Values that differ in each run: dates, times, durations and sizes, invite links, tokens, long numbers.
 _DIFFERS: Final = re.compile(
     r"""
@@ -113,13 +110,6 @@ def slug(name: str) -> str:
     """Return the name of a test function without its `test_`."""
     plain = re.sub(r"\W+", "_", name.strip().lower()).strip("_").removeprefix("test_")
     return plain or "what_was_done"
-
-
-def content_of(content: bytes) -> str:
-    """Return bytes as source: a literal if they are few and can be read, else base64."""
-    if len(content) <= _READABLE and all(32 <= byte < 127 or byte in b"\r\n\t" for byte in content):
-        return repr(content)
-    return f"base64.b64decode({literal(base64.b64encode(content).decode())})"
 
 
 def formatting(entities: Sequence[TLObject]) -> str:
