@@ -14,9 +14,13 @@ from tgbot.sandbox.page.records import (
     Changed,
     Deleted,
     Edited,
+    GroupOpened,
     Heard,
+    Joined,
+    Left,
     LeftOut,
     Media,
+    Pressed,
     Process,
     Said,
     Settled,
@@ -171,6 +175,49 @@ def test_what_a_test_cannot_say_of_a_message_is_recorded_with_it(
         lacks=("that the type of a file was audio/ogg", "that a file was sent as audio"),
     )
     assert reaction == LeftOut("a reaction")
+
+
+def test_what_happens_in_a_group_of_the_bot_is_recorded_once(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    boris, carla = world.new_user("Boris"), world.new_user("Carla")
+    other = world.new_channel("Without the bot", megagroup=True, creator=anna.id)
+    world.send_as(anna.id, other.marked, "not recorded")
+    chat = world.new_channel("Friends", megagroup=True, creator=anna.id)
+    for number in (bot.id, boris.id):
+        world.groups.add(chat, world.accounts[number], by=anna.id)
+    asked = world.send_as(boris.id, chat.marked, "/ask")
+    answered = world.send_as(bot.id, chat.marked, "Which size?")
+    answered.post.text = "Size M"
+    world.posts.edited(answered)
+    world.groups.add(chat, carla, by=carla.id)
+    world.groups.remove(chat, carla, by=carla.id)
+    assert recorder.records == [
+        GroupOpened(chat.marked, "Friends", (anna.id, boris.id)),
+        Said((chat.marked, asked.id), "/ask", who=boris.id),
+        Heard((chat.marked, answered.id), "Which size?"),
+        Edited((chat.marked, answered.id), "Size M"),
+        Joined(carla.id, chat.marked),
+        Left(carla.id, chat.marked),
+    ]
+    assert [*recorder.people] == [anna.id, boris.id, carla.id]
+
+
+def test_a_press_in_a_group_is_not_taken_for_one_in_a_private_chat(
+    world: World, bot: Bot, anna: Account, recorder: Recorder
+) -> None:
+    chat = world.new_channel("Friends", megagroup=True, creator=anna.id)
+    world.groups.add(chat, world.accounts[bot.id], by=anna.id)
+    asked = world.send_as(bot.id, chat.marked, "Which size?", reply_markup=keyboard())
+    for _ in range(asked.id):
+        world.send_as(anna.id, bot.id, "private")
+    world.presses.press(anna, asked, b"M", world.now() + 10)
+    assert recorder.records[-1] == Pressed((chat.marked, asked.id), "M", b"M", who=anna.id)
+
+
+def keyboard() -> types.ReplyInlineMarkup:
+    button = types.KeyboardInlineButton("M", types.InlineButtonTypeCallback(b"M"))
+    return types.ReplyInlineMarkup([types.KeyboardInlineButtonRow([button])])
 
 
 def test_who_is_renamed_is_recorded_at_once_and_only_if_they_have_done_something(

@@ -19,7 +19,10 @@ from tgbot.sandbox.page.records import (
     Deleted,
     Edited,
     Fault,
+    GroupOpened,
     Heard,
+    Joined,
+    Left,
     LeftOut,
     Media,
     Origin,
@@ -181,6 +184,39 @@ def test_a_small_file_is_in_the_test_and_a_large_one_is_named() -> None:
     assert saved(Said((1, 1), "", media=Media.PHOTO, content=(bytes(4097),))).left_out == (
         "what is on the next picture",
     )
+
+
+def test_what_happens_in_a_group_is_written_with_the_group() -> None:
+    question = (-7, 2)
+    made = saved(
+        GroupOpened(-7, "Friends", (1, 2), admin=True),
+        Said((-7, 1), "/ask", who=2),
+        Heard(question, "Which size?", ("S", "M")),
+        Pressed(question, "M", b"M", ["M it is"], who=2),
+        Edited(question, "Size M"),
+        Said((-7, 3), "no", reply_to=2, who=2),
+        Joined(2, -7),
+        Left(2, -7),
+        Left(1, -7),
+        people=(ANNA, BORIS),
+    )
+    start = made.text.index("    friends =")
+    assert [line.strip() for line in made.text[start:].splitlines()] == [
+        'friends = await bot.group("Friends", anna, boris_jr, admin=True)',
+        'await boris_jr.says("/ask", chat=friends)',
+        'message_1 = await anna.hears("Which size?", chat=friends)',
+        'await anna.sees_buttons("S", "M", message=message_1)',
+        'assert await boris_jr.presses("M", message=message_1) == "M it is"',
+        'await anna.sees_edited("Size M")',
+        "await anna.sees_buttons(message=message_1)",
+        'await boris_jr.says("no", chat=friends, reply_to=message_1)',
+        "await boris_jr.joins(friends)",
+        "await boris_jr.leaves(friends)",
+        "# Not in this test: that anna left a group.",
+        "await anna.hears_nothing()",
+        "await boris_jr.hears_nothing()",
+        "await anna.hears_nothing(chat=friends)",
+    ]
 
 
 def test_the_test_waits_where_the_bot_was_idle_without_a_word() -> None:
