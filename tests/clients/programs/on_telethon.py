@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from telethon import Button, TelegramClient, events, functions, types, utils
@@ -68,7 +69,9 @@ class Telethon:
         await self._client(functions.messages.SetBotCallbackAnswerRequest(int(query), 0, message=text))
 
     async def upload(self, to: Any, path: str, photo: bool) -> dict[str, Any]:
-        return {"id": (await self._client.send_file(to, path, force_document=not photo)).id}
+        # With Pillow Telethon looks at a photo, and leaves the file open.
+        file = Path(path).read_bytes() if photo else path
+        return {"id": (await self._client.send_file(to, file, force_document=not photo)).id}
 
     async def download(self, chat: int, id: int, path: str) -> None:
         (message,) = await self._client.get_messages(chat, ids=[id])
