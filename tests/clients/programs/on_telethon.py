@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Telethon:
 
     async def upload(self, to: Any, path: str, photo: bool) -> dict[str, Any]:
         # With Pillow Telethon looks at a photo, and leaves the file open.
-        file = Path(path).read_bytes() if photo else path
+        file = await asyncio.to_thread(Path(path).read_bytes) if photo else path
         return {"id": (await self._client.send_file(to, file, force_document=not photo)).id}
 
     async def download(self, chat: int, id: int, path: str) -> None:
