@@ -61,7 +61,8 @@ async def said(message: Any) -> str:
         given = {key: value for key, value in one.to_dict().items() if value is not None}
         words.append(f"{given.pop('_')} {given}")
     if message.fwd_from:
-        words.append(f"forwarded, from the bot: {message.fwd_from.from_id.user_id == message.chat_id}")
+        own = message.fwd_from.from_id.user_id == message.sender_id
+        words.append("forwarded, an own message" if own else "forwarded")
     if message.grouped_id:
         words.append("in an album")
     if message.photo or message.document:

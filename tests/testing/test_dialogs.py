@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from telethon.tl import types
 
 from tgbot.testing import Bot, Failure, NewPerson
 
@@ -81,6 +82,26 @@ async def test_people_send_what_apps_send(bot: Bot, person: NewPerson) -> None:
     await anna.hears("echo yes")
     with pytest.raises(TypeError, match="sends what"):
         await anna.sends(caption="nothing")
+
+
+@pytest.mark.tgbot(plugins=["tests.testing.mirror"])
+async def test_people_reply_forward_and_format(bot: Bot, person: NewPerson) -> None:
+    anna = await person("Anna")
+    first = await anna.sends(file=b"ab", file_name="notes.txt")
+    assert first.document.mime_type == "text/plain"
+    # Before the client has met the bot in a message.
+    await anna.forwards(first)
+    await anna.hears("file of 2")
+    await anna.hears("forwarded, an own message")
+    start = await anna.starts("spring")
+    await anna.sends(location=True, reply_to=start)
+    await anna.hears("Anna")
+    await anna.hears("MessageMediaGeo, to '/start spring'")
+    bold = types.MessageEntityBold(0, 3)
+    said = await anna.says("one two", reply_to=start, entities=[bold])
+    await anna.hears("You sent 'one two', MessageEntityBold {'offset': 0, 'length': 3}, to '/start")
+    await anna.edits(said, "two one", entities=[bold])
+    await anna.hears("You changed it into 'two one', MessageEntityBold")
 
 
 async def test_a_deleted_message_is_seen_to_go(bot: Bot, person: NewPerson) -> None:

@@ -182,6 +182,7 @@ def test_what_happens_in_a_group_of_the_bot_is_recorded_once(
 ) -> None:
     boris, carla = world.new_user("Boris"), world.new_user("Carla")
     other = world.new_channel("Without the bot", megagroup=True, creator=anna.id)
+    world.groups.add(other, boris, by=anna.id)
     world.send_as(anna.id, other.marked, "not recorded")
     chat = world.new_channel("Friends", megagroup=True, creator=anna.id)
     for number in (bot.id, boris.id):

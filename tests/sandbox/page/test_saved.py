@@ -56,6 +56,16 @@ def body(*records: Record, people: Sequence[Who] = (ANNA,)) -> list[str]:
     return [line for line in lines[start + 1 :] if line and "hears_nothing" not in line]
 
 
+def test_a_bot_that_answers_while_it_starts_is_started_first() -> None:
+    done = Said((1, 1), "a"), Process("kill"), Heard((1, 2), "b"), Process("start"), Heard((1, 3), "c")
+    assert body(*done)[1:] == [
+        "await bot.kill(start=False)",
+        "await bot.start()",
+        'await anna.hears("b")',
+        'await anna.hears("c")',
+    ]
+
+
 def test_people_are_as_they_were_and_the_marker_is_that_of_the_bot() -> None:
     origin = Origin({"username": "the_bot", "plugins": ["shop"]}, note="The bot of the shop.")
     made = saved(Said((1, 1), "hi"), people=(ANNA, BORIS), origin=origin)

@@ -139,6 +139,11 @@ class _Writing:
 
     def _write_all(self) -> None:
         for index, record in enumerate(self.records):
+            if isinstance(record, OF_THE_BOT) and not self.running:
+                # A bot may answer before whoever starts it hears that it has started.
+                self._write(Process("start"), [])
+            if record == Process("start") and self.running:
+                continue
             self._write(record, self._until_a_deed(index + 1))
 
     def _until_a_deed(self, start: int) -> list[Record]:
