@@ -26,6 +26,7 @@ LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN 
 #: Where a package is imported by another name than its own.
 IMPORTED_AS = {
     "fluent.runtime": "fluent",
+    "pillow": "PIL",
     "python-socks": "python_socks",
     "prometheus-client": "prometheus_client",
     "pytest-asyncio": "pytest_asyncio",
