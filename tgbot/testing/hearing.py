@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from telethon import events
+from telethon.tl import types
 
 from tgbot.sandbox.dialogs import Copy
 from tgbot.sandbox.world import World
@@ -56,7 +57,9 @@ class Ear:
         copies = [box.get(number) for number in box.history(self._bot)]
         for chat in world.chats.values():
             if chat.channel and {person, self._bot} <= chat.members.keys():
-                copies += [copy for copy in chat.box if copy.post.sender == self._bot]
+                # Who joins is sent nothing of what was said before.
+                begin = max((copy.id for copy in chat.box if _brings(copy, person)), default=0)
+                copies += [copy for copy in chat.box if copy.post.sender == self._bot and copy.id > begin]
         for copy in copies:
             if copy is not None and copy.post.sender == self._bot and copy.post.action is None:
                 yield copy
@@ -92,6 +95,15 @@ class Ear:
                 del self.messages[key]
                 self._transcript.noted(f"the bot deletes a message to {self._name}")
         self._rung()
+
+
+def _brings(copy: Copy, person: int) -> bool:
+    """Return whether a service message says that a person has become a member."""
+    action = copy.post.action
+    if isinstance(action, types.MessageActionChatAddUser):
+        return person in action.users
+    joined = (types.MessageActionChatJoinedByLink, types.MessageActionChatJoinedByRequest)
+    return isinstance(action, joined) and copy.post.sender == person
 
 
 def meets(message: Message, expected: Expected) -> bool:

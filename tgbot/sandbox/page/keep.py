@@ -142,7 +142,8 @@ class KeepPart:
     def _answered(self, account: int, call: Mapping[str, Any], answer: Any) -> None:
         if isinstance(answer, types.messages.BotCallbackAnswer):
             button = int(call["msg_id"]), base64.b64decode(call.get("data", ""))
-            self.recorder.answered(account, button, answer.message or "")
+            channel = int(call.get("peer", {}).get("channel_id", 0))
+            self.recorder.answered(account, channel, button, answer.message or "")
 
     def _state(self) -> dict[str, object]:
         steps = sum(not isinstance(one, Settled) for one in self.recorder.records)

@@ -131,15 +131,23 @@ class Recorder:
             self.records.append(record)
             self.heard()
 
-    def answered(self, account: int, button: tuple[int, bytes], notice: str) -> None:
-        """Note the answer to a press, by the person's id of the message and the data."""
+    def answered(self, account: int, channel: int, button: tuple[int, bytes], notice: str) -> None:
+        """Note the answer to a person's press.
+
+        The button is given by the id of its message, in the supergroup `channel` or else in the person's
+        private chat, and its data.
+        """
         number, data = button
-        copy = self._world.accounts[account].box.get(number)
-        twin = copy.twin(self.bot) if copy is not None and self.bot is not None else None
-        if twin is None:
-            return
+        if channel:
+            key, who = (-CHANNEL_BASE - channel, number), account
+        else:
+            copy = self._world.accounts[account].box.get(number)
+            twin = copy.twin(self.bot) if copy is not None and self.bot is not None else None
+            if twin is None:
+                return
+            key, who = (account, twin.id), 0
         for record in reversed(self.records):
-            if isinstance(record, Pressed) and record.key == (account, twin.id) and record.data == data:
+            if isinstance(record, Pressed) and (record.key, record.who, record.data) == (key, who, data):
                 if not record.notice:
                     record.notice.append(notice)
                 return
