@@ -58,12 +58,26 @@ def body(*records: Record, people: Sequence[Who] = (ANNA,)) -> list[str]:
 
 def test_a_bot_that_answers_while_it_starts_is_started_first() -> None:
     done = Said((1, 1), "a"), Process("kill"), Heard((1, 2), "b"), Process("start"), Heard((1, 3), "c")
-    assert body(*done)[1:] == [
+    assert body(*done) == [
         "await bot.kill(start=False)",
+        'await anna.says("a")',
         "await bot.start()",
         'await anna.hears("b")',
         'await anna.hears("c")',
     ]
+
+
+def test_what_the_bot_had_not_got_to_when_it_was_killed_is_said_to_a_dead_one() -> None:
+    done = Said((1, 1), "a"), Heard((1, 2), "b"), Said((1, 3), "c"), Blocked(1, True), Process("kill")
+    assert body(*done) == [
+        'await anna.says("a")',
+        'await anna.hears("b")',
+        "await bot.kill(start=False)",
+        'await anna.says("c")',
+        "await anna.blocks()",
+    ]
+    # What an idle bot had nothing to say to is said to a living one.
+    assert body(Said((1, 1), "a"), Settled(), Process("kill"))[0] == 'await anna.says("a")'
 
 
 def test_people_are_as_they_were_and_the_marker_is_that_of_the_bot() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -209,6 +209,25 @@ Record = (
 )
 #: What the bot does by itself, which a test waits for.
 OF_THE_BOT = (Heard, Edited, Deleted)
+#: What people do without waiting for the bot, and what of it the bot may answer.
+_OF_PEOPLE = (Said, Album, Changed, Blocked, Turned)
+_ANSWERED = (Said, Album, Changed)
+
+
+def repeatable(records: Iterable[Record]) -> list[Record]:
+    """Return the records with each kill and stop before what the bot had not got to.
+
+    In the recorded order a test would leave the bot time to answer, or not: that depends on the machine.
+    """
+    ordered: list[Record] = []
+    for record in records:
+        at = place = len(ordered)
+        if record in (Process("kill"), Process("stop")):
+            while at and isinstance(ordered[at - 1], _OF_PEOPLE):
+                at -= 1
+                place = at if isinstance(ordered[at], _ANSWERED) else place
+        ordered.insert(place, record)
+    return ordered
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from .records import (
     Settled,
     Turned,
     Who,
+    repeatable,
 )
 from .wording import expected, formatting, identifier, literal, slug
 
@@ -53,7 +54,7 @@ def save(
     in_process: bool = False,
 ) -> Saved:
     """Return what was recorded as a test. `known` are texts that differ in each run, such as ids."""
-    writing = _Writing(records, people, origin, tuple(known))
+    writing = _Writing(repeatable(records), people, origin, tuple(known))
     body = writing.body()
     marker = dict(origin.marker) | ({"in_process": True} if in_process else {})
     decorator = f"@pytest.mark.tgbot({', '.join(f'{key}={value!r}' for key, value in marker.items())})\n"
