@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
+from tests.pictures import jpeg
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.crash import Site, heard, until
 from tgbot.sandbox.server import Sandbox
@@ -54,7 +55,6 @@ def register(client, *, admins):
         await asyncio.Event().wait()
 """
 #: What the name of its file says is a picture.
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Command:
@@ -167,14 +167,14 @@ async def test_a_person_talks_to_the_bot_on_a_sandbox_of_its_own_while_its_code_
         ("!press Mine", "bot → Anna    a number"),
         ("!press 1", "Anna → bot    None"),
         ("!send nothing.png", "nothing.png cannot be read (No such file or directory)."),
-        ("!send dot.png", "bot → Anna    a photo"),
+        ("!send dot.jpg", "bot → Anna    a photo"),
         ("!as Boris ru", "You write as Boris now."),
         ("/start", "bot → Boris   Здравствуйте, Boris!"),
         ("!as", "!as NAME: write as this person."),
         ("!as anna", "You write as Anna now."),
         ("!server help", "list all commands"),
     ):
-        (tmp_path / "dot.png").write_bytes(PNG)
+        (tmp_path / "dot.jpg").write_bytes(jpeg())
         command.type(typed)
         await command.shows(shown)
     write(shop, PLUGIN.replace("version 1", "version 2"))  # as long as it was, and in the same second

@@ -14,6 +14,7 @@ import pytest
 
 from tests.commandlines import COMMAND, leaves, parses
 from tgbot import cli
+from tgbot.cli.paged import OPTION as PAGE
 from tgbot.cli.usage import subcommands
 from tgbot.core.plural import counted
 from tgbot.core.users import Profile, Way
@@ -196,7 +197,7 @@ def test_an_option_that_has_no_value_an_empty_one_or_two_is_named(
     name = option.opts[0]
     where, end = f"{' '.join(path)}: {name} ", f" See: tgbot {' '.join(path)} --help"
     for words, problem in (
-        ([name], "needs a value."),
+        *([] if name == PAGE else [([name], "needs a value.")]),  # without a value it takes the usual place
         ([f"{name}="], "is empty: give it a value, or leave it out."),
         ([name, " "], "is empty: give it a value, or leave it out."),
         *([] if option.multiple else [([name, "1", name, "2"], "is given twice: give it once.")]),

@@ -17,7 +17,6 @@ from tests.telegram.conftest import until
 from tgbot.core.broadcasts import Audience, State
 from tgbot.handlers import broadcast, live
 from tgbot.messaging.broadcast.drafts import text_content
-from tgbot.sandbox.files import StoredFile
 from tgbot.telegram import checkpoints
 
 EDIT, SEND = "messages.editMessage", "messages.sendMessage"
@@ -169,7 +168,7 @@ async def test_an_album_is_sent_whole_whichever_part_is_replied_to(office: Offic
     media = []
     for number in (5, 6):
         photo = types.Photo(number, 77, world.files.reference, world.date(), sizes, home)
-        world.files.store(StoredFile(photo, b"bytes"))
+        world.files.store(photo, b"bytes")
         media.append(types.MessageMediaPhoto(photo=photo))
     first, _ = await office.desk.sends(office.boss, "album", media=media[0], grouped_id=9)
     second, _ = await office.desk.sends(office.boss, "", media=media[1], grouped_id=9)

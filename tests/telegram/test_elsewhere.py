@@ -11,7 +11,6 @@ from telethon.tl import functions, types
 
 from tests.telegram.conftest import PATIENCE, Stage, until
 from tgbot.sandbox.faults import DeadKey
-from tgbot.sandbox.files import StoredFile
 from tgbot.telegram import BotClient, elsewhere
 from tgbot.telegram.refusals import NoAnswerError
 from tgbot.telegram.wire import attempts as attempting
@@ -39,7 +38,7 @@ async def sent_from(stage: Stage, got: asyncio.Queue[Any], dc_id: int) -> Any:  
     """Have somebody send the client a file that is in a data centre; return the message."""
     world = stage.world
     file = types.Document(dc_id, 77, world.files.reference, world.date(), "x/y", len(CONTENT), dc_id, [])
-    world.files.store(StoredFile(file, CONTENT))
+    world.files.store(file, CONTENT)
     stage.write(stage.meet(), "look", media=types.MessageMediaDocument(document=file))
     async with asyncio.timeout(PATIENCE):
         return (await got.get()).message

@@ -21,6 +21,7 @@ Page = Annotated[
         metavar="[HOST:PORT]",
         help="Serve the page on which people chat in the browser; without a value on 127.0.0.1, port 8090"
         " or the next one that is free.",
+        show_default="no page",
     ),
 ]
 

@@ -29,7 +29,6 @@ from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
 from tgbot.plugins.jobs.tries import Tries
 from tgbot.plugins.parts import Parts
-from tgbot.sandbox.files import StoredFile
 from tgbot.store.base import UpdateState
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, checkpoints
@@ -206,7 +205,7 @@ class Office:
         number = self.world.random.getrandbits(62)
         sizes = [types.PhotoSize("x", 800, 600, 5)]
         photo = types.Photo(number, 77, files.reference, self.world.date(), sizes, self.stage.sandbox.dc_id)
-        files.store(StoredFile(photo, b"bytes"))
+        files.store(photo, b"bytes")
         return types.MessageMediaPhoto(photo=photo)
 
     def copies(self, person: int) -> list[Any]:

@@ -7,8 +7,8 @@ from tgbot.sandbox.console import COMMANDS, of_world
 from tgbot.sandbox.faults import Damage, DeadKey, Faults, Nonsense, Shape, Timestamp
 
 PAGE = (Path(__file__).parents[3] / "docs/sandbox.md").read_text(encoding="utf-8")
-#: What the server asks of the faults.
-FOR_THE_SERVER = {"arrange", "dead_key", "garbled", "obstruct", "plan", "refusing", "withheld"}
+#: What the server and its page ask of the faults.
+FOR_THE_SERVER = {"active", "arrange", "dead_key", "garbled", "obstruct", "plan", "refusing", "withheld"}
 ROW = re.compile(r"^\| (.+?) \| `(\w+)\((.*?)\)` \| (?:`([^`]*)`|—) \|$", re.MULTILINE)
 
 

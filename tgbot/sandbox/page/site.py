@@ -103,6 +103,7 @@ class Site:
             which = f"port {ports[0]}" if len(ports) == 1 else f"a port from {ports[0]} to {ports[-1]}"
             raise PageError(f"the page cannot listen on {self._host} {which}: {reason}")
         self._port = self._runner.addresses[0][1]
+        self._ports = (self._port,)  # for a start after an end, so that open tabs find it again
         return self
 
     async def __aexit__(self, *exc: object) -> None:
