@@ -122,6 +122,7 @@ async def test_users_get_short_forms_of_those_they_know_and_bots_get_all_in_full
     sandbox: Sandbox, person: Person, plain_bot: PlainBot
 ) -> None:
     ann, bot = await person("Ann"), await plain_bot(sandbox.new_bot().token)
+    sandbox.world.short_updates = ShortUpdates.USERS
     assert await heard_by(sandbox, ann) == ["Updates", "UpdateShortMessage", "UpdateShort"]
     assert await heard_by(sandbox, bot, 2) == ["Updates"] * 2
     sandbox.world.short_updates = ShortUpdates.ALL

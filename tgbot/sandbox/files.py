@@ -59,8 +59,9 @@ class Files:
         #: Work that was done ahead of a call, by what it is for: `prepared`.
         self._prepared: dict[object, object] = {}
         self._work: set[asyncio.Future[None]] = set()
-        #: The id of the document that stands for drawings which the sandbox does not have; 0: none yet.
-        self.blank = 0
+        #: The ids of the documents that stand for drawings which the sandbox does not have: False for those
+        #: that stand still, True for those that move.
+        self.blank: dict[bool, int] = {}
         #: What file references begin with, and how often all of them expired.
         self._expired = 0
 

@@ -111,7 +111,7 @@ class World:
         self.difference_limit: int | None = None
         self.difference_too_long = False
         #: Whose pushed updates come in Telegram's short forms, where these say enough.
-        self.short_updates = ShortUpdates.USERS
+        self.short_updates = ShortUpdates.OFF
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Names of called methods that the sandbox does not have.

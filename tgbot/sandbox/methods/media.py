@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from hashlib import md5
 from typing import Final
 
@@ -22,6 +23,10 @@ from .polls import new_poll
 _PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 #: A picture of one transparent pixel, as WebP.
 _BLANK: Final = bytes.fromhex("524946461a000000574542505650384c0d0000002f00000010071011118888fe0700")
+#: An animation of one empty frame: Lottie, packed.
+_STILL: Final = gzip.compress(
+    b'{"v":"5.5.2","fr":60,"ip":0,"op":1,"w":512,"h":512,"ddd":0,"assets":[],"layers":[]}', mtime=0
+)
 _DICE: Final = {"🎲": 6, "🎯": 6, "🏀": 5, "⚽": 5, "🎳": 6, "🎰": 64}
 
 
@@ -217,19 +222,22 @@ def _document(
     return document
 
 
-def blank_drawing(call: Call) -> types.Document:
-    """Return the document that stands for any drawing of Telegram's: an empty picture."""
+def blank_drawing(call: Call, *, moving: bool) -> types.Document:
+    """Return the document that stands for any drawing of Telegram's: an empty picture or animation."""
     files = call.world.files
-    stored = files.named(files.blank)
-    if stored is None:
-        attributes = [
-            types.DocumentAttributeImageSize(1, 1),
-            types.DocumentAttributeSticker("", types.InputStickerSetEmpty()),
-        ]
-        made = _document(call, _BLANK, "image/webp", attributes, None, own=True)
-        files.blank = made.id
-        return made
-    return stored.value
+    stored = files.named(files.blank.get(moving, 0))
+    if stored is not None:
+        return stored.value
+    content, mime_type, side = (
+        (_STILL, "application/x-tgsticker", 512) if moving else (_BLANK, "image/webp", 1)
+    )
+    attributes = [
+        types.DocumentAttributeImageSize(side, side),
+        types.DocumentAttributeSticker("", types.InputStickerSetEmpty()),
+    ]
+    made = _document(call, content, mime_type, attributes, None, own=False)
+    files.blank[moving] = made.id
+    return made
 
 
 def _external(call: Call, given: TLObject) -> TLObject:

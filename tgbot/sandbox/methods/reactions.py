@@ -96,10 +96,10 @@ def get_list(call: Call, request: messages.GetMessageReactionsListRequest) -> TL
 def get_available(call: Call, request: messages.GetAvailableReactionsRequest) -> TLObject:
     if request.hash == _AVAILABLE_HASH:
         return types.messages.AvailableReactionsNotModified()
-    drawing = blank_drawing(call)
+    icon, drawing = blank_drawing(call, moving=False), blank_drawing(call, moving=True)
     listed = [
         types.AvailableReaction(
-            emoji, _title(emoji), *[drawing] * 5, around_animation=drawing, center_icon=drawing
+            emoji, _title(emoji), icon, *[drawing] * 4, around_animation=drawing, center_icon=drawing
         )
         for emoji in sorted(EMOJI)
     ]
