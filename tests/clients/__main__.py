@@ -31,6 +31,8 @@ def main() -> int:
     chosen = [each for each in LIBRARIES if not asked.names or each.name in asked.names]
     if unknown := set(asked.names) - {each.name for each in chosen}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(_names())}")
+    if asked.write and (asked.names or asked.ci):
+        parser.error("--write is for all libraries at once: the table is written as a whole")
     if asked.ci:
         chosen = [each for each in chosen if not each.tdlib]
     logging.getLogger("telethon").setLevel(logging.ERROR)
