@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from telethon import Button
 from telethon.tl import types
 
 from tgbot.testing import Bot, Failure, NewPerson
@@ -235,3 +236,11 @@ async def test_a_sandbox_with_faults_is_at_hand(bot: Bot, person: NewPerson) -> 
     await anna.hears("echo on a new link")
     with pytest.raises(TypeError, match="only a bot that is a process can be killed"):
         await bot.kill()
+
+
+async def test_who_did_not_hear_a_message_of_a_group_presses_its_button(bot: Bot, person: NewPerson) -> None:
+    anna, boris = await person("Anna"), await person("Boris")
+    friends = await bot.group("Friends", anna, boris)
+    await bot.parts.client.send_message(friends.id, "Which size?", buttons=[Button.inline("S", b"S")])
+    question = await anna.hears("Which size?", chat=friends)
+    assert await boris.presses("S", message=question) == "You chose S"

@@ -177,9 +177,7 @@ class Person:
             case types.ButtonTypeRequestGeoLocation():
                 await self.sends(location=True)
             case types.ButtonTypeDefault():
-                await self.client.send_message(
-                    await its_message.get_input_chat(), button.text, parse_mode=None
-                )
+                await self.client.send_message(await self._where(its_message), button.text, parse_mode=None)
             case _ if url := getattr(kind, "url", None):
                 return str(url)
             case _:
@@ -288,8 +286,15 @@ class Person:
         return self._peer if chat is None else chat.peer(self.id)
 
     async def _where(self, message: Message) -> types.TypeInputPeer:
-        # By the peer: the client has not met the bot before the bot's first word.
-        return self._peer if message.chat_id == self._bot.id else await message.get_input_chat()
+        # By the peer: the client has not met the bot before the bot's first word, and the message may be one
+        # that somebody else has heard, with their access hash of the group.
+        if message.chat_id == self._bot.id:
+            return self._peer
+        if isinstance(message.peer_id, types.PeerChannel):
+            number = message.peer_id.channel_id
+            known = self._bot.sandbox.world.accounts.access_hash(self.id, number, kind=b"channel")
+            return types.InputPeerChannel(number, known)
+        return await message.get_input_chat()
 
     def _place(self, chat: Group | None) -> int:
         return self._bot.id if chat is None else chat.id
@@ -317,7 +322,7 @@ class Person:
 
     async def _press(self, message: Message, data: bytes) -> str:
         request = functions.messages.GetBotCallbackAnswerRequest(
-            await message.get_input_chat(), message.id, data=data
+            await self._where(message), message.id, data=data
         )
         try:
             notice = str((await self.client(request)).message or "")
