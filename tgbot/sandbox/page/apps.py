@@ -45,13 +45,10 @@ class Apps:
     def __init__(
         self,
         world: World,
-        heard: Callable[[int, Any], None] | None = None,
         trace: Trace | None = None,
     ) -> None:
         self._world = world
         self._trace = trace
-        #: Gets the account and the request of each call that was carried out.
-        self._heard = heard
         self._apps: dict[int, _App] = {}
         self._due: dict[int, None] = {}
         self._end: Callable[[], None] | None = None
@@ -99,8 +96,6 @@ class Apps:
         with nullcontext() if self._trace is None else self._trace.page(account, bytes(request)):
             answer = methods.invoke(self._world, app.caller, request)
             self.acting = None
-            if self._heard is not None:
-                self._heard(account, request)
             return await self._later(answer) if isinstance(answer, Later) else answer
 
     async def _call(self, tab: Tab, asked: Mapping[str, Any]) -> object:
