@@ -93,7 +93,9 @@ class BotProcess:
         """Kill the bot at once, with SIGKILL."""
         assert self._process is not None
         self._process.kill()
-        await self.stop()
+        # No second signal: asyncio looks at the process before it sends one, and would take its exit status
+        # away from who waits for it.
+        await self._ended()
 
     async def stop(self) -> int:
         """Stop the bot with SIGTERM, if it runs, and return its exit status."""
@@ -101,6 +103,10 @@ class BotProcess:
             return 0
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
+        return await self._ended()
+
+    async def _ended(self) -> int:
+        assert self._process is not None
         try:
             await asyncio.wait_for(self._process.wait(), LIMIT)
         except TimeoutError:
