@@ -7,11 +7,15 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tgbot.operate.collector import THRESHOLDS, settle
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 #: Runs of pytest within tests; pytest takes it from this file only.
 pytest_plugins = "pytester"
@@ -51,3 +55,20 @@ def levels() -> Iterator[None]:
     yield
     for logger, level in before.items():
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for each process with tests."""
+    from tests.postgres import VARIABLE, postgres_server  # late: psycopg takes a tenth of a second
+
+    with postgres_server() as server:
+        if server is None:
+            pytest.skip(f"there is no PostgreSQL: install Debian's postgresql, or set {VARIABLE}")
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> str:
+    """Return the address of an empty database."""
+    return postgres.new_database()

@@ -50,6 +50,7 @@ from tgbot.plugins.parts import Approve, Parts
 from tgbot.plugins.talks import Talks
 from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
+from tgbot.store.opened import OpenStore
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.worker import run_aside
@@ -254,7 +255,7 @@ def _checked(read: reload.Read, plugins: Plugins) -> reload.Read:
     return checked
 
 
-def _open_store(config: Config, clock: ServerClock) -> SqliteStore:
+def _open_store(config: Config, clock: ServerClock) -> OpenStore:
     storage = config.storage
     keep = Keep(config.bot.keep)
     return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked, keep=keep)
@@ -277,7 +278,7 @@ class BotListener:
         self.lost = alerts.lost
 
 
-def _rebuild(parts: Parts, store: SqliteStore) -> Rebuild:
+def _rebuild(parts: Parts, store: OpenStore) -> Rebuild:
     client, users, sweep = parts.client, store.users, parts.sweep
 
     async def probe() -> None:
@@ -347,7 +348,7 @@ def _login_page(
 
 
 def _pages(
-    config: Config, client: BotClient, meter: Meter, health: Health, store: SqliteStore, jobs: Tries
+    config: Config, client: BotClient, meter: Meter, health: Health, store: OpenStore, jobs: Tries
 ) -> AbstractAsyncContextManager[object]:
     # Imported here: few bots have these pages, and the imports take 50 ms.
     from tgbot.operate.metrics import Metrics

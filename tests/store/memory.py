@@ -204,7 +204,7 @@ class MemoryStore:
         await self.broadcasts.forget(user_id)
         await self.users.flush()
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         await self.users.flush()
         if state is not None:
             self._rows.state = state

@@ -55,7 +55,7 @@ class MemoryStore:
     async def load(self, ids: Iterable[int]) -> None:
         return None
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         await self._session.checkpoint(state)
 
 

@@ -30,7 +30,7 @@ class Shelf:
 
     async def load(self, ids: Iterable[int]) -> None: ...
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         self.changed = False
         await self.gate.wait()
         if self.error is not None:
@@ -174,7 +174,7 @@ class FailingStore(MemoryStore):
 
     failing = False
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         if self.failing:
             raise OSError("disk gone")
         await super().checkpoint(state)

@@ -283,6 +283,16 @@ class StorageFailedError(StorageError):
     """{path} cannot be read or written ({reason}): check the disk, the directory and its permissions."""
 
 
+class StorageUnreachableError(StorageError):
+    """The database {place} cannot be reached now ({reason}): check that it runs, the address \
+([storage] url) and the network. Nothing that was saved is lost, and Telegram sends the rest again."""
+
+
+class LeaseLostError(StorageError):
+    """Another node leads this bot now, so this one may write nothing more to {place}: \
+it stops, and says nothing twice. See: tgbot nodes"""
+
+
 class PartEndedError(TgbotError):
     """A part of the bot was cancelled that it cannot go on without: {part}. Start the bot again."""
 

@@ -23,7 +23,7 @@ from tgbot.core.ids import bare_id, is_channel, is_user, marked_id
 from tgbot.core.names import clean_name, full_name, usernames_of
 from tgbot.core.users import Profile, User, UserRegistry, Way
 from tgbot.store.peers import RESOLVES_A_DAY
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram import BotClient, error_name
 
 #: Seconds for which a name in the session is believed without asking, as long as TDLib does.
@@ -81,7 +81,7 @@ class Peers:
 
     def __init__(self, client: BotClient, users: UserRegistry, *, clock: Callable[[], float]) -> None:
         self._client = client
-        self._session: DurableSession = client.session
+        self._session: BotSession = client.session
         self._users = users
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()

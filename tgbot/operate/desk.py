@@ -20,13 +20,13 @@ from tgbot.operate import (
 )
 from tgbot.operate.control import Command
 from tgbot.plugins.parts import Parts
-from tgbot.store.sqlite.store import SqliteStore
+from tgbot.store.opened import OpenStore
 from tgbot.telegram import BotClient
 
 
 def before_login(
     client: BotClient,
-    store: SqliteStore,
+    store: OpenStore,
     clock: Callable[[], float],
     trouble: Callable[[], Awaitable[str | None]],
 ) -> dict[str, Command]:
@@ -40,7 +40,7 @@ def before_login(
     }
 
 
-def after_login(parts: Parts, store: SqliteStore, rebuild: Rebuild) -> dict[str, Command]:
+def after_login(parts: Parts, store: OpenStore, rebuild: Rebuild) -> dict[str, Command]:
     """Return the commands that need Telegram, or updates that are handled."""
     client = parts.client
     return {

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from tgbot.operate.control import Command, Say
+from tgbot.store.peerbook import PeerBook
 from tgbot.store.registry import Registry
-from tgbot.store.sqlite.peerbook import PeerBook
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.fields import EntryError
 from tgbot.store.transfer.imports import merge_users

@@ -302,11 +302,11 @@ class Store(Protocol):
         a network.
         """
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         """Write everything that changed before this call, and the update state if one is given.
 
-        Safe on disk on return; after a crash the state on disk is never ahead of the users and peers on
-        disk. `lease` is the number under which this process may write (always 1 where one process owns the
-        files). Raise a StorageError if it cannot be written: nothing is lost from memory then, and the next
-        call writes it again. Calls run one after another.
+        Kept on return; after a crash the state that is kept is never ahead of the users and peers that are.
+        Raise a StorageError if it cannot be written: nothing is lost from memory then, and the next call
+        writes it again. LeaseLostError where several nodes share a store and another one leads. Calls run one
+        after another.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
@@ -39,6 +39,29 @@ class Peer(msgspec.Struct, gc=False):  # made in C: there is one for each user w
 
     def __repr__(self) -> str:
         return f"Peer(seen={self.seen})"  # access hash, phone and names have no place in a log
+
+
+@dataclass(slots=True)
+class PeerChanges:
+    """Changes of peers, usernames and resolves that no checkpoint has written yet."""
+
+    peers: dict[int, Peer] = field(default_factory=dict)
+    #: Username → marked id of its owner among `peers`; None where no known peer has it any more.
+    names: dict[str, int | None] = field(default_factory=dict)
+    #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
+    resolves: tuple[int, ...] | None = None
+    #: Whether none of these peers and usernames is kept yet, so that nothing is to be replaced.
+    unknown: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.peers or self.names or self.resolves is not None)
+
+    def put_under(self, newer: PeerChanges) -> None:
+        """Add these older changes to newer ones; where both say something, the newer ones stay."""
+        newer.peers = {**self.peers, **newer.peers}
+        newer.names = {**self.names, **newer.names}
+        if newer.resolves is None:
+            newer.resolves = self.resolves
 
 
 def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:

@@ -18,7 +18,7 @@ from telethon.tl import types
 from tgbot.core.clock import ServerClock
 from tgbot.core.ids import marked_channel
 from tgbot.store.base import ParkedUpdates, Store
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram.calls.call import Call, Caller, is_resolved
 from tgbot.telegram.calls.direct import Direct
 from tgbot.telegram.calls.entrance import Entrance
@@ -68,7 +68,7 @@ from tgbot.telegram.wire.sender import BotSender
 
 
 class BotClient(Closed, TelegramClient):
-    """A TelegramClient for a bot on a DurableSession. Handlers are registered and written as for Telethon.
+    """A TelegramClient for a bot on a BotSession. Handlers are registered and written as for Telethon.
 
     `login`, then `start_updates` once the handlers are registered, then `stop`. Every event has `replayed`:
     True if its update may have been handled before, in an earlier run. What arrives goes to `listener`, and
@@ -80,7 +80,7 @@ class BotClient(Closed, TelegramClient):
 
     def __init__(
         self,
-        session: DurableSession,
+        session: BotSession,
         api_id: int,
         api_hash: str,
         *,

@@ -17,7 +17,7 @@ from telethon.tl import TLObject, TLRequest, types
 from tgbot.core.errors import LoginRefusedError, TgbotError, WrongBotError
 from tgbot.core.places import places
 from tgbot.store.base import UpdateState
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram.refusals import answer_of, ends_login, error_name, wait_of
 from tgbot.telegram.server import Server, data_centre, is_home, is_there
 from tgbot.telegram.updates.intake import Intake
@@ -124,7 +124,7 @@ class Login:
     def __init__(
         self,
         client: PlainClient,
-        session: DurableSession,
+        session: BotSession,
         intake: Intake,
         state: LinkState,
         server_time: Callable[[], int],
@@ -376,7 +376,7 @@ class Login:
     def _refuse_another_bot(self, bot_id: int | None) -> None:
         wanted = int(self._token.partition(":")[0])
         if bot_id is not None and bot_id != wanted:
-            raise WrongBotError(self._session.path, bot_id, wanted)
+            raise WrongBotError(self._session.place, bot_id, wanted)
 
 
 def _pause(attempts: int, longest: float) -> float:

@@ -8,7 +8,7 @@ from telethon._updates.session import Entity, EntityType
 from telethon.tl import types
 
 from tgbot.core.ids import marked_channel
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram.hooks import Listener
 
 #: How many users without a known access hash are remembered as having written to the bot.
@@ -18,7 +18,7 @@ MAX_HASHLESS = 10_000
 class Peers:
     """Stand in for Telethon's entity cache. Keep only the bot's own id: the session owns the peers."""
 
-    def __init__(self, session: DurableSession, listener: Listener) -> None:
+    def __init__(self, session: BotSession, listener: Listener) -> None:
         self.self_id = 0
         self.self_bot: bool | None = None
         self._session = session

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from telethon.crypto import rsa
 from telethon.tl import types
 
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.proxy import Proxy
 
@@ -28,7 +28,7 @@ class Server:
     public_key: str | None
 
 
-def use_server(session: DurableSession, server: Server | None) -> None:
+def use_server(session: BotSession, server: Server | None) -> None:
     """Have the session connect to a server, None for Telegram's own.
 
     A session that this server moved to another of its data centers stays there.
@@ -48,7 +48,7 @@ def use_server(session: DurableSession, server: Server | None) -> None:
             session.set_dc(server.dc_id, server.host, server.port)
 
 
-def is_home(session: DurableSession, server: Server) -> bool:
+def is_home(session: BotSession, server: Server) -> bool:
     """Return whether the session connects to the configured address, not to another data center."""
     there = (server.dc_id, server.host, server.port)
     return (session.dc_id, session.server_address, session.port) == there

@@ -54,7 +54,7 @@ class Store(memory.MemoryStore):
         await super().load(wanted)
         await self._session.load(wanted)
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         await super().checkpoint(state)
         await self._session.checkpoint(state)
 

@@ -10,8 +10,8 @@ from telethon.tl import types
 
 from tests.store.sqlite.test_session import Clock, on_disk, user
 from tgbot.core.users import Keep
+from tgbot.store import peerbook
 from tgbot.store.peers import Entity, UsernameRow
-from tgbot.store.sqlite import peerbook
 from tgbot.store.sqlite.session import DurableSession
 
 ANN, BEN, CLEO = 5, 6, 7

@@ -18,8 +18,8 @@ from telethon.tl import types
 from tgbot.core.errors import StorageFailedError
 from tgbot.core.users import Keep
 from tgbot.store.base import UpdateState
+from tgbot.store.peerbook import SEEN_GRAIN
 from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
-from tgbot.store.sqlite.peerbook import SEEN_GRAIN
 from tgbot.store.sqlite.session import DurableSession
 
 
@@ -319,7 +319,7 @@ def test_a_change_of_hash_name_or_username_is_taken_at_once(session: DurableSess
 async def test_peers_beyond_those_in_memory_are_read_from_disk(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 10)
+    monkeypatch.setattr("tgbot.store.peerbook.KNOWN_LIMIT", 10)
     session.remember([user(number, f"name_{number}") for number in range(1, 101)])
     await session.checkpoint(None)
     assert len(session._known) == 10
@@ -331,7 +331,7 @@ async def test_peers_beyond_those_in_memory_are_read_from_disk(
 async def test_what_is_not_written_yet_stays_in_memory_beyond_the_limit(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 10)
+    monkeypatch.setattr("tgbot.store.peerbook.KNOWN_LIMIT", 10)
     session.remember([user(number, f"name_{number}") for number in range(1, 101)])
     await session.load([5_000])
     assert [session.access_hash(number) for number in range(1, 101)] == [n * 10 for n in range(1, 101)]
@@ -341,7 +341,7 @@ async def test_what_is_not_written_yet_stays_in_memory_beyond_the_limit(
 async def test_a_peer_that_was_absent_is_found_after_leaving_memory(
     session: DurableSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tgbot.store.sqlite.peerbook.KNOWN_LIMIT", 0)
+    monkeypatch.setattr("tgbot.store.peerbook.KNOWN_LIMIT", 0)
     await session.load([5])
     session.remember([user(5)])
     await session.checkpoint(None)

@@ -5,34 +5,44 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from telethon import utils
 from telethon.sessions.sqlite import SQLiteSession
-from telethon.tl import TLObject, types
 
 from tgbot.core.errors import SessionDamagedError, StorageLockedError
-from tgbot.core.ids import marked_channel, marked_chat
 from tgbot.core.users import Keep
 from tgbot.store.base import UpdateState
 from tgbot.store.files import OpenFile, make_private
-from tgbot.store.peers import RESOLVES_A_DAY, Peer, UsernameRow
+from tgbot.store.json_text import dumps
+from tgbot.store.peers import RESOLVES_A_DAY, Peer, PeerChanges, UsernameRow
+from tgbot.store.session import BotSession
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.locks import LockWait, holder
-from tgbot.store.sqlite.peerbook import PeerBook
-from tgbot.store.sqlite.sessionfile import BY_ID, OUR_TABLES, Changes, Row, check_before_opening, write
+from tgbot.store.sqlite.sessionfile import (
+    BY_ID,
+    BY_USERNAME,
+    OUR_TABLES,
+    PEER,
+    PEERS,
+    Row,
+    check_before_opening,
+    stored_peer,
+    write,
+)
 from tgbot.store.sqlite.worker import DiskWorker
 
 __all__ = ["RESOLVES_A_DAY", "DurableSession", "UsernameRow"]
 
+#: Up to so many peers are read one by one: a list for SQLite to take apart costs more.
+_FEW: Final = 2
 #: How long what is written on the event loop waits for a checkpoint that a lock holds up, in seconds.
 _ON_LOOP_SECONDS: Final = 5.0
 
 
-class DurableSession(PeerBook, SQLiteSession):
+class DurableSession(BotSession, SQLiteSession):
     """A Telethon session that keeps what it was given, through a kill or a power cut.
 
     The auth key and the data center are on disk when the assignment returns; peers, usernames and the
@@ -50,8 +60,8 @@ class DurableSession(PeerBook, SQLiteSession):
         clock: Callable[[], float] = time.time,
         keep: Keep = Keep.ALL,
     ) -> None:
-        PeerBook.__init__(self, clock, keep)
-        self.path = path
+        BotSession.__init__(self, clock, keep)
+        self.path, self.place = path, str(path)
         self._file: OpenFile | None = None
         self._lock_wait = LockWait(path)
         self._worker = self._new_worker()
@@ -84,9 +94,6 @@ class DurableSession(PeerBook, SQLiteSession):
         with self._transaction():
             super()._update_session_table()
 
-    def save(self) -> None:
-        """Return at once: nothing is ever left uncommitted."""
-
     def close(self) -> None:
         """Close the file; peers not yet in a checkpoint stay in memory. The next use opens it again."""
         if self._reader is not None:
@@ -97,51 +104,9 @@ class DurableSession(PeerBook, SQLiteSession):
             self._file = None
             self._conn, self._worker = None, self._new_worker()
 
-    def set_update_state(self, entity_id: int, state: types.updates.State) -> None:
-        """Return at once: only `checkpoint` writes update state."""
-
-    def process_entities(self, tlo: TLObject | Sequence[TLObject]) -> None:
-        if isinstance(tlo, (types.User, types.Chat, types.Channel)):
-            self.remember((tlo,))
-        elif utils.is_list_like(tlo):
-            self.remember(tlo)
-        else:
-            self.remember((*(getattr(tlo, "users", None) or ()), *(getattr(tlo, "chats", None) or ())))
-
-    def get_entity_rows_by_id(self, id: int, exact: bool = True) -> tuple[int, int] | None:
-        for marked in (id,) if exact else (id, marked_chat(id), marked_channel(id)):
-            access_hash = self.access_hash(marked)
-            if access_hash is not None:
-                return marked, access_hash
-        return None
-
-    def get_entity_rows_by_username(self, username: str) -> tuple[int, int] | None:
-        row = self.username(username)
-        return None if row is None else self.get_entity_rows_by_id(row.marked_id)
-
     # ---- peers ---------------------------------------------------------------------------------
 
-    async def put(self, peers: Mapping[int, Peer], *, unknown: bool = False) -> None:
-        """Store peers out of a file in the place of those here; on disk on return, written in a thread.
-
-        A username that several of them have belongs to the one that was seen last. `unknown` says that this
-        session has none of the peers, and nobody under their usernames.
-        """
-        owners: dict[str, int | None] = {
-            name: marked for marked, peer in peers.items() for name in peer.names
-        }
-        if len(owners) < sum([len(peer.names) for peer in peers.values()]):
-            for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
-                owners.update(dict.fromkeys(peer.names, marked))
-        await self._worker.run(lambda: self._write(Changes(dict(peers), owners, None, unknown), None))
-        self._reread(peers)
-        self._give_away(owners)
-
     def forget(self, marked_id: int) -> None:
-        """Delete a peer, its access hash and usernames; off the disk on return, which may take a while.
-
-        Raise a StorageError if they cannot be deleted; the peer stays known then.
-        """
         with self._write_lock:  # a checkpoint under way writes what is deleted here
             with self._transaction(patient=True) as cursor:
                 cursor.execute("DELETE FROM entities WHERE id = ?", (marked_id,))
@@ -151,12 +116,10 @@ class DurableSession(PeerBook, SQLiteSession):
     # ---- the checkpoint ------------------------------------------------------------------------
 
     def bot_id(self) -> int | None:
-        """Return the id of the bot whose session this is; None if it never logged in."""
         rows = self._read(BY_ID, 0)
         return rows[0][0] if rows else None
 
     def update_state(self) -> UpdateState | None:
-        """Return the update state on disk; None if this session never had one."""
         rows = self._read("SELECT id, pts, qts, date, seq FROM update_state")
         account = next((row for row in rows if row[0] == 0), None)
         # A log may begin at pts 0; plain Telethon writes 0 with no date to speak of where it knows nothing.
@@ -166,17 +129,15 @@ class DurableSession(PeerBook, SQLiteSession):
         return UpdateState(account[1] or 0, account[2] or 0, int(account[3] or 0), account[4] or 0, channels)
 
     def value(self, name: str) -> str | int | None:
-        """Return a value stored with `set_value`, None if there is none."""
         rows = self._read("SELECT value FROM tgbot_values WHERE name = ?", name)
         return rows[0][0] if rows else None
 
     def set_value(self, name: str, value: str | int) -> None:
-        """Store a value of this program beside the session; on disk on return."""
         with self._transaction() as cursor:
             cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
 
     def set_bot_id(self, bot_id: int) -> None:
-        """Store the id of the bot whose session this is, as Telethon does: as the access hash of peer 0."""
+        # As Telethon does: as the access hash of peer 0.
         with self._transaction() as cursor:
             row = (bot_id, int(self._clock()))
             cursor.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)", row)
@@ -195,7 +156,10 @@ class DurableSession(PeerBook, SQLiteSession):
         if (file := self._file) is not None:
             file.check()
 
-    def _write(self, changes: Changes, state: UpdateState | None) -> None:
+    async def _write_peers(self, changes: PeerChanges) -> None:
+        await self._worker.run(lambda: self._write(changes, None))
+
+    def _write(self, changes: PeerChanges, state: UpdateState | None) -> None:
         with self._transaction(patient=True) as cursor:
             write(cursor, changes, state)
 
@@ -218,6 +182,20 @@ class DurableSession(PeerBook, SQLiteSession):
         return sqlite_errors(self.path, damaged=SessionDamagedError, opening=opening)
 
     # ---- reading -------------------------------------------------------------------------------
+
+    def _stored(self, marked_ids: Sequence[int]) -> Iterable[tuple[int, Peer]]:
+        if len(marked_ids) <= _FEW:
+            rows = [row for marked in marked_ids for row in self._read(PEER, marked)]
+        else:
+            rows = self._read(PEERS, dumps(list(marked_ids)))
+        return map(stored_peer, rows)
+
+    def _stored_hash(self, marked_id: int) -> int | None:
+        rows = self._read(BY_ID, marked_id)
+        return rows[0][0] if rows else None
+
+    def _stored_owners(self, name: str) -> Iterable[UsernameRow]:
+        return [UsernameRow(marked, int(seen or 0)) for marked, seen in self._read(BY_USERNAME, name, name)]
 
     def _read(self, query: str, *values: int | str) -> list[Row]:
         if self._reader is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +13,7 @@ from telethon.sessions.sqlite import CURRENT_VERSION
 from tgbot.core.errors import SessionDamagedError, SessionTooNewError
 from tgbot.store.base import UpdateState
 from tgbot.store.json_text import dumps
-from tgbot.store.peers import Peer
+from tgbot.store.peers import Peer, PeerChanges
 from tgbot.store.sqlite.connection import connect, is_cut_short, sqlite_errors, what_is_wrong
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
@@ -56,30 +55,7 @@ _ADD_NAMES = "INSERT OR REPLACE INTO tgbot_usernames VALUES"
 _ADD_ENTITIES = "INSERT OR REPLACE INTO entities VALUES"
 
 
-@dataclass(slots=True)
-class Changes:
-    """Changes of peers, usernames and resolves that no checkpoint has written yet."""
-
-    peers: dict[int, Peer] = field(default_factory=dict)
-    #: Username → marked id of its owner among `peers`; None where no known peer has it any more.
-    names: dict[str, int | None] = field(default_factory=dict)
-    #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
-    resolves: tuple[int, ...] | None = None
-    #: Whether the file has none of these peers and usernames, so that nothing is to be replaced.
-    unknown: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.peers or self.names or self.resolves is not None)
-
-    def put_under(self, newer: Changes) -> None:
-        """Add these older changes to newer ones; where both say something, the newer ones stay."""
-        newer.peers = {**self.peers, **newer.peers}
-        newer.names = {**self.names, **newer.names}
-        if newer.resolves is None:
-            newer.resolves = self.resolves
-
-
-def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None) -> None:
+def write(cursor: sqlite3.Cursor, changes: PeerChanges, state: UpdateState | None) -> None:
     """Write changes, and the update state if one is given, inside a transaction."""
     gone = [(name,) for name, owner in changes.names.items() if owner is None]
     if gone:
@@ -97,7 +73,7 @@ def write(cursor: sqlite3.Cursor, changes: Changes, state: UpdateState | None) -
         cursor.executemany("INSERT OR REPLACE INTO update_state VALUES (?, ?, ?, ?, ?)", states)
 
 
-def _write_peers(cursor: sqlite3.Cursor, changes: Changes) -> None:
+def _write_peers(cursor: sqlite3.Cursor, changes: PeerChanges) -> None:
     peers, owners = changes.peers, changes.names
     # A name that went from one of these peers to another belongs to the one that had it last.
     rows, entities = [], []

@@ -79,7 +79,7 @@ class SqliteStore:
         await self.users.load(wanted)
         await self.session.load(wanted)
 
-    async def checkpoint(self, state: UpdateState | None, *, lease: int = 1) -> None:
+    async def checkpoint(self, state: UpdateState | None) -> None:
         await to_the_end(self._checkpoint(state))
 
     async def forget(self, user_id: int) -> None:

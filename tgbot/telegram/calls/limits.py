@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from telethon import errors
 from telethon.tl import TLObject, TLRequest, functions
 
-from tgbot.store.sqlite.session import DurableSession
+from tgbot.store.session import BotSession
 from tgbot.telegram.calls.call import SENDS, Call, Caller
 from tgbot.telegram.calls.unanswered import REPEATED_ELSEWHERE
 from tgbot.telegram.refusals import is_flood, wait_of
@@ -122,7 +122,7 @@ class LookupBudget:
     Telegram would refuse all of them for a day.
     """
 
-    def __init__(self, then: Caller, session: DurableSession) -> None:
+    def __init__(self, then: Caller, session: BotSession) -> None:
         self._then = then
         self._session = session
 

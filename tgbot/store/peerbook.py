@@ -1,21 +1,18 @@
-"""The peers of a session file: in memory, on their way to the file, and in it."""
+"""The peers of a session: in memory, on their way to where they are kept, and there."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final
 
 from tgbot.core.clock import is_future
 from tgbot.core.users import Keep
-from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, UsernameRow, newer, peer_of
-from tgbot.store.sqlite import sessionfile as sql
-from tgbot.store.sqlite.sessionfile import Changes, Row, stored_peer
+from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, PeerChanges, UsernameRow, newer, peer_of
 
 #: A peer seen again within this many seconds is not written again only for its date.
 SEEN_GRAIN: Final = 600
@@ -28,8 +25,6 @@ PASSING_LIMIT: Final = 50_000
 ABSENT_LIMIT: Final = 10_000
 #: How many peers are read between two turns of the event loop.
 _PAGE: Final = 500
-#: Up to so many are read one by one: a list for SQLite to take apart costs more.
-_FEW: Final = 2
 _DAY: Final = 24 * 60 * 60
 
 
@@ -53,15 +48,33 @@ class PeerBook:
         #: not asked at once, because most who write for the first time are kept a moment later.
         self._claimed: dict[str, int] = {}
         self._absent: dict[int, None] = {}
+        #: How many peers were dropped, so that what was read before is not taken in afterwards.
+        self._forgotten = 0
         #: What no checkpoint has begun to write, and what one is writing now.
-        self._changes = Changes()
-        self._writing = Changes()
+        self._changes = PeerChanges()
+        self._writing = PeerChanges()
         #: When usernames were resolved in the last 24 hours.
         self._resolves: list[int] = []
 
+    # ---- where they are kept; each raises a StorageError where that cannot be read -----------------
+
     @abstractmethod
-    def _read(self, query: str, *values: int | str) -> list[Row]:
-        """Run a query on the file, and return its rows; raise a StorageError if that fails."""
+    def _stored(self, marked_ids: Sequence[int]) -> Iterable[tuple[int, Peer]]:
+        """Return those of these peers that are kept; the first username is the one plain Telethon knows."""
+
+    async def _fetched(self, marked_ids: Sequence[int]) -> Iterable[tuple[int, Peer]]:
+        """Return the same; where they are far away, without blocking the event loop."""
+        return self._stored(marked_ids)
+
+    @abstractmethod
+    def _stored_hash(self, marked_id: int) -> int | None:
+        """Return the access hash that is kept of a peer, None for none."""
+
+    @abstractmethod
+    def _stored_owners(self, name: str) -> Iterable[UsernameRow]:
+        """Return who has a username by what is kept; what counts most comes first."""
+
+    # ---- what Telegram says, and who asks ----------------------------------------------------------
 
     def remember(self, peers: Iterable[Entity]) -> int:
         """Store users and chats as they arrive, and return the time of that, in unix seconds.
@@ -130,23 +143,28 @@ class PeerBook:
         for start in range(0, len(wanted), _PAGE):
             if start:
                 await asyncio.sleep(0)
-            self._load(wanted[start : start + _PAGE])
+            missing = self._missing(wanted[start : start + _PAGE])
+            if missing:
+                forgotten, rows = self._forgotten, await self._fetched(missing)
+                self._take_in(missing, rows if forgotten == self._forgotten else self._stored(missing))
 
     def _load(self, marked_ids: Iterable[int]) -> None:
+        if missing := self._missing(marked_ids):
+            self._take_in(missing, self._stored(missing))
+
+    def _missing(self, marked_ids: Iterable[int]) -> list[int]:
         passing, known, absent = self._passing, self._known, self._absent
-        missing = [one for one in marked_ids if not (one in passing or one in known or one in absent)]
-        if not missing:
-            return
-        for marked in missing:
+        return [one for one in marked_ids if not (one in passing or one in known or one in absent)]
+
+    def _take_in(self, missing: Iterable[int], rows: Iterable[tuple[int, Peer]]) -> None:
+        """Note what was read of peers that were missing; what arrived while they were read is newer."""
+        for marked in self._missing(missing):
             self._absent[marked] = None
-        if len(missing) <= _FEW:
-            rows = [row for marked in missing for row in self._read(sql.PEER, marked)]
-        else:
-            rows = self._read(sql.PEERS, json.dumps(missing))
-        for row in rows:
-            marked, peer = stored_peer(row)
-            self._absent.pop(marked, None)
-            # A username may have gone elsewhere since the file was written.
+        for marked, peer in rows:
+            if marked not in self._absent:
+                continue
+            del self._absent[marked]
+            # A username may have gone elsewhere since the peer was written.
             peer.names = tuple(name for name in peer.names if not self._is_lost(name, marked))
             self._known[marked] = peer
             for name in peer.names:
@@ -160,8 +178,7 @@ class PeerBook:
             return peer.access_hash
         if marked_id in self._absent:
             return None
-        rows = self._read(sql.BY_ID, marked_id)
-        return rows[0][0] if rows else None
+        return self._stored_hash(marked_id)
 
     def title(self, marked_id: int) -> str:
         """Return the title of a chat, or the name of a user, as last seen; "" if that is not known."""
@@ -183,10 +200,10 @@ class PeerBook:
             return UsernameRow(marked, peer.seen)
         if name in self._changes.names or name in self._writing.names:
             return None  # the file does not know yet that its owner lost it
-        for marked, seen in self._read(sql.BY_USERNAME, name, name):
-            peer = self._in_memory(marked)
+        for row in self._stored_owners(name):
+            peer = self._in_memory(row.marked_id)
             if peer is None or name in peer.names:  # else the peer lost it since it was written
-                return UsernameRow(marked, int(seen or 0))
+                return row
         return None
 
     def usernames_of(self, marked_id: int) -> tuple[str, ...]:
@@ -234,6 +251,7 @@ class PeerBook:
 
     def _drop(self, marked_id: int) -> None:
         """Drop a peer and its usernames from memory, after they were deleted from the file."""
+        self._forgotten += 1
         self._reread((marked_id,))
         self._take_out(marked_id)
         for changes in (self._changes, self._writing):
@@ -250,12 +268,12 @@ class PeerBook:
             self._absent.pop(marked, None)
 
     @contextmanager
-    def _saving(self) -> Iterator[Changes]:
+    def _saving(self) -> Iterator[PeerChanges]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
         for name in [*self._claimed]:
             self._settle(name)
         changes = self._writing = self._changes
-        self._changes = Changes()
+        self._changes = PeerChanges()
         try:
             yield changes
         except BaseException:
@@ -263,7 +281,7 @@ class PeerBook:
             changes.put_under(self._changes)
             raise
         finally:
-            self._writing = Changes()
+            self._writing = PeerChanges()
             self._make_room()
 
     def _put(self, marked: int, peer: Peer) -> None:
@@ -301,8 +319,8 @@ class PeerBook:
         owner = self._claimed.pop(name, None)
         if owner is None or name in self._changes.names or name in self._writing.names:
             return
-        rows = self._read(sql.BY_USERNAME, name, name)
-        if rows and rows[0][0] != owner:
+        stored = next(iter(self._stored_owners(name)), None)
+        if stored is not None and stored.marked_id != owner:
             self._changes.names[name] = None
 
     def _give_away(self, names: Iterable[str]) -> None:

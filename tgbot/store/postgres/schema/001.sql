@@ -1,0 +1,97 @@
+-- Everything that a bot keeps. A database belongs to one bot.
+CREATE SCHEMA tgbot;
+
+-- Notes by name: counts, permissions that end by themselves ("passing/…"), and those of the program's parts.
+-- Names are compared by bytes, so that all notes with a beginning are a range of the key.
+CREATE TABLE tgbot.meta (key text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+
+-- Who may write: one row. A takeover and every write are ordered by the lock on it.
+CREATE TABLE tgbot.lease (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    node text NOT NULL DEFAULT '',
+    epoch bigint NOT NULL DEFAULT 0,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    until timestamptz NOT NULL DEFAULT '-infinity',
+    -- The node that the leader hands over to; nobody else takes the lease until it is old.
+    heir text NOT NULL DEFAULT '');
+INSERT INTO tgbot.lease DEFAULT VALUES;
+
+-- Refuse the transaction of a node that lost the lease. Called last in each transaction that writes: the row
+-- is locked from here to its commit, so no other node becomes the leader between the two.
+CREATE FUNCTION tgbot.fence(mine bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM tgbot.lease WHERE epoch = mine FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another node has the lease' USING ERRCODE = 'TG001';
+    END IF;
+END $$;
+
+-- The nodes, each with an auth key of its own, and what belongs to that key.
+CREATE TABLE tgbot.nodes (
+    name text PRIMARY KEY,
+    seen timestamptz NOT NULL DEFAULT clock_timestamp(),
+    version text NOT NULL DEFAULT '',
+    state text NOT NULL DEFAULT '',
+    dc_id integer NOT NULL DEFAULT 0,
+    address text NOT NULL DEFAULT '',
+    port integer NOT NULL DEFAULT 0,
+    auth_key bytea,
+    notes jsonb NOT NULL DEFAULT '{}');
+
+-- Users: in columns what is asked by, the rest as JSON. Text that JSONB cannot hold as it is (a NUL, half a
+-- surrogate pair, a number in another form) is in `exact`, and `value` is null then.
+CREATE TABLE tgbot.users (
+    id bigint PRIMARY KEY,
+    access text COLLATE "C",
+    language text NOT NULL DEFAULT '',
+    last_seen bigint NOT NULL DEFAULT 0,
+    declines boolean NOT NULL DEFAULT false,
+    value jsonb,
+    exact text);
+CREATE INDEX users_by_access ON tgbot.users (access, id) WHERE access IS NOT NULL;
+CREATE INDEX users_declining ON tgbot.users (id) WHERE declines;
+
+CREATE TABLE tgbot.parked (
+    key text COLLATE "C" PRIMARY KEY, dialog bigint NOT NULL, "user" bigint NOT NULL, reason text NOT NULL,
+    handler text NOT NULL, error text NOT NULL, trace text NOT NULL, parked_at bigint NOT NULL,
+    retry_at bigint, attempts integer NOT NULL, "update" bytea NOT NULL);
+
+CREATE TABLE tgbot.planned (
+    key text COLLATE "C" PRIMARY KEY, at bigint NOT NULL, name text NOT NULL, "user" bigint NOT NULL,
+    data text NOT NULL, attempts integer NOT NULL);
+CREATE INDEX planned_by_time ON tgbot.planned (at, key);
+CREATE INDEX planned_by_user ON tgbot.planned ("user") WHERE "user" <> 0;
+
+-- Numbers of broadcasts are never given again: `numbers` has the last one.
+CREATE TABLE tgbot.broadcasts (id bigint PRIMARY KEY, value text NOT NULL);
+CREATE TABLE tgbot.tallies (broadcast bigint PRIMARY KEY, value text NOT NULL);
+CREATE TABLE tgbot.deliveries (
+    broadcast bigint NOT NULL, number bigint NOT NULL, first bigint NOT NULL,
+    waiting integer NOT NULL, late integer NOT NULL, sent integer NOT NULL,
+    round integer NOT NULL, corrected integer NOT NULL, value bytea NOT NULL,
+    PRIMARY KEY (broadcast, number));
+CREATE INDEX deliveries_to_do ON tgbot.deliveries (
+    broadcast, number, waiting, late, sent, round, corrected);
+CREATE INDEX deliveries_by_user ON tgbot.deliveries (broadcast, first, number);
+
+-- Peers by marked id; a username belongs to one of them.
+CREATE TABLE tgbot.peers (
+    id bigint PRIMARY KEY, hash bigint NOT NULL, phone text, title text, seen bigint NOT NULL,
+    -- The active usernames in order; who has one by now is in `usernames`.
+    names text[] NOT NULL DEFAULT '{}');
+CREATE TABLE tgbot.usernames (
+    name text COLLATE "C" PRIMARY KEY, id bigint NOT NULL, seen bigint NOT NULL);
+CREATE INDEX usernames_by_peer ON tgbot.usernames (id);
+CREATE TABLE tgbot.resolves (at bigint NOT NULL);
+
+-- The update state: channel 0 is the account's.
+CREATE TABLE tgbot.states (
+    channel bigint PRIMARY KEY, pts bigint NOT NULL, qts bigint NOT NULL, date bigint NOT NULL,
+    seq bigint NOT NULL);
+
+-- Used logins of the login page, and who is still to be greeted for one.
+CREATE TABLE tgbot.logins (
+    digest bytea PRIMARY KEY, until bigint NOT NULL, "user" bigint, language text,
+    used timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX logins_by_end ON tgbot.logins (until);
+CREATE INDEX logins_owed ON tgbot.logins (used) WHERE "user" IS NOT NULL;
