@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from telethon import utils
-from telethon.sessions.abstract import Session
 from telethon.tl import TLObject, types
 
 from tgbot.core.ids import marked_channel, marked_chat
@@ -15,7 +15,7 @@ from tgbot.store.peerbook import PeerBook
 from tgbot.store.peers import Peer, PeerChanges
 
 
-class BotSession(PeerBook, Session):
+class BotSession(PeerBook):
     """A Telethon session that keeps what it was given, through a kill or a power cut.
 
     The auth key and the data center are kept when the assignment returns, peers and usernames at the next
@@ -25,6 +25,12 @@ class BotSession(PeerBook, Session):
 
     #: The name of the place where it is kept, for errors.
     place: str
+    # What Telethon's own session has.
+    dc_id: int
+    server_address: str
+    port: int
+    auth_key: Any  # Any: an AuthKey of Telethon, None for none
+    set_dc: Callable[[int, str, int], None]
 
     # ---- what Telethon asks of a session -------------------------------------------------------
 
