@@ -20,9 +20,9 @@ from tgbot.store.transfer.entries import (
     from_cells,
     from_exported,
     from_fields,
-    to_cells,
     to_json,
 )
+from tgbot.store.transfer.exportcells import to_cells
 from tgbot.store.transfer.exported import ExportedUser, from_line, from_values
 from tgbot.store.transfer.exportedrows import ExportedRows
 from tgbot.store.transfer.fields import COLUMNS, LANGUAGE_CODE, EntryError
@@ -82,7 +82,7 @@ def of(read: ExportedUser | None) -> Entry | None:
 def as_exported(user: UserFields) -> tuple[dict[str, Any], list[str]]:
     """Return the object, and the row, that an export makes of a user."""
     one = packed(UserRecord(user, judge(user.evidence, NOW).access))
-    return json.loads(to_json(one, PEER, BOT)), to_cells(one, PEER, BOT)
+    return json.loads(to_json(one, PEER, BOT)), [*map(str, to_cells(one, PEER, BOT))]
 
 
 @given(users())

@@ -60,6 +60,8 @@ def guarded(text: str) -> str:
 
     `text_of` takes the apostrophe away again, so every text comes back as it was.
     """
+    if text[:1].isalpha() and text.rstrip() not in _NOTHING:  # nearly always
+        return text
     return f"'{text}" if _needs_guard(text) else text
 
 

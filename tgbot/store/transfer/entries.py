@@ -10,9 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from tgbot.core.access import Access, Evidence, Kind, Record
 from tgbot.core.users import HISTORY_LENGTH, JOIN_REQUESTS_KEPT, UserFields, Way
-from tgbot.store.json_text import dumps
 from tgbot.store.peers import Peer
-from tgbot.store.transfer.cells import CellError, flag_of, guarded, names_of, number_of, text_of, time_of
+from tgbot.store.transfer.cells import CellError, flag_of, names_of, number_of, text_of, time_of
 from tgbot.store.transfer.columns import layout, plain
 from tgbot.store.transfer.exported import ExportedUser
 from tgbot.store.transfer.fields import (
@@ -237,28 +236,3 @@ def to_json(user: PackedUser, peer: Peer | None, bot_id: int | None) -> str:
         more += f',"hash_name":{_quoted(peer.title)}' if peer.title else ""
         more += f',"hash_phone":{_quoted(str(peer.phone))}' if peer.phone else ""
     return f"{user.text[:-1]}{more}}}"
-
-
-def to_cells(user: PackedUser, peer: Peer | None, bot_id: int | None) -> list[str]:
-    """Return the user as a row under `COLUMNS`."""
-    fields = {**user.fields, "bot_id": bot_id}
-    if peer is not None:
-        fields |= {"access_hash": peer.access_hash, "hash_seen": peer.seen, "hash_usernames": peer.names}
-        fields |= {"hash_name": peer.title, "hash_phone": peer.phone}
-    row = [""] * len(COLUMNS)
-    for name, value in fields.items():
-        if value is not None:
-            row[_PLACES[name]] = _cell(value)
-    return row
-
-
-def _cell(value: object) -> str:
-    if type(value) is int:
-        return str(value) if 0 <= value < 10**15 else guarded(str(value))
-    if isinstance(value, str):
-        return guarded(value)
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
-        return guarded(" ".join(value))
-    return dumps(value)

@@ -14,7 +14,8 @@ from tgbot.store.files import sync
 from tgbot.store.peers import Peer
 from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.stored import StoredUsers
-from tgbot.store.transfer.entries import to_cells, to_json
+from tgbot.store.transfer.entries import to_json
+from tgbot.store.transfer.exportcells import to_cells
 from tgbot.store.transfer.fields import COLUMNS
 from tgbot.store.transfer.forms import Form
 from tgbot.store.transfer.sessions import Peers, make_session
