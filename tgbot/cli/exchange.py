@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tgbot.config.settings import Config
     from tgbot.store.transfer.entries import Entry
     from tgbot.store.transfer.forms import UserFile
-    from tgbot.store.transfer.imports import Destination
+    from tgbot.store.transfer.imports import Destination, Source
 
 #: How long the thread that writes to the disk waits for the one that reads the file to let it go on: it has
 #: little to do in between, and both are to work at the same time.
@@ -71,16 +71,23 @@ def import_users(
     skipped, and so are cells that cannot be understood. An import may be interrupted and repeated. Exit
     status 1: no entry could be read.
     """
+    from tgbot.store.transfer.aside import ReadAside, worth_it
     from tgbot.store.transfer.forms import UserFile
     from tgbot.store.transfer.imports import check
 
     config = settings(context)
     running = flushed(config)
     bot_id = _bot_id(config)
-    file = UserFile(path, bot_id, int(time.time()), same_bot=same_bot, id_name=id_name)
+    now = int(time.time())
+    file = UserFile(path, bot_id, now, same_bot=same_bot, id_name=id_name)
     check(file, config.storage.session, config.storage.registry, bot_id)
-    with _destination(config, bot_id, running=running, dry=dry_run) as into:
-        return _take_in(file, into, dry=dry_run, json=json)
+    with ExitStack() as stack:
+        into = stack.enter_context(_destination(config, bot_id, running=running, dry=dry_run))
+        source: Source = file
+        if not running and worth_it(file):
+            # The running bot has more to do with each entry than it takes to read it.
+            source = stack.enter_context(closing(ReadAside(file, now, same_bot=same_bot, id_name=id_name)))
+        return _take_in(file, source, into, dry=dry_run, json=json)
 
 
 @contextmanager
@@ -141,7 +148,7 @@ class _RunningBot:
             raise BotSilentError(self._control, "it has stopped") from None
 
 
-def _take_in(file: UserFile, into: Destination, *, dry: bool, json: bool) -> int:
+def _take_in(file: UserFile, source: Source, into: Destination, *, dry: bool, json: bool) -> int:
     from tgbot.store.transfer.imports import Summary, take_in
 
     path, summary = file.path, Summary()
@@ -151,7 +158,7 @@ def _take_in(file: UserFile, into: Destination, *, dry: bool, json: bool) -> int
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with printed.progress(path.name, file.size) as done:
-            asyncio.run(take_in(file, into, summary=summary, progress=done))
+            asyncio.run(take_in(source, into, summary=summary, progress=done))
     except KeyboardInterrupt:
         interrupted = True
     finally:

@@ -24,7 +24,7 @@ from tgbot.store.transfer.fields import (
     digits,
     loaded,
 )
-from tgbot.store.user_json import PackedUser, StoredUser, modernise, user_of
+from tgbot.store.user_json import PackedUser, StoredUser, modernise, unpack, user_of
 
 #: How far ahead of this machine's clock a time may lie, in seconds. Evidence from the future would outweigh
 #: all that comes until then.
@@ -38,11 +38,15 @@ class Entry:
     __slots__ = ("id", "packed", "partial", "peer", "said")
 
     def __init__(
-        self, id: int, said: UserFields | StoredUser | None, peer: Peer | None = None, partial: bool = False
+        self,
+        id: int,
+        said: UserFields | StoredUser | bytes | None,
+        peer: Peer | None = None,
+        partial: bool = False,
     ) -> None:
         #: The marked id.
         self.id = id
-        #: The user, in the form in which they were read; None for a chat, and for the bot itself.
+        #: The user, in the form in which they were read, or packed; None for a chat, and for the bot itself.
         self.said = said
         self.peer = peer
         #: Whether the file has no more of the profile than one name and the usernames.
@@ -54,7 +58,9 @@ class Entry:
     @property
     def user(self) -> UserFields | None:
         """The user; None for a chat, and for the bot itself."""
-        if isinstance(self.said, StoredUser):
+        if isinstance(self.said, bytes):
+            self.said = unpack(self.said.decode()).fields
+        elif isinstance(self.said, StoredUser):
             self.said = self.said.user()
         return self.said
 

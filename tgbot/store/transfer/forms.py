@@ -66,7 +66,8 @@ class UserFile:
         self, path: Path, bot_id: int, now: int, *, same_bot: bool = False, id_name: str = ""
     ) -> None:
         self.path = path
-        self._bot_id = bot_id
+        #: Whose users it has to hold.
+        self.bot_id = bot_id
         self._now = now
         self._latest = now + AHEAD
         self._id_name = id_name
@@ -122,12 +123,12 @@ class UserFile:
     def _of_session(self, refused: Refused) -> Iterator[Entry]:
         with Peers(self.path) as peers:
             for self.done, (marked, peer) in enumerate(peers.iterate(), 1):
-                yield from_peer(marked, peer, self._bot_id, self._now)
+                yield from_peer(marked, peer, self.bot_id, self._now)
 
     def _of_lines(self, refused: Refused) -> Iterator[Entry]:
         for number, data in self._bytes(refused):
             if not self._id_name:
-                read = from_line(data, self._latest, self._bot_id)
+                read = from_line(data, self._latest, self.bot_id)
                 if read is not None:
                     yield from_exported(read)
                     continue
@@ -150,10 +151,10 @@ class UserFile:
         try:
             if isinstance(value, dict):
                 if not self._id_name:
-                    read = from_values(value, self._latest, self._bot_id)
+                    read = from_values(value, self._latest, self.bot_id)
                     if read is not None:
                         return from_exported(read)
-                return from_fields(value, self._now, self._bot_id, self._id_name)
+                return from_fields(value, self._now, self.bot_id, self._id_name)
             return from_id(value)
         except EntryError as error:
             refused(number, str(error))
@@ -177,7 +178,7 @@ class UserFile:
         exported = ExportedRows(places)
         while some := list(islice(found, _ROWS)):
             whole = [row for _, row, broken in some if len(row) == width and not broken]
-            users = iter(exported.read(whole, self._latest, self._bot_id))
+            users = iter(exported.read(whole, self._latest, self.bot_id))
             for number, row, broken in some:
                 while late and late[0][0] < number:
                     refused(*late.popleft())
@@ -193,7 +194,7 @@ class UserFile:
                         unclear(name, "is not UTF-8")
                         del cells[name]
                 try:
-                    yield from_cells(cells, self._now, self._bot_id, unclear)
+                    yield from_cells(cells, self._now, self.bot_id, unclear)
                 except EntryError as error:
                     refused(number, str(error))
         for line in late:

@@ -26,6 +26,7 @@ from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.transfer.newcomers import Newcomers, pack_as_new, told_apart
 from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.tables import Refused
 
 #: Entries merged in one transaction.
 _CHUNK: Final = 5_000
@@ -84,8 +85,18 @@ class Destination(Protocol):
         """Put on disk what was merged before this call; a merge may follow meanwhile."""
 
 
+class Source(Protocol):
+    """Where the entries of an import come from."""
+
+    #: How much of the file has been read, as `UserFile.done`.
+    done: int
+
+    def entries(self, refused: Refused) -> Iterator[Entry]:
+        """Yield each entry in the order of the file; unreadable entries are reported and skipped."""
+
+
 async def take_in(
-    file: UserFile,
+    file: Source,
     into: Destination,
     *,
     summary: Summary,

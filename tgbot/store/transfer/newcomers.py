@@ -56,9 +56,12 @@ async def told_apart(known: Known, chunk: Sequence[Entry]) -> tuple[Newcomers, l
 
 
 def pack_as_new(entries: Iterable[Entry], now: int) -> None:
-    """Pack the users as they are stored if nothing is stored of them yet; `now` is when they came in."""
+    """Pack the users as they are stored if nothing is stored of them yet; `now` is when they came in.
+
+    Those that another process read were packed there.
+    """
     for entry in entries:
-        if entry.said is not None:
+        if entry.said is not None and not isinstance(entry.said, bytes):
             entry.packed = _packed_as_new(entry.said, now)
 
 

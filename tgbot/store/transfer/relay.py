@@ -30,7 +30,7 @@ def portions(chunk: Sequence[Entry], most: int) -> Iterator[Sequence[Entry]]:
     for place, entry in enumerate(chunk):
         said = entry.said
         kept = 0
-        if said is not None and (said.data or said.talks):
+        if said is not None and not isinstance(said, bytes) and (said.data or said.talks):
             # As long as in a command, where every other character is escaped.
             kept = len(dumps([said.data, said.talks]).encode("ascii", "backslashreplace"))
         if place - first == most or (place > first and length + kept > _LONGEST):
