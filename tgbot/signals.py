@@ -1,4 +1,4 @@
-"""What SIGTERM, SIGINT and SIGHUP do to `tgbot run`, from its first instruction to its last.
+"""What SIGTERM, SIGINT and SIGHUP do to `tgbot run`, and how signals are sent to what has been started.
 
 Imports next to nothing: as process 1 of a container, a process without handlers never sees these signals.
 """
@@ -10,7 +10,9 @@ import signal
 
 TYPE_CHECKING = False  # without importing typing
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Callable
+    from subprocess import Popen
     from types import FrameType, TracebackType
 
 #: Signals that ask the bot to stop. SIGHUP is among them: the bot has nothing to open again.
@@ -24,6 +26,19 @@ def end_at_once(number: int) -> None:
 
 def ignore(number: int) -> None:
     """Do nothing: how the process ends is settled already."""
+
+
+def send(process: Process | Popen[bytes], number: int) -> None:
+    """Send a signal to a process that this one has started, unless it has ended.
+
+    Its `send_signal` would first look whether it has ended, and take the exit status away from asyncio, which
+    then reports 255.
+    """
+    if process.returncode is None:
+        try:  # noqa: SIM105 - contextlib is not imported for this alone
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            pass  # it has ended just now
 
 
 class StopSignals:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import os
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 from tgbot.demo.idle import handled
 from tgbot.demo.stage import LIMIT
 from tgbot.sandbox.page.bot import ProgramError
+from tgbot.signals import send
 from tgbot.store.sqlite.copies import copies, put_back
 
 #: From <linux/prctl.h>.
@@ -92,17 +92,14 @@ class BotProcess:
     async def kill(self) -> None:
         """Kill the bot at once, with SIGKILL."""
         assert self._process is not None
-        self._process.kill()
-        # No second signal: asyncio looks at the process before it sends one, and would take its exit status
-        # away from who waits for it.
+        send(self._process, signal.SIGKILL)
         await self._ended()
 
     async def stop(self) -> int:
         """Stop the bot with SIGTERM, if it runs, and return its exit status."""
         if self._process is None:
             return 0
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+        send(self._process, signal.SIGTERM)
         return await self._ended()
 
     async def _ended(self) -> int:
@@ -110,7 +107,7 @@ class BotProcess:
         try:
             await asyncio.wait_for(self._process.wait(), LIMIT)
         except TimeoutError:
-            self._process.kill()
+            send(self._process, signal.SIGKILL)
         if self._reading is not None:
             await self._reading
         return await self._process.wait()

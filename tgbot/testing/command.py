@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tgbot.signals import send
 from tgbot.testing.process import LIMIT, LONGEST_LINE, ORPHAN_SECONDS, ending
 
 #: Seconds for which a bot that has logged in asks for nothing more.
@@ -98,8 +99,7 @@ class CommandProcess:
 
     def _signal(self, number: int) -> None:
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        send(self._process, number)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Read what it prints until it has ended, and end all that it has started."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from tgbot.signals import send
 from tgbot.testing.inside import SOCKET
 
 #: The most seconds that a start or a stop may take; usually it is less than one.
@@ -104,8 +105,7 @@ class BotProcess:
 
     def _signal(self, number: int) -> None:
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        send(self._process, number)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Read the log until the process has ended, and end all that it has started."""

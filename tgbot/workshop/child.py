@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -13,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+
+from tgbot.signals import send
 
 #: The longest line of a log, in bytes.
 LONGEST_LINE: Final = 1 << 20
@@ -86,8 +87,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill it at once, with SIGKILL."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        send(self._process, signal.SIGKILL)
 
     async def checked(self) -> Found:
         """Return what it found in its files, once it has read them."""
@@ -113,9 +113,7 @@ class Child:
 
     async def stop(self) -> int:
         """Stop it with SIGTERM if it runs, and return its exit status once everything is on disk."""
-        with contextlib.suppress(ProcessLookupError):
-            if self._process.returncode is None:
-                self._process.send_signal(signal.SIGTERM)
+        send(self._process, signal.SIGTERM)
         status = await self.ended()
         self._writer.close()
         return status

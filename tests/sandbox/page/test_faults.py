@@ -101,3 +101,24 @@ async def test_faults_that_were_not_caused_on_the_page_are_listed_too(sandbox: S
 )
 async def test_a_line_that_is_no_command_is_refused_in_words(tab: Asked, line: str, told: str) -> None:
     assert told in (await tab.ask("fault", line=line))["error"]["text"]
+
+
+async def test_a_part_of_the_stage_that_breaks_does_not_stop_the_others(
+    sandbox: Sandbox, tab: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await tab.ask("fault", line="lose 3")
+    assert await now(tab) == []
+    assert len(await now(tab)) == 1
+
+    def broken() -> Any:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox.faults, "active", broken)
+        bot = sandbox.new_bot("the_bot")
+        assert (await tab.heard("count", lambda told: told["account"] is not None))["account"] == bot.id
+    sandbox.faults.clear()
+    assert await now(tab) == []
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "a defect" in caplog.text
+    assert told.getMessage() == "a part of the stage could not tell what has changed"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from importlib.util import find_spec
 from itertools import accumulate
@@ -20,6 +20,7 @@ from tgbot.core.errors import system_reason
 from tgbot.core.names import clean_name
 from tgbot.messaging.broadcast.picture import Band, Bar, Form, Picture
 from tgbot.messaging.broadcast.report import OF_TURNS, LanguageCounts, Report
+from tgbot.signals import send
 
 #: How long drawing may take, in seconds; it takes one or two, and at the first time fonts are looked for.
 SECONDS: Final = 120.0
@@ -101,8 +102,7 @@ async def draw(shown: Picture, form: Form) -> bytes:
     except TimeoutError:
         raise ChartFailedError(f"it took longer than {SECONDS:g} s") from None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        send(process, signal.SIGKILL)
         await process.wait()
     if process.returncode:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]

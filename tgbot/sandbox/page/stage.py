@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -20,6 +21,8 @@ from .steps import StepsPart
 from .storm import Plan, Storm
 from .tabs import Deed, DeedError, Part, Tab
 from .tljson import to_json
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two looks at what has changed by itself, such as a fault that is used up.
 LOOK_SECONDS: Final = 0.2
@@ -75,12 +78,23 @@ class Stage:
         await self.counts.close()
 
     async def _look(self) -> None:
+        looks: list[Callable[[], None]] = [
+            self.bot.shown.look,
+            self.faults.shown.look,
+            self.counts.look,
+            self.keep.look,
+            lambda: self.steps.look(idle=self.counts.idle),
+        ]
+        told = set()
         while True:
-            self.bot.shown.look()
-            self.faults.shown.look()
-            self.counts.look()
-            self.keep.look()
-            self.steps.look(idle=self.counts.idle)
+            for look in looks:
+                try:
+                    look()
+                except Exception:
+                    # A defect of one part must not stop the others; one that fails each time is told once.
+                    if look not in told:
+                        log.exception("a part of the stage could not tell what has changed")
+                    told.add(look)
             await asyncio.sleep(LOOK_SECONDS)
 
 
