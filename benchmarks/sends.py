@@ -215,7 +215,7 @@ async def count(calls: int, at_once: int) -> None:
     """Print the bytecodes of each kind of call."""
     with tempfile.TemporaryDirectory() as directory:
         async with Sandbox() as sandbox:
-            await one_round(sandbox, "tgbot", calls, at_once, directory)
+            await one_round(sandbox, "tgbot", calls, at_once, opcodes=directory)
         for kind in KINDS:
             print(f"{kind}\n\n{report(costs((Path(directory) / kind).read_text(), calls), 50)}\n")
 

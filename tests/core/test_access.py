@@ -177,6 +177,16 @@ def test_since_is_the_earliest_time_without_contradiction() -> None:
     assert verdict(*again, Evidence(Kind.USER_IS_BLOCKED, 99)).since == 25
 
 
+def test_of_what_lets_the_bot_write_the_latest_is_the_evidence_also_where_some_of_it_would_end() -> None:
+    ends = Evidence(Kind.WRITE_ACCESS, 5, 0, 8)
+    for others in ([Evidence(Kind.LOGIN, 5, 0, None, "a.example"), message(4)], [message(5)]):
+        assert (
+            verdict(ends, *others) == verdict(*others, ends) == (Access.REACHABLE, others[-1].at, None, ends)
+        )
+    assert verdict(message(5), Evidence(Kind.START, 5, 2)).evidence == Evidence(Kind.START, 5, 2)
+    assert verdict(message(5), Evidence(Kind.START, 3), message(4)) == (Access.REACHABLE, 3, None, message(5))
+
+
 def test_within_a_second_qts_decides() -> None:
     stopped, unblocked = Evidence(Kind.BOT_STOPPED, 20, qts=7), Evidence(Kind.BOT_UNBLOCKED, 20, qts=8)
     assert verdict(stopped, unblocked).access is Access.REACHABLE

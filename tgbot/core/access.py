@@ -100,6 +100,10 @@ Seen: TypeAlias = (
     tuple[int] | tuple[int, int] | tuple[int, int, int | None] | tuple[int, int, int | None, str]
 )
 
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
+#: The number of values that a piece of evidence is held with → its other values.
+_ABSENT: Final = ((), (0, None, ""), (None, ""), ("",), ())
+
 _BLOCKS: Final = (Kind.BOT_STOPPED, Kind.USER_IS_BLOCKED)
 _NUMBERED: Final = (Kind.BOT_STOPPED, Kind.BOT_UNBLOCKED, Kind.JOIN_REQUEST)
 
@@ -199,6 +203,11 @@ def seen_of(at: int, qts: int, until: int | None, detail: str) -> Seen:
     if until is not None:
         return at, qts, until
     return (at, qts) if qts else (at,)
+
+
+def evidence_of(kind: Kind, seen: Seen) -> Evidence:
+    """Return a piece of evidence of a kind, from the form in which a record holds it."""
+    return _new(Evidence, (kind, *seen, *_ABSENT[len(seen)]))
 
 
 def chronological(evidence: Evidence) -> tuple[int, int, int, str]:

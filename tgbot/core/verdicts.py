@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from tgbot.core.access import (
@@ -16,6 +17,7 @@ from tgbot.core.access import (
     Seen,
     Verdict,
     chronological,
+    evidence_of,
 )
 
 Span: TypeAlias = tuple[Evidence, Evidence]
@@ -45,6 +47,8 @@ _REFUSALS: Final = {
 #: Names of their own, because they are needed for each call: a member of an enum is looked up slowly.
 _REACHABLE: Final = Access.REACHABLE
 _UNKNOWN: Final = Access.UNKNOWN
+_first: Final = itemgetter(0)
+_last: Final = itemgetter(-1)
 _new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 #: RPC error name → what it says about the user of the call; these kinds have the names of their errors.
 _ERRORS: Final = {
@@ -106,25 +110,16 @@ def judge(record: Record, now: float) -> Verdict:
 
 def _reachable(spans: dict[Kind, tuple[Seen, ...]]) -> Verdict:
     """Return the verdict from lasting evidence alone."""
-    since, newest, latest = math.inf, -1, None
-    for item in spans.items():
-        span = item[1]
-        at = span[0][0]
-        if at < since:
-            since = at
-        at = span[-1][0]
-        if at > newest:
-            newest, latest = at, item
-        elif at == newest and latest is not None and _last_of(item) > _last_of(latest):
-            latest = item
-    if latest is None:
+    if not spans:
         return Verdict(_UNKNOWN)
-    kind, span = latest
-    return _new(Verdict, (_REACHABLE, since, None, Evidence(kind, *span[-1])))
-
-
-def _last_of(item: tuple[Kind, tuple[Seen, ...]]) -> tuple[int, int, int, str]:
-    return chronological(Evidence(item[0], *item[1][-1]))
+    found = spans.values()
+    since = min(map(_first, map(_first, found)))
+    try:
+        # As they are held, later ones are greater: no Python runs for each of them.
+        latest = evidence_of(*max(zip(map(_last, found), spans, strict=True))[::-1])
+    except TypeError:  # some of one moment end by themselves, and some do not
+        latest = max((evidence_of(kind, span[-1]) for kind, span in spans.items()), key=chronological)
+    return _new(Verdict, (_REACHABLE, since, None, latest))
 
 
 def settled(kinds: Collection[Kind]) -> Access | None:

@@ -60,7 +60,10 @@ class Pace:
         timeline = self._timeline
         if timeline is None:
             timeline = self._timeline = asyncio.get_running_loop()
-        now = timeline.time()
+        now, chats = timeline.time(), self._chats
+        if self._next <= now and len(chats) <= self._sweep_above and chats.get(chat, now) <= now:
+            self._next, chats[chat] = now + self._gap, now + self._chat_gap
+            return  # what follows, where nobody waits
         due, final = self._chat_due(chat, now), False
         if due <= now:
             due, final = self._overall_due(now), True

@@ -117,8 +117,8 @@ class Registry(LoadedUsers):
         elif record.counted is None and not strangers and not record.met:
             return
         self._dirty[user_id] = record
-        _, at, qts, until, detail = evidence = in_order(record.fields.evidence, evidence)
-        self._learn(record, evidence.kind, seen_of(at, qts, until, detail))
+        kind, at, qts, until, detail = in_order(record.fields.evidence, evidence)
+        self._learn(record, kind, seen_of(at, qts, until, detail) if qts or detail or until else (at,))
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)

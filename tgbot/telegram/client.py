@@ -8,7 +8,7 @@ from contextlib import suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from telethon import TelegramClient
 from telethon.extensions import markdown
@@ -65,6 +65,8 @@ from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.proxy import Proxy
 from tgbot.telegram.wire.pulse import Pulse
 from tgbot.telegram.wire.sender import BotSender
+
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 
 class BotClient(Closed, TelegramClient):
@@ -356,7 +358,8 @@ class BotClient(Closed, TelegramClient):
         """Make requests as Telethon does."""
         if type(request) is Typing and current_job.get() is None:
             longest = self.flood_sleep_threshold
-            return self._calls.call(Call(self._sender, request, request.peer.user_id, longest))
+            call = _new(Call, (self._sender, request, request.peer.user_id, longest, None))
+            return self._calls.call(call)
         return self._call(self._sender, request, ordered)
 
     def _call(
