@@ -107,7 +107,11 @@ class ChannelPosts:
 
     def _hand(self, chat: Chat, entry: Entry, sender: int) -> None:
         chat.changed_at = self._date()
+        copy = entry.content
+        author, one_by_one = (copy.post.sender, copy.per_viewer) if isinstance(copy, Copy) else (0, False)
+        shared = None if one_by_one else channel_update(entry, 0)
         for member in chat.members:
             # The sender's session gets it in the answer to the call.
             if member != sender and self.seen(chat, self._accounts[member], [entry]):
-                self._feeds.hand(member, channel_update(entry, member))
+                update = channel_update(entry, member) if shared is None or member == author else shared
+                self._feeds.hand(member, update)

@@ -156,6 +156,13 @@ class Copy:
         """Return another account's copy of the same post."""
         return next((copy for copy in self.post.copies if copy.owner == owner and not copy.deleted), None)
 
+    @property
+    def per_viewer(self) -> bool:
+        """Whether members of a channel other than the sender see it differently."""
+        post = self.post
+        reacted = post.reactions is not None and bool(post.reactions.given)
+        return reacted or isinstance(post.action, PerViewer) or isinstance(post.media, PerViewer)
+
     def message(self, viewer: int = 0) -> types.Message | types.MessageService:
         """Build the TL message as it is now; in a channel, `viewer` is the account that sees it."""
         post = self.post

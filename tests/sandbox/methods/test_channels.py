@@ -10,6 +10,7 @@ from telethon.tl.functions import channels, messages, updates
 
 from tests.sandbox.methods.direct import Client, Clock, refused
 from tgbot.sandbox.chats import Chat
+from tgbot.sandbox.polls import Vote
 from tgbot.sandbox.world import World
 
 
@@ -261,3 +262,30 @@ def test_a_bot_in_privacy_mode_hears_replies_to_it_and_an_admin_hears_all(
     say(ann, "to all")
     assert heard(other)[-1] == "to all"
     assert "to all" not in heard(bot)
+
+
+def test_a_post_is_one_message_for_all_members_and_a_poll_one_for_each(
+    world: World, ann: Client, bot: Client, club: Any
+) -> None:
+    mine, _ = club
+    [chat] = world.chats.values()
+    boris, clara = world.new_user("Boris"), world.new_user("Clara")
+    for one in (boris, clara):
+        world.groups.add(chat, one, by=ann.id)
+    told: dict[int, Any] = {}
+    world.subscribe(lambda _: None, lambda account_id, entry: told.update({account_id: entry.update.message}))
+    ann(messages.SendMessageRequest(mine, "hello"))
+    assert told[boris.id] is told[clara.id]
+    assert not told[boris.id].out
+
+    option = types.PollAnswer(types.TextWithEntities("Yes", []), b"0")
+    other = types.PollAnswer(types.TextWithEntities("No", []), b"1")
+    poll = types.Poll(0, types.TextWithEntities("Well?", []), [option, other], hash=0)
+    ann(messages.SendMediaRequest(mine, types.InputMediaPoll(poll), ""))
+    number = told[boris.id].id
+    post = chat.box.get(number).post
+    post.media.votes[boris.id] = Vote((b"0",), world.date())
+    world.posts.edited(chat.box.get(number))
+    chosen = {one.id: told[one.id].media.results.results for one in (boris, clara)}
+    assert [result.chosen for result in chosen[boris.id]] == [True, None]
+    assert not chosen[clara.id]
