@@ -41,6 +41,7 @@ def test_the_value_may_be_left_out(line: str) -> None:
     [
         ("sandbox --page 0.0.0.0:8090", "loopback only, not on 0.0.0.0"),
         ("sandbox --page example.org", "loopback only, not on example.org"),
+        ("sandbox --page nonsense", "expected HOST:PORT, where each may be left out, such as 127.0.0.1:8090"),
         ("sandbox --page 127.0.0.1:http", "'http' is no port"),
         ("sandbox --page 127.0.0.1:70000", "'70000' is no port"),
         ("sandbox --page=", "--page"),

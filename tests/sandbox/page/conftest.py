@@ -12,8 +12,10 @@ import aiohttp
 import pytest
 
 from tests.patience import PATIENCE
+from tgbot.sandbox.accounts import Account, Bot
 from tgbot.sandbox.page.page import Page
 from tgbot.sandbox.server import Sandbox
+from tgbot.sandbox.world import World
 
 
 class Asked:
@@ -57,6 +59,21 @@ class Asked:
 
 
 Open = Callable[[], Awaitable[Asked]]
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=1)
+
+
+@pytest.fixture
+def bot(world: World) -> Bot:
+    return world.new_bot("the_bot")
+
+
+@pytest.fixture
+def anna(world: World) -> Account:
+    return world.new_user("Anna", "Smith", username="anna_s")
 
 
 @pytest.fixture

@@ -12,21 +12,6 @@ from tgbot.sandbox.world import World
 
 
 @pytest.fixture
-def world() -> World:
-    return World(seed=1)
-
-
-@pytest.fixture
-def bot(world: World) -> Bot:
-    return world.new_bot("the_bot")
-
-
-@pytest.fixture
-def anna(world: World) -> Account:
-    return world.new_user("Anna")
-
-
-@pytest.fixture
 def count(world: World, bot: Bot) -> Count:
     """A count for a bot of which something has just gone wrong."""
     count = Count(world, bot.id)
@@ -96,7 +81,9 @@ def test_what_an_idle_bot_has_passed_is_lost_until_it_is_answered_after_all(
     world.send_as(anna.id, bot.id, "two")
     say(world, bot, anna, "an answer")
     assert counted(count) == (0, 1, 0)
-    assert count.shown()["which_lost"] == [{"who": "Anna", "text": "two", "date": count.lost[0].post.date}]
+    assert count.shown()["which_lost"] == [
+        {"who": "Anna Smith", "text": "two", "date": count.lost[0].post.date}
+    ]
     world.send_as(anna.id, bot.id, "three")
     assert counted(count, idle=False) == (1, 1, 0)
     say(world, bot, anna, "the second answer")

@@ -31,21 +31,6 @@ from tgbot.sandbox.world import World
 
 
 @pytest.fixture
-def world() -> World:
-    return World(seed=1)
-
-
-@pytest.fixture
-def bot(world: World) -> Bot:
-    return world.new_bot("the_bot")
-
-
-@pytest.fixture
-def anna(world: World) -> Account:
-    return world.new_user("Anna", "Smith", username="anna_s")
-
-
-@pytest.fixture
 def acting() -> list[int]:
     """Return whose call is carried out, the last one."""
     return []

@@ -50,6 +50,11 @@ def loopback(host: str) -> str:
     with suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
             return host
+    if "." not in host and ":" not in host:
+        raise PageError(
+            f"{host!r} is no address: expected HOST:PORT, where each may be left out, "
+            f"such as {HOST}:{PORTS[0]}"
+        )
     raise PageError(
         f"the page listens on loopback only, not on {host}: anyone could read the chats. Use {HOST}"
     )
