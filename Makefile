@@ -30,11 +30,11 @@ UV   := uv==0.13.9
 LOCKER := $(VENV)/lock
 COMPILE := $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --custom-compile-command "make lock"
-# Some tests wait most of the time: one more at a time than there are processors.
-PYTEST = $(BIN)/pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+# Tests wait more than half of the time: twice as many at a time as there are processors.
+PYTEST = $(BIN)/pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal
 ARGS ?=
 
-.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients tdlib desktop browser clicks \
+.PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients libraries tdlib desktop browser clicks \
     layers bench profile crash soak clean
 .DEFAULT_GOAL := help
 
@@ -62,7 +62,7 @@ style: $(DEV) ## check style, layers and dead code
 	$(BIN)/vulture
 
 test: $(DEV) ## run all tests (ARGS="-k name" for some of them)
-	@$(BIN)/python -m compileall -q tgbot  # hundreds of tests start the command, also where Python keeps no bytecode
+	@$(BIN)/python -m compileall -q -j 0 tgbot  # hundreds of tests start the command, also where Python keeps no bytecode
 	$(PYTEST) $(ARGS)
 
 # To see each line costs half as much time again.
@@ -82,11 +82,13 @@ mutants: $(DEV) ## change the code in one place at a time; tests must fail (ARGS
 npm: $(DEV) $(NPM)/node_modules/.package-lock.json ## test the sandbox with clients from npm (needs node)
 	$(BIN)/pytest -q $(NPM) $(ARGS)
 
-# Both installations take seconds, and go on side by side. Without npm its libraries are left out in words.
-clients: $(DEV) ## run bots and people on other libraries, and print what works (ARGS="--ci", ARGS=Pyrofork)
+clients: libraries ## run bots and people on other libraries, and print what works (ARGS="--ci", ARGS=Pyrofork)
+	@$(BIN)/python -m tests.clients $(ARGS)
+
+# The installations take seconds, and go on side by side. Without npm its libraries are left out in words.
+libraries: $(DEV) ## install the libraries of the table of clients
 	@$(MAKE) --no-print-directory -j 3 $(NAMESAKES:%=$(CLIENTS)/%/.installed) \
 	    $(if $(shell command -v npm),$(NPM)/node_modules/.package-lock.json) >&2
-	@$(BIN)/python -m tests.clients $(ARGS)
 
 tdlib: $(DEV) $(TDLIB)/node_modules/.package-lock.json ## run TDLib on the sandbox and print what it says of it (needs npm)
 	@$(BIN)/python -m tests.clients TDLib --judge $(ARGS)

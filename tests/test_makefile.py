@@ -117,7 +117,8 @@ def test_the_check_of_a_commit_is_check_test_and_the_clients() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
     commands = re.findall(r"^make (.*)$", script.read_text(), re.MULTILINE)
-    assert commands == ["check", "test", "clients ARGS=--ci"]
+    beside = ["libraries &", 'test ARGS="--collect-only -n 0" >/dev/null &']
+    assert commands == ["setup", *beside, "check", "test", "clients ARGS=--ci"]
     subprocess.run(["bash", "-n", script], check=True)
 
 

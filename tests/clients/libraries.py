@@ -67,6 +67,11 @@ class Library:
         return self.program == "on_tdlib"
 
     @property
+    def own(self) -> bool:
+        """Whether it is in the project's own environment, so that `make test` runs it."""
+        return self.place is None and not self.npm and not self.tdlib
+
+    @property
     def title(self) -> str:
         """Its name and version, the head of its column."""
         return f"{self.name} {self.version()}"

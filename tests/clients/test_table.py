@@ -11,7 +11,7 @@ from tests.clients.libraries import LIBRARIES, Library
 from tests.clients.stage import ROWS, WORKS, column, server_key
 
 #: `make clients` has the others.
-HERE = [each for each in LIBRARIES if each.place is None and not each.npm and not each.tdlib]
+HERE = [each for each in LIBRARIES if each.own]
 
 
 @pytest.mark.parametrize("library", HERE, ids=lambda library: library.name)

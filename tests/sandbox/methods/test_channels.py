@@ -10,7 +10,7 @@ from telethon.tl.functions import channels, messages, updates
 
 from tests.sandbox.methods.direct import Client, Clock, refused
 from tgbot.sandbox.chats import Chat
-from tgbot.sandbox.polls import Vote
+from tgbot.sandbox.polls import Poll, Vote
 from tgbot.sandbox.world import World
 
 
@@ -282,10 +282,11 @@ def test_a_post_is_one_message_for_all_members_and_a_poll_one_for_each(
     other = types.PollAnswer(types.TextWithEntities("No", []), b"1")
     poll = types.Poll(0, types.TextWithEntities("Well?", []), [option, other], hash=0)
     ann(messages.SendMediaRequest(mine, types.InputMediaPoll(poll), ""))
-    number = told[boris.id].id
-    post = chat.box.get(number).post
-    post.media.votes[boris.id] = Vote((b"0",), world.date())
-    world.posts.edited(chat.box.get(number))
+    copy = chat.box.get(told[boris.id].id)
+    assert copy is not None
+    assert isinstance(copy.post.media, Poll)
+    copy.post.media.votes[boris.id] = Vote((b"0",), world.date())
+    world.posts.edited(copy)
     chosen = {one.id: told[one.id].media.results.results for one in (boris, clara)}
     assert [result.chosen for result in chosen[boris.id]] == [True, None]
     assert not chosen[clara.id]
