@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from io import BytesIO
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from .world import World
 
@@ -12,24 +13,38 @@ from .world import World
 _STAYS: Final = ("_true_time", "clock_error", "horizon", "address", "dcs")
 
 
+class _Named(NamedTuple):
+    """Stands in a copy for what is one in a process: the world, or its feeds."""
+
+    name: str
+
+
 class _Pickler(pickle.Pickler):
-    """Pickles a state; the world and its feeds stand in it by name."""
+    """Pickles a state; the world and its feeds stand in it by name.
+
+    They are told by their types. That takes less than half of the time of `persistent_id`, which asks Python
+    about each of some hundred thousand objects; nobody is served meanwhile.
+    """
 
     def __init__(self, file: BytesIO, world: World) -> None:
         super().__init__(file, protocol=5)
-        self._names = {id(world): "world", id(world.feeds): "feeds"}
-
-    def persistent_id(self, obj: object) -> str | None:
-        return self._names.get(id(obj))
+        self.dispatch_table = copyreg.dispatch_table | {
+            type(world): lambda world: (_Named, ("world",)),
+            type(world.feeds): lambda feeds: (_Named, ("feeds",)),
+        }
 
 
 class _Unpickler(pickle.Unpickler):
+    """Reads a state; what stands in it by name is that of a world."""
+
     def __init__(self, file: BytesIO, world: World) -> None:
         super().__init__(file)
         self._named = {"world": world, "feeds": world.feeds}
 
-    def persistent_load(self, pid: Any) -> object:
-        return self._named[pid]
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) == (__name__, _Named.__name__):
+            return self._named.__getitem__
+        return super().find_class(module, name)
 
 
 def copy_of(world: World) -> bytes:
