@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -33,6 +33,8 @@ class LoadedUsers(StoredUsers):
         self._dirty: dict[int, UserRecord] = {}
         self._saving: dict[int, UserRecord] = {}
         self._absent: dict[int, None] = {}
+        #: How many writes have ended: what was read before one may not be as it is now.
+        self._written = 0
 
     def get(self, user_id: int) -> User | None:
         record = self._records.get(user_id) or self._find(user_id)
@@ -74,15 +76,26 @@ class LoadedUsers(StoredUsers):
             if start:
                 await asyncio.sleep(0)
             page = wanted[start : start + _PAGE]
-            texts = await self._rows.many(page)
+            texts = await self._read(page)
             for user_id in page:
-                if user_id in records:
+                if user_id in records or user_id in absent:
                     continue  # it came in while the rows were read
                 if user_id in texts:
                     records[user_id] = self._unpacked(user_id, texts[user_id])
                 else:
                     absent[user_id] = None
             self._evict(2 * len(page))
+
+    async def _read(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the texts of these users as they are now, with no write that ended since the read began.
+
+        Somebody may come and leave memory meanwhile, or be imported.
+        """
+        while True:
+            written = self._written
+            texts = await self._rows.many(user_ids)
+            if written == self._written:
+                return texts
 
     def _find(self, user_id: int) -> UserRecord | None:
         """Return the record from the rows; None if there is none, which is remembered."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
@@ -14,6 +16,7 @@ from tgbot.core.clock import is_future
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
+from tgbot.store.base import Account
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
 from tgbot.store.counts import AccessCounts
@@ -21,7 +24,7 @@ from tgbot.store.kept import copy_of, kept_data, kept_talk
 from tgbot.store.loaded import CACHED_USERS, LoadedUsers
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
-from tgbot.store.stored import Changes, UserRows
+from tgbot.store.stored import ACCOUNT, Along, Changes, UserRows
 from tgbot.store.user_json import pack
 
 _SLICE: Final = 50  # users packed between two turns of the event loop: well under a millisecond
@@ -217,6 +220,12 @@ class Registry(LoadedUsers):
         """Keep a text under a name that nothing else has in the store; written with the users."""
         self._notes[name] = text
 
+    def belongs_to(self, account: Account) -> None:
+        """Note whose users these are: a restore can tell then whether two files fit together."""
+        text = json.dumps(asdict(account))
+        if self.note(ACCOUNT) != text:
+            self.keep_note(ACCOUNT, text)
+
     def imported(self, user_id: int, now: int) -> bool:
         """Note that an admin imported a user; return whether this is news, because they had not come yet."""
         record = self._records.get(user_id) or self._obtain(user_id)
@@ -239,9 +248,10 @@ class Registry(LoadedUsers):
 
     # ---- writing -------------------------------------------------------------------------------
 
-    async def flush(self) -> None:
+    async def flush(self, along: Along | None = None) -> None:
+        """Write what has changed; `along` goes with it, all or nothing, also if nothing has changed."""
         # What is noted of the disk must agree with what the other thread has written.
-        await to_the_end(self._flush())
+        await to_the_end(self._flush(along))
 
     async def add(self, texts: Mapping[int, str], accesses: Mapping[int, Access]) -> None:
         """Write users whom neither memory nor the rows have, as packed text; on disk on return, all or none.
@@ -249,14 +259,17 @@ class Registry(LoadedUsers):
         Nobody's access may end by itself, and nobody may have preferences.
         """
         async with self._flushing:
-            with self._counts.adding(accesses) as (notes, moved):
-                await self._rows.write(Changes(texts, notes=notes, moved=moved))
+            try:
+                with self._counts.adding(accesses) as (notes, moved):
+                    await self._rows.write(Changes(texts, notes=notes, moved=moved))
+            finally:
+                self._written += 1
             for user_id in texts:
                 self._absent.pop(user_id, None)
 
-    async def _flush(self) -> None:
+    async def _flush(self, along: Along | None) -> None:
         async with self._flushing:
-            if not self.changed:
+            if not self.changed and along is None:
                 return
             batch = self._saving = self._dirty
             self._dirty = {}
@@ -271,19 +284,26 @@ class Registry(LoadedUsers):
                     self.broadcasts.saving() as deliveries,
                 ):
                     others = Changes(notes=notes, parked=parked, planned=planned, broadcasts=deliveries)
-                    await self._write(batch, wishes, others)
+                    await self._write(batch, wishes, others, along)
             except BaseException:
                 self._dirty = {**batch, **self._dirty}
                 self._wishes |= wishes
                 raise
             finally:
                 self._saving = {}
+                self._written += 1
             self._notes = {name: text for name, text in self._notes.items() if notes.get(name) != text}
             for user_id in batch:
                 self._records.move_to_end(user_id)
             self._evict(len(self._records))
 
-    async def _write(self, batch: Mapping[int, UserRecord], wishes: Collection[int], others: Changes) -> None:
+    async def _write(
+        self,
+        batch: Mapping[int, UserRecord],
+        wishes: Collection[int],
+        others: Changes,
+        along: Along | None,
+    ) -> None:
         """Write these users, and the other changes with them."""
         # Packed on the event loop, in small slices: a thread would pack no faster, because it holds the
         # interpreter, and users may change while it packs, whereas none changes within a slice.
@@ -305,11 +325,14 @@ class Registry(LoadedUsers):
             await asyncio.sleep(0)
         self._came(came)
         declining = {user_id: declines(batch[user_id].user) for user_id in wishes}
-        with self._counts.saving(packed) as (counts, moved):
+        changes = replace(others, users=texts, gone=gone, declining=declining)
+        with (
+            # Not before the session knows who came: their access hashes are written with them.
+            along() if along is not None else nullcontext() as session,
+            self._counts.saving(packed) as (counts, moved),
+        ):
             notes = {**counts, **others.notes}
-            await self._rows.write(
-                replace(others, users=texts, gone=gone, moved=moved, declining=declining, notes=notes)
-            )
+            await self._rows.write(replace(changes, moved=moved, notes=notes, session=session))
 
     # ---- records -------------------------------------------------------------------------------
 

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.core.users import Counts, User
+from tgbot.store.base import UpdateState
 from tgbot.store.broadcast_rows import NO_BROADCASTS, BroadcastChanges, BroadcastRows
 from tgbot.store.counts import AccessCounts, Moved, Notes
 from tgbot.store.parked import ParkedChanges, ParkedRows
 from tgbot.store.planned import NO_PLANS, KeptPlans, PlannedChanges, PlannedRows
 from tgbot.store.record import UserRecord
 from tgbot.store.user_json import PackedUser, refreshed, unpack
+
+if TYPE_CHECKING:  # it imports Telethon, and commands that only read users do without
+    from tgbot.store.peers import PeerChanges
+
+#: The name of the note with the `Account` of the bot whose users these are.
+ACCOUNT: Final = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanges:
+    """What a flush writes of the session, where it is in the same place as the users."""
+
+    #: None for nothing.
+    peers: PeerChanges | None = None
+    state: UpdateState | None = None
+    #: Marked ids of peers of whom all is deleted, after the others were written.
+    forgotten: Collection[int] = ()
+
+
+#: Gives what of the session goes along with a flush, to a block that ends when it is written, or was not.
+Along: TypeAlias = Callable[[], AbstractContextManager[SessionChanges]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +57,8 @@ class Changes:
     parked: ParkedChanges = field(default_factory=dict)
     planned: PlannedChanges = NO_PLANS
     broadcasts: BroadcastChanges = NO_BROADCASTS
+    #: None where the session is kept elsewhere.
+    session: SessionChanges | None = None
 
 
 class UserRows(ParkedRows, Protocol):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +17,6 @@ from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.parked import PARKED_UPDATES
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry
-from tgbot.store.sqlite.userschema import ACCOUNT
 from tgbot.store.sqlite.worker import DiskWorker
 
 #: After how many seconds without a checkpoint one is wanted, to see that the files are still there.
@@ -99,9 +96,7 @@ class SqliteStore:
 
     def belongs_to(self, account: Account) -> None:
         """Note whose users these are: a restore can tell then whether two files fit together."""
-        text = json.dumps(asdict(account))
-        if self.users.note(ACCOUNT) != text:
-            self.users.keep_note(ACCOUNT, text)
+        self.users.belongs_to(account)
 
     def update_state(self) -> UpdateState | None:
         """Return the update state on disk; None if no checkpoint has written one."""

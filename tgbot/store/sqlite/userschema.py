@@ -26,6 +26,7 @@ from tgbot.store.sqlite.connection import (
     what_is_wrong,
 )
 from tgbot.store.sqlite.upgrade import keep_before_upgrade
+from tgbot.store.stored import ACCOUNT
 
 #: The schema this program writes.
 SCHEMA: Final = 4
@@ -95,9 +96,6 @@ MIGRATIONS: Final[Mapping[int, tuple[str, ...]]] = {
 
 #: Sets one key of meta.
 NOTE: Final = "REPLACE INTO meta (key, value) VALUES (?, ?)"
-
-#: The name of the note with the `Account` of the bot whose users these are.
-ACCOUNT: Final = "account"
 
 #: No step of the schema: programs of the same schema that do not know the table leave it alone. REPLACE needs
 #: the key as the only unique column; the rows are large, so they have a rowid.
