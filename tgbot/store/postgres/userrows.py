@@ -1,0 +1,198 @@
+"""The users in a database: the rows of a registry, with what goes with them in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final, LiteralString, TypeAlias
+
+from tgbot.core.access import Access
+from tgbot.core.errors import RegistryDamagedError
+from tgbot.store.base import Parked, Reason
+from tgbot.store.broadcast_rows import BroadcastRows
+from tgbot.store.counts import PASSING, PASSING_END
+from tgbot.store.parked import ParkedChanges, Place
+from tgbot.store.planned import PlannedRows
+from tgbot.store.postgres import broadcastrows, plannedrows
+from tgbot.store.postgres.broadcastrows import PostgresBroadcastRows
+from tgbot.store.postgres.database import Cursor, Database, Row
+from tgbot.store.postgres.plannedrows import PostgresPlannedRows
+from tgbot.store.postgres.usercolumns import columns_of
+from tgbot.store.stored import Changes, SessionChanges
+
+#: Raises LeaseLostError, inside a transaction that writes, if another node leads.
+Fence: TypeAlias = Callable[[Cursor], None]
+#: Writes changes of the session inside a transaction.
+WriteSession: TypeAlias = Callable[[Cursor, SessionChanges], None]
+
+_PAGE: Final = 1_000  # users read at once by `after`: a round trip costs more than they do
+_SLICE: Final = 5_000  # users written by one statement
+#: What is damaged beyond a text is given as one that holds no user.
+_TEXT: Final = "coalesce(exact, value::text, 'null')"
+_ONE: Final = f"SELECT {_TEXT} FROM tgbot.users WHERE id = %s"
+_MANY: Final = f"SELECT id, {_TEXT} FROM tgbot.users WHERE id = ANY(%s::bigint[])"
+_AFTER: Final = f"SELECT id, {_TEXT} FROM tgbot.users WHERE id > %(above)s ORDER BY id LIMIT {_PAGE}"
+#: Each part is limited, so that neither is read to its end for one page. The notes are a range of the key.
+_AFTER_OF: Final = f"""
+    SELECT id, {_TEXT} FROM tgbot.users JOIN (
+        (SELECT id FROM tgbot.users WHERE access = %(access)s AND id > %(above)s ORDER BY id LIMIT {_PAGE})
+        UNION
+        (SELECT * FROM (
+            SELECT CASE WHEN key >= '{PASSING}' AND key < '{PASSING_END}'
+                THEN substr(key, {len(PASSING) + 1})::bigint END AS id
+            FROM tgbot.meta WHERE key >= '{PASSING}' AND key < '{PASSING_END}') AS passing
+         WHERE id > %(above)s ORDER BY id LIMIT {_PAGE})
+        ORDER BY id LIMIT {_PAGE}) AS listed USING (id)
+    ORDER BY id"""
+_NOTES: Final = "SELECT key, value FROM tgbot.meta"
+_RECOUNT: Final = "SELECT access, count(*) FROM tgbot.users WHERE access IS NOT NULL GROUP BY access"
+_PLACES: Final = 'SELECT key, dialog, "user", reason, parked_at, retry_at FROM tgbot.parked'
+#: The columns are in the order of the fields of `Parked`.
+_PARKED: Final = """
+    SELECT key, dialog, "user", reason, handler, error, trace, parked_at, retry_at, attempts, "update"
+    FROM tgbot.parked WHERE key = ANY(%s::text[])"""
+
+_SAVE: Final = """
+    INSERT INTO tgbot.users AS old (id, access, language, last_seen, declines, value, exact)
+    SELECT id, access, language, last_seen, declines, value::jsonb, exact
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::boolean[], %s::text[], %s::text[])
+        AS new (id, access, language, last_seen, declines, value, exact)
+    ON CONFLICT (id) DO UPDATE SET
+        access = excluded.access, language = excluded.language, last_seen = excluded.last_seen,
+        declines = excluded.declines, value = excluded.value, exact = excluded.exact"""
+_DELETE: Final = "DELETE FROM tgbot.users WHERE id = ANY(%s::bigint[])"
+_NOTE: Final = """
+    INSERT INTO tgbot.meta SELECT * FROM unnest(%s::text[], %s::text[])
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+_DROP_NOTES: Final = "DELETE FROM tgbot.meta WHERE key = ANY(%s::text[])"
+_PARK: Final = """
+    INSERT INTO tgbot.parked AS old
+        (key, dialog, "user", reason, handler, error, trace, parked_at, retry_at, attempts, "update")
+    SELECT * FROM unnest(
+        %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bytea[])
+    ON CONFLICT (key) DO UPDATE SET
+        dialog = excluded.dialog, "user" = excluded."user", reason = excluded.reason,
+        handler = excluded.handler, error = excluded.error, trace = excluded.trace,
+        parked_at = excluded.parked_at, retry_at = excluded.retry_at, attempts = excluded.attempts,
+        "update" = excluded."update" """
+_DROP_PARKED: Final = "DELETE FROM tgbot.parked WHERE key = ANY(%s::text[])"
+_VALUES: Final = attrgetter(*(one.name for one in fields(Parked)))
+
+
+def no_session(cursor: Cursor, changes: SessionChanges) -> None:
+    """Write nothing: no session goes along with these users."""
+
+
+class ReadOnlyPostgresRows:
+    """The rows in a database, for reading (see `UserRows`); the database is the caller's to close."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self.place = database, database.place
+        self.broadcasts: BroadcastRows = PostgresBroadcastRows(database)
+        self.plans: PlannedRows = PostgresPlannedRows(database)
+
+    def one(self, user_id: int) -> str | None:
+        rows = self._database.read(_ONE, (user_id,))
+        return rows[0][0] if rows else None
+
+    async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        return dict(await self._database.read_aside(_MANY, ([*user_ids],)))
+
+    def after(self, user_id: int, access: Access | None) -> Iterator[tuple[int, str | None]]:
+        query: LiteralString = _AFTER if access is None else _AFTER_OF
+        wanted = {"above": user_id, "access": None if access is None else access.value}
+        while True:
+            page = self._database.read(query, wanted)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            wanted["above"] = page[-1][0]
+
+    def notes(self) -> Mapping[str, str]:
+        return dict(self._database.read(_NOTES))
+
+    def recount(self) -> Mapping[str, int]:
+        return dict(self._database.read(_RECOUNT))
+
+    def places(self) -> Mapping[str, Place]:
+        with self._readable():
+            rows = self._database.read(_PLACES)
+            return {key: Place(to, who, Reason(why), *times) for key, to, who, why, *times in rows}
+
+    def parked(self, keys: Collection[str]) -> Mapping[str, Parked]:
+        if not keys:
+            return {}
+        with self._readable():
+            rows = self._database.read(_PARKED, ([*keys],))
+            return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
+
+    async def write(self, changes: Changes) -> None:
+        raise TypeError("these rows are open for reading only")
+
+    def close(self) -> None:
+        """Return at once: the database is the caller's."""
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise RegistryDamagedError(self.place, f"a parked update: {error}") from None
+
+
+class PostgresUserRows(ReadOnlyPostgresRows):
+    """The rows in a database whose tables are there; each write is one transaction, and the fence its end.
+
+    `write_session` writes what of the session goes along.
+    """
+
+    def __init__(self, database: Database, fence: Fence, write_session: WriteSession = no_session) -> None:
+        super().__init__(database)
+        self._fence, self._write_session = fence, write_session
+
+    async def write(self, changes: Changes) -> None:
+        await self._database.write_aside(lambda cursor: self._write(cursor, changes))
+
+    def _write(self, cursor: Cursor, changes: Changes) -> None:
+        _write_users(cursor, changes.users)
+        if changes.gone:
+            cursor.execute(_DELETE, ([*changes.gone],))
+        kept = {name: text for name, text in changes.notes.items() if text is not None}
+        if kept:
+            cursor.execute(_NOTE, ([*kept], [*kept.values()]))
+        if dropped := [name for name, text in changes.notes.items() if text is None]:
+            cursor.execute(_DROP_NOTES, (dropped,))
+        _write_parked(cursor, changes.parked)
+        plannedrows.write(cursor, changes.planned)
+        broadcastrows.write(cursor, changes.broadcasts)
+        if changes.session is not None:
+            self._write_session(cursor, changes.session)
+        self._fence(cursor)
+
+
+def _write_users(cursor: Cursor, texts: Mapping[int, str]) -> None:
+    # In the order of ids: two transactions that lock rows in one order never wait for each other.
+    users = sorted(texts.items())
+    for start in range(0, len(users), _SLICE):
+        cursor.execute(_SAVE, _columns([columns_of(*user) for user in users[start : start + _SLICE]]))
+
+
+def _write_parked(cursor: Cursor, parked: ParkedChanges) -> None:
+    if kept := [_storable(one) for one in parked.values() if one is not None]:
+        cursor.execute(_PARK, _columns(kept))
+    if dropped := [key for key, one in parked.items() if one is None]:
+        cursor.execute(_DROP_PARKED, (dropped,))
+
+
+def _storable(entry: Parked) -> Sequence[Any]:  # Any: values of any column
+    """Return a row; a NUL in it, which a person reads in any case, is spelled out."""
+    values = _VALUES(entry)
+    return [one.replace("\0", "\\x00") if isinstance(one, str) else one for one in values]
+
+
+def _columns(rows: Sequence[Row | Sequence[Any]]) -> list[list[Any]]:  # Any: values of any column
+    """Return the columns of these rows, each as one parameter."""
+    return [[*column] for column in zip(*rows, strict=True)]
