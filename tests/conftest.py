@@ -83,3 +83,9 @@ def postgres() -> Iterator[PostgresServer]:
 def database_url(postgres: PostgresServer) -> str:
     """Return the address of an empty database."""
     return postgres.new_database()
+
+
+@pytest.fixture
+def bot_url(postgres: PostgresServer) -> str:
+    """Return the address of a database with a bot's tables, which are empty."""
+    return postgres.bot_database()
