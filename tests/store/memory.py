@@ -130,16 +130,20 @@ class MemoryBroadcasts:
     def last_number(self) -> int:
         return self._last
 
-    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
+    async def chunk(self, broadcast_id: int, number: int) -> bytes | None:
         row = self._chunks.get((broadcast_id, number))
+        await asyncio.sleep(0)
         return None if row is None else row.value
 
-    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
+    async def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
         found = (row for row in self._of(broadcast_id) if row.number > after and row.has(wanted, round))
-        return min((row.number for row in found), default=None)
+        number = min((row.number for row in found), default=None)
+        await asyncio.sleep(0)
+        return number
 
-    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
+    async def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
         found = [row for row in self._of(broadcast_id) if row.first <= user_id]
+        await asyncio.sleep(0)
         return max(found, key=lambda row: row.first).number if found else None
 
     async def audience(self, audience: Audience, now: float) -> array[int]:
@@ -157,9 +161,9 @@ class MemoryBroadcasts:
         _merge(self._definitions, changes.definitions)
         self._last = max(self._last, *changes.definitions, 0)
         self._tallies.update(changes.tallies)
-        self._chunks.update({row[:2]: row for row in changes.chunks})
-        gone = {one for one, text in changes.definitions.items() if text is None}
+        gone = {one for one, text in changes.definitions.items() if text is None}.union(changes.anew)
         self._chunks = {place: row for place, row in self._chunks.items() if place[0] not in gone}
+        self._chunks.update({row[:2]: row for row in changes.chunks})
 
     def _of(self, broadcast_id: int) -> Iterator[ChunkRow]:
         return (row for row in self._chunks.values() if row.broadcast == broadcast_id)

@@ -148,7 +148,8 @@ class PlannedRuns(Protocol):
         """Keep an entry; one with the same key is replaced.
 
         Raise ValueError, without what it holds, for an entry that no store can write: a moment before 1970 or
-        after the year 9999, a key or name that is no UTF-8, more data than `core.users.DATA_BYTES`.
+        after the year 9999, a key or name that is no UTF-8 or has a NUL, a key of more than
+        `planned.KEY_BYTES`, more data than `core.users.DATA_BYTES`.
         """
 
     def drop(self, key: str) -> None:
@@ -192,6 +193,10 @@ class Broadcasts(Protocol):
 
     Definitions and tallies are in memory, of the chunks only those in use: as long as anybody holds a chunk,
     or it waits to be written, `chunk`, `next_chunk` and `find` return the same object.
+
+    Where a database stays out of reach, so that nobody knows whether it took what is to be on disk on return,
+    StorageUnreachableError is raised after some seconds, and the next checkpoint takes it back: it did not
+    happen. Only a removal is carried out then.
     """
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -54,6 +54,8 @@ class BroadcastChanges:
     #: Number → the tally as JSON.
     tallies: Mapping[int, str]
     chunks: Sequence[ChunkRow]
+    #: Broadcasts whose chunks are all among these: others that are there are deleted first.
+    anew: Collection[int] = ()
 
 
 NO_BROADCASTS: Final = BroadcastChanges({}, {}, ())
@@ -62,7 +64,8 @@ NO_BROADCASTS: Final = BroadcastChanges({}, {}, ())
 class BroadcastRows(Protocol):
     """Where broadcasts and their deliveries are kept.
 
-    Each method raises a StorageError where they cannot be read or written.
+    Each method raises a StorageError where they cannot be read or written. Definitions are read once, when
+    the store is opened; what is read in a running bot does not hold up the event loop.
     """
 
     #: The name of the place, for errors.
@@ -74,13 +77,13 @@ class BroadcastRows(Protocol):
     def last_number(self) -> int:
         """Return the greatest number that a broadcast ever had, 0 for none."""
 
-    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
+    async def chunk(self, broadcast_id: int, number: int) -> bytes | None:
         """Return a packed chunk, None if there is none."""
 
-    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
+    async def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
         """Return the lowest number above `after` of a chunk with such deliveries (see `ChunkRow.has`)."""
 
-    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
+    async def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
         """Return the number of the only chunk that a delivery to this user may be in."""
 
     async def audience(self, audience: Audience, now: float) -> array[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,15 @@ from msgspec.structs import replace
 
 from tgbot.core.broadcasts import Audience, Broadcast
 from tgbot.core.deliveries import CHUNK, Chunk, Tally
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.store.base import Survey
 from tgbot.store.broadcast_rows import BroadcastChanges, BroadcastRows, ChunkRow
 from tgbot.store.deliveries import Deliveries, renew
 
+#: For how many seconds a definition is written again of which nobody knows whether it was written.
+DOUBT_SECONDS: Final = 5.0
+
+_PAUSE: Final = 0.2  # seconds between two of these attempts
 _SLICE: Final = 50  # chunks packed between two turns of the event loop
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -33,6 +39,10 @@ class _Asked:
     #: In place of the tally there is; None: it stays, but for a new round of corrections.
     tally: Tally | None = None
     chunks: Sequence[ChunkRow] = ()
+    #: Whether these are all chunks that it has: what else is on disk is deleted.
+    anew: bool = False
+    #: Whether the tally on disk may be another one than that in memory.
+    restated: bool = False
 
 
 class StoredBroadcasts(Deliveries):
@@ -51,6 +61,8 @@ class StoredBroadcasts(Deliveries):
         #: What `create`, `change`, `remove` and `freeze` ask for, one at a time.
         self._asked: dict[int, _Asked] = {}
         self._asking = asyncio.Lock()
+        #: Those of them of which nobody knows whether they were written.
+        self._doubtful: set[int] = set()
         #: Whoever is to be forgotten waits until they can be found among the recipients.
         self._freezing = asyncio.Lock()
         #: Definitions from which somebody was taken, and whom: no later change brings them back.
@@ -103,7 +115,7 @@ class StoredBroadcasts(Deliveries):
                 chunks.append(ChunkRow.of(broadcast.id, chunk))
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
-            await self._ask(broadcast.id, _Asked(broadcast, Tally.of(len(ids)), chunks))
+            await self._ask(broadcast.id, _Asked(broadcast, Tally.of(len(ids)), chunks, anew=True))
         return self._all[broadcast.id]
 
     async def survey(self, audience: Audience, now: float) -> Survey:
@@ -117,7 +129,7 @@ class StoredBroadcasts(Deliveries):
                     self._left[broadcast.id].add(user_id)
                     self._all[broadcast.id] = self._without_left(broadcast)
                     self._renewed.add(broadcast.id)
-                found = self._find(broadcast.id, user_id)
+                found = await self._find(broadcast.id, user_id)
                 if found is not None:
                     self._forget(broadcast.id, *found)
                 await asyncio.sleep(0)
@@ -133,15 +145,19 @@ class StoredBroadcasts(Deliveries):
         self._writing = writing
         try:
             yield self._changes(writing, renewed, asked)
-        except BaseException:
+        except BaseException as error:
             self._changed = {**writing, **self._changed}
             self._renewed |= renewed
+            if isinstance(error, StorageUnreachableError) or not isinstance(error, Exception):
+                self._doubtful.update(asked)  # the link may have gone after the commit
             raise
         finally:
             self._writing = {}
+            self._writes.ended += 1
         for broadcast_id, one in asked.items():
             if self._asked.get(broadcast_id) is one:
                 del self._asked[broadcast_id]
+                self._doubtful.discard(broadcast_id)
             self._apply(broadcast_id, one)
 
     def _changes(
@@ -163,29 +179,61 @@ class StoredBroadcasts(Deliveries):
             elif definition is not None and definition.round != self._all[broadcast_id].round:
                 tallies[broadcast_id] = anew = replace(self._tallies[broadcast_id])
                 anew.begin_round()
+            elif definition is not None and one.restated:
+                tallies[broadcast_id] = self._tallies[broadcast_id]
         return BroadcastChanges(
             {one: None if value is None else _encode(value).decode() for one, value in definitions.items()},
             {one: _encode(tally).decode() for one, tally in tallies.items()},
             rows,
+            [broadcast_id for broadcast_id, one in asked.items() if one.anew],
         )
 
     async def _ask(self, broadcast_id: int, asked: _Asked) -> None:
-        """Have a definition written, and return once it is on disk."""
+        """Have a definition written, and return once it is on disk.
+
+        Where nobody knows whether it was written, it is written again for some seconds: the same number with
+        the same contents is the same broadcast.
+        """
         async with self._asking:
+            before = self._asked.get(broadcast_id)  # what an earlier one in doubt has left to be written
+            if before is not None:
+                asked = dataclasses.replace(asked, anew=asked.anew or before.anew, restated=True)
             self._asked[broadcast_id] = asked
-            try:
-                await self._flush()
-            except Exception:
-                if self._asked.get(broadcast_id) is asked:  # else an earlier flush has written it
-                    del self._asked[broadcast_id]
+            loop = asyncio.get_running_loop()
+            end = loop.time() + DOUBT_SECONDS
+            while True:
+                try:
+                    await self._flush()
+                except Exception as error:
+                    if self._asked.get(broadcast_id) is not asked:  # an earlier flush has written it
+                        return
+                    if isinstance(error, StorageUnreachableError) and loop.time() < end:
+                        await asyncio.sleep(_PAUSE)
+                        continue
+                    self._give_up(broadcast_id, asked, before)
                     raise
+                return
+
+    def _give_up(self, broadcast_id: int, asked: _Asked, before: _Asked | None) -> None:
+        """Leave what was asked for undone; what may have been written is to be taken back, but a removal."""
+        if broadcast_id not in self._doubtful:
+            if before is None:
+                del self._asked[broadcast_id]
+            else:
+                self._asked[broadcast_id] = before
+        elif asked.definition is None:
+            self._apply(broadcast_id, asked)  # its deliveries may be gone
+        else:
+            old = self._all.get(broadcast_id)
+            self._asked[broadcast_id] = _Asked(old, anew=asked.anew, restated=True)
 
     def _apply(self, broadcast_id: int, asked: _Asked) -> None:
         """Take over what was written."""
         definition, old = asked.definition, self._all.get(broadcast_id)
         in_use = [place for place in self._chunks if place[0] == broadcast_id]
         if definition is None:
-            del self._all[broadcast_id], self._tallies[broadcast_id]
+            self._all.pop(broadcast_id, None)
+            self._tallies.pop(broadcast_id, None)
             self._renewed.discard(broadcast_id)
             for place in in_use:
                 self._changed.pop(place, None)

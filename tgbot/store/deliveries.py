@@ -12,6 +12,7 @@ from tgbot.core.deliveries import ERRORS, OTHER_ERROR, Chunk, Correction, Outcom
 from tgbot.core.errors import RegistryDamagedError
 from tgbot.store.broadcast_rows import BroadcastRows
 from tgbot.store.chunk_bytes import unpacked
+from tgbot.store.writes import Writes
 
 #: How many chunks stay in memory beside those that somebody holds.
 CACHED_CHUNKS: Final = 64
@@ -34,34 +35,20 @@ class Deliveries:
         #: Chunks changed since they were written, and being written now.
         self._changed: dict[tuple[int, int], Chunk] = {}
         self._writing: dict[tuple[int, int], Chunk] = {}
+        self._writes = Writes()
 
     def tally(self, broadcast_id: int) -> Tally:
         return self._tallies[broadcast_id]
 
     async def chunk(self, broadcast_id: int, number: int) -> Chunk | None:
-        return self._chunk(broadcast_id, number)
+        return await self._chunk(broadcast_id, number)
 
     async def next_chunk(self, broadcast_id: int, after: int, *, wanted: Wanted) -> Chunk | None:
-        broadcast = self._all.get(broadcast_id)
-        if broadcast is None:
-            return None
-        # What is not written yet counts as it is in memory.
-        unsaved = {
-            number: chunk
-            for places in (self._writing, self._changed)
-            for (of, number), chunk in places.items()
-            if of == broadcast_id
-        }
-        numbers = [number for number, chunk in unsaved.items() if number > after and chunk.has(wanted)]
-        stored = self._rows.next_chunk(broadcast_id, after, wanted, broadcast.round)
-        while stored in unsaved:
-            stored = self._rows.next_chunk(broadcast_id, stored, wanted, broadcast.round)
-        if stored is not None:
-            numbers.append(stored)
-        return self._chunk(broadcast_id, min(numbers)) if numbers else None
+        number = await self._writes.apart(lambda: self._next(broadcast_id, after, wanted))
+        return None if number is None else await self._chunk(broadcast_id, number)
 
     async def find(self, broadcast_id: int, user_id: int) -> tuple[Chunk, int] | None:
-        return self._find(broadcast_id, user_id)
+        return await self._find(broadcast_id, user_id)
 
     def settle(
         self,
@@ -125,10 +112,13 @@ class Deliveries:
         self._changed[broadcast_id, chunk.number] = chunk
         return True
 
-    def _chunk(self, broadcast_id: int, number: int) -> Chunk | None:
-        chunk = self._chunks.get((broadcast_id, number))
-        if chunk is None:
-            raw = self._rows.chunk(broadcast_id, number)
+    async def _chunk(self, broadcast_id: int, number: int) -> Chunk | None:
+        place = broadcast_id, number
+        while (chunk := self._chunks.get(place)) is None:
+            ended = self._writes.ended
+            raw = await self._rows.chunk(broadcast_id, number)
+            if place in self._chunks or ended != self._writes.ended:
+                continue  # somebody else has read it, or what was read may be what it was before
             broadcast = self._all.get(broadcast_id)
             if raw is None or broadcast is None:
                 return None
@@ -137,13 +127,34 @@ class Deliveries:
             except ValueError as error:
                 raise self._damaged(f"chunk {number} of broadcast {broadcast_id}", error) from error
             renew(chunk, broadcast.round)
-            self._chunks[broadcast_id, number] = chunk
+            self._chunks[place] = chunk
             self._recent.append(chunk)
         return chunk
 
-    def _find(self, broadcast_id: int, user_id: int) -> tuple[Chunk, int] | None:
-        number = self._rows.chunk_of(broadcast_id, user_id)
-        chunk = None if number is None else self._chunk(broadcast_id, number)
+    async def _next(self, broadcast_id: int, after: int, wanted: Wanted) -> int | None:
+        """Return the number of the chunk that `next_chunk` returns, if nothing is written meanwhile."""
+        broadcast = self._all.get(broadcast_id)
+        if broadcast is None:
+            return None
+        place = after
+        while True:
+            stored = await self._rows.next_chunk(broadcast_id, place, wanted, broadcast.round)
+            # What is not written yet counts as it is in memory.
+            unsaved = {
+                number: chunk
+                for places in (self._writing, self._changed)
+                for (of, number), chunk in places.items()
+                if of == broadcast_id
+            }
+            if stored is None or stored not in unsaved:
+                break
+            place = stored
+        numbers = [number for number, chunk in unsaved.items() if number > after and chunk.has(wanted)]
+        return min(numbers if stored is None else [*numbers, stored], default=None)
+
+    async def _find(self, broadcast_id: int, user_id: int) -> tuple[Chunk, int] | None:
+        number = await self._rows.chunk_of(broadcast_id, user_id)
+        chunk = None if number is None else await self._chunk(broadcast_id, number)
         try:
             return None if chunk is None else (chunk, chunk.ids.index(user_id))
         except ValueError:

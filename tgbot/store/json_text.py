@@ -11,7 +11,8 @@ import msgspec
 #: What msgspec raises for what it cannot read.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError)
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]+")
+#: What a database cannot hold in a text: a NUL, and half a surrogate pair.
+_UNHELD: Final = re.compile("[\0\ud800-\udfff]")
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -34,5 +35,5 @@ def dumps(value: object) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return JSON text with its lone surrogates escaped."""
-    return _SURROGATES.sub(lambda some: some[0].encode("ascii", "backslashreplace").decode(), text)
+    """Return JSON text with its lone surrogates and NULs escaped."""
+    return _UNHELD.sub(lambda one: f"\\u{ord(one[0]):04x}", text)

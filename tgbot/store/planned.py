@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias
 
 from tgbot.core.users import DATA_BYTES
 from tgbot.store.base import Planned
 from tgbot.store.json_text import escaped
-
-T = TypeVar("T")
+from tgbot.store.writes import Writes
 
 #: Key → the entry to be written, None for one to be deleted.
 Entries: TypeAlias = Mapping[str, Planned | None]
+
+#: The longest key of an entry: an index of PostgreSQL holds no text of more than about 2,700 bytes.
+KEY_BYTES: Final = 1_000
 
 _MOST: Final = 2**63 - 1
 _LATEST: Final = 253_402_300_799  # the end of the year 9999: nobody could show a later moment
@@ -79,8 +82,7 @@ class KeptPlans:
         self._changes: dict[str, Planned | None] = {}
         self._writing: Entries = {}
         self._forgotten: set[int] = set()
-        #: How many writes have ended: what a read did not find yet may have left memory since.
-        self._written = 0
+        self._writes = Writes()
 
     @property
     def changed(self) -> bool:
@@ -90,10 +92,13 @@ class KeptPlans:
         self._changes[entry.key] = _checked(entry)
 
     def drop(self, key: str) -> None:
-        self._changes[key] = None
+        if _is_key(key):
+            self._changes[key] = None
 
     async def get(self, key: str) -> Planned | None:
-        stored = await self._read(lambda: self._rows.planned(key)) if not self._hides(key) else None
+        if not _is_key(key):
+            return None
+        stored = await self._writes.apart(lambda: self._rows.planned(key)) if not self._hides(key) else None
         return self._changes[key] if key in self._changes else self._writing.get(key, stored)
 
     async def due(self, now: float, *, limit: int = 100) -> list[Planned]:
@@ -107,7 +112,7 @@ class KeptPlans:
     async def about(self, user_id: int) -> list[Planned]:
         if not user_id:
             return []
-        stored = await self._read(lambda: self._rows.planned_about(user_id))
+        stored = await self._writes.apart(lambda: self._rows.planned_about(user_id))
         found = [one for one in stored if not self._hides(one.key)]
         return _in_order([*found, *(one for one in self._unsaved() if one.user == user_id)])
 
@@ -129,7 +134,7 @@ class KeptPlans:
             raise
         finally:
             self._writing = {}
-            self._written += 1
+            self._writes.ended += 1
 
     def _hides(self, key: str) -> bool:
         """Return whether what is on disk under a key is not what holds."""
@@ -146,9 +151,9 @@ class KeptPlans:
         after: tuple[int, str] | None = None
         while True:
             size = limit + min(len(self._changes) + len(self._writing), _SPARE)
-            written = self._written
+            ended = self._writes.ended
             page = list(await self._rows.planned_until(until, size, after))
-            if written != self._written:
+            if ended != self._writes.ended:
                 found, after = [], None
                 continue
             found += page
@@ -157,13 +162,10 @@ class KeptPlans:
                 return shown[:limit]
             after = page[-1].at, page[-1].key
 
-    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Return what a read of the rows gives, with no write that ended since it began."""
-        while True:
-            written = self._written
-            found = await read()
-            if written == self._written:
-                return found
+
+def whole_seconds(until: float) -> int:
+    """Return the last whole second up to a time, as a number of 64 bits."""
+    return math.floor(min(max(until, -1), _MOST))
 
 
 def _checked(entry: Planned) -> Planned:
@@ -172,12 +174,20 @@ def _checked(entry: Planned) -> Planned:
         raise ValueError("a planned entry is due at a moment that no calendar has")
     if not all(-_MOST <= number <= _MOST for number in (entry.user, entry.attempts)):
         raise ValueError("a planned entry has a number that is longer than 64 bits")
-    if escaped(entry.key) != entry.key or escaped(entry.name) != entry.name:
-        raise ValueError("key and name of a planned entry have to be texts that UTF-8 can hold")
+    if not _is_key(entry.key) or escaped(entry.name) != entry.name:
+        raise ValueError(
+            "key and name of a planned entry have to be texts that UTF-8 can hold, without a NUL, "
+            f"and the key may have {KEY_BYTES} bytes"
+        )
     entry = replace(entry, data=escaped(entry.data))
     if (length := len(entry.data.encode())) > DATA_BYTES:
         raise ValueError(f"a planned entry has {length} bytes of data, and {DATA_BYTES} is the most")
     return entry
+
+
+def _is_key(key: str) -> bool:
+    """Return whether an entry may have this key."""
+    return escaped(key) == key and len(key.encode()) <= KEY_BYTES
 
 
 def _in_order(entries: list[Planned]) -> list[Planned]:

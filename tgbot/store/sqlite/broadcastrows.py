@@ -47,8 +47,9 @@ _SAVE: Final = (
     f"""ON CONFLICT (broadcast, number) DO UPDATE SET
         {", ".join(f"{name} = excluded.{name}" for name in ChunkRow._fields[2:])}""",
 )
+_EMPTY: Final = "DELETE FROM deliveries WHERE broadcast = ?"
 _REMOVE: Final = (
-    "DELETE FROM deliveries WHERE broadcast = ?",
+    _EMPTY,
     "DELETE FROM tallies WHERE broadcast = ?",
     "DELETE FROM broadcasts WHERE id = ?",
 )
@@ -72,15 +73,15 @@ class SqliteBroadcastRows:
     def last_number(self) -> int:
         return self._number(_LAST) or 0
 
-    def chunk(self, broadcast_id: int, number: int) -> bytes | None:
+    async def chunk(self, broadcast_id: int, number: int) -> bytes | None:
         with self._errors():
             row = self._reader.execute(_CHUNK, (broadcast_id, number)).fetchone()
         return None if row is None else row[0]
 
-    def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
+    async def next_chunk(self, broadcast_id: int, after: int, wanted: Wanted, round: int) -> int | None:
         return self._number(_NEXT[wanted], broadcast_id, after, round)
 
-    def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
+    async def chunk_of(self, broadcast_id: int, user_id: int) -> int | None:
         return self._number(_CHUNK_OF, broadcast_id, user_id)
 
     async def audience(self, audience: Audience, now: float) -> array[int]:
@@ -108,5 +109,6 @@ def write(cursor: sqlite3.Cursor, changes: BroadcastChanges) -> None:
             cursor.execute(_DEFINE, (number, definition))
     for tally in changes.tallies.items():
         cursor.execute(_COUNT, tally)
+    cursor.executemany(_EMPTY, [(number,) for number in changes.anew])
     before, after = _SAVE
     write_rows(cursor, before, changes.chunks, after)
