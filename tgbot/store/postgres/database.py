@@ -59,7 +59,7 @@ class Database:
 
     def read(self, query: LiteralString, values: Params = ()) -> list[Row]:
         """Return the rows of a query; blocks the thread, on the event loop for what needs to be rare."""
-        return self._again(lambda connection: connection.execute(query, values).fetchall())
+        return self.reading(lambda connection: connection.execute(query, values).fetchall())
 
     async def read_aside(self, query: LiteralString, values: Params = ()) -> list[Row]:
         """Return the rows of a query without blocking the event loop."""
@@ -93,16 +93,17 @@ class Database:
         with postgres_errors(self.place), self._pool_opened().connection() as connection:
             return work(connection)
 
+    def reading(self, read: Callable[[Connection], T]) -> T:
+        """Return what `read` returns of a connection of its own, made again once where that was lost."""
+        with suppress(StorageUnreachableError):
+            return self.use(read)
+        return self.use(read)
+
     def close(self) -> None:
         """Close all connections; what waits for them fails."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.close(timeout=1.0)
-
-    def _again(self, read: Callable[[Connection], T]) -> T:
-        with suppress(StorageUnreachableError):
-            return self.use(read)
-        return self.use(read)
 
     def _pool_opened(self) -> ConnectionPool[Connection]:
         if self._pool.closed and not self._closed:

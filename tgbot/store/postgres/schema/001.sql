@@ -58,17 +58,20 @@ CREATE TABLE tgbot.parked (
 
 CREATE TABLE tgbot.planned (
     key text COLLATE "C" PRIMARY KEY, at bigint NOT NULL, name text NOT NULL, "user" bigint NOT NULL,
-    data text NOT NULL, attempts integer NOT NULL);
+    data text NOT NULL, attempts bigint NOT NULL);
 CREATE INDEX planned_by_time ON tgbot.planned (at, key);
 CREATE INDEX planned_by_user ON tgbot.planned ("user") WHERE "user" <> 0;
 
--- Numbers of broadcasts are never given again: `numbers` has the last one.
+-- Numbers of broadcasts are never given again: `numbers` has the last one, in one row.
+CREATE TABLE tgbot.numbers (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL DEFAULT 0);
+INSERT INTO tgbot.numbers DEFAULT VALUES;
 CREATE TABLE tgbot.broadcasts (id bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.tallies (broadcast bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.deliveries (
     broadcast bigint NOT NULL, number bigint NOT NULL, first bigint NOT NULL,
-    waiting integer NOT NULL, late integer NOT NULL, sent integer NOT NULL,
-    round integer NOT NULL, corrected integer NOT NULL, value bytea NOT NULL,
+    waiting bigint NOT NULL, late bigint NOT NULL, sent bigint NOT NULL,
+    round bigint NOT NULL, corrected bigint NOT NULL, value bytea NOT NULL,
     PRIMARY KEY (broadcast, number));
 CREATE INDEX deliveries_to_do ON tgbot.deliveries (
     broadcast, number, waiting, late, sent, round, corrected);
