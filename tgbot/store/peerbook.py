@@ -44,9 +44,6 @@ class PeerBook:
         self._known: OrderedDict[int, Peer] = OrderedDict()
         #: Username → marked id of the one among all of these that has it.
         self._named: dict[str, int] = {}
-        #: Username → the passing user who has it, while the file may have it for somebody else. The file is
-        #: not asked at once, because most who write for the first time are kept a moment later.
-        self._claimed: dict[str, int] = {}
         self._absent: dict[int, None] = {}
         #: How many peers were dropped, so that what was read before is not taken in afterwards.
         self._forgotten = 0
@@ -201,6 +198,8 @@ class PeerBook:
         if name in self._changes.names or name in self._writing.names:
             return None  # the file does not know yet that its owner lost it
         for row in self._stored_owners(name):
+            if self._is_claimed(name, row.marked_id):
+                continue  # by a user who is not in memory any more
             peer = self._in_memory(row.marked_id)
             if peer is None or name in peer.names:  # else the peer lost it since it was written
                 return row
@@ -270,8 +269,6 @@ class PeerBook:
     @contextmanager
     def _saving(self) -> Iterator[PeerChanges]:
         """Give the changes to a block that writes them; if it raises, they wait for the next one."""
-        for name in [*self._claimed]:
-            self._settle(name)
         changes = self._writing = self._changes
         self._changes = PeerChanges()
         try:
@@ -300,10 +297,7 @@ class PeerBook:
         for name in before:
             if name not in new.names and self._named.get(name) == marked:
                 del self._named[name]
-                self._settle(name)
-                row = self._username(name)
-                if (row is None and not passes) or (row is not None and row.marked_id == marked):
-                    self._changes.names[name] = None
+                self._changes.names[name] = None
         for name in new.names:
             if self._named.get(name) != marked:
                 if not passes:
@@ -311,21 +305,14 @@ class PeerBook:
                 elif name in self._named:
                     self.drop_username(name)
                 else:
-                    self._claimed[name] = marked
+                    # Whoever has it in the file has it no more. Nobody asks who that is: most who write for
+                    # the first time are kept a moment later.
+                    self._changes.claims[name] = marked
                 self._named[name] = marked
-
-    def _settle(self, name: str) -> None:
-        """Ask the file about a username that was claimed, and let it forget who else had it."""
-        owner = self._claimed.pop(name, None)
-        if owner is None or name in self._changes.names or name in self._writing.names:
-            return
-        stored = next(iter(self._stored_owners(name)), None)
-        if stored is not None and stored.marked_id != owner:
-            self._changes.names[name] = None
 
     def _give_away(self, names: Iterable[str]) -> None:
         """Forget who has these usernames, after the file got other owners for them."""
-        kept = (self._named, self._claimed, self._changes.names)
+        kept = (self._named, self._changes.claims, self._changes.names)
         for name in names if any(kept) else ():
             for owners in kept:
                 owners.pop(name, None)
@@ -334,15 +321,23 @@ class PeerBook:
         """Take a user out of those who are passing, if it is one."""
         peer = self._passing.pop(marked, None)
         if peer is not None:
-            for name in peer.names:
-                self._settle(name)
             self._unname(marked, peer)
 
     def _is_lost(self, name: str, marked_id: int) -> bool:
         """Return whether a username went elsewhere since the file was written."""
-        return self._named.get(name, marked_id) != marked_id or any(
-            changes.names.get(name, marked_id) != marked_id for changes in (self._changes, self._writing)
+        changes, writing = self._changes, self._writing
+        return (
+            self._named.get(name, marked_id) != marked_id
+            or changes.names.get(name, marked_id) != marked_id
+            or writing.names.get(name, marked_id) != marked_id
+            or self._is_claimed(name, marked_id)
         )
+
+    def _is_claimed(self, name: str, marked_id: int) -> bool:
+        """Return whether a username has a passing user other than this peer, which the file is to learn."""
+        changes, writing = self._changes.claims, self._writing.claims
+        owner = changes.get(name) or writing.get(name) if changes or writing else None
+        return owner is not None and owner != marked_id
 
     def _make_room(self) -> None:
         """Drop from memory what is beyond the limits, the oldest first, but nothing that is to be written."""

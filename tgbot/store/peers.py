@@ -48,18 +48,21 @@ class PeerChanges:
     peers: dict[int, Peer] = field(default_factory=dict)
     #: Username → marked id of its owner among `peers`; None where no known peer has it any more.
     names: dict[str, int | None] = field(default_factory=dict)
+    #: Username → a user who is not written and has it, unless `names` says more: nobody else has it any more.
+    claims: dict[str, int] = field(default_factory=dict)
     #: When usernames were resolved (unix seconds), all of the last day; None if that has not changed.
     resolves: tuple[int, ...] | None = None
     #: Whether none of these peers and usernames is kept yet, so that nothing is to be replaced.
     unknown: bool = False
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # claims wait for something else to be written
         return bool(self.peers or self.names or self.resolves is not None)
 
     def put_under(self, newer: PeerChanges) -> None:
         """Add these older changes to newer ones; where both say something, the newer ones stay."""
         newer.peers = {**self.peers, **newer.peers}
         newer.names = {**self.names, **newer.names}
+        newer.claims = {**self.claims, **newer.claims}
         if newer.resolves is None:
             newer.resolves = self.resolves
 

@@ -100,7 +100,7 @@ class BotSession(PeerBook):
         if len(owners) < sum([len(peer.names) for peer in peers.values()]):
             for marked, peer in sorted(peers.items(), key=lambda item: item[1].seen):
                 owners.update(dict.fromkeys(peer.names, marked))
-        await self._write_peers(PeerChanges(dict(peers), owners, None, unknown))
+        await self._write_peers(PeerChanges(dict(peers), owners, unknown=unknown))
         self._reread(peers)
         self._give_away(owners)
 

@@ -61,6 +61,10 @@ def write(cursor: sqlite3.Cursor, changes: PeerChanges, state: UpdateState | Non
     if gone:
         cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ?", gone)
         cursor.executemany("UPDATE entities SET username = NULL WHERE username = ?", gone)
+    claims = [(name, owner) for name, owner in changes.claims.items() if name not in changes.names]
+    if claims:
+        cursor.executemany("DELETE FROM tgbot_usernames WHERE username = ? AND id <> ?", claims)
+        cursor.executemany("UPDATE entities SET username = NULL WHERE username = ? AND id <> ?", claims)
     if changes.peers:
         _write_peers(cursor, changes)
     if changes.resolves is not None:
