@@ -202,11 +202,11 @@ async def test_a_request_for_a_group_that_became_a_supergroup_is_approved_there(
         if told == "only when asked":
             sandbox.world.groups.migrate(sandbox.world.chats[-group])
             name = f"supergroup of {-group}"
-            await until(lambda: bot.client.session.value(name) is not None)
-            bot.client.session.set_value(name, 0)  # as if the bot had missed it
+            await until(lambda: bot.client.session.bot_value(name) is not None)
+            bot.client.session.set_bot_value(name, 0)  # as if the bot had missed it
         else:
             await olga(functions.messages.MigrateChatRequest(group))
-            await until(lambda: bot.client.session.value(f"supergroup of {-group}") is not None)
+            await until(lambda: bot.client.session.bot_value(f"supergroup of {-group}") is not None)
         assert requests(bot, anna) == [-group]
         await anna.ask("/start")
         assert (await anna.hears()).startswith(
@@ -226,7 +226,7 @@ async def test_what_an_admin_answers_in_the_supergroup_closes_the_request_for_th
         await anna.client(functions.messages.ImportChatInviteRequest(link))
     await anna.hears()
     made = await olga(functions.messages.MigrateChatRequest(group))
-    await until(lambda: bot.client.session.value(f"supergroup of {-group}") is not None)
+    await until(lambda: bot.client.session.bot_value(f"supergroup of {-group}") is not None)
     assert requests(bot, anna) == [-group]
     (channel,) = [chat for chat in made.chats if isinstance(chat, types.Channel)]
     sandbox.world.groups.decide(

@@ -187,9 +187,9 @@ class Admissions:
     def _note_right(self, chat: int, title: str, ending: Ending) -> None:
         """Tell the admins, once a chat, that the bot lacks the right there; again if it had it in between."""
         session, name = self._client.session, f"no right in {chat}"
-        told = bool(session.value(name))
+        told = bool(session.bot_value(name))
         if ending is Ending.NO_RIGHT and not told:
             self._right_missing(chat, title)
-            session.set_value(name, 1)
+            session.set_bot_value(name, 1)
         elif ending is Ending.ADMITTED and told:
-            session.set_value(name, 0)
+            session.set_bot_value(name, 0)

@@ -10,11 +10,11 @@ from tgbot.core.ids import marked_channel, marked_chat, marked_id
 
 
 class Values(Protocol):
-    """Values under names, on disk as soon as they are set."""
+    """Values of the bot under names, on disk as soon as they are set."""
 
-    def value(self, name: str) -> str | int | None: ...
+    def bot_value(self, name: str) -> str | int | None: ...
 
-    def set_value(self, name: str, value: str | int) -> None: ...
+    def set_bot_value(self, name: str, value: str | int) -> None: ...
 
 
 class Migrations:
@@ -26,16 +26,16 @@ class Migrations:
     def note(self, group: int, supergroup: int) -> None:
         """Note that a group became a supergroup; on disk on return."""
         if self.now(group) != supergroup:
-            self._values.set_value(f"group of {supergroup}", group)
-            self._values.set_value(f"supergroup of {group}", supergroup)
+            self._values.set_bot_value(f"group of {supergroup}", group)
+            self._values.set_bot_value(f"supergroup of {group}", supergroup)
 
     def now(self, chat: int) -> int:
         """Return what a chat is now: its supergroup if it is a group that became one."""
-        return int(self._values.value(f"supergroup of {chat}") or chat)
+        return int(self._values.bot_value(f"supergroup of {chat}") or chat)
 
     def before(self, chat: int) -> int | None:
         """Return the group that a supergroup was, None if it was none."""
-        group = self._values.value(f"group of {chat}")
+        group = self._values.bot_value(f"group of {chat}")
         return None if group is None else int(group)
 
     def told(self, update: types.UpdateNewMessage | types.UpdateNewChannelMessage) -> None:

@@ -78,6 +78,22 @@ class BotSession(PeerBook):
         """Store a value of this program that belongs to the auth key; kept on return."""
 
     @abstractmethod
+    def bot_value(self, name: str) -> str | int | None:
+        """Return a value stored with `set_bot_value`, None if there is none."""
+
+    @abstractmethod
+    def set_bot_value(self, name: str, value: str | int) -> None:
+        """Store a value of this program that belongs to the bot, not to the key; kept on return."""
+
+    @abstractmethod
+    async def checkpoint(self, state: UpdateState | None) -> None:
+        """Write changed peers, resolves, and the update state if one is given, all or nothing.
+
+        Kept on return; the write runs in a thread. Raise a StorageError if it cannot be written: it is
+        still in memory then, and the next checkpoint writes it.
+        """
+
+    @abstractmethod
     def update_state(self) -> UpdateState | None:
         """Return the update state that a checkpoint wrote last; None if there is none."""
 

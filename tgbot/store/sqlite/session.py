@@ -136,6 +136,13 @@ class DurableSession(BotSession, SQLiteSession):
         with self._transaction() as cursor:
             cursor.execute("INSERT OR REPLACE INTO tgbot_values VALUES (?, ?)", (name, value))
 
+    # One file has one auth key, so the values of the bot are beside those of the key.
+    def bot_value(self, name: str) -> str | int | None:
+        return self.value(name)
+
+    def set_bot_value(self, name: str, value: str | int) -> None:
+        self.set_value(name, value)
+
     def set_bot_id(self, bot_id: int) -> None:
         # As Telethon does: as the access hash of peer 0.
         with self._transaction() as cursor:
@@ -143,11 +150,6 @@ class DurableSession(BotSession, SQLiteSession):
             cursor.execute("INSERT OR REPLACE INTO entities VALUES (0, ?, NULL, NULL, NULL, ?)", row)
 
     async def checkpoint(self, state: UpdateState | None) -> None:
-        """Write changed peers, resolves, and the update state if one is given, in one transaction.
-
-        On disk on return; the write runs in a thread. Raise a StorageError if it cannot be written: it is
-        still in memory then, and the next checkpoint writes it.
-        """
         with self._saving() as changes:
             await self._worker.run(lambda: self._write(changes, state))
 
