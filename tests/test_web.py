@@ -31,7 +31,8 @@ from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import ConfigError, StorageFullError
 from tgbot.core.users import Profile, Way
 from tgbot.locales.texts import Texts
-from tgbot.store.sqlite.logins import REMEMBERED
+from tgbot.store.logins import REMEMBERED
+from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.web import Settings, greeting, open_site
 from tgbot.web.greeting import LONGEST_PUT_OFF, PAUSES, Greeter
 from tgbot.web.login import MOST_CHOICES, MOST_PARAMETERS, SKEW, Reason, RefusedLogin, check, read
@@ -350,7 +351,6 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                         public="https://example.com",
                         widget="https://telegram.org/js/telegram-widget.js?22",
                         max_age=MAX_AGE,
-                        used=tmp_path / "logins.sqlite",
                         **limits,
                     ),
                     token=TOKEN,
@@ -358,6 +358,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
                     username="the_bot",
                     users=users,
                     sender=sender_on(client, users),
+                    logins=lambda: UsedLogins(tmp_path / "logins.sqlite"),
                     texts=TEXTS,
                     knows=knows,
                     trouble=trouble,

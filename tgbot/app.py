@@ -320,6 +320,7 @@ def _login_page(
     config: Config, bot: Bot, trouble: Callable[[], Awaitable[str | None]]
 ) -> AbstractAsyncContextManager[object]:
     # Imported here: most bots have no login page, and importing aiohttp takes a tenth of a second.
+    from tgbot.store.sqlite.logins import UsedLogins
     from tgbot.web import Settings, open_site
 
     me, login = bot.client.me, config.login
@@ -332,7 +333,6 @@ def _login_page(
             then=login.then,
             widget=login.widget,
             max_age=login.max_age,
-            used=config.storage.logins,
             connections=share(PAGE_SHARE, 100),  # the rest is for the link to Telegram and the files
         ),
         token=config.telegram.credentials().bot_token,
@@ -340,6 +340,7 @@ def _login_page(
         username=usernames_of(me)[0],
         users=bot.users,
         sender=bot.sender,
+        logins=partial(patiently, partial(UsedLogins, config.storage.logins)),
         texts=bot.texts,
         knows=lambda user_id: bot.client.session.access_hash(user_id) is not None,
         trouble=trouble,

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -23,8 +22,7 @@ from tgbot.core.places import places
 from tgbot.core.users import Profile, UserRegistry, Way
 from tgbot.locales.texts import Texts
 from tgbot.messaging.sender import Sender
-from tgbot.store.sqlite.locks import patiently
-from tgbot.store.sqlite.logins import REMEMBERED, UsedLogins
+from tgbot.store.logins import REMEMBERED, Logins
 from tgbot.store.sqlite.worker import run_aside
 from tgbot.web.door import Door, Visit
 from tgbot.web.greeting import LONGEST_PUT_OFF, Greeter
@@ -62,8 +60,6 @@ class Settings:
     widget: str
     #: Seconds for which Telegram's login data is accepted.
     max_age: int
-    #: The file of used logins.
-    used: Path
     #: How long the page waits for the bot's greeting, in seconds.
     greeting_seconds: float = 2.0
     #: The most connections at once.
@@ -86,7 +82,7 @@ class Pages:
     onward: Onward | None
     #: Whether visitors come over TLS.
     secure: bool
-    used: UsedLogins
+    used: Logins
     users: UserRegistry
     greeter: Greeter
     #: Returns what is wrong in a few words, None if the bot is well.
@@ -257,6 +253,7 @@ async def open_site(
     username: str,
     users: UserRegistry,
     sender: Sender,
+    logins: Callable[[], Logins],
     texts: Texts,
     knows: Callable[[int], bool],
     trouble: Callable[[], Awaitable[str | None]],
@@ -264,15 +261,16 @@ async def open_site(
 ) -> AsyncIterator[str]:
     """Listen until the block is left, and yield the URL; answers under way are finished first.
 
-    `name` and `username` are the bot's, `knows` says whether the session has a user's access hash, and
-    `trouble` what is wrong with the bot (None if nothing is). Raise ConfigError if the address cannot be
-    listened on, and a StorageError if the file of used logins cannot be opened.
+    `name` and `username` are the bot's, `logins` opens the used logins and may wait for a disk, `knows` says
+    whether the session has a user's access hash, and `trouble` what is wrong with the bot (None if nothing
+    is). Raise ConfigError if the address cannot be listened on, and a StorageError if the used logins cannot
+    be opened.
     """
     domain = urlsplit(settings.public).hostname or ""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     async with AsyncExitStack() as stack:
-        logins = await run_aside(partial(patiently, partial(UsedLogins, settings.used)))
-        stack.callback(logins.close)
+        used = await run_aside(logins)
+        stack.callback(used.close)
         greeter = Greeter(
             users,
             sender,
@@ -280,7 +278,7 @@ async def open_site(
             domain=domain,
             knows=knows,
             patience=settings.greeting_seconds,
-            settle=logins.settle,
+            settle=used.settle,
         )
         stack.push_async_callback(greeter.close)
         pages = Pages(
@@ -289,7 +287,7 @@ async def open_site(
             marks=Marks(token),
             onward=Onward(settings.then, settings.public, token) if settings.then else None,
             secure=settings.public.startswith("https:"),
-            used=logins,
+            used=used,
             users=users,
             greeter=greeter,
             trouble=trouble,

@@ -14,7 +14,8 @@ from sqlitedict import SqliteDict
 
 from tests.store.registries import told
 from tgbot.core.errors import StorageFailedError, StorageLockedError
-from tgbot.store.sqlite.logins import REMEMBERED, Owed, UsedLogins
+from tgbot.store.logins import REMEMBERED, Owed
+from tgbot.store.sqlite.logins import UsedLogins
 
 NOW = 1_800_000_000
 

@@ -1,7 +1,4 @@
-"""Which login data has been used: on disk, so that neither a restart nor `/forget` lets it in again.
-
-With it, who is still to be greeted after their login.
-"""
+"""Used logins, and who is still to be greeted for one, in an SQLite file."""
 
 from __future__ import annotations
 
@@ -10,20 +7,18 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from sqlitedict import SqliteDict
 
 from tgbot.core.errors import StorageFailedError
 from tgbot.store.files import make_private
+from tgbot.store.logins import REMEMBERED, Owed
 from tgbot.store.sqlite.connection import connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.worker import DiskWorker
 
 T = TypeVar("T")
 
-#: How long a used login is remembered, in seconds. Longer than `[login] max_age` may be, so that raising it
-#: does not let old ones in again.
-REMEMBERED: Final = 8 * 24 * 3600
 #: How long the disk may take for one login, in seconds.
 _SECONDS: Final = 10.0
 #: How many of the oldest logins are looked at whenever one is added; more than one, so that they get fewer.
@@ -43,17 +38,8 @@ _TAKE_OVER: Final = (
 _OWED: Final = f"SELECT key, value FROM {_TABLE} WHERE substr(value, 1, 1) = '[' ORDER BY rowid"
 
 
-class Owed(NamedTuple):
-    """A used login whose user is still to be greeted, in a language; it was signed at `signed`."""
-
-    digest: bytes
-    signed: int
-    user_id: int
-    language: str
-
-
 class UsedLogins:
-    """A durable map: digest of a used login, in hexadecimal → until when it is remembered (unix seconds).
+    """The `Logins` in a durable map: digest, in hexadecimal → until when it is remembered (unix seconds).
 
     The value of a login whose user is still to be greeted is a list: this time, their id, and the language.
     Made if there is none (mode 0600). Raise a StorageError where the file cannot be used.
@@ -80,16 +66,9 @@ class UsedLogins:
         self._worker = DiskWorker(path, _SECONDS)
 
     async def has(self, digest: bytes) -> bool:
-        """Return whether this login was used."""
         return await self._run(lambda: digest.hex() in self._until)
 
     async def add(self, digest: bytes, signed: int, now: float, owed: tuple[int, str] | None = None) -> None:
-        """Remember that this login, signed at `signed`, was used; on disk on return.
-
-        `owed` is the user who is to be greeted for it, and the language. Logins that are too old to be
-        accepted at `now` are forgotten by and by.
-        """
-
         def change() -> None:
             for key, value in list(islice(self._until.items(), _LOOKED_AT)):
                 if (value[0] if isinstance(value, list) else value) < now:
@@ -100,8 +79,6 @@ class UsedLogins:
         await self._run(change)
 
     async def settle(self, digest: bytes) -> None:
-        """Remember that nobody is to be greeted for this login any more; on disk on return."""
-
         def change() -> None:
             if isinstance(value := self._until.get(digest.hex()), list):
                 self._until[digest.hex()] = value[0]
@@ -109,8 +86,6 @@ class UsedLogins:
         await self._run(change)
 
     async def owed(self) -> list[Owed]:
-        """Return the logins whose users are still to be greeted, in the order of their use."""
-
         def find() -> list[Owed]:
             rows = self._until.conn.select(_OWED)
             found = ((bytes.fromhex(key), *json.loads(value)) for key, value in rows)
