@@ -29,6 +29,8 @@ END $$;
 -- The nodes, each with an auth key of its own, and what belongs to that key.
 CREATE TABLE tgbot.nodes (
     name text PRIMARY KEY,
+    -- The running process, '' for none, and when it said last that it runs.
+    run text NOT NULL DEFAULT '',
     seen timestamptz NOT NULL DEFAULT clock_timestamp(),
     version text NOT NULL DEFAULT '',
     state text NOT NULL DEFAULT '',
@@ -77,13 +79,15 @@ CREATE INDEX deliveries_to_do ON tgbot.deliveries (
     broadcast, number, waiting, late, sent, round, corrected);
 CREATE INDEX deliveries_by_user ON tgbot.deliveries (broadcast, first, number);
 
--- Peers by marked id; a username belongs to one of them.
+-- Peers by marked id. A phone number or a name may be of any length, so their indexes hold hashes.
 CREATE TABLE tgbot.peers (
-    id bigint PRIMARY KEY, hash bigint NOT NULL, phone text, title text, seen bigint NOT NULL,
-    -- The active usernames in order; who has one by now is in `usernames`.
-    names text[] NOT NULL DEFAULT '{}');
+    id bigint PRIMARY KEY, hash bigint NOT NULL, phone text, title text, seen bigint NOT NULL);
+CREATE INDEX peers_by_phone ON tgbot.peers USING hash (phone) WHERE phone IS NOT NULL;
+CREATE INDEX peers_by_title ON tgbot.peers USING hash (title) WHERE title IS NOT NULL;
+
+-- Usernames: each belongs to one peer, and has its place among those of that peer, counted from 0.
 CREATE TABLE tgbot.usernames (
-    name text COLLATE "C" PRIMARY KEY, id bigint NOT NULL, seen bigint NOT NULL);
+    name text COLLATE "C" PRIMARY KEY, id bigint NOT NULL, place integer NOT NULL);
 CREATE INDEX usernames_by_peer ON tgbot.usernames (id);
 CREATE TABLE tgbot.resolves (at bigint NOT NULL);
 

@@ -1,0 +1,220 @@
+"""The session in a PostgreSQL database: peers for all nodes, and an auth key for each."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from telethon.crypto import AuthKey
+from telethon.sessions import MemorySession
+
+from tgbot.core.users import Keep
+from tgbot.store.base import UpdateState
+from tgbot.store.peers import Peer, PeerChanges, UsernameRow
+from tgbot.store.postgres.database import Cursor, Database
+from tgbot.store.postgres.peerrows import (
+    BY_PHONE,
+    BY_TITLE,
+    HASH,
+    OWNERS,
+    PEERS,
+    RESOLVES,
+    STATES,
+    forget,
+    storable,
+    stored_owner,
+    stored_peer,
+    stored_state,
+    write,
+)
+from tgbot.store.postgres.writes import write_again
+from tgbot.store.session import BotSession
+
+_NODE: Final = "SELECT dc_id, address, port, auth_key, notes FROM tgbot.nodes WHERE name = %s"
+_PUT_LOGIN: Final = """
+    INSERT INTO tgbot.nodes (name, dc_id, address, port, auth_key) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (name) DO UPDATE SET dc_id = excluded.dc_id, address = excluded.address,
+        port = excluded.port, auth_key = excluded.auth_key"""
+_PUT_NOTE: Final = """
+    INSERT INTO tgbot.nodes (name, notes) VALUES (%s, %s::jsonb)
+    ON CONFLICT (name) DO UPDATE SET notes = nodes.notes || excluded.notes"""
+#: Values of the bot are among the notes of the store, under names with this beginning.
+_OURS: Final = "session/"
+_VALUES: Final = "SELECT key, value FROM tgbot.meta WHERE key >= 'session/' AND key < 'session0'"
+_PUT_VALUE: Final = """
+    INSERT INTO tgbot.meta (key, value) VALUES (%s, %s)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+_BOT: Final = "bot"
+
+
+#: Ids of the database are from minus this number on, and below it.
+_IDS: Final = 2**63
+
+
+def nothing(cursor: Cursor) -> None:
+    """Write nothing."""
+
+
+class PostgresSession(BotSession, MemorySession):
+    """A Telethon session in a database that several nodes share.
+
+    The data center, the auth key and the values that belong to it are those of `node`, everything else is the
+    bot's. `fence` is called last in each transaction, and raises LeaseLostError once another node leads.
+    What is asked of the session itself is in memory; peers are read when they are needed. `clock` and
+    `keep` are those of DurableSession. The database has to have its tables, and stays open.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        node: str,
+        fence: Callable[[Cursor], None],
+        clock: Callable[[], float] = time.time,
+        keep: Keep = Keep.ALL,
+    ) -> None:
+        MemorySession.__init__(self)
+        BotSession.__init__(self, clock, keep)
+        self.place = database.place
+        self._database = database
+        self._node = node
+        self._fence = fence
+        # A transaction that deletes a peer waits for the one that writes it.
+        self._write_lock = threading.Lock()
+        self._notes: dict[str, str | int] = {}
+        for dc_id, address, port, auth_key, notes in database.read(_NODE, (node,)):
+            MemorySession.set_dc(self, dc_id, address or None, port or None)
+            if auth_key is not None:
+                self._auth_key = AuthKey(data=auth_key)
+            self._notes.update(notes)
+        #: The login as it is kept.
+        self._kept_login = self._login()
+        rows = database.read(_VALUES)
+        self._values: dict[str, str | int] = {
+            key.removeprefix(_OURS): json.loads(value) for key, value in rows
+        }
+        self._resolves.extend(at for (at,) in database.read(RESOLVES))
+
+    # ---- the login -------------------------------------------------------------------------------
+
+    def set_dc(self, dc_id: int, server_address: str, port: int) -> None:
+        MemorySession.set_dc(self, dc_id, server_address, port)
+        self._keep_login()
+
+    @property
+    def auth_key(self) -> Any:  # Any: an AuthKey of Telethon, None for none
+        return self._auth_key
+
+    @auth_key.setter
+    def auth_key(self, key: Any) -> None:
+        self._auth_key = key
+        self._keep_login()
+
+    def _keep_login(self) -> None:
+        """Write the login unless it is kept; if that fails, the next transaction writes it, too."""
+        if self._login() != self._kept_login:
+            self._write(nothing)
+
+    def _login(self) -> tuple[Any, ...]:
+        key = self._auth_key.key if self._auth_key else None
+        return self._dc_id, self._server_address or "", self._port or 0, key
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def value(self, name: str) -> str | int | None:
+        return self._notes.get(name)
+
+    def set_value(self, name: str, value: str | int) -> None:
+        if self._notes.get(name) != value:
+            self._write(lambda cursor: cursor.execute(_PUT_NOTE, (self._node, json.dumps({name: value}))))
+            self._notes[name] = value
+
+    def bot_value(self, name: str) -> str | int | None:
+        return self._values.get(name)
+
+    def set_bot_value(self, name: str, value: str | int) -> None:
+        if self._values.get(name) != value:
+            self._write(lambda cursor: cursor.execute(_PUT_VALUE, (_OURS + name, json.dumps(value))))
+            self._values[name] = value
+
+    def bot_id(self) -> int | None:
+        bot_id = self._values.get(_BOT)
+        return None if bot_id is None else int(bot_id)
+
+    def set_bot_id(self, bot_id: int) -> None:
+        self.set_bot_value(_BOT, bot_id)
+
+    # ---- the checkpoint --------------------------------------------------------------------------
+
+    def update_state(self) -> UpdateState | None:
+        return stored_state(self._database.read(STATES))
+
+    async def checkpoint(self, state: UpdateState | None, also: Callable[[Cursor], object] = nothing) -> None:
+        """Write what `also` writes in the same transaction; it is called first, and may be called again."""
+
+        def work(cursor: Cursor) -> None:
+            also(cursor)
+            write(cursor, changes, state)
+
+        with self._saving() as changes:
+            await self._database.aside(lambda: self._write(work, again=False))
+
+    def forget(self, marked_id: int) -> None:
+        with self._write_lock:
+            self._transaction(lambda cursor: forget(cursor, marked_id))
+            self._drop(marked_id)
+
+    async def _write_peers(self, changes: PeerChanges) -> None:
+        await self._database.aside(lambda: self._write(lambda cursor: write(cursor, changes, None)))
+
+    def _write(self, work: Callable[[Cursor], object], *, again: bool = True) -> None:
+        with self._write_lock:
+            self._transaction(work, again=again)
+
+    def _transaction(self, work: Callable[[Cursor], object], *, again: bool = True) -> None:
+        """Write what `work` writes, and the login unless it is kept; with `again`, twice if the link is lost.
+
+        It may have been lost long ago, without anybody having noticed.
+        """
+        login = self._login()
+
+        def whole(cursor: Cursor) -> None:
+            work(cursor)
+            if login != self._kept_login:
+                cursor.execute(_PUT_LOGIN, (self._node, *login))
+            self._fence(cursor)
+
+        if again:
+            write_again(self._database, whole)
+        else:
+            self._database.write(whole)
+        self._kept_login = login
+
+    # ---- reading ---------------------------------------------------------------------------------
+
+    def _stored(self, marked_ids: Sequence[int]) -> Iterable[tuple[int, Peer]]:
+        return map(stored_peer, self._database.read(PEERS, (_possible(marked_ids),)))
+
+    async def _fetched(self, marked_ids: Sequence[int]) -> Iterable[tuple[int, Peer]]:
+        return map(stored_peer, await self._database.read_aside(PEERS, (_possible(marked_ids),)))
+
+    def _stored_hash(self, marked_id: int) -> int | None:
+        rows = self._database.read(HASH, (_possible((marked_id,)),))
+        return rows[0][0] if rows else None
+
+    def _stored_owners(self, name: str) -> Iterable[UsernameRow]:
+        return [row for _, row in map(stored_owner, self._database.read(OWNERS, (storable([name]),)))]
+
+    def get_entity_rows_by_phone(self, phone: str) -> tuple[int, int] | None:
+        rows = self._database.read(BY_PHONE, storable([phone]))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def get_entity_rows_by_name(self, name: str) -> tuple[int, int] | None:
+        rows = self._database.read(BY_TITLE, storable([name]))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _possible(marked_ids: Iterable[int]) -> list[int]:
+    return [one for one in marked_ids if -_IDS <= one < _IDS]
