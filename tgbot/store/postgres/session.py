@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from telethon.crypto import AuthKey
@@ -32,6 +33,7 @@ from tgbot.store.postgres.peerrows import (
 )
 from tgbot.store.postgres.writes import write_again
 from tgbot.store.session import BotSession
+from tgbot.store.stored import SessionChanges
 
 _NODE: Final = "SELECT dc_id, address, port, auth_key, notes FROM tgbot.nodes WHERE name = %s"
 _PUT_LOGIN: Final = """
@@ -166,6 +168,35 @@ class PostgresSession(BotSession, MemorySession):
             self._transaction(lambda cursor: forget(cursor, marked_id))
             self._drop(marked_id)
 
+    # ---- within a transaction of the whole store -------------------------------------------------
+
+    @contextmanager
+    def saving(self, state: UpdateState | None) -> Iterator[SessionChanges]:
+        """Give all changes to a block that writes them; if it raises, they wait for the next one."""
+        login = self._login()
+        with self._saving() as changes:
+            yield SessionChanges(changes, state)
+        self._kept_login = login
+
+    @contextmanager
+    def forgetting(self, marked_id: int) -> Iterator[SessionChanges]:
+        """Give what `write` takes to delete a peer; the peer stays known if the block raises."""
+        yield SessionChanges(forgotten=(marked_id,))
+        self._drop(marked_id)
+
+    def write(self, cursor: Cursor, changes: SessionChanges) -> None:
+        """Write such changes inside a transaction, which the fence has to end."""
+        if changes.peers is not None:
+            self._put_login(cursor)
+            write(cursor, changes.peers, changes.state)
+        for marked_id in changes.forgotten:
+            forget(cursor, marked_id)
+
+    def _put_login(self, cursor: Cursor) -> None:
+        login = self._login()
+        if login != self._kept_login:
+            cursor.execute(_PUT_LOGIN, (self._node, *login))
+
     async def _write_peers(self, changes: PeerChanges) -> None:
         await self._database.aside(lambda: self._write(lambda cursor: write(cursor, changes, None)))
 
@@ -182,8 +213,7 @@ class PostgresSession(BotSession, MemorySession):
 
         def whole(cursor: Cursor) -> None:
             work(cursor)
-            if login != self._kept_login:
-                cursor.execute(_PUT_LOGIN, (self._node, *login))
+            self._put_login(cursor)
             self._fence(cursor)
 
         if again:
