@@ -27,6 +27,8 @@ Fence: TypeAlias = Callable[[Cursor], None]
 #: Writes changes of the session inside a transaction.
 WriteSession: TypeAlias = Callable[[Cursor, SessionChanges], None]
 
+#: Ids of the database are from minus this number on, and below it.
+_IDS: Final = 2**63
 _PAGE: Final = 1_000  # users read at once by `after`: a round trip costs more than they do
 _SLICE: Final = 5_000  # users written by one statement
 #: What is damaged beyond a text is given as one that holds no user.
@@ -95,11 +97,15 @@ class ReadOnlyPostgresRows:
         self.plans: PlannedRows = PostgresPlannedRows(database)
 
     def one(self, user_id: int) -> str | None:
+        if not -_IDS <= user_id < _IDS:
+            return None
         rows = self._database.read(_ONE, (user_id,))
         return rows[0][0] if rows else None
 
     async def many(self, user_ids: Collection[int]) -> Mapping[int, str]:
-        return dict(await self._database.read_aside(_MANY, ([*user_ids],)))
+        return dict(
+            await self._database.read_aside(_MANY, ([one for one in user_ids if -_IDS <= one < _IDS],))
+        )
 
     def after(self, user_id: int, access: Access | None) -> Iterator[tuple[int, str | None]]:
         query: LiteralString = _AFTER if access is None else _AFTER_OF
