@@ -34,7 +34,8 @@ _SETTINGS: Final = {
     "logging_collector": "off",
     "log_min_messages": "fatal",
 }
-#: Leaves the tables as `prepare` made them; a test that left a transaction open is told.
+#: Leaves the tables as `prepare` made them, those of one row with that row; a test that left a transaction
+#: open is told.
 _EMPTY: Final = b"""
     SET lock_timeout = '10s';
     DO $$ DECLARE name text; BEGIN
@@ -42,7 +43,10 @@ _EMPTY: Final = b"""
             EXECUTE format('DELETE FROM tgbot.%I', name);
         END LOOP;
         DELETE FROM tgbot.meta WHERE key <> 'schema';
-        INSERT INTO tgbot.lease DEFAULT VALUES;
+        FOR name IN SELECT table_name FROM information_schema.columns
+                WHERE table_schema = 'tgbot' AND column_name = 'one' LOOP
+            EXECUTE format('INSERT INTO tgbot.%I DEFAULT VALUES', name);
+        END LOOP;
     END $$"""
 
 

@@ -77,10 +77,15 @@ HOMES: Final[tuple[Callable[[Path, Clock], Home], ...]] = (MemoryHome, SqliteHom
 
 
 class Homes:
-    @pytest.fixture(params=HOMES)
-    def home(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Home:
-        home: Home = request.param(tmp_path, clock)
-        return home
+    @pytest.fixture(params=(*HOMES, "PostgresHome"))
+    def home(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Home]:
+        if request.param == "PostgresHome":
+            from tests.store.postgres.home import PostgresHome  # late: psycopg takes a tenth of a second
+
+            with closing(PostgresHome(request.getfixturevalue("bot_url"), clock)) as home:
+                yield home
+        else:
+            yield request.param(tmp_path, clock)
 
 
 class TestStores(Homes, StoreContract):

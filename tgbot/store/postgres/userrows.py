@@ -74,14 +74,16 @@ _PARK: Final = """
         (key, dialog, "user", reason, handler, error, trace, parked_at, retry_at, attempts, "update")
     SELECT * FROM unnest(
         %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bytea[])
+        %s::bytea[], %s::bigint[], %s::bigint[], %s::integer[], %s::bytea[])
     ON CONFLICT (key) DO UPDATE SET
         dialog = excluded.dialog, "user" = excluded."user", reason = excluded.reason,
         handler = excluded.handler, error = excluded.error, trace = excluded.trace,
         parked_at = excluded.parked_at, retry_at = excluded.retry_at, attempts = excluded.attempts,
         "update" = excluded."update" """
 _DROP_PARKED: Final = "DELETE FROM tgbot.parked WHERE key = ANY(%s::text[])"
-_VALUES: Final = attrgetter(*(one.name for one in fields(Parked)))
+_NAMES: Final = [one.name for one in fields(Parked)]
+_VALUES: Final = attrgetter(*_NAMES)
+_TRACE: Final = _NAMES.index("trace")
 
 
 def no_session(cursor: Cursor, changes: SessionChanges) -> None:
@@ -133,7 +135,7 @@ class ReadOnlyPostgresRows:
             return {}
         with self._readable():
             rows = self._database.read(_PARKED, ([*keys],))
-            return {key: Parked(key, to, who, Reason(why), *rest) for key, to, who, why, *rest in rows}
+            return {row[0]: _parked(row) for row in rows}
 
     async def write(self, changes: Changes) -> None:
         raise TypeError("these rows are open for reading only")
@@ -187,16 +189,24 @@ def _write_users(cursor: Cursor, texts: Mapping[int, str]) -> None:
 
 
 def _write_parked(cursor: Cursor, parked: ParkedChanges) -> None:
-    if kept := [_storable(one) for one in parked.values() if one is not None]:
+    if kept := [_row(one) for one in parked.values() if one is not None]:
         cursor.execute(_PARK, _columns(kept))
     if dropped := [key for key, one in parked.items() if one is None]:
         cursor.execute(_DROP_PARKED, (dropped,))
 
 
-def _storable(entry: Parked) -> Sequence[Any]:  # Any: values of any column
-    """Return a row; a NUL in it, which a person reads in any case, is spelled out."""
-    values = _VALUES(entry)
-    return [one.replace("\0", "\\x00") if isinstance(one, str) else one for one in values]
+def _row(entry: Parked) -> Sequence[Any]:  # Any: values of any column
+    return [
+        one.encode("utf-8", "surrogatepass") if number == _TRACE else one
+        for number, one in enumerate(_VALUES(entry))
+    ]
+
+
+def _parked(row: Row) -> Parked:
+    key, dialog, user, reason, handler, error, trace, *rest = row
+    return Parked(
+        key, dialog, user, Reason(reason), handler, error, trace.decode("utf-8", "surrogatepass"), *rest
+    )
 
 
 def _columns(rows: Sequence[Row | Sequence[Any]]) -> list[list[Any]]:  # Any: values of any column

@@ -53,9 +53,10 @@ CREATE TABLE tgbot.users (
 CREATE INDEX users_by_access ON tgbot.users (access, id) WHERE access IS NOT NULL;
 CREATE INDEX users_declining ON tgbot.users (id) WHERE declines;
 
+-- The trace of an error is UTF-8 with any character, also NUL.
 CREATE TABLE tgbot.parked (
     key text COLLATE "C" PRIMARY KEY, dialog bigint NOT NULL, "user" bigint NOT NULL, reason text NOT NULL,
-    handler text NOT NULL, error text NOT NULL, trace text NOT NULL, parked_at bigint NOT NULL,
+    handler text NOT NULL, error text NOT NULL, trace bytea NOT NULL, parked_at bigint NOT NULL,
     retry_at bigint, attempts integer NOT NULL, "update" bytea NOT NULL);
 
 CREATE TABLE tgbot.planned (
