@@ -10,23 +10,20 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.abc import Params
-from psycopg_pool import ConnectionPool
 
 from tgbot.core.errors import StorageUnreachableError
 from tgbot.store.postgres.address import Address
+from tgbot.store.postgres.connections import Connection, Connections, Row
 from tgbot.store.postgres.errors import postgres_errors
 
 T = TypeVar("T")
 
-#: A row as psycopg gives it.
-Row: TypeAlias = tuple[Any, ...]  # Any: values of any column
-Connection: TypeAlias = psycopg.Connection[Row]
+__all__ = ["Connection", "Cursor", "Database", "Row", "values_of"]
+
 Cursor: TypeAlias = psycopg.Cursor[Row]
 
 #: The most connections of a process: the reader of the event loop, a writer, the lease, reads aside.
 CONNECTIONS: Final = 5
-#: How long a caller waits for a connection, in seconds.
-CONNECTION_SECONDS: Final = 3.0
 #: How long a transaction that writes may stand still, and how long a read may take that others wait for: a
 #: node that was cut off leaves no row locked for longer.
 _IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
@@ -43,19 +40,8 @@ class Database:
 
     def __init__(self, address: Address, *, connections: int = CONNECTIONS) -> None:
         self.place = address.place
-        self._pool = ConnectionPool(
-            address.conninfo,
-            min_size=0,
-            max_size=connections,
-            timeout=CONNECTION_SECONDS,
-            open=False,
-            configure=_configure,
-            check=None,
-            name="tgbot",
-            reconnect_timeout=0,
-        )
+        self._connections = Connections(address.conninfo, connections)
         self._threads = ThreadPoolExecutor(connections, "postgres")
-        self._closed = False
 
     def read(self, query: LiteralString, values: Params = ()) -> list[Row]:
         """Return the rows of a query; blocks the thread, on the event loop for what needs to be rare."""
@@ -72,7 +58,7 @@ class Database:
         """
         with (
             postgres_errors(self.place),
-            self._pool_opened().connection() as connection,
+            self._connections.one() as connection,
             connection.pipeline(),
             connection.transaction(),
             connection.cursor() as cursor,
@@ -90,7 +76,7 @@ class Database:
 
     def use(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does with a connection of its own; for long reads, COPY and LISTEN."""
-        with postgres_errors(self.place), self._pool_opened().connection() as connection:
+        with postgres_errors(self.place), self._connections.one() as connection:
             return work(connection)
 
     def reading(self, read: Callable[[Connection], T]) -> T:
@@ -101,21 +87,10 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; what waits for them fails."""
-        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._pool.close(timeout=1.0)
-
-    def _pool_opened(self) -> ConnectionPool[Connection]:
-        if self._pool.closed and not self._closed:
-            self._pool.open()
-        return self._pool
+        self._connections.close()
 
 
 def values_of(rows: Sequence[Row]) -> list[Any]:
     """Return the first column of these rows."""
     return [row[0] for row in rows]
-
-
-def _configure(connection: Connection) -> None:
-    connection.autocommit = True
-    connection.prepare_threshold = None  # a pooler may give the next transaction another connection

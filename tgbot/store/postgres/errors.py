@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from tgbot.core.errors import (
     LeaseLostError,
@@ -40,8 +39,6 @@ def storage_error(place: str, error: psycopg.Error) -> StorageError:
         return LeaseLostError(place)
     if state.startswith("53100"):
         return StorageFullError(place)
-    if isinstance(error, PoolTimeout):
-        return StorageUnreachableError(place, "no connection in time")
     if state.startswith(_PASSING) or (not state and isinstance(error, psycopg.OperationalError)):
         return StorageUnreachableError(place, _reason(error))
     return StorageFailedError(place, f"{type(error).__name__} {state}".strip())

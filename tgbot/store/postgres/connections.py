@@ -1,0 +1,118 @@
+"""The connections to a database: a few, made when they are needed, and lent to one thread at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+#: A row as psycopg gives it.
+Row: TypeAlias = tuple[Any, ...]  # Any: values of any column
+Connection: TypeAlias = psycopg.Connection[Row]
+
+#: How long a caller waits until another gives a connection back, in seconds.
+CONNECTION_SECONDS: Final = 3.0
+#: From how many seconds on the failure of an attempt took long.
+_LONG: Final = 0.5
+
+# What psycopg logs about errors that follow others may quote rows. Each first one is raised.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
+
+class Connections:
+    """At most `most` connections at a time; one that was lost is made again at its next use.
+
+    There is no pool with threads of its own behind them: who needs a connection makes it, and hears at once
+    why that fails. A failure that took long, as with a host that does not answer, is told to all who ask
+    within as long a time after it, without another attempt: they wait for half of the time at most.
+    """
+
+    def __init__(self, conninfo: str, most: int) -> None:
+        self._conninfo = conninfo
+        self._free = threading.BoundedSemaphore(most)
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._lent: set[Connection] = set()
+        self._closed = False
+        self._failure: psycopg.OperationalError | None = None
+        self._fails_until = 0.0
+
+    @contextmanager
+    def one(self) -> Iterator[Connection]:
+        """Lend a connection without a transaction; raise OperationalError if there is none to be had."""
+        if not self._free.acquire(timeout=CONNECTION_SECONDS):
+            raise psycopg.OperationalError("no connection in time")
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Close all connections; who waits for one, or for an answer, gets an OperationalError."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            for connection in self._lent:
+                _cut(connection)  # the thread that has it closes it
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> Connection:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+        with self._lock:
+            if not self._closed:
+                self._lent.add(connection)
+                return connection
+        connection.close()
+        raise psycopg.OperationalError("the store was closed")
+
+    def _connect(self) -> Connection:
+        began = time.monotonic()
+        if self._failure is not None and began < self._fails_until:
+            raise self._failure.with_traceback(None)
+        try:
+            connection = psycopg.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError as error:
+            ended = time.monotonic()
+            if ended - began >= _LONG:
+                self._failure, self._fails_until = error, ended + (ended - began)
+            raise
+        connection.prepare_threshold = None  # a pooler may give the next transaction another connection
+        self._failure = None
+        return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        stale: list[Connection] = []
+        with self._lock:
+            self._lent.discard(connection)
+            if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+                stale.append(connection)
+                if connection.broken:
+                    # What broke this one, a restart or the network, broke all that nobody uses.
+                    stale += self._idle
+                    self._idle = []
+            else:
+                self._idle.append(connection)
+        for one in stale:
+            one.close()
+
+
+def _cut(connection: Connection) -> None:
+    """End the link of a connection that another thread waits on, which gets an error."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as link:
+        link.shutdown(socket.SHUT_RDWR)
