@@ -80,6 +80,15 @@ class Proxy:
             self._refusing = False
 
     @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse new links within the block; those that there are stay."""
+        self._refusing = True
+        try:
+            yield
+        finally:
+            self._refusing = False
+
+    @contextmanager
     def stalled(self) -> Iterator[None]:
         """Let nothing through within the block, in either direction; nobody is told."""
         self._open.clear()

@@ -20,6 +20,7 @@ from tgbot.store.postgres.broadcastrows import PostgresBroadcastRows
 from tgbot.store.postgres.database import Cursor, Database, Row
 from tgbot.store.postgres.plannedrows import PostgresPlannedRows
 from tgbot.store.postgres.usercolumns import columns_of
+from tgbot.store.postgres.writes import write_again
 from tgbot.store.stored import Changes, SessionChanges
 
 #: Raises LeaseLostError, inside a transaction that writes, if another node leads.
@@ -162,7 +163,9 @@ class PostgresUserRows(ReadOnlyPostgresRows):
         self._fence, self._write_session = fence, write_session
 
     async def write(self, changes: Changes) -> None:
-        await self._database.write_aside(lambda cursor: self._write(cursor, changes))
+        # Again at once if the link turns out to be lost: nobody may have noticed for hours.
+        database = self._database
+        await database.aside(lambda: write_again(database, lambda cursor: self._write(cursor, changes)))
 
     def _write(self, cursor: Cursor, changes: Changes) -> None:
         _write_users(cursor, changes.users)

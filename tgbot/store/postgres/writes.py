@@ -15,8 +15,7 @@ T = TypeVar("T")
 def write_again(database: Database, work: Callable[[Cursor], T]) -> T:
     """Return what `Database.write` does, at the second attempt if the first one finds no database.
 
-    The link may have been lost long ago, without anybody having noticed. Checkpoints need no second attempt:
-    the next one is a second later.
+    The link may have been lost long ago, without anybody having noticed.
     """
     with suppress(StorageUnreachableError):
         return database.write(work)
