@@ -39,7 +39,7 @@ _MANY: Final = f"SELECT id, {_TEXT} FROM tgbot.users WHERE id = ANY(%s::bigint[]
 _AFTER: Final = f"SELECT id, {_TEXT} FROM tgbot.users WHERE id > %(above)s ORDER BY id LIMIT {_PAGE}"
 #: Each part is limited, so that neither is read to its end for one page. The notes are a range of the key.
 _AFTER_OF: Final = f"""
-    SELECT id, {_TEXT} FROM tgbot.users JOIN (
+    SELECT id, {_TEXT} FROM tgbot.users WHERE id = ANY(ARRAY(
         (SELECT id FROM tgbot.users WHERE access = %(access)s AND id > %(above)s ORDER BY id LIMIT {_PAGE})
         UNION
         (SELECT * FROM (
@@ -47,7 +47,7 @@ _AFTER_OF: Final = f"""
                 THEN substr(key, {len(PASSING) + 1})::bigint END AS id
             FROM tgbot.meta WHERE key >= '{PASSING}' AND key < '{PASSING_END}') AS passing
          WHERE id > %(above)s ORDER BY id LIMIT {_PAGE})
-        ORDER BY id LIMIT {_PAGE}) AS listed USING (id)
+        ORDER BY id LIMIT {_PAGE}))
     ORDER BY id"""
 _NOTES: Final = "SELECT key, value FROM tgbot.meta"
 _RECOUNT: Final = "SELECT access, count(*) FROM tgbot.users WHERE access IS NOT NULL GROUP BY access"
