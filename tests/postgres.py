@@ -34,6 +34,8 @@ _SETTINGS: Final = {
     "logging_collector": "off",
     "log_min_messages": "fatal",
 }
+#: What a benchmark needs: a server that keeps what it was given, with its usual memory.
+_DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB", "autovacuum": "on"}
 #: Leaves the tables as `prepare` made them, those of one row with that row; a test that left a transaction
 #: open is told.
 _EMPTY: Final = b"""
@@ -72,8 +74,9 @@ def binaries() -> Path | None:
 class PostgresServer:
     """A server that runs until `stop`; its files are in `directory`, which belongs to who runs it."""
 
-    def __init__(self, directory: Path, programs: Path) -> None:
+    def __init__(self, directory: Path, programs: Path, *, durable: bool = False) -> None:
         self.directory = directory
+        self._settings = _SETTINGS | (_DURABLE if durable else {})
         self._data = directory / "data"
         self._user: str | None = None
         if os.geteuid() == 0:  # initdb refuses root
@@ -118,7 +121,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, and return once it takes connections."""
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings,
                    "-k", str(self.directory)]  # fmt: skip
         with open(self.directory / "log", "ab") as log:
@@ -158,14 +161,14 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer | None]:
-    """Give a server, None where PostgreSQL is not to be had."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer | None]:
+    """Give a server, None where PostgreSQL is not to be had; a `durable` one survives a power cut."""
     programs = binaries()
     if programs is None:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="tgbot-postgres-") as directory:
-        server = PostgresServer(Path(directory), programs)
+        server = PostgresServer(Path(directory), programs, durable=durable)
         try:
             yield server
         finally:

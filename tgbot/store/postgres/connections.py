@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from tgbot.store.postgres.arrays import ListDumper
+
 #: A row as psycopg gives it.
 Row: TypeAlias = tuple[Any, ...]  # Any: values of any column
 Connection: TypeAlias = psycopg.Connection[Row]
@@ -93,6 +95,7 @@ class Connections:
                 self._failure, self._fails_until = error, ended + (ended - began)
             raise
         connection.prepare_threshold = None  # a pooler may give the next transaction another connection
+        connection.adapters.register_dumper(list, ListDumper)
         self._failure = None
         return connection
 
