@@ -8,6 +8,7 @@ from psycopg import ProgrammingError, conninfo
 
 #: What the bot sets unless the address does: how long to connect, and when a silent link counts as broken.
 _DEFAULTS: Final = {
+    "client_encoding": "utf8",
     "connect_timeout": "3",
     "tcp_user_timeout": "3000",
     "keepalives_idle": "3",

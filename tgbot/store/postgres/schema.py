@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-from tgbot.core.errors import RegistryTooNewError
+from tgbot.core.errors import RegistryTooNewError, StorageFailedError
 from tgbot.store.postgres.database import Connection, Database
 
 #: An advisory lock that a transaction holds while it makes or upgrades the tables.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(7494266)"
-_HAS_TABLES: Final = "SELECT to_regclass('tgbot.meta') IS NOT NULL"
+#: A query on the catalogue: `to_regclass` may remember from before the lock that there was none.
+_HAS_TABLES: Final = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'tgbot' AND tablename = 'meta')"
 _FOUND: Final = "SELECT value FROM tgbot.meta WHERE key = 'schema'"
 _NOTE: Final = """
     INSERT INTO tgbot.meta VALUES ('schema', %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
@@ -29,7 +30,8 @@ def steps() -> dict[int, str]:
 def prepare(database: Database) -> None:
     """Make the tables if there are none, and upgrade older ones; several nodes may do so at once.
 
-    Raise RegistryTooNewError for those of a newer program, which are left as they are.
+    Raise RegistryTooNewError for those of a newer program, which are left as they are, and StorageFailedError
+    for a database that cannot hold every text.
     """
     database.use(lambda connection: _prepare(connection, database.place))
 
@@ -44,6 +46,10 @@ def _prepare(connection: Connection, place: str) -> None:
     newest = max(known)
     if _check(_found(connection), newest, place) == newest:
         return
+    (encoding,) = connection.execute("SHOW server_encoding").fetchone() or ("",)
+    if encoding != "UTF8":
+        advice = "make it with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        raise StorageFailedError(place, f"the database has the encoding {encoding}, not UTF8; {advice}")
     with connection.transaction():
         connection.execute(_LOCK)
         found = _check(_found(connection), newest, place)
