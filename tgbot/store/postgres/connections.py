@@ -88,13 +88,13 @@ class Connections:
         if self._failure is not None and began < self._fails_until:
             raise self._failure.with_traceback(None)
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True)
+            # Nothing is prepared: a pooler may give the next transaction another connection.
+            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.OperationalError as error:
             ended = time.monotonic()
             if ended - began >= _LONG:
                 self._failure, self._fails_until = error, ended + (ended - began)
             raise
-        connection.prepare_threshold = None  # a pooler may give the next transaction another connection
         connection.adapters.register_dumper(list, ListDumper)
         self._failure = None
         return connection

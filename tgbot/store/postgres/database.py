@@ -66,10 +66,6 @@ class Database:
             cursor.execute(_IDLE)
             return work(cursor)
 
-    async def write_aside(self, work: Callable[[Cursor], T]) -> T:
-        """Return what `write` does, in a thread."""
-        return await self.aside(lambda: self.write(work))
-
     async def aside(self, function: Callable[[], T]) -> T:
         """Return what a function returns that waits for the database, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
