@@ -136,8 +136,12 @@ class AccessCounts:
         saved = {access: number + numbers[access] for access, number in self._saved.items()}
         moved = [(user_id, None, access) for user_id, access in accesses.items()]
         yield Saving({COUNTS: json.dumps(saved)}, moved)
-        self._saved = saved
-        for access, number in numbers.items():
+        self.added(accesses)
+
+    def added(self, accesses: Mapping[int, Access]) -> None:
+        """Count users whom `adding` gave, after it became known that they were written."""
+        for access, number in Counter(accesses.values()).items():
+            self._saved[access] += number
             self._final[access] += number
 
     def _end(self) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
@@ -62,6 +63,8 @@ class Registry(LoadedUsers):
         self._wishes: set[int] = set()
         self._counts = AccessCounts(clock, rows.notes(), rows.recount)
         self._flushing = asyncio.Lock()
+        #: Users who may have been added, or not, with their accesses.
+        self._doubtful: Mapping[int, Access] = {}
         #: The broadcasts and their deliveries, in the same commit as the users.
         self.broadcasts = StoredBroadcasts(rows.broadcasts, self.flush)
 
@@ -259,18 +262,34 @@ class Registry(LoadedUsers):
         Nobody's access may end by itself, and nobody may have preferences.
         """
         async with self._flushing:
+            await self._settle()
             try:
                 with self._counts.adding(accesses) as (notes, moved):
                     await self._rows.write(Changes(texts, notes=notes, moved=moved))
+            except StorageUnreachableError:
+                self._doubtful = accesses
+                raise
             finally:
                 self._written += 1
-            for user_id in texts:
-                self._absent.pop(user_id, None)
+                for user_id in texts:
+                    self._absent.pop(user_id, None)
+
+    async def _settle(self) -> None:
+        """Find out whether users were added of whom a link left that in doubt when it went.
+
+        Nothing was written since, so all of them are there, or none.
+        """
+        if self._doubtful:
+            one = next(iter(self._doubtful))
+            if await self._rows.many([one]):
+                self._counts.added(self._doubtful)
+            self._doubtful = {}
 
     async def _flush(self, along: Along | None) -> None:
         async with self._flushing:
             if not self.changed and along is None:
                 return
+            await self._settle()
             batch = self._saving = self._dirty
             self._dirty = {}
             wishes, self._wishes = self._wishes, set()

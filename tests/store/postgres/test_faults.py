@@ -22,13 +22,14 @@ from tests.store.postgres.home import leading
 from tests.store.postgres.proxy import Moment, Proxy, proxied
 from tgbot.core.access import Access, Evidence, Kind
 from tgbot.core.errors import LeaseLostError, StorageError, StorageFullError, StorageUnreachableError
-from tgbot.core.users import Profile, Way
+from tgbot.core.users import Profile, UserFields, Way
 from tgbot.store.base import Planned, UpdateState
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.openings import open_readonly
 from tgbot.store.postgres.schema import prepare
 from tgbot.store.postgres.store import PostgresStore
+from tgbot.store.user_json import pack
 
 #: What a plugin keeps of a user, and what no error may show.
 SECRET = "planted"
@@ -189,6 +190,26 @@ async def test_what_a_command_writes_finds_a_link_that_nobody_noticed_was_lost(
     proxy.cut()
     await store.users.flush()
     assert counted(store.users) == recounted(store.users, 1_000)
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE_COMMIT, Moment.IN_COMMIT])
+async def test_users_of_an_import_are_counted_once_whatever_became_of_the_link(
+    store: PostgresStore, proxy: Proxy, moment: Moment
+) -> None:
+    fields = {user_id: UserFields(user_id, Profile(user_id), known_by={Way.IMPORT: 5}) for user_id in (1, 2)}
+    texts = {user_id: pack(user, Access.UNKNOWN) for user_id, user in fields.items()}
+    await store.load([1, 2])
+    proxy.cut_at(moment)
+    with proxy.refusing(), pytest.raises(StorageUnreachableError):
+        await store.users.add(texts, dict.fromkeys(texts, Access.UNKNOWN))
+    store.users.record(1, Evidence(Kind.MESSAGE, 7))
+    store.users.seen(Profile(3), 7, Way.MESSAGE)
+    await store.checkpoint(None)
+    assert counted(store.users) == recounted(store.users, 1_000)
+    assert store.users.count().total == (3 if moment is Moment.IN_COMMIT else 2)
+    user = store.users.get(1)
+    assert user is not None
+    assert (Way.IMPORT in user.known_by) is (moment is Moment.IN_COMMIT)
 
 
 async def test_a_server_that_starts_again_after_a_crash_gets_all(
