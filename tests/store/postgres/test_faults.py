@@ -260,8 +260,8 @@ async def test_a_database_that_is_read_only_for_a_while_gets_all_afterwards(
     await all_is_well(store, bot_url, 3)
 
 
-async def test_a_full_disk_is_told_and_nothing_is_lost(postgres: PostgresServer, tmp_path: Path) -> None:
-    with tiny_disk(postgres, tmp_path) as (url, ballast), opened(url) as store:
+async def test_a_full_disk_is_told_and_nothing_is_lost(postgres: PostgresServer) -> None:
+    with tiny_disk(postgres) as (url, ballast), opened(url) as store:
         await store.checkpoint(change(store, 1))
         with suppress(OSError), ballast.open("wb", buffering=0) as file:
             while True:
@@ -329,12 +329,12 @@ def waiting(url: str) -> int:
 
 
 @contextmanager
-def tiny_disk(server: PostgresServer, directory: Path) -> Iterator[tuple[str, Path]]:
+def tiny_disk(server: PostgresServer) -> Iterator[tuple[str, Path]]:
     """Give a database on a disk of a few megabytes, and a path there for what fills it."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)  # the server runs as somebody else
+    directory = server.directory / "tiny"  # where the server, which runs as somebody else, may go
+    directory.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", directory], capture_output=True)
     if made.returncode:
         pytest.skip("may not mount a small disk here: " + made.stderr.decode())
