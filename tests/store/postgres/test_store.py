@@ -153,6 +153,13 @@ async def test_a_store_says_whose_users_it_has(store: PostgresStore, database: D
         assert '"id": 7' in (users.note("account") or "")
 
 
+def test_a_read_that_gets_no_answer_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tgbot.store.postgres.database.READ_SECONDS", 0.1)
+    with pytest.raises(StorageUnreachableError):
+        database.read("SELECT pg_sleep(15)")
+    assert database.read("SELECT 1") == [(1,)]
+
+
 async def test_what_waits_for_a_database_that_is_closed_ends(bot_url: str) -> None:
     database = Database(Address(bot_url))
     with psycopg.connect(bot_url) as other:

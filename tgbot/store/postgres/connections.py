@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -22,6 +23,8 @@ Connection: TypeAlias = psycopg.Connection[Row]
 
 #: How long a caller waits until another gives a connection back, in seconds.
 CONNECTION_SECONDS: Final = 3.0
+#: How often those that take too long are looked for, in seconds.
+_LOOK_SECONDS: Final = 0.5
 #: From how many seconds on the failure of an attempt took long.
 _LONG: Final = 0.5
 
@@ -42,18 +45,25 @@ class Connections:
         self._free = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._lent: set[Connection] = set()
+        #: Those in use, and until when.
+        self._lent: dict[Connection, float] = {}
+        self._ended = threading.Event()
+        self._watch: threading.Thread | None = None
         self._closed = False
         self._failure: psycopg.OperationalError | None = None
         self._fails_until = 0.0
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
-        """Lend a connection without a transaction; raise OperationalError if there is none to be had."""
+    def one(self, seconds: float = math.inf) -> Iterator[Connection]:
+        """Lend a connection without a transaction; raise OperationalError if there is none to be had.
+
+        After so many seconds its link is cut, and what waits for an answer there gets an OperationalError: a
+        server that stands still tells nobody.
+        """
         if not self._free.acquire(timeout=CONNECTION_SECONDS):
             raise psycopg.OperationalError("no connection in time")
         try:
-            connection = self._take()
+            connection = self._take(time.monotonic() + seconds)
             try:
                 yield connection
             finally:
@@ -65,20 +75,24 @@ class Connections:
         """Close all connections; who waits for one, or for an answer, gets an OperationalError."""
         with self._lock:
             self._closed = True
+            self._ended.set()
             idle, self._idle = self._idle, []
             for connection in self._lent:
                 _cut(connection)  # the thread that has it closes it
         for connection in idle:
             connection.close()
 
-    def _take(self) -> Connection:
+    def _take(self, until: float) -> Connection:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = self._connect()
         with self._lock:
             if not self._closed:
-                self._lent.add(connection)
+                self._lent[connection] = until
+                if until < math.inf and self._watch is None:
+                    self._watch = threading.Thread(target=self._cut_late_ones, name="postgres", daemon=True)
+                    self._watch.start()
                 return connection
         connection.close()
         raise psycopg.OperationalError("the store was closed")
@@ -99,10 +113,18 @@ class Connections:
         self._failure = None
         return connection
 
+    def _cut_late_ones(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            with self._lock:
+                for connection, until in self._lent.items():
+                    if until < now:
+                        _cut(connection)
+
     def _give_back(self, connection: Connection) -> None:
         stale: list[Connection] = []
         with self._lock:
-            self._lent.discard(connection)
+            self._lent.pop(connection, None)
             if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
                 stale.append(connection)
                 if connection.broken:

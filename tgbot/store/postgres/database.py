@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,8 @@ Cursor: TypeAlias = psycopg.Cursor[Row]
 
 #: The most connections of a process: the reader of the event loop, a writer, the lease, reads aside.
 CONNECTIONS: Final = 5
+#: How long an attempt of a read may take that the event loop may wait for.
+READ_SECONDS: Final = 5.0
 #: How long a transaction that writes may stand still, and how long a read may take that others wait for: a
 #: node that was cut off leaves no row locked for longer.
 _IDLE: Final = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
@@ -45,7 +48,7 @@ class Database:
 
     def read(self, query: LiteralString, values: Params = ()) -> list[Row]:
         """Return the rows of a query; blocks the thread, on the event loop for what needs to be rare."""
-        return self.reading(lambda connection: connection.execute(query, values).fetchall())
+        return self._reading(lambda connection: connection.execute(query, values).fetchall(), READ_SECONDS)
 
     async def read_aside(self, query: LiteralString, values: Params = ()) -> list[Row]:
         """Return the rows of a query without blocking the event loop."""
@@ -72,19 +75,25 @@ class Database:
 
     def use(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does with a connection of its own; for long reads, COPY and LISTEN."""
-        with postgres_errors(self.place), self._connections.one() as connection:
-            return work(connection)
+        return self._use(work, math.inf)
 
     def reading(self, read: Callable[[Connection], T]) -> T:
         """Return what `read` returns of a connection of its own, made again once where that was lost."""
-        with suppress(StorageUnreachableError):
-            return self.use(read)
-        return self.use(read)
+        return self._reading(read, math.inf)
 
     def close(self) -> None:
         """Close all connections; what waits for them fails."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._connections.close()
+
+    def _reading(self, read: Callable[[Connection], T], seconds: float) -> T:
+        with suppress(StorageUnreachableError):
+            return self._use(read, seconds)
+        return self._use(read, seconds)
+
+    def _use(self, work: Callable[[Connection], T], seconds: float) -> T:
+        with postgres_errors(self.place), self._connections.one(seconds) as connection:
+            return work(connection)
 
 
 def values_of(rows: Sequence[Row]) -> list[Any]:

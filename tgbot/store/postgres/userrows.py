@@ -124,7 +124,8 @@ class ReadOnlyPostgresRows:
         return dict(self._database.read(_NOTES))
 
     def recount(self) -> Mapping[str, int]:
-        return dict(self._database.read(_RECOUNT))
+        # It looks at everybody, once in a store's life: as long as that takes.
+        return dict(self._database.reading(lambda connection: connection.execute(_RECOUNT).fetchall()))
 
     def places(self) -> Mapping[str, Place]:
         with self._readable():
