@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -62,7 +63,7 @@ def leading(cursor: Cursor) -> None:
     cursor.execute("SELECT tgbot.fence(0)")
 
 
-async def measure(open_store: Callable[[], OpenStore], users: int) -> list[str]:
+async def measure(open_store: Callable[[], OpenStore], users: int, server: Callable[[], float]) -> list[str]:
     began = time.perf_counter()
     store = open_store()
     opened = time.perf_counter() - began
@@ -72,7 +73,7 @@ async def measure(open_store: Callable[[], OpenStore], users: int) -> list[str]:
     def some(number: int) -> list[int]:
         return [FIRST_ID + index * STRIDE for index in source.sample(range(users), number)]
 
-    loads, again, new = _Costs(), _Costs(), _Costs()
+    loads, again, new = _Costs(server), _Costs(server), _Costs(server)
     for _ in range(ROUNDS):
         await loads.time(store.load(some(STRANGERS)))
     for turn in range(ROUNDS):
@@ -95,15 +96,18 @@ async def measure(open_store: Callable[[], OpenStore], users: int) -> list[str]:
 
 
 class _Costs:
-    def __init__(self) -> None:
+    def __init__(self, server: Callable[[], float]) -> None:
+        self._server = server
         self._walls: list[float] = []
         self._cpus: list[float] = []
+        self._servers: list[float] = []
 
-    async def time(self, work: object) -> None:
-        wall, cpu = time.perf_counter(), time.process_time()
-        await work  # type: ignore[misc]  # a coroutine
+    async def time(self, work: Awaitable[None]) -> None:
+        wall, cpu, server = time.perf_counter(), time.process_time(), self._server()
+        await work
         self._walls.append(time.perf_counter() - wall)
         self._cpus.append(time.process_time() - cpu)
+        self._servers.append(self._server() - server)
 
     def told(self) -> Sequence[str]:
         walls = sorted(self._walls)
@@ -111,7 +115,17 @@ class _Costs:
             f"{statistics.median(walls) * 1e3:,.1f} ms",
             f"{walls[-1] * 1e3:,.1f} ms",
             f"{statistics.median(self._cpus) * 1e3:,.1f} ms",
+            f"{statistics.fmean(self._servers) * 1e3:,.1f} ms",
         ]
+
+
+def _server_cpu(postmaster: int) -> float:
+    """Return how many seconds of CPU the connections to a server have taken that there are now."""
+    ticks = 0
+    for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text("ascii").split():
+        values = Path(f"/proc/{child}/stat").read_text("utf-8").rpartition(")")[2].split()
+        ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _wrote(store: OpenStore, user_id: int, at: int) -> None:
@@ -144,14 +158,22 @@ def main() -> None:
                 return PostgresStore(database, node="one", fence=leading, clock=time.time)
 
             about = surroundings(f"PostgreSQL {str(version).partition(' ')[0]}")
-            columns = [asyncio.run(measure(one, users)) for one in (in_files, in_database)]
+            columns = [
+                asyncio.run(measure(in_files, users, lambda: 0.0)),
+                asyncio.run(measure(in_database, users, lambda: _server_cpu(server.pid))),
+            ]
     names = ["open the store"]
     for what in (
         f"load {STRANGERS} strangers",
         f"checkpoint of {CHANGED:,} who wrote again",
         f"checkpoint of {CHANGED:,} who are new",
     ):
-        names += [f"{what}, p50", f"{what}, worst of {ROUNDS}", f"{what}, CPU here"]
+        names += [
+            f"{what}, p50",
+            f"{what}, worst of {ROUNDS}",
+            f"{what}, CPU here",
+            f"{what}, CPU of the server",
+        ]
     print(about)
     print(f"{users:,} users, copied into the database in {copied:.0f} s.\n")
     print(table(["", "SQLite", "PostgreSQL"], [list(row) for row in zip(names, *columns, strict=True)]))

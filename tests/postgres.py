@@ -97,6 +97,13 @@ class PostgresServer:
         """Return the address of a database."""
         return f"postgresql://tgbot@{host}:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server are children of."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
+
     def new_database(self) -> str:
         """Make an empty database, and return its address."""
         self._databases += 1
