@@ -40,8 +40,8 @@ CREATE TABLE tgbot.nodes (
     auth_key bytea,
     notes jsonb NOT NULL DEFAULT '{}');
 
--- Users: in columns what is asked by, the rest as JSON. Text that JSONB cannot hold as it is (a NUL, half a
--- surrogate pair, a number in another form) is in `exact`, and `value` is null then.
+-- Users: JSON, and in columns what is asked by. What JSONB would not give back as it is (a NUL, half a surrogate
+-- pair, a number in another form, the order of keys in what plugins keep) is in `exact`, and `value` is null then.
 CREATE TABLE tgbot.users (
     id bigint PRIMARY KEY,
     access text COLLATE "C",
