@@ -13,6 +13,7 @@ from tests.store.contracts import ANN, Contract, Home, OpenStore
 from tgbot.core.errors import StorageError
 from tgbot.core.users import DATA_BYTES, Profile, Way
 from tgbot.store.base import Planned, UpdateState
+from tgbot.store.planned import _LATEST, KEY_BYTES
 
 REMINDER = Planned("shop.remind:1", 2_000, "shop.remind", 1, '{"text":"Milk \U0001f95b"}', 2)
 
@@ -233,6 +234,9 @@ class PlanContract(Contract):
             replace(REMINDER, attempts=2**63),
             replace(REMINDER, key="shop\ud800"),
             replace(REMINDER, name="shop\udfff"),
+            replace(REMINDER, key="shop\0"),
+            replace(REMINDER, name="shop\0"),
+            replace(REMINDER, key="я" * (KEY_BYTES // 2) + "!"),
             replace(REMINDER, data=f'"{"я" * (DATA_BYTES // 2)}"'),
         ],
     )
@@ -248,10 +252,43 @@ class PlanContract(Contract):
 
     async def test_any_text_of_a_user_comes_back_as_it_was(self, store: OpenStore) -> None:
         text = "\0 \ud83d \"'\\ ж \U0001f95b"
-        for key, data in (("raw", json.dumps(text, ensure_ascii=False)), ("escaped", json.dumps(text))):
+        loose = json.dumps(text, ensure_ascii=False).replace("\\u0000", "\0")  # no JSON, but it is often made
+        for key, data in (
+            ("raw", json.dumps(text, ensure_ascii=False)),
+            ("escaped", json.dumps(text)),
+            ("loose", loose),
+        ):
             store.planned.plan(replace(REMINDER, key=key, data=data))
         store = await self.restarted()
-        assert [json.loads(one.data) for one in await store.planned.due(2_000)] == [text, text]
+        assert [json.loads(one.data) for one in await store.planned.due(2_000)] == [text] * 3
+
+    async def test_the_greatest_values_come_back_as_they_were(self, store: OpenStore) -> None:
+        greatest = Planned("\uffff" * (KEY_BYTES // 3), _LATEST, "я" * 9_999, 2**63 - 1, "{}", 2**63 - 1)
+        least = Planned("", 0, "", -(2**63) + 1, "", -(2**63) + 1)
+        for entry in (greatest, least):
+            store.planned.plan(entry)
+        store = await self.restarted()
+        assert await store.planned.due(1e300) == [least, greatest]
+        assert await store.planned.due(float("-inf")) == []
+        assert [await store.planned.get(one.key) for one in (greatest, least)] == [greatest, least]
+
+    @pytest.mark.parametrize("key", ["shop\ud800", "shop\0", "a" * (KEY_BYTES + 1), "a" * 1_000_000])
+    async def test_a_key_that_no_entry_has_is_in_nobodys_way(self, store: OpenStore, key: str) -> None:
+        store.planned.plan(REMINDER)
+        store.planned.drop(key)
+        assert await store.planned.get(key) is None
+        store = await self.restarted()
+        assert await store.planned.get(key) is None
+        assert await store.planned.due(2_000) == [REMINDER]
+
+    async def test_keys_are_in_the_order_of_their_characters(self, store: OpenStore) -> None:
+        keys = ["B", "a", "z", "é", "ж", "\uffff", "\U0001f95b"]
+        for key in reversed(keys):
+            store.planned.plan(entry(key, 10))
+        for _ in range(2):
+            assert await due(store, 10) == keys
+            assert await due(store, 10, limit=3) == keys[:3]
+            store = await self.restarted()
 
     async def test_a_repr_shows_nothing_that_a_user_said(self, store: OpenStore) -> None:
         assert "Milk" not in repr(REMINDER)

@@ -38,7 +38,9 @@ _NEXT: Final = {
 _DEFINE: Final = """
     INSERT INTO tgbot.broadcasts (id, value) SELECT * FROM unnest(%s::bigint[], %s::text[])
     ON CONFLICT (id) DO UPDATE SET value = excluded.value"""
-_NUMBER: Final = "UPDATE tgbot.numbers SET broadcast = %(last)s WHERE broadcast < %(last)s"
+_NUMBER: Final = """
+    INSERT INTO tgbot.numbers AS known (broadcast) VALUES (%s)
+    ON CONFLICT (one) DO UPDATE SET broadcast = excluded.broadcast WHERE known.broadcast < excluded.broadcast"""
 _COUNT: Final = """
     INSERT INTO tgbot.tallies (broadcast, value) SELECT * FROM unnest(%s::bigint[], %s::text[])
     ON CONFLICT (broadcast) DO UPDATE SET value = excluded.value"""
@@ -98,7 +100,7 @@ def write(cursor: Cursor, changes: BroadcastChanges) -> None:
             cursor.execute(statement, (gone,))
     if kept:
         cursor.execute(_DEFINE, ([*kept], [*kept.values()]))
-        cursor.execute(_NUMBER, {"last": max(kept)})
+        cursor.execute(_NUMBER, (max(kept),))
     if tallies := changes.tallies:
         cursor.execute(_COUNT, ([*tallies], [*tallies.values()]))
     for start in range(0, len(changes.chunks), _CHUNKS):

@@ -65,10 +65,9 @@ CREATE TABLE tgbot.planned (
 CREATE INDEX planned_by_time ON tgbot.planned (at, key);
 CREATE INDEX planned_by_user ON tgbot.planned ("user") WHERE "user" <> 0;
 
--- Numbers of broadcasts are never given again: `numbers` has the last one, in one row.
+-- Numbers of broadcasts are never given again: `numbers` has the last one, in one row at most.
 CREATE TABLE tgbot.numbers (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL DEFAULT 0);
-INSERT INTO tgbot.numbers DEFAULT VALUES;
+    one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL);
 CREATE TABLE tgbot.broadcasts (id bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.tallies (broadcast bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.deliveries (
