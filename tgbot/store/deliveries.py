@@ -120,8 +120,8 @@ class Deliveries:
             if place in self._chunks or ended != self._writes.ended:
                 continue  # somebody else has read it, or what was read may be what it was before
             broadcast = self._all.get(broadcast_id)
-            if raw is None or broadcast is None:
-                return None
+            if raw is None or broadcast is None or broadcast.size is None:
+                return None  # what is there before it has recipients is of a start that is to be taken back
             try:
                 chunk = unpacked(number, raw)
             except ValueError as error:

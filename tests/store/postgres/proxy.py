@@ -60,7 +60,7 @@ class Proxy:
             link.cut()
 
     def cut_at(self, moment: Moment) -> None:
-        """Cut the next link that commits, once."""
+        """Cut the next link that commits what it wrote, once."""
         self._cut.clear()
         self._moment = moment
 
@@ -157,6 +157,7 @@ class _Link:
         self._client, self._server = client, server
         self._moment: Moment | None = None
         self._committed = False
+        self._only_reads = False
 
     def begin(self) -> None:
         self._proxy.start(self._run)
@@ -192,7 +193,12 @@ class _Link:
             if self._committed and message[:1] in b"PQ":  # a "sync" may still belong to the transaction
                 self._proxy.told()
                 return
-            if _is_commit(message) and (moment := self._proxy.taken()):
+            self._only_reads |= b"READ ONLY" in message[:100]
+            if not _is_commit(message):
+                pass
+            elif self._only_reads:
+                self._only_reads = False
+            elif (moment := self._proxy.taken()) is not None:
                 if moment is Moment.BEFORE_COMMIT:
                     self._proxy.told()
                     return

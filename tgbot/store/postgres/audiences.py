@@ -33,7 +33,7 @@ _DECLINING: Final = f"""{_IDS} (
 _PASSING: Final = f"""
     SELECT key, value FROM tgbot.meta WHERE key >= '{PASSING}' AND key < '{PASSING_END}'"""
 _USERS: Final = """
-    SELECT '[' || coalesce(string_agg(coalesce(exact, value::text, 'null'), ','), '') || ']'
+    SELECT '[' || coalesce(string_agg(coalesce(nullif(exact, ''), value::text, 'null'), ','), '') || ']'
     FROM tgbot.users WHERE id = ANY(%s::bigint[])"""
 
 

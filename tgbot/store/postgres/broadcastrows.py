@@ -40,7 +40,8 @@ _DEFINE: Final = """
     ON CONFLICT (id) DO UPDATE SET value = excluded.value"""
 _NUMBER: Final = """
     INSERT INTO tgbot.numbers AS known (broadcast) VALUES (%s)
-    ON CONFLICT (one) DO UPDATE SET broadcast = excluded.broadcast WHERE known.broadcast < excluded.broadcast"""
+    ON CONFLICT (one) DO UPDATE SET broadcast = excluded.broadcast
+    WHERE known.broadcast < excluded.broadcast"""
 _COUNT: Final = """
     INSERT INTO tgbot.tallies (broadcast, value) SELECT * FROM unnest(%s::bigint[], %s::text[])
     ON CONFLICT (broadcast) DO UPDATE SET value = excluded.value"""

@@ -70,13 +70,13 @@ CREATE TABLE tgbot.numbers (
     one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL);
 CREATE TABLE tgbot.broadcasts (id bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.tallies (broadcast bigint PRIMARY KEY, value text NOT NULL);
+-- The packed chunks lie apart from the rows, so a look for the next chunk needs no index on what it asks for,
+-- and a chunk that is written again and again needs no new entries in an index.
 CREATE TABLE tgbot.deliveries (
     broadcast bigint NOT NULL, number bigint NOT NULL, first bigint NOT NULL,
     waiting bigint NOT NULL, late bigint NOT NULL, sent bigint NOT NULL,
     round bigint NOT NULL, corrected bigint NOT NULL, value bytea NOT NULL,
     PRIMARY KEY (broadcast, number));
-CREATE INDEX deliveries_to_do ON tgbot.deliveries (
-    broadcast, number, waiting, late, sent, round, corrected);
 CREATE INDEX deliveries_by_user ON tgbot.deliveries (broadcast, first, number);
 
 -- Peers by marked id. A phone number or a name may be of any length, so their indexes hold hashes.
