@@ -67,7 +67,7 @@ CREATE INDEX planned_by_user ON tgbot.planned ("user") WHERE "user" <> 0;
 
 -- Numbers of broadcasts are never given again: `numbers` has the last one, in one row at most.
 CREATE TABLE tgbot.numbers (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL);
+    one boolean PRIMARY KEY DEFAULT true CHECK (one), broadcast bigint NOT NULL DEFAULT 0);
 CREATE TABLE tgbot.broadcasts (id bigint PRIMARY KEY, value text NOT NULL);
 CREATE TABLE tgbot.tallies (broadcast bigint PRIMARY KEY, value text NOT NULL);
 -- The packed chunks lie apart from the rows, so a look for the next chunk needs no index on what it asks for,
