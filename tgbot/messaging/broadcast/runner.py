@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from tgbot.core.broadcasterrors import BroadcastStateError
 from tgbot.core.broadcasts import Broadcast, State
-from tgbot.core.errors import TgbotError
+from tgbot.core.errors import LeaseLostError, StorageUnreachableError, TgbotError
 from tgbot.core.places import places
 from tgbot.messaging.broadcast.states import States
 from tgbot.store.base import Broadcasts as Stored
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 #: After so many seconds the times are looked at again: Telegram's clock may move.
 LOOK_SECONDS: Final = 30.0
+#: How long a broadcast waits for a database that cannot be reached, and how often the log tells of it.
+_AWAY_SECONDS: Final = 0.5
+_TOLD_SECONDS: Final = 60.0
 
 
 class Work(Protocol):
@@ -39,7 +42,8 @@ class Work(Protocol):
 class Runner:
     """Carry out the running broadcasts, the one that began first before the others.
 
-    An error in one pauses it with a reason and never ends the bot. After a kill the results of the last
+    An error in one pauses it with a reason and never ends the bot; where a database cannot be reached, it
+    waits and goes on by itself. After a kill the results of the last
     second are not known: those deliveries are made again, and Telegram returns the earlier messages.
     """
 
@@ -66,6 +70,8 @@ class Runner:
         #: The broadcast that does not go on now, because its state changes.
         self._halted: int | None = None
         self._task: asyncio.Task[None] | None = None
+        #: Before this time the log does not tell again that the database is away.
+        self._told_until = 0.0
         states.halted, states.changed = self._halt, self._wake.set
 
     @property
@@ -152,6 +158,17 @@ class Runner:
             self._working.stop()
 
     async def _carry_out(self, broadcast_id: int) -> None:
+        try:
+            await self._work_on(broadcast_id)
+        except (StorageUnreachableError, LeaseLostError) as error:
+            # Nothing that was settled is lost; whoever leads later goes on with what waits.
+            now = asyncio.get_running_loop().time()
+            if now >= self._told_until:
+                logger.warning("broadcast %d waits: %s", broadcast_id, error)
+                self._told_until = now + _TOLD_SECONDS
+            await asyncio.sleep(_AWAY_SECONDS)
+
+    async def _work_on(self, broadcast_id: int) -> None:
         reason = ""
         try:
             await self._states.reopen(broadcast_id)
@@ -174,6 +191,8 @@ class Runner:
             innermost: BaseException = error
             while isinstance(innermost, BaseExceptionGroup):
                 innermost = innermost.exceptions[0]
+            if isinstance(innermost, (StorageUnreachableError, LeaseLostError)):
+                raise innermost from None
             logger.error("broadcast %d failed: %s", broadcast_id, places(innermost))
             known = isinstance(innermost, TgbotError)
             reason = (
