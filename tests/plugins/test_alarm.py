@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.patience import PATIENCE
-from tests.store.memory import MemoryRows, MemoryStore
+from tests.store.memory import MemoryPlans, MemoryRows, MemoryStore
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.plugins import alarm as module
 from tgbot.plugins.alarm import Alarm
 from tgbot.store.base import Planned
@@ -291,3 +292,38 @@ async def test_a_stop_does_not_wait_longer_than_its_grace(bell: Bell) -> None:
     await bell.until(lambda: bell.keys == ["a"])
     await bell.alarm.close(0.01)
     assert await bell.planned.get("a") is not None
+
+
+class FarPlans(MemoryPlans):
+    """Planned entries in a database that may be away."""
+
+    away = False
+    #: How often somebody asked in vain.
+    asked = 0
+
+    async def planned(self, key: str) -> Planned | None:
+        if self.away:
+            self.asked += 1
+            raise StorageUnreachableError("postgresql://far/bot", "it is down")
+        return await super().planned(key)
+
+
+async def test_what_was_carried_out_while_the_database_is_away_is_not_carried_out_again(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FAR", 0.001)
+    bell.rows.plans = far = FarPlans()
+    bell.open()
+    bell.planned.plan(Planned("a", 1000, "talk"))
+    await bell.store.checkpoint(None)
+    bell.outcomes = [Planned("a", 1010, "talk")]
+    bell.gate.clear()
+    bell.run()
+    await bell.until(lambda: len(bell.handed) == 1)
+    far.away = True
+    bell.gate.set()
+    await bell.until(lambda: far.asked > 3)
+    far.away = False
+    await bell.idle()
+    assert await bell.planned.get("a") == Planned("a", 1010, "talk")
+    assert bell.keys == ["a"]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.places import places
 from tgbot.store.base import Planned, PlannedRuns
 from tgbot.telegram.updates.guard import keep
@@ -190,7 +191,7 @@ class Alarm:
             if after is None:
                 self._planned.drop(key)
             # Else its user was forgotten meanwhile.
-            elif await self._planned.get(key) is not None and key not in self._replaced:
+            elif await self._is_kept(key) and key not in self._replaced:
                 self._planned.plan(after)
         finally:
             slow.cancel()
@@ -209,6 +210,14 @@ class Alarm:
             entry = await self._planned.get(key)
             if key not in self._replaced:
                 return entry
+
+    async def _is_kept(self, key: str) -> bool:
+        """Return whether an entry is still there, once the database can be reached: it was carried out."""
+        while True:
+            try:
+                return await self._planned.get(key) is not None
+            except StorageUnreachableError:
+                await asyncio.sleep(_FAR)
 
     def _make_room(self, line: _Line, key: str) -> None:
         line.running -= 1
