@@ -52,10 +52,11 @@ class BroadcastContract(Contract):
         assert not again.changed
 
     async def test_no_number_is_given_twice(self, store: OpenStore) -> None:
-        for _ in range(3):
-            await store.broadcasts.create(DRAFT)
+        first, *_ = [await store.broadcasts.create(DRAFT) for _ in range(3)]
         assert await store.broadcasts.remove(3)
         assert not await store.broadcasts.remove(3)
+        await store.broadcasts.change(replace(first, name="another"))
+        store = self.crashed()
         assert (await store.broadcasts.create(DRAFT)).id == 4
         for number in (1, 2, 4):
             await store.broadcasts.remove(number)

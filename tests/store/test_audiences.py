@@ -44,10 +44,11 @@ async def test_pages_of_any_size_hold_the_same_people(
     monkeypatch.setattr(audiences, "_IDS", sizes[0])
     monkeypatch.setattr(audiences, "_USERS", sizes[1])
     source = random.Random(5)
-    people = [*sorted(source.sample(range(1, 2**40), PEOPLE - 2)), 2**62, 2**63 - 1]
+    people = [*sorted(source.sample(range(1, 2**40), PEOPLE - 2)), 2**62]
     for user_id in people:
         meet(registry, source, user_id)
     registry.seen(Profile(4_711), 100, Way.GROUP)  # whom the bot may not write to
+    registry.record(2**63 - 2, Evidence(Kind.JOIN_REQUEST, 900, until=1_100))  # behind all who stay reachable
     await registry.flush()
     for number in range(6):
         audience = drawn(source, people, number)
@@ -62,6 +63,13 @@ async def test_pages_of_any_size_hold_the_same_people(
             narrowed = Audience(ids=audience.ids)
             unwilling = [user for user in registry.iterate() if includes(narrowed, user, moment)]
             assert survey.declining == sum(map(declines, unwilling))
+
+
+async def test_people_may_all_be_reachable_for_a_while_only(registry: Registry) -> None:
+    for user_id in range(1, 6):
+        registry.record(user_id, Evidence(Kind.JOIN_REQUEST, 900, until=1_100 + user_id))
+    sizes = [(await registry.broadcasts.survey(Audience(), moment)).size for moment in (1_000, 1_102, 1_105)]
+    assert sizes == [5, 3, 0]
 
 
 async def test_ids_that_no_user_can_have_are_nobody(registry: Registry) -> None:
