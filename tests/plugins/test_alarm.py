@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from dataclasses import replace
 
 import pytest
@@ -300,6 +300,18 @@ class FarPlans(MemoryPlans):
     away = False
     #: How often somebody asked in vain.
     asked = 0
+    #: How often it was asked what is due.
+    looks = 0
+    #: What happens while the last answer is under way.
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    async def planned_until(
+        self, until: float, limit: int, after: tuple[int, str] | None = None
+    ) -> Collection[Planned]:
+        self.looks += 1
+        found = await super().planned_until(until, limit, after)
+        self.meanwhile()
+        return found
 
     async def planned(self, key: str) -> Planned | None:
         if self.away:
@@ -327,3 +339,47 @@ async def test_what_was_carried_out_while_the_database_is_away_is_not_carried_ou
     await bell.idle()
     assert await bell.planned.get("a") == Planned("a", 1010, "talk")
     assert bell.keys == ["a"]
+
+
+async def test_what_is_planned_for_later_than_the_next_look_costs_no_look(bell: Bell) -> None:
+    bell.rows.plans = far = FarPlans()
+    bell.open()
+    bell.planned.plan(Planned("first", 1010, "talk"))
+    bell.run()
+    await bell.until(lambda: bell.alarm._looks_at == 1010)
+    looks = far.looks
+    for number in range(20):
+        bell.alarm.plan(Planned(f"{number}", 1010 + number, "talk"))
+        bell.alarm.drop("5")
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert far.looks == looks
+    bell.alarm.plan(Planned("sooner", 1005, "talk"))
+    await bell.until(lambda: bell.alarm._looks_at == 1005)
+    bell.pass_to(1005)
+    await bell.until(lambda: bell.keys == ["sooner"])
+    bell.pass_to(1010)
+    await bell.until(lambda: bell.keys == ["sooner", "0", "first"])
+    bell.pass_to(1030)
+    await bell.until(lambda: len(bell.handed) == 21)
+    assert "5" not in bell.keys
+
+
+@pytest.mark.timeout(20)  # less than the time between two looks
+@pytest.mark.parametrize("read", [1, 2, 3])
+async def test_what_is_planned_while_the_alarm_looks_is_not_missed(bell: Bell, read: int) -> None:
+    bell.rows.plans = far = FarPlans()
+    bell.open()
+    bell.planned.plan(Planned("first", 1010, "talk"))
+    bell.run()
+    await bell.until(lambda: bell.alarm._looks_at == 1010)
+    asked = far.looks + read
+
+    def plan() -> None:
+        if far.looks == asked:
+            bell.alarm.plan(Planned("second", 1012, "talk"))
+
+    far.meanwhile = plan
+    bell.gate.clear()  # nothing else wakes the alarm
+    bell.pass_to(1015)
+    await bell.until(lambda: bell.keys == ["first", "second"])

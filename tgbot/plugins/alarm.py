@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -87,6 +88,8 @@ class Alarm:
         #: Those that have made room for others.
         self._slow: set[str] = set()
         self._wake = asyncio.Event()
+        #: Up to when nothing is due, by what the last look found; later than everything while it looks.
+        self._looks_at = math.inf
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -104,6 +107,8 @@ class Alarm:
         """Keep an entry, in place of one with the same key; on disk with the next checkpoint."""
         self._planned.plan(entry)
         self._changed(entry.key)
+        if entry.at < self._looks_at:  # else the look at that time finds it: a look is a read of the store
+            self._wake.set()
 
     def drop(self, key: str) -> None:
         """Drop the entry with this key, if there is one; what is carried out already is not stopped."""
@@ -117,7 +122,6 @@ class Alarm:
     def _changed(self, key: str) -> None:
         if key in self._running:
             self._replaced.add(key)
-        self._wake.set()
 
     def look(self) -> None:
         """Look at once at what is due: the clock may have moved."""
@@ -146,7 +150,10 @@ class Alarm:
     async def _run(self) -> None:
         while not self._closing:
             self._wake.clear()
-            await self._wait(await self._look())
+            self._looks_at = math.inf  # what is planned while it looks may be missed
+            until = await self._look()
+            self._looks_at = math.inf if until is None else until
+            await self._wait(until)
 
     async def _look(self) -> float | None:
         """Begin what is due; return until when to wait, by Telegram's clock, None if nothing is planned."""
