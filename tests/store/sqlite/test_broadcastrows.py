@@ -221,7 +221,8 @@ def test_nothing_is_found_by_a_look_at_each(path: Path) -> None:
     wanted = {"access": "blocked", "above": 5, "page": 200}
     queries: list[tuple[str, dict[str, object] | tuple[object, ...]]] = [
         (userfile._AFTER_OF, wanted),
-        (audiences._REACHABLE, (5,)),
+        (audiences._REACHABLE, (5, 100)),
+        (audiences._DECLINING, (5, 100)),
         (audiences._REACHABLE_OF, ("[1, 2]",)),
         (audiences._TEXTS, ("[1, 2]",)),
         (audiences._PASSING, ()),
