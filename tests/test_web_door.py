@@ -188,7 +188,7 @@ async def test_nobody_who_is_being_answered_is_sent_away(opened: Open) -> None:
     world = await opened(connections=2, trouble=trouble)
     path = "/callback?" + urlencode(signed())
 
-    async def flush() -> None:
+    async def flush(along: object = None) -> None:
         answering[0] += 1
         await go.wait()
 
