@@ -213,7 +213,7 @@ async def test_an_import_does_not_replace_what_the_running_bot_learned_later(
     async with open_bot(configure(), serve=True) as bot:
         bot.users.seen(Profile(7, "New"), 90, Way.MESSAGE)
         bot.users.keep_data(7, "shop", {"cart": "new"})
-        bot.client.session.merge({7: Peer(2, ("eight",), None, "New", 90)})
+        await bot.client.session.merge({7: Peer(2, ("eight",), None, "New", 90)})
         assert (await run(capsys, "users", "import", "old.json", "--json"))[0] == 0
         user = bot.users.get(7)
         assert user is not None

@@ -44,10 +44,9 @@ def commands(
         # A user comes before their peer: whom the bot keeps is in the registry by then.
         outcomes = await merge_users(registry, entries, now)
         found = from_rows(peers) | {one.id: one.peer for one in entries if one.peer is not None}
-        await book.load(found)
         stored, marked = 0, list(found)
         for start in range(0, len(marked), _SLICE):
-            stored += book.merge({each: found[each] for each in marked[start : start + _SLICE]})
+            stored += await book.merge({each: found[each] for each in marked[start : start + _SLICE]})
             await asyncio.sleep(0)
         return {"outcomes": outcomes, "peers": stored, "refused": refused}
 

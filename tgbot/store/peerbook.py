@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final
 
 from tgbot.core.clock import is_future
@@ -71,6 +72,10 @@ class PeerBook:
     def _stored_owners(self, name: str) -> Iterable[UsernameRow]:
         """Return who has a username by what is kept; what counts most comes first."""
 
+    async def _fetched_owners(self, names: Sequence[str]) -> Mapping[str, Iterable[UsernameRow]]:
+        """Return the same of each of these usernames; where they are far away, by one question."""
+        return {name: self._stored_owners(name) for name in names}
+
     # ---- what Telegram says, and who asks ----------------------------------------------------------
 
     def remember(self, peers: Iterable[Entity]) -> int:
@@ -110,16 +115,21 @@ class PeerBook:
             if peer is not None:
                 self._put(user_id, peer)
 
-    def merge(self, peers: Mapping[int, Peer]) -> int:
+    async def merge(self, peers: Mapping[int, Peer]) -> int:
         """Store peers out of a file, those that are newer than what is known; return how many.
 
-        On disk at the next checkpoint. A caller `load`s them before.
+        On disk at the next checkpoint.
         """
+        await self.load(peers)
+        # What is changed now may be on disk by the time of the answer: it is asked for again then.
+        changing = {*self._changes.names, *self._writing.names}
+        names = {name for theirs in peers.values() for name in theirs.names}
+        asked = await self._fetched_owners([*names - self._named.keys() - changing])
         stored = 0
         for marked, theirs in peers.items():
-            self._load((marked,))
+            self._load((marked,))  # one that left memory again
             mine = self._in_memory(marked)
-            owners = {name: row for name in theirs.names if (row := self._username(name)) is not None}
+            owners = {name: row for name in theirs.names if (row := self._username(name, asked)) is not None}
             peer = newer(mine, theirs, marked, owners)
             if peer is not None:
                 self._replace(marked, peer, mine, passes=False)
@@ -191,13 +201,16 @@ class PeerBook:
         row = self._username(name.lower().lstrip("@"))
         return row if row is None or not is_future(row.seen, self._clock()) else UsernameRow(row.marked_id, 0)
 
-    def _username(self, name: str) -> UsernameRow | None:
+    def _username(
+        self, name: str, asked: Mapping[str, Iterable[UsernameRow]] = MappingProxyType({})
+    ) -> UsernameRow | None:
+        """Return whom a username belongs to; `asked` has what is kept of some usernames."""
         marked = self._named.get(name)
         if marked is not None and (peer := self._in_memory(marked)) is not None:
             return UsernameRow(marked, peer.seen)
         if name in self._changes.names or name in self._writing.names:
             return None  # the file does not know yet that its owner lost it
-        for row in self._stored_owners(name):
+        for row in asked[name] if name in asked else self._stored_owners(name):
             if self._is_claimed(name, row.marked_id):
                 continue  # by a user who is not in memory any more
             peer = self._in_memory(row.marked_id)
