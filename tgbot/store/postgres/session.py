@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -56,10 +56,6 @@ _BOT: Final = "bot"
 _IDS: Final = 2**63
 
 
-def nothing(cursor: Cursor) -> None:
-    """Write nothing."""
-
-
 class PostgresSession(BotSession, MemorySession):
     """A Telethon session in a database that several nodes share.
 
@@ -84,7 +80,7 @@ class PostgresSession(BotSession, MemorySession):
         self._node = node
         self._fence = fence
         # A transaction that deletes a peer waits for the one that writes it.
-        self._write_lock = threading.Lock()
+        self._write_lock = threading.RLock()
         self._notes: dict[str, str | int] = {}
         for dc_id, address, port, auth_key, notes in database.read(_NODE, (node,)):
             MemorySession.set_dc(self, dc_id, address or None, port or None)
@@ -115,9 +111,11 @@ class PostgresSession(BotSession, MemorySession):
         self._keep_login()
 
     def _keep_login(self) -> None:
-        """Write the login unless it is kept; if that fails, the next transaction writes it, too."""
-        if self._login() != self._kept_login:
-            self._write(nothing)
+        """Write the login unless it is kept; if that fails, the next checkpoint writes it."""
+        login = self._login()
+        if login != self._kept_login:
+            self._transact(self._write_login, again=True)
+            self._kept_login = login
 
     def _login(self) -> tuple[Any, ...]:
         key = self._auth_key.key if self._auth_key else None
@@ -130,7 +128,8 @@ class PostgresSession(BotSession, MemorySession):
 
     def set_value(self, name: str, value: str | int) -> None:
         if self._notes.get(name) != value:
-            self._write(lambda cursor: cursor.execute(_PUT_NOTE, (self._node, json.dumps({name: value}))))
+            row = self._node, json.dumps({name: value})
+            self._transact(lambda cursor: cursor.execute(_PUT_NOTE, row), again=True)
             self._notes[name] = value
 
     def bot_value(self, name: str) -> str | int | None:
@@ -138,7 +137,8 @@ class PostgresSession(BotSession, MemorySession):
 
     def set_bot_value(self, name: str, value: str | int) -> None:
         if self._values.get(name) != value:
-            self._write(lambda cursor: cursor.execute(_PUT_VALUE, (_OURS + name, json.dumps(value))))
+            row = _OURS + name, json.dumps(value)
+            self._transact(lambda cursor: cursor.execute(_PUT_VALUE, row), again=True)
             self._values[name] = value
 
     def bot_id(self) -> int | None:
@@ -153,26 +153,9 @@ class PostgresSession(BotSession, MemorySession):
     def update_state(self) -> UpdateState | None:
         return stored_state(self._database.read(STATES))
 
-    async def checkpoint(self, state: UpdateState | None, also: Callable[[Cursor], object] = nothing) -> None:
-        """Write what `also` writes in the same transaction; it is called first, and may be called again."""
-
-        def work(cursor: Cursor) -> None:
-            also(cursor)
-            write(cursor, changes, state)
-
-        with self._saving() as changes:
-            await self._database.aside(lambda: self._write(work, again=False))
-
-    def forget(self, marked_id: int) -> None:
-        with self._write_lock:
-            self._transaction(lambda cursor: forget(cursor, marked_id))
-            self._drop(marked_id)
-
-    # ---- within a transaction of the whole store -------------------------------------------------
-
     @contextmanager
     def saving(self, state: UpdateState | None) -> Iterator[SessionChanges]:
-        """Give all changes to a block that writes them; if it raises, they wait for the next one."""
+        """Give all changes to a block that writes them with `write`; if it raises, they wait for the next."""
         login = self._login()
         with self._saving() as changes:
             yield SessionChanges(changes, state)
@@ -180,47 +163,47 @@ class PostgresSession(BotSession, MemorySession):
 
     @contextmanager
     def forgetting(self, marked_id: int) -> Iterator[SessionChanges]:
-        """Give what `write` takes to delete a peer; the peer stays known if the block raises."""
+        """Give what deletes a peer to a block that does so with `write`; the peer stays if it raises."""
         yield SessionChanges(forgotten=(marked_id,))
         self._drop(marked_id)
 
     def write(self, cursor: Cursor, changes: SessionChanges) -> None:
-        """Write such changes inside a transaction, which the fence has to end."""
+        """Write such changes inside a transaction, which the fence has to end; it may be done twice."""
         if changes.peers is not None:
-            self._put_login(cursor)
+            self._write_login(cursor)
             write(cursor, changes.peers, changes.state)
         for marked_id in changes.forgotten:
             forget(cursor, marked_id)
 
-    def _put_login(self, cursor: Cursor) -> None:
-        login = self._login()
-        if login != self._kept_login:
-            cursor.execute(_PUT_LOGIN, (self._node, *login))
+    async def checkpoint(self, state: UpdateState | None) -> None:
+        with self.saving(state) as changes:
+            await self._database.aside(lambda: self._transact(lambda cursor: self.write(cursor, changes)))
+
+    def forget(self, marked_id: int) -> None:
+        # Within the lock: a transaction under way may write the peer.
+        with self._write_lock, self.forgetting(marked_id) as changes:
+            self._transact(lambda cursor: self.write(cursor, changes), again=True)
 
     async def _write_peers(self, changes: PeerChanges) -> None:
-        await self._database.aside(lambda: self._write(lambda cursor: write(cursor, changes, None)))
+        def work(cursor: Cursor) -> None:
+            self.write(cursor, SessionChanges(changes))
 
-    def _write(self, work: Callable[[Cursor], object], *, again: bool = True) -> None:
-        with self._write_lock:
-            self._transaction(work, again=again)
+        await self._database.aside(lambda: self._transact(work, again=True))
 
-    def _transaction(self, work: Callable[[Cursor], object], *, again: bool = True) -> None:
-        """Write what `work` writes, and the login unless it is kept; with `again`, twice if the link is lost.
-
-        It may have been lost long ago, without anybody having noticed.
-        """
-        login = self._login()
-
-        def whole(cursor: Cursor) -> None:
+    def _transact(self, work: Callable[[Cursor], object], *, again: bool = False) -> None:
+        def fenced(cursor: Cursor) -> None:
             work(cursor)
-            self._put_login(cursor)
             self._fence(cursor)
 
-        if again:
-            write_again(self._database, whole)
-        else:
-            self._database.write(whole)
-        self._kept_login = login
+        with self._write_lock:
+            if again:
+                write_again(self._database, fenced)
+            else:
+                self._database.write(fenced)
+
+    def _write_login(self, cursor: Cursor) -> None:
+        if (login := self._login()) != self._kept_login:
+            cursor.execute(_PUT_LOGIN, (self._node, *login))
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -236,6 +219,11 @@ class PostgresSession(BotSession, MemorySession):
 
     def _stored_owners(self, name: str) -> Iterable[UsernameRow]:
         return [row for _, row in map(stored_owner, self._database.read(OWNERS, (storable([name]),)))]
+
+    async def _fetched_owners(self, names: Sequence[str]) -> Mapping[str, Iterable[UsernameRow]]:
+        rows = await self._database.read_aside(OWNERS, (storable(names),)) if names else ()
+        owners = dict(map(stored_owner, rows))
+        return {name: [owners[name]] if name in owners else [] for name in names}
 
     def get_entity_rows_by_phone(self, phone: str) -> tuple[int, int] | None:
         rows = self._database.read(BY_PHONE, storable([phone]))
