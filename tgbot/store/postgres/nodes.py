@@ -48,17 +48,12 @@ class Node:
     name: str
     #: Whether a process of this name entered and has not left; it may have died since.
     entered: bool
-    #: Seconds since it was seen last, by the database's clock.
+    #: How many seconds ago it was seen last, by the database's clock.
     seen: float
     version: str
     state: str
     #: Whether it has an auth key.
     logged_in: bool
-
-    @property
-    def running(self) -> bool:
-        """Whether a process of this name was seen a few seconds ago."""
-        return self.entered and self.seen < GONE_SECONDS
 
 
 def run_id(directory: Path) -> str:

@@ -114,7 +114,7 @@ class PostgresSession(BotSession, MemorySession):
         """Write the login unless it is kept; if that fails, the next checkpoint writes it."""
         login = self._login()
         if login != self._kept_login:
-            self._transact(self._write_login, again=True)
+            self._transact(self._write_login)
             self._kept_login = login
 
     def _login(self) -> tuple[Any, ...]:
@@ -129,7 +129,7 @@ class PostgresSession(BotSession, MemorySession):
     def set_value(self, name: str, value: str | int) -> None:
         if self._notes.get(name) != value:
             row = self._node, json.dumps({name: value})
-            self._transact(lambda cursor: cursor.execute(_PUT_NOTE, row), again=True)
+            self._transact(lambda cursor: cursor.execute(_PUT_NOTE, row))
             self._notes[name] = value
 
     def bot_value(self, name: str) -> str | int | None:
@@ -138,7 +138,7 @@ class PostgresSession(BotSession, MemorySession):
     def set_bot_value(self, name: str, value: str | int) -> None:
         if self._values.get(name) != value:
             row = _OURS + name, json.dumps(value)
-            self._transact(lambda cursor: cursor.execute(_PUT_VALUE, row), again=True)
+            self._transact(lambda cursor: cursor.execute(_PUT_VALUE, row))
             self._values[name] = value
 
     def bot_id(self) -> int | None:
@@ -182,24 +182,23 @@ class PostgresSession(BotSession, MemorySession):
     def forget(self, marked_id: int) -> None:
         # Within the lock: a transaction under way may write the peer.
         with self._write_lock, self.forgetting(marked_id) as changes:
-            self._transact(lambda cursor: self.write(cursor, changes), again=True)
+            self._transact(lambda cursor: self.write(cursor, changes))
 
     async def _write_peers(self, changes: PeerChanges) -> None:
         def work(cursor: Cursor) -> None:
             self.write(cursor, SessionChanges(changes))
 
-        await self._database.aside(lambda: self._transact(work, again=True))
+        await self._database.aside(lambda: self._transact(work))
 
-    def _transact(self, work: Callable[[Cursor], object], *, again: bool = False) -> None:
+    def _transact(self, work: Callable[[Cursor], object]) -> None:
+        """Do what `work` does in a fenced transaction; again, if the link turns out to be lost."""
+
         def fenced(cursor: Cursor) -> None:
             work(cursor)
             self._fence(cursor)
 
         with self._write_lock:
-            if again:
-                write_again(self._database, fenced)
-            else:
-                self._database.write(fenced)
+            write_again(self._database, fenced)
 
     def _write_login(self, cursor: Cursor) -> None:
         if (login := self._login()) != self._kept_login:
