@@ -14,7 +14,7 @@ from sqlitedict import SqliteDict
 
 from tests.store.registries import told
 from tgbot.core.errors import StorageFailedError, StorageLockedError
-from tgbot.store.logins import REMEMBERED, Owed
+from tgbot.store.logins import REMEMBERED
 from tgbot.store.sqlite.logins import UsedLogins
 
 NOW = 1_800_000_000
@@ -25,19 +25,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "logins.sqlite"
 
 
-async def test_used_logins_outlive_the_process_and_are_forgotten_when_too_old(path: Path) -> None:
-    used = UsedLogins(path)
-    await used.add(b"one", NOW, NOW)
-    used.close()
-    used = UsedLogins(path)
-    assert await used.has(b"one")
-    assert not await used.has(b"two")
-    await used.add(b"two", NOW + REMEMBERED, NOW + REMEMBERED)
-    assert await used.has(b"one")
-    await used.add(b"three", NOW, NOW + REMEMBERED + 1)
-    assert not await used.has(b"one")
-    assert await used.has(b"two")
-    used.close()
+async def test_the_file_is_for_the_owner_only(path: Path) -> None:
+    with closing(UsedLogins(path)) as used:
+        await used.add(b"one", NOW, NOW)
     assert path.stat().st_mode & 0o077 == 0
 
 
@@ -50,26 +40,6 @@ async def test_old_logins_are_forgotten_faster_than_new_ones_come(path: Path) ->
             await used.add(b"new%d" % number, later, later)
     with SqliteDict(str(path), "logins", journal_mode="WAL", decode=json.loads) as kept:
         assert dict(kept) == {(b"new%d" % number).hex(): later + REMEMBERED for number in range(5)}
-
-
-async def test_who_is_to_be_greeted_is_known_until_that_is_settled(path: Path) -> None:
-    anna, bert = Owed(b"one", NOW, 2**62, "en"), Owed(b"two", NOW + 1, 5, "ru")
-    with closing(UsedLogins(path)) as used:
-        assert await used.owed() == []
-        for owed in (anna, bert):
-            await used.add(owed.digest, owed.signed, NOW, (owed.user_id, owed.language))
-        await used.add(b"three", NOW, NOW)
-        assert await used.owed() == [anna, bert]
-        await used.settle(b"one")
-        await used.settle(b"nobody")
-    with closing(UsedLogins(path)) as used:
-        assert await used.owed() == [bert]
-        assert await used.has(b"one")
-        assert not await used.has(b"nobody")
-        later = NOW + REMEMBERED + 2
-        await used.add(b"four", later, later)
-        await used.add(b"five", later, later)
-        assert await used.owed() == []  # like other logins, it is forgotten when it is too old
 
 
 async def test_a_login_is_on_disk_before_it_counts_as_used(path: Path) -> None:
