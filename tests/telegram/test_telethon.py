@@ -63,12 +63,13 @@ CALLS: list[tuple[Any, str, str, str]] = [
     (events.NewMessage, "build", "update, others=None, self_id=None", "events are built with it"),
     (sqlite.SQLiteSession, "_cursor", "self", "DurableSession opens the file there"),
     (sqlite.SQLiteSession, "_update_session_table", "self", "DurableSession wraps it in a transaction"),
-    (sqlite.SQLiteSession, "save", "self", "DurableSession has nothing to commit there"),
     (sqlite.SQLiteSession, "close", "self", "DurableSession closes its reader there, too"),
     (sqlite.SQLiteSession, "set_update_state", "self, entity_id, state", "DurableSession drops it"),
     (sqlite.SQLiteSession, "process_entities", "self, tlo", "DurableSession remembers peers there"),
     (sqlite.SQLiteSession, "get_entity_rows_by_id", "self, id, exact=True", "DurableSession answers it"),
     (sqlite.SQLiteSession, "get_entity_rows_by_username", "self, username", "DurableSession answers it"),
+    (MemorySession, "get_entity_rows_by_phone", "self, phone", "PostgresSession answers it"),
+    (MemorySession, "get_entity_rows_by_name", "self, name", "PostgresSession answers it"),
     (rsa, "add_key", "pub, *, old", "the key of a server of one's own is made known with it"),
     (
         TelegramClient,
@@ -325,6 +326,7 @@ def reached(node: ast.Attribute) -> str:
 
 
 def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
+    from tgbot.store.postgres.session import PostgresSession
     from tgbot.store.sqlite.session import DurableSession
     from tgbot.telegram.client import BotClient
     from tgbot.telegram.compat.conversation import Conversation
@@ -335,6 +337,7 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
             BotClient,
             Conversation,
             DurableSession,
+            PostgresSession,
         )
         for own in kind.__mro__
         if own.__module__.startswith("tgbot.")
@@ -357,6 +360,11 @@ def test_every_method_of_telethons_that_is_overridden_is_named_here() -> None:
         "BotClient.set_proxy",
         "BotClient.sign_in",
         "BotClient.send_message",
+        # What Telethon asks of any session.
+        "DurableSession.save",
+        "PostgresSession.auth_key",
+        "PostgresSession.save",
+        "PostgresSession.set_dc",
     }
     assert not missing, f"methods of Telethon that are overridden and that no test names: {sorted(missing)}"
 

@@ -81,11 +81,12 @@ class PostgresSession(BotSession, MemorySession):
         self._fence = fence
         # A transaction that deletes a peer waits for the one that writes it.
         self._write_lock = threading.RLock()
+        self._key: Any = None  # Any: as `auth_key`
         self._notes: dict[str, str | int] = {}
         for dc_id, address, port, auth_key, notes in database.read(_NODE, (node,)):
             MemorySession.set_dc(self, dc_id, address or None, port or None)
             if auth_key is not None:
-                self._auth_key = AuthKey(data=auth_key)
+                self._key = AuthKey(data=auth_key)
             self._notes.update(notes)
         #: The login as it is kept.
         self._kept_login = self._login()
@@ -103,11 +104,11 @@ class PostgresSession(BotSession, MemorySession):
 
     @property
     def auth_key(self) -> Any:  # Any: an AuthKey of Telethon, None for none
-        return self._auth_key
+        return self._key
 
     @auth_key.setter
     def auth_key(self, key: Any) -> None:
-        self._auth_key = key
+        self._key = key
         self._keep_login()
 
     def _keep_login(self) -> None:
@@ -118,8 +119,8 @@ class PostgresSession(BotSession, MemorySession):
             self._kept_login = login
 
     def _login(self) -> tuple[Any, ...]:
-        key = self._auth_key.key if self._auth_key else None
-        return self._dc_id, self._server_address or "", self._port or 0, key
+        key = self._key.key if self._key else None
+        return self.dc_id, self.server_address or "", self.port or 0, key
 
     # ---- values ----------------------------------------------------------------------------------
 
