@@ -432,6 +432,44 @@ class SessionContract:
         await session.checkpoint(None)
         assert home.names() == [("ann_2", ANN), ("ben", CLEO)]
 
+    async def test_what_is_written_while_peers_are_read_counts(
+        self, home: Home, session: BotSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session.remember([user(ANN, "name"), user(BEN, "ben")])
+        session = await reopened(home, session)
+        fetched, waiting = session._fetched, [True]
+
+        async def slow(wanted: Sequence[int]) -> object:
+            rows = [*await fetched(wanted)]
+            if waiting and waiting.pop():  # while the answer is on its way
+                session.remember([user(CLEO, "name")])
+                session.remember([user(CLEO, "other")])
+                await session.checkpoint(None)
+            return rows
+
+        monkeypatch.setattr(session, "_fetched", slow)
+        await session.load([ANN, BEN])
+        assert session.username("name") is None
+        assert session.usernames_of(ANN) == ()
+        assert not waiting
+
+    async def test_who_is_forgotten_while_peers_are_read_is_not_taken_in(
+        self, home: Home, session: BotSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session.remember([user(ANN), user(BEN)])
+        session = await reopened(home, session)
+        fetched, waiting = session._fetched, [True]
+
+        async def slow(wanted: Sequence[int]) -> object:
+            rows = [*await fetched(wanted)]
+            if waiting and waiting.pop():
+                session.forget(ANN)
+            return rows
+
+        monkeypatch.setattr(session, "_fetched", slow)
+        await session.load([ANN, BEN])
+        assert [session.access_hash(number) for number in (ANN, BEN)] == [None, 60]
+
     async def test_a_known_peer_that_comes_again_after_a_start_is_not_written_again(
         self, home: Home, session: BotSession
     ) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from tgbot.core.clock import is_future
 from tgbot.core.users import Keep
 from tgbot.store.peers import RESOLVES_A_DAY, Entity, Peer, PeerChanges, UsernameRow, newer, peer_of
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 #: A peer seen again within this many seconds is not written again only for its date.
 SEEN_GRAIN: Final = 600
@@ -46,8 +49,8 @@ class PeerBook:
         #: Username → marked id of the one among all of these that has it.
         self._named: dict[str, int] = {}
         self._absent: dict[int, None] = {}
-        #: How many peers were dropped, so that what was read before is not taken in afterwards.
-        self._forgotten = 0
+        #: How often what is kept was changed: what was read before that may not be true any more.
+        self._written = 0
         #: What no checkpoint has begun to write, and what one is writing now.
         self._changes = PeerChanges()
         self._writing = PeerChanges()
@@ -121,10 +124,8 @@ class PeerBook:
         On disk at the next checkpoint.
         """
         await self.load(peers)
-        # What is changed now may be on disk by the time of the answer: it is asked for again then.
-        changing = {*self._changes.names, *self._writing.names}
         names = {name for theirs in peers.values() for name in theirs.names}
-        asked = await self._fetched_owners([*names - self._named.keys() - changing])
+        asked = await self._current(self._fetched_owners, [*names - self._named.keys()])
         stored = 0
         for marked, theirs in peers.items():
             self._load((marked,))  # one that left memory again
@@ -152,8 +153,14 @@ class PeerBook:
                 await asyncio.sleep(0)
             missing = self._missing(wanted[start : start + _PAGE])
             if missing:
-                forgotten, rows = self._forgotten, await self._fetched(missing)
-                self._take_in(missing, rows if forgotten == self._forgotten else self._stored(missing))
+                self._take_in(missing, await self._current(self._fetched, missing))
+
+    async def _current(self, read: Callable[[Sequence[K]], Awaitable[V]], wanted: Sequence[K]) -> V:
+        """Return what is read of what is kept; again, if it was changed meanwhile."""
+        while True:
+            written, found = self._written, await read(wanted)
+            if written == self._written:
+                return found
 
     def _load(self, marked_ids: Iterable[int]) -> None:
         if missing := self._missing(marked_ids):
@@ -263,7 +270,6 @@ class PeerBook:
 
     def _drop(self, marked_id: int) -> None:
         """Drop a peer and its usernames from memory, after they were deleted from the file."""
-        self._forgotten += 1
         self._reread((marked_id,))
         self._take_out(marked_id)
         for changes in (self._changes, self._writing):
@@ -273,6 +279,7 @@ class PeerBook:
 
     def _reread(self, marked_ids: Iterable[int]) -> None:
         """Drop what was read of these peers, after the file changed."""
+        self._written += 1
         for marked in marked_ids if self._known or self._absent else ():
             peer = self._known.pop(marked, None)
             if peer is not None:
@@ -291,6 +298,7 @@ class PeerBook:
             changes.put_under(self._changes)
             raise
         finally:
+            self._written += 1
             self._writing = PeerChanges()
             self._make_room()
 
