@@ -18,6 +18,7 @@ from tests.sandbox.conftest import *  # noqa: F403 - the fixtures of the sandbox
 from tgbot.core.clock import ServerClock
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.base import UpdateState
+from tgbot.store.session import BotSession
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.telegram import BotClient, Server
 from tgbot.telegram.calls import unanswered
@@ -40,9 +41,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class MemoryStore:
-    """A session file as the whole store: there are no users to write. Everything counts as loaded."""
+    """A session as the whole store: there are no users to write. Everything counts as loaded."""
 
-    def __init__(self, session: DurableSession) -> None:
+    def __init__(self, session: BotSession) -> None:
         self._session = session
 
     @property
@@ -136,7 +137,7 @@ class Stage:
             self.sandbox.dc_id,
             options.pop("key", self.sandbox.public_key),
         )
-        session = DurableSession(options.pop("path", self.path))
+        session = options.pop("session", None) or DurableSession(options.pop("path", self.path))
         make_store = options.pop("make_store", MemoryStore)
         options.setdefault("store", make_store(session))
         options.setdefault("listener", Recorder(self))
