@@ -34,9 +34,12 @@ _PUT_NAMES: Final = """
     SELECT * FROM unnest(%s::text[], %s::bigint[], %s::integer[])
     ON CONFLICT (name) DO UPDATE SET id = excluded.id, place = excluded.place
     WHERE (usernames.id, usernames.place) IS DISTINCT FROM (excluded.id, excluded.place)"""
+#: Each peer is looked up in the index, whatever the server believes of a table that it has not analyzed yet.
 _DROP_OTHER_NAMES: Final = """
-    DELETE FROM tgbot.usernames WHERE id = ANY(%s::bigint[])
-    AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS kept WHERE kept = usernames.name)"""
+    DELETE FROM tgbot.usernames WHERE name = ANY(ARRAY(
+        SELECT held.name FROM unnest(%s::bigint[]) AS written (id)
+        CROSS JOIN LATERAL (SELECT name FROM tgbot.usernames WHERE usernames.id = written.id OFFSET 0) AS held
+        WHERE NOT EXISTS (SELECT FROM unnest(%s::text[]) AS kept WHERE kept = held.name)))"""
 _DROP_NAMES: Final = "DELETE FROM tgbot.usernames WHERE name = ANY(%s::text[])"
 _TAKE_NAMES: Final = """
     DELETE FROM tgbot.usernames USING unnest(%s::text[], %s::bigint[]) AS claim (name, owner)
