@@ -88,6 +88,13 @@ def test_values_of_the_bot_stay_apart_from_other_notes(database: Database) -> No
     assert rows == [("x",), ("y",)]
 
 
+async def test_an_id_that_no_column_can_hold_is_nobodys(database: Database) -> None:
+    session = opened(database)
+    await session.load([2**63, -(2**63) - 1, 5])
+    assert session.access_hash(2**70) is None
+    assert session.get_entity_rows_by_id(2**63 - 1, exact=False) is None
+
+
 # ---- the fence -------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,8 @@ PEERS: Final = """
 HASH: Final = "SELECT hash FROM tgbot.peers WHERE id = ANY(%s::bigint[])"
 #: Who has the usernames of a list, and when they were seen last.
 OWNERS: Final = """
-    SELECT name, id, seen FROM tgbot.usernames JOIN tgbot.peers USING (id) WHERE name = ANY(%s::text[])"""
+    SELECT name, id, coalesce((SELECT seen FROM tgbot.peers WHERE peers.id = usernames.id), 0)
+    FROM tgbot.usernames WHERE name = ANY(%s::text[])"""
 BY_PHONE: Final = "SELECT id, hash FROM tgbot.peers WHERE phone = %s ORDER BY id LIMIT 1"
 BY_TITLE: Final = "SELECT id, hash FROM tgbot.peers WHERE title = %s ORDER BY id LIMIT 1"
 RESOLVES: Final = "SELECT at FROM tgbot.resolves ORDER BY at"
@@ -34,7 +35,7 @@ _PUT_NAMES: Final = """
     SELECT * FROM unnest(%s::text[], %s::bigint[], %s::integer[])
     ON CONFLICT (name) DO UPDATE SET id = excluded.id, place = excluded.place
     WHERE (usernames.id, usernames.place) IS DISTINCT FROM (excluded.id, excluded.place)"""
-#: Each peer is looked up in the index, whatever the server believes of a table that it has not analyzed yet.
+#: Each peer, and each name below, is looked up by index, whatever the server knows of the table by now.
 _DROP_OTHER_NAMES: Final = """
     DELETE FROM tgbot.usernames WHERE name = ANY(ARRAY(
         SELECT held.name FROM unnest(%s::bigint[]) AS written (id)
@@ -42,8 +43,11 @@ _DROP_OTHER_NAMES: Final = """
         WHERE NOT EXISTS (SELECT FROM unnest(%s::text[]) AS kept WHERE kept = held.name)))"""
 _DROP_NAMES: Final = "DELETE FROM tgbot.usernames WHERE name = ANY(%s::text[])"
 _TAKE_NAMES: Final = """
-    DELETE FROM tgbot.usernames USING unnest(%s::text[], %s::bigint[]) AS claim (name, owner)
-    WHERE usernames.name = claim.name AND usernames.id <> claim.owner"""
+    DELETE FROM tgbot.usernames WHERE name = ANY(ARRAY(
+        SELECT held.name FROM unnest(%s::text[], %s::bigint[]) AS claim (name, owner)
+        CROSS JOIN LATERAL (
+            SELECT name, id FROM tgbot.usernames WHERE usernames.name = claim.name OFFSET 0) AS held
+        WHERE held.id <> claim.owner))"""
 _ADD_RESOLVES: Final = "INSERT INTO tgbot.resolves SELECT * FROM unnest(%s::bigint[])"
 _PUT_STATES: Final = """
     INSERT INTO tgbot.states (channel, pts, qts, date, seq)
