@@ -329,6 +329,16 @@ class SessionContract:
         assert home.names() == [("anna", 6), ("boris", 5), ("first", 5), ("second", 6)]
         assert again.usernames_of(6)[0] == "second"
 
+    async def test_the_username_that_telegram_names_first_is_the_first(
+        self, home: Home, session: BotSession
+    ) -> None:
+        session.remember([user(5, "anna", "second")])
+        await session.checkpoint(None)
+        session.remember([user(5, "second", "anna")])
+        again = await reopened(home, session)
+        assert home.peers() == [(5, 50, "second", "Anna")]
+        assert again.usernames_of(5) == ("second", "anna")
+
     @pytest.mark.parametrize("restarted", [False, True])
     async def test_a_username_that_was_given_up_finds_nobody_at_once(
         self, home: Home, session: BotSession, restarted: bool

@@ -90,7 +90,7 @@ async def test_a_name_is_free_at_once(database: Database, how: str) -> None:
         leave(database, "one", HERE)
     run = {"left": THERE, "same directory": "here:3", "same process": HERE}[how]
     async with asyncio.timeout(20):
-        await register(database, "one", run, "1.1")
+        await register(database, "one", run, "1.1", gone_seconds=3_600)
     assert run_of(database, "one") == run
     assert list_nodes(database)[0].version == "1.1"
 
