@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, address: Address, *, connections: int = CONNECTIONS) -> None:
-        self.place = address.place
+        self.address, self.place = address, address.place
         self._connections = Connections(address.conninfo, connections)
         self._threads = ThreadPoolExecutor(connections, "postgres")
 

@@ -26,6 +26,73 @@ BEGIN
     END IF;
 END $$;
 
+-- End the transactions that write, all but the caller's: those of a node that led before. The fence would
+-- refuse them anyway, but one whose node was cut off keeps its rows locked. Only where this role may do so.
+CREATE FUNCTION tgbot.end_writers() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM (
+        SELECT DISTINCT pid FROM pg_locks
+        WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'tgbot'::regnamespace
+                AND relname NOT IN ('lease', 'nodes'))) AS writers;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END $$;
+
+-- What a crash of the server must not undo is on its disk at the commit, whatever is set for the database.
+CREATE FUNCTION tgbot.commit_to_disk() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+END $$;
+
+-- Make a node the leader, if the lease is free and not meant for another: the new epoch, or 0. The row may be
+-- locked by a transaction that is being committed; one that stands still is ended.
+CREATE FUNCTION tgbot.take(me text, seconds float8, heir_seconds float8) RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '1s' AS $$
+DECLARE
+    mine bigint;
+BEGIN
+    PERFORM tgbot.commit_to_disk();
+    UPDATE tgbot.lease SET node = me, epoch = epoch + 1, heir = '', since = clock_timestamp(),
+        until = clock_timestamp() + make_interval(secs => seconds)
+    WHERE (node = '' OR until < clock_timestamp())
+        AND (heir IN ('', me) OR until + make_interval(secs => heir_seconds) < clock_timestamp())
+    RETURNING epoch INTO mine;
+    IF mine IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM tgbot.end_writers();
+    RETURN mine;
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM tgbot.end_writers();
+    RETURN 0;
+END $$;
+
+-- Renew the lease, also when it is over and nobody took it; false if the node leads no more.
+CREATE FUNCTION tgbot.renew(me text, mine bigint, seconds float8) RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '1s' AS $$
+BEGIN
+    PERFORM tgbot.commit_to_disk();
+    UPDATE tgbot.lease SET until = clock_timestamp() + make_interval(secs => seconds)
+    WHERE epoch = mine AND node = me;
+    RETURN FOUND;
+END $$;
+
+-- Give the lease up, to one node ("" for any), and wake those that stand by; false if the node does not lead.
+CREATE FUNCTION tgbot.release(me text, mine bigint, next text) RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '1s' AS $$
+BEGIN
+    UPDATE tgbot.lease SET node = '', until = clock_timestamp(), heir = next WHERE epoch = mine AND node = me;
+    IF FOUND THEN
+        PERFORM pg_notify('tgbot_lease', next);
+        RETURN true;
+    END IF;
+    RETURN false;
+END $$;
+
 -- The nodes, each with an auth key of its own, and what belongs to that key.
 CREATE TABLE tgbot.nodes (
     name text PRIMARY KEY,
