@@ -41,6 +41,11 @@ class Holder:
         """Whether the node leads: nobody may take the lease from it now."""
         return self.node != "" and self.now <= self.until
 
+    @property
+    def left(self) -> float:
+        """The seconds that the lease still lasts; none, or fewer, if nobody leads."""
+        return self.until - self.now if self.node else 0.0
+
     def opens(self, node: str) -> float:
         """Return the time after which this node may take the lease, unless it is renewed before."""
         if self.heir not in ("", node):

@@ -77,16 +77,36 @@ class Lease:
             raise LeaseLostError(self._place)
         cursor.execute(_FENCE, (epoch,))
 
+    async def take(self) -> bool:
+        """Take the lease if it is open to this node, without waiting for it; return whether this node leads."""
+        if self._used:
+            raise RuntimeError("a lease leads once")
+        asked, seconds = self._clock(), self._tenure.seconds
+        ((epoch,),) = await self._line.ask(
+            _TAKE, (self._node, seconds, HEIR_SECONDS), seconds=_ANSWER_SECONDS
+        )
+        if epoch:
+            self._used = True
+            self._tenure.taken(epoch, asked)
+        return self._used
+
     async def stand_by(self) -> None:
         """Return once this node leads; wait for the database where it cannot be reached.
 
         Raise another StorageError where it refuses what the lease needs.
         """
-        if self._used:
-            raise RuntimeError("a lease leads once")
-        while not await self._try_to_take():
-            pass
-        self._used = True
+        while True:
+            try:
+                if self._line.fresh:
+                    await self._line.listen(_CHANNEL, seconds=_ANSWER_SECONDS)
+                if await self.take():
+                    self._worked()
+                    return
+                self._worked()
+                await self._line.heard((await self.look()).pause(self._node))
+            except StorageUnreachableError as error:
+                self._failed(error)
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def keep(self) -> None:
         """Renew the lease until cancelled; raise LeaseLostError once another node has it.
@@ -138,26 +158,6 @@ class Lease:
     def close(self) -> None:
         """Close the connection; a lease that was not released ends by itself."""
         self._line.close()
-
-    async def _try_to_take(self) -> bool:
-        """Take the lease if it is open; otherwise wait as long as it makes sense."""
-        tenure = self._tenure
-        try:
-            if self._line.fresh:
-                await self._line.listen(_CHANNEL, seconds=_ANSWER_SECONDS)
-            asked = self._clock()
-            ((epoch,),) = await self._line.ask(
-                _TAKE, (self._node, tenure.seconds, HEIR_SECONDS), seconds=_ANSWER_SECONDS
-            )
-            self._worked()
-            if epoch:
-                tenure.taken(epoch, asked)
-                return True
-            await self._line.heard((await self.look()).pause(self._node))
-        except StorageUnreachableError as error:
-            self._failed(error)
-            await asyncio.sleep(LOOK_SECONDS)
-        return False
 
     async def _renew(self, asked: float) -> None:
         tenure, epoch = self._tenure, self._tenure.epoch
