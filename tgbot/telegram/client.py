@@ -59,7 +59,7 @@ from tgbot.telegram.updates.missed import Missed
 from tgbot.telegram.updates.parking import Nowhere, Parking
 from tgbot.telegram.updates.requests import Requests
 from tgbot.telegram.updates.watch import Watch
-from tgbot.telegram.wire.connection import BotConnection
+from tgbot.telegram.wire.gate import connections
 from tgbot.telegram.wire.link import LinkState
 from tgbot.telegram.wire.loggers import SafeLoggers
 from tgbot.telegram.wire.proxy import Proxy
@@ -77,7 +77,8 @@ class BotClient(Closed, TelegramClient):
     at each checkpoint `store` writes it with the update state. Updates that cannot be finished are kept in
     `parked`, which belongs to the store; without it they count as finished. `marks` is the path of a file: it
     tells after a death of the process which update was being handled. `meter` counts what passes, if given.
-    `missed` makes what reads the holes that no difference fills; without it their messages are lost.
+    `missed` makes what reads the holes that no difference fills; without it their messages are lost. While
+    `may_send` returns False, what is sent waits: no byte leaves.
     """
 
     def __init__(
@@ -98,22 +99,18 @@ class BotClient(Closed, TelegramClient):
         handler_seconds: float = 60.0,
         meter: Meter | None = None,
         missed: Callable[[History, Batches], Missed] | None = None,
+        may_send: Callable[[], bool] | None = None,
     ) -> None:
-        super().__init__(
-            session,
-            api_id,
-            api_hash,
-            use_ipv6=server is not None and ":" in server.host,
-            connection_retries=-1,
-            catch_up=False,
-        )
+        ipv6 = server is not None and ":" in server.host
+        super().__init__(session, api_id, api_hash, use_ipv6=ipv6, connection_retries=-1, catch_up=False)
         self._log = SafeLoggers()
         #: The bot's own user, once logged in.
         self.me: types.User = None
         #: Telegram's time in unix seconds.
         self.server_time = server_time
         self._store, self._finished = store, Finished(listener.finished)
-        self._server, self._route, self._link_state, self._tasks = server, proxy, LinkState(), Background()
+        self._route = connections(proxy, may_send)
+        self._server, self._link_state, self._tasks = server, LinkState(), Background()
         #: The error that ends the bot, once there is one: its login was refused, the disk is full.
         self.failed = self._tasks.failed
         #: The tasks of plugins that `stop` cut off, as "NAME (module)".
@@ -171,7 +168,7 @@ class BotClient(Closed, TelegramClient):
             key_made=self._auth_key_callback,
         )
         link = UntilAnswered(self._sender, self._link_state, self._init_request)
-        self._elsewhere = OtherCentres(link, self, self._init_request, proxy, ipv6=self._use_ipv6)
+        self._elsewhere = OtherCentres(link, self, self._init_request, self._route, ipv6=self._use_ipv6)
         observed = Observed(self._elsewhere, listener, peers, server_time)
         floods = FloodWaits(retries := Retries(observed, lambda dc_id: self._login.switch_dc(dc_id)))
         chain = NamedSends(LookupBudget(floods, session), peers)
@@ -302,7 +299,7 @@ class BotClient(Closed, TelegramClient):
         """Connect, however long that takes; do nothing if there is a connection."""
         self._loop = asyncio.get_running_loop()
         session = self.session
-        if await self._sender.connect(BotConnection(session.server_address, session.port, self._route)):
+        if await self._sender.connect(self._route(session.server_address, session.port)):
             self._link_state.fresh_session = True
             session.auth_key = self._sender.auth_key
 

@@ -18,7 +18,6 @@ from tgbot.telegram.refusals import ends_login
 from tgbot.telegram.server import data_centre
 from tgbot.telegram.wire.connection import BotConnection
 from tgbot.telegram.wire.link import LinkState, Sender
-from tgbot.telegram.wire.proxy import Proxy
 from tgbot.telegram.wire.sender import BotSender
 
 #: How long connecting to another data centre may take, in seconds.
@@ -68,17 +67,17 @@ class OtherCentres:
         then: Caller,
         ask: Callable[[TLRequest], Awaitable[Any]],  # Any: as the request has it
         introduction: functions.InitConnectionRequest,
-        proxy: Proxy | None,
+        connection: Callable[[str, int], BotConnection],
         *,
         ipv6: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`ask` makes a request over the bot's own link."""
+        """`ask` makes a request over the bot's own link; `connection` returns one to an address."""
         self._then = then
         self._ask = ask
         self._introduction = introduction
         self._ipv6 = ipv6
-        self._proxy = proxy
+        self._connection = connection
         self._clock = clock
         self._centres: dict[int, _Centre] = {}
         self._by_sender: dict[Sender, _Centre] = {}
@@ -158,7 +157,7 @@ class OtherCentres:
             await sender.disconnect()
             sender.auth_key.key = None
         async with asyncio.timeout(CONNECT_SECONDS):
-            if await sender.connect(BotConnection(option.ip_address, option.port, self._proxy)):
+            if await sender.connect(self._connection(option.ip_address, option.port)):
                 centre.state.fresh_session = True
 
     async def _log_in(self, centre: _Centre) -> None:

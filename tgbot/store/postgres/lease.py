@@ -78,7 +78,7 @@ class Lease:
         cursor.execute(_FENCE, (epoch,))
 
     async def take(self) -> bool:
-        """Take the lease if it is open to this node, without waiting for it; return whether this node leads."""
+        """Take the lease if it is open to this node, without waiting; return whether this node leads."""
         if self._used:
             raise RuntimeError("a lease leads once")
         asked, seconds = self._clock(), self._tenure.seconds
