@@ -46,27 +46,19 @@ class Holder:
         """The seconds that the lease still lasts; none, or fewer, if nobody leads."""
         return self.until - self.now if self.node else 0.0
 
-    def opens(self, node: str) -> float:
+    def open_to(self, node: str) -> bool:
+        """Return whether this node may take the lease: a change of the leader, and a new epoch."""
+        return self._opens(node) < self.now
+
+    def pause(self, node: str) -> float:
+        """Return after how many seconds a standby of this name should ask again."""
+        return 0.0 if self.open_to(node) else min(LOOK_SECONDS, self._opens(node) - self.now)
+
+    def _opens(self, node: str) -> float:
         """Return the time after which this node may take the lease, unless it is renewed before."""
         if self.heir not in ("", node):
             return self.until + HEIR_SECONDS
         return self.until if self.node else float("-inf")
-
-    def open_to(self, node: str) -> bool:
-        """Return whether this node may take the lease: a change of the leader, and a new epoch."""
-        return self.opens(node) < self.now
-
-    def renewable(self, node: str, epoch: int) -> bool:
-        """Return whether a node that took the lease in this epoch may renew it: nobody else took it since."""
-        return self.epoch == epoch and self.node == node
-
-    def admits(self, epoch: int) -> bool:
-        """Return whether a transaction of this epoch may be committed while the row is locked for it."""
-        return self.epoch == epoch
-
-    def pause(self, node: str) -> float:
-        """Return after how many seconds a standby of this name should ask again."""
-        return min(LOOK_SECONDS, max(0.0, self.opens(node) - self.now))
 
 
 class Tenure:

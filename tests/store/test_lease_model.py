@@ -1,0 +1,242 @@
+"""A model of nodes, clocks, network and database: never two writers, never two that believe to lead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.store.leasing import FIRST, admits, released, renewed, taken
+from tgbot.store.lease import HEIR_SECONDS, LEASE_SECONDS, LOOK_SECONDS, Holder, Tenure
+
+#: Two machines may have been given one name.
+NAMES = ("a", "b", "c", "a")
+#: Seconds of a node's clock in one of the database's: they differ by less than a tenth.
+RATES = (0.91, 1.0, 1.09)
+#: How long a take waits for the row before it ends the transaction that has it, in seconds.
+LOCK_SECONDS = 1.0
+
+nodes = st.integers(0, len(NAMES) - 1)
+pick = st.integers(0, 1_000)
+
+
+@dataclass
+class Node:
+    """One process, and what it believes. Its clock goes on while it is stopped, and may jump ahead."""
+
+    name: str
+    rate: float
+    seconds: float
+    tenure: Tenure = field(init=False)
+    ahead: float = 0.0
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.tenure = Tenure(self.seconds)
+
+    def clock(self, now: float) -> float:
+        return now * self.rate + self.ahead
+
+    def begin_anew(self) -> None:
+        """Stand by again: a lease leads once."""
+        self.tenure = Tenure(self.seconds)
+
+
+@dataclass(eq=False)
+class Request:
+    """A question on its way to the database, and then its answer on the way back."""
+
+    what: str
+    node: Node
+    tenure: Tenure
+    epoch: int
+    asked: float
+    heir: str = ""
+    #: What the database answered, None before.
+    answer: int | None = None
+
+
+class Leases(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.row = FIRST
+        self.nodes: list[Node] = []
+        self.flying: list[Request] = []
+        #: The transaction that passed the fence and is not committed: it has the row locked.
+        self.locked: Request | None = None
+        #: The epoch of the last take, and how many writes were committed.
+        self.leading = self.writes = 0
+        #: Who alone may lead next, and before when.
+        self.reserved, self.reserved_until = "", float("-inf")
+
+    @initialize(rates=st.tuples(*[st.sampled_from(RATES)] * len(NAMES)), longer=st.booleans())
+    def begin(self, rates: tuple[float, ...], longer: bool) -> None:
+        seconds = [LEASE_SECONDS, LEASE_SECONDS * (2 if longer else 1)] * 2
+        self.nodes = [Node(*each) for each in zip(NAMES, rates, seconds, strict=True)]
+
+    # ---- time and faults -------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from((0.1, 0.5, 1.0, LEASE_SECONDS + 0.1, 3.1, 60.0)))
+    def time_passes(self, seconds: float) -> None:
+        self.row = replace(self.row, now=self.row.now + seconds)
+
+    @rule(number=nodes, seconds=st.sampled_from((0.5, 5.0)))
+    def a_clock_jumps_ahead(self, number: int, seconds: float) -> None:
+        self.nodes[number].ahead += seconds
+
+    @rule(number=nodes)
+    def a_process_is_stopped_or_goes_on(self, number: int) -> None:
+        self.nodes[number].stopped = not self.nodes[number].stopped
+
+    @rule(number=nodes)
+    def a_process_is_killed_and_started(self, number: int) -> None:
+        self.nodes[number].begin_anew()
+        self.nodes[number].stopped = False
+
+    @rule(survives=st.booleans())
+    def the_database_restarts(self, survives: bool) -> None:
+        self.locked = None
+        if not survives:  # what was sent may be lost with the connections, or on its way over others
+            self.flying.clear()
+
+    @precondition(lambda self: self.locked is not None)
+    @rule()
+    def a_transaction_that_stands_still_is_ended(self) -> None:
+        self.locked = None
+
+    # ---- the network -----------------------------------------------------------------------------
+
+    @rule(
+        number=nodes,
+        what=st.sampled_from(("take", "renew", "write", "release")),
+        heir=st.sampled_from(("", *NAMES)),
+    )
+    def a_question_is_sent(self, number: int, what: str, heir: str) -> None:
+        self._ask(self.nodes[number], what, heir)
+
+    @precondition(lambda self: self.flying)
+    @rule(which=pick)
+    def a_question_arrives_or_its_answer_does(self, which: int) -> None:
+        self._move(self.flying[which % len(self.flying)])
+
+    @precondition(lambda self: self.flying)
+    @rule(which=pick)
+    def a_question_or_its_answer_is_lost(self, which: int) -> None:
+        self.flying.pop(which % len(self.flying))  # a transaction that has the row stands still
+
+    @rule(number=nodes, what=st.sampled_from(("take", "take", "renew", "write", "release")))
+    def a_question_is_answered_at_once(self, number: int, what: str) -> None:
+        if (request := self._ask(self.nodes[number], what, "")) is not None:
+            for _ in range(3):
+                self._move(request)
+
+    def _ask(self, node: Node, what: str, heir: str) -> Request | None:
+        tenure = node.tenure
+        if node.stopped or (what == "take") == bool(tenure.epoch):
+            return None
+        request = Request(what, node, tenure, tenure.epoch, node.clock(self.row.now), heir)
+        if what == "release":
+            tenure.given_up()
+            node.begin_anew()
+        self.flying.append(request)
+        return request
+
+    def _move(self, request: Request) -> None:
+        if request not in self.flying:
+            return
+        if request.answer is not None:
+            if not request.node.stopped:
+                self.flying.remove(request)
+                self._answered(request)
+        elif request is self.locked:
+            self.locked = None
+            assert request.epoch == self.leading, "a node wrote after another took the lease"
+            self.writes += 1
+            request.answer = 1
+        elif self.locked is None:
+            self._carry_out(request)
+
+    def _answered(self, request: Request) -> None:
+        node, tenure = request.node, request.tenure
+        if tenure is not node.tenure:
+            return  # of an earlier process, or of a lease that was given up
+        if request.what == "take" and request.answer:
+            tenure.taken(request.answer, request.asked)
+        elif request.what == "renew" and request.answer:
+            tenure.renewed(request.epoch, request.asked)
+        elif request.what in ("renew", "write") and not request.answer and tenure.epoch == request.epoch:
+            tenure.given_up()
+            node.begin_anew()
+
+    # ---- the database ----------------------------------------------------------------------------
+
+    def _carry_out(self, request: Request) -> None:
+        node, after = request.node, None
+        match request.what:
+            case "take":
+                if (after := taken(self.row, node.name, node.seconds)) is not None:
+                    assert self.row.now > self.reserved_until or node.name == self.reserved
+                    self._taken(after.epoch)
+            case "renew":
+                after = renewed(self.row, node.name, request.epoch, node.seconds)
+            case "release":
+                after = released(self.row, node.name, request.epoch, request.heir)
+                if after is not None and request.heir:
+                    self.reserved, self.reserved_until = request.heir, self.row.now + HEIR_SECONDS
+            case "write":
+                if admits(self.row, request.epoch):
+                    self.locked = request
+                    return
+        request.answer = after.epoch if after is not None else 0
+        self.row = after or self.row
+
+    def _taken(self, epoch: int) -> None:
+        assert epoch > self.leading
+        self.leading, self.reserved_until = epoch, float("-inf")
+
+    # ---- what always holds -----------------------------------------------------------------------
+
+    @invariant()
+    def no_two_nodes_believe_to_lead(self) -> None:
+        believing = [node for node in self.nodes if node.tenure.holds(node.clock(self.row.now))]
+        assert len(believing) <= 1, [node.name for node in believing]
+
+    @invariant()
+    def who_believes_to_lead_is_who_leads(self) -> None:
+        for node in self.nodes:
+            if node.tenure.holds(node.clock(self.row.now)):
+                assert self.row.leads
+                assert (self.row.node, self.row.epoch) == (node.name, node.tenure.epoch)
+
+    def teardown(self) -> None:
+        """A node that is alone and connected leads in the end."""
+        if not self.nodes:
+            return
+        row, node, began = self.row, self.nodes[self.writes % len(self.nodes)], self.row.now
+        if self.locked is not None:  # the first take waits for the row, and ends who has it
+            row = replace(row, now=row.now + LOCK_SECONDS)
+        longest = LOCK_SECONDS + max(each.seconds for each in self.nodes) + HEIR_SECONDS + LOOK_SECONDS
+        for _ in range(20):
+            if (after := taken(row, node.name, node.seconds)) is not None:
+                assert after.now - began <= longest
+                return
+            pause = row.pause(node.name)
+            assert 0 < pause <= LOOK_SECONDS
+            row = replace(row, now=row.now + pause + 0.001)
+        raise AssertionError("a node that is alone does not lead")
+
+
+TestLeases = Leases.TestCase
+TestLeases.settings = settings(max_examples=150, stateful_step_count=40)
+
+
+def test_a_holder_leads_until_its_time_and_an_heir_has_a_while_for_itself() -> None:
+    held = Holder(node="a", epoch=3, since=0.0, until=10.0, heir="", now=10.0)
+    assert (held.leads, held.left, held.open_to("b")) == (True, 0.0, False)
+    assert replace(held, now=10.1).open_to("a")
+    free = released(held, "a", 3, "b")
+    assert free is not None
+    assert (free.leads, free.left, free.open_to("b"), free.open_to("c")) == (False, 0.0, True, False)
+    assert replace(free, now=13.1).open_to("c")
