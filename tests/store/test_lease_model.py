@@ -12,7 +12,7 @@ from tests.store.leasing import FIRST, admits, released, renewed, taken
 from tgbot.store.lease import HEIR_SECONDS, LEASE_SECONDS, LOOK_SECONDS, Holder, Tenure
 
 #: Two machines may have been given one name.
-NAMES = ("a", "b", "c", "a")
+NAMES = ("a", "b", "a")
 #: Seconds of a node's clock in one of the database's: they differ by less than a tenth.
 RATES = (0.91, 1.0, 1.09)
 #: How long a take waits for the row before it ends the transaction that has it, in seconds.
@@ -20,6 +20,9 @@ LOCK_SECONDS = 1.0
 
 nodes = st.integers(0, len(NAMES) - 1)
 pick = st.integers(0, 1_000)
+#: What a node that leads does; one that does not takes the lease.
+actions = st.sampled_from(("renew", "renew", "write", "release"))
+heirs = st.sampled_from(("", "a", "b", "c"))
 
 
 @dataclass
@@ -73,7 +76,7 @@ class Leases(RuleBasedStateMachine):
 
     @initialize(rates=st.tuples(*[st.sampled_from(RATES)] * len(NAMES)), longer=st.booleans())
     def begin(self, rates: tuple[float, ...], longer: bool) -> None:
-        seconds = [LEASE_SECONDS, LEASE_SECONDS * (2 if longer else 1)] * 2
+        seconds = [LEASE_SECONDS, LEASE_SECONDS * (2 if longer else 1), LEASE_SECONDS]
         self.nodes = [Node(*each) for each in zip(NAMES, rates, seconds, strict=True)]
 
     # ---- time and faults -------------------------------------------------------------------------
@@ -81,6 +84,10 @@ class Leases(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from((0.1, 0.5, 1.0, LEASE_SECONDS + 0.1, 3.1, 60.0)))
     def time_passes(self, seconds: float) -> None:
         self.row = replace(self.row, now=self.row.now + seconds)
+
+    @rule(after=st.sampled_from((-0.4, 0.001, HEIR_SECONDS + 0.001)))
+    def time_passes_until_the_lease_ends(self, after: float) -> None:
+        self.row = replace(self.row, now=max(self.row.now, self.row.until + after))
 
     @rule(number=nodes, seconds=st.sampled_from((0.5, 5.0)))
     def a_clock_jumps_ahead(self, number: int, seconds: float) -> None:
@@ -108,11 +115,7 @@ class Leases(RuleBasedStateMachine):
 
     # ---- the network -----------------------------------------------------------------------------
 
-    @rule(
-        number=nodes,
-        what=st.sampled_from(("take", "renew", "write", "release")),
-        heir=st.sampled_from(("", *NAMES)),
-    )
+    @rule(number=nodes, what=actions, heir=heirs)
     def a_question_is_sent(self, number: int, what: str, heir: str) -> None:
         self._ask(self.nodes[number], what, heir)
 
@@ -126,20 +129,31 @@ class Leases(RuleBasedStateMachine):
     def a_question_or_its_answer_is_lost(self, which: int) -> None:
         self.flying.pop(which % len(self.flying))  # a transaction that has the row stands still
 
-    @rule(number=nodes, what=st.sampled_from(("take", "take", "renew", "write", "release")))
-    def a_question_is_answered_at_once(self, number: int, what: str) -> None:
-        if (request := self._ask(self.nodes[number], what, "")) is not None:
+    @rule(number=nodes)
+    def a_node_takes_the_lease(self, number: int) -> None:
+        self._do(self.nodes[number], "renew", "")
+
+    @precondition(lambda self: any(node.tenure.epoch for node in self.nodes))
+    @rule(which=pick, what=actions, heir=heirs)
+    def a_node_that_took_the_lease_uses_it(self, which: int, what: str, heir: str) -> None:
+        leaders = [node for node in self.nodes if node.tenure.epoch]
+        self._do(leaders[which % len(leaders)], what, heir)
+
+    def _do(self, node: Node, what: str, heir: str) -> None:
+        """Ask, and take the answer, with no time between."""
+        if (request := self._ask(node, what, heir)) is not None:
             for _ in range(3):
                 self._move(request)
 
     def _ask(self, node: Node, what: str, heir: str) -> Request | None:
         tenure = node.tenure
-        if node.stopped or (what == "take") == bool(tenure.epoch):
+        if node.stopped:
             return None
-        request = Request(what, node, tenure, tenure.epoch, node.clock(self.row.now), heir)
-        if what == "release":
-            tenure.given_up()
-            node.begin_anew()
+        request = Request(
+            what if tenure.epoch else "take", node, tenure, tenure.epoch, node.clock(self.row.now), heir
+        )
+        if request.what == "release":
+            self._given_up(node)
         self.flying.append(request)
         return request
 
@@ -167,8 +181,12 @@ class Leases(RuleBasedStateMachine):
         elif request.what == "renew" and request.answer:
             tenure.renewed(request.epoch, request.asked)
         elif request.what in ("renew", "write") and not request.answer and tenure.epoch == request.epoch:
-            tenure.given_up()
-            node.begin_anew()
+            self._given_up(node)
+
+    def _given_up(self, node: Node) -> None:
+        node.tenure.given_up()
+        assert not node.tenure.holds(node.clock(self.row.now))
+        node.begin_anew()
 
     # ---- the database ----------------------------------------------------------------------------
 
@@ -217,7 +235,7 @@ class Leases(RuleBasedStateMachine):
         row, node, began = self.row, self.nodes[self.writes % len(self.nodes)], self.row.now
         if self.locked is not None:  # the first take waits for the row, and ends who has it
             row = replace(row, now=row.now + LOCK_SECONDS)
-        longest = LOCK_SECONDS + max(each.seconds for each in self.nodes) + HEIR_SECONDS + LOOK_SECONDS
+        longest = LOCK_SECONDS + max(HEIR_SECONDS, *(each.seconds for each in self.nodes)) + LOOK_SECONDS
         for _ in range(20):
             if (after := taken(row, node.name, node.seconds)) is not None:
                 assert after.now - began <= longest

@@ -32,10 +32,11 @@ CREATE FUNCTION tgbot.end_writers() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_terminate_backend(pid) FROM (
         SELECT DISTINCT pid FROM pg_locks
-        WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+        JOIN pg_class ON pg_class.oid = relation AND relnamespace = 'tgbot'::regnamespace AND relkind = 'r'
+        WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid()
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND relation IN (SELECT oid FROM pg_class WHERE relnamespace = 'tgbot'::regnamespace
-                AND relname NOT IN ('lease', 'nodes'))) AS writers;
+            AND CASE relname WHEN 'nodes' THEN false WHEN 'lease' THEN mode = 'RowShareLock'  -- the fence
+                ELSE mode = 'RowExclusiveLock' END) AS writers;
 EXCEPTION WHEN insufficient_privilege THEN
     NULL;
 END $$;
