@@ -66,8 +66,10 @@ async def stalling(server_port: int) -> AsyncIterator[Stall]:
         finally:
             for way in ways:
                 way.cancel()
-            to_server.close()
-            writer.close()
+            for end in (to_server, writer):
+                end.close()
+                with suppress(OSError):
+                    await end.wait_closed()
             tasks.discard(task)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
@@ -76,7 +78,8 @@ async def stalling(server_port: int) -> AsyncIterator[Stall]:
         yield stall
     finally:
         server.close()
-        for way in both:
-            way.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await asyncio.sleep(0)  # a link that was just taken begins, so that it can be ended
+        while tasks:
+            for way in both:
+                way.cancel()
+            await asyncio.wait(tasks, timeout=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -76,6 +76,8 @@ class Counter:
                 self._writers -= ends
                 for end in ends:
                     end.close()
+                    with suppress(OSError):
+                        await end.wait_closed()
                 self._tasks.discard(task)
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
