@@ -23,7 +23,7 @@ from tgbot.store.lease import Holder
 from tgbot.store.postgres import lease as leases
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Cursor, Database
-from tgbot.store.postgres.lease import Lease
+from tgbot.store.postgres.lease import _LOOK, Lease
 from tgbot.store.postgres.schema import prepare
 
 
@@ -116,19 +116,23 @@ async def test_a_node_leads_at_once_where_nobody_does_and_another_only_after_it(
     assert (b.epoch, b.holds(), (await b.look()).node) == (2, True, "b")
 
 
-async def test_a_standby_is_woken_by_the_release(node: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_standby_is_woken_by_the_release(
+    database: Database, node: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rules, "LOOK_SECONDS", 10 * PATIENCE)
     a, b = node("a", 10 * PATIENCE), node("b")
     await a.stand_by()
+
+    async def b_has_looked() -> bool:
+        """What is notified from now on wakes it."""
+        return bool(
+            database.read("SELECT FROM pg_stat_activity WHERE state = 'idle' AND query = %s", (_LOOK,))
+        )
+
     async with running(b.stand_by()) as standing_by:
-        await until(lambda: _listens(b))
+        await until(b_has_looked)
         await a.release()
         await in_time(standing_by)
-
-
-async def _listens(lease: Lease) -> bool:
-    """Return whether a standby waits to be woken."""
-    return bool(lease._line._talk is not None and lease._line._talk.thread._work_queue.empty())
 
 
 async def test_a_standby_that_cannot_listen_looks_every_second(
@@ -400,7 +404,7 @@ def _compare(database: Database, wanted: Holder) -> None:
 
 
 def _row(database: Database) -> Holder:
-    ((node, epoch, since, until, heir, now),) = database.read(leases._LOOK)
+    ((node, epoch, since, until, heir, now),) = database.read(_LOOK)
     return Holder(node, epoch, since, until, heir, now)
 
 
