@@ -166,6 +166,14 @@ async def test_the_lease_of_a_node_that_died_ends_and_what_it_still_writes_is_re
     assert notes(database) == {"before", "later"}
 
 
+async def test_a_node_that_does_not_lead_writes_nothing_even_before_anybody_did(
+    database: Database, node: Standing
+) -> None:
+    with pytest.raises(LeaseLostError):
+        database.write(note(node("a"), "never"))
+    assert notes(database) == set()
+
+
 async def test_a_lease_leads_once(node: Standing) -> None:
     a = node("a")
     await a.stand_by()

@@ -216,12 +216,13 @@ class Reader:
 
     async def read(self, count: int) -> bytes:
         assert self._link is not None
-        found = bytearray()
+        found, loop = bytearray(), asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE):
             while len(found) < count:
-                found += await asyncio.get_running_loop().sock_recv(
-                    self._link, min(1 << 20, count - len(found))
-                )
+                data = await loop.sock_recv(self._link, min(1 << 20, count - len(found)))
+                if not data:
+                    break
+                found += data
         return bytes(found)
 
     def has_more(self) -> bool:
@@ -284,6 +285,9 @@ async def test_what_waits_when_a_connection_is_closed_is_written_unless_the_gate
     leave.given = False
     connection.write(b"first")
     closing = asyncio.create_task(connection.disconnect())
+    await asyncio.sleep(0)
+    assert connection._gate is not None
+    assert connection._gate._transport.is_closing()
     await asyncio.wait_for(closing, PATIENCE)
     leave.given = True
     assert await asyncio.get_running_loop().sock_recv(reader._link, 1) == b""  # type: ignore[arg-type] # it is there
@@ -291,7 +295,9 @@ async def test_what_waits_when_a_connection_is_closed_is_written_unless_the_gate
     await connection.connect(PATIENCE)
     reader._link.close()  # type: ignore[union-attr] # it is there
     await reader.accept()
-    connection.write(big := bytes(6 << 20))
+    connection.write(big := bytes(24 << 20))
+    assert connection._gate is not None
+    assert connection._gate._left
     closing = asyncio.create_task(connection.disconnect())
     assert len(await reader.read(len(big) + 12)) == len(big) + 12
     await asyncio.wait_for(closing, PATIENCE)
