@@ -118,6 +118,8 @@ VARIABLES = {
     "TGBOT_LOGIN_THEN": ("https://Example.com:444/Welcome?a=B", "https://example.com:444/Welcome?a=B"),
     "TGBOT_LOGIN_MAX_AGE": ("3600", 3600),
     "TGBOT_LOGIN_WIDGET": ("http://127.0.0.1:1/js/w.js?2", "http://127.0.0.1:1/js/w.js?2"),
+    "TGBOT_STORAGE_NODE": ("left", "left"),
+    "TGBOT_STORAGE_LEASE": ("5s", 5.0),
     "TGBOT_OPERATE_LISTEN": ("127.0.0.1:9464", Server("127.0.0.1", 9464)),
     "TGBOT_OPERATE_ALERTS": ("disk, poison", ("disk", "poison")),
     "TGBOT_LOG_LEVEL": ("debug", "DEBUG"),
@@ -132,7 +134,7 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
     for name, (_, value) in VARIABLES.items():
         section, key = known.pop(name)
         assert getattr(getattr(config, section), key) == value, name
-    elsewhere = {"API_HASH", "BOT_TOKEN", "PROXY", "PUBLIC_KEY", "OPERATE_WEBHOOK"}
+    elsewhere = {"API_HASH", "BOT_TOKEN", "PROXY", "PUBLIC_KEY", "OPERATE_WEBHOOK", "STORAGE_URL"}
     assert set(known) == {f"TGBOT_{name}" for name in elsewhere}
 
 
@@ -150,7 +152,7 @@ def test_an_empty_variable_takes_its_key_back_to_the_default(tmp_path: Path) -> 
         per_user = "3/s"
         [profile]\nmanage = "always"
         [join_requests]\napprove = "always"
-        [storage]\ndirectory = "kept"
+        [storage]\ndirectory = "kept"\nurl = "postgresql://a/b"\nnode = "left"\nlease = "5s"
         [login]\nlisten = "a:1"\nsite = "https://example.com"\nmax_age = 60\nwidget = "https://a.example/x"
         then = "https://b.example/"
         [operate]\nlisten = "a:1"\nalerts = []\nwebhook = "https://a.example/x"
@@ -395,7 +397,7 @@ def test_a_secret_in_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_secret_is_a_key() -> None:
     of_telegram = {("telegram", key) for key in ("api_hash", "bot_token", "proxy")}
-    assert set(places("SecretStr")) == of_telegram | {("operate", "webhook")}
+    assert set(places("SecretStr")) == of_telegram | {("operate", "webhook"), ("storage", "url")}
 
 
 def test_a_directory_and_a_file_that_is_not_text_are_refused(tmp_path: Path) -> None:

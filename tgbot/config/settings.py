@@ -170,11 +170,27 @@ class JoinRequests(_Section):
 
 
 class Storage(_Section):
-    """Where the bot keeps its files."""
+    """Where the bot keeps its files, and the database that several machines share, if there is one."""
 
     directory: Annotated[_Directory, BeforeValidator(values.or_none)] = _key(
         Path("sessions"), "the path of a directory"
     )
+    url: Annotated[SecretStr | None, BeforeValidator(values.database)] = _key(
+        None, 'an address such as "postgresql://user@host:5432/database", or "" for files'
+    )
+    node: Annotated[str, BeforeValidator(values.node)] = _key(
+        "",
+        'a name of at most 64 letters, digits and . _ -, or "" for the name of the machine',
+        validate_default=True,
+    )
+    lease: Annotated[float, BeforeValidator(values.lease)] = _key(
+        2.5, 'a time from "1s" to "60s", such as "2.5s"', ge=1, le=60
+    )
+
+    @property
+    def address(self) -> str:
+        """The address of the database, "" for files; it may hold a password."""
+        return self.url.get_secret_value() if self.url is not None else ""
 
     @property
     def session(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -100,6 +101,29 @@ def duration(value: object) -> object:
     if value in ("0", 0) and value is not False:
         return 0.0
     return float(seconds_of(_text(value, r"[0-9]{1,9}[smhdw]")[0]))
+
+
+def lease(value: object) -> object:
+    """Return the seconds of a text such as "2.5s" or "1m"."""
+    parts = _text(value, r"([0-9]{1,3}(?:\.[0-9]{1,3})?)s|1m")
+    return float(parts[1] or 60)
+
+
+def database(value: object) -> object:
+    """Return the address of a PostgreSQL database, None for ""; the start checks the rest of it."""
+    if value == "":
+        return None
+    match = _text(value, r"postgres(?:ql)?://[!-.0->@-~]*(?:/([!-.0->@-~]*))?(\?[!-~]*)?")
+    if not match[1] and "dbname=" not in (match[2] or ""):
+        raise ValueError("it names no database")
+    return match[0]
+
+
+def node(value: object) -> object:
+    """Return the name of a node; "" stands for the name of this machine."""
+    if value == "":
+        return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "node"
+    return _text(value, r"[A-Za-z0-9._-]{1,64}")[0]
 
 
 def rate(value: object) -> object:
