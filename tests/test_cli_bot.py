@@ -31,8 +31,9 @@ from tgbot.sandbox.server import Sandbox
 from tgbot.store.base import Reason
 from tgbot.store.lock import instance_lock
 from tgbot.store.peers import Peer
+from tgbot.store.sqlite.peers import Peers
 from tgbot.store.sqlite.userfile import SqliteRegistry
-from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.sessions import make_session
 
 #: Commands that start something, and are no question to a bot.
 STARTS = {"run", "demo", "sandbox", "new", "--config"}

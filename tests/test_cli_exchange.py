@@ -23,8 +23,9 @@ from tgbot.core.plural import counted
 from tgbot.core.users import Profile, Way
 from tgbot.store.lock import instance_lock
 from tgbot.store.peers import Peer
+from tgbot.store.sqlite.peers import Peers
 from tgbot.store.sqlite.userfile import SqliteRegistry
-from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.sessions import make_session
 
 ANNA, BORIS = 5_000_000_001, 5_000_000_002
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TGBOT_")}

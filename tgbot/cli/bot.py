@@ -55,11 +55,17 @@ class Bot:
     def _answer(
         self, command: str, arguments: Mapping[str, object], heard: Callable[[Mapping[str, Any]], object]
     ) -> Any:  # Any: as for `ask`
-        from tgbot.operate.control import ask, carry_out
+        from tgbot.operate.control import CommandUnknownError, ask, carry_out
 
+        storage = self._config.storage
         try:
-            result = ask(self._config.storage.control, command, arguments, heard=heard)
+            result = ask(storage.control, command, arguments, heard=heard)
         except (FileNotFoundError, ConnectionRefusedError):
+            self.running = False
+        except CommandUnknownError:
+            # A node that stands by has nothing in memory that is not in the database.
+            if self._files is None or not storage.address:
+                raise
             self.running = False
         else:
             self.running = True
@@ -96,12 +102,16 @@ class Bot:
 
 def flushed(config: Config) -> bool:
     """Have the running bot put all on disk, so that its files tell the truth; return whether one runs."""
-    from tgbot.operate.control import ask
+    from tgbot.operate.control import CommandUnknownError, ask
 
     try:
         ask(config.storage.control, "checkpoint", {})
     except (FileNotFoundError, ConnectionRefusedError):
         return False
+    except CommandUnknownError:
+        if not config.storage.address:
+            raise
+        return False  # a node that stands by
     return True
 
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,7 @@ from tgbot.core.errors import (
 from tgbot.core.plural import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from tgbot.config.settings import Config
     from tgbot.store.transfer.entries import Entry
@@ -80,35 +80,34 @@ def import_users(
     bot_id = _bot_id(config)
     now = int(time.time())
     file = UserFile(path, bot_id, now, same_bot=same_bot, id_name=id_name)
-    check(file, config.storage.session, config.storage.registry, bot_id)
-    with ExitStack() as stack:
-        into = stack.enter_context(_destination(config, bot_id, running=running, dry=dry_run))
-        source: Source = file
-        if not running and worth_it(file):
-            # The running bot has more to do with each entry than it takes to read it.
-            source = stack.enter_context(closing(ReadAside(file, now, same_bot=same_bot, id_name=id_name)))
+    check(file, config.storage, bot_id)
+    into = _destination(config, bot_id, running=running, dry=dry_run)
+    if running or not worth_it(file):
+        return _take_in(file, file, into, dry=dry_run, json=json)
+    # The running bot would have more to do with each entry than it takes to read it.
+    with closing(ReadAside(file, now, same_bot=same_bot, id_name=id_name)) as source:
         return _take_in(file, source, into, dry=dry_run, json=json)
 
 
-@contextmanager
-def _destination(config: Config, bot_id: int, *, running: bool, dry: bool) -> Iterator[Destination]:
-    from tgbot.store.lock import instance_lock
-    from tgbot.store.transfer.imports import into_files, nowhere
+@asynccontextmanager
+async def _destination(
+    config: Config, bot_id: int, *, running: bool, dry: bool
+) -> AsyncIterator[Destination]:
+    from tgbot.store.transfer.imports import into_place, nowhere
 
     storage, now = config.storage, int(time.time())
     if dry:
-        with nowhere(storage.session, storage.registry, now=now) as into:
+        with nowhere(storage, now=now) as into:
             yield into
     elif running:
         yield _RunningBot(storage.control, bot_id)
     else:
-        with ExitStack() as stack:
+        async with AsyncExitStack() as stack:
             try:
-                stack.enter_context(instance_lock(storage.session))
+                kept = await stack.enter_async_context(into_place(storage, bot_id=bot_id, now=now))
             except SessionInUseError as error:
                 raise BotDeafError(storage.session, storage.control, error.pid) from None
-            files = into_files(storage.session, storage.registry, bot_id=bot_id, now=now)
-            yield stack.enter_context(files)
+            yield kept
 
 
 class _RunningBot:
@@ -148,17 +147,29 @@ class _RunningBot:
             raise BotSilentError(self._control, "it has stopped") from None
 
 
-def _take_in(file: UserFile, source: Source, into: Destination, *, dry: bool, json: bool) -> int:
+def _take_in(
+    file: UserFile,
+    source: Source,
+    destination: AbstractAsyncContextManager[Destination],
+    *,
+    dry: bool,
+    json: bool,
+) -> int:
     from tgbot.store.transfer.imports import Summary, take_in
 
     path, summary = file.path, Summary()
+
+    async def work(done: Callable[[int], None]) -> None:
+        async with destination as into:
+            await take_in(source, into, summary=summary, progress=done)
+
     interrupted = False
     gc.disable()  # no entry is in a cycle, and the search for cycles takes a fifth of the time
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with printed.progress(path.name, file.size) as done:
-            asyncio.run(take_in(source, into, summary=summary, progress=done))
+            asyncio.run(work(done))
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -226,10 +237,9 @@ def export_users(
 
     All three hold access hashes, so only the owner may read the file. An existing file is not replaced.
     """
-    from tgbot.store.sqlite.userfile import open_readonly
+    from tgbot.store.opening import open_peers, open_readonly
     from tgbot.store.transfer.exports import rows, write_file, write_text
     from tgbot.store.transfer.forms import Form
-    from tgbot.store.transfer.sessions import Peers
 
     chosen = form or target.suffix[1:] or "json"
     if chosen not in list(Form):
@@ -244,9 +254,8 @@ def export_users(
     config = settings(context)
     flushed(config)  # what the bot knows until now is in the file
     with ExitStack() as stack:
-        users = stack.enter_context(closing(open_readonly(config.storage.registry)))
-        session = config.storage.session
-        peers = stack.enter_context(Peers(session)) if session.exists() else None
+        users = stack.enter_context(open_readonly(config.storage))
+        peers = stack.enter_context(open_peers(config.storage))
         bot_id = (peers.bot_id() if peers is not None else None) or config.telegram.bot_id
         done: Callable[[float], None] | None = None
         if not (target == Path("-") and sys.stdout.isatty()):
@@ -264,15 +273,13 @@ def export_users(
 
 def _bot_id(config: Config) -> int:
     """Return the bot's id: from the session, which must agree with the token, else from the token."""
-    from tgbot.store.transfer.sessions import Peers
+    from tgbot.store.opening import name_of, open_peers
 
-    wanted, session = config.telegram.bot_id, config.storage.session
-    found = None
-    if session.exists():
-        with Peers(session) as peers:
-            found = peers.bot_id()
+    wanted = config.telegram.bot_id
+    with open_peers(config.storage) as peers:
+        found = None if peers is None else peers.bot_id()
     if found and wanted and found != wanted:
-        raise WrongBotError(session, found, wanted)
+        raise WrongBotError(name_of(config.storage), found, wanted)
     if bot_id := found or wanted:
         return bot_id
     raise CredentialsMissingError("TGBOT_BOT_TOKEN")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,9 +55,9 @@ def run_job(
 @asynccontextmanager
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate.jobs import kept_commands
-    from tgbot.store.sqlite.userfile import open_readonly
+    from tgbot.store.opening import open_readonly
 
-    with closing(open_readonly(config.storage.registry, clock=time.time)) as users:
+    with open_readonly(config.storage) as users:
         yield kept_commands(users.note, users.planned.get)
 
 

@@ -92,15 +92,14 @@ def link(
 
 def own_name(config: Config) -> str:
     """Return the bot's username from its session."""
-    from tgbot.store.transfer.sessions import Peers
+    from tgbot.store.opening import open_peers
 
     flushed(config)  # it may have logged in just now
-    if config.storage.session.exists():
-        with Peers(config.storage.session) as peers:
-            bot_id = peers.bot_id()
-            me = None if bot_id is None else peers.get([bot_id]).get(bot_id)
-        if me is not None and me.names:
-            return me.names[0]
+    with open_peers(config.storage) as peers:
+        bot_id = None if peers is None else peers.bot_id()
+        me = None if peers is None or bot_id is None else peers.get([bot_id]).get(bot_id)
+    if me is not None and me.names:
+        return me.names[0]
     raise BotUnknownError
 
 

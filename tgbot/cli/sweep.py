@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,7 +139,7 @@ def _words(access: str) -> str:
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.messaging.sweep import kept
     from tgbot.operate import sweeping
-    from tgbot.store.sqlite.userfile import open_readonly
+    from tgbot.store.opening import open_readonly
 
-    with closing(open_readonly(config.storage.registry)) as users:
+    with open_readonly(config.storage) as users:
         yield {"sweep.status": sweeping.status(lambda: kept(users))}

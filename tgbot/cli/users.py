@@ -6,7 +6,7 @@ import itertools
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -100,9 +100,9 @@ def count(context: typer.Context, json: Json = False) -> None:
 @asynccontextmanager
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate import people
-    from tgbot.store.sqlite.userfile import open_readonly
+    from tgbot.store.opening import open_readonly
 
-    with closing(open_readonly(config.storage.registry)) as users:
+    with open_readonly(config.storage) as users:
         yield people.commands(users, time.time, users.planned.about)
 
 

@@ -47,6 +47,10 @@ COMMAND_SECONDS: Final = 60.0
 _PATH_BYTES: Final = 100
 
 
+class CommandUnknownError(BotAnswerError):
+    """{said}"""
+
+
 @asynccontextmanager
 async def listening(
     path: Path, commands: Mapping[str, Command], *, client_seconds: float = CLIENT_SECONDS
@@ -106,7 +110,8 @@ def ask(
     """Return the result of a command of the running bot; `heard` is told how far it is.
 
     Raise FileNotFoundError or ConnectionRefusedError if no bot listens there, BotSilentError if it says
-    nothing for `seconds`, BotAnswerError with what it says if it refuses.
+    nothing for `seconds`, BotAnswerError with what it says if it refuses, CommandUnknownError if it does not
+    know the command now: it has not logged in yet, or stands by.
     """
     request = json.dumps({"command": command, "arguments": arguments})
     with socket.socket(socket.AF_UNIX) as connection:
@@ -134,7 +139,8 @@ def _answer_in(
         if not isinstance(answer, dict):
             raise BotSilentError(path, "it hung up: it has ended, or serves too many others")
         if "error" in answer:
-            raise BotAnswerError(answer["error"], answer.get("status", 1))
+            refusal = BotAnswerError if answer.get("known", True) else CommandUnknownError
+            raise refusal(answer["error"], answer.get("status", 1))
         if "progress" not in answer:
             return answer["result"]
         heard(answer["progress"])
@@ -189,7 +195,8 @@ class _Clients:
             return {"error": "This is not a request.", "status": 2}
         if command is None or not isinstance(arguments, dict):
             reason = "its version is another, or it has not logged in yet"
-            return {"error": f"This bot does not know the command now: {reason}.", "status": 1}
+            said = f"This bot does not know the command now: {reason}."
+            return {"error": said, "status": 1, "known": False}
 
         async def say(progress: Mapping[str, object]) -> None:
             try:

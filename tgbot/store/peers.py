@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from telethon.tl import types
@@ -65,6 +65,22 @@ class PeerChanges:
         newer.claims = {**self.claims, **newer.claims}
         if newer.resolves is None:
             newer.resolves = self.resolves
+
+
+class KeptPeers(Protocol):
+    """The peers as a checkpoint wrote them last, for reading; a running bot is not disturbed."""
+
+    def bot_id(self) -> int | None:
+        """Return the id of the bot whose peers they are; None if it is not known."""
+
+    def iterate(self, above: int = -(2**63)) -> Iterator[tuple[int, Peer]]:
+        """Yield every peer with a greater marked id, in order of ids; memory stays bounded."""
+
+    def get(self, ids: Iterable[int]) -> dict[int, Peer]:
+        """Return the peers of these marked ids, as far as there are any."""
+
+    def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
+        """Return who has these usernames, as far as that is known."""
 
 
 def peer_of(entity: Entity, now: int) -> tuple[int, Peer] | None:

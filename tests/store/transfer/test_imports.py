@@ -8,7 +8,7 @@ import sqlite3
 import time
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -23,12 +23,13 @@ from tgbot.core.talks import TALK_BYTES, KeptTalk, Step
 from tgbot.core.users import DATA_BYTES, Profile, Way
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer, UsernameRow
+from tgbot.store.sqlite.peers import Peers
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.sqlite.userfile import SqliteRegistry, open_readonly
 from tgbot.store.transfer.exports import rows, write_file
 from tgbot.store.transfer.forms import Form, UserFile
-from tgbot.store.transfer.imports import Summary, check, into_files, nowhere, take_in
-from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.imports import Summary, check, into_place, nowhere, take_in
+from tgbot.store.transfer.sessions import make_session
 
 BOT = 42
 ANNA, BORIS, CLARA = 5_000_000_001, 5_000_000_002, 5_000_000_003
@@ -41,6 +42,8 @@ TALK = KeptTalk(
 class Place:
     """A bot's directory."""
 
+    address, node, lease = "", "", 2.5
+
     def __init__(self, directory: Path) -> None:
         self.session = directory / "bot.session"
         self.registry = directory / "users.sqlite"
@@ -49,13 +52,13 @@ class Place:
         now = now or int(time.time())
         summary = Summary()
         file = UserFile(path, BOT, now)
-        check(file, self.session, self.registry, BOT)
-        if dry:
-            into = nowhere(self.session, self.registry, now=now)
-        else:
-            into = into_files(self.session, self.registry, bot_id=BOT, now=now)
-        with into as destination:
-            await take_in(file, destination, summary=summary)
+        check(file, self, BOT)
+        async with AsyncExitStack() as stack:
+            if dry:
+                into = stack.enter_context(nowhere(self, now=now))
+            else:
+                into = await stack.enter_async_context(into_place(self, bot_id=BOT, now=now))
+            await take_in(file, into, summary=summary)
         return summary
 
     def export(self, path: Path) -> bytes:
@@ -316,11 +319,9 @@ async def test_an_import_that_is_interrupted_keeps_what_it_counted(
         if summary.read >= 30:
             raise KeyboardInterrupt
 
-    with (
-        pytest.raises(KeyboardInterrupt),
-        into_files(place.session, place.registry, bot_id=BOT, now=now) as destination,
-    ):
-        await take_in(UserFile(tmp_path / "ids", BOT, now), destination, summary=summary, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        async with into_place(place, bot_id=BOT, now=now) as into:
+            await take_in(UserFile(tmp_path / "ids", BOT, now), into, summary=summary, progress=interrupt)
     assert place.counts() == {"unknown": summary.new == 30 and 30}
     rest = await place.take(tmp_path / "ids")
     assert (rest.new, rest.unchanged) == (70, 30)

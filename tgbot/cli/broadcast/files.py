@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tgbot.cli.link import own_name
@@ -20,23 +20,21 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the broadcasts for a look at them."""
-    from tgbot.store.sqlite.userfile import open_broadcasts, open_readonly
-
-    path = config.storage.registry
+    from tgbot.store.opening import open_broadcasts, open_readonly
 
     async def nothing_to_write() -> None:
         pass
 
-    with closing(open_readonly(path)) as users, open_broadcasts(path) as broadcasts:
+    with open_readonly(config.storage) as users, open_broadcasts(config.storage) as broadcasts:
         yield _commands(config, broadcasts, users, nothing_to_write)
 
 
 @asynccontextmanager
 async def for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the broadcasts for changes; each is on disk when its command returns."""
-    from tgbot.store.sqlite.userfile import open_for_changes
+    from tgbot.store.opening import open_for_changes
 
-    with open_for_changes(config.storage.session, config.storage.registry) as users:
+    async with open_for_changes(config.storage, "broadcast") as users:
         yield _commands(config, users.broadcasts, users, users.flush)
 
 

@@ -11,14 +11,14 @@ from typing import IO, Final, TypeAlias
 
 from tgbot.core.errors import ExportExistsError
 from tgbot.store.files import sync
-from tgbot.store.peers import Peer
+from tgbot.store.peers import KeptPeers, Peer
 from tgbot.store.sqlite.connection import sqlite_errors
 from tgbot.store.stored import StoredUsers
 from tgbot.store.transfer.entries import to_json
 from tgbot.store.transfer.exportcells import to_cells
 from tgbot.store.transfer.fields import COLUMNS
 from tgbot.store.transfer.forms import Form
-from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.sessions import make_session
 from tgbot.store.user_json import PackedUser
 
 #: After so many users it is told how many there were.
@@ -28,7 +28,7 @@ _TOLD: Final = 100
 Rows: TypeAlias = Iterator[tuple[int, PackedUser, Peer | None]]
 
 
-def rows(users: StoredUsers, peers: Peers | None, progress: Callable[[int], None] | None = None) -> Rows:
+def rows(users: StoredUsers, peers: KeptPeers | None, progress: Callable[[int], None] | None = None) -> Rows:
     """Yield every user in order of ids, with what the session has of each; memory stays bounded.
 
     `progress` is told now and then how many there were.

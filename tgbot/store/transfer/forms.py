@@ -18,6 +18,7 @@ import ijson
 from tgbot.core.errors import NobodysSessionError, UnknownFormError, WrongBotError
 from tgbot.core.names import clean_name
 from tgbot.store.json_text import loads
+from tgbot.store.sqlite.peers import Peers
 from tgbot.store.transfer.cells import CellError, number_of
 from tgbot.store.transfer.entries import (
     AHEAD,
@@ -31,7 +32,6 @@ from tgbot.store.transfer.entries import (
 from tgbot.store.transfer.exported import from_line, from_values
 from tgbot.store.transfer.exportedrows import ExportedRows
 from tgbot.store.transfer.fields import EntryError
-from tgbot.store.transfer.sessions import Peers
 from tgbot.store.transfer.sources import CHUNK, Utf8Source
 from tgbot.store.transfer.tables import Line, Refused, Table, recognised, rows
 

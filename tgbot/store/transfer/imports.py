@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from tgbot.core.errors import OwnFileError, WrongBotError
-from tgbot.store.peers import Peer, newer
+from tgbot.store.opened import OpenStore
+from tgbot.store.opening import Place, name_of, open_peers, open_rows, open_store
+from tgbot.store.peers import KeptPeers, Peer, newer
 from tgbot.store.registry import Registry
 from tgbot.store.sqlite.connection import sqlite_errors
-from tgbot.store.sqlite.locks import patiently
-from tgbot.store.sqlite.store import SqliteStore
+from tgbot.store.sqlite.peers import Peers
 from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 from tgbot.store.sqlite.userschema import prepare
 from tgbot.store.stored import UserRows
@@ -25,7 +26,7 @@ from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import UserFile
 from tgbot.store.transfer.newcomers import Newcomers, pack_as_new, told_apart
-from tgbot.store.transfer.sessions import Peers, make_session
+from tgbot.store.transfer.sessions import make_session
 from tgbot.store.transfer.tables import Refused
 
 #: Entries merged in one transaction.
@@ -136,26 +137,26 @@ async def _complete(work: asyncio.Future[None]) -> None:
         raise
 
 
-@contextmanager
-def into_files(session: Path, registry: Path, *, bot_id: int, now: int) -> Iterator[Destination]:
-    """Give the bot's files as a destination; nothing else may have them open."""
-    store = patiently(lambda: SqliteStore(session, registry, clock=lambda: now, cached_users=_CHUNK))
-    with closing(store):
+@asynccontextmanager
+async def into_place(place: Place, *, bot_id: int, now: int) -> AsyncIterator[Destination]:
+    """Give what is kept for a bot that does not run as a destination (see `open_store`)."""
+    async with open_store(place, "users import", clock=lambda: now, cached_users=_CHUNK) as store:
         if store.session.bot_id() is None:
             store.session.set_bot_id(bot_id)
-        with Peers(session) as peers:
-            yield _Files(store, peers, now)
+        with open_peers(place) as peers:
+            assert peers is not None  # the store has made what was missing
+            yield _Kept(store, peers, now)
 
 
 @contextmanager
-def nowhere(session: Path, registry: Path, *, now: int) -> Iterator[Destination]:
-    """Give a destination that finds out what an import into the bot's files would change; none is changed."""
+def nowhere(place: Place, *, now: int) -> Iterator[Destination]:
+    """Give a destination that finds out what an import would change; nothing is changed."""
     with ExitStack() as stack:
-        yield _Nowhere(*_readable(session, registry, stack), now)
+        yield _Nowhere(*_readable(place, stack), now)
 
 
-class _Files:
-    def __init__(self, store: SqliteStore, peers: Peers, now: int) -> None:
+class _Kept:
+    def __init__(self, store: OpenStore, peers: KeptPeers, now: int) -> None:
         self._store = store
         self._peers = peers
         self._now = now
@@ -181,7 +182,7 @@ class _Files:
 
 
 class _Nowhere:
-    def __init__(self, rows: UserRows, peers: Peers, now: int) -> None:
+    def __init__(self, rows: UserRows, peers: KeptPeers, now: int) -> None:
         self._rows = rows
         self._peers = peers
         self._now = now
@@ -200,29 +201,30 @@ class _Nowhere:
         """Write nothing."""
 
 
-def _readable(session: Path, registry: Path, stack: ExitStack) -> tuple[UserRows, Peers]:
-    """Open both files for reading only; empty ones elsewhere stand for those that do not exist."""
-    elsewhere = Path(stack.enter_context(TemporaryDirectory()))
-    with sqlite_errors(elsewhere):
-        if not registry.exists():
-            registry = elsewhere / "users.sqlite"
+def _readable(place: Place, stack: ExitStack) -> tuple[UserRows, KeptPeers]:
+    """Open users and peers for reading only; empty ones elsewhere stand for those that do not exist."""
+    rows = stack.enter_context(open_rows(place))
+    peers = stack.enter_context(open_peers(place))
+    if rows is None or peers is None:
+        elsewhere = Path(stack.enter_context(TemporaryDirectory()))
+        registry, session = elsewhere / "users.sqlite", elsewhere / "bot.session"
+        with sqlite_errors(elsewhere):
             prepare(registry)
-        if not session.exists():
-            session = elsewhere / "bot.session"
             make_session(session, None, ())
-    return stack.enter_context(closing(ReadOnlyUserRows(registry))), stack.enter_context(Peers(session))
+        rows = rows or stack.enter_context(closing(ReadOnlyUserRows(registry)))
+        peers = peers or stack.enter_context(Peers(session))
+    return rows, peers
 
 
-def check(file: UserFile, session: Path, registry: Path, bot_id: int) -> None:
-    """Raise OwnFileError for one of the bot's own files, WrongBotError for another bot's session."""
-    for own in (session, registry):
+def check(file: UserFile, place: Place, bot_id: int) -> None:
+    """Raise OwnFileError for one of the bot's own files, WrongBotError if it has another bot's session."""
+    for own in (place.session, place.registry):
         if own.exists() and own.samefile(file.path):
             raise OwnFileError(file.path)
-    if session.exists():
-        with Peers(session) as peers:
-            owner = peers.bot_id()
-        if owner not in (None, bot_id):
-            raise WrongBotError(session, int(owner or 0), bot_id)
+    with open_peers(place) as peers:
+        owner = None if peers is None else peers.bot_id()
+    if owner not in (None, bot_id):
+        raise WrongBotError(name_of(place), int(owner or 0), bot_id)
 
 
 async def _read(entries: Iterator[Entry], into: Destination) -> list[Entry]:
@@ -259,7 +261,7 @@ def _outcomes(new: Newcomers) -> list[bool | None]:
     return [None] * len(new.texts) + [False] * new.unchanged
 
 
-def _newer(known: Peers, chunk: Sequence[Entry]) -> tuple[dict[int, Peer], bool]:
+def _newer(known: KeptPeers, chunk: Sequence[Entry]) -> tuple[dict[int, Peer], bool]:
     """Return the peers of the chunk that the session does not have, or has from an earlier time.
 
     Also return whether it has none of the peers of the chunk, and nobody under their usernames.
