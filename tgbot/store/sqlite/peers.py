@@ -20,6 +20,15 @@ _OWNERS: Final = """
     UNION ALL
     SELECT username, id, seen FROM tgbot_usernames WHERE username IN (SELECT value FROM json_each(:names))"""
 _PAGE: Final = 5_000
+#: Usernames that plain Telethon wrote for one peer and the bot for another, or plain Telethon for several.
+_CLAIMED_TWICE: Final = (
+    """SELECT e.username, e.id, e.date FROM entities e JOIN tgbot_usernames n USING (username)
+        WHERE n.id <> e.id AND e.id <> 0""",
+    """SELECT n.username, n.id, n.seen FROM entities e JOIN tgbot_usernames n USING (username)
+        WHERE n.id <> e.id AND e.id <> 0""",
+    """SELECT username, id, date FROM entities WHERE username IN (
+        SELECT username FROM entities WHERE username IS NOT NULL GROUP BY username HAVING count(*) > 1)""",
+)
 
 
 class Peers:
@@ -62,13 +71,27 @@ class Peers:
 
     def iterate(self, above: int = -(2**63)) -> Iterator[tuple[int, Peer]]:
         """Yield every peer with a greater marked id, in order of ids; memory stays bounded."""
-        after = above
-        while True:
-            rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", (after, _PAGE))
-            if not rows:
-                return
-            yield from map(stored_peer, rows)
-            after = rows[-1][0]
+        while found := self.portion(above, _PAGE):
+            yield from found
+            above = found[-1][0]
+
+    def portion(self, above: int, most: int) -> list[tuple[int, Peer]]:
+        """Return the next peers with a greater marked id, in order of ids."""
+        rows = self._select(f"{self._rows} WHERE id > ? AND id <> 0 ORDER BY id LIMIT ?", (above, most))
+        return list(map(stored_peer, rows))
+
+    def lost(self) -> dict[int, set[str]]:
+        """Return marked id → usernames that are kept for a peer and belong to another, who was seen later."""
+        claims: dict[str, set[tuple[int, int]]] = {}
+        for query in _CLAIMED_TWICE:
+            for name, marked, seen in self._select(query):
+                claims.setdefault(name, set()).add((seen or 0, marked))
+        lost: dict[int, set[str]] = {}
+        for name, having in claims.items():
+            _, owner = max(having)
+            for marked in {one for _, one in having} - {owner}:
+                lost.setdefault(marked, set()).add(name.lower())
+        return lost
 
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
         """Return the peers of these marked ids, as far as there are any."""
