@@ -32,6 +32,7 @@ from tgbot.cli import (
     running,
     sandbox,
     service,
+    store,
     texts,
     users,
 )
@@ -164,6 +165,7 @@ commands.add_typer(broadcast, name="broadcast")
 commands.add_typer(jobs.commands, name="jobs")
 commands.add_typer(parked.commands, name="parked")
 commands.add_typer(service.commands, name="service")
+commands.add_typer(store.commands, name="store")
 commands.add_typer(texts.commands, name="texts")
 commands.add_typer(users.commands, name="users")
 

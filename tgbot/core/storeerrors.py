@@ -29,10 +29,10 @@ class OtherCopyError(TgbotError):
 place."""
 
 
-class OutdatedPlaceError(TgbotError):
-    """{place} has been written by an older version of this program (schema {found}, and this one has \
-{known}): start the bot there once, which upgrades it, stop it, and copy then."""
-
-
 class CopyDiffersError(TgbotError):
     """The copy in {place} is not equal to what was copied: {differences}. Empty it, and copy again."""
+
+
+class UnfinishedCopyError(StorageError):
+    """{place} holds a part of a copy of {source}, and no bot can run on it: finish the copy (the same \
+`tgbot store copy` goes on where it stopped), or empty the place."""

@@ -11,12 +11,15 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from tgbot.core.errors import NeverRunError
+
 if TYPE_CHECKING:
     from tgbot.store.base import Broadcasts, ParkedUpdates
     from tgbot.store.opened import OpenStore
     from tgbot.store.peers import KeptPeers
     from tgbot.store.registry import Registry
     from tgbot.store.stored import StoredUsers, UserRows
+    from tgbot.store.tables import Tables
 
 
 class Place(Protocol):
@@ -29,6 +32,10 @@ class Place(Protocol):
     @property
     def registry(self) -> Path:
         """The file of the users."""
+
+    @property
+    def logins(self) -> Path:
+        """The file with the used logins."""
 
     @property
     def address(self) -> str:
@@ -61,10 +68,10 @@ def open_readonly(place: Place, *, clock: Callable[[], float] = time.time) -> It
     """
     if place.address:
         from tgbot.store.postgres import openings
-        from tgbot.store.postgres.place import existing
+        from tgbot.store.postgres.place import connected
 
         with (
-            existing(place.address) as database,
+            connected(place.address) as database,
             closing(openings.open_readonly(database, clock=clock)) as users,
         ):
             yield users
@@ -80,9 +87,9 @@ def open_parked(place: Place) -> Iterator[ParkedUpdates]:
     """Open the parked updates for reading, as `open_readonly` opens the users."""
     if place.address:
         from tgbot.store.postgres import openings
-        from tgbot.store.postgres.place import existing
+        from tgbot.store.postgres.place import connected
 
-        with existing(place.address) as database, openings.open_parked(database) as parked:
+        with connected(place.address) as database, openings.open_parked(database) as parked:
             yield parked
     else:
         from tgbot.store.sqlite import userfile
@@ -96,9 +103,9 @@ def open_broadcasts(place: Place) -> Iterator[Broadcasts]:
     """Open the broadcasts for reading, as `open_readonly` opens the users."""
     if place.address:
         from tgbot.store.postgres import openings
-        from tgbot.store.postgres.place import existing
+        from tgbot.store.postgres.place import connected
 
-        with existing(place.address) as database, openings.open_broadcasts(database) as broadcasts:
+        with connected(place.address) as database, openings.open_broadcasts(database) as broadcasts:
             yield broadcasts
     else:
         from tgbot.store.sqlite import userfile
@@ -130,10 +137,10 @@ def open_rows(place: Place) -> Iterator[UserRows | None]:
     """Open the rows of the users for reading, as `open_readonly` does; None where there are none yet."""
     if place.address:
         from tgbot.store.postgres.place import connected, has_tables
-        from tgbot.store.postgres.userrows import PostgresUserRows
+        from tgbot.store.postgres.userrows import ReadOnlyPostgresRows
 
         with connected(place.address) as database:
-            yield PostgresUserRows(database) if has_tables(database) else None
+            yield ReadOnlyPostgresRows(database) if has_tables(database) else None
     elif place.registry.exists():
         from tgbot.store.sqlite.userfile import ReadOnlyUserRows
 
@@ -153,10 +160,10 @@ async def open_for_changes(place: Place, command: str) -> AsyncIterator[Registry
     """
     if place.address:
         from tgbot.store.postgres import openings
-        from tgbot.store.postgres.place import existing, leading
+        from tgbot.store.postgres.place import connected, leading
 
-        with existing(place.address) as database:
-            async with leading(database, place, command) as lease:
+        with connected(place.address) as database:
+            async with leading(database, place.node, command, place.lease) as lease:
                 with openings.open_for_changes(database, lease.fence) as users:
                     yield users
     else:
@@ -178,7 +185,7 @@ async def open_store(
 
         with connected(place.address) as database:
             await database.aside(lambda: prepare(database))
-            async with leading(database, place, command) as lease:
+            async with leading(database, place.node, command, place.lease) as lease:
                 store = PostgresStore(
                     database, node=place.node, fence=lease.fence, clock=clock, cached_users=cached_users
                 )
@@ -194,3 +201,34 @@ async def open_store(
 
         with instance_lock(place.session), closing(patiently(files)) as kept:
             yield kept
+
+
+@asynccontextmanager
+async def open_tables(place: Place, command: str, *, make: bool) -> AsyncIterator[Tables]:
+    """Open everything as plain tables for nobody else, and with `make` for writing; made if there is none.
+
+    Raise what `open_for_changes` raises.
+    """
+    if place.address:
+        from tgbot.store.postgres.openings import check
+        from tgbot.store.postgres.place import connected, leading
+        from tgbot.store.postgres.schema import prepare
+        from tgbot.store.postgres.tables import PostgresTables
+
+        with connected(place.address) as database:
+            await database.aside(lambda: prepare(database) if make else check(database))
+            async with leading(database, place.node, command, place.lease) as lease:
+                yield PostgresTables(database, lease.fence)
+    else:
+        from tgbot.store.lock import instance_lock
+        from tgbot.store.sqlite.tables import SqliteTables
+
+        if not make and not place.registry.exists():
+            raise NeverRunError(place.registry)
+        with (
+            instance_lock(place.session),
+            closing(
+                SqliteTables(place.session, place.registry, place.logins, place.node, make=make)
+            ) as tables,
+        ):
+            yield tables

@@ -14,6 +14,7 @@ from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
 from tgbot.core.errors import StorageUnreachableError
+from tgbot.core.storeerrors import UnfinishedCopyError
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
 from tgbot.core.verdicts import LASTING, in_order
@@ -26,6 +27,7 @@ from tgbot.store.loaded import CACHED_USERS, LoadedUsers
 from tgbot.store.parked import PARKED_UPDATES, ParkingLot
 from tgbot.store.record import UserRecord
 from tgbot.store.stored import ACCOUNT, Along, Changes, UserRows
+from tgbot.store.tables import COPYING
 from tgbot.store.user_json import pack
 
 _SLICE: Final = 50  # users packed between two turns of the event loop: well under a millisecond
@@ -61,7 +63,10 @@ class Registry(LoadedUsers):
         self._notes: dict[str, str] = {}
         #: Users whose wish to get broadcasts, or none, may not be as it was written.
         self._wishes: set[int] = set()
-        self._counts = AccessCounts(clock, rows.notes(), rows.recount)
+        notes = rows.notes()
+        if COPYING in notes:
+            raise UnfinishedCopyError(rows.place, notes[COPYING])
+        self._counts = AccessCounts(clock, notes, rows.recount)
         self._flushing = asyncio.Lock()
         #: Users who may have been added, or not, with their accesses.
         self._doubtful: Mapping[int, Access] = {}

@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
-from tgbot.core.errors import NeverRunError, RegistryTooNewError, RegistryTooOldError, StorageFailedError
+from tgbot.core.errors import ConfigError, StorageError
+from tgbot.core.storeerrors import NodeLeadsError
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
-from tgbot.store.postgres.schema import found_in, steps
+from tgbot.store.postgres.lease import Lease
+from tgbot.store.postgres.openings import check
+from tgbot.store.postgres.schema import found_in
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Database]:
-    """Give the database of an address, with or without tables; raise StorageFailedError for a wrong one."""
+    """Give the database of an address, with or without tables; raise ConfigError for a wrong one."""
     try:
         database = Database(Address(address))
     except ValueError as error:
-        raise StorageFailedError("[storage] url", str(error)) from None
+        expected = f'an address such as "postgresql://user@host:5432/database" ({error})'
+        raise ConfigError("[storage] url", expected) from None
     try:
         yield database
     finally:
         database.close()
 
 
-@contextmanager
-def existing(address: str) -> Iterator[Database]:
-    """Give a database that has the tables of this program.
-
-    Raise NeverRunError if it has none, RegistryTooOldError or RegistryTooNewError for another version's.
-    """
-    with connected(address) as database:
-        if not has_tables(database):
-            raise NeverRunError(database.place)
-        yield database
-
-
 def has_tables(database: Database) -> bool:
-    """Return whether there are tables; raise as `existing` does for those of another version."""
-    found, known = found_in(database), max(steps())
-    if found > known:
-        raise RegistryTooNewError(database.place, found, known)
-    if 0 < found < known:
-        raise RegistryTooOldError(database.place, found, known)
-    return found > 0
+    """Return whether there are tables; raise RegistryTooOldError or RegistryTooNewError (see `check`)."""
+    if not found_in(database):
+        return False
+    check(database)
+    return True
+
+
+@asynccontextmanager
+async def leading(database: Database, node: str, command: str, seconds: float) -> AsyncIterator[Lease]:
+    """Give the lease, which a command has under a name of its own for as long as the block lasts.
+
+    Raise NodeLeadsError while somebody else leads. Once another node takes it, the fence refuses all writes.
+    """
+    lease = Lease(database, f"{node} (tgbot {command})", seconds)
+    try:
+        if not await lease.take():
+            holder = await lease.look()
+            raise NodeLeadsError(holder.node or holder.heir or "another node", database.place)
+        keeping = asyncio.create_task(lease.keep())
+        try:
+            yield lease
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError, StorageError):
+                await keeping
+            await lease.release()
+    finally:
+        lease.close()

@@ -12,9 +12,8 @@ from psycopg import sql
 from tgbot.store.base import Parked, Planned
 from tgbot.store.broadcast_rows import ChunkRow
 from tgbot.store.postgres.database import Connection, Cursor, Database
-from tgbot.store.postgres.peerrows import storable
 from tgbot.store.postgres.usercolumns import columns_of, text_of
-from tgbot.store.tables import COPYING, OWN_NOTES, Key, Row, Table
+from tgbot.store.tables import OWN_NOTES, Key, Row, Table
 
 _CHUNK: Final = ChunkRow._fields
 _PARKED: Final = tuple(one.name for one in fields(Parked))
@@ -40,16 +39,16 @@ _BROADCASTS: Final = """
     FROM tgbot.broadcasts JOIN tgbot.tallies ON broadcast = id ORDER BY id"""
 #: Values of the session are notes under names with this beginning, as JSON.
 _OURS: Final = "session/"
-#: The note with the greatest number that a broadcast ever had.
-_LAST_NUMBER: Final = "last broadcast"
 _META: Final = "SELECT key, value FROM tgbot.meta ORDER BY key"
 _NOTE: Final = """
-    INSERT INTO tgbot.meta (key, value) VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+    INSERT INTO tgbot.meta (key, value) VALUES (%s, %s)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 _KEYS: Final = """
     SELECT name, dc_id, address, port, auth_key, notes::text FROM tgbot.nodes
     WHERE auth_key IS NOT NULL ORDER BY name"""
 _PUT_KEY: Final = """
-    INSERT INTO tgbot.nodes (name, dc_id, address, port, auth_key, notes) VALUES (%s, %s, %s, %s, %s, %s::jsonb)
+    INSERT INTO tgbot.nodes (name, dc_id, address, port, auth_key, notes)
+    VALUES (%s, %s, %s, %s, %s, %s::jsonb)
     ON CONFLICT (name) DO UPDATE SET dc_id = excluded.dc_id, address = excluded.address, port = excluded.port,
         auth_key = excluded.auth_key, notes = excluded.notes"""
 
@@ -88,8 +87,8 @@ class PostgresTables:
     def last(self, table: Table) -> Key | None:
         name, _, key = _LONG[table]
         backwards = sql.SQL(", ").join([sql.SQL("{} DESC").format(sql.Identifier(one)) for one in key])
-        query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT 1").format(_columns(key), _table(name), backwards)
-        found = self._select(query)
+        query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT 1")
+        found = self._select(query.format(_columns(key), _table(name), backwards))
         return found[0] if found else None
 
     def some(self, table: Table, keys: Collection[Key]) -> Sequence[Row]:
@@ -129,14 +128,14 @@ class PostgresTables:
                 return read('SELECT digest, until, "user", language FROM tgbot.logins ORDER BY used, digest')
             case Table.KEYS:
                 return read(_KEYS)
+            case Table.NUMBERS:
+                return read("SELECT broadcast FROM tgbot.numbers WHERE broadcast > 0")
             case _:
-                notes = dict(read(_META))
-        if table is Table.NUMBERS:
-            return [(int(notes[_LAST_NUMBER]),)] if _LAST_NUMBER in notes else []
+                notes: dict[str, str] = dict(read(_META))
         ours = {name: text for name, text in notes.items() if name.startswith(_OURS)}
         if table is Table.VALUES:
             return [(name.removeprefix(_OURS), json.loads(text)) for name, text in ours.items()]
-        apart = {*ours, *OWN_NOTES, _LAST_NUMBER}
+        apart = {*ours, *OWN_NOTES}
         return [note for note in notes.items() if note[0] not in apart]
 
     def replace(self, table: Table, rows: Sequence[Row]) -> None:
@@ -160,6 +159,10 @@ class PostgresTables:
                     cursor.execute("UPDATE tgbot.nodes SET auth_key = NULL, notes = '{}'")
                     for row in rows:
                         cursor.execute(_PUT_KEY, row)
+                case Table.NUMBERS:
+                    cursor.execute("UPDATE tgbot.numbers SET broadcast = 0")
+                    for row in rows:
+                        cursor.execute("UPDATE tgbot.numbers SET broadcast = %s", row)
                 case _:
                     _replace_notes(cursor, table, rows)
 
@@ -212,15 +215,12 @@ class PostgresTables:
 
 
 def _replace_notes(cursor: Cursor, table: Table, rows: Sequence[Row]) -> None:
-    if table is Table.NUMBERS:
-        cursor.execute("DELETE FROM tgbot.meta WHERE key = %s", (_LAST_NUMBER,))
-        notes = [(_LAST_NUMBER, str(row[0])) for row in rows]
-    elif table is Table.VALUES:
+    if table is Table.VALUES:
         cursor.execute("DELETE FROM tgbot.meta WHERE starts_with(key, %s)", (_OURS,))
         notes = [(_OURS + name, json.dumps(value)) for name, value in rows]
     else:
-        apart = [*OWN_NOTES, _LAST_NUMBER]
-        cursor.execute("DELETE FROM tgbot.meta WHERE key <> ALL(%s) AND NOT starts_with(key, %s)", (apart, _OURS))
+        query = "DELETE FROM tgbot.meta WHERE key <> ALL(%s) AND NOT starts_with(key, %s)"
+        cursor.execute(query, ([*OWN_NOTES], _OURS))
         notes = list(rows)
     _copy(cursor, "meta", ("key", "value"), notes)
 

@@ -135,7 +135,7 @@ class SqliteTables:
             peers = {row[0]: Peer(*row[1:]) for row in rows}
             owners: dict[str, int | None] = {name: one for one, peer in peers.items() for name in peer.names}
             with self._transaction("session") as cursor:
-                sessionfile.write(cursor, PeerChanges(peers, owners, None, unknown=True), None)
+                sessionfile.write(cursor, PeerChanges(peers, owners, unknown=True), None)
             return
         with self._transaction("users") as cursor:
             if table is Table.USERS:
@@ -154,7 +154,9 @@ class SqliteTables:
             case Table.BROADCASTS:
                 return self._select("users", _BROADCASTS)
             case Table.NUMBERS:
-                return self._select("users", "SELECT seq FROM sqlite_sequence WHERE name = 'broadcasts'")
+                return self._select(
+                    "users", "SELECT seq FROM sqlite_sequence WHERE name = 'broadcasts' AND seq > 0"
+                )
             case Table.NOTES:
                 notes = self._select("users", "SELECT key, value FROM meta ORDER BY key")
                 return [note for note in notes if note[0] not in OWN_NOTES]
