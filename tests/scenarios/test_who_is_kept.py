@@ -19,6 +19,7 @@ from tests.scenarios.talk import Talk, until
 from tests.scenarios.test_groups import group_with
 from tests.scenarios.test_privacy import everything_in, forgets
 from tgbot.app import Bot, open_bot
+from tgbot.config.settings import Storage
 from tgbot.core.access import Access
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import UserRegistry, Way
@@ -26,7 +27,7 @@ from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.sqlite.userfile import SqliteRegistry
 from tgbot.store.transfer.forms import UserFile
-from tgbot.store.transfer.imports import Summary, into_files, take_in
+from tgbot.store.transfer.imports import Summary, into_place, take_in
 
 
 @pytest.fixture(autouse=True)
@@ -352,9 +353,8 @@ async def test_who_was_imported_is_kept_up_to_date(
     old = {"id": client._self_id, "first_name": "Zen", "known_by": {"group": 5}, "last_seen": 5}
     file.write_text(json.dumps(old))
     for changes in (1, 0):
-        summary, files = Summary(), tmp_path / "sessions"
-        session, registry = files / "bot.session", files / "users.sqlite"
-        with into_files(session, registry, bot_id=bot_id, now=900) as destination:
+        summary, place = Summary(), Storage(directory=tmp_path / "sessions")
+        async with into_place(place, bot_id=bot_id, now=900) as destination:
             await take_in(UserFile(file, bot_id, 900), destination, summary=summary)
         assert (summary.new + summary.changed, summary.unchanged) == (changes, 1 - changes)
     async with bot_with_plugin(configure) as bot:

@@ -66,6 +66,12 @@ KEY_VALUES: Final = frozenset({"token", "server", "login_wait", "login_wait_unti
 BOT: Final = "bot"
 
 
+def storable(table: Table, row: Row) -> Row:
+    """Return a row as every place can hold it: a NUL in a text is left out, or spelled out for readers."""
+    instead = "\\x00" if table is Table.PARKED else ""
+    return tuple(one.replace("\0", instead) if isinstance(one, str) else one for one in row)
+
+
 class Tables(Protocol):
     """One place, opened for nobody else; each change is all or nothing, and kept on return.
 

@@ -19,4 +19,5 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 async def lived_in(tmp_path: Path) -> Place:
     """Return a used bot."""
+    (tmp_path / "lived in").mkdir()
     return await live_in(tmp_path / "lived in")

@@ -69,7 +69,6 @@ class Place:
 
 async def live_in(directory: Path) -> Place:
     """Make a used bot: Anna has every field, Boris blocked the bot, Clara has no access hash."""
-    directory.mkdir()
     place = Place(directory)
     session = DurableSession(place.session)
     session.set_bot_id(BOT)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from typing import Final, LiteralString, cast
 
+import msgspec
 from psycopg import sql
 
 from tgbot.store.base import Parked, Planned
 from tgbot.store.broadcast_rows import ChunkRow
 from tgbot.store.postgres.database import Connection, Cursor, Database
 from tgbot.store.postgres.usercolumns import columns_of, text_of
-from tgbot.store.tables import OWN_NOTES, Key, Row, Table
+from tgbot.store.tables import OWN_NOTES, Key, Row, Table, storable
 
 _CHUNK: Final = ChunkRow._fields
 _PARKED: Final = tuple(one.name for one in fields(Parked))
@@ -51,6 +52,9 @@ _PUT_KEY: Final = """
     VALUES (%s, %s, %s, %s, %s, %s::jsonb)
     ON CONFLICT (name) DO UPDATE SET dc_id = excluded.dc_id, address = excluded.address, port = excluded.port,
         auth_key = excluded.auth_key, notes = excluded.notes"""
+
+#: JSONB gives its text back with blanks.
+_compact: Final = msgspec.json.format
 
 
 class PostgresTables:
@@ -102,14 +106,15 @@ class PostgresTables:
     def add(self, table: Table, rows: Sequence[Row]) -> None:
         def work(cursor: Cursor) -> None:
             name, columns, _ = _LONG[table]
+            kept = (storable(table, row) for row in rows)
             if table is Table.USERS:
                 _copy(cursor, name, columns, [columns_of(user_id, text) for user_id, text in rows])
             elif table is Table.PEERS:
-                _copy(cursor, name, columns, [(row[0], row[1], *row[3:]) for row in rows])
+                _copy(cursor, name, columns, [(row[0], row[1], *row[3:]) for row in kept])
                 names = [(each, row[0], place) for row in rows for place, each in enumerate(row[2])]
                 _copy(cursor, "usernames", ("name", "id", "place"), names)
             else:
-                _copy(cursor, name, columns, rows)
+                _copy(cursor, name, columns, kept)
 
         self._write(work)
 
@@ -160,9 +165,8 @@ class PostgresTables:
                     for row in rows:
                         cursor.execute(_PUT_KEY, row)
                 case Table.NUMBERS:
-                    cursor.execute("UPDATE tgbot.numbers SET broadcast = 0")
-                    for row in rows:
-                        cursor.execute("UPDATE tgbot.numbers SET broadcast = %s", row)
+                    cursor.execute("DELETE FROM tgbot.numbers")
+                    _copy(cursor, "numbers", ("broadcast",), rows or [(0,)])
                 case _:
                     _replace_notes(cursor, table, rows)
 
@@ -195,7 +199,10 @@ class PostgresTables:
         query = sql.SQL("SELECT {} FROM {} {}").format(wanted, _table(name), behind)
         found = self._select(query, values)
         if table is Table.USERS:
-            return [(user_id, text_of(value, exact)) for user_id, value, exact in found]
+            return [
+                (user_id, text_of(None if value is None else _compact(value, indent=-1), exact))
+                for user_id, value, exact in found
+            ]
         if table is Table.PEERS:
             return [(*row[:2], tuple(row[2]), *row[3:]) for row in found]
         return found
@@ -225,7 +232,7 @@ def _replace_notes(cursor: Cursor, table: Table, rows: Sequence[Row]) -> None:
     _copy(cursor, "meta", ("key", "value"), notes)
 
 
-def _copy(cursor: Cursor, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _copy(cursor: Cursor, name: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
     into = sql.SQL("COPY {} ({}) FROM STDIN").format(_table(name), _columns(columns))
     with cursor.copy(into) as copy:
         for row in rows:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from tgbot.core.storeerrors import CopyDiffersError, OtherCopyError, PlaceTakenError
-from tgbot.store.tables import COPYING, LONG, SHORT, Key, Row, Table, Tables
+from tgbot.store.tables import COPYING, LONG, SHORT, Key, Row, Table, Tables, storable
 
 #: How many rows are written in one transaction.
 PORTION: Final = 10_000
@@ -166,6 +166,7 @@ def _form(table: Table, row: Row) -> Row:
     """Return a row in a form that does not depend on where it was kept."""
     if table is Table.USERS:
         return row[0], json.loads(row[1])
+    row = storable(table, row)
     if table is Table.PEERS:  # of several usernames, SQLite keeps which is the first
         return (*row[:2], row[2][:1], frozenset(row[2]), *row[3:])
     return row
