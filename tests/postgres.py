@@ -45,10 +45,7 @@ _EMPTY: Final = b"""
             EXECUTE format('DELETE FROM tgbot.%I', name);
         END LOOP;
         DELETE FROM tgbot.meta WHERE key <> 'schema';
-        FOR name IN SELECT table_name FROM information_schema.columns
-                WHERE table_schema = 'tgbot' AND column_name = 'one' LOOP
-            EXECUTE format('INSERT INTO tgbot.%I DEFAULT VALUES', name);
-        END LOOP;
+        INSERT INTO tgbot.lease DEFAULT VALUES;
     END $$"""
 
 

@@ -18,6 +18,8 @@ from tgbot.store.tables import OWN_NOTES, Key, Row, Table, storable
 
 _CHUNK: Final = ChunkRow._fields
 _PARKED: Final = tuple(one.name for one in fields(Parked))
+#: A trace is kept as UTF-8, which may have a NUL.
+_TRACE: Final = _PARKED.index("trace")
 _PLANNED: Final = tuple(one.name for one in fields(Planned))
 _USER: Final = ("id", "access", "language", "last_seen", "declines", "value", "exact")
 #: Long table → its name, its columns, and those of the key.
@@ -113,6 +115,9 @@ class PostgresTables:
                 _copy(cursor, name, columns, [(row[0], row[1], *row[3:]) for row in kept])
                 names = [(each, row[0], place) for row in rows for place, each in enumerate(row[2])]
                 _copy(cursor, "usernames", ("name", "id", "place"), names)
+            elif table is Table.PARKED:
+                traces = ((*row[:_TRACE], row[_TRACE].encode(), *row[_TRACE + 1 :]) for row in kept)
+                _copy(cursor, name, columns, traces)
             else:
                 _copy(cursor, name, columns, kept)
 
@@ -166,7 +171,7 @@ class PostgresTables:
                         cursor.execute(_PUT_KEY, row)
                 case Table.NUMBERS:
                     cursor.execute("DELETE FROM tgbot.numbers")
-                    _copy(cursor, "numbers", ("broadcast",), rows or [(0,)])
+                    _copy(cursor, "numbers", ("broadcast",), rows)
                 case _:
                     _replace_notes(cursor, table, rows)
 
@@ -205,6 +210,8 @@ class PostgresTables:
             ]
         if table is Table.PEERS:
             return [(*row[:2], tuple(row[2]), *row[3:]) for row in found]
+        if table is Table.PARKED:
+            return [(*row[:_TRACE], bytes(row[_TRACE]).decode(), *row[_TRACE + 1 :]) for row in found]
         return found
 
     def _select(self, query: sql.Composed, values: Sequence[object] = ()) -> list[Row]:
