@@ -300,7 +300,7 @@ def test_a_restore_is_refused_while_the_bot_runs_and_for_another_bot(
     nothing, alone, running = capsys.readouterr().err.splitlines()
     assert nothing.startswith("tgbot: nothing cannot be restored: it has no bot.session")
     assert "it has no users.sqlite" in alone
-    by = f"(pid {os.getpid()}): stop it first, and restore them then."
+    by = f"(pid {os.getpid()}): stop it first, and do this then."
     assert running == f"tgbot: A bot runs with the files in sessions {by}"
 
 

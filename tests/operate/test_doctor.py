@@ -21,7 +21,8 @@ from tests.scenarios.crash import until
 from tgbot.config.loading import load
 from tgbot.operate import doctor
 from tgbot.operate.control import listening
-from tgbot.operate.doctor import CHECKS, Finding, Level, Subject, examine
+from tgbot.operate.doctor import CHECKS, examine
+from tgbot.operate.findings import Finding, Level, Subject
 from tgbot.sandbox.server import Sandbox
 from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
@@ -58,7 +59,11 @@ async def only(of: Subject, name: str) -> tuple[Level, str]:
 async def test_a_bot_that_is_well_has_no_finding_but_ok(subject: Subject) -> None:
     findings = [(name, finding) async for name, finding in examine(subject, offline=True)]
     assert [(name, finding) for name, finding in findings if finding.level is not Level.OK] == []
-    assert {name for name, _ in CHECKS} - {name for name, _ in findings} == {"login page", "telegram"}
+    assert {name for name, _ in CHECKS} - {name for name, _ in findings} == {
+        "login page",
+        "telegram",
+        "database",
+    }
 
 
 async def test_a_place_where_no_bot_was_is_no_failure(subject: Subject, tmp_path: Path) -> None:

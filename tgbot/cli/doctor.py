@@ -15,7 +15,7 @@ from tgbot.core.errors import ConfigError, CredentialsMissingError
 
 if TYPE_CHECKING:
     from tgbot.config.settings import Config
-    from tgbot.operate.doctor import Finding, Subject
+    from tgbot.operate.findings import Finding, Subject
 
 
 def doctor(
@@ -51,7 +51,8 @@ def doctor(
 
 
 async def _examine(file: Path | None, offline: bool, json: bool) -> int:
-    from tgbot.operate.doctor import Level, examine
+    from tgbot.operate.doctor import examine
+    from tgbot.operate.findings import Level
 
     levels = set()
 
@@ -79,7 +80,7 @@ def _show(check: str, finding: Finding, json: bool) -> None:
 def _configured(file: Path | None, tell: Callable[[str, Finding], None]) -> Config | None:
     """Return the configuration, and tell what is found about it; None if it cannot be used."""
     from tgbot.config.loading import load
-    from tgbot.operate.doctor import Finding, Level
+    from tgbot.operate.findings import Finding, Level
 
     try:
         config = load(file, os.environ, lambda text: tell("settings", Finding(Level.WARNING, text)))
@@ -98,7 +99,7 @@ def _configured(file: Path | None, tell: Callable[[str, Finding], None]) -> Conf
 
 def _subject(config: Config) -> Subject:
     from tgbot.app import proxy_of, server_of
-    from tgbot.operate.doctor import Subject
+    from tgbot.operate.findings import Subject
 
     storage = config.storage
     return Subject(
@@ -113,4 +114,5 @@ def _subject(config: Config) -> Subject:
         approves=config.join_requests.approve != "never",
         server=server_of(config),
         proxy=proxy_of(config),
+        address=storage.address,
     )

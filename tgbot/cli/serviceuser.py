@@ -15,7 +15,7 @@ from typing import Final
 
 from tgbot.cli.service import SYSTEM, USER
 from tgbot.core.errors import ServiceUserError, UnitMissingError
-from tgbot.operate.doctor import Finding, Level
+from tgbot.operate.findings import Finding, Level
 
 #: Where systemd keeps such things: in memory.
 _RUN: Final = Path("/run")

@@ -87,8 +87,9 @@ async def _copy(
     from tgbot.store.opening import name_of, open_tables
     from tgbot.store.transfer.copying import copy_all
 
-    if str(name_of(here)) == str(name_of(there)):
-        raise SamePlaceError(name_of(here) if here.address else here.directory)
+    names = [name_of(one) if one.address else one.directory.resolve() for one in (here, there)]
+    if str(names[0]) == str(names[1]):
+        raise SamePlaceError(names[0])
     async with AsyncExitStack() as stack:
         opened = []
         for storage, make in ((here, False), (there, True)):

@@ -139,7 +139,7 @@ stopping, or could not make that socket (its log says so). Try again in a moment
 
 
 class BotRunsError(TgbotError):
-    """A bot runs with the files in {directory}{by}: stop it first, and restore them then."""
+    """A bot runs with the files in {directory}{by}: stop it first, and do this then."""
 
     def __init__(self, directory: Path, pid: int | None = None) -> None:
         super().__init__(directory, "" if pid is None else f" (pid {pid})")

@@ -13,11 +13,9 @@ import stat
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 from urllib.parse import urlsplit
 
 from telethon.errors import SecurityError
@@ -37,14 +35,14 @@ from tgbot.core.errors import (
 from tgbot.core.places import places
 from tgbot.core.plural import counted
 from tgbot.locales.library import Library
+from tgbot.operate import databasecheck, findings
 from tgbot.operate.control import ask
-from tgbot.plugins.loading import ReadSettings, load_all, no_settings
+from tgbot.operate.findings import Check, Finding, Level, Subject
+from tgbot.plugins.loading import load_all
 from tgbot.store.files import denied, is_ours
 from tgbot.store.lock import holder_of
-from tgbot.store.peers import RESOLVES_A_DAY
 from tgbot.store.sqlite import sessionfile, userschema
 from tgbot.store.sqlite.connection import sqlite_errors
-from tgbot.telegram import Proxy, Server
 from tgbot.telegram.reach import reach
 
 #: Free room on the disk, in bytes: less than the first is a failure, less than the second a warning.
@@ -60,57 +58,13 @@ CLOCK_SECONDS: Final = 30
 SLOW_ANSWER: Final = 2.0
 #: How long the running bot and a name server may take to answer, in seconds.
 ANSWER_SECONDS: Final = 10.0
-#: The part of the day's look-ups of usernames after which their number is warned of.
-MANY_LOOKUPS: Final = 0.8
-
-
-class Level(StrEnum):
-    """How a finding is meant."""
-
-    OK = "ok"
-    #: The bot works; something should be put right.
-    WARNING = "warning"
-    #: The bot does not work, or not for long.
-    FAILURE = "failure"
-
-
-class Finding(NamedTuple):
-    """One thing that was found, and what to do about it."""
-
-    level: Level
-    said: str
-    advice: str = ""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The bot that is looked at: its settings, as far as a check needs them."""
-
-    session: Path
-    registry: Path
-    control: Path
-    bot_id: int | None
-    texts: Path | None = None
-    plugins: tuple[str, ...] = ()
-    #: Reads the settings of a plugin.
-    settings: ReadSettings = no_settings
-    #: The public address of the login page; "" without one.
-    site: str = ""
-    #: Whether the bot has something to do with requests to join chats.
-    approves: bool = False
-    server: Server | None = None
-    proxy: Proxy | None = None
-
-
-#: Looks at one thing.
-Check: TypeAlias = Callable[[Subject], AsyncIterator[Finding]]
 
 
 async def examine(subject: Subject, *, offline: bool) -> AsyncIterator[tuple[str, Finding]]:
     """Give each check's name with what it finds; `offline` leaves out what needs a network."""
     closed: set[str] = set()  # what was told of files that may not be read: it is the same in many checks
     for name, check in CHECKS:
-        if offline and check in ONLINE:
+        if (offline and check in ONLINE) or check in (OF_FILES if subject.address else OF_DATABASE):
             continue
         try:
             async for finding in check(subject):
@@ -200,30 +154,11 @@ def _older(path: Path, found: int, known: int) -> str:
 
 async def _lookups(of: Subject) -> AsyncIterator[Finding]:
     if of.session.exists():
-        used = sessionfile.resolves_in(of.session, int(time.time()) - 86_400)
-        said = f"{used} of {RESOLVES_A_DAY} look-ups of usernames in the last day"
-        many = used >= MANY_LOOKUPS * RESOLVES_A_DAY
-        advice = "beyond that, new names cannot be found for a day: look up less" if many else ""
-        yield Finding(Level.WARNING if many else Level.OK, said, advice)
+        yield findings.lookups(sessionfile.resolves_in(of.session, int(time.time()) - 86_400))
 
 
 async def _account(of: Subject) -> AsyncIterator[Finding]:
-    account = userschema.account_in(of.registry) if of.registry.exists() else None
-    if account is None:
-        yield Finding(Level.OK, "what is set at @BotFather is known after the first login")
-        return
-    said = [
-        "may be added to groups" if account.joins_groups else "may not be added to groups",
-        "gets all messages of groups"
-        if account.reads_groups
-        else "gets messages of groups that are meant for it",
-        "gets inline queries" if account.inline else "gets no inline queries",
-    ]
-    needs = of.approves and not account.joins_groups
-    advice = "[join_requests] approve needs groups: /setjoingroups at @BotFather" if needs else ""
-    yield Finding(
-        Level.WARNING if needs else Level.OK, f"at the last login the bot {', '.join(said)}", advice
-    )
+    yield findings.account(userschema.account_in(of.registry) if of.registry.exists() else None, of)
 
 
 async def _modes(of: Subject) -> AsyncIterator[Finding]:
@@ -371,10 +306,14 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("writes", _writes),
     ("look-ups", _lookups),
     ("account", _account),
+    ("database", databasecheck.check),
     ("texts", _texts),
     ("plugins", _plugins),
     ("login page", _site),
     ("telegram", _telegram),
 )
 #: Those that need a network.
-ONLINE: Final = (_site, _telegram)
+ONLINE: Final = (_site, _telegram, databasecheck.check)
+#: Those of a bot that keeps everything in files, or in a database.
+OF_FILES: Final = (_session, _registry, _lookups, _account)
+OF_DATABASE: Final = (databasecheck.check,)

@@ -150,6 +150,16 @@ def open_rows(place: Place) -> Iterator[UserRows | None]:
         yield None
 
 
+async def check_unled(place: Place) -> None:
+    """Raise NodeLeadsError while a node of the database leads: a second one would wait for it."""
+    if place.address:
+        from tgbot.store.postgres.place import connected, has_tables, refuse_while_led
+
+        with connected(place.address) as database:
+            if await database.aside(lambda: has_tables(database)):
+                await refuse_while_led(database, place.node)
+
+
 @asynccontextmanager
 async def open_for_changes(place: Place, command: str) -> AsyncIterator[Registry]:
     """Open the users of a bot that does not run; only what is flushed within the block is kept.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -132,6 +133,8 @@ class Traits(msgspec.Struct, gc=False):
 _PROFILE: Final = len(Profile._fields)
 _END: Final = StoredUser.__struct_fields__.index("access")
 
+#: How a text begins that JSONB gave back: the shortest name first, and with blanks.
+_SPACED: Final = '{"id": '
 _decode_stored: Final = msgspec.json.Decoder(StoredUser).decode
 _decode_traits: Final = msgspec.json.Decoder(list[Traits]).decode
 
@@ -187,11 +190,26 @@ def refreshed(text: str) -> PackedUser:
     try:
         stored = _decode_stored(text)
         if stored.current:
-            return PackedUser(text, bool(stored.known_by or stored.evidence))
+            met = bool(stored.known_by or stored.evidence)
+            return PackedUser(_packed(stored) if text.startswith(_SPACED) else text, met)
     except UNREADABLE:
         pass
     record = unpack(text)
     return PackedUser(pack(record.fields, record.counted), record.user.met)
+
+
+def tidied(text: str) -> str:
+    """Return a text that a database has changed as `pack` writes it, any other as it is."""
+    if text.startswith(_SPACED):
+        with suppress(*UNREADABLE):
+            return _packed(_decode_stored(text))
+    return text
+
+
+def _packed(stored: StoredUser) -> str:
+    """Return the text of a user, who is used up."""
+    stored.evidence = stored.spans()  # type: ignore[assignment]  # it is packed in the same way
+    return dumps(stored)
 
 
 def unpack(text: str) -> UserRecord:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tgbot.store.peers import Peer, UsernameRow
-from tgbot.store.postgres.database import Database, Row
+from tgbot.store.postgres.database import Database
+from tgbot.store.postgres.peerrows import OWNERS, PEERS, storable, stored_owner, stored_peer
 
-#: Where the bot's id is noted.
-BOT: Final = "bot"
-
-_PEER: Final = "SELECT id, hash, names, phone, title, seen FROM tgbot.peers"
-_OWN: Final = "SELECT value FROM tgbot.meta WHERE key = %s"
+_BOT: Final = "SELECT value FROM tgbot.meta WHERE key = 'session/bot'"
+_AFTER: Final = """
+    SELECT id, hash, phone, title, seen,
+        ARRAY(SELECT name FROM tgbot.usernames WHERE usernames.id = peers.id ORDER BY place)
+    FROM tgbot.peers WHERE id > %s ORDER BY id LIMIT %s"""
 _PAGE: Final = 5_000
 
 
@@ -23,25 +25,16 @@ class PostgresPeers:
         self._database = database
 
     def bot_id(self) -> int | None:
-        rows = self._database.read(_OWN, (BOT,))
-        return int(rows[0][0]) if rows else None
+        rows = self._database.read(_BOT)
+        return int(json.loads(rows[0][0])) if rows else None
 
     def iterate(self, above: int = -(2**63)) -> Iterator[tuple[int, Peer]]:
-        after = above
-        while rows := self._database.read(f"{_PEER} WHERE id > %s ORDER BY id LIMIT %s", (after, _PAGE)):
-            yield from map(_peer, rows)
-            after = rows[-1][0]
+        while found := list(map(stored_peer, self._database.read(_AFTER, (above, _PAGE)))):
+            yield from found
+            above = found[-1][0]
 
     def get(self, ids: Iterable[int]) -> dict[int, Peer]:
-        return dict(map(_peer, self._database.read(f"{_PEER} WHERE id = ANY(%s::bigint[])", (list(ids),))))
+        return dict(map(stored_peer, self._database.read(PEERS, (list(ids),))))
 
     def owners(self, names: Iterable[str]) -> dict[str, UsernameRow]:
-        found = self._database.read(
-            "SELECT name, id, seen FROM tgbot.usernames WHERE name = ANY(%s)", (list(names),)
-        )
-        return {name: UsernameRow(marked, seen) for name, marked, seen in found}
-
-
-def _peer(row: Row) -> tuple[int, Peer]:
-    marked, access_hash, names, phone, title, seen = row
-    return marked, Peer(access_hash, tuple(names), phone, title, seen)
+        return dict(map(stored_owner, self._database.read(OWNERS, (storable(names),))))

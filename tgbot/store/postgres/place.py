@@ -58,3 +58,14 @@ async def leading(database: Database, node: str, command: str, seconds: float) -
             await lease.release()
     finally:
         lease.close()
+
+
+async def refuse_while_led(database: Database, node: str) -> None:
+    """Raise NodeLeadsError while a node leads."""
+    lease = Lease(database, node)
+    try:
+        holder = await lease.look()
+    finally:
+        lease.close()
+    if holder.leads:
+        raise NodeLeadsError(holder.node, database.place)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from typing import Final, LiteralString, cast
 
-import msgspec
 from psycopg import sql
 
 from tgbot.store.base import Parked, Planned
@@ -15,6 +14,7 @@ from tgbot.store.broadcast_rows import ChunkRow
 from tgbot.store.postgres.database import Connection, Cursor, Database
 from tgbot.store.postgres.usercolumns import columns_of, text_of
 from tgbot.store.tables import OWN_NOTES, Key, Row, Table, storable
+from tgbot.store.user_json import tidied
 
 _CHUNK: Final = ChunkRow._fields
 _PARKED: Final = tuple(one.name for one in fields(Parked))
@@ -54,9 +54,6 @@ _PUT_KEY: Final = """
     VALUES (%s, %s, %s, %s, %s, %s::jsonb)
     ON CONFLICT (name) DO UPDATE SET dc_id = excluded.dc_id, address = excluded.address, port = excluded.port,
         auth_key = excluded.auth_key, notes = excluded.notes"""
-
-#: JSONB gives its text back with blanks.
-_compact: Final = msgspec.json.format
 
 
 class PostgresTables:
@@ -204,10 +201,7 @@ class PostgresTables:
         query = sql.SQL("SELECT {} FROM {} {}").format(wanted, _table(name), behind)
         found = self._select(query, values)
         if table is Table.USERS:
-            return [
-                (user_id, text_of(None if value is None else _compact(value, indent=-1), exact))
-                for user_id, value, exact in found
-            ]
+            return [(user_id, tidied(text_of(value, exact))) for user_id, value, exact in found]
         if table is Table.PEERS:
             return [(*row[:2], tuple(row[2]), *row[3:]) for row in found]
         if table is Table.PARKED:
