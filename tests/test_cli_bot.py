@@ -37,8 +37,8 @@ from tgbot.store.transfer.sessions import make_session
 
 #: Commands that start something, and are no question to a bot.
 STARTS = {"run", "demo", "sandbox", "new", "--config"}
-#: Commands about an installation, which have tests of their own; a restore needs a bot that is stopped.
-INSTALLATION = {"doctor", "restore", "service"}
+#: Commands about an installation, which have tests of their own; a restore and a copy need a bot that is stopped.
+INSTALLATION = {"doctor", "restore", "service", "store"}
 #: Commands that need a running bot.
 LIVE = {("status",), ("log",), ("reload",), ("drain",), ("users", "check"), ("users", "rebuild")}
 #: What differs from run to run: times, sizes, ages, and which of two pieces of evidence is the later one.

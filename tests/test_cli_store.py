@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tgbot.cli.invocation import event_loop
 from tgbot.config.settings import Storage
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.users import Profile, Way
+from tgbot.operate.control import Command, Say, listening
 from tgbot.store.base import Parked, Planned, Reason, UpdateState
 from tgbot.store.lock import instance_lock
 from tgbot.store.opening import open_tables
@@ -194,6 +197,45 @@ def test_a_change_is_refused_while_a_node_leads_and_a_look_is_not(moved: str, tg
         assert tgbot("users", "list")[0] == 0
         run(leader.__aexit__(None, None, None))
     assert tgbot("parked", "drop", "m1:7")[0] == 0
+
+
+def test_a_node_that_stands_by_leaves_questions_to_the_database(
+    moved: str, tgbot: Tgbot, tmp_path: Path
+) -> None:
+    async def status(say: Say) -> str:
+        return "standby"
+
+    control = tmp_path / "sessions" / "bot.control"
+    control.parent.mkdir()
+    (tmp_path / "more").write_text("9")
+    with instance_lock(control.with_name("bot.session")), served(control, {"status": status}):
+        assert json.loads(tgbot("users", "count", "--json")[1])["total"] == 2
+        assert tgbot("parked", "drop", "m1:7")[0] == 0
+        assert tgbot("users", "import", "more")[0] == 0
+        assert tgbot("users", "export", "all.json")[1] == "all.json  3 users\n"
+        status_code, _, err = tgbot("drain")
+        assert status_code == 1
+        assert "does not know the command now" in err
+
+
+@contextmanager
+def served(control: Path, commands: Mapping[str, Command]) -> Iterator[None]:
+    """Carry out commands in a thread, as the process of a bot does."""
+    ready, end = Event(), Event()
+
+    async def serve() -> None:
+        async with listening(control, commands):
+            ready.set()
+            await asyncio.to_thread(end.wait)
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    ready.wait(60)
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_backups_of_a_database_are_postgresqls(moved: str, tgbot: Tgbot) -> None:

@@ -35,6 +35,7 @@ MEANT = {
     "KEY": "m5000000001:7",
     "N": "14",
     "NAME": "@anna",
+    "URL": "postgresql://tgbot@db.example.com/shop",
     "PAYLOAD": "summer",
 }
 

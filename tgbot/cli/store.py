@@ -34,8 +34,14 @@ commands = typer.Typer(help="Everything that the bot keeps: moved between files 
 def copy(
     context: typer.Context,
     to: Annotated[
-        str, typer.Option("--to", metavar="URL|DIRECTORY", help="An empty database, or a new directory.")
-    ],
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL|DIRECTORY",
+            help="An empty database, or a new directory.",
+            show_default="none, one is needed",
+        ),
+    ] = "",
     source: Annotated[
         str,
         typer.Option(
@@ -61,6 +67,8 @@ def copy(
     lose it. With --without-login both places can be used, by one bot at a time. A password does not belong
     into the command line, where others can read it: put it into PGPASSWORD or a password file.
     """
+    if not to:
+        raise typer.BadParameter("name an empty database or a new directory", param_hint="--to")
     config = settings(context)
     storage = config.storage
     here = _place(storage, source, "--from") if source else storage

@@ -45,10 +45,6 @@ class Place(Protocol):
     def node(self) -> str:
         """The name of this machine among those that share the database."""
 
-    @property
-    def lease(self) -> float:
-        """For how many seconds a node leads without renewing it."""
-
 
 def name_of(place: Place) -> Path | str:
     """Return what a person calls the place: its session file, or the database without its password."""
@@ -173,7 +169,7 @@ async def open_for_changes(place: Place, command: str) -> AsyncIterator[Registry
         from tgbot.store.postgres.place import connected, leading
 
         with connected(place.address) as database:
-            async with leading(database, place.node, command, place.lease) as lease:
+            async with leading(database, place.node, command) as lease:
                 with openings.open_for_changes(database, lease.fence) as users:
                     yield users
     else:
@@ -195,7 +191,7 @@ async def open_store(
 
         with connected(place.address) as database:
             await database.aside(lambda: prepare(database))
-            async with leading(database, place.node, command, place.lease) as lease:
+            async with leading(database, place.node, command) as lease:
                 store = PostgresStore(
                     database, node=place.node, fence=lease.fence, clock=clock, cached_users=cached_users
                 )
@@ -227,7 +223,7 @@ async def open_tables(place: Place, command: str, *, make: bool) -> AsyncIterato
 
         with connected(place.address) as database:
             await database.aside(lambda: prepare(database) if make else check(database))
-            async with leading(database, place.node, command, place.lease) as lease:
+            async with leading(database, place.node, command) as lease:
                 yield PostgresTables(database, lease.fence)
     else:
         from tgbot.store.lock import instance_lock

@@ -32,7 +32,7 @@ TALK = KeptTalk(
 class Place:
     """A bot's directory."""
 
-    address, node, lease = "", "", 2.5
+    address, node = "", ""
 
     def __init__(self, directory: Path) -> None:
         self.session = directory / "bot.session"

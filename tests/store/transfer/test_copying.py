@@ -48,7 +48,7 @@ class At(Place):
 
     def __init__(self, directory: Path, address: str) -> None:
         super().__init__(directory)
-        self.address, self.node, self.lease = address, "alpha", 60.0
+        self.address, self.node = address, "alpha"
 
 
 class Spoilt:

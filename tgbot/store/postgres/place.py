@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final
 
 from tgbot.core.errors import ConfigError, StorageError
 from tgbot.core.storeerrors import NodeLeadsError
@@ -13,6 +14,10 @@ from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.lease import Lease
 from tgbot.store.postgres.openings import check
 from tgbot.store.postgres.schema import found_in
+
+#: How long the lease of a command lasts that does not renew it, in seconds. A command may keep this machine and
+#: the database so busy that a renewal takes long, and nobody waits for its answers; it is released at the end.
+COMMAND_SECONDS: Final = 30.0
 
 
 @contextmanager
@@ -38,12 +43,12 @@ def has_tables(database: Database) -> bool:
 
 
 @asynccontextmanager
-async def leading(database: Database, node: str, command: str, seconds: float) -> AsyncIterator[Lease]:
+async def leading(database: Database, node: str, command: str) -> AsyncIterator[Lease]:
     """Give the lease, which a command has under a name of its own for as long as the block lasts.
 
     Raise NodeLeadsError while somebody else leads. Once another node takes it, the fence refuses all writes.
     """
-    lease = Lease(database, f"{node} (tgbot {command})", seconds)
+    lease = Lease(database, f"{node} (tgbot {command})", COMMAND_SECONDS)
     try:
         if not await lease.take():
             holder = await lease.look()
