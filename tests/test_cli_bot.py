@@ -37,7 +37,7 @@ from tgbot.store.transfer.sessions import make_session
 
 #: Commands that start something, and are no question to a bot.
 STARTS = {"run", "demo", "sandbox", "new", "--config"}
-#: Commands about an installation, which have tests of their own; a restore and a copy need a bot that is stopped.
+#: Commands about an installation, which have tests of their own; two of them need a bot that is stopped.
 INSTALLATION = {"doctor", "restore", "service", "store"}
 #: Commands that need a running bot.
 LIVE = {("status",), ("log",), ("reload",), ("drain",), ("users", "check"), ("users", "rebuild")}

@@ -15,8 +15,8 @@ from tgbot.store.postgres.lease import Lease
 from tgbot.store.postgres.openings import check
 from tgbot.store.postgres.schema import found_in
 
-#: How long the lease of a command lasts that does not renew it, in seconds. A command may keep this machine and
-#: the database so busy that a renewal takes long, and nobody waits for its answers; it is released at the end.
+#: How long the lease of a command lasts without a renewal, in seconds. A command may keep this machine and
+#: the database so busy that a renewal takes long, and no user waits for it; it is released at the end.
 COMMAND_SECONDS: Final = 30.0
 
 

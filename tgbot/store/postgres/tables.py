@@ -227,7 +227,7 @@ def _replace_notes(cursor: Cursor, table: Table, rows: Sequence[Row]) -> None:
         cursor.execute("DELETE FROM tgbot.meta WHERE starts_with(key, %s)", (_OURS,))
         notes = [(_OURS + name, json.dumps(value)) for name, value in rows]
     else:
-        query = "DELETE FROM tgbot.meta WHERE key <> ALL(%s) AND NOT starts_with(key, %s)"
+        query = "DELETE FROM tgbot.meta WHERE key <> ALL(%s::text[]) AND NOT starts_with(key, %s)"
         cursor.execute(query, ([*OWN_NOTES], _OURS))
         notes = list(rows)
     _copy(cursor, "meta", ("key", "value"), notes)

@@ -60,7 +60,7 @@ class SqliteTables:
     """
 
     def __init__(self, session: Path, registry: Path, logins: Path, node: str, *, make: bool = False) -> None:
-        self.place, self.only_node = str(registry.parent), node
+        self.place, self.only_node = str(registry.parent.resolve()), node
         self._paths = {"users": registry, "session": session, "logins": logins}
         self._stack = ExitStack()
         with ExitStack() as on_error:

@@ -11,8 +11,9 @@ from typing import Final
 from tgbot.core.storeerrors import CopyDiffersError, OtherCopyError, PlaceTakenError
 from tgbot.store.tables import COPYING, LONG, SHORT, Key, Row, Table, Tables, storable
 
-#: How many rows are written in one transaction.
-PORTION: Final = 10_000
+#: How many rows are written in one transaction, and how many of those that may be large.
+PORTION: Final = 5_000
+LARGE: Final = 200
 #: How many rows of each portion are compared at the end.
 _SAMPLE: Final = 20
 #: How many differences are named.
@@ -66,7 +67,7 @@ def copy_all(
         done.before += there
         keys = sample[table] = []
         after = target.last(table) if resumed else None
-        while rows := source.portion(table, after, PORTION):
+        while rows := source.portion(table, after, _most(table)):
             if stopped():
                 return None
             target.add(table, rows)
@@ -149,8 +150,8 @@ def _pairs(
             yield sorted(source.some(table, some)), sorted(target.some(table, some))
         return
     after: Key | None = None
-    while mine := source.portion(table, after, PORTION):
-        yield mine, target.portion(table, after, PORTION)
+    while mine := source.portion(table, after, _most(table)):
+        yield mine, target.portion(table, after, _most(table))
         after = _key(table, mine[-1])
 
 
@@ -174,6 +175,10 @@ def _form(table: Table, row: Row) -> Row:
 
 def _plain(row: Row) -> Row:
     return tuple(json.loads(one) if isinstance(one, str) and one[:1] == "{" else one for one in row)
+
+
+def _most(table: Table) -> int:
+    return PORTION if table in (Table.USERS, Table.PEERS) else min(LARGE, PORTION)
 
 
 def _key(table: Table, row: Row) -> Key:
