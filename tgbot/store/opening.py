@@ -166,9 +166,9 @@ async def open_for_changes(place: Place, command: str) -> AsyncIterator[Registry
     """
     if place.address:
         from tgbot.store.postgres import openings
-        from tgbot.store.postgres.place import connected, leading
+        from tgbot.store.postgres.place import existing, leading
 
-        with connected(place.address) as database:
+        with existing(place.address) as database:
             async with leading(database, place.node, command) as lease:
                 with openings.open_for_changes(database, lease.fence) as users:
                     yield users

@@ -34,6 +34,14 @@ def connected(address: str) -> Iterator[Database]:
         database.close()
 
 
+@contextmanager
+def existing(address: str) -> Iterator[Database]:
+    """Give a database that has the tables of this program; raise NeverRunError and others (see `check`)."""
+    with connected(address) as database:
+        check(database)
+        yield database
+
+
 def has_tables(database: Database) -> bool:
     """Return whether there are tables; raise RegistryTooOldError or RegistryTooNewError (see `check`)."""
     if not found_in(database):
