@@ -273,6 +273,38 @@ async def test_there_is_nothing_to_copy_where_no_bot_ran(place: Place, database_
             await copy(source, target)
 
 
+async def test_files_of_an_older_version_are_copied_as_the_next_start_would_read_them(
+    full: Place, database: At
+) -> None:
+    with closing(sqlite3.connect(full.registry)) as users, users:
+        users.execute("DROP TABLE parked")
+    full.logins.unlink()
+    with closing(sqlite3.connect(full.logins)) as logins, logins:
+        logins.execute("CREATE TABLE used (digest BLOB PRIMARY KEY, until INTEGER NOT NULL)")
+        logins.execute("INSERT INTO used VALUES (?, 77)", (b"\x01\xff",))
+    await copy(full, database)
+    rows = await everything(database)
+    assert (rows[Table.PARKED], rows[Table.LOGINS]) == ([], [(b"\x01\xff", 77, None, None)])
+
+
+async def test_a_session_that_is_missing_or_plain_telethons_is_no_obstacle(
+    full: Place, database: At, postgres: PostgresServer
+) -> None:
+    with closing(sqlite3.connect(full.session)) as session, session:
+        for table in ("usernames", "resolves", "values"):
+            session.execute(f"DROP TABLE tgbot_{table}")
+    await copy(full, database)
+    rows = await everything(database)
+    assert {row[0]: row[2] for row in rows[Table.PEERS]}[BORIS] == ("boris",)
+    assert (rows[Table.RESOLVES], rows[Table.VALUES]) == ([], [("bot", BOT)])
+    postgres.bot_database()  # empties it
+    full.session.unlink()
+    await copy(full, database)
+    rows = await everything(database)
+    assert (rows[Table.PEERS], rows[Table.STATES], rows[Table.KEYS]) == ([], [], [])
+    assert len(rows[Table.USERS]) == 34
+
+
 async def test_a_username_that_plain_telethon_left_with_two_peers_belongs_to_the_later_one(
     full: Place, database: At
 ) -> None:

@@ -49,6 +49,9 @@ _FILES: Final = {
     Table.NOTES: "users",
     Table.LOGINS: "logins",
 }
+_LOGINS: Final = "SELECT key, value FROM logins ORDER BY rowid"
+#: As an older version kept them.
+_OLD_LOGINS: Final = "SELECT lower(hex(digest)), CAST(until AS TEXT) FROM used ORDER BY rowid"
 _OF_KEY: Final = ", ".join(f"'{name}'" for name in sorted(KEY_VALUES))
 
 
@@ -80,9 +83,10 @@ class SqliteTables:
             self._peers = self._stack.enter_context(Peers(session)) if "session" in self._open else None
             #: Marked id → usernames that belong to others by now.
             self._lost = self._peers.lost() if self._peers is not None else {}
-            rows = self._select("session", "SELECT name FROM sqlite_master WHERE type = 'table'")
             #: Whether a bot has opened the session before, and not only plain Telethon.
-            self._ours = ("tgbot_values",) in rows
+            self._ours = self._has("session", "tgbot_values")
+            #: An older version did not make it.
+            self._has_parked = self._has("users", "parked")
             on_error.pop_all()
 
     def close(self) -> None:
@@ -94,6 +98,8 @@ class SqliteTables:
     def count(self, table: Table) -> int:
         if table is Table.PEERS:
             return self._peers.count() if self._peers is not None else 0
+        if table is Table.PARKED and not self._has_parked:
+            return 0
         if table in _LONG:
             return int(self._select("users", f"SELECT count(*) FROM {_LONG[table][1]}")[0][0])
         return len(self.whole(table))
@@ -103,6 +109,8 @@ class SqliteTables:
             if self._peers is None:
                 return ()
             return [self._row(peer) for peer in self._peers.portion(_above(after), most)]
+        if table is Table.PARKED and not self._has_parked:
+            return ()
         columns, rows, key = _LONG[table]
         query = f"SELECT {columns} FROM {rows}"
         if after is None:
@@ -174,7 +182,8 @@ class SqliteTables:
                 values = [row for row in self._values() if row[0] not in KEY_VALUES]
                 return sorted([*((BOT, row[0]) for row in bot), *values])
             case Table.LOGINS:
-                logins = self._select("logins", "SELECT key, value FROM logins ORDER BY rowid")
+                query = _LOGINS if self._has("logins", "logins") else _OLD_LOGINS
+                logins = self._select("logins", query)
                 return [_login(str(digest), str(value)) for digest, value in logins]
             case _:
                 return self._keys()
@@ -223,6 +232,10 @@ class SqliteTables:
     def _values(self) -> list[tuple[str, str | int]]:
         query = "SELECT name, value FROM tgbot_values ORDER BY name"
         return self._select("session", query) if self._ours else []
+
+    def _has(self, file: str, table: str) -> bool:
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return bool(self._select(file, query, table))
 
     def _row(self, found: tuple[int, Peer]) -> Row:
         marked, peer = found
