@@ -64,8 +64,8 @@ def copy(
     then. No bot starts on a copy that is not complete.
 
     The auth key is copied, too, so never start the bot in the old place again: two processes with one key
-    lose it. With --without-login both places can be used, by one bot at a time. A password does not belong
-    into the command line, where others can read it: put it into PGPASSWORD or a password file.
+    lose it. With --without-login the key stays there alone. A password does not belong into the command line,
+    where others can read it: put it into PGPASSWORD or a password file.
     """
     if not to:
         raise typer.BadParameter("name an empty database or a new directory", param_hint="--to")
