@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from tgbot.core.users import Change, Profile, UserFields, Way
 from tgbot.store.peers import Peer
 from tgbot.store.record import UserRecord
 from tgbot.store.transfer.exported import ExportedUser
-from tgbot.store.user_json import StoredUser, pack, refreshed, unpack, user_of
+from tgbot.store.user_json import StoredUser, pack, refreshed, tidied, unpack, user_of
 
 
 def test_the_packed_fields_are_those_of_a_profile_and_of_a_user_in_their_order() -> None:
@@ -55,6 +56,11 @@ def test_a_user_comes_back_from_json(seen: list[Profile], found: list[Evidence],
     assert refreshed(packed).fields == json.loads(packed)
     assert "" not in json.loads(packed).values()
     assert user_of({name: value for name, value in json.loads(packed).items() if name != "access"}) == user
+    # As JSONB gives it back: the shorter names first, and blanks.
+    order = sorted(json.loads(packed).items(), key=lambda item: (len(item[0]), item[0]))
+    changed = json.dumps(dict(order), ensure_ascii=False)
+    if not re.search("[\ud800-\udfff]", changed):
+        assert tidied(changed) == refreshed(changed).text == packed
 
 
 @pytest.mark.parametrize(
