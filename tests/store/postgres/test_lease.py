@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -296,12 +297,12 @@ async def test_a_transaction_that_stands_still_is_ended_by_the_next_leader(
         over = Database(Address(_through(database, stall)))
         a, b = node("a", 0.2), node("b")
         await a.stand_by()
-        await over.write_aside(note(a, "before"))
+        await over.aside(lambda: over.write(note(a, "before")))
         stall.stand_still_at(where)
-        writing = asyncio.create_task(over.write_aside(note(a, "row")))
+        writing = asyncio.create_task(over.aside(lambda: over.write(note(a, "row"))))
         await in_time(stall.holding.wait())
         await in_time(b.stand_by())
-        await in_time(database.write_aside(note(b, "row")))
+        await in_time(database.aside(lambda: database.write(note(b, "row"))))
         stall.go_on()
         with pytest.raises((LeaseLostError, StorageUnreachableError)):
             await in_time(writing)
@@ -342,7 +343,7 @@ async def test_the_lease_waits_for_no_other_work_of_its_process(database: Databa
         asyncio.run_coroutine_threadsafe(done.wait(), loop).result()
 
     done = asyncio.Event()
-    busy = [asyncio.create_task(database.write_aside(work)) for _ in range(8)]
+    busy = [asyncio.create_task(database.aside(lambda: database.write(work))) for _ in range(8)]
     await in_time(held.wait())
     async with running(a.keep()):
         await until(lambda: _renewed(a, first))
@@ -438,7 +439,7 @@ async def test_nodes_that_fight_for_the_lease_write_in_the_order_of_their_epochs
                 await asyncio.sleep(0.002)
             for _ in range(3):
                 try:
-                    await database.write_aside(write(lease))
+                    await database.aside(partial(database.write, write(lease)))
                 except (LeaseLostError, StorageUnreachableError):  # refused, or ended by a taker
                     refused += 1
             if number % 2:
