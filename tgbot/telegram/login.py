@@ -14,7 +14,7 @@ from telethon import TelegramClient, errors, functions
 from telethon.errors import AuthKeyNotFound
 from telethon.tl import TLObject, TLRequest, types
 
-from tgbot.core.errors import LoginRefusedError, TgbotError, WrongBotError
+from tgbot.core.errors import LoginRefusedError, StorageUnreachableError, TgbotError, WrongBotError
 from tgbot.core.places import places
 from tgbot.store.base import UpdateState
 from tgbot.store.session import BotSession
@@ -234,6 +234,8 @@ class Login:
                     await self._client.move(self._move_to)
                     self._move_to = None
                 me = await self._attempt()
+            except StorageUnreachableError as error:
+                pause = self._pause_after(error)
             except TgbotError:
                 raise
             except _REFUSED as error:

@@ -10,6 +10,7 @@ from functools import partial
 
 from telethon import errors
 
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.places import places
 from tgbot.core.verdicts import from_rpc_error
 from tgbot.store.base import Reason
@@ -43,7 +44,8 @@ class Failure:
     def of(cls, handler: str, error: BaseException) -> Failure:
         """Return the failure of a handler that raised."""
         answer = answer_of(error)
-        reason = Reason.LATER if answer in (Answer.LATER, Answer.BROKEN) else Reason.FAILED
+        later = answer in (Answer.LATER, Answer.BROKEN) or isinstance(error, StorageUnreachableError)
+        reason = Reason.LATER if later else Reason.FAILED
         tries = UNREADABLE_TRIES if answer is Answer.BROKEN else 0
         return cls(reason, handler, name_of(error), trace_of(error), wait_of(error), tries)
 
