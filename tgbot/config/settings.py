@@ -59,7 +59,18 @@ def _key(default: object, expected: str, **limits: Any) -> Any:
 
 
 #: What the bot tells its admins of by itself.
-Alert: TypeAlias = Literal["losses", "poison", "rights", "errors", "disk", "backup", "deafness", "readiness"]
+Alert: TypeAlias = Literal[
+    "losses",
+    "poison",
+    "rights",
+    "errors",
+    "disk",
+    "backup",
+    "deafness",
+    "readiness",
+    "takeover",
+    "database",
+]
 ALERTS: tuple[Alert, ...] = get_args(Alert)
 
 _Level = Annotated[

@@ -292,6 +292,9 @@ lost-hole = { $n ->
     [one] ⚠️ Telegram counted an update that it does not send me. It is lost: if it was a message, it stays unanswered. I handle everything else as usual.
    *[other] ⚠️ Telegram counted { $n } updates that it does not send me. They are lost: messages among them stay unanswered. I handle everything else as usual.
 }
+took-over = ⚠️ The node { $node } fell silent while it led me. Another one leads now: nobody is left without an answer, or gets one twice.
+database-begun = ⚠️ My database cannot be reached. I answer only for as long as my lease lasts.
+database-over = ✅ My database can be reached again.
 deafness-over = { $n ->
     [one] ⚠️ For a while Telegram’s updates did not reach me, although there was a link. I have made a fresh one and fetched them: nobody is left without an answer.
    *[other] ⚠️ { $n } times Telegram’s updates did not reach me for a while, although there was a link. Each time I have made a fresh one and fetched them: nobody is left without an answer.

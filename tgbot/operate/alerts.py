@@ -98,6 +98,10 @@ class Alerts:
         """Note that a plugin could not delete what it keeps of a user who asked for it; returns at once."""
         self._note("errors", Topic("forget-failed"), Report(1, {"plugin": plugin}))
 
+    def took_over(self, node: str) -> None:
+        """Note that this process leads the bot, because another node was silent; returns at once."""
+        self._note("takeover", Topic("took-over"), Report(1, {"node": node}))
+
     def deaf(self, count: int) -> None:
         """Note that updates did not reach the bot, and do again; returns at once."""
         self._note("deafness", Topic("deafness-over"), Report(count))

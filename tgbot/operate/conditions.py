@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tgbot.core.places import places
+from tgbot.operate.health import Trouble
 from tgbot.store.lastbackup import backup_failure
 from tgbot.telegram.figures import Reading
 
@@ -100,6 +101,7 @@ class Conditions:
 
     async def _look_at_health(self) -> None:
         trouble, now = await self._trouble(), self._clock()
+        (self._begin if trouble == Trouble.DATABASE else self._end)("database")
         since = now if self._unready is None else self._unready[1]
         if trouble is not None:
             self._unready = str(trouble), since

@@ -51,11 +51,21 @@ class CommandUnknownError(BotAnswerError):
     """{said}"""
 
 
+class NotNowError(TgbotError):
+    """This bot does not know the command now: its version is another, or it has not logged in yet."""
+
+
 @asynccontextmanager
 async def listening(
-    path: Path, commands: Mapping[str, Command], *, client_seconds: float = CLIENT_SECONDS
+    path: Path,
+    commands: Mapping[str, Command],
+    *,
+    unknown: Callable[[], TgbotError] = NotNowError,
+    client_seconds: float = CLIENT_SECONDS,
 ) -> AsyncIterator[None]:
     """Carry out the commands of clients on this machine for as long as the block lasts.
+
+    `unknown` returns what is answered to any other command.
 
     Only processes of the same user are heard. No client can keep the bot from anything: a slow, long or
     broken request is answered with an error, or cut off. Where no socket can be made the bot runs without,
@@ -67,7 +77,7 @@ async def listening(
     except OSError as error:
         logger.warning("no commands can be given to this bot: %s: %s", path, error.strerror or error)
     else:
-        clients = _Clients(commands, client_seconds)
+        clients = _Clients(commands, unknown, client_seconds)
         server = await asyncio.start_unix_server(clients.serve, sock=made, limit=REQUEST_BYTES)
     try:
         yield
@@ -149,8 +159,11 @@ def _answer_in(
 class _Clients:
     """Serves each client one command."""
 
-    def __init__(self, commands: Mapping[str, Command], seconds: float) -> None:
+    def __init__(
+        self, commands: Mapping[str, Command], unknown: Callable[[], TgbotError], seconds: float
+    ) -> None:
         self._commands = commands
+        self._unknown = unknown
         self._seconds = seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -194,9 +207,8 @@ class _Clients:
         except (ValueError, LookupError, TypeError, RecursionError):
             return {"error": "This is not a request.", "status": 2}
         if command is None or not isinstance(arguments, dict):
-            reason = "its version is another, or it has not logged in yet"
-            said = f"This bot does not know the command now: {reason}."
-            return {"error": said, "status": 1, "known": False}
+            refusal = self._unknown()
+            return {"error": str(refusal), "status": refusal.exit_status, "known": False}
 
         async def say(progress: Mapping[str, object]) -> None:
             try:

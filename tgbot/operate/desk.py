@@ -11,6 +11,7 @@ from tgbot.operate import (
     importing,
     jobs,
     levels,
+    nodes,
     parked,
     people,
     rebuilding,
@@ -29,11 +30,12 @@ def before_login(
     store: OpenStore,
     clock: Callable[[], float],
     trouble: Callable[[], Awaitable[str | None]],
+    node: nodes.Node | None = None,
 ) -> dict[str, Command]:
     """Return the commands that a bot carries out while it still tries to log in."""
     users = store.users
     return {
-        "status": status.command(client, trouble, users, store.parked, store.broadcasts),
+        "status": status.command(client, trouble, users, store.parked, store.broadcasts, node),
         **people.commands(users, clock, store.planned.about),
         **levels.commands(),
         "checkpoint": work.checkpoint(client.checkpoint),

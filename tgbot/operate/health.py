@@ -27,6 +27,8 @@ class Trouble(StrEnum):
     DRAINED = "it was told to drain"
     #: An error has ended the bot, and it closes; the last line of the log names the error.
     FAILED = "the bot cannot go on"
+    #: The database does not answer: the bot goes on until its lease is over, and says nothing after that.
+    DATABASE = "the database cannot be reached"
     #: There is no connection now; the bot keeps trying to connect.
     NOT_CONNECTED = "not connected to Telegram"
     #: Telegram has ended the login, and the bot waits until it may log in again.
@@ -77,16 +79,19 @@ class Health:
 
     Only a proof since this object was made counts, so a bot that starts is not healthy before its first one.
     The check makes a checkpoint, one at a time and at most one in `PROVEN_SECONDS`, however many callers ask.
+    `reachable` tells whether the database answers, if there is one.
     """
 
     def __init__(
         self,
         client: Client,
         *,
+        reachable: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
         checkpoint_seconds: float = 5.0,
     ) -> None:
         self._client = client
+        self._reachable = reachable
         self._monotonic = monotonic
         self._checkpoint_seconds = checkpoint_seconds
         self._began = monotonic()
@@ -106,6 +111,8 @@ class Health:
             return Trouble.FAILED
         if client.drain.begun:
             return Trouble.DRAINED
+        if not self._reachable():
+            return Trouble.DATABASE
         if not client.connected:
             return Trouble.NOT_CONNECTED
         if not client.logged_in:
@@ -122,7 +129,9 @@ class Health:
         # Not cancelled after that time: a checkpoint runs to its end.
         making = self._making
         await asyncio.wait((making,), timeout=self._checkpoint_seconds)
-        return making.result() if making.done() else Trouble.CHECKPOINT_SLOW
+        if making.done():
+            return making.result()
+        return Trouble.CHECKPOINT_SLOW if self._reachable() else Trouble.DATABASE
 
     async def _checkpoint(self) -> Trouble | None:
         began = self._monotonic()

@@ -11,7 +11,7 @@ from tgbot.operate.control import Command, Say
 #: What a logger may be set to.
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 #: Libraries whose lines below WARNING may hold what somebody wrote, or a token.
-LIBRARIES: Final = ("telethon", "asyncio", "aiohttp", "sqlitedict")
+LIBRARIES: Final = ("telethon", "asyncio", "aiohttp", "sqlitedict", "psycopg")
 
 
 def commands() -> dict[str, Command]:

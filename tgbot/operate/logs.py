@@ -44,8 +44,9 @@ def log_to_stderr(
     logging.basicConfig(level=level, handlers=[handler])
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    # It also raises what it logs, and its caller reports that.
-    logging.getLogger("sqlitedict").setLevel(logging.CRITICAL)
+    # They also raise what they log, and their callers report that.
+    for library in ("sqlitedict", "psycopg"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     for name, own in levels:
         logging.getLogger(name).setLevel(own)
     atexit.register(handler.tell, everything=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -30,6 +30,7 @@ from tgbot.core.broadcasts import State
 from tgbot.core.deliveries import Outcome, Tally
 from tgbot.core.users import Counts, UserRegistry
 from tgbot.operate.health import Health
+from tgbot.operate.nodes import Node, NodeNumbers, numbers
 from tgbot.plugins.jobs.tries import Tries
 from tgbot.store.base import Broadcasts, ParkedUpdates, Reason
 from tgbot.telegram.calls.call import method_of
@@ -59,6 +60,8 @@ class Numbers(NamedTuple):
     job_runs: Mapping[str, int]
     job_failures: Mapping[str, int]
     job_drops: Mapping[str, int]
+    #: Those of the node, None for a bot that is none.
+    node: NodeNumbers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Metrics:
     jobs: Tries
     #: The directory of the bot's files.
     directory: Path
+    #: Returns the numbers of the node, if the bot is one.
+    node: Callable[[], NodeNumbers] | None = None
     process: ProcessCollector = field(default_factory=lambda: ProcessCollector(registry=None))
 
     def read(self, lag: float) -> Numbers:
@@ -87,14 +92,48 @@ class Metrics:
             Counter(one.state for one in broadcasts),
             {number: deepcopy(self.broadcasts.tally(number)) for number in open_now},
             *(dict(self.jobs.ran), dict(self.jobs.failed), dict(self.jobs.dropped)),
+            None if self.node is None else self.node(),
         )
 
     def render(self, numbers: Numbers) -> tuple[bytes, str]:
         """Return the page and its type."""
-        registry = CollectorRegistry()
-        registry.register(_Families(numbers, self.directory))
-        registry.register(self.process)
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+        return _page(_Families(numbers, self.directory), self.process)
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyMetrics:
+    """Makes the page of a node that stands by: of what `Metrics` has, only what there is."""
+
+    node: Node
+    process: ProcessCollector = field(default_factory=lambda: ProcessCollector(registry=None))
+
+    def read(self, lag: float) -> NodeNumbers:
+        """Return the numbers of this moment."""
+        return numbers(self.node)
+
+    def render(self, numbers: NodeNumbers) -> tuple[bytes, str]:
+        """Return the page and its type."""
+        return _page(_StandbyFamilies(numbers), self.process)
+
+
+def _page(families: Collector, process: ProcessCollector) -> tuple[bytes, str]:
+    registry = CollectorRegistry()
+    registry.register(families)
+    registry.register(process)
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _StandbyFamilies(Collector):
+    def __init__(self, numbers: NodeNumbers) -> None:
+        self._numbers = numbers
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield gauge("ready", "Whether the last look at the bot's health found nothing wrong", False)
+        yield from _of_node(self._numbers)
+        yield _versions()
 
 
 class _Families(Collector):
@@ -119,11 +158,23 @@ class _Families(Collector):
         yield counters("job_failures", "Runs of jobs that failed", "job", failures)
         yield counters("job_drops", "What was planned once and given up", "job", numbers.job_drops)
         yield gauge("event_loop_lag_seconds", "How long the event loop took to answer", numbers.lag)
-        about = {"version": tgbot.__version__, "telethon": telethon.__version__}
-        about["python"] = platform.python_version()
-        built = GaugeMetricFamily("tgbot_build_info", "Versions; always 1", labels=list(about))
-        built.add_metric(list(about.values()), 1)
-        yield built
+        if numbers.node is not None:
+            yield from _of_node(numbers.node)
+        yield _versions()
+
+
+def _versions() -> Metric:
+    about = {"version": tgbot.__version__, "telethon": telethon.__version__}
+    about["python"] = platform.python_version()
+    built = GaugeMetricFamily("tgbot_build_info", "Versions; always 1", labels=list(about))
+    built.add_metric(list(about.values()), 1)
+    return built
+
+
+def _of_node(numbers: NodeNumbers) -> Iterator[Metric]:
+    yield gauge("leader", "Whether this node leads the bot, and its lease lasts", numbers.leads)
+    yield gauge("lease_epoch", "How often the leader changed", numbers.epoch)
+    yield counter("database_errors", "How often the database could not be reached", numbers.errors)
 
 
 def _of_link(numbers: Numbers) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from tgbot.core.deliveries import Outcome
 from tgbot.core.names import usernames_of
 from tgbot.core.users import UserReader
 from tgbot.operate.control import Command, Say
+from tgbot.operate.nodes import Node, described
 from tgbot.store.base import Broadcasts, ParkedUpdates, Reason
 from tgbot.telegram import BotClient
 
@@ -22,6 +23,7 @@ def command(
     users: UserReader,
     parked: ParkedUpdates,
     broadcasts: Broadcasts,
+    node: Node | None = None,
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Command:
@@ -51,6 +53,7 @@ def command(
             "left": client.drain.left,
             "version": __version__,
             "pid": os.getpid(),
+            "node": None if node is None else described(node),
             "id": None if me is None else me.id,
             "username": None if me is None else next(iter(usernames_of(me)), None),
             "uptime": round(monotonic() - began, 3),

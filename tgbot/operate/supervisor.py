@@ -36,6 +36,8 @@ PATIENCE: Final[Mapping[Trouble, float]] = {
     Trouble.FAILED: 0.0,
     # The operator who gave the command ends it.
     Trouble.DRAINED: inf,
+    # A restart does not bring the database back, and another node may lead meanwhile.
+    Trouble.DATABASE: inf,
     # A restart brings back neither Telegram nor a login, and the bot tries both by itself.
     Trouble.NOT_CONNECTED: inf,
     Trouble.NOT_LOGGED_IN: inf,
@@ -75,20 +77,29 @@ class Supervisor:
         self._lasting: tuple[Trouble, float] | None = None
         self._starving = False
 
-    def waiting(self) -> None:
-        """Note that the files are open, and only Telegram keeps the bot from running."""
-        self._status = "waiting for Telegram"
-        self._ready_at = self._monotonic() + START_SECONDS
+    def waiting(self, whom: str = "Telegram") -> None:
+        """Note that all files are open, and what keeps the bot from running: Telegram, or the database."""
+        self._status = f"waiting for {whom}"
+        if self._ready_at is not None:
+            self._ready_at = self._monotonic() + START_SECONDS
+
+    def standing_by(self, status: str) -> None:
+        """Tell that the bot is up and waits for its turn: another node leads."""
+        self._status = status
+        self._ready()
 
     def running(self, trouble: Callable[[], Awaitable[Trouble | None]]) -> None:
         """Tell that the bot takes updates; from now on `trouble` says how it is."""
         self._status, self._trouble = "running", trouble
         self._ready()
 
-    def stopping(self) -> None:
-        """Tell that the bot finishes what is in flight; the manager limits how long that takes."""
-        self._status, self._trouble = "stopping", None
-        self._notify("STOPPING=1\nSTATUS=stopping")
+    def stopping(self, *, again: bool = False) -> None:
+        """Tell that the bot finishes what is in flight; the manager limits how long that takes.
+
+        With `again` the same process stands by after that, of which the manager hears no end.
+        """
+        self._status, self._trouble = "handing over" if again else "stopping", None
+        self._notify(f"STATUS={self._status}" if again else "STOPPING=1\nSTATUS=stopping")
 
     async def tell(self) -> None:
         """Tell how the bot is until cancelled."""
