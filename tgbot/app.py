@@ -6,10 +6,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from telethon.tl import types
@@ -18,8 +18,8 @@ from tgbot import reload
 from tgbot.config.settings import Config
 from tgbot.core.admins import Admins
 from tgbot.core.clock import ServerClock
+from tgbot.core.errors import LeaseLostError, StorageUnreachableError
 from tgbot.core.links import signing_key
-from tgbot.core.names import usernames_of
 from tgbot.core.users import Keep, UserRegistry
 from tgbot.handlers import evidence
 from tgbot.handlers.order import register_all
@@ -34,12 +34,13 @@ from tgbot.messaging.rebuild.rebuild import Rebuild
 from tgbot.messaging.resolve import Peers
 from tgbot.messaging.sender import Sender
 from tgbot.messaging.sweep import Sweep
-from tgbot.operate.alerts import Alerts, Posts
+from tgbot.nodes import leading
+from tgbot.operate.alerts import Alerts
 from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import Command, listening
-from tgbot.operate.descriptors import share
 from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
+from tgbot.operate.nodes import handover, numbers
 from tgbot.operate.supervisor import supervised
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
@@ -48,9 +49,11 @@ from tgbot.plugins.lifecycle import Plugins
 from tgbot.plugins.loading import load_all
 from tgbot.plugins.parts import Approve, Parts
 from tgbot.plugins.talks import Talks
+from tgbot.sites import login_page, pages_of, webhook_of
 from tgbot.store.base import Account
 from tgbot.store.lock import instance_lock
 from tgbot.store.opened import OpenStore
+from tgbot.store.patient import PatientStore
 from tgbot.store.sqlite.locks import patiently
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.sqlite.worker import run_aside
@@ -59,10 +62,10 @@ from tgbot.telegram.meter import Meter
 from tgbot.telegram.tasks import log_escaped
 from tgbot.telegram.updates.missed import Missed
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from tgbot.store.postgres.membership import Membership
 
-#: The part of the file descriptors that visitors of the login page may take.
-PAGE_SHARE: Final = 0.25
+logger = logging.getLogger(__name__)
 
 #: How long a stop waits for the sends of a broadcast that are under way, and for jobs, in seconds; what is
 #: cut off is done again, and Telegram returns the earlier messages.
@@ -71,8 +74,13 @@ WORK_GRACE: Final = 3.0
 #: How long plugins may take to stop, in seconds, where the updates in flight took all of the grace time.
 LEAST_GRACE: Final = 1.0
 
+#: For how long the last checkpoint waits for a database that cannot be reached, in seconds.
+LAST_SECONDS: Final = 5.0
+
 #: What `open_bot` opens.
 Bot: TypeAlias = Parts
+#: How users are loaded before handlers see them.
+Load: TypeAlias = Callable[[Iterable[int]], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -82,17 +90,22 @@ async def open_bot(
     serve: bool = False,
     closing: Callable[[], object] = lambda: None,
     read: reload.Read | None = None,
+    hand_over: Callable[[str], object] | None = None,
 ) -> AsyncIterator[Bot]:
     """Open the bot's files, log in, and with `serve` handle updates until the block is left.
 
     Without `serve` updates stay at Telegram for the bot itself. Leaving the block finishes what is in flight
     within `[bot] grace_seconds`, and puts everything on disk. Wait for as long as Telegram cannot be reached.
     `closing` is called when the client begins to close, also after a start that failed. `read` reads the
-    configuration again, for the command `reload`.
+    configuration again, for the command `reload`. `hand_over` is told to leave the block, by the command
+    `handover`: the named node leads after that.
+
+    Where the storage is a database, stand by until this node leads; without `serve` raise NodeLeadsError if
+    another node does. Leaving the block gives the lease up.
 
     Raise CredentialsMissingError, TextError, any StorageError, WrongBotError, LoginRefusedError and
     PluginError; on leaving, the StorageError that keeps something from the disk and the error that ended the
-    bot.
+    bot, LeaseLostError if another node leads now: then nothing was written or sent any more.
     """
     credentials = config.telegram.credentials()
     plugins = Plugins(load_all(config.bot.plugins, config.plugins.read) if serve else [])
@@ -105,13 +118,16 @@ async def open_bot(
         loop.set_exception_handler(log_escaped)
         supervisor = await stack.enter_async_context(supervised(os.environ if serve else {}))
         lock = stack.enter_context(instance_lock(config.storage.session))
-        # In a thread, because another program may have a lock on a file.
-        store = await run_aside(partial(patiently, partial(_open_store, config, clock)))
+        node: Membership | None = None
+        if config.storage.address:
+            node = await stack.enter_async_context(leading(config, supervisor, serve=serve))
+        store = await _open_store(config, clock, node)
         stack.callback(store.close)
         store.watch(lock)
+        patient = None if node is None else PatientStore(store)
         users = store.users
         admins = Admins(config.bot.admins)
-        kinds, webhook = config.operate.alerts, _webhook(config, clock) if serve else None
+        kinds, webhook = config.operate.alerts, webhook_of(config, clock) if serve else None
         alerts = Alerts(users, texts, admins, kinds=kinds, webhook=webhook)
         meter = Meter(clock) if serve and config.operate.listen is not None else None
         client = BotClient(
@@ -120,7 +136,8 @@ async def open_bot(
             credentials.api_hash,
             server=server_of(config),
             proxy=proxy_of(config),
-            store=store,
+            may_send=None if node is None else node.lease.holds,
+            store=patient or store,
             parked=store.parked,
             keep_failed=config.bot.parked > 0,
             marks=config.storage.marks,
@@ -136,13 +153,21 @@ async def open_bot(
                 learn=lambda first, last: rebuild.learn(first, last),
             ),
         )
+        fail = partial(_fail, client)
         tries = Tries(clock)
-        health = Health(client)  # before the first proof that updates arrive
+        health, figures_of = Health(client), None  # before the first proof that updates arrive
+        load = store.load
+        if node is not None and patient is not None:
+            load, holds = patient.load, node.lease.holds
+            health = Health(client, reachable=lambda: holds() and not patient.out_of_reach)
+            figures_of = lambda: numbers(node, patient.errors)
+            node.on_end.append(fail)
         if meter is not None:
-            await stack.enter_async_context(_pages(config, client, meter, health, store, tries))
-        stack.push_async_callback(_close, client, config.bot.grace_seconds, plugins)
+            pages = pages_of(config, client, meter, health, store, tries, figures_of)
+            await stack.enter_async_context(pages)
+        stack.push_async_callback(_close, client, config.bot.grace_seconds, plugins, patient)
         stack.callback(closing)
-        stack.callback(supervisor.stopping)
+        stack.callback(lambda: supervisor.stopping(again=_stands_by_again(client, node)))
         supervisor.waiting()
         given: dict[str, Command] = {}
         if serve:
@@ -151,7 +176,7 @@ async def open_bot(
             conditions = Conditions(alerts, trouble=health.trouble, read=figures, directory=directory)
             client.spawn(conditions.watch())
             client.spawn(alerts.post())
-            given |= before_login(client, store, clock, health.trouble)
+            given |= before_login(client, store, clock, health.trouble, node)
             await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
         store.belongs_to(_account(client.me))
@@ -176,7 +201,7 @@ async def open_bot(
                 users,
                 sender.probe,
                 pace.probes,
-                load=store.load,
+                load=load,
                 save=client.checkpoint,
                 spawn=client.spawn,
                 clock=clock,
@@ -190,14 +215,12 @@ async def open_bot(
                 pace=config.bot.pace,
                 admins=admins,
                 key=payload_key,
-                load=store.load,
+                load=load,
                 checkpoint=client.checkpoint,
                 clock=clock,
             ),
             alarm=alarm,
-            jobs=Jobs(
-                alarm, store.planned, tries, checkpoint=client.checkpoint, load=store.load, notes=users
-            ),
+            jobs=Jobs(alarm, store.planned, tries, checkpoint=client.checkpoint, load=load, notes=users),
             texts=texts,
             admins=admins,
             clock=clock,
@@ -211,7 +234,7 @@ async def open_bot(
             payload_key=payload_key,
             greeted_elsewhere=urlsplit(config.login.public).hostname or "" if config.login.listen else "",
         )
-        rebuild: Rebuild = _rebuild(bot, store)
+        rebuild: Rebuild = _rebuild(bot, store, load)
         if serve:
             await register_all(bot, plugins, library.plugins, config.bot.handlers, config.bot.per_user)
             client.on_handler_error(plugins.failed)
@@ -224,8 +247,12 @@ async def open_bot(
             stack.push_async_callback(alarm.close, min(WORK_GRACE, config.bot.grace_seconds))
             client.spawn(rebuild.run())
             given |= after_login(bot, store, rebuild)
+            if node is not None and hand_over is not None:
+                given["handover"] = handover(node, hand_over)
             bot.sweep.go_on()
             client.spawn(alerts.send(bot.sender))
+            if node is not None and node.took_over_from:
+                alerts.took_over(node.took_over_from)
 
             def show_profile() -> None:
                 manage = Manage(config.profile.manage)
@@ -238,9 +265,12 @@ async def open_bot(
                     _checked(read, plugins), config, library, admins, show_profile
                 )
             if config.login.listen is not None:
-                await stack.enter_async_context(_login_page(config, bot, health.trouble))
-                store.watch(config.storage.logins)
+                await stack.enter_async_context(login_page(config, bot, health.trouble, node))
+                if node is None:
+                    store.watch(config.storage.logins)
             supervisor.running(health.trouble)
+        if node is not None:
+            node.on_end = [fail]  # the start is over, and what ends now is the bot
         yield bot
 
 
@@ -255,10 +285,30 @@ def _checked(read: reload.Read, plugins: Plugins) -> reload.Read:
     return checked
 
 
-def _open_store(config: Config, clock: ServerClock) -> OpenStore:
-    storage = config.storage
-    keep = Keep(config.bot.keep)
-    return SqliteStore(storage.session, storage.registry, clock=clock, parked=config.bot.parked, keep=keep)
+async def _open_store(config: Config, clock: ServerClock, node: Membership | None) -> OpenStore:
+    storage, parked, keep = config.storage, config.bot.parked, Keep(config.bot.keep)
+    if node is not None:
+        return await node.open_store(clock, parked, keep)
+
+    def files() -> OpenStore:
+        return SqliteStore(storage.session, storage.registry, clock=clock, parked=parked, keep=keep)
+
+    # In a thread, because another program may have a lock on a file.
+    return await run_aside(partial(patiently, files))
+
+
+def _fail(client: BotClient, error: BaseException) -> None:
+    """End the bot with an error, unless another one has ended it: it finishes and writes nothing more."""
+    if not client.failed.done():
+        client.failed.set_result(error)
+
+
+def _stands_by_again(client: BotClient, node: Membership | None) -> bool:
+    """Return whether the bot closes only to stand by: this process goes on as another one."""
+    if node is None:
+        return False
+    ended = client.failed.result() if client.failed.done() else None
+    return node.heir != "" or isinstance(ended, (LeaseLostError, StorageUnreachableError))
 
 
 def _account(me: types.User) -> Account:
@@ -278,7 +328,7 @@ class BotListener:
         self.lost = alerts.lost
 
 
-def _rebuild(parts: Parts, store: OpenStore) -> Rebuild:
+def _rebuild(parts: Parts, store: OpenStore, load: Load) -> Rebuild:
     client, users, sweep = parts.client, store.users, parts.sweep
 
     async def probe() -> None:
@@ -294,7 +344,7 @@ def _rebuild(parts: Parts, store: OpenStore) -> Rebuild:
         Reading(users, evidence.sources(parts), parts.clock),
         users,
         checkpoint=parts.checkpoint,
-        load=store.load,
+        load=load,
         turn=partial(pace.turn, 0),
         people=lambda: users.count().total,
         has_hash=lambda user_id: client.session.access_hash(user_id) is not None,
@@ -303,77 +353,21 @@ def _rebuild(parts: Parts, store: OpenStore) -> Rebuild:
     )
 
 
-async def _close(client: BotClient, grace: float, plugins: Plugins) -> None:
+async def _close(
+    client: BotClient, grace: float, plugins: Plugins, patient: PatientStore | None = None
+) -> None:
     time, least = asyncio.get_running_loop().time, min(LEAST_GRACE, grace)
     until = time() + grace
 
     async def drained() -> None:
         client.cut.extend(await plugins.stop(max(least, until - time())))
+        if patient is not None:
+            patient.end_within(LAST_SECONDS)
 
     if not await client.stop(grace, drained) and not client.failed.done():
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
     if client.failed.done():
         raise client.failed.result()  # it may have failed while it stopped
-
-
-def _login_page(
-    config: Config, bot: Bot, trouble: Callable[[], Awaitable[str | None]]
-) -> AbstractAsyncContextManager[object]:
-    # Imported here: most bots have no login page, and importing aiohttp takes a tenth of a second.
-    from tgbot.store.sqlite.logins import UsedLogins
-    from tgbot.web import Settings, open_site
-
-    me, login = bot.client.me, config.login
-    assert login.listen is not None
-    return open_site(
-        Settings(
-            host=login.listen.host,
-            port=login.listen.port,
-            public=login.public,
-            then=login.then,
-            widget=login.widget,
-            max_age=login.max_age,
-            connections=share(PAGE_SHARE, 100),  # the rest is for the link to Telegram and the files
-        ),
-        token=config.telegram.credentials().bot_token,
-        name=me.first_name or "",
-        username=usernames_of(me)[0],
-        users=bot.users,
-        sender=bot.sender,
-        logins=partial(patiently, partial(UsedLogins, config.storage.logins)),
-        texts=bot.texts,
-        knows=lambda user_id: bot.client.session.access_hash(user_id) is not None,
-        trouble=trouble,
-        clock=bot.clock,
-    )
-
-
-def _pages(
-    config: Config, client: BotClient, meter: Meter, health: Health, store: OpenStore, jobs: Tries
-) -> AbstractAsyncContextManager[object]:
-    # Imported here: few bots have these pages, and the imports take 50 ms.
-    from tgbot.operate.metrics import Metrics
-    from tgbot.operate.pages import open_pages
-
-    listen = config.operate.listen
-    assert listen is not None
-    metrics = Metrics(
-        *(client.figures, meter, health, store.parked, store.users, store.broadcasts, jobs),
-        config.storage.directory,
-    )
-    return open_pages(
-        listen.host, listen.port, trouble=health.trouble, read=metrics.read, render=metrics.render
-    )
-
-
-def _webhook(config: Config, clock: ServerClock) -> Posts | None:
-    url = config.operate.webhook
-    if url is None:
-        return None
-    # Imported here: few bots have one, and importing aiohttp takes a tenth of a second.
-    from tgbot.operate.webhook import Webhook
-
-    return Webhook(url.get_secret_value(), config.telegram.bot_id, clock)
 
 
 def proxy_of(config: Config) -> Proxy | None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tgbot.core.nodeerrors import HandedOverError
 from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ async def run(
 ) -> int:
     """Run the bot until the first of `signals`, and return 0 once everything is on disk.
 
+    A node whose lease was lost raises LeaseLostError, one that handed over HandedOverError.
+
     A request to stop during the start abandons the start; once the start has failed, it changes nothing. A
     second signal ends the process at once, which is as safe as a crash. Raise what `open_bot` raises, the
     error that ended the bot if it could not go on, and the StorageError of the last checkpoint if that fails.
@@ -39,6 +42,7 @@ async def run(
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     stopping = loop.create_future()
+    handed: asyncio.Future[str] = loop.create_future()
     starting = True
     cut: list[str] = []
 
@@ -55,15 +59,19 @@ async def run(
     def answer(number: int) -> None:
         loop.call_soon_threadsafe(stop, number)
 
+    def hand_over(node: str) -> None:
+        if not handed.done():
+            handed.set_result(node)
+
     signals.answer = answer
     try:
-        async with open_bot(config, serve=True, closing=started, read=read) as bot:
+        async with open_bot(config, serve=True, closing=started, read=read, hand_over=hand_over) as bot:
             started()
             collector.settle()
             me, failed, cut = bot.client.me, bot.client.failed, bot.client.cut
             logger.info("running as @%s (id %d); Ctrl-C stops", me.username, me.id)
             up()
-            await asyncio.wait((stopping, failed), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((stopping, failed, handed), return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
                 raise failed.result()
     except asyncio.CancelledError:
@@ -72,6 +80,9 @@ async def run(
         task.uncancel()
     finally:
         signals.settle()
+    if handed.done() and not stopping.done():
+        logger.info("handed over to the node %s; everything is in the database", handed.result())
+        raise HandedOverError(handed.result())
     if cut:
         logger.warning("stopped; what is finished is on disk; cut: %s", ", ".join(cut))
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 TYPE_CHECKING = False  # without importing typing
 if TYPE_CHECKING:
@@ -66,6 +67,26 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal has returned
         self._before.clear()
+
+    @property
+    def received(self) -> bool:
+        """Whether a signal has come."""
+        return self._received
+
+    def unblock(self) -> None:
+        """Let signals come that an earlier program of this process kept back (see `execute_anew`)."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def execute_anew(self) -> None:
+        """Replace this program by a new run of the same command line; the process stays, with its id.
+
+        A signal that came ends the process with status 0 instead: nothing is open any more. One that comes
+        now waits for the new program.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        if self._received:
+            os._exit(0)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def settle(self) -> None:
         """Let the first signal change nothing from now on."""

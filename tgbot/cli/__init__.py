@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -23,12 +24,17 @@ def main(parent: Parent | None = None) -> None:
         from tgbot.signals import StopSignals
 
         signals = StopSignals().__enter__()  # until the process has ended
+        signals.unblock()
     # What a start makes stays: to search it for cycles, again and again, takes a seventh of the start.
     gc.set_threshold(100_000, 20, 50)
     try:
         from tgbot.cli import commandline  # late: it takes a quarter of a second
 
-        sys.exit(commandline.main(sys.argv[1:], signals, parent))
+        code = commandline.main(sys.argv[1:], signals, parent)
+        if signals is not None and code == commandline.AGAIN:
+            atexit._run_exitfuncs()  # what waits to be logged is, as at the end of the process
+            signals.execute_anew()
+        sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -24,6 +24,7 @@ from tgbot.cli import (
     link,
     loginkey,
     new,
+    nodes,
     orders,
     parked,
     people,
@@ -47,6 +48,8 @@ from tgbot.core.errors import TgbotError
 from tgbot.core.secrets import without_secrets
 from tgbot.signals import StopSignals
 
+#: See `running`.
+AGAIN: Final = running.AGAIN
 #: How long the end of the bot waits for the reader of its last lines, in seconds.
 FINISH_SECONDS: Final = 2.0
 
@@ -151,6 +154,8 @@ commands.command(
     ),
 )(link.link)
 commands.command("status", epilog=examples("status", "status --watch", "status --json"))(show_status)
+commands.command("nodes", epilog=examples("nodes", "nodes --json"))(nodes.show_nodes)
+commands.command("handover", epilog=examples("handover", "handover right"))(nodes.hand_over)
 commands.command("log", epilog=examples("log DEBUG", "log DEBUG tgbot.telegram"))(orders.log)
 commands.command("drain", epilog=examples("drain", "drain --undo"))(orders.drain)
 commands.command("reload", epilog=examples("reload", "reload --json"))(orders.reload)

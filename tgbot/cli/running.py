@@ -18,7 +18,8 @@ from tgbot.cli import printed
 from tgbot.cli.invocation import Invocation, find_plugins, finish, settings
 from tgbot.cli.paged import Page, place_of
 from tgbot.cli.sandbox import PORTS
-from tgbot.core.errors import ConfigError
+from tgbot.core.errors import ConfigError, LeaseLostError, StorageUnreachableError
+from tgbot.core.nodeerrors import HandedOverError
 from tgbot.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -42,10 +43,13 @@ change: .py and .ftl files in the directories of plugins and of modules that the
 it. A bot that cannot use its files says why, and the one that runs goes on until that is mended. This is for
 development: on a server, start the bot again yourself.
 """
+#: The result of a `run` whose process begins anew, to stand by: no exit status.
+AGAIN: Final = -1
 #: The keys whose values do not count on a sandbox; [storage] directory has a value always.
 SET_ASIDE: Final = (
     "[telegram] ",
     "[bot] admins",
+    "[storage] url",
     "[login] listen",
     "[operate] listen",
     "[operate] webhook",
@@ -101,10 +105,19 @@ def _serve(context: typer.Context) -> int:
     log, read = config.log, partial(settings, context)
     log_to_stderr(log.level, levels=log.levels, as_json=log.format == "json", about=about_update)
     signals, parent = invocation.signals or StopSignals(), invocation.parent
-    if parent is None:
+    if parent is not None:
+        parent.read(config)
+        return finish(run(config, signals, read, parent.up))
+    try:
         return finish(run(config, signals, read))
-    parent.read(config)
-    return finish(run(config, signals, read, parent.up))
+    except (LeaseLostError, HandedOverError, StorageUnreachableError) as error:
+        if not config.storage.address or invocation.signals is None:
+            raise
+        if isinstance(error, StorageUnreachableError):
+            if signals.received:
+                raise
+            printed.complain(str(error))
+        return AGAIN
 
 
 async def _develop(

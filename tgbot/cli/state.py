@@ -12,7 +12,7 @@ import typer
 
 from tgbot.cli import printed
 from tgbot.cli.bot import Bot
-from tgbot.cli.invocation import Json, settings
+from tgbot.cli.invocation import NO, Json, settings
 from tgbot.core.errors import TgbotError
 from tgbot.core.names import clean_name
 from tgbot.core.plural import counted
@@ -31,7 +31,8 @@ def show_status(
     """Show whether the bot is ready, and how it is.
 
     Ready is: there is a proof that updates arrive, and everything can be put on disk. Numbers of events count
-    from the start of the process. Exit status 1: a bot runs and is not ready. Exit status 3: no bot runs.
+    from the start of the process. Exit status 1: a bot runs and is not ready. Exit status 3: no bot runs, or
+    this node stands by while another one leads (tgbot nodes).
     """
     config = settings(context)
     with Bot(config) as bot:
@@ -60,11 +61,26 @@ def _show(found: Mapping[str, Any], json: bool) -> int:
     else:
         for name, text in _lines(found):
             printed.line(f"{name:<13} {text}")
+    if stands_by(found):
+        return NO
     return 0 if found["ready"] else 1
+
+
+def stands_by(found: Mapping[str, Any]) -> bool:
+    """Return whether this is the answer of a node that waits for its turn to lead."""
+    return found["node"] is not None and not found["node"]["leads"]
 
 
 def _lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a person reads: a name and a sentence on each line."""
+    node = found["node"]
+    if stands_by(found):
+        return [
+            ("ready", f"no: {found['trouble']}"),
+            ("node", f"{clean_name(node['name'])} (epoch {node['epoch']})"),
+            ("bot", f"version {found['version']}, pid {found['pid']}"),
+            ("up", _long(found["uptime"])),
+        ]
     name = "not logged in yet" if found["id"] is None else f"id {found['id']}"
     if found["username"]:
         name = f"@{clean_name(found['username'])} ({name})"
@@ -95,6 +111,9 @@ def _lines(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("unreadable", str(found["unreadable"])),
         ("users", f"{total:,}: {_numbers(users)}"),
     ]
+    if node is not None:
+        holds = "its lease lasts" if node["holds"] else "its lease is over: it sends nothing"
+        lines.insert(1, ("node", f"{clean_name(node['name'])} leads (epoch {node['epoch']}); {holds}"))
     if found["draining"]:
         lines.insert(1, ("drain", f"nothing new is taken; {counted(found['left'], 'update')} left"))
     return lines

@@ -68,6 +68,7 @@ class Playground:
             "TGBOT_PROXY": "",
             "TGBOT_ADMINS": str(self.first.id),
             "TGBOT_STORAGE_DIRECTORY": str(self.storage),
+            "TGBOT_STORAGE_URL": "",
             # The page would show Telegram's own button, and the ports may be those of the bot at Telegram.
             "TGBOT_LOGIN_LISTEN": "",
             "TGBOT_OPERATE_LISTEN": "",
