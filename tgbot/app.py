@@ -21,6 +21,7 @@ from tgbot.core.clock import ServerClock
 from tgbot.core.errors import LeaseLostError, StorageUnreachableError
 from tgbot.core.links import signing_key
 from tgbot.core.users import Keep, UserRegistry
+from tgbot.cutoff import CutOff, ask_for_what_went_elsewhere
 from tgbot.handlers import evidence
 from tgbot.handlers.order import register_all
 from tgbot.locales.library import Library
@@ -40,7 +41,7 @@ from tgbot.operate.conditions import Conditions
 from tgbot.operate.control import Command, listening
 from tgbot.operate.desk import after_login, before_login
 from tgbot.operate.health import Health
-from tgbot.operate.nodes import handover, numbers
+from tgbot.operate.nodes import NodeNumbers, handover, numbers
 from tgbot.operate.supervisor import supervised
 from tgbot.plugins.alarm import Alarm
 from tgbot.plugins.jobs import Jobs
@@ -160,7 +161,7 @@ async def open_bot(
         if node is not None and patient is not None:
             load, holds = patient.load, node.lease.holds
             health = Health(client, reachable=lambda: holds() and not patient.out_of_reach)
-            figures_of = lambda: numbers(node, patient.errors)
+            figures_of = partial(node_numbers, node, patient)
             node.on_end.append(fail)
         if meter is not None:
             pages = pages_of(config, client, meter, health, store, tries, figures_of)
@@ -177,6 +178,8 @@ async def open_bot(
             client.spawn(conditions.watch())
             client.spawn(alerts.post())
             given |= before_login(client, store, clock, health.trouble, node)
+            if node is not None and hand_over is not None:
+                client.spawn(CutOff(client.figures.link, node, hand_over).watch())
             await stack.enter_async_context(listening(config.storage.control, given))
         await client.login(credentials.bot_token)
         store.belongs_to(_account(client.me))
@@ -253,6 +256,7 @@ async def open_bot(
             client.spawn(alerts.send(bot.sender))
             if node is not None and node.took_over_from:
                 alerts.took_over(node.took_over_from)
+                client.spawn(ask_for_what_went_elsewhere(client.intake))
 
             def show_profile() -> None:
                 manage = Manage(config.profile.manage)
@@ -283,6 +287,11 @@ def _checked(read: reload.Read, plugins: Plugins) -> reload.Read:
         return config
 
     return checked
+
+
+def node_numbers(node: Membership, patient: PatientStore) -> NodeNumbers:
+    """Return the numbers of a node that leads."""
+    return numbers(node, patient.errors)
 
 
 async def _open_store(config: Config, clock: ServerClock, node: Membership | None) -> OpenStore:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tgbot import __version__
 from tgbot.config.settings import Config
 from tgbot.core.errors import ConfigError, StorageError
 from tgbot.core.nodeerrors import StandbyError
@@ -41,7 +42,7 @@ async def leading(config: Config, supervisor: Supervisor, *, serve: bool) -> Asy
         address = Address(storage.address)
     except ValueError as error:
         raise ConfigError("[storage] url", f"the address of a PostgreSQL database ({error})") from None
-    node = Membership(address, storage.node, storage.lease)
+    node = Membership(address, storage.node, storage.lease, __version__)
     ended: list[StorageError] = []
     try:
         async with asyncio.timeout(None) as scope:

@@ -62,6 +62,8 @@ async def run(
     def hand_over(node: str) -> None:
         if not handed.done():
             handed.set_result(node)
+            if starting:
+                task.cancel()
 
     signals.answer = answer
     try:
@@ -75,7 +77,7 @@ async def run(
             if failed.done():
                 raise failed.result()
     except asyncio.CancelledError:
-        if not stopping.done():
+        if not stopping.done() and not handed.done():
             raise
         task.uncancel()
     finally:

@@ -107,7 +107,7 @@ def install(
             raise UnitExistsError(path, path.name)
     for path, text in texts.items():
         printed.line(f"# {path}\n{text}")
-    for made in (installation.storage, installation.backups):
+    for made in (installation.storage, *([] if installation.in_database else [installation.backups])):
         _make(made, installation.user)
     place.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
@@ -115,9 +115,11 @@ def install(
             part.write_text(text, "utf-8")
     _advise(installation)
     systemctl = "systemctl --user" if user else "systemctl"
-    printed.line("Written. To start the bot, now and at each boot, and its backups:")
+    started = [unit for unit in units(installation) if not unit.endswith("-backup.service")]
+    and_backups = ", and its backups" if len(started) > 1 else ""
+    printed.line(f"Written. To start the bot, now and at each boot{and_backups}:")
     printed.line(f"  {systemctl} daemon-reload")
-    printed.line(f"  {systemctl} enable --now {name}.service {name}-backup.timer")
+    printed.line(f"  {systemctl} enable --now {' '.join(started)}")
     if user:
         printed.line("  loginctl enable-linger    # it runs while you are not logged in, too")
     printed.line(f"To see how it is: {systemctl} status {name}, journalctl {'--user ' * user}-u {name}")
@@ -156,6 +158,7 @@ def _installation(
         },
         environment=given / ENVIRONMENT,
         grace_seconds=config.bot.grace_seconds,
+        in_database=config.storage.address != "",
     )
 
 

@@ -43,5 +43,5 @@ class NodeUnknownError(TgbotError):
 
 
 class HandoverFailedError(TgbotError):
-    """The node {node} does not lead the bot {seconds} s after it was handed over: {state}. Look into the log \
-of {node}, and at: tgbot nodes"""
+    """The node {node} does not lead the bot {seconds} s after it was handed over: {state}. See: tgbot \
+nodes, and the log of {node}"""

@@ -96,7 +96,7 @@ def standby_commands(node: Node, *, monotonic: Callable[[], float] = time.monoto
 
 
 def handover(node: Node, hand_over: Callable[[str], object]) -> Command:
-    """Return the command of a node that leads; `hand_over` has the bot stop, and the lease go to that node."""
+    """Return the command of a node that leads; `hand_over` has the bot stop, for another node to lead."""
 
     async def begin(say: Say, to: str = "") -> object:
         heir = heir_of(node.name, to, await node.others())

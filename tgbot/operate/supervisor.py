@@ -85,13 +85,14 @@ class Supervisor:
 
     def standing_by(self, status: str) -> None:
         """Tell that the bot is up and waits for its turn: another node leads."""
-        self._status = status
-        self._ready()
+        if status != self._status:
+            self._status = status
+            self._up()
 
     def running(self, trouble: Callable[[], Awaitable[Trouble | None]]) -> None:
         """Tell that the bot takes updates; from now on `trouble` says how it is."""
         self._status, self._trouble = "running", trouble
-        self._ready()
+        self._up()
 
     def stopping(self, *, again: bool = False) -> None:
         """Tell that the bot finishes what is in flight; the manager limits how long that takes.
@@ -123,6 +124,12 @@ class Supervisor:
         if not self._starving:
             logger.error("the watchdog is not fed any more: %s", status)
         self._starving = True
+
+    def _up(self) -> None:
+        """Tell the status at once, the first time that the start is over."""
+        if self._ready_at is None:
+            self._notify(f"STATUS={self._status}")
+        self._ready()
 
     def _ready(self) -> None:
         if self._ready_at is not None:

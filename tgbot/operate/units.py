@@ -77,15 +77,18 @@ class Installation:
     environment: Path
     #: `[bot] grace_seconds`.
     grace_seconds: float
+    #: Whether everything is in a database, which has backups of its own.
+    in_database: bool = False
 
 
 def units(of: Installation) -> dict[str, str]:
-    """Return the text of each unit file by its name: the service, its backup, and the timer of that."""
-    texts = {
-        f"{of.name}.service": _service(of),
-        f"{of.name}-backup.service": _backup(of),
-        f"{of.name}-backup.timer": _timer(of),
-    }
+    """Return the text of each unit file by its name: the service, its backup, and the timer of that.
+
+    A bot in a database has no backup of these: pg_dump makes one (docs/nodes.md).
+    """
+    texts = {f"{of.name}.service": _service(of)}
+    if not of.in_database:
+        texts |= {f"{of.name}-backup.service": _backup(of), f"{of.name}-backup.timer": _timer(of)}
     return {unit: marked(unit, text) for unit, text in texts.items()}
 
 

@@ -155,3 +155,24 @@ async def test_an_error_while_looking_does_not_end_the_loop(
     said = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(said) == looks.bit_length()
     assert "nothing for a log" not in caplog.text
+
+
+async def test_who_has_to_know_soon_pings_more_often_and_sees_for_how_long_there_was_no_answer(
+    bench: Bench,
+) -> None:
+    bench.state.ping_seconds = 2.0
+    bench.wait(3)
+    assert len(bench.sender.pings) == 1
+    bench.wait(3)
+    assert bench.state.unanswered == 3
+    assert not bench.ended
+    assert bench.sender.pong is not None
+    bench.sender.pong.set_result(None)
+    bench.wait(1)
+    assert bench.state.unanswered == 0
+    assert len(bench.sender.pings) == 2
+    bench.wait(1)
+    assert bench.state.unanswered == 1
+    bench.state.up.stop()
+    bench.wait(1)
+    assert bench.state.unanswered == 0

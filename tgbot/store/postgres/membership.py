@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from tgbot import __version__
 from tgbot.core.errors import StorageError, StorageUnreachableError
 from tgbot.core.nodes import State
 from tgbot.core.users import Keep
@@ -26,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_TAKEN_FROM: Final = "SELECT taken_from FROM tgbot.lease"
 #: How often a node says that it runs and looks who leads, in seconds.
 BEAT_SECONDS: Final = 1.0
 #: How long a node that lost the lease asks who has it, and one that leaves says so, in seconds.
@@ -35,8 +35,9 @@ LAST_SECONDS: Final = 2.0
 class Membership:
     """One process among those that share a database, from `join` to `leave`."""
 
-    def __init__(self, address: Address, name: str, seconds: float) -> None:
+    def __init__(self, address: Address, name: str, seconds: float, version: str) -> None:
         self.name = name
+        self._version = version
         self.database = Database(address)
         self.lease = Lease(self.database, name, seconds)
         self.state = State.STARTS
@@ -65,7 +66,7 @@ class Membership:
         """
         await self._patiently(lambda: self.database.aside(partial(schema.prepare, self.database)))
         self._run = nodes.run_id(directory)
-        await self._patiently(lambda: nodes.register(self.database, self.name, self._run, __version__))
+        await self._patiently(lambda: nodes.register(self.database, self.name, self._run, self._version))
         self._beating = asyncio.create_task(self._beat(), name="node")
 
     async def stand_by(self) -> None:
@@ -124,14 +125,12 @@ class Membership:
     # ---- what goes on beside ---------------------------------------------------------------------
 
     async def _lead(self) -> None:
-        before, self.state = self.holder, State.LEADS
+        self.state = State.LEADS
         self._keeping = asyncio.create_task(self._keep(), name="lease")
         await self._look()
-        holder = self.holder
-        # One that released the lease did so before it would have ended.
-        if before is not None and before.node not in ("", self.name):
-            if holder is None or holder.since >= before.until:
-                self.took_over_from = before.node
+        with suppress(StorageError):
+            ((before,),) = await self.database.read_aside(_TAKEN_FROM)
+            self.took_over_from = before if before != self.name else ""
         said = f"; {self.took_over_from} has not renewed its lease" if self.took_over_from else ""
         logger.info("the node %s leads (epoch %d)%s", self.name, self.lease.epoch, said)
 

@@ -58,6 +58,10 @@ class LinkState:
         self.unreadable = 0
         #: How many links were made: tells whether the link of now is the one that a request went over.
         self.links = 0
+        #: How often Telegram is pinged, in seconds; None: as often as is usual.
+        self.ping_seconds: float | None = None
+        #: For how many seconds the last ping has no answer, 0 where it has one.
+        self.unanswered = 0.0
         #: Ends the link and makes a fresh one; set by the sender.
         self.end_link: Callable[[], None] = lambda: None
         #: Told that a link ended, before what is unanswered goes again over the next one; set by the calls.

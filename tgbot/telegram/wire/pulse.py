@@ -72,14 +72,17 @@ class Pulse:
         step, self._ahead = ahead - self._ahead, ahead
         if abs(step) > STEP_SECONDS:
             self._state.renew(f"this machine's clock was set, or it slept ({step:+.0f} s)")
+        self._state.unanswered = 0.0
         if not self._state.up.running:
             return
         if self._link != self._state.links:  # whatever was asked over another link says nothing of this one
             self._link, self._sent, self._pong = self._state.links, now, None
         if self._pong is None or self._pong.done():
-            if now - self._sent >= PING_SECONDS:
+            if now - self._sent >= (self._state.ping_seconds or PING_SECONDS):
                 self._sent = now
                 self._pong = self._sender.send(functions.PingRequest(time.monotonic_ns()))
                 self._pong.add_done_callback(lambda pong: pong.cancelled() or pong.exception())
-        elif now - self._sent >= PONG_SECONDS:
+            return
+        self._state.unanswered = now - self._sent
+        if now - self._sent >= PONG_SECONDS:
             self._state.renew(f"no answer to a ping within {PONG_SECONDS:g} s")

@@ -13,7 +13,9 @@ CREATE TABLE tgbot.lease (
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     until timestamptz NOT NULL DEFAULT '-infinity',
     -- The node that the leader hands over to; nobody else takes the lease until it is old.
-    heir text NOT NULL DEFAULT '');
+    heir text NOT NULL DEFAULT '',
+    -- The node that led before and had not released the lease; "" where it had.
+    taken_from text NOT NULL DEFAULT '');
 INSERT INTO tgbot.lease DEFAULT VALUES;
 
 -- Refuse the transaction of a node that lost the lease. Called last in each transaction that writes: the row
@@ -57,7 +59,7 @@ DECLARE
     mine bigint;
 BEGIN
     PERFORM tgbot.commit_to_disk();
-    UPDATE tgbot.lease SET node = me, epoch = epoch + 1, heir = '', since = clock_timestamp(),
+    UPDATE tgbot.lease SET node = me, epoch = epoch + 1, heir = '', taken_from = node, since = clock_timestamp(),
         until = clock_timestamp() + make_interval(secs => seconds)
     WHERE (node = '' OR until < clock_timestamp())
         AND (heir IN ('', me) OR until + make_interval(secs => heir_seconds) < clock_timestamp())
