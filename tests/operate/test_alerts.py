@@ -249,10 +249,11 @@ async def test_only_what_is_wanted_is_told(users: MemoryRegistry, texts: Texts) 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_every_condition_has_texts_for_its_begin_and_its_end(texts: Texts, language: str) -> None:
     values: dict[str, str | int] = {"free": 5, "reason": "why", "minutes": 7, "plugin": "module"}
-    for condition in {*ALERTS} - {"losses", "poison", "rights", "deafness"}:
+    for condition in {*ALERTS} - {"losses", "poison", "rights", "deafness", "takeover"}:
         assert texts.render(language, f"{condition}-begun", n=12, **values).startswith("⚠️ ")
         assert texts.render(language, f"{condition}-over", n=1, **values).startswith("✅ ")
     assert texts.render(language, "deafness-over", n=3).startswith("⚠️ ")
+    assert "left" in texts.render(language, "took-over", n=1, node="left")
 
 
 async def test_who_becomes_an_admin_is_told_of_what_comes_then_and_who_is_none_any_more_is_not(

@@ -146,3 +146,11 @@ def test_a_note_that_cannot_be_written_hides_no_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no"), backup_noted(tmp_path / "none"):
         raise OSError("no")
     assert backup_failure(tmp_path / "none") is None
+
+
+async def test_a_database_that_cannot_be_reached_is_reported_and_that_it_is_over(bot: Bot) -> None:
+    bot.trouble = Trouble.DATABASE
+    assert ("begin", "database", 1) in await bot.reports()
+    assert not await bot.reports(30)
+    bot.trouble = Trouble.NOT_CONNECTED
+    assert ("end", "database") in await bot.reports(30)

@@ -53,6 +53,31 @@ def health(client: Client) -> Health:
     return made
 
 
+async def test_a_database_that_cannot_be_reached_comes_before_what_follows_from_it(client: Client) -> None:
+    reachable = False
+    health = Health(
+        client, reachable=lambda: reachable, monotonic=lambda: client.now, checkpoint_seconds=0.01
+    )
+    client.now += 2
+    client.connected = False
+    assert await health.trouble() is Trouble.DATABASE
+    assert client.made == 0
+    client.connected = reachable = True
+    assert await health.trouble() is None
+
+
+async def test_a_checkpoint_that_waits_for_the_database_is_not_called_slow(client: Client) -> None:
+    answers = iter((True, False, True, True))
+    health = Health(
+        client, reachable=lambda: next(answers), monotonic=lambda: client.now, checkpoint_seconds=0.01
+    )
+    client.now += 2
+    client.disk.clear()
+    assert await health.trouble() is Trouble.DATABASE
+    assert await health.trouble() is Trouble.CHECKPOINT_SLOW
+    client.disk.set()
+
+
 async def test_however_many_ask_one_checkpoint_is_made_in_a_while(client: Client, health: Health) -> None:
     assert set(await asyncio.gather(*(health.trouble() for _ in range(20)))) == {None}
     assert client.made == 1

@@ -16,6 +16,7 @@ from tests.store.memory import MemoryRegistry
 from tgbot.core.broadcasts import State
 from tgbot.core.deliveries import Outcome, Tally
 from tgbot.operate.metrics import Metrics, Numbers
+from tgbot.operate.nodes import NodeNumbers
 from tgbot.store.base import Reason
 from tgbot.telegram.calls.plain import PlainText
 from tgbot.telegram.figures import Reading
@@ -77,6 +78,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Metric]:
             {"shop.digest": 3},
             {"shop.digest": 1},
             {"remind": 1},
+            NodeNumbers(True, 7, 2),
         )
     )
     assert kind.startswith("text/plain; version=")
@@ -94,6 +96,9 @@ def shown(family: Metric) -> str:
 
 def test_the_numbers_are_on_the_page(families: dict[str, Metric]) -> None:
     assert samples(families["tgbot_links"]) == {(): 3}
+    assert samples(families["tgbot_leader"]) == {(): 1}
+    assert samples(families["tgbot_lease_epoch"]) == {(): 7}
+    assert samples(families["tgbot_database_errors"]) == {(): 2}
     assert samples(families["tgbot_flood_waits"]) == {("messages.sendMessage",): 3}
     assert samples(families["tgbot_parked_updates"]) == {("later",): 0, ("failed",): 0, ("poison",): 1}
     assert samples(families["tgbot_losses"])["hole",] == 2

@@ -67,6 +67,35 @@ async def test_a_bot_is_ready_when_it_runs_and_that_is_told_once(bot: Bot) -> No
     assert "READY" not in await bot.look(START_SECONDS)
 
 
+async def test_a_standby_is_up_and_what_it_waits_for_is_told(bot: Bot) -> None:
+    bot.supervisor.waiting("the database")
+    assert await bot.look() == "WATCHDOG=1\nSTATUS=waiting for the database"
+    bot.heard.clear()
+    bot.supervisor.standing_by("standby: left leads")
+    assert bot.heard == ["READY=1\nSTATUS=standby: left leads"]
+    bot.heard.clear()
+    bot.supervisor.standing_by("standby: left leads")
+    assert bot.heard == []
+    bot.supervisor.standing_by("standby: no node leads")
+    assert bot.heard == ["STATUS=standby: no node leads"]
+    assert await bot.look(START_SECONDS) == "WATCHDOG=1\nSTATUS=standby: no node leads"
+    bot.supervisor.waiting()  # it leads, and logs in
+    assert await bot.look(START_SECONDS) == "WATCHDOG=1\nSTATUS=waiting for Telegram"
+
+
+async def test_a_process_that_stands_by_again_is_not_told_to_stop(bot: Bot) -> None:
+    bot.supervisor.running(bot.how)
+    bot.heard.clear()
+    bot.supervisor.stopping(again=True)
+    assert bot.heard == ["STATUS=handing over"]
+
+
+async def test_a_database_that_is_away_for_long_is_no_reason_for_a_restart(well: Bot) -> None:
+    well.trouble = Trouble.DATABASE
+    await well.look()
+    assert "WATCHDOG=1" in await well.look(86_400.0)
+
+
 async def test_a_start_that_only_waits_for_telegram_counts_as_done_after_a_while(bot: Bot) -> None:
     assert "READY" not in await bot.look(10 * START_SECONDS)  # the files are not open: that may fail yet
     bot.supervisor.waiting()
@@ -74,7 +103,7 @@ async def test_a_start_that_only_waits_for_telegram_counts_as_done_after_a_while
     assert (await bot.look(1)).startswith("READY=1\nSTATUS=waiting for Telegram")
     bot.heard.clear()
     bot.supervisor.running(bot.how)
-    assert bot.heard == []
+    assert bot.heard == ["STATUS=running"]
 
 
 @pytest.mark.parametrize("trouble", [trouble for trouble in Trouble if PATIENCE[trouble] < inf])
