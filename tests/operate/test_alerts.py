@@ -14,7 +14,8 @@ import tgbot
 from tests.store.memory import MemoryRegistry
 from tgbot.config.settings import ALERTS
 from tgbot.core.admins import Admins
-from tgbot.core.users import Profile, Way
+from tgbot.core.errors import StorageUnreachableError
+from tgbot.core.users import Profile, User, Way
 from tgbot.locales.texts import Texts
 from tgbot.operate import alerts as alerting
 from tgbot.operate.alerts import Alerts
@@ -270,3 +271,21 @@ async def test_who_becomes_an_admin_is_told_of_what_comes_then_and_who_is_none_a
         alerts.lost("hole", 2)
         assert await letters.sent.get() == (BEN, texts.render("en", "lost-hole", n=2))
         assert letters.sent.empty()
+
+
+async def test_an_admin_who_cannot_be_read_now_is_told_later(
+    users: MemoryRegistry, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerting, "PAUSES", (0.0,))
+    letters, alerts = Letters(), alerts_to(users, texts, BEN)
+    get, away = users.get, [StorageUnreachableError("postgresql://db/bot", "no answer in time")]
+
+    def read(user_id: int) -> User | None:
+        if away:
+            raise away.pop()
+        return get(user_id)
+
+    monkeypatch.setattr(users, "get", read)
+    async with telling(alerts, letters):
+        alerts.took_over("left")
+        assert await letters.sent.get() == (BEN, texts.render("en", "took-over", n=1, node="left"))

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from telethon import errors
 
+from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.names import clean_name
 from tgbot.core.places import places
 from tgbot.core.users import UserRegistry
@@ -166,7 +167,10 @@ class Alerts:
 
     async def _send(self, sender: Sends, admin: int, topic: Topic, report: Report) -> int | None:
         """Send one report; if Telegram puts it off, return for how many seconds, 0 if it named no time."""
-        user = self._users.get(admin)
+        try:
+            user = self._users.get(admin)
+        except StorageUnreachableError:
+            return 0
         if user is None or admin not in self._admins:
             return None
         try:
