@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tgbot import __version__
 from tgbot.config.settings import Config
-from tgbot.core.errors import ConfigError, StorageError
+from tgbot.core.errors import ConfigError, LeaseLostError, StorageError
 from tgbot.core.nodeerrors import StandbyError
 from tgbot.core.storeerrors import NodeLeadsError
 from tgbot.operate import nodes
@@ -61,8 +61,11 @@ async def leading(config: Config, supervisor: Supervisor, *, serve: bool) -> Asy
                 raise NodeLeadsError(leader or "Another node", address.place)
             yield node
     except TimeoutError:
-        if ended:
-            raise ended[0] from None
+        if not ended:
+            raise
+        raise ended[0] from None
+    except LeaseLostError:
+        await node.tell_loss()
         raise
     finally:
         await node.leave()

@@ -138,6 +138,23 @@ async def test_a_node_that_lost_the_lease_ends_at_once_and_writes_nothing_more(
         manager.close()
 
 
+async def test_a_checkpoint_that_finds_the_lease_lost_says_so_as_the_lease_itself_does(
+    left: Callable[[], Config],
+    rival: Rival,
+    sandbox: Sandbox,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    person = sandbox.world.new_user("Ann").id
+    with pytest.raises(LeaseLostError):  # noqa: PT012 - raised where the block ends
+        async with open_bot(left(), serve=True) as bot:  # the lease is renewed every 12 s
+            rival.leads()
+            sandbox.world.send_as(person, account.id, "hello")
+            await bot.client.failed
+    (line,) = [line for line in caplog.messages if "does not lead any more" in line]
+    assert line.startswith("this node (left, epoch 1) does not lead any more, the node right (epoch 2) does")
+
+
 async def test_a_node_that_loses_the_lease_while_it_starts_does_not_wait_for_telegram(
     left: Callable[[], Config], rival: Rival, sandbox: Sandbox
 ) -> None:

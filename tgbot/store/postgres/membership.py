@@ -55,6 +55,8 @@ class Membership:
         self.on_look: Callable[[], object] = lambda: None
         self._run = ""
         self._ended: StorageError | None = None
+        #: The epoch in which this node leads, or led; whether it was said that it does not any more.
+        self._epoch, self._told_loss = 0, False
         self._beating: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -125,7 +127,7 @@ class Membership:
     # ---- what goes on beside ---------------------------------------------------------------------
 
     async def _lead(self) -> None:
-        self.state = State.LEADS
+        self.state, self._epoch = State.LEADS, self.lease.epoch
         self._keeping = asyncio.create_task(self._keep(), name="lease")
         await self._look()
         with suppress(StorageError):
@@ -136,19 +138,25 @@ class Membership:
 
     async def _keep(self) -> None:
         """Keep the lease; if it is lost, end at once, and say then who has it."""
-        epoch = self.lease.epoch
         try:
             await self.lease.keep()
         except StorageError as error:
             self._end(error)
-            await self._look()
-            holder = self.holder
-            who = f"{holder.node} (epoch {holder.epoch})" if holder is not None and holder.node else "another"
-            logger.warning(
-                "this node (%s, epoch %d) does not lead any more, the node %s does: it sends and writes"
-                " nothing more",
-                *(self.name, epoch, who),
-            )
+            await self.tell_loss()
+
+    async def tell_loss(self) -> None:
+        """Say once that another node leads, whichever part of the bot has found that out."""
+        if self._told_loss:
+            return
+        self._told_loss = True
+        await self._look()
+        holder = self.holder
+        who = f"{holder.node} (epoch {holder.epoch})" if holder is not None and holder.node else "another"
+        logger.warning(
+            "this node (%s, epoch %d) does not lead any more, the node %s does: it sends and writes nothing"
+            " more",
+            *(self.name, self._epoch, who),
+        )
 
     async def _beat(self) -> None:
         """Say that this process runs, and look who leads, until cancelled."""
