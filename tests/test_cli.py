@@ -19,7 +19,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from telethon import TelegramClient, errors
+from telethon import TelegramClient, errors, events
 from telethon.crypto import rsa
 from telethon.sessions import MemorySession
 from telethon.tl import functions, types
@@ -473,18 +473,19 @@ def test_the_end_of_input_does_not_end_the_sandbox_and_ctrl_c_does(
     assert process.returncode == 0
 
 
-def test_the_sandbox_has_telegrams_limits_and_a_small_log_where_they_are_asked_for(
+def test_the_sandbox_has_limits_a_small_log_and_one_session_for_updates_where_they_are_asked_for(
     sandbox: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    process = sandbox("--limits", "real", "--box", "7")
+    process = sandbox("--limits", "real", "--box", "7", "--updates-to", "last")
     said = introduced(process)
     rsa.add_key(Path(said["public_key"]).read_text(), old=False)
     session = MemorySession()
     session.set_dc(said["dc_id"], said["host"], said["port"])
-    assert process.stdin is not None
+    stdin = process.stdin
+    assert stdin is not None
     assert process.stderr is not None
-    process.stdin.write("crowd 20 @sandbox_bot\n")
-    process.stdin.flush()
+    stdin.write("crowd 20 @sandbox_bot\n")
+    stdin.flush()
     assert process.stderr.readline() == "People who have started the bot: 20.\n"
 
     async def use() -> None:
@@ -498,6 +499,25 @@ def test_the_sandbox_has_telegrams_limits_and_a_small_log_where_they_are_asked_f
                 await client(functions.messages.SendMessageRequest(to, "hi"))
             with pytest.raises(errors.FloodWaitError):
                 await client(functions.messages.SendMessageRequest(to, "hi"))
+            heard: dict[str, asyncio.Event] = {}
+            other_session = MemorySession()
+            other_session.set_dc(said["dc_id"], said["host"], said["port"])
+            other = TelegramClient(other_session, 1, "any")
+            async with await other.start(bot_token=said["bots"][0]["token"]):
+                for name, node in (("other", other), ("last", client)):
+                    heard[name] = asyncio.Event()
+
+                    async def hear(event: object, heard: asyncio.Event = heard[name]) -> None:
+                        heard.set()
+
+                    node.add_event_handler(hear, events.NewMessage(incoming=True))
+                    await node.get_me()
+                stdin.write("crowd 1 @sandbox_bot\n")
+                stdin.flush()
+                await asyncio.wait_for(heard["last"].wait(), 20)
+                for _ in range(5):  # what is pushed comes before an answer, and is dispatched a little later
+                    await other.get_me()
+                assert not heard["other"].is_set()
 
     asyncio.run(use())
 

@@ -52,6 +52,7 @@ async def test_every_command_in_help_works_and_reports_what_it_did(
         "garble-log 1 @quiet_bot qts": "1 qts from the next",
         "mend-log @quiet_bot": "can be read",
         "nonsense pts-negative @quiet_bot": "Sessions that got the update: ",
+        "updates-to last": "the session of a bot that made the last call",
         "share on": "one session of an auth key",
         "stick on @the_news": f"Differences of channel {CHANNEL} do not advance.",
         "empty off": "Differences of all accounts and channels are answered as usual.",

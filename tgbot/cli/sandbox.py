@@ -68,6 +68,17 @@ class Limits(StrEnum):
     REAL = "real"
 
 
+class Sessions(StrEnum):
+    """To which sessions of a bot an update is pushed."""
+
+    #: To all of them.
+    ALL = "all"
+    #: To the one that made the last call.
+    LAST = "last"
+    #: To any one of them.
+    RANDOM = "random"
+
+
 if TYPE_CHECKING:
     from tgbot.sandbox.accounts import Account
     from tgbot.sandbox.exchange import ServerKey
@@ -123,6 +134,10 @@ def sandbox(
             show_default="all",
         ),
     ] = None,
+    updates_to: Annotated[
+        Sessions,
+        typer.Option(help="Which of several sessions of a bot an update is pushed to; a difference has it."),
+    ] = Sessions.ALL,
     secret: Annotated[
         str | None,
         typer.Option(
@@ -135,6 +150,7 @@ def sandbox(
     json: Json = False,
 ) -> int:
     from tgbot.operate.logs import log_to_stderr
+    from tgbot.sandbox.feeds import UpdatesTo
     from tgbot.sandbox.keeping import NAME, KeptError, load
     from tgbot.sandbox.page.place import PageError
     from tgbot.sandbox.proxy import SecretError, secret_bytes
@@ -164,6 +180,7 @@ def sandbox(
                 return 2
             server.world.limits.real = limits is Limits.REAL
             server.world.limits.box = box
+            server.world.updates_to = UpdatesTo(updates_to.value)
             finish(_serve(server, directory, kept, bots, users, place, json))
     except (SandboxError, SecretError, PageError, KeptError) as error:
         printed.complain(str(error))

@@ -12,6 +12,7 @@ from telethon.tl import types
 from . import layers
 from .faults import Faults
 from .logs import Entry
+from .recipients import Recipients
 from .rpc import Caller
 from .session import Session
 from .short import Known, ShortUpdates, shortened
@@ -46,10 +47,12 @@ class Link:
 
     __slots__ = (
         "account",
+        "active",
         "caller",
         "held",
         "key",
         "known",
+        "others",
         "own",
         "passing",
         "sent_pts",
@@ -70,6 +73,9 @@ class Link:
         self.sent_qts = 0
         #: pts above `sent_pts` that the client knows from the result of its own call.
         self.own: set[int] = set()
+        #: Entries that another session of the bot gets, and when this one was active.
+        self.others: set[Entry] = set()
+        self.active = 0
         #: Who and what the client knows from earlier updates.
         self.known = Known()
         #: Number of delayed answers; updates wait until they are sent.
@@ -82,8 +88,15 @@ class Link:
 class Delivery:
     """Send each connected session the updates above its state, once per turn of the event loop."""
 
-    def __init__(self, world: World, faults: Faults, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
         self._world = world
+        self._recipients = Recipients(world, random)
         self._faults = faults
         self._clock = clock
         self._links: dict[int, dict[Link, None]] = {}
@@ -111,6 +124,7 @@ class Delivery:
         self._detached.clear()
         self._changed.clear()
         self._unflushed.clear()
+        self._recipients.reset()
 
     # Sessions.
 
@@ -125,6 +139,8 @@ class Delivery:
             link.session.resume()
             self.flush_soon(link)
             if link.account is not None:
+                if not self._recipients.are_all(link.account):
+                    self._recipients.returned(link.account, link)
                 self.changed(link.account)
 
     def detach(self, link: Link) -> Link | None:
@@ -163,7 +179,9 @@ class Delivery:
         if account is None:
             return None
         if account in self._changed:
+            self._choose(account)
             self._catch_up(link)
+        self._recipients.called(link)
         return account, self._world.state(account)[0]
 
     def after_call(self, link: Link, before: tuple[int, int] | None) -> None:
@@ -176,6 +194,7 @@ class Delivery:
             if account is not None:
                 link.account = account
                 self._links.setdefault(account, {})[link] = None
+                self._recipients.called(link)
                 link.sent_pts, link.sent_qts = self._world.state(account)[:2]
         elif before is not None and account == before[0]:
             pts = self._world.state(account)[0]
@@ -194,6 +213,7 @@ class Delivery:
                 self._links.pop(link.account, None)
         link.account = None
         link.own.clear()
+        link.others.clear()
         link.passing.clear()
         link.stash.clear()
 
@@ -224,11 +244,17 @@ class Delivery:
         self._turn_due = False
         changed, self._changed = self._changed, {}
         for account in changed:
+            self._choose(account)
             for link in list(self._links.get(account, ())):
                 self._guarded(link, self._catch_up)
         unflushed, self._unflushed = self._unflushed, {}
         for link in unflushed:
             self._guarded(link, self._flush)
+
+    def _choose(self, account: int) -> None:
+        """Choose who gets the new entries of an account, if not all sessions do."""
+        if account in self._links and not self._recipients.are_all(account):
+            self._recipients.choose(account, self.sessions(account))
 
     def _guarded(self, link: Link, step: Callable[[Link], None]) -> None:
         try:
@@ -266,6 +292,7 @@ class Delivery:
         if pts - link.sent_pts > TOO_FAR:
             link.sent_pts, link.sent_qts = pts, qts
             link.own.clear()
+            link.others.clear()
             self._push(link, [types.UpdatesTooLong()])
             return
         updates: list[types.Updates | types.UpdatesTooLong] = []
@@ -279,6 +306,9 @@ class Delivery:
                         continue
                 elif entry.qts is not None:
                     link.sent_qts = entry.qts
+                if entry in link.others:
+                    link.others.discard(entry)
+                    continue
                 if sharing and self._of_another(link, entry.pts or entry.qts or 0):
                     continue
                 updates.append(self._world.render(account, (entry,)))
@@ -341,8 +371,13 @@ class Delivery:
 
     def _pass(self, account: int, entry: Entry) -> None:
         self._passed += 1
+        only: object = None
+        if not self._recipients.are_all(account) and (connected := self.sessions(account)):
+            only = self._recipients.one(connected)
         for link in list(self._links.get(account, ())):
             if self._faults.sharing and self._of_another(link, self._passed):
+                continue
+            if only is not None and link is not only:
                 continue
             if entry.own and link is self._calling:
                 continue

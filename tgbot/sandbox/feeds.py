@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from telethon.tl import TLObject
 
@@ -12,6 +13,17 @@ from .logs import Entry
 
 Changed = Callable[[int], None]
 Passing = Callable[[int, Entry], None]
+
+
+class UpdatesTo(StrEnum):
+    """To which of a bot's connected sessions an update is pushed, of one auth key or of several."""
+
+    #: To each of them, as to the devices of a user.
+    ALL = "all"
+    #: To the one that made the last call.
+    LAST = "last"
+    #: To any one of them.
+    RANDOM = "random"
 
 
 class Feeds:

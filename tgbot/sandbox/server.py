@@ -83,7 +83,7 @@ class Sandbox:
         self._exchanges = Exchanges(self._clock)
         self._links: dict[tuple[bytes, int], Link] = {}
         self._connections: dict[Connection, None] = {}
-        self._delivery = Delivery(self.world, self.faults, self._clock)
+        self._delivery = Delivery(self.world, self.faults, self._clock, self._random)
         self._ticker = Ticker(self.world.agenda)
         self._dispatch = Dispatch(self.world, self.faults, self._delivery, self._bind)
         #: Exists while `stop` waits; set when the last connection is closed.

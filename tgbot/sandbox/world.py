@@ -15,7 +15,7 @@ from .botprofiles import BotProfiles
 from .chats import Chat
 from .dialogs import Copy, Post
 from .drafts import Drafts
-from .feeds import Changed, Feeds, Passing
+from .feeds import Changed, Feeds, Passing, UpdatesTo
 from .files import Files
 from .groups import Groups
 from .limits import Limits
@@ -112,6 +112,8 @@ class World:
         self.difference_too_long = False
         #: Whose pushed updates come in Telegram's short forms, where these say enough.
         self.short_updates = ShortUpdates.OFF
+        #: To which of a bot's sessions an update is pushed.
+        self.updates_to = UpdatesTo.ALL
         #: Returns the (pts, qts) up to which differences of a log reach, by marked id; None: all of it.
         self.horizon: Callable[[int], tuple[int, int] | None] | None = None
         #: Names of called methods that the sandbox does not have.
@@ -122,6 +124,7 @@ class World:
         return self.__dict__ | {"_true_time": time.time, "clock_error": 0.0, "horizon": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
+        self.updates_to = UpdatesTo.ALL  # the file of an earlier version has none
         self.__dict__.update(state)
         for resident in self.residents.values():
             resident.listen()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..faults import Faults
+from ..feeds import UpdatesTo
 from ..short import ShortUpdates
 from .command import Command, Deed, count, say
 from .words import FaultError, Words
@@ -35,6 +36,16 @@ def _short(faults: Faults, words: Words) -> Deed:
     return say(said, partial(setattr, words.world, "short_updates", whose))
 
 
+def _updates_to(faults: Faults, words: Words) -> Deed:
+    which = words.choice("SESSIONS", UpdatesTo)
+    said = {
+        UpdatesTo.ALL: "An update goes to all sessions of a bot.",
+        UpdatesTo.LAST: "An update goes to the session of a bot that made the last call.",
+        UpdatesTo.RANDOM: "An update goes to any one session of a bot.",
+    }
+    return say(said[which], partial(setattr, words.world, "updates_to", which))
+
+
 def _crowd(faults: Faults, words: Words) -> Deed:
     number, silent = words.whole("COUNT"), words.flag("silent")
     bot = words.one_account()
@@ -51,6 +62,9 @@ COMMANDS = {
     "box": Command("COUNT|off", "keep the last events of a log; older ones are differenceTooLong", _box),
     "short": Command(
         "off|users|all", "send updates in short forms to nobody, to users, or to bots too", _short
+    ),
+    "updates-to": Command(
+        "all|last|random", "push an update to which of a bot's sessions; a difference has it", _updates_to
     ),
     "crowd": Command("COUNT BOT [silent]", "add people who start a bot; silent: long ago", _crowd),
 }
