@@ -199,3 +199,17 @@ async def test_a_random_id_that_another_key_has_used_returns_the_earlier_message
     assert (named.id, named.random_id, new.message.id, new.pts_count) == (first.id, 9, first.id, 0)
     box = pair.sandbox.world.accounts[pair.ann].box
     assert [copy.post.text for copy in box] == ["/start", "once"]
+
+
+async def test_who_subscribes_to_the_world_learns_which_key_does_it(pair: Pair) -> None:
+    sandbox, found = pair.sandbox, []
+    keys = [node.client.session.auth_key.key_id.to_bytes(8, "little") for node in (pair.first, pair.second)]
+    end = sandbox.world.subscribe(lambda account: found.append((account, sandbox.calling)))
+    pair.write("/start")
+    for number, node in enumerate((pair.second, pair.first), 1):
+        peer = types.InputPeerUser(pair.ann, 0)
+        await node.client(functions.messages.SendMessageRequest(peer, "hello", random_id=number))
+    end()
+    callers = [key for account, key in found if account == pair.bot_id]
+    assert callers == [None, keys[1], keys[0]]
+    assert sandbox.calling is None

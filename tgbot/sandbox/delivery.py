@@ -110,7 +110,7 @@ class Delivery:
         #: Records what is sent, if somebody wants to see it.
         self.trace: Trace | None = None
         #: The session whose call is being carried out.
-        self._calling: Link | None = None
+        self.calling: Link | None = None
 
     def open(self) -> Callable[[], None]:
         """Subscribe to the world in the running loop; return the function that ends the subscription."""
@@ -174,7 +174,7 @@ class Delivery:
 
     def before_call(self, link: Link) -> tuple[int, int] | None:
         """Queue earlier updates before the result of a call; return (account, pts)."""
-        self._calling = link
+        self.calling = link
         account = link.account
         if account is None:
             return None
@@ -186,7 +186,7 @@ class Delivery:
 
     def after_call(self, link: Link, before: tuple[int, int] | None) -> None:
         """Mark the updates in the result of a call as sent; start updates if the call logged in."""
-        self._calling = None
+        self.calling = None
         login = link.caller.login
         account = login.account if link.caller.updates else None
         if account != link.account:
@@ -379,7 +379,7 @@ class Delivery:
                 continue
             if only is not None and link is not only:
                 continue
-            if entry.own and link is self._calling:
+            if entry.own and link is self.calling:
                 continue
             if link.wire is not None and len(link.passing) < BATCH:
                 link.passing.append(entry)

@@ -134,6 +134,12 @@ class Sandbox:
         return self._dispatch.counts
 
     @property
+    def calling(self) -> bytes | None:
+        """The id of the auth key whose call is being carried out, for who subscribes to the world."""
+        link = self._delivery.calling
+        return None if link is None else link.key[0]
+
+    @property
     def connections(self) -> int:
         """The number of open connections."""
         return len(self._connections)
