@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
-from tests.scenarios.crash import PATIENCE, Site
+from tests.scenarios.crash import PATIENCE, Ground, Site
 from tgbot.core.access import Access
+from tgbot.core.users import User
 from tgbot.sandbox.dialogs import Copy
 from tgbot.store.sqlite.userfile import open_readonly
 
@@ -79,7 +80,7 @@ class _Due:
     optional: bool = False
 
 
-def audit_answers(site: Site, blocked_at: dict[int, int], *, ordered: bool = True) -> Audit:
+def audit_answers(site: Ground, blocked_at: dict[int, int], *, ordered: bool = True) -> Audit:
     """Compare all dialogs with what the bot should have said in them so far.
 
     Without `ordered`, answers may come in any order: what is parked does not hold its dialog up.
@@ -92,7 +93,7 @@ def audit_answers(site: Site, blocked_at: dict[int, int], *, ordered: bool = Tru
 
 
 def _audit_dialog(
-    site: Site, user_id: int, blocked_at: int, unread: Set[int], result: Audit, *, ordered: bool
+    site: Ground, user_id: int, blocked_at: int, unread: Set[int], result: Audit, *, ordered: bool
 ) -> None:
     due: list[_Due] = []
     started, unsure = False, not ordered
@@ -152,30 +153,36 @@ def audit_files(site: Site, result: Audit) -> None:
     with contextlib.closing(sqlite3.connect(f"file:{site.session}?mode=ro", uri=True)) as session:
         hashes = dict(session.execute("SELECT id, hash FROM entities").fetchall())
     registry = open_readonly(site.registry)
-    unread = site.unread()
     try:
-        now = site.world.date()
-        for user_id in site.users():
-            if all(copy.id in unread or _is_poison(copy) for copy in site.dialog(user_id)):
-                continue  # nothing of them was handled
-            if hashes.get(user_id) != site.world.accounts.access_hash(site.bot.id, user_id):
-                result.hashes_missing += 1
-                result.note(f"user {user_id}: no access hash in the session")
-            user = registry.get(user_id)
-            if user is None:
-                result.users_missing += 1
-                result.note(f"user {user_id} is not in the registry")
-                continue
-            blocked = site.bot.id in site.world.accounts[user_id].blocked
-            access = user.verdict(now).access
-            if access is not (Access.BLOCKED if blocked else Access.REACHABLE):
-                result.access_wrong += 1
-                result.note(f"user {user_id} is {access}, has it blocked: {blocked}; {user.evidence}")
+        audit_kept(site, result, hashes, registry.get)
     finally:
         registry.close()
 
 
-def audit_people(site: Site, result: Audit) -> None:
+def audit_kept(
+    site: Ground, result: Audit, hashes: Mapping[int, int], get: Callable[[int], User | None]
+) -> None:
+    """Compare access hashes and users that are kept with the sandbox."""
+    unread, now = site.unread(), site.world.date()
+    for user_id in site.users():
+        if all(copy.id in unread or _is_poison(copy) for copy in site.dialog(user_id)):
+            continue  # nothing of them was handled
+        if hashes.get(user_id) != site.world.accounts.access_hash(site.bot.id, user_id):
+            result.hashes_missing += 1
+            result.note(f"user {user_id}: no access hash is kept, or another one")
+        user = get(user_id)
+        if user is None:
+            result.users_missing += 1
+            result.note(f"user {user_id} is not in the registry")
+            continue
+        blocked = site.bot.id in site.world.accounts[user_id].blocked
+        access = user.verdict(now).access
+        if access is not (Access.BLOCKED if blocked else Access.REACHABLE):
+            result.access_wrong += 1
+            result.note(f"user {user_id} is {access}, has it blocked: {blocked}; {user.evidence}")
+
+
+def audit_people(site: Ground, result: Audit) -> None:
     """Compare what each person received over the wire with what the sandbox has for them."""
     for person in site.people:
         box = site.world.accounts[person.id].box
@@ -187,7 +194,7 @@ def audit_people(site: Site, result: Audit) -> None:
             result.note(f"{person.id} never heard {text[:20]!r}")
 
 
-async def quiet(site: Site, blocked_at: dict[int, int], seconds: float = PATIENCE) -> None:
+async def quiet(site: Ground, blocked_at: dict[int, int], seconds: float = PATIENCE) -> None:
     """Return when everything is answered, or when nothing more was answered for `seconds`."""
     clock = asyncio.get_running_loop().time
     size, since = -1, clock()

@@ -11,7 +11,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 from tests.scenarios.crash import Process, Site, until
@@ -350,6 +350,7 @@ async def run_broadcast(
         await mailing.correct(Action.DELETE, kills=corrections)
         receipts.compare_deletions(await mailing.report(), result)
     result.statuses[await site.end(signal.SIGTERM)] += 1
-    receipts.compare_access(result)
+    with closing(open_readonly(site.registry)) as registry:
+        receipts.compare_access(registry.get, result)
     result.faults = site.faults
     return result

@@ -109,6 +109,23 @@ class Process:
         self.ready = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
+    @classmethod
+    async def start(cls, directory: Path, *before: str) -> Process:
+        """Start `tgbot run` with what is in a directory; the words `before` are put in front."""
+        command = Path(sys.executable).with_name("tgbot")
+        process = await asyncio.create_subprocess_exec(
+            *before,
+            *([str(command)] if command.exists() else [sys.executable, "-m", "tgbot.cli"]),
+            "--config",
+            str(directory / "config.toml"),
+            "run",
+            env=os.environ | {"PYTHONPATH": f"{directory}{os.pathsep}{os.getcwd()}"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        return cls(process)
+
     async def _read(self) -> None:
         stderr = self._process.stderr
         assert stderr is not None
@@ -150,88 +167,20 @@ class Process:
         return status
 
 
-class Site:
-    """A sandbox in this process, one bot of it, and what the bot's processes leave on disk."""
+class Ground:
+    """A sandbox in this process, one bot of it, and its people: what happened there, whoever the bot is."""
 
-    def __init__(
-        self,
-        directory: Path,
-        sandbox: Sandbox,
-        seed: int,
-        settings: dict[str, Any],
-        plugin: str = PLUGIN,
-    ) -> None:
-        self.plugin = plugin
-        self.directory = directory
+    def __init__(self, sandbox: Sandbox, seed: int) -> None:
         self.sandbox = sandbox
         self.world = sandbox.world
         self.random = random.Random(seed)
         self.bot = sandbox.new_bot("the_bot")
         self.account = self.world.accounts[self.bot.id]
-        self.session = directory / "sessions" / "bot.session"
-        self.registry = directory / "sessions" / "users.sqlite"
-        self.process: Process | None = None
         self.people: list[Person] = []
         #: The pts of the entries in the bot's log that were made unreadable.
         self.unreadable: set[int] = set()
         #: The log lines with an error, of all processes.
         self.faults: list[str] = []
-        self._write_configuration(settings)
-
-    def _write_configuration(self, settings: dict[str, Any]) -> None:
-        (self.directory / "crash_plugin.py").write_text(self.plugin)
-        (self.directory / "sandbox.pem").write_text(self.sandbox.public_key)
-        lines = [
-            "[telegram]",
-            f'server = "{self.sandbox.host}:{self.sandbox.port}"',
-            f"dc_id = {self.sandbox.dc_id}",
-            f'public_key = "{self.directory / "sandbox.pem"}"',
-            f'bot_token = "{self.bot.token}"',
-            "api_id = 1",
-            f'api_hash = "{API_HASH}"',
-            "[bot]",
-            'plugins = ["crash_plugin"]',
-            *(f"{name} = {value!r}" for name, value in settings.items()),
-            "[storage]",
-            f'directory = "{self.session.parent}"',
-        ]
-        (self.directory / "config.toml").touch(0o600)  # it holds the token
-        (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
-
-    async def spawn(self, *before: str) -> Process:
-        """Start `tgbot run`; `before` goes in front of it on the command line, for strace for example."""
-        command = Path(sys.executable).with_name("tgbot")
-        process = await asyncio.create_subprocess_exec(
-            *before,
-            *([str(command)] if command.exists() else [sys.executable, "-m", "tgbot.cli"]),
-            "--config",
-            str(self.directory / "config.toml"),
-            "run",
-            env=os.environ | {"PYTHONPATH": f"{self.directory}{os.pathsep}{os.getcwd()}"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self.process = Process(process)
-        return self.process
-
-    async def end(self, number: int = signal.SIGTERM) -> int:
-        """End the process and return its status, once the sandbox has done everything it was sent."""
-        assert self.process is not None
-        status = await self.process.end(number)
-        self.faults += self.process.faults
-        hashes = access_hashes(self.world, self.bot.id)
-        self.faults += [f"logged {leak}" for leak in leaks("\n".join(self.process.log), hashes)]
-        if status not in (0, -number):
-            self.faults += [f"ended by itself with status {status}:", *self.process.log[-15:]]
-        await self.unplugged()
-        return status
-
-    async def unplugged(self) -> None:
-        """Return once the sandbox has read the last byte that the ended process had sent."""
-        await until(lambda: self.sandbox.connections <= len(self.people), "the sandbox sees the bot go")
-
-    # ---- what happened -------------------------------------------------------------------------
 
     def said(self, user_id: int, text: str) -> Copy:
         """Let a user write to the bot, not over the wire; return the user's copy."""
@@ -258,6 +207,71 @@ class Site:
     def users(self) -> list[int]:
         """Return the ids of all users who have written to the bot."""
         return [peer for peer in self.account.box.dialogs if peer > 0]
+
+    def judge(self, process: Process, status: int, number: int) -> None:
+        """Note what is wrong with the log and the end of a process that was sent a signal."""
+        self.faults += process.faults
+        hashes = access_hashes(self.world, self.bot.id)
+        self.faults += [f"logged {leak}" for leak in leaks("\n".join(process.log), hashes)]
+        if status not in (0, -number):
+            self.faults += [f"ended by itself with status {status}:", *process.log[-15:]]
+
+
+class Site(Ground):
+    """A ground, and what the processes of its bot leave on disk."""
+
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: Sandbox,
+        seed: int,
+        settings: dict[str, Any],
+        plugin: str = PLUGIN,
+    ) -> None:
+        super().__init__(sandbox, seed)
+        self.plugin = plugin
+        self.directory = directory
+        self.session = directory / "sessions" / "bot.session"
+        self.registry = directory / "sessions" / "users.sqlite"
+        self.process: Process | None = None
+        self._write_configuration(settings)
+
+    def _write_configuration(self, settings: dict[str, Any]) -> None:
+        (self.directory / "crash_plugin.py").write_text(self.plugin)
+        (self.directory / "sandbox.pem").write_text(self.sandbox.public_key)
+        lines = [
+            "[telegram]",
+            f'server = "{self.sandbox.host}:{self.sandbox.port}"',
+            f"dc_id = {self.sandbox.dc_id}",
+            f'public_key = "{self.directory / "sandbox.pem"}"',
+            f'bot_token = "{self.bot.token}"',
+            "api_id = 1",
+            f'api_hash = "{API_HASH}"',
+            "[bot]",
+            'plugins = ["crash_plugin"]',
+            *(f"{name} = {value!r}" for name, value in settings.items()),
+            "[storage]",
+            f'directory = "{self.session.parent}"',
+        ]
+        (self.directory / "config.toml").touch(0o600)  # it holds the token
+        (self.directory / "config.toml").write_text("\n".join(lines) + "\n")
+
+    async def spawn(self, *before: str) -> Process:
+        """Start `tgbot run`; `before` goes in front of it on the command line, for strace for example."""
+        self.process = await Process.start(self.directory, *before)
+        return self.process
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        """End the process and return its status, once the sandbox has done everything it was sent."""
+        assert self.process is not None
+        status = await self.process.end(number)
+        self.judge(self.process, status, number)
+        await self.unplugged()
+        return status
+
+    async def unplugged(self) -> None:
+        """Return once the sandbox has read the last byte that the ended process had sent."""
+        await until(lambda: self.sandbox.connections <= len(self.people), "the sandbox sees the bot go")
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.scenarios.crash import PATIENCE, Person, Site
+from tests.scenarios.crash import PATIENCE, Ground, Person
 from tests.scenarios.planted import NAME, TEXT
 
 
@@ -19,7 +19,7 @@ class Load:
     #: The first word of a text tells the plugin what to do.
     WORDS = ("say", "say", "say", "slow", "twice", "reply")
 
-    def __init__(self, site: Site, rate: float = 120.0) -> None:
+    def __init__(self, site: Ground, rate: float = 120.0) -> None:
         self.site = site
         self.rate = rate
         self.sent = 0

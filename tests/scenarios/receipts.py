@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.scenarios.crash import Site
+from tests.scenarios.crash import Ground
 from tgbot.core.access import Access
+from tgbot.core.users import User
 from tgbot.sandbox.dialogs import Copy
-from tgbot.store.sqlite.userfile import open_readonly
 
 
 @dataclass
@@ -70,7 +70,7 @@ def _listed(counts: Mapping[str, int]) -> str:
 class Receipts:
     """The truth about the people of one broadcast: who may get it, and why somebody may not."""
 
-    site: Site
+    site: Ground
     text: str
     #: Who got a test of it.
     tester: int
@@ -140,18 +140,14 @@ class Receipts:
             if not all(copy.deleted for copy in got) or (row["correction"] == "done") != bool(got):
                 result.note("wrong correction", f"user {row['id']}: {row}")
 
-    def compare_access(self, result: Result) -> None:
-        """Compare the access of each recipient on disk with the sandbox; the bot has stopped."""
-        accounts, bot = self.site.world.accounts, self.site.bot.id
-        registry, now = open_readonly(self.site.registry), self.site.world.date()
-        try:
-            for person in self.audience:
-                truth = Access.BLOCKED if bot in accounts[person].blocked else Access.REACHABLE
-                if person in self.deleted:
-                    truth = Access.DEACTIVATED
-                user = registry.get(person)
-                access = user.verdict(now).access if user is not None else None
-                if access is not truth:
-                    result.note("wrong access", f"user {person} is {access}, not {truth}: {user}")
-        finally:
-            registry.close()
+    def compare_access(self, get: Callable[[int], User | None], result: Result) -> None:
+        """Compare the access of each recipient that is kept with the sandbox; the bot has stopped."""
+        accounts, bot, now = self.site.world.accounts, self.site.bot.id, self.site.world.date()
+        for person in self.audience:
+            truth = Access.BLOCKED if bot in accounts[person].blocked else Access.REACHABLE
+            if person in self.deleted:
+                truth = Access.DEACTIVATED
+            user = get(person)
+            access = user.verdict(now).access if user is not None else None
+            if access is not truth:
+                result.note("wrong access", f"user {person} is {access}, not {truth}: {user}")
