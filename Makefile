@@ -35,7 +35,7 @@ PYTEST = $(BIN)/pytest -q -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist work
 ARGS ?=
 
 .PHONY: help setup demo run check types style test coverage versions mutants fuzz lock npm clients libraries tdlib desktop browser clicks \
-    layers bench profile crash soak clean
+    layers bench profile crash failover soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -126,6 +126,9 @@ bench: $(DEV) ## measure what a /start and a call cost beside other clients, a s
 
 profile: $(DEV) ## show where the time of a /start goes, and draw profile.svg, a flame graph (ARGS=--known)
 	@$(BIN)/python -m benchmarks.profile $(ARGS)
+
+failover: $(DEV) ## have one node take over from another 100 times under load; status 1 on any loss (ARGS="kill --rounds 0.2")
+	@$(BIN)/python -m tests.scenarios.long_failover $(ARGS)
 
 crash: $(DEV) ## kill the bot hundreds of times under load; status 1 on any loss (ARGS="kill --seed 5", --rounds 0.2)
 	@$(BIN)/python -m tests.scenarios.long_crash $(ARGS)

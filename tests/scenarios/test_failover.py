@@ -1,0 +1,76 @@
+"""One takeover of each kind under load; `make failover` has a hundred, and a zombie that sleeps for long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresServer
+from tests.scenarios.failrounds import run_failures
+from tests.scenarios.team import open_team
+from tests.scenarios.writers import disorder, strangers, watch_writers, written
+from tgbot.sandbox.feeds import UpdatesTo
+from tgbot.store.postgres import schema
+from tgbot.store.postgres.address import Address
+from tgbot.store.postgres.database import Database
+
+#: Those that need the least time; the tests of nodes have the others, one node at a time.
+KINDS = ["kill", "stop", "restart", "database", "handover"]
+#: With default times a node takes over within 8 s; a machine that runs other tests beside gets more.
+AT_MOST = 20.0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_takeovers_under_load_lose_nothing_say_nothing_twice_and_leave_one_writer(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    async with open_team(tmp_path, postgres, 20261128) as team:
+        team.world.updates_to = UpdatesTo.RANDOM
+        outcome = await run_failures(team, KINDS, rate=50.0)
+    print(outcome)
+    assert outcome.well, str(outcome)
+    assert outcome.audit.answers > 300
+    assert {kind: len(of.takeovers) for kind, of in outcome.kinds.items() if kind != "restart"} == {
+        "kill": 1,
+        "stop": 1,
+        "database": 1,
+        "handover": 1,
+    }
+    assert max(outcome.takeovers) < AT_MOST
+    assert outcome.statements > 20
+
+
+async def test_the_judge_sees_who_writes_without_the_lease_and_in_which_order(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    async with open_team(tmp_path, postgres, 1) as team:
+        database = Database(Address(team.url))
+        try:
+            schema.prepare(database)
+        finally:
+            database.close()
+        watch_writers(team)
+
+        def write(node: str) -> None:
+            team.rows("SELECT set_config('application_name', %s, false)", (node,))
+            team.rows("INSERT INTO tgbot.meta VALUES (%s, '') ON CONFLICT (key) DO NOTHING", (node,))
+
+        def lead(node: str, epoch: int) -> None:
+            team.rows("UPDATE tgbot.lease SET node = %s, epoch = %s", (node, epoch))
+
+        lead("a", 1)
+        write("a")
+        lead("b", 2)
+        write("b")
+        assert strangers(team) == []
+        assert disorder(team) == []
+        assert written(team) == {1: 1, 2: 1}
+        write("a")
+        assert [(one.writer, one.leader, one.epoch, one.table) for one in strangers(team)] == [
+            ("a", "b", 2, "meta")
+        ]
+        lead("a", 1)
+        write("a")
+        assert disorder(team) == [(1, 2)]
