@@ -16,6 +16,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Final
 
+from tests.postgres import binaries
 from tests.sandbox.npm import installation
 from tgbot.sandbox.accounts import Bot
 from tgbot.sandbox.server import Sandbox
@@ -37,10 +38,13 @@ def register(client):
 #: Each client by the name that `--clients` takes, as the tables name it.
 CLIENTS: Final = {
     "tgbot": "this bot",
+    "postgres": "this bot on PostgreSQL",
     "telethon": "Telethon + uvloop",
     "kurigram": "kurigram + uvloop",
     "mtcute": "mtcute (node)",
 }
+#: Those that are this bot: on files, and with a database that several machines can share.
+_OURS: Final = ("tgbot", "postgres")
 #: How often a condition is looked at, and how long a process must have used no CPU to be idle, in seconds.
 _GLANCE, _STILL = 0.02, 0.2
 
@@ -102,6 +106,8 @@ class Client:
     #: Seconds from the start of the process until it was logged in.
     starting: float
     patience: float
+    #: The address of the database of the client "postgres".
+    database: str = ""
 
     async def settle(self) -> None:
         """Return once the client has done everything about what was sent to it.
@@ -110,13 +116,19 @@ class Client:
         do it now. Raise TimeoutError if it takes longer than `patience`.
         """
         async with asyncio.timeout(self.patience):
-            if self.kind == "tgbot":
-                while self._stored_pts() != self.sandbox.world.state(self.bot_id)[0]:  # noqa: ASYNC110 - a file
+            if self.kind in _OURS:
+                while self._stored_pts() != self.sandbox.world.state(self.bot_id)[0]:  # noqa: ASYNC110 - a store
                     await asyncio.sleep(_GLANCE)
             await still(self.pid)
 
     def _stored_pts(self) -> int | None:
-        """Return the pts in the session file, behind which everything is on disk."""
+        """Return the pts that is kept, behind which everything is on disk."""
+        if self.database:
+            import psycopg  # late: the other clients do without it
+
+            with psycopg.connect(self.database) as database:
+                found = database.execute("SELECT pts FROM tgbot.states WHERE channel = 0").fetchone()
+            return None if found is None else int(found[0])
         uri = f"file:{self.directory / 'bot.session'}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             row = connection.execute("SELECT pts FROM update_state WHERE id = 0").fetchone()
@@ -131,10 +143,13 @@ def chosen(names: str) -> list[str]:
     kinds = names.split(",")
     if unknown := sorted(set(kinds) - set(CLIENTS)):
         sys.exit(f"there is no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
-    reason = installation.missing("@mtcute/node") if "mtcute" in kinds else None
-    if reason:
-        print(f"mtcute is left out: {reason}", file=sys.stderr)
-    return [kind for kind in kinds if kind != "mtcute" or not reason]
+    reasons = {"mtcute": installation.missing("@mtcute/node") if "mtcute" in kinds else None}
+    if "postgres" in kinds and binaries() is None:
+        reasons["postgres"] = "there is no PostgreSQL: install Debian's postgresql"
+    for kind, reason in reasons.items():
+        if reason:
+            print(f"{kind} is left out: {reason}", file=sys.stderr)
+    return [kind for kind in kinds if not reasons.get(kind)]
 
 
 @asynccontextmanager
@@ -146,19 +161,26 @@ async def started(
     bot: Bot | None = None,
     prefix: Sequence[str] = (),
     environ: Mapping[str, str] = MappingProxyType({}),
+    database: str = "",
     patience: float = 60.0,
 ) -> AsyncIterator[Client]:
     """Run a client until the block ends; yield it once it is logged in, as `bot` or a new one.
 
-    The words of `prefix` stand before its command; `environ` replaces settings of its environment.
+    The words of `prefix` stand before its command; `environ` replaces settings of its environment; `database`
+    is the address of an empty database, for "postgres".
     Raise RuntimeError if it ends before, TimeoutError if it takes longer than `patience`.
     """
+    if (kind == "postgres") != bool(database):
+        raise ValueError("a database is for postgres, and for no other client")
     bot = bot or sandbox.new_bot()
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *prefix,
         *_command(kind),
-        env=os.environ | _settings(kind, sandbox, bot.token, Path(directory)) | dict(environ),
+        env=os.environ
+        | _settings(kind, sandbox, bot.token, Path(directory))
+        | ({"TGBOT_STORAGE_URL": database} if database else {})
+        | dict(environ),
         cwd=directory,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -172,7 +194,7 @@ async def started(
             await _ready(kind, said)
         starting = time.monotonic() - began
         passing_on = asyncio.create_task(_pass_on(said))
-        yield Client(kind, sandbox, bot.id, Path(directory), process.pid, starting, patience)
+        yield Client(kind, sandbox, bot.id, Path(directory), process.pid, starting, patience, database)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -182,7 +204,7 @@ async def started(
 
 
 def _command(kind: str) -> list[str]:
-    if kind == "tgbot":
+    if kind in _OURS:
         return [sys.executable, "-m", "tgbot.cli", "run"]
     if kind == "mtcute":
         return ["node", str(installation.HERE / "greeter.mjs")]
@@ -194,7 +216,7 @@ def _settings(kind: str, sandbox: Sandbox, token: str, directory: Path) -> dict[
     key = directory / "key.pem"
     key.write_text(sandbox.public_key)
     path = os.pathsep.join([str(Path(__file__).parents[1]), str(directory)])
-    if kind == "tgbot":
+    if kind in _OURS:
         (directory / f"{HANDBOOK}.py").write_text(PLUGIN)
         return {
             "PYTHONPATH": path,

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import median
@@ -27,6 +28,7 @@ import uvloop
 from benchmarks.figures import MICROSECONDS, percentile, spread, surroundings, table
 from benchmarks.load import Load
 from benchmarks.processes import CLIENTS, Client, Memory, chosen, cpu_seconds, started
+from tests.postgres import PostgresServer, postgres_server
 from tests.sandbox.npm import installation
 from tgbot.sandbox.exchange import ServerKey
 from tgbot.sandbox.server import Sandbox
@@ -110,9 +112,12 @@ async def measure(client: Client, plan: Plan) -> Round:
     return Round(new, known, paced, percentile(load.times, 50), percentile(load.times, 99), memory)
 
 
-async def one_round(kind: str, key: ServerKey, plan: Plan) -> Round:
+async def one_round(kind: str, key: ServerKey, plan: Plan, database: str) -> Round:
     with tempfile.TemporaryDirectory() as directory:
-        async with Sandbox(key=key) as sandbox, started(sandbox, kind, directory) as client:
+        async with (
+            Sandbox(key=key) as sandbox,
+            started(sandbox, kind, directory, database=database) as client,
+        ):
             # The pauses of the sandbox's collector are not to be found in the clients' latencies.
             gc.disable()
             try:
@@ -156,11 +161,22 @@ def report(found: dict[str, list[Round]], rate: int) -> str:
     return f"{table(heads, cpu)}\n\n{table(['client', *latencies, *rates, 'RSS / PSS MiB'], other)}"
 
 
+def beside(rounds: list[Round], base: list[Round]) -> str:
+    """Return how many times the CPU of other rounds each part needs, within a round."""
+    ratios = {
+        part: [
+            getattr(one, part).cpu / getattr(other, part).cpu for one, other in zip(rounds, base, strict=True)
+        ]
+        for part in PARTS
+    }
+    return ", ".join(f"{part} {spread(found)}" for part, found in ratios.items())
+
+
 def middle_wall(costs: list[Cost]) -> float:
     return median(each.wall for each in costs)
 
 
-async def run(kinds: list[str], rounds: int, plan: Plan) -> None:
+async def run(kinds: list[str], rounds: int, plan: Plan, server: PostgresServer | None) -> None:
     """Measure the clients and print the tables; standard error has how far it is."""
     key = installation.server_key()
     about = surroundings(*(f"{kind} {VERSIONS[kind]()}" for kind in kinds if kind in VERSIONS))
@@ -168,12 +184,15 @@ async def run(kinds: list[str], rounds: int, plan: Plan) -> None:
     for number in range(rounds):
         for place in range(len(kinds)):
             kind = kinds[(number + place) % len(kinds)]
-            done = await one_round(kind, key, plan)
+            database = server.new_database() if kind == "postgres" and server is not None else ""
+            done = await one_round(kind, key, plan, database)
             found[kind].append(done)
             costs = ", ".join(f"{getattr(done, part).cpu:4.0f} µs {part}" for part in PARTS)
             print(f"round {number + 1} of {rounds}  {kind:9} {costs}", file=sys.stderr)
     print(f"{about} Medians of {rounds} rounds of {plan.messages:,} messages (lowest–highest).\n")
     print(report(found, plan.rate))
+    if "tgbot" in found and "postgres" in found:
+        print(f"\nThis bot on PostgreSQL in place of files: {beside(found['postgres'], found['tgbot'])}.")
 
 
 def main() -> None:
@@ -186,7 +205,9 @@ def main() -> None:
     parser.add_argument("--clients", default=",".join(CLIENTS))
     given = parser.parse_args()
     plan = Plan(given.messages, given.warm_up, given.rate, given.seconds)
-    uvloop.run(run(chosen(given.clients), given.rounds, plan))
+    kinds = chosen(given.clients)
+    with postgres_server() if "postgres" in kinds else nullcontext() as server:
+        uvloop.run(run(kinds, given.rounds, plan, server))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.processes import Memory
-from benchmarks.start import Cost, Round, report
+from benchmarks.start import Cost, Round, beside, report
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +30,12 @@ def cells(text: str) -> dict[str, list[str]]:
             first, *others = (cell.strip() for cell in line.strip("|").split("|"))
             found.setdefault(first, []).extend(others)
     return found
+
+
+def test_what_the_database_costs_is_told_within_each_round() -> None:
+    files = [measured(100), measured(200), measured(110)]
+    database = [measured(120), measured(260), measured(132)]
+    assert beside(database, files) == "new 1.20 (1.20–1.30), known 1.20 (1.20–1.30), paced 1.20 (1.20–1.30)"
 
 
 def test_the_tables_have_medians_and_the_ratios_within_each_round() -> None:
