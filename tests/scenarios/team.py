@@ -26,8 +26,6 @@ from tgbot.sandbox.server import Sandbox
 STANDS_BY: Final = " stands by"
 LEADS: Final = " leads (epoch "
 LOST: Final = "does not lead any more"
-#: How long a relay may be asked for the leader, in seconds.
-_GLANCE: Final = 0.05
 
 
 @dataclass(frozen=True)
