@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Final
 
-from tgbot.store.postgres.openings import open_broadcasts, open_readonly
-
 from tests.scenarios.broadcastrounds import NEWS, SETTINGS
 from tests.scenarios.crash import until
 from tests.scenarios.failrounds import EXPECTED, KINDS, Answers, Round, judge_writers, start, stop_all
@@ -18,6 +16,7 @@ from tests.scenarios.team import Node, Team
 from tgbot.core.broadcasts import State
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
+from tgbot.store.postgres.openings import open_broadcasts, open_readonly
 
 #: What part of the people blocks the bot just before, which the bot does not hear.
 UNHEARD: Final = 0.02

@@ -12,8 +12,6 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from tgbot.store.postgres.openings import open_readonly
-
 from tests.scenarios.audit import Audit, audit_answers, audit_kept, audit_people, quiet
 from tests.scenarios.crash import PATIENCE, until
 from tests.scenarios.load import Load
@@ -23,6 +21,7 @@ from tests.scenarios.writers import disorder, strangers, watch_writers, written
 from tgbot.sandbox.feeds import UpdatesTo
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
+from tgbot.store.postgres.openings import open_readonly
 
 #: How long a leader that cannot reach Telegram may keep the lease until its way is opened again, in seconds.
 DEAF_SECONDS: Final = 25.0
