@@ -25,7 +25,6 @@ TESTING: list[str] = PROJECT["optional-dependencies"]["testing"]
 LOCKS = {"requirements.lock": BUILD + RUN, "requirements-dev.lock": BUILD + RUN + DEV + CHART}
 #: Where a package is imported by another name than its own.
 IMPORTED_AS = {
-    "psycopg-pool": "psycopg_pool",
     "fluent.runtime": "fluent",
     "pillow": "PIL",
     "python-socks": "python_socks",
