@@ -72,8 +72,7 @@ class Sandbox:
         self._home = DataCentre(self.dc_id, ServerKey.generate() if key is None else key, port, ports)
         #: All data centres by their number.
         self.dcs = {self.dc_id: self._home}
-        for number, its_key in (dcs or {}).items():
-            self.dcs[number] = DataCentre(number, its_key or self.key, ports=ports)
+        self.dcs |= {n: DataCentre(n, key or self.key, ports=ports) for n, key in (dcs or {}).items()}
         #: The secret for clients that use the sandbox as a proxy.
         self.secret = ProxySecret.derive(self.key.seed) if secret is None else ProxySecret.of(secret)
         self.faults = Faults(self)
@@ -136,8 +135,7 @@ class Sandbox:
     @property
     def calling(self) -> bytes | None:
         """The id of the auth key whose call is being carried out, for who subscribes to the world."""
-        link = self._delivery.calling
-        return None if link is None else link.key[0]
+        return None if (link := self._delivery.calling) is None else link.key[0]
 
     @property
     def connections(self) -> int:
