@@ -125,6 +125,7 @@ class BotClient(Closed, TelegramClient):
             limit=handler_seconds,
             clock=self._link_state.up,
             marks=self._marks,
+            may_send=may_send,
         )
         #: The updates that could not be finished.
         self.parking = Parking(

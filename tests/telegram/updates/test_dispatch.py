@@ -59,10 +59,12 @@ async def running(
     workers: int = 3,
     limit: float = 60.0,
     clock: Any = time.monotonic,
+    may_send: Callable[[], bool] | None = None,
 ) -> AsyncIterator[tuple[Counted, list[Job]]]:
     """A dispatcher at work, and the jobs that it finished, in order."""
     finished: list[Job] = []
-    dispatcher = Counted(handle, finished, workers=workers, limit=limit, clock=clock, marks=Marks(None))
+    options = {"workers": workers, "limit": limit, "clock": clock, "may_send": may_send}
+    dispatcher = Counted(handle, finished, marks=Marks(None), **options)
     dispatcher.start()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -254,6 +256,27 @@ async def test_time_that_a_handler_waits_for_telegram_is_not_its_own(
         await dispatcher.idle()
         assert [one.cuts for one in finished] == [1]
     assert own == ["after the wait"]
+
+
+async def test_time_in_which_nothing_may_be_sent_is_not_a_handlers_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatch, "_LOOK_SECONDS", 0.001)
+    clock, held, own = Looked(), True, list[str]()
+
+    async def handle(one: Job) -> None:
+        nonlocal held
+        await clock.go_on(60)
+        own.append("after a lease that was over")
+        held = False
+        await clock.go_on(20)
+        own.append("after its time")
+
+    async with running(handle, limit=6, clock=clock, may_send=lambda: not held) as (dispatcher, finished):
+        dispatcher.put(job(1))
+        await dispatcher.idle()
+        assert [one.cuts for one in finished] == [1]
+    assert own == ["after a lease that was over"]
 
 
 async def test_a_job_that_waits_lends_its_worker_and_runs_on_before_those_that_have_not_begun() -> None:

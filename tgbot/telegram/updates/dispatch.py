@@ -46,6 +46,7 @@ class Dispatcher:
         limit: float,
         clock: Callable[[], float],
         marks: Marks,
+        may_send: Callable[[], bool] | None = None,
     ) -> None:
         self._handle = handle
         self._finish = finish
@@ -53,6 +54,8 @@ class Dispatcher:
         self._limit = limit
         self._clock = clock
         self._marks = marks
+        #: While it returns False nothing is sent, so no handler can end: that is not its own time either.
+        self._may_send = may_send
         self._workers = Workers(self._begin_jobs)
         #: Jobs that may begin; those behind one of their dialog are put when that is done.
         self._ready: deque[Job] = deque()
@@ -255,7 +258,8 @@ class Dispatcher:
             self._telling = logger.isEnabledFor(logging.DEBUG)  # `tgbot log` may have changed that
             now = self._clock()
             try:
-                self._look_at_running(now - before)
+                held = self._may_send is not None and not self._may_send()
+                self._look_at_running(0.0 if held else now - before)
             except Exception as error:  # a defect of the bot, which must not end the time limit
                 if not told:
                     logger.error("the time of handlers cannot be watched: %s", described(error))
