@@ -21,7 +21,7 @@ LOCK_SECONDS = 1.0
 nodes = st.integers(0, len(NAMES) - 1)
 pick = st.integers(0, 1_000)
 #: What a node that leads does; one that does not takes the lease.
-actions = st.sampled_from(("renew", "renew", "write", "release"))
+actions = st.sampled_from(("renew", "write", "write", "release"))
 heirs = st.sampled_from(("", "a", "b", "c"))
 
 
@@ -133,11 +133,18 @@ class Leases(RuleBasedStateMachine):
     def a_node_takes_the_lease(self, number: int) -> None:
         self._do(self.nodes[number], "renew", "")
 
+    @rule(number=nodes)
+    def a_lease_ends_and_a_node_takes_it(self, number: int) -> None:
+        self.time_passes_until_the_lease_ends(0.001)
+        self.a_node_takes_the_lease(number)
+
     @precondition(lambda self: any(node.tenure.epoch for node in self.nodes))
-    @rule(which=pick, what=actions, heir=heirs, late=st.sampled_from((0.0, 0.0, 1.0, LEASE_SECONDS)))
-    def a_node_that_took_the_lease_uses_it(self, which: int, what: str, heir: str, late: float) -> None:
+    @rule(which=pick, what=actions, heir=heirs, late=st.sampled_from((0.0, 1.0)), stands=st.booleans())
+    def a_node_that_took_the_lease_uses_it(
+        self, which: int, what: str, heir: str, late: float, stands: bool
+    ) -> None:
         leaders = [node for node in self.nodes if node.tenure.epoch]
-        self._do(leaders[which % len(leaders)], what, heir, late)
+        self._do(leaders[which % len(leaders)], what, heir, late, stands)
 
     @precondition(lambda self: any(node.tenure.epoch for node in self.nodes))
     @rule(which=pick, heir=heirs)
@@ -149,11 +156,14 @@ class Leases(RuleBasedStateMachine):
             self._do(node, "release", heir)
             self._move(request)
 
-    def _do(self, node: Node, what: str, heir: str, late: float = 0.0) -> None:
-        """Ask, and take the answer after some time."""
+    def _do(self, node: Node, what: str, heir: str, late: float = 0.0, stands: bool = False) -> None:
+        """Ask, and take the answer after some time; a transaction may stand still before its commit."""
         if (request := self._ask(node, what, heir)) is not None:
             self._move(request)
-            self._move(request)
+            if request is self.locked:
+                if stands:
+                    return
+                self._move(request)
             self.time_passes(late)
             self._move(request)
 
@@ -183,6 +193,9 @@ class Leases(RuleBasedStateMachine):
             request.answer = 1
         elif self.locked is None:
             self._carry_out(request)
+        elif request.what == "take":  # it waits for the row, ends the transaction that has it, and asks again
+            self.locked, request.answer = None, 0
+            self.time_passes(LOCK_SECONDS)
 
     def _answered(self, request: Request) -> None:
         node, tenure = request.node, request.tenure
@@ -266,7 +279,7 @@ class Leases(RuleBasedStateMachine):
 
 
 TestLeases = Leases.TestCase
-TestLeases.settings = settings(max_examples=120, stateful_step_count=40)
+TestLeases.settings = settings(max_examples=250, stateful_step_count=30)
 
 
 def test_a_holder_leads_until_its_time_and_an_heir_has_a_while_for_itself() -> None:
