@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+from typing import Final, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.abc import Params
@@ -19,7 +19,7 @@ from tgbot.store.postgres.errors import postgres_errors
 
 T = TypeVar("T")
 
-__all__ = ["Connection", "Cursor", "Database", "Row", "values_of"]
+__all__ = ["Connection", "Cursor", "Database", "Row"]
 
 Cursor: TypeAlias = psycopg.Cursor[Row]
 
@@ -94,8 +94,3 @@ class Database:
     def _use(self, work: Callable[[Connection], T], seconds: float) -> T:
         with postgres_errors(self.place), self._connections.one(seconds) as connection:
             return work(connection)
-
-
-def values_of(rows: Sequence[Row]) -> list[Any]:
-    """Return the first column of these rows."""
-    return [row[0] for row in rows]
