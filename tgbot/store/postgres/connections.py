@@ -17,8 +17,9 @@ from psycopg.pq import TransactionStatus
 
 from tgbot.store.postgres.arrays import ListDumper
 
-#: A row as psycopg gives it.
-Row: TypeAlias = tuple[Any, ...]  # Any: values of any column
+#: A value of any column, and a row, as psycopg gives them.
+Value: TypeAlias = Any
+Row: TypeAlias = tuple[Value, ...]
 Connection: TypeAlias = psycopg.Connection[Row]
 
 #: How long a caller waits until another gives a connection back, in seconds.

@@ -6,9 +6,10 @@ import json
 import statistics
 import time
 from dataclasses import dataclass
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from tgbot.store.base import Account
+from tgbot.store.postgres.connections import Value
 from tgbot.store.postgres.database import Connection
 from tgbot.store.postgres.place import connected
 from tgbot.store.postgres.schema import found_in, steps
@@ -65,7 +66,7 @@ def examine(address: str) -> Examined:
 
 
 def _examined(connection: Connection, place: str, schema: int, known: int) -> Examined:
-    def one(query: LiteralString, *values: object) -> Any:  # Any: a value of any column
+    def one(query: LiteralString, *values: object) -> Value:
         row = connection.execute(query, values).fetchone()
         return None if row is None else row[0]
 

@@ -103,11 +103,11 @@ class PostgresSession(BotSession, MemorySession):
         self._keep_login()
 
     @property
-    def auth_key(self) -> Any:  # Any: an AuthKey of Telethon, None for none
+    def auth_key(self) -> AuthKey:  # None for none
         return self._key
 
     @auth_key.setter
-    def auth_key(self, key: Any) -> None:
+    def auth_key(self, key: AuthKey) -> None:
         self._key = key
         self._keep_login()
 
@@ -118,7 +118,7 @@ class PostgresSession(BotSession, MemorySession):
             self._transact(self._write_login)
             self._kept_login = login
 
-    def _login(self) -> tuple[Any, ...]:
+    def _login(self) -> tuple[object, ...]:
         key = self._key.key if self._key else None
         return self.dc_id, self.server_address or "", self.port or 0, key
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Final, LiteralString, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
@@ -199,11 +199,11 @@ def _write_parked(cursor: Cursor, parked: ParkedChanges) -> None:
         cursor.execute(_DROP_PARKED, (dropped,))
 
 
-def _row(entry: Parked) -> Sequence[Any]:  # Any: values of any column
-    return [
+def _row(entry: Parked) -> Row:
+    return tuple(
         one.encode("utf-8", "surrogatepass") if number == _TRACE else one
         for number, one in enumerate(_VALUES(entry))
-    ]
+    )
 
 
 def _parked(row: Row) -> Parked:
@@ -213,6 +213,6 @@ def _parked(row: Row) -> Parked:
     )
 
 
-def _columns(rows: Sequence[Row | Sequence[Any]]) -> list[list[Any]]:  # Any: values of any column
+def _columns(rows: Sequence[Row]) -> list[list[object]]:
     """Return the columns of these rows, each as one parameter."""
     return [[*column] for column in zip(*rows, strict=True)]

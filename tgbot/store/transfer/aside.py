@@ -161,7 +161,7 @@ def send() -> None:
     out = sys.stdout.buffer
     refused: list[tuple[int, str]] = []
     entries = file.entries(lambda line, reason: refused.append((line, reason)))
-    with suppress(BrokenPipeError):
+    try:
         while True:
             some = list(islice(entries, _SENT))
             pack_as_new(some, asked.now)
@@ -173,7 +173,8 @@ def send() -> None:
                 break
         _write(out, b"")
         out.flush()
-    os._exit(0)  # standard output may be broken
+    except BrokenPipeError:  # nobody wants the rest; what is still to be flushed at the end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write(out: IO[bytes], data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec.structs import astuple
@@ -20,11 +20,13 @@ _TEXTS: Final = (
 )
 _OBJECTS: Final = ("known_by", "evidence", "history", "preferences", "join_requests", "data", "talks")
 _FLAGS: Final = ("premium", "bot", "deleted")
+#: A cell as it is read.
+_Cell: TypeAlias = Any
 #: Of numbers from here on a spreadsheet may change the last digits into zeros.
 _EXACT: Final = 10**15
 
 
-def _type_of(column: str) -> Any:  # Any: a type that msgspec reads
+def _type_of(column: str) -> object:
     """Return how a column is read out of a packed user: an object stays the JSON that it is."""
     if column in _TEXTS or column == "access":
         return str | None
@@ -85,8 +87,8 @@ def to_cells(user: PackedUser, peer: Peer | None, bot_id: int | None) -> Sequenc
     return cells
 
 
-def _cells_of(user: PackedUser) -> list[Any]:  # Any: as they are read
-    cells: list[Any] = [""] * len(COLUMNS)
+def _cells_of(user: PackedUser) -> list[_Cell]:
+    cells: list[_Cell] = [""] * len(COLUMNS)
     found = loads(user.text)
     assert isinstance(found, dict)
     for name, value in found.items():
