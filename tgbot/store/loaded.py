@@ -34,7 +34,7 @@ class LoadedUsers(StoredUsers):
         self._saving: dict[int, UserRecord] = {}
         self._absent: dict[int, None] = {}
         #: How many writes have ended: what was read before one may not be as it is now.
-        self._written = 0
+        self.written = 0
 
     def get(self, user_id: int) -> User | None:
         record = self._records.get(user_id) or self._find(user_id)
@@ -70,21 +70,32 @@ class LoadedUsers(StoredUsers):
 
     async def load(self, user_ids: Iterable[int]) -> None:
         """Read these users into memory, those that are not there, many in one read."""
-        records, absent = self._records, self._absent
-        wanted = [one for one in user_ids if one not in records and one not in absent]
+        wanted = self.missing(user_ids)
         for start in range(0, len(wanted), _PAGE):
             if start:
                 await asyncio.sleep(0)
             page = wanted[start : start + _PAGE]
-            texts = await self._read(page)
-            for user_id in page:
-                if user_id in records or user_id in absent:
-                    continue  # it came in while the rows were read
-                if user_id in texts:
-                    records[user_id] = self._unpacked(user_id, texts[user_id])
-                else:
-                    absent[user_id] = None
-            self._evict(2 * len(page))
+            self.take_in(page, await self._read(page))
+
+    def missing(self, user_ids: Iterable[int]) -> list[int]:
+        """Return those of these users of whom the rows have to be asked."""
+        records, absent = self._records, self._absent
+        return [one for one in user_ids if one not in records and one not in absent]
+
+    def take_in(self, user_ids: Collection[int], texts: Mapping[int, str]) -> None:
+        """Note what was read of users who were missing; what came in while they were read is newer.
+
+        Nothing may have been written since: `written` is as it was.
+        """
+        records, absent = self._records, self._absent
+        for user_id in user_ids:
+            if user_id in records or user_id in absent:
+                continue
+            if user_id in texts:
+                records[user_id] = self._unpacked(user_id, texts[user_id])
+            else:
+                absent[user_id] = None
+        self._evict(2 * len(user_ids))
 
     async def _read(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """Return the texts of these users as they are now, with no write that ended since the read began.
@@ -92,9 +103,9 @@ class LoadedUsers(StoredUsers):
         Somebody may come and leave memory meanwhile, or be imported.
         """
         while True:
-            written = self._written
+            written = self.written
             texts = await self._rows.many(user_ids)
-            if written == self._written:
+            if written == self.written:
                 return texts
 
     def _find(self, user_id: int) -> UserRecord | None:

@@ -50,7 +50,7 @@ class PeerBook:
         self._named: dict[str, int] = {}
         self._absent: dict[int, None] = {}
         #: How often what is kept was changed: what was read before that may not be true any more.
-        self._written = 0
+        self.written = 0
         #: What no checkpoint has begun to write, and what one is writing now.
         self._changes = PeerChanges()
         self._writing = PeerChanges()
@@ -151,28 +151,29 @@ class PeerBook:
         for start in range(0, len(wanted), _PAGE):
             if start:
                 await asyncio.sleep(0)
-            missing = self._missing(wanted[start : start + _PAGE])
+            missing = self.missing(wanted[start : start + _PAGE])
             if missing:
-                self._take_in(missing, await self._current(self._fetched, missing))
+                self.take_in(missing, await self._current(self._fetched, missing))
 
     async def _current(self, read: Callable[[Sequence[K]], Awaitable[V]], wanted: Sequence[K]) -> V:
         """Return what is read of what is kept; again, if it was changed meanwhile."""
         while True:
-            written, found = self._written, await read(wanted)
-            if written == self._written:
+            written, found = self.written, await read(wanted)
+            if written == self.written:
                 return found
 
     def _load(self, marked_ids: Iterable[int]) -> None:
-        if missing := self._missing(marked_ids):
-            self._take_in(missing, self._stored(missing))
+        if missing := self.missing(marked_ids):
+            self.take_in(missing, self._stored(missing))
 
-    def _missing(self, marked_ids: Iterable[int]) -> list[int]:
+    def missing(self, marked_ids: Iterable[int]) -> list[int]:
+        """Return those of these peers that have to be read."""
         passing, known, absent = self._passing, self._known, self._absent
         return [one for one in marked_ids if not (one in passing or one in known or one in absent)]
 
-    def _take_in(self, missing: Iterable[int], rows: Iterable[tuple[int, Peer]]) -> None:
+    def take_in(self, missing: Iterable[int], rows: Iterable[tuple[int, Peer]]) -> None:
         """Note what was read of peers that were missing; what arrived while they were read is newer."""
-        for marked in self._missing(missing):
+        for marked in self.missing(missing):
             self._absent[marked] = None
         for marked, peer in rows:
             if marked not in self._absent:
@@ -279,7 +280,7 @@ class PeerBook:
 
     def _reread(self, marked_ids: Iterable[int]) -> None:
         """Drop what was read of these peers, after the file changed."""
-        self._written += 1
+        self.written += 1
         for marked in marked_ids if self._known or self._absent else ():
             peer = self._known.pop(marked, None)
             if peer is not None:
@@ -298,7 +299,7 @@ class PeerBook:
             changes.put_under(self._changes)
             raise
         finally:
-            self._written += 1
+            self.written += 1
             self._writing = PeerChanges()
             self._make_room()
 

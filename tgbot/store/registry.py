@@ -275,7 +275,7 @@ class Registry(LoadedUsers):
                 self._doubtful = accesses
                 raise
             finally:
-                self._written += 1
+                self.written += 1
                 for user_id in texts:
                     self._absent.pop(user_id, None)
 
@@ -315,7 +315,7 @@ class Registry(LoadedUsers):
                 raise
             finally:
                 self._saving = {}
-                self._written += 1
+                self.written += 1
             self._notes = {name: text for name, text in self._notes.items() if notes.get(name) != text}
             for user_id in batch:
                 self._records.move_to_end(user_id)

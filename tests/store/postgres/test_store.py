@@ -1,4 +1,4 @@
-"""The store in PostgreSQL as a whole: what goes together, what is read side by side, and what is noticed."""
+"""The store in PostgreSQL as a whole: what goes together, what is read together, and what is noticed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from tests.store.contracts import ANN, Clock, parked
 from tests.store.postgres.home import leading
 from tests.store.postgres.proxy import Proxy, proxied
 from tests.store.postgres.test_faults import until, waiting
+from tgbot.core.access import Access
 from tgbot.core.errors import LeaseLostError, StorageGoneError, StorageUnreachableError
-from tgbot.core.users import Keep, Way
+from tgbot.core.users import Keep, Profile, UserFields, Way
 from tgbot.store.base import Account, Planned, UpdateState
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.openings import open_readonly
 from tgbot.store.postgres.store import IDLE_SECONDS, PostgresStore
+from tgbot.store.user_json import pack
 
 ANNA = types.User(1, access_hash=50, first_name="Anna", username="anna")
 
@@ -79,7 +81,7 @@ async def test_a_user_is_forgotten_in_one_transaction_or_not_at_all(
     assert store.session.access_hash(1) is None
 
 
-async def test_users_and_peers_are_read_side_by_side_while_others_run(
+async def test_users_and_peers_are_read_in_one_question_while_others_run(
     store: PostgresStore, bot_url: str
 ) -> None:
     store.session.remember([ANNA])
@@ -90,7 +92,7 @@ async def test_users_and_peers_are_read_side_by_side_while_others_run(
         late = PostgresStore(database, node="one", fence=leading, clock=Clock())
         other.execute("LOCK TABLE tgbot.users, tgbot.peers")
         loading = asyncio.ensure_future(late.load([1, 2]))
-        await until(lambda: waiting(bot_url) == 2)
+        await until(lambda: waiting(bot_url) == 1)
         assert not late.loaded({1})
         other.rollback()
         await loading
@@ -98,6 +100,48 @@ async def test_users_and_peers_are_read_side_by_side_while_others_run(
         assert late.users.get(1) is not None
         assert late.session.access_hash(1) == 50
         late.close()
+
+
+async def test_what_a_load_reads_is_as_it_was_written(store: PostgresStore, database: Database) -> None:
+    usernames = [types.Username(name, active=True) for name in ("zoe", "anna", "mia")]
+    person = types.User(
+        1, access_hash=-(2**63), first_name='Zo\u00eb "\\', usernames=usernames, phone="49151"
+    )
+    chat = types.Channel(7, "\u05d0\n", types.ChatPhotoEmpty(), None, access_hash=9)
+    store.session.remember([person, chat])
+    store.users.seen(Profile(1, 'Zo\u00eb "\\', "\u0000\ud800"), 100, Way.MESSAGE)
+    await store.checkpoint(None)
+    ids = [1, 2, -1_000_000_000_007, 2**63, -(2**63) - 1]
+    with (
+        closing(PostgresStore(database, node="one", fence=leading, clock=Clock())) as loaded,
+        closing(PostgresStore(database, node="one", fence=leading, clock=Clock())) as looked_up,
+    ):
+        await loaded.load(ids)
+        assert loaded.loaded({*ids})
+        for each in ids:
+            assert loaded.users.get(each) == looked_up.users.get(each) == store.users.get(each)
+            assert loaded.session.access_hash(each) == looked_up.session.access_hash(each)
+            assert loaded.session.title(each) == looked_up.session.title(each)
+            assert loaded.session.usernames_of(each) == looked_up.session.usernames_of(each)
+        assert loaded.session.access_hash(1) == -(2**63)
+        assert loaded.session.usernames_of(1) == ("zoe", "anna", "mia")
+
+
+async def test_users_who_are_written_while_they_are_read_are_as_they_were_written(
+    store: PostgresStore, bot_url: str
+) -> None:
+    await store.load([2])
+    with psycopg.connect(bot_url) as other:
+        other.execute("LOCK TABLE tgbot.peers")
+        loading = asyncio.ensure_future(store.load([1]))
+        await until(lambda: waiting(bot_url) == 1)
+        imported = UserFields(1, Profile(1, "Ann"), known_by={Way.IMPORT: 5})
+        await store.users.add({1: pack(imported, Access.UNKNOWN)}, {1: Access.UNKNOWN})
+        other.rollback()
+        await loading
+    user = store.users.get(1)
+    assert user is not None
+    assert user.first_name == "Ann"
 
 
 async def test_a_load_that_finds_no_database_says_so(database: Database, proxy: Proxy) -> None:

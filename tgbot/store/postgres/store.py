@@ -15,7 +15,9 @@ from tgbot.store.completion import to_the_end
 from tgbot.store.files import OpenFile
 from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.parked import PARKED_UPDATES
+from tgbot.store.postgres import loads
 from tgbot.store.postgres.database import Database
+from tgbot.store.postgres.link import Link
 from tgbot.store.postgres.session import PostgresSession
 from tgbot.store.postgres.userrows import Fence, PostgresUserRows
 from tgbot.store.registry import Registry
@@ -23,6 +25,7 @@ from tgbot.store.sqlite.worker import DiskWorker
 
 #: After how many seconds without a checkpoint one is wanted, to see that the database is still there.
 IDLE_SECONDS: Final = 10.0
+_PAGE: Final = 500  # ids that are asked for between two turns of the event loop
 
 
 class PostgresStore:
@@ -59,6 +62,7 @@ class PostgresStore:
         self.planned: PlannedRuns = self.users.planned
         #: The broadcasts and their deliveries.
         self.broadcasts: Broadcasts = self.users.broadcasts
+        self._link = Link(database.address)
         self._one_at_a_time = asyncio.Lock()
         self._watched: list[OpenFile] = []
         self._watcher: DiskWorker | None = None
@@ -75,13 +79,18 @@ class PostgresStore:
         return self.users.loaded(ids) and self.session.loaded(ids)
 
     async def load(self, ids: Iterable[int]) -> None:
-        wanted = [*ids]
-        # Side by side: each is a round trip.
-        for done in await asyncio.gather(
-            self.users.load(wanted), self.session.load(wanted), return_exceptions=True
-        ):
-            if done is not None:
-                raise done
+        users, session, wanted = self.users, self.session, [*ids]
+        for start in range(0, len(wanted), _PAGE):
+            if start:
+                await asyncio.sleep(0)
+            page = wanted[start : start + _PAGE]
+            while (strangers := users.missing(page)) or session.missing(page):
+                peers, written = session.missing(page), (users.written, session.written)
+                texts, found = await loads.ask(self._link, strangers, peers)
+                if written == (users.written, session.written):  # else that may not be as it is now
+                    users.take_in(strangers, texts)
+                    session.take_in(peers, found.items())
+                    break
 
     async def checkpoint(self, state: UpdateState | None) -> None:
         await to_the_end(self._checkpoint(state))
@@ -114,6 +123,7 @@ class PostgresStore:
         """Close the store; what no checkpoint has written is dropped."""
         if self._watcher is not None:
             self._watcher.close(lambda: None)
+        self._link.close()
         self.users.close()
         self.session.close()
 
