@@ -41,8 +41,8 @@ def test_nothing_reads_a_table_from_end_to_end(bot_url: str, analyzed: bool) -> 
         (peerrows.PEERS, ([*PEOPLE],)),
         (peerrows.HASH, ([5],)),
         (peerrows.OWNERS, (names,)),
-        (peerrows.BY_PHONE, ("5",)),
-        (peerrows.BY_TITLE, ("Anna 5",)),
+        (peerrows.BY_PHONE, {"phone": "5"}),
+        (peerrows.BY_TITLE, {"title": "Anna 5"}),
     ]
     with psycopg.connect(bot_url) as connection:  # closed without a commit
         for rows in (
@@ -59,6 +59,35 @@ def test_nothing_reads_a_table_from_end_to_end(bot_url: str, analyzed: bool) -> 
         connection.rollback()
     assert not [query for query, plan in plans.items() if "Seq Scan on peers" in plan]
     assert not [query for query, plan in plans.items() if "Seq Scan on usernames" in plan]
+
+
+@pytest.mark.parametrize("question", [peerrows.BY_PHONE, peerrows.BY_TITLE])
+def test_the_first_of_many_with_one_title_or_phone_is_found_without_a_look_at_the_others(
+    bot_url: str, question: str
+) -> None:
+    with psycopg.connect(bot_url) as connection:  # closed without a commit
+        connection.execute("INSERT INTO tgbot.peers SELECT n, n, '1', 'A', 1 FROM generate_series(1, 5000) n")
+        connection.execute("ANALYZE tgbot.peers")
+        asked: Any = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {question}".encode()
+        ((found,),) = connection.execute(asked, {"phone": "1", "title": "A"})
+        connection.rollback()
+    assert found[0]["Plan"]["Shared Hit Blocks"] < 10
+    assert found[0]["Plan"]["Plans"][0]["Node Type"] == "Index Scan"
+
+
+def test_a_title_that_many_have_is_written_as_quickly_as_any_other(bot_url: str) -> None:
+    blocks = {}
+    with psycopg.connect(bot_url) as connection:  # closed without a commit
+        for title in ("'Anna'", "'Anna ' || n"):
+            connection.execute("TRUNCATE tgbot.peers")
+            for first in (0, 20_000):
+                ((found,),) = connection.execute(
+                    "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) INSERT INTO tgbot.peers"
+                    f" SELECT n, n, NULL, {title}, 1 FROM generate_series({first} + 1, {first} + 20000) n".encode()
+                )
+            blocks[title] = found[0]["Plan"]["Shared Hit Blocks"]
+        connection.rollback()
+    assert blocks["'Anna'"] < 2 * blocks["'Anna ' || n"]
 
 
 def test_the_statements_of_a_checkpoint_are_as_many_for_one_peer_as_for_hundreds() -> None:

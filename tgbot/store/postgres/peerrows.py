@@ -19,8 +19,13 @@ HASH: Final = "SELECT hash FROM tgbot.peers WHERE id = ANY(%s::bigint[])"
 OWNERS: Final = """
     SELECT name, id, coalesce((SELECT seen FROM tgbot.peers WHERE peers.id = usernames.id), 0)
     FROM tgbot.usernames WHERE name = ANY(%s::text[])"""
-BY_PHONE: Final = "SELECT id, hash FROM tgbot.peers WHERE phone = %s ORDER BY id LIMIT 1"
-BY_TITLE: Final = "SELECT id, hash FROM tgbot.peers WHERE title = %s ORDER BY id LIMIT 1"
+#: Their indexes have the first 64 characters.
+BY_PHONE: Final = """
+    SELECT id, hash FROM tgbot.peers WHERE left(phone, 64) = left(%(phone)s, 64) AND phone = %(phone)s
+    ORDER BY id LIMIT 1"""
+BY_TITLE: Final = """
+    SELECT id, hash FROM tgbot.peers WHERE left(title, 64) = left(%(title)s, 64) AND title = %(title)s
+    ORDER BY id LIMIT 1"""
 RESOLVES: Final = "SELECT at FROM tgbot.resolves ORDER BY at"
 STATES: Final = "SELECT channel, pts, qts, date, seq FROM tgbot.states"
 

@@ -226,11 +226,11 @@ class PostgresSession(BotSession, MemorySession):
         return {name: [owners[name]] if name in owners else [] for name in names}
 
     def get_entity_rows_by_phone(self, phone: str) -> tuple[int, int] | None:
-        rows = self._database.read(BY_PHONE, storable([phone]))
+        rows = self._database.read(BY_PHONE, {"phone": storable([phone])[0]})
         return (rows[0][0], rows[0][1]) if rows else None
 
     def get_entity_rows_by_name(self, name: str) -> tuple[int, int] | None:
-        rows = self._database.read(BY_TITLE, storable([name]))
+        rows = self._database.read(BY_TITLE, {"title": storable([name])[0]})
         return (rows[0][0], rows[0][1]) if rows else None
 
 
