@@ -36,6 +36,12 @@ _SETTINGS: Final = {
 }
 #: What a benchmark needs: a server that keeps what it was given, with its usual memory.
 _DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB", "autovacuum": "on"}
+#: Who gets in otherwise than everybody, if a test makes such a role: with a password, and not at all.
+_DOOR: Final = """\
+host all locked 127.0.0.1/32 scram-sha-256
+hostssl all encrypted 127.0.0.1/32 trust
+host all encrypted 127.0.0.1/32 reject
+"""
 #: Leaves the tables as `prepare` made them, those of one row with that row; a test that left a transaction
 #: open is told.
 _EMPTY: Final = b"""
@@ -88,6 +94,8 @@ class PostgresServer:
         self._bot: str | None = None
         self._run("initdb", "-D", str(self._data), "-U", "tgbot", "-A", "trust", "-E", "UTF8", "--no-sync",
                   "--locale=C", "--no-instructions")  # fmt: skip
+        door = self._data / "pg_hba.conf"
+        door.write_text(_DOOR + door.read_text("utf-8"), "utf-8")
         self.start()
 
     def url(self, database: str = "postgres", host: str = "127.0.0.1") -> str:

@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
-from tgbot.core.errors import StorageError, TgbotError, WrongUsageError
+from tgbot.core.errors import (
+    NeverRunError,
+    StorageError,
+    StorageFailedError,
+    StorageUnreachableError,
+    TgbotError,
+    WrongUsageError,
+)
+
+
+class NoTablesError(NeverRunError):
+    """The database {place} has no tables of a bot: it has not run with this configuration yet. Start it \
+(tgbot run), or name the database that it runs with ([storage] url)."""
+
+
+class DatabaseRefusesError(StorageUnreachableError):
+    """The database {place} does not let the bot in ({reason}): check user, password, database and sslmode \
+in its address ([storage] url)."""
+
+
+class DatabaseReadOnlyError(StorageUnreachableError):
+    """The database {place} takes no writes now ({reason}): it is a replica, or was set to read-only. Name \
+the server that takes writes ([storage] url); of several in it, target_session_attrs=read-write chooses \
+that one."""
+
+
+class DatabaseDeniedError(StorageFailedError):
+    """The user of the database {place} may not do there what the bot needs ({reason}): make it the owner of \
+the database (ALTER DATABASE … OWNER TO …), and of the schema tgbot with all that is in it."""
+
+
+class DatabaseFailedError(StorageFailedError):
+    """The database {place} refused what the bot asked of it ({reason}): its log has more."""
+
+
+class WrongEncodingError(StorageFailedError):
+    """The database {place} has the encoding {encoding}, not UTF8, and cannot hold every text: make another \
+one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."""
 
 
 class NodeLeadsError(StorageError):

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.postgres import PostgresServer
-from tgbot.core.errors import RegistryTooNewError, StorageFailedError
+from tgbot.core.errors import RegistryTooNewError
+from tgbot.core.storeerrors import WrongEncodingError
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.schema import found_in, prepare, steps
@@ -45,6 +46,6 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgres: PostgresSer
     with psycopg.connect(postgres.url(), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0".encode())
     with closing(Database(Address(postgres.url(name)))) as database:
-        with pytest.raises(StorageFailedError, match=f"encoding {encoding}, not UTF8"):
+        with pytest.raises(WrongEncodingError, match=f"encoding {encoding}, not UTF8"):
             prepare(database)
         assert found_in(database) == 0

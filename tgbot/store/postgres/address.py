@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from psycopg import ProgrammingError, conninfo
@@ -34,6 +35,10 @@ class Address:
             raise ValueError("it is no address that libpq can read") from None
         if not given.get("dbname"):
             raise ValueError("it names no database: postgresql://host/NAME")
+        named = f"{given.get('host', '')}{given['dbname']}"
+        if "@" in named or not re.fullmatch(r"[\d,]*", str(given.get("port") or "")):
+            # A password with such a character lies in other parts, which a person may see.
+            raise ValueError("write @ and / in a password as %40 and %2F")
         #: The whole address, for psycopg only.
         self.conninfo = conninfo.make_conninfo(url, **{k: v for k, v in _DEFAULTS.items() if k not in given})
         host = str(given.get("host") or given.get("hostaddr") or "")

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from tgbot.core.errors import NeverRunError, RegistryTooNewError, RegistryTooOldError
+from tgbot.core.errors import RegistryTooNewError, RegistryTooOldError
+from tgbot.core.storeerrors import NoTablesError
 from tgbot.store.base import Broadcasts, ParkedUpdates
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.parked import ParkingLot
@@ -21,7 +22,7 @@ def open_readonly(database: Database, *, clock: Callable[[], float] = time.time)
     """Open a registry for reading; nothing in it changes, and a running bot is not disturbed.
 
     The host's clock judges permissions that end, unless another is given: only a login brings Telegram's. The
-    database stays the caller's to close. Raise NeverRunError if it has no tables, or another StorageError if
+    database stays the caller's to close. Raise NoTablesError if it has no tables, or another StorageError if
     they cannot be used.
     """
     return StoredUsers(_readonly_rows(database), clock)
@@ -49,7 +50,7 @@ def open_broadcasts(database: Database) -> Iterator[Broadcasts]:
 def open_for_changes(database: Database, fence: Fence) -> Iterator[Registry]:
     """Open the registry of a bot that does not run; only what is flushed within the block is kept.
 
-    `fence` is that of the lease, which the caller holds. Raise NeverRunError if there are no tables, or
+    `fence` is that of the lease, which the caller holds. Raise NoTablesError if there are no tables, or
     another StorageError.
     """
     check(database)
@@ -58,10 +59,10 @@ def open_for_changes(database: Database, fence: Fence) -> Iterator[Registry]:
 
 
 def check(database: Database) -> None:
-    """Raise NeverRunError for a database without tables, RegistryTooOldError or RegistryTooNewError."""
+    """Raise NoTablesError for a database without tables, RegistryTooOldError or RegistryTooNewError."""
     found, known = schema.found_in(database), max(schema.steps())
     if not found:
-        raise NeverRunError(database.place)
+        raise NoTablesError(database.place)
     if found < known:
         raise RegistryTooOldError(database.place, found, known)
     if found > known:

@@ -36,7 +36,7 @@ def connected(address: str) -> Iterator[Database]:
 
 @contextmanager
 def existing(address: str) -> Iterator[Database]:
-    """Give a database that has the tables of this program; raise NeverRunError and others (see `check`)."""
+    """Give a database that has the tables of this program; raise NoTablesError and others (see `check`)."""
     with connected(address) as database:
         check(database)
         yield database

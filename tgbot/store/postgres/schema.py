@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-from tgbot.core.errors import RegistryTooNewError, StorageFailedError
+from tgbot.core.errors import RegistryTooNewError
+from tgbot.core.storeerrors import WrongEncodingError
 from tgbot.store.postgres.database import Connection, Database
 
 #: An advisory lock that a transaction holds while it makes or upgrades the tables.
@@ -30,7 +31,7 @@ def steps() -> dict[int, str]:
 def prepare(database: Database) -> None:
     """Make the tables if there are none, and upgrade older ones; several nodes may do so at once.
 
-    Raise RegistryTooNewError for those of a newer program, which are left as they are, and StorageFailedError
+    Raise RegistryTooNewError for those of a newer program, which are left as they are, and WrongEncodingError
     for a database that cannot hold every text.
     """
     database.use(lambda connection: _prepare(connection, database.place))
@@ -48,8 +49,7 @@ def _prepare(connection: Connection, place: str) -> None:
         return
     (encoding,) = connection.execute("SHOW server_encoding").fetchone() or ("",)
     if encoding != "UTF8":
-        advice = "make it with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
-        raise StorageFailedError(place, f"the database has the encoding {encoding}, not UTF8; {advice}")
+        raise WrongEncodingError(place, encoding)
     with connection.transaction():
         connection.execute(_LOCK)
         found = _check(_found(connection), newest, place)
