@@ -16,6 +16,7 @@ from tests.patience import PATIENCE
 from tests.pictures import jpeg
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.crash import Site, heard, until
+from tests.scenarios.test_standby import Rival
 from tgbot.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -294,3 +295,25 @@ async def test_a_bot_runs_whenever_its_files_can_be_used_and_goes_on_while_they_
     await command.logs("running as @", times=3)
     await answers("two")
     assert await command.ended(signal.SIGINT) == 0
+
+
+async def test_a_bot_on_a_database_stands_by_when_another_node_leads_and_leads_after_it(
+    site: Site, run: Run, bot_url: str
+) -> None:
+    rival = Rival(bot_url)
+    command = await run("--reload", TGBOT_STORAGE_URL=bot_url, TGBOT_STORAGE_NODE="left")
+    await command.logs("running as @")
+    rival.leads()
+    await command.logs("does not lead any more")
+    await command.logs("the node left stands by: right leads")
+    rival.is_silent()
+    await command.logs("running as @", times=2)
+    ann = site.world.new_user("Ann").id
+    site.said(ann, "one")
+    await until(lambda: heard(site, ann) == ["echo one"], "it answers")
+    (site.directory / "crash_plugin.py").write_text(f"{site.plugin}\n# version 2\n")
+    await command.logs("running as @", times=3)
+    rival.leads()
+    await command.logs("the node left stands by: right leads", times=2)
+    assert await command.ended(signal.SIGINT) == 0
+    assert not [line for line in command.log if "ended with status" in line or "Traceback" in line]

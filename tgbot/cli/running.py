@@ -107,17 +107,21 @@ def _serve(context: typer.Context) -> int:
     signals, parent = invocation.signals or StopSignals(), invocation.parent
     if parent is not None:
         parent.read(config)
-        return finish(run(config, signals, read, parent.up))
-    try:
-        return finish(run(config, signals, read))
-    except (LeaseLostError, HandedOverError, StorageUnreachableError) as error:
-        if not config.storage.address or invocation.signals is None:
-            raise
-        if isinstance(error, StorageUnreachableError):
-            if signals.received:
+    while True:
+        try:
+            return finish(run(config, signals, read, parent.up if parent is not None else lambda: None))
+        except (LeaseLostError, HandedOverError, StorageUnreachableError) as error:
+            if not config.storage.address or invocation.signals is None:
                 raise
-            printed.complain(str(error))
-        return AGAIN
+            if isinstance(error, StorageUnreachableError):
+                if signals.received:
+                    raise
+                printed.complain(str(error))
+            if parent is None:
+                return AGAIN
+            if signals.received:
+                return 0
+            # The parent holds the other end of a socket, which a new program would not know.
 
 
 async def _develop(
