@@ -105,3 +105,33 @@ def test_what_the_service_will_miss_is_told(
     assert "no credentials in" in credentials
     assert variables.endswith("nowhere/environment")
     assert "TGBOT_ADMINS" in variables
+
+
+URL = "postgresql://tgbot:pa55word@db.example.com/tgbot"
+
+
+@pytest.mark.parametrize("where", ["settings", "credential", "variable"])
+def test_a_bot_in_a_database_gets_no_backups_and_is_told_so(
+    where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service("install", "--directory", "units") == 0
+    if where == "settings":
+        (tmp_path / "config.toml").touch(0o600)
+        (tmp_path / "config.toml").chmod(0o600)
+        (tmp_path / "config.toml").write_text(f'[storage]\nurl = "{URL}"')
+    elif where == "credential":
+        (tmp_path / "secrets" / "storage_url").write_text(URL)
+    else:
+        (tmp_path / "secrets" / "environment").write_text(f"# a comment\nTGBOT_STORAGE_URL={URL}\n")
+    capsys.readouterr()
+    assert service("install", "--directory", "units") == 0
+    out, err = capsys.readouterr()
+    assert [line for line in out.splitlines() if line.startswith("# ") and line.endswith(".timer")] == []
+    assert "enable --now tgbot.service\n" in out
+    assert "pg_dump copies it (docs/nodes.md)" in err
+    assert "systemctl disable --now tgbot-backup.timer" in err
+    assert "pa55word" not in out + err
+    assert service("show") == 0
+    out, err = capsys.readouterr()
+    assert "tgbot-backup" not in out
+    assert "pg_dump" in err

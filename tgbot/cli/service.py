@@ -24,6 +24,9 @@ SYSTEM: Final = Path("/etc/systemd/system")
 USER: Final = Path("~/.config/systemd/user")
 #: The file with variables among the secrets.
 ENVIRONMENT: Final = "environment"
+#: The name of the credential, and of the variable, with the address of a database.
+URL: Final = "storage_url"
+VARIABLE: Final = "TGBOT_STORAGE_URL"
 
 commands = typer.Typer(help="Run the bot as a service of systemd.")
 
@@ -115,6 +118,11 @@ def install(
             part.write_text(text, "utf-8")
     _advise(installation)
     systemctl = "systemctl --user" if user else "systemctl"
+    if installation.in_database and (place / (timer := f"{name}-backup.timer")).exists():
+        printed.complain(
+            f"{place / timer} is from before: there are no files to back up any more. To stop it:"
+            f" {systemctl} disable --now {timer}"
+        )
     started = [unit for unit in units(installation) if not unit.endswith("-backup.service")]
     and_backups = ", and its backups" if len(started) > 1 else ""
     printed.line(f"Written. To start the bot, now and at each boot{and_backups}:")
@@ -143,6 +151,11 @@ def _installation(
     file: Path = (context.obj.config or Path("config.toml")).absolute()
     storage = config.storage.directory.absolute()
     given = (secrets or Path("~/.config" if user else "/etc", name)).expanduser().absolute()
+    handed_over = {
+        key: given / key
+        for key in (*credentials(), *config.plugins.credentials(given))
+        if os.path.exists(given / key)
+    }
     return Installation(
         name=name,
         command=[*_program(), *(["--config", str(file)] if file.exists() else [])],
@@ -151,15 +164,21 @@ def _installation(
         backups=(backups or storage.parent / "backups").absolute(),
         reads=[Path(sys.prefix), Path(sys.base_prefix), *_named_files(config)],
         user=None if user else _user(run_as, storage, file.parent),
-        credentials={
-            key: given / key
-            for key in (*credentials(), *config.plugins.credentials(given))
-            if os.path.exists(given / key)
-        },
+        credentials=handed_over,
         environment=given / ENVIRONMENT,
         grace_seconds=config.bot.grace_seconds,
-        in_database=config.storage.address != "",
+        in_database=config.storage.address != "" or URL in handed_over or _is_set(given / ENVIRONMENT),
     )
+
+
+def _is_set(environment: Path) -> bool:
+    """Return whether the service's variables name a database, as far as this user may read them."""
+    try:
+        lines = environment.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    names = (line.partition("=")[0].strip() for line in lines)
+    return any(name in (VARIABLE, VARIABLE + "_FILE") for name in names)
 
 
 def _program() -> list[str]:
@@ -201,6 +220,11 @@ def _make(directory: Path, owner: str | None) -> None:
 def _advise(installation: Installation) -> None:
     """Say on standard error what the service will miss."""
     given = installation.environment.parent
+    if installation.in_database:
+        printed.complain(
+            "no unit makes backups: everything is in a database ([storage] url), and PostgreSQL's pg_dump"
+            " copies it (docs/nodes.md)"
+        )
     if not installation.credentials:
         printed.complain(
             f"no credentials in {given}: the service reads secrets.toml, and its user has to be allowed to."
