@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from telethon.crypto import AuthKey
 
 from tests.postgres import PostgresServer
 from tests.store.broadcasting import DRAFT
@@ -107,12 +108,33 @@ def test_a_copy_says_what_it_copied_and_what_becomes_of_the_login(
     assert (told["rows"]["users"], told["rows"]["broadcasts"], told["login"]) == (2, 1, False)
 
 
+def test_a_place_that_is_not_named_is_the_configured_one_in_both_directions(
+    files: Path, url: str, tgbot: Tgbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteStore(files / "bot.session", files / "users.sqlite", clock=time.time)) as store:
+        store.session.set_dc(2, "149.154.167.51", 443)
+        store.session.auth_key = AuthKey(bytes(range(256)))
+    monkeypatch.setenv("TGBOT_STORAGE_URL", url.replace("tgbot@", "tgbot:pa55word@"))
+    monkeypatch.setenv("TGBOT_STORAGE_NODE", "left")
+    status, out, err = tgbot("store", "copy", "--from", str(files))
+    assert status == 0, err
+    assert "now, for the node left alone: never start the bot on" in err
+    status, back, err = tgbot("store", "copy", "--to", str(tmp_path / "back"))
+    assert status == 0, err
+    assert "the auth key is in" in err
+    assert [line.split()[-1] for line in back.splitlines()[:6]] == [
+        line.split()[-1] for line in out.splitlines()[:6]
+    ]
+    assert "pa55word" not in out + back + err
+
+
 def test_a_copy_that_cannot_be_made_is_refused_in_words(files: Path, url: str, tgbot: Tgbot) -> None:
     for arguments, status, said in (
         (["--to", str(files)], 2, "is where the bot keeps everything already"),
         (["--to", "postgresql://tgbot@127.0.0.1/"], 2, "--to"),
         (["--to", "postgresql://tgbot:secret@127.0.0.1:1/none"], 1, "cannot be reached"),
         (["--from", "nowhere", "--to", url], 1, "nowhere"),
+        ([], 2, "name the directory or the database of the other place"),
     ):
         found, out, err = tgbot("store", "copy", *arguments)
         assert (found, out) == (status, ""), err

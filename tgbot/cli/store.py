@@ -26,9 +26,9 @@ commands = typer.Typer(help="Everything that the bot keeps: moved between files 
 
 @commands.command(
     epilog=examples(
-        "store copy --to postgresql://tgbot@db.example.com/shop",
-        "store copy --from postgresql://tgbot@db.example.com/shop --to sessions",
-        "store copy --to postgresql:///shop --without-login",
+        "store copy --from sessions",
+        "store copy --to sessions",
+        "store copy --from sessions --to postgresql:///shop --without-login",
     )
 )
 def copy(
@@ -39,7 +39,7 @@ def copy(
             "--to",
             metavar="URL|DIRECTORY",
             help="An empty database, or a new directory.",
-            show_default="none, one is needed",
+            show_default="the configuration's [storage]",
         ),
     ] = "",
     source: Annotated[
@@ -63,16 +63,21 @@ def copy(
     that was interrupted goes on where it stopped when the same command is given again, and compares all rows
     then. No bot starts on a copy that is not complete.
 
-    The auth key is copied, too, so never start the bot in the old place again: two processes with one key
-    lose it. With --without-login the key stays there alone. A password does not belong into the command line,
-    where others can read it: put it into PGPASSWORD or a password file.
+    A place that is not named is [storage] of the configuration. So with a url there, `--from sessions` copies
+    files into that database, `--to sessions` copies it to files, and no password stands in the command line,
+    where others can read it.
+
+    The auth key is copied, too, to the name of this node, so never start the bot in the old place again: two
+    processes with one key lose it. With --without-login the key stays there alone.
     """
-    if not to:
-        raise typer.BadParameter("name an empty database or a new directory", param_hint="--to")
+    if not to and not source:
+        raise typer.BadParameter(
+            "name the directory or the database of the other place", param_hint="--from or --to"
+        )
     config = settings(context)
     storage = config.storage
     here = _place(storage, source, "--from") if source else storage
-    there = _place(storage, to, "--to")
+    there = _place(storage, to, "--to") if to else storage
     stopped, began = Event(), time.monotonic()
     with printed.progress("copying", 1.0) as done:
         try:
@@ -163,8 +168,10 @@ def _show(copied: Copied, here: Storage, there: Storage, seconds: float, json: b
             f"Both places are equal: {copied.compared:,} rows were compared. It took {seconds:.1f} s."
         )
     if copied.login:
+        of_node = f", for the node {there.node} alone" if there.address and not here.address else ""
         printed.complain(
-            f"the auth key is in {new} now: never start the bot on {old} again, or Telegram ends both logins"
+            f"the auth key is in {new} now{of_node}: never start the bot on {old} again, or Telegram ends"
+            " both logins"
         )
     elif not json:
         printed.line(f"There is no login in {new}: the bot logs in anew at its first start there.")

@@ -21,7 +21,8 @@ first: tgbot handover"""
 
 class NoDatabaseError(WrongUsageError):
     """The bot keeps its files on this machine alone, so it has no nodes. For a second machine set \
-[storage] url: see docs/nodes.md"""
+[storage] url: see docs/nodes.md. Where only the service has the address, \
+name the directory of its credentials: CREDENTIALS_DIRECTORY=/etc/tgbot"""
 
 
 class NoStandbyError(TgbotError):
