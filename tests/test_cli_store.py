@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -126,6 +128,15 @@ def test_a_place_that_is_not_named_is_the_configured_one_in_both_directions(
         line.split()[-1] for line in out.splitlines()[:6]
     ]
     assert "pa55word" not in out + back + err
+
+
+def test_a_copy_tells_what_is_damaged_and_left_out(files: Path, url: str, tgbot: Tgbot) -> None:
+    with closing(sqlite3.connect(files / "users.sqlite")) as users, users:
+        users.execute("INSERT INTO planned VALUES ('a', 1, 'shop', 0, CAST(? AS TEXT), 0)", (b"\xff",))
+    status, out, err = tgbot("store", "copy", "--to", url)
+    assert status == 0, err
+    assert "1 planned entry is damaged, and left out of the copy" in err
+    assert re.search(r"^planned entries +1$", out, re.MULTILINE)
 
 
 def test_a_copy_that_cannot_be_made_is_refused_in_words(files: Path, url: str, tgbot: Tgbot) -> None:

@@ -157,6 +157,7 @@ def _show(copied: Copied, here: Storage, there: Storage, seconds: float, json: b
                 "earlier": copied.before,
                 "compared": copied.compared,
                 "login": copied.login,
+                "damaged": copied.damaged,
             }
         )
     else:
@@ -166,6 +167,11 @@ def _show(copied: Copied, here: Storage, there: Storage, seconds: float, json: b
             printed.line(f"{copied.before:,} rows were there from a copy that was interrupted.")
         printed.line(
             f"Both places are equal: {copied.compared:,} rows were compared. It took {seconds:.1f} s."
+        )
+    if copied.damaged:
+        which = "planned entry is" if copied.damaged == 1 else "planned entries are"
+        printed.complain(
+            f"{copied.damaged:,} {which} damaged, and left out of the copy: the bot does not carry out such"
         )
     if copied.login:
         of_node = f", for the node {there.node} alone" if there.address and not here.address else ""

@@ -82,6 +82,8 @@ class Tables(Protocol):
     place: str
     #: The only node whose auth key can be there; "" where each node's can.
     only_node: str
+    #: How many planned entries the last `count` of them has found that cannot be read: they are not given.
+    damaged: int
 
     def count(self, table: Table) -> int:
         """Return how many rows there are."""

@@ -287,6 +287,30 @@ async def test_files_of_an_older_version_are_copied_as_the_next_start_would_read
     assert (rows[Table.PARKED], rows[Table.LOGINS]) == ([], [(b"\x01\xff", 77, None, None)])
 
 
+@pytest.mark.parametrize("large", [1, 3, 200])
+async def test_planned_entries_that_cannot_be_read_are_counted_and_left_out(
+    full: Place, database: At, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(copying, "LARGE", large)
+    sound = (await everything(full))[Table.PLANNED]
+    with closing(sqlite3.connect(full.registry)) as users, users:
+        for key, name, data, at in (
+            ("a", "shop", b"\xff{", 1),
+            (b"b\xfe", "shop", "{}", 1),
+            ("shop:0", b"\xc3", "{}", 1),
+            ("z", "shop", "{}", "soon"),
+            (b"z\xff", "shop", "{}", 1),
+        ):
+            values = "(CAST(? AS TEXT), ?, CAST(? AS TEXT), 0, CAST(? AS TEXT), 0)"
+            users.execute(f"INSERT INTO planned VALUES {values}", (key, at, name, data))
+        users.execute("INSERT INTO planned VALUES ('zz', 5, 'shop', 0, '{}', 0)")
+    done = await copy(full, database)
+    assert done is not None
+    assert (done.rows[Table.PLANNED], done.damaged) == (len(sound) + 1, 5)
+    kept = [*sound, ("zz", 5, "shop", 0, "{}", 0)]
+    assert (await everything(database))[Table.PLANNED] == kept
+
+
 async def test_a_session_that_is_missing_or_plain_telethons_is_no_obstacle(
     full: Place, database: At, postgres: PostgresServer
 ) -> None:

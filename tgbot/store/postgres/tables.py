@@ -63,6 +63,7 @@ class PostgresTables:
     """
 
     only_node = ""
+    damaged = 0  # the types of the columns see to that
 
     def __init__(self, database: Database, fence: Callable[[Cursor], None]) -> None:
         self.place = database.place

@@ -20,17 +20,18 @@ from tgbot.store.sqlite.rows import write_rows
 logger = logging.getLogger(__name__)
 
 #: A row as it is read: texts as bytes, because one damaged text would fail the reading of all rows.
-_Row: TypeAlias = tuple[bytes, int, bytes, int, bytes, int]
+PlannedRow: TypeAlias = tuple[bytes, int, bytes, int, bytes, int]
 
 #: The columns are in the order of the fields of `Planned`.
 _VALUES: Final = attrgetter(*(one.name for one in fields(Planned)))
-_READ: Final = """
+#: All rows, as `entry_of` takes them.
+READ: Final = """
     SELECT CAST(key AS BLOB), at, CAST(name AS BLOB), user, CAST(data AS BLOB), attempts FROM planned"""
-_ONE: Final = f"{_READ} WHERE key = ?"
-_UNTIL: Final = f"{_READ} WHERE at <= ? ORDER BY at, key LIMIT ?"
-_BEHIND: Final = f"{_READ} WHERE at <= ? AND (at, key) > (?, CAST(? AS TEXT)) ORDER BY at, key LIMIT ?"
+_ONE: Final = f"{READ} WHERE key = ?"
+_UNTIL: Final = f"{READ} WHERE at <= ? ORDER BY at, key LIMIT ?"
+_BEHIND: Final = f"{READ} WHERE at <= ? AND (at, key) > (?, CAST(? AS TEXT)) ORDER BY at, key LIMIT ?"
 #: The index has no entries that are about nobody.
-_ABOUT: Final = f"{_READ} WHERE user = ? AND user <> 0"
+_ABOUT: Final = f"{READ} WHERE user = ? AND user <> 0"
 _PLAN: Final = "REPLACE INTO planned VALUES"
 _DROP: Final = "DELETE FROM planned WHERE key = ?"
 _FORGET: Final = "DELETE FROM planned WHERE user = ? AND user <> 0"
@@ -71,15 +72,15 @@ class SqlitePlannedRows:
     async def planned_about(self, user_id: int) -> Collection[Planned]:
         return self._readable(self._rows(_ABOUT, user_id))
 
-    def _rows(self, query: str, *values: float | str | bytes) -> list[_Row]:
+    def _rows(self, query: str, *values: float | str | bytes) -> list[PlannedRow]:
         with self._errors():
             return self._reader.execute(query, values).fetchall()
 
-    def _readable(self, rows: Collection[_Row]) -> list[Planned]:
+    def _readable(self, rows: Collection[PlannedRow]) -> list[Planned]:
         """Return the entries in these rows; of those that cannot be read, the log tells once."""
         found = []
         for row in rows:
-            entry = _entry(row)
+            entry = entry_of(row)
             if entry is not None:
                 found.append(entry)
             elif row[0] not in self._logged:
@@ -91,7 +92,7 @@ class SqlitePlannedRows:
         return sqlite_errors(self._path, damaged=RegistryDamagedError)
 
 
-def _entry(row: _Row) -> Planned | None:
+def entry_of(row: PlannedRow) -> Planned | None:
     """Return the entry in a row, None if it cannot be read."""
     key, at, name, user, data, attempts = row
     if not type(at) is type(user) is type(attempts) is int:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tgbot.store.sqlite import sessionfile, userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, sqlite_errors, transaction
 from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.store.sqlite.peers import Peers
+from tgbot.store.sqlite.plannedrows import READ, entry_of
 from tgbot.store.sqlite.rows import write_rows
 from tgbot.store.sqlite.session import DurableSession
 from tgbot.store.tables import BOT, KEY_VALUES, OWN_NOTES, Key, Row, Table
@@ -26,6 +28,7 @@ from tgbot.store.tables import BOT, KEY_VALUES, OWN_NOTES, Key, Row, Table
 _CHUNK: Final = ", ".join(ChunkRow._fields)
 _PARKED: Final = ", ".join(f'"{one.name}"' for one in fields(Parked))
 _PLANNED: Final = ", ".join(one.name for one in fields(Planned))
+_OF_PLANNED: Final = attrgetter(*(one.name for one in fields(Planned)))
 
 #: Long table → its columns and its rows, by its key.
 _LONG: Final = {
@@ -65,6 +68,7 @@ class SqliteTables:
     def __init__(self, session: Path, registry: Path, logins: Path, node: str, *, make: bool = False) -> None:
         self.place, self.only_node = str(registry.parent.resolve()), node
         self._paths = {"users": registry, "session": session, "logins": logins}
+        self.damaged = 0
         self._stack = ExitStack()
         with ExitStack() as on_error:
             on_error.callback(self._stack.close)
@@ -100,6 +104,11 @@ class SqliteTables:
             return self._peers.count() if self._peers is not None else 0
         if table is Table.PARKED and not self._has_parked:
             return 0
+        if table is Table.PLANNED:
+            with self._errors("users"):
+                found = [entry_of(row) is None for row in self._open["users"].execute(READ)]
+            self.damaged = sum(found)
+            return len(found) - self.damaged
         if table in _LONG:
             return int(self._select("users", f"SELECT count(*) FROM {_LONG[table][1]}")[0][0])
         return len(self.whole(table))
@@ -111,6 +120,8 @@ class SqliteTables:
             return [self._row(peer) for peer in self._peers.portion(_above(after), most)]
         if table is Table.PARKED and not self._has_parked:
             return ()
+        if table is Table.PLANNED:
+            return self._planned(None if after is None else str(after[0]), most)
         columns, rows, key = _LONG[table]
         query = f"SELECT {columns} FROM {rows}"
         if after is None:
@@ -119,6 +130,18 @@ class SqliteTables:
         return self._select(
             "users", f"{query} WHERE ({key}) > ({places}) ORDER BY {key} LIMIT ?", *after, most
         )
+
+    def _planned(self, place: str | bytes | None, most: int) -> Sequence[Row]:
+        """Return the next planned entries that can be read; others are passed over, as by a bot."""
+        found: list[Row] = []
+        while True:
+            above = "" if place is None else " WHERE key > CAST(? AS TEXT)"
+            values = (most,) if place is None else (place, most)
+            rows = self._select("users", f"{READ}{above} ORDER BY key LIMIT ?", *values)
+            found += [_OF_PLANNED(entry) for row in rows if (entry := entry_of(row)) is not None]
+            if len(found) >= most or len(rows) < most:
+                return found[:most]
+            place = rows[-1][0]
 
     def last(self, table: Table) -> Key | None:
         if table is Table.PEERS:
@@ -245,7 +268,7 @@ class SqliteTables:
         phone = None if peer.phone is None else str(peer.phone)
         return marked, peer.access_hash, names, phone, peer.title, peer.seen
 
-    def _select(self, file: str, query: str, *values: str | int) -> list[Row]:
+    def _select(self, file: str, query: str, *values: str | bytes | int) -> list[Row]:
         connection = self._open.get(file)
         if connection is None:
             return []

@@ -36,6 +36,8 @@ class Copied:
     compared: int = 0
     #: Whether the auth key of a node is in the copy.
     login: bool = False
+    #: How many planned entries of the source could not be read, and are not in the copy.
+    damaged: int = 0
 
 
 def copy_all(
@@ -60,6 +62,7 @@ def copy_all(
     resumed = _begin(source, target)
     done, sample = Copied(), dict[Table, list[Key]]()
     done.rows.update({table: source.count(table) for table in LONG})
+    done.damaged = source.damaged
     total, written = max(1, sum(done.rows.values())), 0
     for table in LONG:
         there = target.count(table) if resumed else 0
