@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
+from threading import Thread
 from typing import Final
 
 from tgbot.core.errors import ConfigError, StorageError
@@ -15,9 +17,9 @@ from tgbot.store.postgres.lease import Lease
 from tgbot.store.postgres.openings import check
 from tgbot.store.postgres.schema import found_in
 
-#: How long the lease of a command lasts without a renewal, in seconds. A command may keep this machine and
-#: the database so busy that a renewal takes long, and no user waits for it; it is released at the end.
-COMMAND_SECONDS: Final = 30.0
+#: How long the lease of a command lasts without a renewal, in seconds. It is longer than a node's, because a
+#: command may keep this machine and the database busy, and short, because nodes wait for one that was killed.
+COMMAND_SECONDS: Final = 6.0
 
 
 @contextmanager
@@ -61,16 +63,37 @@ async def leading(database: Database, node: str, command: str) -> AsyncIterator[
         if not await lease.take():
             holder = await lease.look()
             raise NodeLeadsError(holder.node or holder.heir or "another node", database.place)
-        keeping = asyncio.create_task(lease.keep())
         try:
-            yield lease
+            with _kept(lease):
+                yield lease
         finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError, StorageError):
-                await keeping
             await lease.release()
     finally:
         lease.close()
+
+
+@contextmanager
+def _kept(lease: Lease) -> Iterator[None]:
+    """Renew the lease in a thread of its own: the caller's event loop may stand still for seconds."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+
+    async def keep() -> None:
+        keeping = asyncio.create_task(lease.keep())
+        begun.set_result((asyncio.get_running_loop(), keeping))
+        with suppress(asyncio.CancelledError, StorageError):  # the fence refuses what is written then
+            await keeping
+        await ended.wait()
+
+    ended = asyncio.Event()
+    thread = Thread(target=lambda: asyncio.run(keep()), name="lease")
+    thread.start()
+    loop, keeping = begun.result()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(keeping.cancel)
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
 
 
 async def refuse_while_led(database: Database, node: str) -> None:
