@@ -1,4 +1,4 @@
-"""The Containerfile and compose.yaml: what they name exists.
+"""The Containerfile and the compose files: what they name exists.
 
 No image is built: test_wheel.py makes the wheel of what the Containerfile copies and installs it, and
 test_run.py runs the bot as process 1.
@@ -19,6 +19,7 @@ from tgbot.config.settings import variable
 ROOT = Path(__file__).parents[1]
 FILE = (ROOT / "Containerfile").read_text()
 COMPOSE = (ROOT / "compose.yaml").read_text()
+NODES = (ROOT / "compose.nodes.yaml").read_text()
 
 
 def words(instruction: str) -> list[str]:
@@ -45,3 +46,24 @@ def test_compose_sets_variables_that_the_bot_reads() -> None:
     named = re.findall(r"TGBOT_\w+", COMPOSE)
     assert set(named) <= {variable(*place) + FILE_SUFFIX for place in places()}
     assert len(named) == 3
+
+
+def test_compose_gives_each_node_its_name_and_all_of_them_the_database() -> None:
+    named = set(re.findall(r"TGBOT_\w+", NODES))
+    keys = {variable(*place) for place in places()}
+    assert {name.removesuffix(FILE_SUFFIX) for name in named} <= keys
+    assert {"TGBOT_STORAGE_URL_FILE", "TGBOT_STORAGE_NODE"} <= named
+    names = re.findall(r"TGBOT_STORAGE_NODE: (\w+)", NODES)
+    assert re.findall(r'volumes: \["(\w+):/data"\]', NODES) == names
+    assert len(set(names)) == len(names) == 2
+    handed_over = re.findall(r"^  (\w+): \{file: secrets/(\w+)\}", NODES, re.MULTILINE)
+    assert all(secret == file for secret, file in handed_over)
+    used = set(re.findall(r"/run/secrets/(\w+)", NODES))
+    assert used == {secret for secret, _ in handed_over}
+    assert all(re.search(rf"secrets: \[.*\b{secret}\b.*\]", NODES) for secret in used)
+
+
+def test_the_commands_that_compose_and_its_comments_name_exist() -> None:
+    commands = re.findall(r"\btgbot (status|nodes|handover)\b", NODES)
+    assert {"status", "nodes"} <= set(commands)
+    assert all(parses([command]) for command in commands)
