@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from telethon.tl import types
 
+from tests.patience import PATIENCE
 from tests.scenarios.conftest import *  # noqa: F403 - the fixtures of a bot on the sandbox
 from tests.scenarios.conftest import Configure, StartBot
 from tests.scenarios.talk import Talk, until
@@ -274,6 +277,31 @@ async def test_plugins_get_the_parts_of_the_running_bot(
 
 
 # ---- losses ----------------------------------------------------------------------------------------
+
+
+async def test_a_bot_that_another_node_goes_on_for_waits_for_nothing_that_is_under_way(
+    configure: Configure, plugin: Any, sandbox: Sandbox, account: Account
+) -> None:
+    name = plugin(
+        "hanging_plugin",
+        """
+import asyncio
+from telethon import events
+
+begun = asyncio.Event()
+
+def register(client):
+    @client.on(events.NewMessage)
+    async def wait(event):
+        begun.set()
+        await asyncio.Event().wait()
+""",
+    )
+    async with asyncio.timeout(PATIENCE / 4):
+        async with open_bot(configure(plugins=[name], grace_seconds=3600.0), serve=True) as opened:
+            sandbox.world.send_as(sandbox.world.new_user("Ann").id, account.id, "hello")
+            await import_module(name).begun.wait()
+            opened.client.figures.link.given_up = True
 
 
 async def test_a_loss_is_reported_to_every_admin_who_is_known_and_can_be_reached(

@@ -10,7 +10,13 @@ from tests.core.test_nodes import RIGHT, Node
 from tgbot import cutoff
 from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.nodes import Other
-from tgbot.cutoff import NEVER_HEARD_SECONDS, SILENT_SECONDS, CutOff, ask_for_what_went_elsewhere
+from tgbot.cutoff import (
+    LOOK_SECONDS,
+    NEVER_HEARD_SECONDS,
+    SILENT_SECONDS,
+    CutOff,
+    ask_for_what_went_elsewhere,
+)
 from tgbot.store.lease import Holder
 from tgbot.telegram.wire.link import LinkState
 
@@ -42,7 +48,16 @@ class Leader:
         return self.nodes
 
     async def look(self, after: float = 0.0) -> bool:
-        self.now += after
+        """Look so many seconds later, and all the time until then."""
+        until = self.now + after
+        while self.now + LOOK_SECONDS < until:
+            self.now += LOOK_SECONDS
+            if await self._cutoff.look():
+                return True
+        return await self.look_after_a_pause(until - self.now)
+
+    async def look_after_a_pause(self, seconds: float) -> bool:
+        self.now += seconds
         return await self._cutoff.look()
 
 
@@ -55,16 +70,30 @@ async def leader() -> Leader:
 async def heard(leader: Leader) -> Leader:
     """A node that has heard Telegram, which is silent from now on."""
     leader.link.ready.set()
+    leader.link.up.start()
     await leader.look()
-    leader.link.unanswered = 2.0
+    leader.link.unanswered = 0.1
     return leader
 
 
 async def test_a_leader_that_telegram_does_not_answer_hands_over(heard: Leader) -> None:
     assert heard.link.ping_seconds == 1.0
     assert not await heard.look(SILENT_SECONDS - 0.1)
+    assert not heard.link.given_up
+    assert await heard.look(0.2)
+    assert (heard.told, heard.heir, heard.link.given_up) == (["right"], "right", True)
+
+
+async def test_the_time_counts_from_the_ping_that_has_no_answer(heard: Leader) -> None:
+    heard.link.unanswered = SILENT_SECONDS
     assert await heard.look(0.1)
-    assert (heard.told, heard.heir) == (["right"], "right")
+
+
+async def test_a_leader_that_stood_still_reads_first_what_telegram_has_answered(heard: Leader) -> None:
+    heard.link.unanswered = 60.0
+    assert not await heard.look_after_a_pause(60)
+    heard.link.unanswered = 0.0
+    assert not await heard.look(60)
 
 
 async def test_so_does_one_without_a_link_and_not_one_that_hears_telegram_again(heard: Leader) -> None:
@@ -74,8 +103,9 @@ async def test_so_does_one_without_a_link_and_not_one_that_hears_telegram_again(
     assert not await heard.look(SILENT_SECONDS - 0.1)
     heard.link.ready.set()
     assert not await heard.look(1)
-    heard.link.ready.clear()
-    assert await heard.look(SILENT_SECONDS)
+    heard.link.up.stop()  # the socket is closed, and no other one is made
+    assert not await heard.look(SILENT_SECONDS - 0.1)
+    assert await heard.look(0.2)
 
 
 async def test_a_node_that_never_heard_telegram_waits_before_it_hands_back(leader: Leader) -> None:

@@ -166,7 +166,7 @@ async def open_bot(
         if meter is not None:
             pages = pages_of(config, client, meter, health, store, tries, figures_of)
             await stack.enter_async_context(pages)
-        stack.push_async_callback(_close, client, config.bot.grace_seconds, plugins, patient)
+        stack.push_async_callback(_close, client, grace := config.bot.grace_seconds, plugins, patient)
         stack.callback(closing)
         stack.callback(lambda: supervisor.stopping(again=_stands_by_again(client, node)))
         supervisor.waiting()
@@ -244,10 +244,10 @@ async def open_bot(
             await client.start_updates()
             await plugins.start()
             client.spawn(bot.broadcasts.run())
-            stack.push_async_callback(bot.broadcasts.close, min(WORK_GRACE, config.bot.grace_seconds))
+            stack.push_async_callback(_within, client, grace, bot.broadcasts.close)
             await bot.jobs.start()
             client.spawn(alarm.run())
-            stack.push_async_callback(alarm.close, min(WORK_GRACE, config.bot.grace_seconds))
+            stack.push_async_callback(_within, client, grace, alarm.close)
             client.spawn(rebuild.run())
             given |= after_login(bot, store, rebuild)
             if node is not None and hand_over is not None:
@@ -362,10 +362,17 @@ def _rebuild(parts: Parts, store: OpenStore, load: Load) -> Rebuild:
     )
 
 
+async def _within(client: BotClient, grace: float, close: Callable[[float], Awaitable[None]]) -> None:
+    """Close what works beside the handlers; its sends have no time where Telegram does not answer."""
+    await close(0 if client.figures.link.given_up else min(WORK_GRACE, grace))
+
+
 async def _close(
     client: BotClient, grace: float, plugins: Plugins, patient: PatientStore | None = None
 ) -> None:
     time, least = asyncio.get_running_loop().time, min(LEAST_GRACE, grace)
+    if given_up := client.figures.link.given_up:
+        grace = 0  # what is under way waits for answers that do not come
     until = time() + grace
 
     async def drained() -> None:
@@ -373,7 +380,7 @@ async def _close(
         if patient is not None:
             patient.end_within(LAST_SECONDS)
 
-    if not await client.stop(grace, drained) and not client.failed.done():
+    if not await client.stop(grace, drained) and not client.failed.done() and not given_up:
         logger.warning("not everything finished within %g s; the rest is done after the next start", grace)
     if client.failed.done():
         raise client.failed.result()  # it may have failed while it stopped

@@ -18,10 +18,11 @@ logger = logging.getLogger(__name__)
 
 #: How often a node that leads pings Telegram, in seconds.
 PING_SECONDS: Final = 1.0
-#: How often it is looked whether Telegram answers, in seconds.
-LOOK_SECONDS: Final = 0.5
+#: How often it is looked whether Telegram answers, in seconds; after a longer pause this process stood still.
+LOOK_SECONDS: Final = 0.25
 #: For how long Telegram does not answer until another node is to lead, in seconds.
-SILENT_SECONDS: Final = 4.0
+SILENT_SECONDS: Final = 3.0
+STOOD_STILL_SECONDS: Final = 1.0
 #: The same for a node that has not heard Telegram since it leads: the other one may not hear it either, and
 #: the two are not to hand over to each other all the time.
 NEVER_HEARD_SECONDS: Final = 60.0
@@ -56,7 +57,7 @@ class CutOff:
         self._node = node
         self._hand_over = hand_over
         self._monotonic = monotonic
-        self._heard_at = monotonic()
+        self._heard_at = self._looked_at = monotonic()
         self._patience = NEVER_HEARD_SECONDS
         link.ping_seconds = PING_SECONDS
 
@@ -69,18 +70,25 @@ class CutOff:
 
     async def look(self) -> bool:
         """Look once; return whether the bot is handed over."""
-        now = self._monotonic()
-        if self._link.ready.is_set() and self._link.unanswered < PING_SECONDS:
+        now, link = self._monotonic(), self._link
+        before, self._looked_at = self._looked_at, now
+        linked = link.ready.is_set() and link.up.running
+        if linked and not link.unanswered:
             self._heard_at, self._patience = now, SILENT_SECONDS
+        elif linked:
+            self._heard_at = min(self._heard_at, now - link.unanswered)
         silent = now - self._heard_at
         if silent < self._patience or not self._node.lease.holds():
             return False
+        if now - before > STOOD_STILL_SECONDS:
+            return False  # what Telegram has answered meanwhile is not read yet
         try:
             heir = heir_of(self._node.name, "", await self._node.others())
         except (NoStandbyError, StorageError):
             return False
         logger.warning("Telegram has not answered for %.0f s: handing over to the node %s", silent, heir)
         self._node.heir = heir
+        link.given_up = True
         self._hand_over(heir)
         return True
 

@@ -54,6 +54,9 @@ class LinkState:
         self.logins = 0
         #: Whether the bot has stopped: nothing is connected any more.
         self.closed = False
+        #: Whether this process does not wait for Telegram any more, because another one goes on in its place:
+        #: a stop then finishes nothing, for what is under way waits for answers that do not come.
+        self.given_up = False
         #: How often Telegram sent what cannot be read, since the start.
         self.unreadable = 0
         #: How many links were made: tells whether the link of now is the one that a request went over.
