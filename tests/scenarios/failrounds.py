@@ -31,6 +31,10 @@ LONELY, LONELY_SECONDS = 8, 15.0
 #: How long the other node answers until the one that stood still, or was cut off, goes on; in seconds.
 ALONE_SECONDS: Final = 1.0
 
+#: The kinds in which the other node has to answer within so many seconds, on an idle machine.
+LIMITED: Final = ("kill", "stop", "database", "telegram")
+AT_MOST: Final = 8.0
+
 #: Log lines with an error that a node without its database owes.
 EXPECTED: Final = ("the lease is over and cannot be renewed",)
 
@@ -333,6 +337,16 @@ def note(figures: Figures, now: Round) -> None:
     if now.taken is not None:
         figures.takeovers.append(now.taken - now.began)
     figures.silences.append(now.answers.silence(now.began))
+
+
+def too_late(outcome: Outcome) -> list[str]:
+    """Return a line for each takeover that took too long."""
+    return [
+        f"{kind}: the other node answered after {seconds:.2f} s, and not within {AT_MOST:g} s"
+        for kind in LIMITED
+        for seconds in (outcome.kinds[kind].takeovers if kind in outcome.kinds else ())
+        if seconds > AT_MOST
+    ]
 
 
 def judge_epoch(outcome: Outcome, kind: str, before: Leader, after: Leader, growth: tuple[int, ...]) -> None:
