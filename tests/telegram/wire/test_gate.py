@@ -45,7 +45,7 @@ class Counter:
     """A relay that counts the bytes on their way to a server, and the connections to it."""
 
     def __init__(self) -> None:
-        self.up = self.connections = self.port = 0
+        self.up = self.connections = self.port = self.resets = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -97,7 +97,7 @@ class Counter:
                 writer.write(data)
                 await writer.drain()
         except OSError:
-            pass
+            self.resets += up
 
 
 @asynccontextmanager
@@ -248,6 +248,28 @@ async def gated() -> AsyncIterator[tuple[GatedConnection, Leave, Reader]]:
     connection.abort()
     await connection.disconnect()
     reader.close()
+
+
+async def test_a_stop_cuts_the_link_only_where_another_process_goes_on(stage: Stage) -> None:
+    for given_up in (False, True):
+        async with counted_bot(stage, lambda client: None, Leave()) as (client, counter):
+            client.figures.link.given_up = given_up
+            await stage.close(client)
+            await until(lambda: not counter._tasks)
+            assert counter.resets == given_up
+
+
+async def test_nothing_arrives_any_more_once_a_connection_is_cut(
+    gated: tuple[GatedConnection, Leave, Reader],
+) -> None:
+    connection, _, reader = gated
+    connection.listen(lambda packet: None, lambda error: None, lambda: None)
+    connection.write(*(bytes(3 << 20) for _ in range(8)))
+    assert not connection.writable  # TCP has as much as it takes
+    connection.cut()
+    await connection.disconnect()
+    with pytest.raises(ConnectionResetError):  # and not the end after all that TCP had
+        await reader.read(8 * (3 << 20))
 
 
 async def test_the_rest_of_what_was_being_written_waits_for_the_gate(

@@ -24,6 +24,8 @@ MAX_PACKET = 4 << 20
 #: How many packets may wait for `recv` before the socket is read no further.
 _WAITING = 16
 _HEAD = struct.Struct("<ii")
+#: The value of SO_LINGER with which closing a socket resets it: TCP drops what it still has to send.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class BotConnection(asyncio.Protocol):
@@ -146,6 +148,14 @@ class BotConnection(asyncio.Protocol):
         """Close the socket at once, without waiting until the other side has taken what was sent."""
         if self._transport is not None:
             self._transport.abort()
+
+    def cut(self) -> None:
+        """Close the socket at once as `abort` does; what TCP has not brought to the other side is dropped."""
+        if self._transport is not None and not self._transport.is_closing():
+            made = self._transport.get_extra_info("socket")
+            with suppress(OSError):
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.abort()
 
     # ---- what asyncio calls ----------------------------------------------------------------------
 

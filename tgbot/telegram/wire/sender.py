@@ -209,6 +209,8 @@ class BotSender:
             return
         self._connected = False
         self.link_state.link_lost()
+        if self.link_state.given_up:
+            connection.cut()  # it must not arrive after what the other process sends
         await connection.disconnect()
         self._messages.reset()
         self.outgoing.give_up(error)
