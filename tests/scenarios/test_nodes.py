@@ -28,7 +28,9 @@ async def test_the_other_node_leads_after_a_handover_a_kill_and_a_stop(
 
         # A standby is not connected to Telegram, tells who leads, and carries nothing out.
         assert nodes.site.sandbox.connections == links
-        status = await nodes.ask("right", "status")
+        status, (code, _, err), found = await asyncio.gather(
+            nodes.ask("right", "status"), nodes.command("right", "drain"), nodes.ask("right", "nodes")
+        )
         assert not status["ready"]
         assert status["trouble"] == "standby: left leads"
         assert status["node"] == {
@@ -38,9 +40,7 @@ async def test_the_other_node_leads_after_a_handover_a_kill_and_a_stop(
             "epoch": 1,
             "holds": False,
         }
-        code, _, err = await nodes.command("right", "drain")
         assert (code, "The node left leads the bot" in err) == (3, True)
-        found = await nodes.ask("right", "nodes")
         assert (found["leader"], found["epoch"]) == ("left", 1)
         assert [(one["name"], one["state"], one["version"]) for one in found["nodes"]] == [
             ("left", "leads", __version__),
