@@ -11,10 +11,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from tests.patience import PATIENCE
 from tests.scenarios.conftest import Configure
 from tests.scenarios.crash import until
 from tests.scenarios.test_pages import fetch, says, with_pages
 from tests.scenarios.test_supervised import Manager
+from tests.store.postgres.proxy import Proxy
 from tgbot.app import open_bot
 from tgbot.config.settings import Config
 from tgbot.core.errors import ConfigError, LeaseLostError
@@ -22,6 +24,9 @@ from tgbot.core.storeerrors import NodeLeadsError
 from tgbot.operate.health import Trouble
 from tgbot.sandbox.accounts import Bot as Account
 from tgbot.sandbox.server import Sandbox
+from tgbot.store.postgres import membership
+from tgbot.store.postgres.address import Address
+from tgbot.store.postgres.membership import Membership
 
 
 class Rival:
@@ -136,6 +141,37 @@ async def test_a_node_that_lost_the_lease_ends_at_once_and_writes_nothing_more(
         assert not any("STOPPING" in one for one in heard)
     finally:
         manager.close()
+
+
+@pytest.mark.parametrize("reached", [True, False])
+async def test_the_one_line_of_a_lost_lease_says_who_leads_if_that_can_be_read_in_time(
+    bot_url: str,
+    rival: Rival,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    reached: bool,
+) -> None:
+    monkeypatch.setattr(membership, "LAST_SECONDS", PATIENCE if reached else 0.2)
+    proxy = Proxy(bot_url)
+    node = Membership(Address(proxy.url), "left", 60.0, "1.0")
+    try:
+        await node.join(tmp_path)
+        assert await node.take()
+        rival.leads()
+        with proxy.gone():
+            telling = asyncio.create_task(node.tell_loss())
+            await until(lambda: node.holder is None if reached else telling.done(), "a look that fails")
+        await telling
+        await node.tell_loss()
+    finally:
+        await node.leave()
+        proxy.close()
+    (line,) = [line for line in caplog.messages if "does not lead any more" in line]
+    who = "the node right (epoch 2)" if reached else "another node"
+    assert line == (
+        f"this node (left, epoch 1) does not lead any more, {who} does: it sends and writes nothing more"
+    )
 
 
 async def test_a_checkpoint_that_finds_the_lease_lost_says_so_as_the_lease_itself_does(

@@ -28,8 +28,10 @@ T = TypeVar("T")
 _TAKEN_FROM: Final = "SELECT taken_from FROM tgbot.lease"
 #: How often a node says that it runs and looks who leads, in seconds.
 BEAT_SECONDS: Final = 1.0
-#: How long a node that lost the lease asks who has it, and one that leaves says so, in seconds.
+#: How long a node that lost the lease asks who has it, and one that leaves says so, in seconds; and how soon
+#: the question is asked again that had no answer.
 LAST_SECONDS: Final = 2.0
+LOOK_AGAIN_SECONDS: Final = 0.1
 
 
 class Membership:
@@ -149,12 +151,17 @@ class Membership:
         if self._told_loss:
             return
         self._told_loss = True
-        await self._look()
-        holder = self.holder
-        who = f"{holder.node} (epoch {holder.epoch})" if holder is not None and holder.node else "another"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._look()
+                while self.holder is None:  # it asked over a link that had broken before
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                    await self._look()
+        who, holder = "another node", self.holder
+        if holder is not None and holder.node:
+            who = f"the node {holder.node} (epoch {holder.epoch})"
         logger.warning(
-            "this node (%s, epoch %d) does not lead any more, the node %s does: it sends and writes nothing"
-            " more",
+            "this node (%s, epoch %d) does not lead any more, %s does: it sends and writes nothing more",
             *(self.name, self._epoch, who),
         )
 
