@@ -17,7 +17,7 @@ from telethon.extensions import BinaryReader
 from telethon.network import connection as connections
 from telethon.network.connection.tcpintermediate import RandomizedIntermediatePacketCodec
 from telethon.network.mtprotostate import MTProtoState
-from telethon.tl import functions, types
+from telethon.tl import TLRequest, functions, types
 
 from tests.patience import PATIENCE
 from tgbot.sandbox import connection, delivery, dispatch
@@ -490,18 +490,28 @@ async def test_a_defect_in_a_method_is_that_calls_500_and_nothing_else(
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_an_answer_that_an_older_layer_does_not_have_is_an_unknown_method(
-    sandbox: Sandbox, person: Person
-) -> None:
-    ann = await person("Ann")
-    nearest = functions.help.GetNearestDcRequest()
-    # As a method answers that is newer than the layer.
-    sandbox.faults.answer("help.getNearestDc", types.stories.AlbumsNotModified())
-    init = functions.InitConnectionRequest(1, "test", "1", "1", "en", "", "en", nearest)
+async def refused_in_layer_198(sandbox: Sandbox, ann: Person, call: TLRequest) -> None:
+    """Make a call as a client of an older layer, which cannot read any answer to it."""
+    init = functions.InitConnectionRequest(1, "test", "1", "1", "en", "", "en", call)
     async with raw(sandbox, ann) as client:
         answer = await client.result(client.send(functions.InvokeWithLayerRequest(198, init)))
-        expected = 400, f"INPUT_METHOD_INVALID_{nearest.CONSTRUCTOR_ID}_0"
+        expected = 400, f"INPUT_METHOD_INVALID_{call.CONSTRUCTOR_ID}_0"
         assert (answer.error_code, answer.error_message) == expected
+
+
+async def test_an_answer_that_an_older_layer_does_not_have_is_an_unknown_method(
+    sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.faults.answer("help.getNearestDc", types.stories.AlbumsNotModified())
+    await refused_in_layer_198(sandbox, await person("Ann"), functions.help.GetNearestDcRequest())
+    assert "an answer cannot be encoded" in caplog.text  # the layer has the method: this is a fault
+
+
+async def test_a_method_that_is_newer_than_the_layer_is_no_fault_of_the_answer(
+    sandbox: Sandbox, person: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    await refused_in_layer_198(sandbox, await person("Ann"), functions.account.GetSavedMusicIdsRequest(0))
+    assert "cannot be encoded" not in caplog.text
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com", "::"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from telethon.tl import TLRequest, functions
 from telethon.tl.alltlobjects import LAYER
 
-from . import layers, methods
+from . import catalogue, layers, methods
 from .delivery import Delivery, Link
 from .faults import DeadKey, Faults, Plan
 from .outgoing import Request
@@ -178,8 +178,9 @@ class Dispatch:
             try:
                 link.session.answer(request, layers.encode(answer, link.caller.login.layer))
             except layers.EncodeError as error:
-                _log.warning("an answer cannot be encoded: %s", error)
-                refused = _formless(request, link.caller.login.layer)
+                refused, expected = _formless(request, link.caller.login.layer)
+                if not expected:
+                    _log.warning("an answer cannot be encoded: %s", error)
                 link.session.fail(request, refused.code, refused.name)
         self._delivery.flush_soon(link)
         for go_on in self._waiting.pop((link, request.msg_id), ()):
@@ -213,14 +214,16 @@ class Dispatch:
         self._timers.add(timer)
 
 
-def _formless(request: Request, layer: int) -> RpcError:
-    """Return the error of a call whose answer has no form in a layer: an older layer lacks the method."""
+def _formless(request: Request, layer: int) -> tuple[RpcError, bool]:
+    """Return the error of a call whose answer has no form in a layer, and whether the layer lacks the method."""
     if not 0 < layer < LAYER:
-        return RpcError(500, "INTERNAL")
+        return RpcError(500, "INTERNAL"), False
     call = layers.decode(request.body, layer)
     while isinstance(call, methods.WRAPPERS):
         call = call.query
-    return RpcError(400, f"INPUT_METHOD_INVALID_{call.CONSTRUCTOR_ID}_0")
+    entry = catalogue.entries().get(call.CONSTRUCTOR_ID)
+    lacking = entry is not None and entry.name not in catalogue.names(layer, method=True)
+    return RpcError(400, f"INPUT_METHOD_INVALID_{call.CONSTRUCTOR_ID}_0"), lacking
 
 
 def _is_main(call: TLRequest) -> bool:
