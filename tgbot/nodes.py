@@ -13,7 +13,7 @@ from tgbot.config.settings import Config
 from tgbot.core.errors import ConfigError, LeaseLostError, StorageError
 from tgbot.core.nodeerrors import StandbyError
 from tgbot.core.storeerrors import NodeLeadsError
-from tgbot.operate import nodes
+from tgbot.operate import collector, nodes
 from tgbot.operate.control import listening
 from tgbot.operate.supervisor import Supervisor
 from tgbot.sites import standby_pages
@@ -82,6 +82,8 @@ async def _stand_by(config: Config, node: Membership, supervisor: Supervisor) ->
         return StandbyError(holder.node if holder is not None and holder.leads else "")
 
     node.on_look = tell
+    # Now, while nobody waits for an answer: after the takeover only what is new since then is looked at.
+    collector.settle()
     async with AsyncExitStack() as stack:
         if config.operate.listen is not None:
             await stack.enter_async_context(standby_pages(config, node))

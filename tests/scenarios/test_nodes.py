@@ -9,18 +9,33 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import PostgresServer
+from tests.scenarios.crash import PLUGIN
 from tests.scenarios.nodes import open_nodes
 from tgbot import __version__
 
 pytestmark = pytest.mark.long
 
+#: Says whether the collector was settled before the bot began, when nobody waited for an answer.
+SETTLED = """
+import gc
+import sys
+
+echoes = register
+
+def register(client):
+    print("settled" if gc.get_freeze_count() else "not settled", file=sys.stderr)
+    echoes(client)
+"""
+
 
 async def test_the_other_node_leads_after_a_handover_a_kill_and_a_stop(
     tmp_path: Path, database_url: str
 ) -> None:
-    async with open_nodes(tmp_path, database_url) as nodes:
+    async with open_nodes(tmp_path, database_url, plugin=PLUGIN + SETTLED) as nodes:
         left = await nodes.start("left")
         await left.leads()
+        assert left.count("settled") == 1
+        assert left.count("not settled") == 0
         links = nodes.site.sandbox.connections
         right = await nodes.start("right")
         await right.stands_by()

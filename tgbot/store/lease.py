@@ -35,6 +35,8 @@ class Holder:
     #: The node that the last leader handed over to, "" for any.
     heir: str
     now: float
+    #: The node whose lease was over when the present one took it, "" if it had released it.
+    taken_from: str = ""
 
     @property
     def leads(self) -> bool:

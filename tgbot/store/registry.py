@@ -66,6 +66,8 @@ class Registry(LoadedUsers):
         notes = rows.notes()
         if COPYING in notes:
             raise UnfinishedCopyError(rows.place, notes[COPYING])
+        #: All notes as they are now: nobody else writes those that are asked for.
+        self._noted = dict(notes)
         self._counts = AccessCounts(clock, notes, rows.recount)
         self._flushing = asyncio.Lock()
         #: Users who may have been added, or not, with their accesses.
@@ -80,7 +82,7 @@ class Registry(LoadedUsers):
 
     def note(self, name: str) -> str | None:
         """Return what `keep_note` was given last under a name, None for nothing."""
-        return self._notes.get(name) or super().note(name)
+        return self._noted.get(name)
 
     @property
     def changed(self) -> bool:
@@ -226,7 +228,7 @@ class Registry(LoadedUsers):
 
     def keep_note(self, name: str, text: str) -> None:
         """Keep a text under a name that nothing else has in the store; written with the users."""
-        self._notes[name] = text
+        self._notes[name] = self._noted[name] = text
 
     def belongs_to(self, account: Account) -> None:
         """Note whose users these are: a restore can tell then whether two files fit together."""

@@ -89,6 +89,17 @@ async def test_a_question_that_a_server_ends_is_asked_again(
     assert await asking == [(b"5",)]
 
 
+async def test_a_connection_may_be_made_before_there_is_a_question(link: Link, proxy: Proxy) -> None:
+    await link.connect()
+    with proxy.refusing():
+        await link.connect()
+        assert await link.ask(ECHO, [b"1"]) == [(b"1",)]
+    proxy.cut()
+    await until(lambda: link.fresh)
+    with proxy.gone(), pytest.raises(StorageUnreachableError):
+        await link.connect()
+
+
 async def test_a_database_that_is_away_is_said_and_found_again(link: Link, proxy: Proxy) -> None:
     await link.ask(ECHO, [b"1"])
     with proxy.gone(), pytest.raises(StorageUnreachableError):

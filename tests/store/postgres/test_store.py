@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
 from telethon.tl import types
 
+from tests.store.broadcasting import DRAFT
 from tests.store.contracts import ANN, Clock, parked
 from tests.store.postgres.home import leading
 from tests.store.postgres.proxy import Proxy, proxied
@@ -20,12 +22,24 @@ from tgbot.core.errors import LeaseLostError, StorageGoneError, StorageUnreachab
 from tgbot.core.users import Keep, Profile, UserFields, Way
 from tgbot.store.base import Account, Planned, UpdateState
 from tgbot.store.postgres.address import Address
-from tgbot.store.postgres.database import Database
+from tgbot.store.postgres.database import Connection, Database
 from tgbot.store.postgres.openings import open_readonly
 from tgbot.store.postgres.store import IDLE_SECONDS, PostgresStore
 from tgbot.store.user_json import pack
 
+T = TypeVar("T")
+
 ANNA = types.User(1, access_hash=50, first_name="Anna", username="anna")
+
+
+class CountedDatabase(Database):
+    """A database that counts how often it was asked by a thread: each time is a round trip, or more."""
+
+    used = 0
+
+    def _use(self, work: Callable[[Connection], T], seconds: float) -> T:
+        self.used += 1
+        return super()._use(work, seconds)
 
 
 @pytest.fixture
@@ -142,6 +156,33 @@ async def test_users_who_are_written_while_they_are_read_are_as_they_were_writte
     user = store.users.get(1)
     assert user is not None
     assert user.first_name == "Ann"
+
+
+async def test_a_store_is_opened_by_one_question_and_knows_all_that_was_written(
+    store: PostgresStore, bot_url: str
+) -> None:
+    store.session.remember([ANNA])
+    store.session.set_bot_id(5)
+    store.session.set_value("token", "fingerprint")
+    store.session.count_resolve()
+    store.users.seen(ANN, 100, Way.MESSAGE)
+    store.users.keep_note("sweep", "half")
+    store.parked.park(parked("m1:5", user=1))
+    broadcast = await store.broadcasts.create(DRAFT)
+    await store.checkpoint(UpdateState(1, 2, 3, 4))
+    with closing(CountedDatabase(Address(bot_url))) as database:
+        again = PostgresStore(database, node="one", fence=leading, clock=Clock())
+        assert again.update_state() == UpdateState(1, 2, 3, 4)
+        assert (again.session.bot_id(), again.session.value("token")) == (5, "fingerprint")
+        assert again.session.resolves_today() == 1
+        assert again.users.note("sweep") == "half"
+        assert again.users.count().total == 1
+        assert again.parked.count(1) == 1
+        assert again.broadcasts.get(broadcast.id) == broadcast
+        assert database.used == 1
+        await again.checkpoint(UpdateState(2, 2, 3, 4))
+        assert again.update_state() == UpdateState(2, 2, 3, 4)
+        again.close()
 
 
 async def test_a_load_that_finds_no_database_says_so(database: Database, proxy: Proxy) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tgbot.core.broadcasts import Audience
@@ -11,7 +11,7 @@ from tgbot.core.deliveries import Wanted
 from tgbot.store.base import Survey
 from tgbot.store.broadcast_rows import BroadcastChanges, ChunkRow
 from tgbot.store.postgres import audiences
-from tgbot.store.postgres.database import Cursor, Database
+from tgbot.store.postgres.database import Cursor, Database, Question
 
 #: How many chunks one statement writes: each may have some ten kilobytes.
 _CHUNKS: Final = 200
@@ -55,6 +55,10 @@ _REMOVE: Final = (
     "DELETE FROM tgbot.tallies WHERE broadcast = ANY(%s::bigint[])",
     "DELETE FROM tgbot.broadcasts WHERE id = ANY(%s::bigint[])",
 )
+
+
+#: What is asked when broadcasts are opened.
+QUESTIONS: Final[Sequence[Question]] = ((_ALL, ()), (_LAST, ()))
 
 
 class PostgresBroadcastRows:

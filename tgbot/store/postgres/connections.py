@@ -24,6 +24,8 @@ Connection: TypeAlias = psycopg.Connection[Row]
 
 #: How long a caller waits until another gives a connection back, in seconds.
 CONNECTION_SECONDS: Final = 3.0
+#: How long an attempt of a read may take that the event loop may wait for.
+READ_SECONDS: Final = 5.0
 #: How often those that take too long are looked for, in seconds.
 _LOOK_SECONDS: Final = 0.5
 #: From how many seconds on the failure of an attempt took long.

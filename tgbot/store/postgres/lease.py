@@ -24,7 +24,7 @@ _RELEASE: Final = "SELECT tgbot.release(%s, %s, %s)"
 _FENCE: Final = "SELECT tgbot.fence(%s)"
 _LOOK: Final = """
     SELECT node, epoch, extract(epoch FROM since)::float8, extract(epoch FROM until)::float8, heir,
-        extract(epoch FROM clock_timestamp())::float8
+        extract(epoch FROM clock_timestamp())::float8, taken_from
     FROM tgbot.lease"""
 
 
@@ -152,8 +152,8 @@ class Lease:
 
     async def look(self) -> Holder:
         """Return the row of the lease as it is now; raise a StorageError."""
-        ((node, epoch, since, until, heir, now),) = await self._line.ask(_LOOK, seconds=_ANSWER_SECONDS)
-        return Holder(node, epoch, since, until, heir, now)
+        (row,) = await self._line.ask(_LOOK, seconds=_ANSWER_SECONDS)
+        return Holder(*row)
 
     def close(self) -> None:
         """Close the connection; a lease that was not released ends by itself."""
@@ -187,5 +187,5 @@ class Lease:
 
 async def look(database: Database) -> Holder:
     """Return the row of the lease as it is now; raise a StorageError."""
-    ((node, epoch, since, until, heir, now),) = await database.read_aside(_LOOK)
-    return Holder(node, epoch, since, until, heir, now)
+    (row,) = await database.read_aside(_LOOK)
+    return Holder(*row)

@@ -14,7 +14,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from tgbot.core.errors import StorageUnreachableError
 from tgbot.store.postgres.address import Address
-from tgbot.store.postgres.database import READ_SECONDS
+from tgbot.store.postgres.connections import READ_SECONDS
 from tgbot.store.postgres.errors import postgres_errors
 
 #: The rows of an answer, each value as the server's text.
@@ -45,9 +45,19 @@ class Link:
             if self._talk is not None and not self._talk.over:
                 with suppress(StorageUnreachableError):
                     return await self._asked(self._talk, query, values)
-            with postgres_errors(self._address.place):
-                self._talk = await self._connected()
+            self._talk = await self._connected()
             return await self._asked(self._talk, query, values)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the next question makes a new connection."""
+        return self._talk is None or self._talk.over
+
+    async def connect(self) -> None:
+        """Connect before there is a question, if there is no connection; raise a StorageError."""
+        async with self._turn:
+            if self.fresh:
+                self._talk = await self._connected()
 
     def close(self) -> None:
         """Close the connection; what waits for an answer fails."""
@@ -60,14 +70,14 @@ class Link:
             return await talk.ask(query, values, self._seconds)
 
     async def _connected(self) -> _Talk:
-        if not self._closed:
-            conninfo = self._address.conninfo
-            connection = await psycopg.AsyncConnection.connect(conninfo, client_encoding="utf8")
-            talk = _Talk(connection)
+        conninfo = self._address.conninfo
+        with postgres_errors(self._address.place):
             if not self._closed:
-                return talk
-            talk.end(None)
-        raise psycopg.OperationalError(_CLOSED)
+                talk = _Talk(await psycopg.AsyncConnection.connect(conninfo, client_encoding="utf8"))
+                if not self._closed:
+                    return talk
+                talk.end(None)
+            raise psycopg.OperationalError(_CLOSED)
 
 
 class _Talk:

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_TAKEN_FROM: Final = "SELECT taken_from FROM tgbot.lease"
 #: How often a node says that it runs and looks who leads, in seconds.
 BEAT_SECONDS: Final = 1.0
 #: How long a node that lost the lease asks who has it, and one that leaves says so, in seconds; and how soon
@@ -77,6 +76,8 @@ class Membership:
         """Return once this node leads; the lease is kept from then on, until `leave` or `on_end`."""
         await self._become(State.STANDBY)
         logger.info("the node %s stands by: %s", self.name, self.situation)
+        with suppress(StorageError):
+            await self.database.link.connect()
         await self.lease.stand_by()
         await self._lead()
 
@@ -132,9 +133,8 @@ class Membership:
         self.state, self._epoch = State.LEADS, self.lease.epoch
         self._keeping = asyncio.create_task(self._keep(), name="lease")
         await self._look()
-        with suppress(StorageError):
-            ((before,),) = await self.database.read_aside(_TAKEN_FROM)
-            self.took_over_from = before if before != self.name else ""
+        before = self.holder.taken_from if self.holder is not None else ""
+        self.took_over_from = before if before != self.name else ""
         said = f"; {self.took_over_from} has not renewed its lease" if self.took_over_from else ""
         logger.info("the node %s leads (epoch %d)%s", self.name, self.lease.epoch, said)
 

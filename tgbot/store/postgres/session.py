@@ -15,7 +15,7 @@ from telethon.sessions import MemorySession
 from tgbot.core.users import Keep
 from tgbot.store.base import UpdateState
 from tgbot.store.peers import Peer, PeerChanges, UsernameRow
-from tgbot.store.postgres.database import Cursor, Database
+from tgbot.store.postgres.database import Cursor, Database, Question, Row
 from tgbot.store.postgres.peerrows import (
     BY_PHONE,
     BY_TITLE,
@@ -54,6 +54,11 @@ _BOT: Final = "bot"
 
 #: Ids of the database are from minus this number on, and below it.
 _IDS: Final = 2**63
+
+
+def questions(node: str) -> list[Question]:
+    """Return what a session asks when it is opened."""
+    return [(_NODE, (node,)), (_VALUES, ()), (RESOLVES, ()), (STATES, ())]
 
 
 class PostgresSession(BotSession, MemorySession):
@@ -95,6 +100,8 @@ class PostgresSession(BotSession, MemorySession):
             key.removeprefix(_OURS): json.loads(value) for key, value in rows
         }
         self._resolves.extend(at for (at,) in database.read(RESOLVES))
+        #: The update state as it was found, until it is asked for or written.
+        self._found_state: list[Row] | None = database.read(STATES)
 
     # ---- the login -------------------------------------------------------------------------------
 
@@ -152,12 +159,13 @@ class PostgresSession(BotSession, MemorySession):
     # ---- the checkpoint --------------------------------------------------------------------------
 
     def update_state(self) -> UpdateState | None:
-        return stored_state(self._database.read(STATES))
+        found, self._found_state = self._found_state, None
+        return stored_state(self._database.read(STATES) if found is None else found)
 
     @contextmanager
     def saving(self, state: UpdateState | None) -> Iterator[SessionChanges]:
         """Give all changes to a block that writes them with `write`; if it raises, they wait for the next."""
-        login = self._login()
+        login, self._found_state = self._login(), None
         with self._saving() as changes:
             yield SessionChanges(changes, state)
         self._kept_login = login

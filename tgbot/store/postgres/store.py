@@ -15,9 +15,8 @@ from tgbot.store.completion import to_the_end
 from tgbot.store.files import OpenFile
 from tgbot.store.loaded import CACHED_USERS
 from tgbot.store.parked import PARKED_UPDATES
-from tgbot.store.postgres import loads
+from tgbot.store.postgres import loads, session, userrows
 from tgbot.store.postgres.database import Database
-from tgbot.store.postgres.link import Link
 from tgbot.store.postgres.session import PostgresSession
 from tgbot.store.postgres.userrows import Fence, PostgresUserRows
 from tgbot.store.registry import Registry
@@ -48,21 +47,22 @@ class PostgresStore:
         keep: Keep = Keep.ALL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.session = PostgresSession(database, node, fence, clock, keep)
-        self.users = Registry(
-            PostgresUserRows(database, fence, self.session.write),
-            clock,
-            cached_users=cached_users,
-            parked=parked,
-            came=self.session.keep,
-        )
+        with database.ahead([*session.questions(node), *userrows.QUESTIONS]):
+            self.session = PostgresSession(database, node, fence, clock, keep)
+            self.users = Registry(
+                PostgresUserRows(database, fence, self.session.write),
+                clock,
+                cached_users=cached_users,
+                parked=parked,
+                came=self.session.keep,
+            )
         #: The updates that could not be finished, in the same transactions as the users.
         self.parked: ParkedUpdates = self.users.parked
         #: What is planned for later moments.
         self.planned: PlannedRuns = self.users.planned
         #: The broadcasts and their deliveries.
         self.broadcasts: Broadcasts = self.users.broadcasts
-        self._link = Link(database.address)
+        self._link = database.link
         self._one_at_a_time = asyncio.Lock()
         self._watched: list[OpenFile] = []
         self._watcher: DiskWorker | None = None
@@ -79,17 +79,17 @@ class PostgresStore:
         return self.users.loaded(ids) and self.session.loaded(ids)
 
     async def load(self, ids: Iterable[int]) -> None:
-        users, session, wanted = self.users, self.session, [*ids]
+        users, book, wanted = self.users, self.session, [*ids]
         for start in range(0, len(wanted), _PAGE):
             if start:
                 await asyncio.sleep(0)
             page = wanted[start : start + _PAGE]
-            while (strangers := users.missing(page)) or session.missing(page):
-                peers, written = session.missing(page), (users.written, session.written)
+            while (strangers := users.missing(page)) or book.missing(page):
+                peers, written = book.missing(page), (users.written, book.written)
                 texts, found = await loads.ask(self._link, strangers, peers)
-                if written == (users.written, session.written):  # else that may not be as it is now
+                if written == (users.written, book.written):  # else that may not be as it is now
                     users.take_in(strangers, texts)
-                    session.take_in(peers, found.items())
+                    book.take_in(peers, found.items())
                     break
 
     async def checkpoint(self, state: UpdateState | None) -> None:
@@ -123,7 +123,6 @@ class PostgresStore:
         """Close the store; what no checkpoint has written is dropped."""
         if self._watcher is not None:
             self._watcher.close(lambda: None)
-        self._link.close()
         self.users.close()
         self.session.close()
 

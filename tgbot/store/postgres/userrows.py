@@ -17,7 +17,7 @@ from tgbot.store.parked import ParkedChanges, Place
 from tgbot.store.planned import PlannedRows
 from tgbot.store.postgres import broadcastrows, plannedrows
 from tgbot.store.postgres.broadcastrows import PostgresBroadcastRows
-from tgbot.store.postgres.database import Cursor, Database, Row
+from tgbot.store.postgres.database import Cursor, Database, Question, Row
 from tgbot.store.postgres.plannedrows import PostgresPlannedRows
 from tgbot.store.postgres.usercolumns import columns_of
 from tgbot.store.postgres.writes import write_again
@@ -85,6 +85,9 @@ _DROP_PARKED: Final = "DELETE FROM tgbot.parked WHERE key = ANY(%s::text[])"
 _NAMES: Final = [one.name for one in fields(Parked)]
 _VALUES: Final = attrgetter(*_NAMES)
 _TRACE: Final = _NAMES.index("trace")
+
+#: What a registry asks when it is opened.
+QUESTIONS: Final[Sequence[Question]] = ((_NOTES, ()), (_PLACES, ()), *broadcastrows.QUESTIONS)
 
 
 def no_session(cursor: Cursor, changes: SessionChanges) -> None:
