@@ -409,8 +409,11 @@ def _compare(database: Database, wanted: Holder) -> None:
     """Compare the row with what it should be; times differ by what passed meanwhile."""
     found = _row(database)
     assert found.until == pytest.approx(wanted.until, abs=5.0)
-    found = replace(found, since=0.0, until=0.0, now=0.0, taken_from="")  # no rule looks at the last one
-    assert found == replace(wanted, since=0.0, until=0.0, now=0.0)
+    found, wanted = (
+        replace(one, since=0.0, until=0.0, now=0.0, taken_from="")  # no rule looks at the last one
+        for one in (found, wanted)
+    )
+    assert found == wanted
 
 
 def _row(database: Database) -> Holder:
