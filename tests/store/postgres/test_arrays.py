@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tgbot.core.errors import StorageFailedError
 from tgbot.store.postgres.database import Database
 
 _SEND: Final[LiteralString] = (
@@ -38,3 +39,8 @@ def test_what_is_no_element_of_an_array_is_refused(database: Database) -> None:
     with pytest.raises(TypeError, match="no element of an array: dict"):
         database.read("SELECT %s::text[]", ([{}],))
     assert database.read("SELECT 1") == [(1,)]
+
+
+def test_a_text_that_no_column_can_hold_is_refused_and_is_not_two_texts(database: Database) -> None:
+    with pytest.raises(StorageFailedError):
+        database.read("SELECT %s::text[]", (["a\0b", "c"],))
