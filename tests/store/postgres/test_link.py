@@ -9,6 +9,7 @@ from contextlib import closing
 import psycopg
 import pytest
 
+from tests.patience import PATIENCE
 from tests.store.postgres.proxy import Proxy, proxied
 from tests.store.postgres.test_faults import until, waiting
 from tgbot.core.errors import StorageFailedError, StorageUnreachableError
@@ -110,7 +111,8 @@ async def test_a_database_that_is_away_is_said_and_found_again(link: Link, proxy
 async def test_a_server_that_stands_still_is_given_up(proxy: Proxy, lock: psycopg.Connection) -> None:
     with closing(Link(Address(proxy.url), seconds=0.2)) as link:
         with pytest.raises(StorageUnreachableError, match="no answer in time"):
-            await link.ask(LOCKED, [b"1"])
+            async with asyncio.timeout(PATIENCE):
+                await link.ask(LOCKED, [b"1"])
         assert await link.ask(ECHO, [b"2"]) == [(b"2",)]
 
 

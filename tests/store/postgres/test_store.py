@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ from tgbot.core.users import Keep, Profile, UserFields, Way
 from tgbot.store.base import Account, Planned, UpdateState
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Connection, Database
+from tgbot.store.postgres.link import Link, Texts
 from tgbot.store.postgres.openings import open_readonly
 from tgbot.store.postgres.store import IDLE_SECONDS, PostgresStore
 from tgbot.store.user_json import pack
@@ -40,6 +41,20 @@ class CountedDatabase(Database):
     def _use(self, work: Callable[[Connection], T], seconds: float) -> T:
         self.used += 1
         return super()._use(work, seconds)
+
+
+class LateLink(Link):
+    """A link that has its answer, and gives it once it `goes_on`."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self.arrived, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, query: bytes, values: Sequence[bytes]) -> Texts:
+        found = await super().ask(query, values)
+        self.arrived.set()
+        await self.goes_on.wait()
+        return found
 
 
 @pytest.fixture
@@ -141,21 +156,20 @@ async def test_what_a_load_reads_is_as_it_was_written(store: PostgresStore, data
         assert loaded.session.usernames_of(1) == ("zoe", "anna", "mia")
 
 
-async def test_users_who_are_written_while_they_are_read_are_as_they_were_written(
-    store: PostgresStore, bot_url: str
-) -> None:
-    await store.load([2])
-    with psycopg.connect(bot_url) as other:
-        other.execute("LOCK TABLE tgbot.peers")
+async def test_users_who_are_written_while_they_are_read_are_as_they_were_written(bot_url: str) -> None:
+    with closing(Database(Address(bot_url))) as database:
+        link = database.link = LateLink(database.address)
+        store = PostgresStore(database, node="one", fence=leading, clock=Clock())
         loading = asyncio.ensure_future(store.load([1]))
-        await until(lambda: waiting(bot_url) == 1)
+        await link.arrived.wait()
         imported = UserFields(1, Profile(1, "Ann"), known_by={Way.IMPORT: 5})
         await store.users.add({1: pack(imported, Access.UNKNOWN)}, {1: Access.UNKNOWN})
-        other.rollback()
+        link.goes_on.set()
         await loading
-    user = store.users.get(1)
-    assert user is not None
-    assert user.first_name == "Ann"
+        user = store.users.get(1)
+        assert user is not None
+        assert user.first_name == "Ann"
+        store.close()
 
 
 async def test_a_store_is_opened_by_one_question_and_knows_all_that_was_written(
@@ -180,9 +194,11 @@ async def test_a_store_is_opened_by_one_question_and_knows_all_that_was_written(
         assert again.parked.count(1) == 1
         assert again.broadcasts.get(broadcast.id) == broadcast
         assert database.used == 1
-        await again.checkpoint(UpdateState(2, 2, 3, 4))
-        assert again.update_state() == UpdateState(2, 2, 3, 4)
         again.close()
+        last = PostgresStore(database, node="one", fence=leading, clock=Clock())
+        await last.checkpoint(UpdateState(2, 2, 3, 4))
+        assert last.update_state() == UpdateState(2, 2, 3, 4)
+        last.close()
 
 
 async def test_a_load_that_finds_no_database_says_so(database: Database, proxy: Proxy) -> None:
