@@ -46,6 +46,8 @@ class NodeLeadsError(StorageError):
     """{node} leads the bot in {place} now, and nothing else may change what is kept there: run the command \
 on that machine, or stop the bot on all of them first. See: tgbot nodes"""
 
+    exit_status = 3
+
 
 class InDatabaseError(WrongUsageError):
     """The bot keeps everything in {place} ([storage] url), and there are no files to {verb}: PostgreSQL's \
