@@ -280,27 +280,41 @@ async def test_plugins_get_the_parts_of_the_running_bot(
 
 
 async def test_a_bot_that_another_node_goes_on_for_waits_for_nothing_that_is_under_way(
-    configure: Configure, plugin: Any, sandbox: Sandbox, account: Account
+    configure: Configure,
+    plugin: Any,
+    sandbox: Sandbox,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(app, "WORK_GRACE", 3600.0)
     name = plugin(
         "hanging_plugin",
         """
 import asyncio
+from datetime import timedelta
 from telethon import events
 
-begun = asyncio.Event()
+handler, job = asyncio.Event(), asyncio.Event()
 
-def register(client):
+async def hang(begun):
+    begun.set()
+    await asyncio.Event().wait()
+
+def register(client, jobs):
     @client.on(events.NewMessage)
-    async def wait(event):
-        begun.set()
-        await asyncio.Event().wait()
+    async def answer(event):
+        await hang(handler)
+
+    @jobs.every(timedelta(seconds=1), name="often")
+    async def often(run):
+        await hang(job)
 """,
     )
     async with asyncio.timeout(PATIENCE / 4):
         async with open_bot(configure(plugins=[name], grace_seconds=3600.0), serve=True) as opened:
             sandbox.world.send_as(sandbox.world.new_user("Ann").id, account.id, "hello")
-            await import_module(name).begun.wait()
+            for begun in ("handler", "job"):
+                await getattr(import_module(name), begun).wait()
             opened.client.figures.link.given_up = True
 
 
