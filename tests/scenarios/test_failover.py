@@ -15,8 +15,8 @@ from tgbot.store.postgres import schema
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
 
-#: The tests of nodes have the restart of a database.
-KINDS = ["kill", "stop", "database", "telegram", "handover"]
+#: The tests of nodes have the handover, and the restart of a database.
+KINDS = ["kill", "stop", "database", "telegram"]
 #: A machine that runs other tests beside gets more time than `AT_MOST`.
 BUSY = 2.5
 

@@ -298,8 +298,7 @@ class BotClient(Closed, TelegramClient):
 
     async def connect(self) -> None:
         """Connect, however long that takes; do nothing if there is a connection."""
-        self._loop = asyncio.get_running_loop()
-        session = self.session
+        self._loop, session = asyncio.get_running_loop(), self.session
         if await self._sender.connect(self._route(session.server_address, session.port)):
             self._link_state.fresh_session = True
             session.auth_key = self._sender.auth_key
