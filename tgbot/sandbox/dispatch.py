@@ -215,7 +215,7 @@ class Dispatch:
 
 
 def _formless(request: Request, layer: int) -> tuple[RpcError, bool]:
-    """Return the error of a call whose answer has no form in a layer, and whether the layer lacks the method."""
+    """Return the error of a call whose answer a layer has no form for; and whether it lacks the method."""
     if not 0 < layer < LAYER:
         return RpcError(500, "INTERNAL"), False
     call = layers.decode(request.body, layer)
