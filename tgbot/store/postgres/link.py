@@ -85,8 +85,7 @@ class _Talk:
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection  # it ends the link when nothing refers to it any more
-        self._pg: Final[PGconn] = connection.pgconn
-        self._pg.nonblocking = 1
+        self._pg: Final[PGconn] = connection.pgconn  # psycopg has set it to block nobody
         self._socket = self._pg.socket
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[list[PGresult]] | None = None
