@@ -66,4 +66,4 @@ def test_compose_gives_each_node_its_name_and_all_of_them_the_database() -> None
 def test_the_commands_that_compose_and_its_comments_name_exist() -> None:
     commands = re.findall(r"\btgbot (status|nodes|handover)\b", NODES)
     assert {"status", "nodes"} <= set(commands)
-    assert all(parses([command]) for command in commands)
+    assert all(parses(["tgbot", command]) for command in commands)
