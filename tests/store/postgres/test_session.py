@@ -246,7 +246,7 @@ async def test_no_error_and_no_repr_shows_what_is_kept(
         lambda cursor: cursor.execute("ALTER TABLE tgbot.peers ADD CONSTRAINT odd CHECK (id <> 5)")
     )
     try:
-        with pytest.raises(Exception, match="cannot be read or written") as refused:
+        with pytest.raises(Exception, match="refused what the bot asked of it") as refused:
             await session.checkpoint(None)
     finally:
         database.write(lambda cursor: cursor.execute("ALTER TABLE tgbot.peers DROP CONSTRAINT odd"))
