@@ -53,9 +53,12 @@ def pytest_collection_finish() -> None:
     settle()
 
 
-# A shell's background job starts with SIGINT ignored, and so would every command that a test starts.
+# A shell's background job starts with SIGINT ignored, and one under nohup with SIGHUP, and so would every
+# command that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -450,3 +450,13 @@ async def test_a_layer_that_is_not_listed_is_refused_in_words(
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert f"layer {layer}," in line
     assert "150-152, 155, 157-158, 160-167" in line
+
+
+@pytest.mark.parametrize(
+    ("emoticon", "theme"), [("🎄", types.InputChatTheme("🎄")), ("", types.InputChatThemeEmpty())]
+)
+def test_the_theme_of_a_chat_was_an_emoticon(emoticon: str, theme: object) -> None:
+    peer = bytes(types.InputPeerSelf())
+    data = 0xE63BE13F.to_bytes(4, "little") + peer + TLObject.serialize_bytes(emoticon)
+    request = layers.decode(data, 198)
+    assert request.theme == theme

@@ -163,7 +163,7 @@ async def test_a_poison_that_is_tried_by_hand_after_the_mend_is_done(tmp_path: P
 
 async def test_a_bot_that_is_killed_again_and_again_while_it_waits_suspects_nobody(tmp_path: Path) -> None:
     plugin = PLUGIN.replace("raise SystemExit(3)", "await asyncio.sleep(3600)")
-    async with open_site(tmp_path, 1) as site:
+    async with open_site(tmp_path, 1, handler_seconds=3600) as site:
         (tmp_path / "crash_plugin.py").write_text(plugin)
         people = [site.world.new_user(f"User{number}").id for number in range(3)]
         for person in people:

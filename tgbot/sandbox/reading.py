@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from telethon.tl import types
+from telethon.tl import TLRequest, functions, types
 
 from . import catalogue
 from .conversions import RENAMED, bind
@@ -55,13 +55,19 @@ def reading(constructor_id: int) -> tuple[Definition, Build] | None:
 
 def _build(cls: Any, values: dict[str, Any]) -> Any:
     given = {}
+    if cls is functions.messages.SetChatThemeRequest and (emoticon := values.get("-emoticon")) is not None:
+        # Until layer 211 a theme is named by its emoticon alone, and none by an empty one.
+        theme = types.InputChatTheme(emoticon) if emoticon else types.InputChatThemeEmpty()
+        values = {**values, "theme": theme}
     for name, annotation in arguments(cls).items():
         value = values.get(name)
         if value is None and not is_optional(annotation):
             plain = plain_annotation(annotation)
-            if isinstance(plain, str):
+            if not isinstance(plain, str):
+                value = [] if typing.get_origin(plain) is list else plain()
+            elif not issubclass(cls, TLRequest):
                 raise ValueError("a required object is missing")
-            value = [] if typing.get_origin(plain) is list else plain()
+            # A method that had not this argument yet can be named, and so it is refused by its name.
         given[name] = value
     number = values.get("-reply_to_msg_id") or values.get("-top_msg_id")
     if number and "reply_to" in given:
