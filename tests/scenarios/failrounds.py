@@ -180,11 +180,11 @@ class Round:
 
 
 async def kill(now: Round) -> None:
-    """SIGKILL; the node is started again at once."""
+    """SIGKILL; the node is started again once the other one answers: before that it may lead again itself."""
     now.begins()
     await now.team.end(now.leader, signal.SIGKILL)
-    await now.leader.start()
     await now.other_answers()
+    await now.leader.start()
     await now.stands_by(now.leader)
 
 
