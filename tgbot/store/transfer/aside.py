@@ -19,7 +19,7 @@ from tgbot.store.json_text import UNREADABLE, dumps
 from tgbot.store.peers import Peer
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.forms import UserFile
-from tgbot.store.transfer.newcomers import pack_as_new
+from tgbot.store.transfer.newcomers import comes_by_import, pack_as_new
 from tgbot.store.transfer.tables import Refused
 from tgbot.store.user_json import StoredUser, pack
 
@@ -42,7 +42,10 @@ class _Asked(msgspec.Struct):
 
 
 class _Row(msgspec.Struct, array_like=True, gc=False):
-    """An entry on its way: the user as packed text, as it is stored if nothing is stored, and the peer."""
+    """An entry on its way: the user as packed text, as it is stored if nothing is stored, and the peer.
+
+    Where both texts are of one user, only the second is sent.
+    """
 
     id: int
     said: bytes | None
@@ -184,16 +187,19 @@ def _write(out: IO[bytes], data: bytes) -> None:
 
 def _row_of(entry: Entry) -> _Row:
     said, peer = entry.said, entry.peer
-    text: bytes | None = None
-    if said is not None and not isinstance(said, bytes):
-        text = (dumps(said) if isinstance(said, StoredUser) else pack(said)).encode()
     packed, access = entry.packed or (None, None)
+    text: bytes | None = None
+    if said is not None and not isinstance(said, bytes) and (packed is None or comes_by_import(said)):
+        text = (dumps(said) if isinstance(said, StoredUser) else pack(said)).encode()
     sent = None if peer is None else (peer.access_hash, peer.names, peer.phone, peer.title, peer.seen)
     return _Row(entry.id, text, packed, access, sent, entry.partial)
 
 
 def _entry_of(row: _Row) -> Entry:
-    entry = Entry(row.id, row.said, None if row.peer is None else Peer(*row.peer), row.partial)
-    if row.packed is not None and row.access is not None:
-        entry.packed = row.packed, row.access
+    packed, said = row.packed, row.said
+    if said is None and packed is not None:
+        said = packed.encode()
+    entry = Entry(row.id, said, None if row.peer is None else Peer(*row.peer), row.partial)
+    if packed is not None and row.access is not None:
+        entry.packed = packed, row.access
     return entry

@@ -65,6 +65,11 @@ def pack_as_new(entries: Iterable[Entry], now: int) -> None:
             entry.packed = _packed_as_new(entry.said, now)
 
 
+def comes_by_import(user: UserFields | StoredUser) -> bool:
+    """Return whether the bot knows a user by nothing else than an import."""
+    return CAME.isdisjoint(user.known_by)
+
+
 def _packed_as_new(user: UserFields | StoredUser, now: int) -> tuple[str, Access] | None:
     """Return text and access of a user of whom nothing is stored; None if more follows from what is known."""
     if user.preferences:
@@ -77,4 +82,4 @@ def _packed_as_new(user: UserFields | StoredUser, now: int) -> tuple[str, Access
         record = Record(spans)
         # Most of these are judged in a fraction of the time.
         access = Access.BLOCKED if blocked_last(record) else finally_judged(record).access
-    return pack_new(user, spans, access, now if CAME.isdisjoint(user.known_by) else 0), access
+    return pack_new(user, spans, access, now if comes_by_import(user) else 0), access
