@@ -36,6 +36,13 @@ async def control(*words: str) -> None:
         raise RuntimeError(f"callgrind_control {' '.join(words)}: {printed.decode()}")
 
 
+def counted(file: Path) -> int:
+    """Return the instructions in a file that callgrind has written."""
+    lines = file.read_text(errors="replace").splitlines()
+    totals = next(line for line in lines if line.startswith(("totals:", "summary:")))
+    return int(totals.split()[1])
+
+
 async def instructions(kind: str, messages: int) -> float:
     """Return the instructions a client of this kind takes for each `/start` of a new user."""
     with tempfile.TemporaryDirectory() as directory:
@@ -53,9 +60,7 @@ async def instructions(kind: str, messages: int) -> float:
             await client.settle()
             await control("--dump", str(client.pid))
             load.close()
-        lines = counts.with_name("callgrind.1").read_text(errors="replace").splitlines()
-    totals = next(line for line in lines if line.startswith(("totals:", "summary:")))
-    return int(totals.split()[1]) / messages
+        return counted(counts.with_name("callgrind.1")) / messages
 
 
 async def run(kinds: list[str], messages: int) -> None:

@@ -8,6 +8,10 @@ need, is lifted. The figures are the medians of the rounds.
 
 `python -m benchmarks.sends --bytecodes [--calls N] [--at-once N]` prints instead the bytecodes of Python that
 each call of this bot takes, by function (see `benchmarks.opcodes`): the same in every run.
+
+`python -m benchmarks.sends --instructions [--calls N] [--at-once N]` needs valgrind. It prints the
+instructions that each call takes in the client's process, without the kernel's: noise does not touch them.
+Plain Telethon makes two system calls for each call, so that the ratio of CPU seconds is greater.
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bytecodes import costs, report
+from benchmarks.instructions import control, counted
 from benchmarks.opcodes import Opcodes
 from tgbot.sandbox.server import Sandbox
 
@@ -32,6 +37,9 @@ TEXT = "We have moved: you find us at the old mill now."
 #: Calls of each kind before the count begins, and how long a client may take for anything, in seconds.
 WARM_UP, PATIENCE = 200, 600.0
 KINDS = ("probes", "sends")
+#: What a client says when a count is to begin, or to end.
+NOW = b"now\n"
+CLIENTS = {"telethon": "plain Telethon, one after another", "tgbot": "tgbot, {at_once} at once"}
 
 Call = Callable[[int], Awaitable[object]]
 
@@ -46,6 +54,7 @@ async def tgbot(settings: dict[str, Any]) -> None:
     from tgbot.messaging.pace import Pace
     from tgbot.messaging.sender import Sender
     from tgbot.messaging.window import each
+    from tgbot.operate import collector
 
     environment = {
         "TGBOT_SERVER": f"{settings['host']}:{settings['port']}",
@@ -67,6 +76,7 @@ async def tgbot(settings: dict[str, Any]) -> None:
         users = await users_met()
         await until(lambda: bot.users.count().total >= len(users))
         await bot.checkpoint()
+        collector.settle()  # as `tgbot run` does
         calls: dict[str, Call] = {"probes": sender.probe, "sends": lambda user: sender.send(user, TEXT)}
         await _measure(users, made, calls, settings["opcodes"])
 
@@ -128,6 +138,7 @@ async def _measure(
     found = {}
     for kind, call in calls.items():
         await made(users[:WARM_UP], call)
+        await go_on()
         counting = Opcodes(Path(opcodes) / kind) if opcodes else None
         if counting is not None:
             counting.toggle(0, None)
@@ -136,18 +147,52 @@ async def _measure(
         found[kind] = time.process_time() - before
         if counting is not None:
             counting.toggle(0, None)
+        await go_on()
     print(json.dumps(found), flush=True)
+
+
+async def go_on() -> None:
+    """Tell who measures that the count begins, or ends, and wait until they are ready."""
+    print(NOW.decode(), end="", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
 
 
 # ---- the sandbox, and the figures ----------------------------------------------------------------------
 
 
+class Callgrind:
+    """Counts the instructions of a process that valgrind runs; the counts are written into a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._counts = directory / "callgrind"
+        self.prefix = ("valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={self._counts}")
+        self._dumps = 0
+
+    async def begin(self, pid: int) -> None:
+        """Count from now on."""
+        await control("--zero", str(pid))
+
+    async def end(self, pid: int) -> int:
+        """Return the instructions since `begin`."""
+        await control("--dump", str(pid))
+        self._dumps += 1
+        return counted(self._counts.with_name(f"callgrind.{self._dumps}"))
+
+
 async def one_round(
-    sandbox: Sandbox, kind: str, calls: int, at_once: int, module: str = "benchmarks.sends", opcodes: str = ""
+    sandbox: Sandbox,
+    kind: str,
+    calls: int,
+    at_once: int,
+    module: str = "benchmarks.sends",
+    *,
+    opcodes: str = "",
+    instructions: bool = False,
 ) -> dict[str, float]:
     """Return how many calls of each kind a client of this module makes for each second of CPU.
 
-    With a directory for `opcodes` it counts bytecodes, which makes it slow.
+    With a directory for `opcodes` it counts bytecodes, which makes it slow. With `instructions`, return how
+    many of these each call takes.
     """
     bot = sandbox.new_bot()
     with tempfile.TemporaryDirectory() as directory:
@@ -164,8 +209,10 @@ async def one_round(
             "at_once": at_once,
             "opcodes": opcodes,
         }
+        callgrind = Callgrind(Path(directory)) if instructions else None
+        prefix: Sequence[str] = () if callgrind is None else callgrind.prefix
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, "--client", kind,
+            *prefix, sys.executable, "-m", module, "--client", kind,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None
@@ -181,20 +228,30 @@ async def one_round(
                     if number % 100 == 0:
                         await asyncio.sleep(0)  # for the sandbox to send
                 process.stdin.write(json.dumps(people).encode() + b"\n")
-                found = json.loads(await process.stdout.readline())
+                counts: list[float] = []
+                begun = False
+                while (line := await process.stdout.readline()) == NOW:
+                    if callgrind is not None and not begun:
+                        await callgrind.begin(process.pid)
+                    elif callgrind is not None:
+                        counts.append(await callgrind.end(process.pid) / calls)
+                    begun = not begun
+                    process.stdin.write(b"\n")
+                found = json.loads(line)
         finally:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+    if callgrind is not None:
+        return dict(zip(KINDS, counts, strict=True))
     return {name: calls / seconds for name, seconds in found.items()}
 
 
 async def run(calls: int, rounds: int, at_once: int) -> None:
-    clients = {"telethon": "plain Telethon, one after another", "tgbot": f"tgbot, {at_once} at once"}
-    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in clients}
+    found: dict[str, list[dict[str, float]]] = {kind: [] for kind in CLIENTS}
     async with Sandbox() as sandbox:
         for number in range(rounds):
-            for kind in clients:
+            for kind in CLIENTS:
                 found[kind].append(await one_round(sandbox, kind, calls, at_once))
                 print(f"round {number + 1}  {kind:9} {found[kind][-1]}", file=sys.stderr)
     medians = {
@@ -203,12 +260,26 @@ async def run(calls: int, rounds: int, at_once: int) -> None:
     }
     print(f"Python {sys.version.split()[0]}; calls for each second of CPU, medians of {rounds} rounds\n")
     print(f"| | {' | | '.join(KINDS)} | |\n|---|{'---:|' * 2 * len(KINDS)}")
-    for kind, name in clients.items():
+    for kind, name in CLIENTS.items():
         cells = []
         for call in KINDS:
             rate, plain = medians[kind][call], medians["telethon"][call]
             cells += [f"{rate:,.0f}", f"{rate / plain:.1f}×"]
-        print(f"| {name} | {' | '.join(cells)} |")
+        print(f"| {name.format(at_once=at_once)} | {' | '.join(cells)} |")
+
+
+async def count_instructions(calls: int, at_once: int) -> None:
+    """Print the instructions of each kind of call, and how many times as many plain Telethon takes."""
+    async with Sandbox() as sandbox:
+        found = {kind: await one_round(sandbox, kind, calls, at_once, instructions=True) for kind in CLIENTS}
+    print(f"Python {sys.version.split()[0]}; thousand instructions for each of {calls:,} calls\n")
+    print(f"| | {' | | '.join(KINDS)} | |\n|---|{'---:|' * 2 * len(KINDS)}")
+    for kind, name in CLIENTS.items():
+        cells = []
+        for call in KINDS:
+            mine = found[kind][call]
+            cells += [f"{mine / 1000:,.1f}", f"{found['telethon'][call] / mine:.1f}×"]
+        print(f"| {name.format(at_once=at_once)} | {' | '.join(cells)} |")
 
 
 async def count(calls: int, at_once: int) -> None:
@@ -226,6 +297,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=100)
     parser.add_argument("--bytecodes", action="store_true", help="count bytecodes in place of seconds")
+    parser.add_argument("--instructions", action="store_true", help="count instructions, with valgrind")
     parser.add_argument("--client", help=argparse.SUPPRESS)
     options = parser.parse_args()
     import uvloop
@@ -235,6 +307,8 @@ def main() -> None:
             logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
             settings = json.loads(sys.stdin.readline())
             runner.run({"tgbot": tgbot, "telethon": telethon}[options.client](settings))
+        elif options.instructions:
+            runner.run(count_instructions(options.calls, options.at_once))
         elif options.bytecodes:
             runner.run(count(options.calls, options.at_once))
         else:

@@ -602,8 +602,8 @@ class StoreContract(Contract):
     async def test_an_answer_about_a_stranger_is_kept_only_if_strangers_are(self, registry: Registry) -> None:
         registry.finished(1, 10)
         for strangers in (False, True):
-            registry.answered(1, Evidence(Kind.SENT, 100), strangers=strangers)
-            registry.answered(2, Evidence(Kind.SENT, 100), strangers=strangers)
+            registry.answered(1, Kind.SENT, 100, strangers=strangers)
+            registry.answered(2, Kind.SENT, 100, strangers=strangers)
             assert [registry.get(user_id) is not None for user_id in (1, 2)] == [strangers, strangers]
 
     async def test_finished_ids_only_go_up(self, registry: Registry) -> None:

@@ -312,8 +312,8 @@ class UserRegistry(UserReader, Protocol):
     def record(self, user_id: int, evidence: Evidence) -> User:
         """Store one piece of evidence about a user, known or not."""
 
-    def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
-        """Store what a call about a user says, after what Telegram has numbered about them so far.
+    def answered(self, user_id: int, kind: Kind, at: int, detail: str = "", *, strangers: bool) -> None:
+        """Store what a call about a user says that was made at `at`, after what Telegram has numbered so far.
 
         Nothing is stored of somebody whom the bot has not met, unless `strangers` are kept.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from operator import itemgetter
 from typing import Final, TypeAlias
 
 from tgbot.core.access import (
@@ -27,7 +26,7 @@ _ACCEPTED: Final = frozenset({Kind.ACTION_ACCEPTED, Kind.SENT})
 #: More of these never turns a reachable user into anything else.
 LASTING: Final = _OPENING | _ACCEPTED | {Kind.LOGIN}
 #: With nothing but these a user was never out of reach, and no update about them has a qts.
-_ORDINARY: Final = LASTING - {Kind.BOT_UNBLOCKED}
+ORDINARY: Final = LASTING - {Kind.BOT_UNBLOCKED}
 
 #: kind → what it says, and what undoes it when it is later. A chat action is accepted where a message would
 #: be refused for want of premium or payment, so it undoes those no more than it undoes being a bot.
@@ -47,8 +46,6 @@ _REFUSALS: Final = {
 #: Names of their own, because they are needed for each call: a member of an enum is looked up slowly.
 _REACHABLE: Final = Access.REACHABLE
 _UNKNOWN: Final = Access.UNKNOWN
-_first: Final = itemgetter(0)
-_last: Final = itemgetter(-1)
 _new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 #: RPC error name → what it says about the user of the call; these kinds have the names of their errors.
 _ERRORS: Final = {
@@ -58,6 +55,9 @@ _ERRORS["USER_BOT_TO_BOT_DISABLED"] = Kind.USER_IS_BOT
 #: Evidence that comes from calls.
 _CALLS: Final = _ACCEPTED.union(_ERRORS.values())
 _STOPPED: Final = Kind.BOT_STOPPED
+#: Later, and earlier, than any evidence.
+_NEVER: Final[int] = 2**63
+_LEAST: Final[Seen] = (-1,)
 _STOPPED_OR_LASTING: Final = LASTING | {_STOPPED}
 #: Of two refusals in one second the graver one is the verdict.
 _GRAVITY: Final = {Access.BOT: 3, Access.DEACTIVATED: 2, Access.BLOCKED: 1, Access.NOT_ALLOWED: 0}
@@ -112,12 +112,18 @@ def _reachable(spans: dict[Kind, tuple[Seen, ...]]) -> Verdict:
     """Return the verdict from lasting evidence alone."""
     if not spans:
         return Verdict(_UNKNOWN)
-    found = spans.values()
-    since = min(map(_first, map(_first, found)))
+    # A loop: there are so few that it is faster than `min` and `max`.
+    since, last, of = _NEVER, _LEAST, _STOPPED
     try:
-        # As they are held, later ones are greater: no Python runs for each of them.
-        latest = evidence_of(*max(zip(map(_last, found), spans, strict=True))[::-1])
+        for kind, span in spans.items():
+            at, seen = span[0][0], span[-1]
+            if at < since:
+                since = at
+            if seen > last or (seen == last and kind > of):  # as they are held, later ones are greater
+                last, of = seen, kind
+        latest = evidence_of(of, last)
     except TypeError:  # some of one moment end by themselves, and some do not
+        since = min(span[0][0] for span in spans.values())
         latest = max((evidence_of(kind, span[-1]) for kind, span in spans.items()), key=chronological)
     return _new(Verdict, (_REACHABLE, since, None, latest))
 
@@ -167,9 +173,10 @@ def from_rpc_error(name: str, at: int) -> Evidence | None:
 
 
 def in_order(record: Record, evidence: Evidence) -> Evidence:
-    """Return the evidence of a call with its place among Telegram's updates of the same second."""
-    if _ORDINARY.issuperset(record.spans):
-        return evidence  # nearly everyone: there is nothing to be before or after
+    """Return the evidence of a call with its place among Telegram's updates of the same second.
+
+    Where all that is known is `ORDINARY`, there is nothing to be before or after.
+    """
     if qts := record.last_qts:
         evidence = evidence._replace(qts=qts)
     if evidence.kind not in _ACCEPTED:

@@ -6,14 +6,13 @@ from typing import Final
 
 from telethon.tl import TLRequest, functions
 
-from tgbot.core.access import Evidence, Kind
+from tgbot.core.access import Kind
 from tgbot.core.users import Keep, UserRegistry
 from tgbot.core.verdicts import from_rpc_error
 from tgbot.telegram.calls.packed import PACKED
 from tgbot.telegram.calls.plain import PlainText, Typing
 
 _ALL: Final = Keep.ALL  # a name of its own: a member of an enum is looked up slowly
-_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 #: What the success of a request about a user says about the bot's access to them.
 _ACCEPTED: Final = {
     functions.messages.SetTypingRequest: Kind.ACTION_ACCEPTED,
@@ -38,10 +37,10 @@ def record_outcome(
     accepted = _ACCEPTED.get(type(request))
     if error is None:
         if accepted is not None:
-            users.answered(user_id, _new(Evidence, (accepted, at, 0, None, "")), strangers=keep is _ALL)
+            users.answered(user_id, accepted, at, strangers=keep is _ALL)
     else:
         evidence = from_rpc_error(error, at)
         if evidence is not None and evidence.kind is Kind.PEER_ID_INVALID and accepted is None:
             return  # An invalid peer says "may not write" only to a call that writes.
         if evidence is not None:
-            users.answered(user_id, evidence, strangers=keep is _ALL)
+            users.answered(user_id, evidence.kind, at, evidence.detail, strangers=keep is _ALL)

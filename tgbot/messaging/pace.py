@@ -55,15 +55,24 @@ class Pace:
         self.leftover = Leftover(overall, sends=sends, timeline=timeline)
         self.probes = Leftover(overall, timeline=timeline)
 
-    async def turn(self, chat: int) -> None:
-        """Return when a call about `chat`, a marked id, may go out."""
+    def at_once(self, chat: int) -> bool:
+        """Take a turn if a call about `chat` may go out now; else return False: `turn` is to be asked."""
         timeline = self._timeline
         if timeline is None:
             timeline = self._timeline = asyncio.get_running_loop()
         now, chats = timeline.time(), self._chats
         if self._next <= now and len(chats) <= self._sweep_above and chats.get(chat, now) <= now:
             self._next, chats[chat] = now + self._gap, now + self._chat_gap
+            return True
+        return False
+
+    async def turn(self, chat: int) -> None:
+        """Return when a call about `chat`, a marked id, may go out."""
+        if self.at_once(chat):
             return  # what follows, where nobody waits
+        assert self._timeline is not None
+        timeline = self._timeline
+        now = timeline.time()
         due, final = self._chat_due(chat, now), False
         if due <= now:
             due, final = self._overall_due(now), True

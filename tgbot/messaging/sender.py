@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from telethon import errors, events, utils
-from telethon.tl import TLObject, types
+from telethon.tl import TLObject, functions, types
 
 from tgbot.core.access import Access, Evidence, Kind, Record, Verdict
 from tgbot.core.ids import marked_id
@@ -22,7 +22,7 @@ from tgbot.messaging.lengths import CAPTION, TEXT, length, pieces
 from tgbot.messaging.pace import Pace
 from tgbot.messaging.resolve import Resolved
 from tgbot.telegram import BotClient, error_name, slow_mode_raises
-from tgbot.telegram.calls.plain import typing
+from tgbot.telegram.calls.plain import Typing, typing
 
 log = logging.getLogger(__name__)
 
@@ -128,13 +128,20 @@ class Sender:
         Raise an error that says nothing about access, such as a flood wait that is too long. With `turns` the
         call takes one of these, and each flood wait is raised: for work that asks about many users.
         """
-        user_id, peer = self._target(user)
-        if turns is None:
-            await self._pace.turn(user_id)
-            asked = self._client(typing(peer))
+        client = self._client
+        request: functions.messages.SetTypingRequest
+        if type(user) is int:  # nearly always
+            user_id, request = user, Typing(user, client.session.access_hash(user) or 0)
         else:
+            user_id, peer = self._target(user)
+            request = typing(peer)
+        if turns is not None:
             await turns.turn()
-            asked = self._client.direct.call(typing(peer), user_id)
+            asked = client.direct.call(request, user_id)
+        else:
+            if not self._pace.at_once(user_id):
+                await self._pace.turn(user_id)
+            asked = client(request)
         refusal = None
         try:
             await asked

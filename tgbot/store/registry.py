@@ -17,7 +17,7 @@ from tgbot.core.errors import StorageUnreachableError
 from tgbot.core.storeerrors import UnfinishedCopyError
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
-from tgbot.core.verdicts import LASTING, in_order
+from tgbot.core.verdicts import LASTING, ORDINARY, in_order
 from tgbot.store.base import Account
 from tgbot.store.broadcasts import StoredBroadcasts
 from tgbot.store.completion import to_the_end
@@ -121,7 +121,7 @@ class Registry(LoadedUsers):
         self._learn(record, evidence.kind, seen_of(*evidence[1:]))
         return record.user
 
-    def answered(self, user_id: int, evidence: Evidence, *, strangers: bool) -> None:
+    def answered(self, user_id: int, kind: Kind, at: int, detail: str = "", *, strangers: bool) -> None:
         record = self._records.get(user_id) or self._find(user_id)
         if record is None:
             if not strangers:
@@ -130,8 +130,11 @@ class Registry(LoadedUsers):
         elif record.counted is None and not strangers and not record.met:
             return
         self._dirty[user_id] = record
-        kind, at, qts, until, detail = in_order(record.fields.evidence, evidence)
-        self._learn(record, kind, seen_of(at, qts, until, detail) if qts or detail or until else (at,))
+        known = record.fields.evidence
+        seen: Seen = (at,)
+        if detail or not ORDINARY.issuperset(known.spans):
+            seen = seen_of(*in_order(known, Evidence(kind, at, detail=detail))[1:])
+        self._learn(record, kind, seen)
 
     def wrote(self, user_id: int, at: int, message_id: int, payload: str | None = None) -> User:
         record = self._dirty[user_id] = self._records.get(user_id) or self._obtain(user_id)

@@ -355,8 +355,7 @@ class BotClient(Closed, TelegramClient):
         """Make requests as Telethon does."""
         if type(request) is Typing and current_job.get() is None:
             longest = self.flood_sleep_threshold
-            call = _new(Call, (self._sender, request, request.peer.user_id, longest, None))
-            return self._calls.call(call)
+            return self._calls.call(_new(Call, (self._sender, request, request.user_id, longest, None)))
         return self._call(self._sender, request, ordered)
 
     def _call(

@@ -63,15 +63,19 @@ class Typing(functions.messages.SetTypingRequest):
     top_msg_id = None
     action = types.SendMessageTypingAction()
 
-    def __init__(self, peer: types.InputPeerUser) -> None:
-        self.peer = peer
+    def __init__(self, user_id: int, access_hash: int) -> None:
+        self.user_id = user_id
+        self.access_hash = access_hash
+
+    @property
+    def peer(self) -> types.InputPeerUser:
+        return types.InputPeerUser(self.user_id, self.access_hash)
 
     async def resolve(self, client: Any, utils: Any) -> None:
         """Return at once: the peer is resolved."""
 
     def __bytes__(self) -> bytes:
-        peer = self.peer
-        return _pack_typing(_TYPING_TO_USER, peer.user_id, peer.access_hash, _TYPING)
+        return _pack_typing(_TYPING_TO_USER, self.user_id, self.access_hash, _TYPING)
 
     _bytes = __bytes__  # as a wrapped request is packed
 
@@ -79,7 +83,7 @@ class Typing(functions.messages.SetTypingRequest):
 def typing(peer: types.TypeInputPeer) -> functions.messages.SetTypingRequest:
     """Return the request that shows the bot typing in a chat."""
     if type(peer) is types.InputPeerUser:
-        return Typing(peer)
+        return Typing(peer.user_id, peer.access_hash)
     return functions.messages.SetTypingRequest(peer, types.SendMessageTypingAction())
 
 

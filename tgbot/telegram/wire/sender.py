@@ -344,9 +344,9 @@ class BotSender:
             self._note_unreadable("an answer", error)
             self._missed()
             return
-        sent = self.outgoing.answered(req_msg_id)
-        if sent is None:
-            return
+        sent = self.outgoing.unanswered.pop(req_msg_id, None)
+        if sent is None or sent.future.done():
+            return  # nobody waits for it
         try:
             result = read_answer(sent.request, body, _RESULT_SIZE)
         except errors.RPCError as refusal:
