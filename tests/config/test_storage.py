@@ -47,6 +47,15 @@ def test_another_address_is_refused_without_showing_it(tmp_path: Path, url: str)
     assert "ame" not in line.replace("name", "")
 
 
+@pytest.mark.parametrize("password", ["ses@me", "ses/me"])
+def test_a_password_that_is_not_escaped_is_told_with_its_place(tmp_path: Path, password: str) -> None:
+    url = f"postgresql://ann:{password}@db/bot"
+    line = refusal(tmp_path, "", TGBOT_STORAGE_URL=url)
+    assert line.startswith("TGBOT_STORAGE_URL: [storage] url")
+    assert "write @ and / in a password as %40 and %2F" in line
+    assert "ses" not in line
+
+
 def test_a_node_has_the_name_of_its_machine_or_the_one_that_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from tgbot.store.sqlite.userfile import open_readonly
 
 @dataclass
 class Audit:
-    """The result: all numbers except the first four must be 0."""
+    """The result: all numbers except the first four and `late` must be 0."""
 
     messages: int = 0
     answers: int = 0
@@ -29,6 +29,8 @@ class Audit:
     lost: int = 0
     doubled: int = 0
     disordered: int = 0
+    #: How many differences came late: if any did, the order is not judged.
+    late: int = 0
     unheard: int = 0
     users_missing: int = 0
     hashes_missing: int = 0
@@ -60,7 +62,8 @@ class Audit:
             f"{self.unheard} unheard, {self.users_missing} users and {self.hashes_missing} access hashes "
             f"missing, {self.access_wrong} wrong access states"
         )
-        return "\n    ".join((numbers, *self.found))
+        late = [f"{self.late} differences came late: the order is not judged"] if self.late else []
+        return "\n    ".join((numbers, *late, *self.found))
 
 
 #: The beginnings of the answers to `/start`: to the first one, and to later ones.
@@ -83,9 +86,11 @@ class _Due:
 def audit_answers(site: Ground, blocked_at: dict[int, int], *, ordered: bool = True) -> Audit:
     """Compare all dialogs with what the bot should have said in them so far.
 
-    Without `ordered`, answers may come in any order: what is parked does not hold its dialog up.
+    Without `ordered`, answers may come in any order: what is parked does not hold its dialog up. Nor does
+    what a difference would bring that comes late.
     """
-    result = Audit()
+    result = Audit(late=site.late_differences)
+    ordered = ordered and not result.late
     unread = site.unread()
     for user_id in site.users():
         _audit_dialog(site, user_id, blocked_at.get(user_id, 0), unread, result, ordered=ordered)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from telethon import events
 from telethon.tl import functions, types
@@ -167,6 +167,10 @@ class Process:
         return status
 
 
+#: What the bot logs where it gives up the order within dialogs, because a difference does not come.
+LATE_DIFFERENCE: Final = "does not wait for it"
+
+
 class Ground:
     """A sandbox in this process, one bot of it, and its people: what happened there, whoever the bot is."""
 
@@ -181,6 +185,8 @@ class Ground:
         self.unreadable: set[int] = set()
         #: The log lines with an error, of all processes.
         self.faults: list[str] = []
+        #: How often a difference took so long that what came after it was handled first.
+        self.late_differences = 0
 
     def said(self, user_id: int, text: str) -> Copy:
         """Let a user write to the bot, not over the wire; return the user's copy."""
@@ -211,6 +217,7 @@ class Ground:
     def judge(self, process: Process, status: int, number: int) -> None:
         """Note what is wrong with the log and the end of a process that was sent a signal."""
         self.faults += process.faults
+        self.late_differences += sum(LATE_DIFFERENCE in line for line in process.log)
         hashes = access_hashes(self.world, self.bot.id)
         self.faults += [f"logged {leak}" for leak in leaks("\n".join(process.log), hashes)]
         if status not in (0, -number):

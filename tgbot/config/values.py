@@ -113,6 +113,8 @@ def database(value: object) -> object:
     """Return the address of a PostgreSQL database, None for ""; the start checks the rest of it."""
     if value == "":
         return None
+    if re.match(r"postgres(?:ql)?://[^?@]*[@/][^?]*@", _text(value, ".*")[0]):
+        raise ValueError("write @ and / in a password as %40 and %2F")
     match = _text(value, r"postgres(?:ql)?://[!-.0->@-~]*(?:/([!-.0->@-~]*))?(\?[!-~]*)?")
     if not match[1] and "dbname=" not in (match[2] or ""):
         raise ValueError("it names no database")

@@ -331,6 +331,8 @@ class Intake:
                 now = self._clock()
             if self.taking:
                 portions = self.log.expire(now)
+                if portions:
+                    logger.info("a difference takes long: what came behind the hole does not wait for it")
                 for portion in portions:
                     self._accept([portion], self.log.mark(channels_of(portion.updates)), live=True)
                 if now - swept >= SWEEP_SECONDS:
