@@ -59,6 +59,8 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=100.0, help="messages a second")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--zombie", type=float, default=60.0, metavar="SECONDS", help="how long it sleeps")
+    parser.add_argument("--people", type=int, metavar="N", help="of the broadcast")
+    parser.add_argument("--takeovers", type=int, metavar="N", help="while the broadcast is sent")
     parser.add_argument("--lease", default="2.5s", help="[storage] lease")
     parser.add_argument(
         "--updates-to", type=UpdatesTo, choices=list(UpdatesTo), default=UpdatesTo.ALL,
@@ -100,7 +102,10 @@ async def failures(
 
 async def broadcast(options: argparse.Namespace, server: PostgresServer, namespaces: bool) -> bool:
     """Have nodes take over a broadcast from each other and print the result; return whether all is well."""
-    people, takeovers = (max(least, round(number * options.rounds)) for number, least in BROADCASTS)
+    usual = (max(least, round(number * options.rounds)) for number, least in BROADCASTS)
+    people, takeovers = (
+        given or number for given, number in zip((options.people, options.takeovers), usual, strict=True)
+    )
     began = time.monotonic()
 
     def progress(result: Result) -> None:
