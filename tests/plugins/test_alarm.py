@@ -309,15 +309,19 @@ class FarPlans(MemoryPlans):
         self, until: float, limit: int, after: tuple[int, str] | None = None
     ) -> Collection[Planned]:
         self.looks += 1
+        self.refuse()
         found = await super().planned_until(until, limit, after)
         self.meanwhile()
         return found
 
     async def planned(self, key: str) -> Planned | None:
+        self.refuse()
+        return await super().planned(key)
+
+    def refuse(self) -> None:
         if self.away:
             self.asked += 1
             raise StorageUnreachableError("postgresql://far/bot", "it is down")
-        return await super().planned(key)
 
 
 async def test_what_was_carried_out_while_the_database_is_away_is_not_carried_out_again(
@@ -339,6 +343,24 @@ async def test_what_was_carried_out_while_the_database_is_away_is_not_carried_ou
     await bell.idle()
     assert await bell.planned.get("a") == Planned("a", 1010, "talk")
     assert bell.keys == ["a"]
+
+
+async def test_what_comes_due_while_the_database_is_away_is_handed_out_when_it_is_back(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_FAR", 0.001)
+    bell.rows.plans = far = FarPlans()
+    bell.open()
+    bell.planned.plan(Planned("a", 1010, "talk"))
+    await bell.store.checkpoint(None)
+    bell.run()
+    await bell.until(lambda: bell.alarm._looks_at == 1010)
+    far.away = True
+    bell.pass_to(1010)
+    await bell.until(lambda: far.asked > 3)
+    far.away = False
+    await bell.until(lambda: bell.keys == ["a"])
+    assert not caplog.records  # that the database is away is told in one place
 
 
 async def test_what_is_planned_for_later_than_the_next_look_costs_no_look(bell: Bell) -> None:

@@ -151,7 +151,11 @@ class Alarm:
         while not self._closing:
             self._wake.clear()
             self._looks_at = math.inf  # what is planned while it looks may be missed
-            until = await self._look()
+            try:
+                until = await self._look()
+            except StorageUnreachableError:  # the node says so
+                await asyncio.sleep(_FAR)
+                continue
             self._looks_at = math.inf if until is None else until
             await self._wait(until)
 
@@ -198,7 +202,7 @@ class Alarm:
             if after is None:
                 self._planned.drop(key)
             # Else its user was forgotten meanwhile.
-            elif await self._is_kept(key) and key not in self._replaced:
+            elif await self._get(key) is not None and key not in self._replaced:
                 self._planned.plan(after)
         finally:
             slow.cancel()
@@ -214,15 +218,15 @@ class Alarm:
         """Return the entry as it is now, also if it was planned again while it was read."""
         while True:
             self._replaced.discard(key)
-            entry = await self._planned.get(key)
+            entry = await self._get(key)
             if key not in self._replaced:
                 return entry
 
-    async def _is_kept(self, key: str) -> bool:
-        """Return whether an entry is still there, once the database can be reached: it was carried out."""
+    async def _get(self, key: str) -> Planned | None:
+        """Return an entry, once the database can be reached."""
         while True:
             try:
-                return await self._planned.get(key) is not None
+                return await self._planned.get(key)
             except StorageUnreachableError:
                 await asyncio.sleep(_FAR)
 
