@@ -321,6 +321,42 @@ async def test_another_user_is_not_heard_even_where_the_modes_let_them(tmp_path:
     assert "BotSilentError" in other.stderr
 
 
+SERVE = """
+import asyncio, concurrent.futures.thread, os, sys
+from pathlib import Path
+from pydantic import create_model
+from tgbot.operate.control import listening
+
+async def echo(say: object, n: int = 0) -> object:
+    return {"n": n}
+
+async def main():
+    async with listening(Path(sys.argv[1]), {"echo": echo}):
+        print("up", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+create_model("Early", n=(object, ...))(n=1)  # what it imports late, another user may not read
+os.setuid(65_534)
+asyncio.run(main())
+"""
+
+
+def test_root_is_heard_by_a_bot_of_another_user() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with TemporaryDirectory() as directory:
+        os.chown(directory, 65_534, -1)
+        path = Path(directory) / "bot.control"
+        command = [sys.executable, "-c", SERVE, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bot:
+            assert bot.stdin is not None
+            assert bot.stdout is not None
+            assert bot.stdout.readline() == b"up\n"
+            assert ask(path, "echo", {"n": 1}) == {"n": 1}
+            bot.stdin.close()
+    assert bot.returncode == 0
+
+
 def asked_by(user: int, path: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", ASK, str(path), str(user)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -158,7 +158,7 @@ class ArgumentError(WrongUsageError):
 
 class BotSilentError(TgbotError):
     """The running bot cannot be asked at {path} ({reason}). Run this as the user that the bot runs as, or \
-stop the bot first."""
+as root, or stop the bot first."""
 
 
 class BotAnswerError(TgbotError):

@@ -168,7 +168,7 @@ class _Clients:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= MAX_CLIENTS or not _same_user(writer):
+        if len(self._tasks) >= MAX_CLIENTS or not _may_ask(writer):
             writer.transport.abort()
             return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
@@ -268,12 +268,12 @@ def _address(path: Path) -> Iterator[str]:
         os.close(directory)
 
 
-def _same_user(writer: asyncio.StreamWriter) -> bool:
-    """Return whether the client is a process of this process's user, as the kernel says."""
+def _may_ask(writer: asyncio.StreamWriter) -> bool:
+    """Return whether the client is a process of this process's user, or of root, as the kernel says."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True  # not Linux: the mode of the socket and its directory has to be enough
     # The loop's own object for the socket has not the same methods in asyncio and uvloop.
     with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as connection:
         size = struct.calcsize("3i")
         _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    return bool(uid == os.geteuid())
+    return uid in (os.geteuid(), 0)
