@@ -25,7 +25,8 @@ _PRIVATE: Final = 0o600
 
 
 def private_directory(path: Path) -> None:
-    """Make the directory if it is missing, for its owner only (mode 0700).
+    """Make the directory if it is missing, for its owner only (mode 0700): what root makes in somebody else's
+    directory is theirs.
 
     One of ours that is there gets that mode. A directory with files of others keeps its mode, which is
     logged: our files in it are private.
@@ -33,6 +34,9 @@ def private_directory(path: Path) -> None:
     with disk_errors(path):
         try:
             path.mkdir(mode=0o700, parents=True)
+            around = path.parent.stat()
+            if os.geteuid() == 0 and around.st_uid != 0:
+                os.chown(path, around.st_uid, around.st_gid)
         except FileExistsError:
             status = path.stat()
             if status.st_uid != os.geteuid() or not status.st_mode & 0o077 or not path.is_dir():
@@ -46,6 +50,21 @@ def private_directory(path: Path) -> None:
 def is_ours(name: str) -> bool:
     """Return whether a file of this name in the bot's directory is the bot's, or comes with the directory."""
     return _OURS.fullmatch(name) is not None
+
+
+def give_to_owner(directory: Path) -> None:
+    """Let what root has made in somebody else's directory be theirs: the bot runs as its owner."""
+    owner = directory.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    with disk_errors(directory):
+        for place, directories, names, fd in os.fwalk(directory):
+            directories[:] = filter(is_ours, directories)
+            for name in (*directories, *(names if place != str(directory) else filter(is_ours, names))):
+                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                # A file with a second name may be one of root's elsewhere.
+                if found.st_uid == 0 and (name in directories or found.st_nlink == 1):
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
 
 
 def open_private(path: Path) -> int:

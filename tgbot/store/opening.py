@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tgbot.core.errors import NeverRunError
+from tgbot.store.files import give_to_owner
 
 if TYPE_CHECKING:
     from tgbot.store.base import Broadcasts, ParkedUpdates
@@ -175,7 +176,7 @@ async def open_for_changes(place: Place, command: str) -> AsyncIterator[Registry
     else:
         from tgbot.store.sqlite import userfile
 
-        with userfile.open_for_changes(place.session, place.registry) as users:
+        with _left_to_owner(place), userfile.open_for_changes(place.session, place.registry) as users:
             yield users
 
 
@@ -205,8 +206,18 @@ async def open_store(
         def files() -> SqliteStore:
             return SqliteStore(place.session, place.registry, clock=clock, cached_users=cached_users)
 
-        with instance_lock(place.session), closing(patiently(files)) as kept:
+        with _left_to_owner(place), instance_lock(place.session), closing(patiently(files)) as kept:
             yield kept
+
+
+@contextmanager
+def _left_to_owner(place: Place) -> Iterator[None]:
+    """Let what root makes in the block in somebody else's directory be theirs: the bot runs as its owner."""
+    try:
+        yield
+    finally:
+        if (directory := place.session.parent).exists():
+            give_to_owner(directory)
 
 
 @asynccontextmanager
@@ -232,6 +243,7 @@ async def open_tables(place: Place, command: str, *, make: bool) -> AsyncIterato
         if not make and not place.registry.exists():
             raise NeverRunError(place.registry)
         with (
+            _left_to_owner(place),
             instance_lock(place.session),
             closing(
                 SqliteTables(place.session, place.registry, place.logins, place.node, make=make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +130,17 @@ async def copy(
             for place, make in ((source, False), (target, True))
         ]
         return fill(*opened, login=login, stopped=stopped)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_what_root_copies_belongs_to_the_owner_of_the_directory(full: Place, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", 1, 1)
+    target = Place(tmp_path / "home" / "sessions")
+    target.node = full.node
+    assert await copy(full, target) is not None
+    directory = tmp_path / "home" / "sessions"
+    assert {path.stat().st_uid for path in (directory, *directory.iterdir())} == {1}
 
 
 async def everything(place: AnyPlace) -> Mapping[Table, Sequence[Row]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tgbot.core.errors import RestoreError, StorageError, StorageFullError, StorageLockedError
-from tgbot.store.files import beside, disk_errors, is_ours, private_directory, sync
+from tgbot.store.files import beside, disk_errors, give_to_owner, private_directory, sync
 from tgbot.store.lock import instance_lock
 from tgbot.store.sqlite import sessionfile, userschema
 from tgbot.store.sqlite.connection import connect, connect_durable, new_file, sqlite_errors
@@ -64,7 +63,7 @@ def restore(
             if copy.exists() and not (file == files.logins and file.exists()):
                 _put(copy, file, progress)
                 taken.append(file)
-        _give_to_owner(files.session.parent)
+        give_to_owner(files.session.parent)
     return Restored(taken, aside if there else None)
 
 
@@ -108,21 +107,6 @@ def _keep(there: list[Path], aside: Path, progress: Progress) -> None:
         # What is in the log of a file goes into the file, so that no log is left beside the next one.
         with sqlite_errors(file), closing(connect_durable(file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-
-
-def _give_to_owner(directory: Path) -> None:
-    """Let what root has made in somebody else's directory be theirs: the bot runs as its owner."""
-    owner = directory.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        return
-    with disk_errors(directory):
-        for place, directories, names, fd in os.fwalk(directory):
-            directories[:] = filter(is_ours, directories)
-            for name in (*directories, *(names if place != str(directory) else filter(is_ours, names))):
-                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                # A file with a second name may be one of root's elsewhere.
-                if found.st_uid == 0 and (name in directories or found.st_nlink == 1):
-                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
 
 
 def _put(copy: Path, file: Path, progress: Progress) -> None:
