@@ -29,6 +29,7 @@ from benchmarks.registry import FIRST_ID, STRIDE, fill
 from tests.postgres import postgres_server
 from tgbot.core.access import Evidence, Kind
 from tgbot.core.users import Profile, Way
+from tgbot.operate import collector
 from tgbot.store.base import UpdateState
 from tgbot.store.opened import OpenStore
 from tgbot.store.postgres.address import Address
@@ -73,6 +74,7 @@ async def measure(open_store: Callable[[], OpenStore], users: int, server: Calla
     def some(number: int) -> list[int]:
         return [FIRST_ID + index * STRIDE for index in source.sample(range(users), number)]
 
+    collector.settle()  # as `tgbot run` does
     loads, again, new = _Costs(server), _Costs(server), _Costs(server)
     for _ in range(ROUNDS):
         await loads.time(store.load(some(STRANGERS)))

@@ -224,6 +224,9 @@ class NoSweepError(TgbotError):
 class StorageError(TgbotError):
     """A file of the bot cannot be used."""
 
+    #: Whether what was to be written may have been written all the same.
+    in_doubt = False
+
 
 class SessionDamagedError(StorageError):
     """The session {path} is damaged ({reason}). It was left as it is. Put a backup in its place; or move it \
@@ -286,6 +289,8 @@ class StorageFailedError(StorageError):
 class StorageUnreachableError(StorageError):
     """The database {place} cannot be reached now ({reason}): check that it runs, the address \
 ([storage] url) and the network. Nothing that was saved is lost, and Telegram sends the rest again."""
+
+    in_doubt = True
 
 
 class LeaseLostError(StorageError):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tgbot.core.broadcasts import Audience, Broadcast
 from tgbot.core.deliveries import CHUNK, Chunk, Tally
-from tgbot.core.errors import StorageUnreachableError
+from tgbot.core.errors import StorageError, StorageUnreachableError
 from tgbot.store.base import Survey
 from tgbot.store.broadcast_rows import BroadcastChanges, BroadcastRows, ChunkRow
 from tgbot.store.deliveries import Deliveries, renew
@@ -148,7 +148,7 @@ class StoredBroadcasts(Deliveries):
         except BaseException as error:
             self._changed = {**writing, **self._changed}
             self._renewed |= renewed
-            if isinstance(error, StorageUnreachableError) or not isinstance(error, Exception):
+            if not isinstance(error, Exception) or (isinstance(error, StorageError) and error.in_doubt):
                 self._doubtful.update(asked)  # the link may have gone after the commit
             raise
         finally:

@@ -13,7 +13,7 @@ from typing import Final
 from tgbot.core.access import Access, Evidence, Kind, Seen, seen_of
 from tgbot.core.broadcasts import NEWS, declines
 from tgbot.core.clock import is_future
-from tgbot.core.errors import StorageUnreachableError
+from tgbot.core.errors import StorageError
 from tgbot.core.storeerrors import UnfinishedCopyError
 from tgbot.core.talks import KeptTalk
 from tgbot.core.users import CAME, KNOWN_BY, LANGUAGE, Counts, JsonObject, Profile, User, UserFields, Way
@@ -276,8 +276,9 @@ class Registry(LoadedUsers):
             try:
                 with self._counts.adding(accesses) as (notes, moved):
                     await self._rows.write(Changes(texts, notes=notes, moved=moved))
-            except StorageUnreachableError:
-                self._doubtful = accesses
+            except StorageError as error:
+                if error.in_doubt:
+                    self._doubtful = accesses
                 raise
             finally:
                 self.written += 1

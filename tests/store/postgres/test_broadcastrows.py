@@ -197,6 +197,30 @@ async def test_a_refusal_after_a_doubt_takes_back_what_was_written(
         assert other.broadcasts.all() == registry.broadcasts.all() == [broadcast]
 
 
+async def test_a_refusal_at_the_second_attempt_takes_back_what_the_first_has_written(
+    registry: Registry, proxy: Proxy, bot_url: str
+) -> None:
+    broadcast = await registry.broadcasts.create(DRAFT)
+    with psycopg.connect(bot_url, autocommit=True) as connection:
+        connection.execute("""
+            CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF new.value = old.value THEN RAISE 'it has been written'; END IF;
+                RETURN new;
+            END $$""")
+        connection.execute("""
+            CREATE TRIGGER once BEFORE UPDATE ON tgbot.broadcasts FOR EACH ROW
+            EXECUTE FUNCTION public.refuse()""")
+        proxy.cut_at(Moment.IN_COMMIT)
+        try:
+            with pytest.raises(StorageFailedError):
+                await scheduled(registry, broadcast)
+        finally:
+            connection.execute("DROP FUNCTION public.refuse CASCADE")
+    await registry.flush()
+    with opened(bot_url) as other:
+        assert other.broadcasts.all() == registry.broadcasts.all() == [broadcast]
+
+
 async def test_while_a_chunk_is_read_over_a_slow_link_others_have_their_turn(
     registry: Registry, proxy: Proxy, bot_url: str
 ) -> None:

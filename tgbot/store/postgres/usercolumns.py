@@ -21,6 +21,7 @@ _NO_TEXT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NO_NUMBER: Final = re.compile(r"\d[eE][+-]?\d|-0(?:\.0+)?(?![.\d])")
 _ACCESSES: Final = frozenset(access.value for access in Access)
 _MOST: Final = 2**63 - 1
+_new: Final = tuple.__new__  # of a NamedTuple: its own __new__ is a function in Python
 
 
 class UserColumns(NamedTuple):
@@ -40,8 +41,12 @@ class UserColumns(NamedTuple):
     exact: str | None
 
 
+#: What a text does not have.
+_ABSENT: Final = msgspec.Raw()
+
+
 class _Talk(msgspec.Struct, gc=False):
-    steps: msgspec.Raw = msgspec.Raw()
+    steps: msgspec.Raw = _ABSENT
 
 
 class _Asked(msgspec.Struct, gc=False):
@@ -52,8 +57,8 @@ class _Asked(msgspec.Struct, gc=False):
     last_seen: int = 0
     preferences: dict[str, str] = {}
     # Where the order of an object, and the form of a number, mean something.
-    join_requests: msgspec.Raw = msgspec.Raw()
-    data: msgspec.Raw = msgspec.Raw()
+    join_requests: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = _ABSENT
     talks: dict[str, _Talk] = {}
 
 
@@ -67,18 +72,25 @@ def columns_of(user_id: int, text: str) -> UserColumns:
     except UNREADABLE:  # it holds half a surrogate pair, or no user
         asked, exact = _slowly_asked(text), True
     else:
-        parts = (asked.join_requests, asked.data, *[talk.steps for talk in asked.talks.values()])
-        exact = bool("\\u" in text and _NO_TEXT.search(text)) or any(map(_is_changed, parts))
-    preferences = asked.preferences
-    return UserColumns(
-        user_id,
-        asked.access if asked.access in _ACCESSES else None,
-        _held(preferences.get(LANGUAGE) or asked.language or ""),
-        min(max(asked.last_seen, 0), _MOST),
-        preferences.get(NEWS) == NO_NEWS,
-        None if exact else text,
-        text if exact else None,
-    )
+        exact = bool("\\u" in text and _NO_TEXT.search(text))
+        if asked.join_requests is not _ABSENT or asked.data is not _ABSENT or asked.talks:  # few have any
+            parts = (asked.join_requests, asked.data, *[talk.steps for talk in asked.talks.values()])
+            exact = exact or any(part is not _ABSENT and _is_changed(part) for part in parts)
+    access, language, last_seen, preferences = (
+        asked.access, asked.language or "", asked.last_seen, asked.preferences
+    )  # fmt: skip
+    declines = False
+    if preferences:
+        language = preferences.get(LANGUAGE) or language
+        declines = preferences.get(NEWS) == NO_NEWS
+    if access not in _ACCESSES:
+        access = None
+    if not language.isprintable():
+        language = ""
+    if not 0 <= last_seen <= _MOST:
+        last_seen = min(max(last_seen, 0), _MOST)
+    kept = (None, text) if exact else (text, None)
+    return _new(UserColumns, (user_id, access, language, last_seen, declines, *kept))
 
 
 def text_of(value: str | None, exact: str | None) -> str:
@@ -100,14 +112,9 @@ def _slowly_asked(text: str) -> _Asked:
     return asked
 
 
-def _held(language: str) -> str:
-    return language if language.isprintable() else ""
-
-
 def _is_changed(part: msgspec.Raw) -> bool:
     """Return whether JSONB would give this JSON back in another order, or a number in it in another form."""
-    if not (packed := bytes(part)):
-        return False
+    packed = bytes(part)
     if _NO_NUMBER.search(packed.decode()):
         return True
     return any(_is_reordered(one) for one in _objects(loads(packed)))
