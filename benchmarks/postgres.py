@@ -3,8 +3,10 @@
     python -m benchmarks.postgres [--users 1000000]
 
 Both keep what they were given through a power cut; the server is on this machine. A checkpoint writes a
-thousand users who wrote again, each with the message that was finished; or as many who are new, with their
-access hashes and usernames. "CPU here" is that of the bot's process, all threads.
+thousand users who wrote again, each with the message that was finished: others each time, whose pages the
+server logs as a whole, because they were not written since its own checkpoint; or the same ones. Or it writes
+as many who are new, with their access hashes and usernames. "CPU here" is that of the bot's process, all
+threads.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ async def measure(open_store: Callable[[], OpenStore], users: int, server: Calla
         return [FIRST_ID + index * STRIDE for index in source.sample(range(users), number)]
 
     collector.settle()  # as `tgbot run` does
-    loads, again, new = _Costs(server), _Costs(server), _Costs(server)
+    loads, again, same, new = (_Costs(server) for _ in range(4))
     for _ in range(ROUNDS):
         await loads.time(store.load(some(STRANGERS)))
     for turn in range(ROUNDS):
@@ -85,16 +87,20 @@ async def measure(open_store: Callable[[], OpenStore], users: int, server: Calla
             _wrote(store, user_id, 1_700_000_100 + turn)
         await again.time(store.checkpoint(UpdateState(turn + 1, 1, 1, 1)))
     for turn in range(ROUNDS):
+        for user_id in ids:
+            _wrote(store, user_id, 1_700_000_200 + turn)
+        await same.time(store.checkpoint(UpdateState(ROUNDS + turn + 1, 1, 1, 1)))
+    for turn in range(ROUNDS):
         ids = [NEW + turn * CHANGED + number for number in range(CHANGED)]
         await store.load(ids)
         for user_id in ids:
             entity = types.User(user_id, access_hash=user_id, first_name="N", username=f"new_{user_id}")
             store.session.remember([entity])
             _wrote(store, user_id, 1_700_000_100)
-        await new.time(store.checkpoint(UpdateState(ROUNDS + turn + 1, 1, 1, 1)))
+        await new.time(store.checkpoint(UpdateState(2 * ROUNDS + turn + 1, 1, 1, 1)))
     assert store.users.count().total == users + ROUNDS * CHANGED
     store.close()
-    return [f"{opened * 1e3:,.0f} ms", *loads.told(), *again.told(), *new.told()]
+    return [f"{opened * 1e3:,.0f} ms", *loads.told(), *again.told(), *same.told(), *new.told()]
 
 
 class _Costs:
@@ -168,6 +174,7 @@ def main() -> None:
     for what in (
         f"load {STRANGERS} strangers",
         f"checkpoint of {CHANGED:,} who wrote again",
+        f"checkpoint of the same {CHANGED:,}",
         f"checkpoint of {CHANGED:,} who are new",
     ):
         names += [
