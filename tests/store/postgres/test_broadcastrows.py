@@ -314,7 +314,7 @@ def test_nothing_is_found_by_a_look_at_each(database: Database, bot_url: str) ->
             SELECT CASE id % 100 WHEN 0 THEN 'passing/' ELSE 'other/' END || id, '{}'
             FROM generate_series(1, 20000) AS id""")
         connection.execute(b"VACUUM ANALYZE")
-    some = [list(range(0, 40_000, 80))]
+    some = [list(range(0, 40_000, 800))]
     queries: list[tuple[str, Sequence[object], str]] = [
         (broadcastrows._CHUNK, (7, 50), "deliveries_pkey"),
         (broadcastrows._CHUNK_OF, (7, 77_777), "deliveries_by_user"),

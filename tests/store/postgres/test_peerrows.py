@@ -14,7 +14,7 @@ from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.schema import prepare
 
-PEOPLE = range(1, 301)
+PEOPLE = range(1, 51)
 
 
 class Notes:
