@@ -19,8 +19,9 @@ from tgbot.core.errors import StorageError, StorageFailedError, StorageGoneError
 from tgbot.store.base import UpdateState
 from tgbot.store.files import OpenFile, private_directory, whole_file
 from tgbot.store.lock import instance_lock
+from tgbot.store.opened import IDLE_SECONDS
 from tgbot.store.sqlite.logins import UsedLogins
-from tgbot.store.sqlite.store import IDLE_SECONDS, SqliteStore
+from tgbot.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture

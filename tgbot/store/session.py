@@ -31,6 +31,7 @@ class BotSession(PeerBook):
     port: int
     auth_key: Any  # Any: an AuthKey of Telethon, None for none
     set_dc: Callable[[int, str, int], None]
+    close: Callable[[], None]
 
     # ---- what Telethon asks of a session -------------------------------------------------------
 

@@ -21,11 +21,12 @@ from tgbot.core.access import Access
 from tgbot.core.errors import LeaseLostError, StorageGoneError, StorageUnreachableError
 from tgbot.core.users import Keep, Profile, UserFields, Way
 from tgbot.store.base import Account, Planned, UpdateState
+from tgbot.store.opened import IDLE_SECONDS
 from tgbot.store.postgres.address import Address
 from tgbot.store.postgres.database import Connection, Database
 from tgbot.store.postgres.link import Link, Texts
 from tgbot.store.postgres.openings import open_readonly
-from tgbot.store.postgres.store import IDLE_SECONDS, PostgresStore
+from tgbot.store.postgres.store import PostgresStore
 from tgbot.store.user_json import pack
 
 T = TypeVar("T")
