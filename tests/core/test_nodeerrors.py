@@ -9,6 +9,7 @@ from tgbot.core.nodeerrors import (
     HandedOverError,
     HandoverFailedError,
     NoDatabaseError,
+    NodeNameTakenError,
     NodeNotReadyError,
     NodeUnknownError,
     NoStandbyError,
@@ -27,6 +28,7 @@ EXAMPLES: list[tuple[TgbotError, str, int]] = [
     (NoStandbyError(), "No other node stands by that could lead the bot: start one", 3),
     (NodeNotReadyError("right", "stopped"), "The node right cannot lead the bot now (stopped)", 3),
     (NodeUnknownError("x", "left, right"), "There is no node x, only left, right. See", 3),
+    (NodeNameTakenError("left", "postgresql://h/bot"), "give each node a name of its own", 1),
     (HandoverFailedError("right", "60", "starts"), "right does not lead the bot 60 s after it was", 1),
 ]
 

@@ -298,11 +298,6 @@ class LeaseLostError(StorageError):
 it stops, and says nothing twice. See: tgbot nodes"""
 
 
-class NodeNameTakenError(StorageError):
-    """Another process runs as the node {node} on {place}: give each node a name of its own ([storage] \
-node). Two with one name would share an auth key, which Telegram then ends. See: tgbot nodes"""
-
-
 class PartEndedError(TgbotError):
     """A part of the bot was cancelled that it cannot go on without: {part}. Start the bot again."""
 

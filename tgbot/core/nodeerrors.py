@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tgbot.core.errors import TgbotError, WrongUsageError
+from tgbot.core.errors import StorageError, TgbotError, WrongUsageError
 
 
 class HandedOverError(TgbotError):
@@ -17,6 +17,11 @@ first: tgbot handover"""
 
     def __init__(self, node: str) -> None:
         super().__init__(f"The node {node} leads the bot" if node else "No node leads the bot now")
+
+
+class NodeNameTakenError(StorageError):
+    """Another process runs as the node {node} on {place}: give each node a name of its own ([storage] \
+node). Two with one name would share an auth key, which Telegram then ends. See: tgbot nodes"""
 
 
 class NoDatabaseError(WrongUsageError):

@@ -10,7 +10,7 @@ from telethon.crypto import AuthKey
 
 from tests.store.postgres.conftest import no_lease
 from tests.store.session_contract import KEY
-from tgbot.core.errors import NodeNameTakenError
+from tgbot.core.nodeerrors import NodeNameTakenError
 from tgbot.store.postgres.database import Database
 from tgbot.store.postgres.nodes import leave, list_nodes, refresh, register, run_id
 from tgbot.store.postgres.session import PostgresSession

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from tgbot.core.errors import NodeNameTakenError
+from tgbot.core.nodeerrors import NodeNameTakenError
 from tgbot.store.postgres.database import Cursor, Database, Row
 from tgbot.store.postgres.writes import write_again
 
