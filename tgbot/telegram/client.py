@@ -148,6 +148,7 @@ class BotClient(Closed, TelegramClient):
             listener=listener,
             access_hash=lambda channel: session.access_hash(marked_channel(channel)),
             renew=self._link_state.renew,
+            is_up=lambda: self._link_state.up.running,
             missed=missed and missed(self.history, self._batches),
         )
         self.inside = Inside(self._handlers, self.intake, self._dispatcher, self._marks)
@@ -165,7 +166,7 @@ class BotClient(Closed, TelegramClient):
             server_time=server_time,
             updates=self.intake.put_nowait,
             missed=self.intake.begin_difference,
-            reconnected=self.intake.begin_difference,
+            reconnected=self.intake.link_made,
             key_made=self._auth_key_callback,
         )
         link = UntilAnswered(self._sender, self._link_state, self._init_request)

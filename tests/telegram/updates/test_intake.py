@@ -18,7 +18,7 @@ from tests.telegram.conftest import PATIENCE, Stage, echo, settled, until
 from tests.telegram.updates.updatelog import FIRST, THEN, Log, number_of
 from tgbot.sandbox.faults import Damage
 from tgbot.telegram import BotClient
-from tgbot.telegram.updates import differences, intake, requests
+from tgbot.telegram.updates import differences, intake, numbers, requests
 from tgbot.telegram.updates.batches import Batches
 from tgbot.telegram.updates.dispatch import Dispatcher
 from tgbot.telegram.updates.intake import Intake
@@ -218,6 +218,34 @@ async def test_a_login_that_ended_is_raised_for_the_client_to_log_in_again() -> 
     taker.intake.start()
     with pytest.raises(LoginOverError):
         await taker.intake.run()
+
+
+async def test_nothing_overtakes_a_hole_while_there_is_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbers, "LATE_SECONDS", 0.01)
+    monkeypatch.setattr(numbers, "FILL_SECONDS", 0.01)
+    monkeypatch.setattr(intake, "DOWN_SECONDS", 0.001)
+    log = Log()
+    async with taking(log) as taker:
+        await taker.settled()
+        taker.answering.clear()
+        log.add("message")
+        looks = 0
+
+        def down() -> bool:
+            nonlocal looks
+            looks += 1
+            return False
+
+        monkeypatch.setattr(taker.intake, "_is_up", down)
+        taker.intake.put_nowait(log.push(log.add("message")))
+        began = time.monotonic()
+        await until(lambda: looks > 20 and time.monotonic() - began > 0.1)
+        assert taker.numbers == []
+        taker.answering.set()
+        monkeypatch.setattr(taker.intake, "_is_up", lambda: True)
+        taker.intake.link_made()
+        await until(lambda: len(taker.numbers) == 2)
+        assert taker.numbers == sorted(taker.numbers)
 
 
 async def test_what_is_pushed_during_a_difference_is_taken_after_it_without_another_one() -> None:

@@ -184,6 +184,16 @@ def test_the_fast_path_returns_the_state_before_the_message() -> None:
 # ---- behind a hole ---------------------------------------------------------------------------------
 
 
+def test_a_fresh_link_has_its_own_time_to_fill_a_hole() -> None:
+    telegram, follower = Telegram(), Follower()
+    telegram.add("message")
+    assert follower.take(telegram.push(telegram.add("message"))) == []
+    assert follower.pass_time(PATIENCE - 0.25) == []
+    follower.log.wait_anew(follower.now)
+    assert follower.pass_time(PATIENCE - 0.25) == []
+    assert follower.pass_time(0.25) == [2]
+
+
 def test_what_is_behind_a_hole_is_handed_out_in_time_and_once_and_the_mark_stays_before_the_hole() -> None:
     telegram, follower = Telegram(), Follower()
     missing = telegram.add("message")

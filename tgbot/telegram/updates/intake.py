@@ -38,6 +38,8 @@ WAITING_LIMIT = 25_000
 HELD_LIMIT = 10_000
 #: By how many seconds a timer may be late before the process counts as busy, and how long it is waited then.
 BUSY_SECONDS, LONGEST_LATE = 0.1, 1.0
+#: How often it is looked, while there is a hole and no link, whether there is one again, in seconds.
+DOWN_SECONDS = 0.2
 #: How often it is looked whether a sequence had no update for too long, in seconds.
 SWEEP_SECONDS = 60.0
 
@@ -48,7 +50,8 @@ class Intake:
     Stands in for Telethon's queue of updates: `put_nowait` is called for every container as it is read from
     the socket, and works on it at once, whatever the differences do. `run` fetches the differences, the
     account's and the channels' side by side, and hands out what was held behind a hole for long enough.
-    `renew` makes a fresh link; `access_hash` returns the access hash of a channel, None for an unknown one.
+    `renew` makes a fresh link, `is_up` says whether there is one; `access_hash` returns the access hash of a
+    channel, None for an unknown one.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Intake:
         listener: Listener,
         access_hash: Callable[[int], int | None],
         renew: Callable[[str], None],
+        is_up: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         missed: Missed | None = None,
     ) -> None:
@@ -72,6 +76,7 @@ class Intake:
         #: When updates were last known to reach the bot, by `clock`.
         self.proved_at = clock()
         self._clock = clock
+        self._is_up = is_up
         self._server_time = server_time
         self._listener = listener
         self._account = AccountDifferences(
@@ -142,6 +147,11 @@ class Intake:
             self.log.begin_difference()
             self._account.nudge()
             self._due.set()
+
+    def link_made(self) -> None:
+        """Request everything since the state as taken, over a link that was made just now."""
+        self.log.wait_anew(self._clock())
+        self.begin_difference()
 
     def start_over(self, state: types.updates.State) -> None:
         """Go on from a state of another log."""
@@ -320,7 +330,10 @@ class Intake:
                 self._look()
 
     async def _mind_holes(self) -> None:
-        """Hand out in time what is held behind a hole, and look for sequences without updates."""
+        """Hand out in time what is held behind a hole, and look for sequences without updates.
+
+        Nothing is handed out while there is no link: the difference cannot come, nor what would have to wait.
+        """
         swept = self._clock()
         while True:
             self._hole.clear()
@@ -329,7 +342,8 @@ class Intake:
                 # The process was busy: what fills the hole may have arrived, and was not read yet.
                 await asyncio.sleep(min(late, LONGEST_LATE))
                 now = self._clock()
-            if self.taking:
+            up = self._is_up()
+            if self.taking and up:
                 portions = self.log.expire(now)
                 if portions:
                     logger.info("a difference takes long: what came behind the hole does not wait for it")
@@ -340,6 +354,8 @@ class Intake:
                     self.log.sweep(now)
                 self._look()
             due = self.log.next_time() if self.taking else None
+            if due is not None and not up:
+                due = now + DOWN_SECONDS
             self._minding_until = swept + SWEEP_SECONDS if due is None else min(due, swept + SWEEP_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(self._minding_until - now, 0.001)):

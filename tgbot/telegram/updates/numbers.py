@@ -79,7 +79,7 @@ class Numbers:
         self._low: int | None = None
         #: The number before the lowest update that was dropped as known while a difference was due.
         self._lowest: int | None = None
-        #: When a difference moved the number last.
+        #: When a difference moved the number last, or a fresh link began, over which it may.
         self._moved = 0.0
         #: The update behind the hole for which the difference was requested.
         self._due_for: int | None = None
@@ -259,6 +259,10 @@ class Numbers:
             self.at = number
             self._moved = now
         self.absorb(out)
+
+    def wait_anew(self, now: float) -> None:
+        """Note that a fresh link began: what a hole lacks could not come before."""
+        self._moved = now
 
     def complete(self, now: float) -> None:
         """Note that a difference was read to its end."""
