@@ -130,7 +130,9 @@ async def test_a_difference_that_is_too_long_is_logged_and_told_to_the_admins(tm
         process = await site.spawn()
         await process.up()
         await until(lambda: len(answers(site, admin.id)) == 2, "the admin is told")
-        assert any("; 1 update lost for good (pts " in line for line in process.log)
+        await until(
+            lambda: any("; 1 update lost for good (pts " in line for line in process.log), "it is logged"
+        )
         site.said(ann.id, "say 2")
         await until(lambda: answers(site, ann.id) == ["echo say 2"], "it goes on from there")
 

@@ -168,11 +168,6 @@ class Log:
 
     # ---- differences ---------------------------------------------------------------------------
 
-    def wait_anew(self, now: float) -> None:
-        """Give what fills the holes as much time again as at first: a fresh link began."""
-        for numbers in self.holes:
-            numbers.wait_anew(now)
-
     def begin_difference(self) -> None:
         """Have everything after the account's state requested, once more if a request is under way."""
         self.account.due, self.account.again = True, self.account.asking

@@ -36,7 +36,6 @@ class Numbers:
         "_held_since",
         "_low",
         "_lowest",
-        "_moved",
         "_spans",
         "again",
         "asking",
@@ -45,6 +44,7 @@ class Numbers:
         "deadline",
         "due",
         "keys",
+        "moved",
         "name",
         "plain",
         "replayed",
@@ -80,7 +80,7 @@ class Numbers:
         #: The number before the lowest update that was dropped as known while a difference was due.
         self._lowest: int | None = None
         #: When a difference moved the number last, or a fresh link began, over which it may.
-        self._moved = 0.0
+        self.moved = 0.0
         #: The update behind the hole for which the difference was requested.
         self._due_for: int | None = None
 
@@ -257,12 +257,8 @@ class Numbers:
         self._low = self._lowest = None
         if self.at is None or number > self.at:
             self.at = number
-            self._moved = now
+            self.moved = now
         self.absorb(out)
-
-    def wait_anew(self, now: float) -> None:
-        """Note that a fresh link began: what a hole lacks could not come before."""
-        self._moved = now
 
     def complete(self, now: float) -> None:
         """Note that a difference was read to its end."""
@@ -350,10 +346,10 @@ class Numbers:
         hole = self.hole
         if hole is None or len(self.keys) >= AHEAD_LIMIT:
             return False
-        return now >= max(hole[1], self._moved) + LATE_SECONDS + FILL_SECONDS
+        return now >= max(hole[1], self.moved) + LATE_SECONDS + FILL_SECONDS
 
     def _release_time(self, at: float) -> float:
-        return min(max(at, self._moved) + LATE_SECONDS + FILL_SECONDS, at + LONGEST_HOLD)
+        return min(max(at, self.moved) + LATE_SECONDS + FILL_SECONDS, at + LONGEST_HOLD)
 
     def _hand_ahead(self, item: Item, out: Out) -> None:
         if item.number > item.before:
