@@ -25,9 +25,9 @@ _PRIVATE: Final = 0o600
 
 
 def private_directory(path: Path) -> None:
-    """Make the directory if it is missing, for its owner only (mode 0700): what root makes in somebody else's
-    directory is theirs.
+    """Make the directory if it is missing, for its owner only (mode 0700).
 
+    A directory that root makes in somebody else's belongs to them.
     One of ours that is there gets that mode. A directory with files of others keeps its mode, which is
     logged: our files in it are private.
     """
@@ -36,7 +36,8 @@ def private_directory(path: Path) -> None:
             path.mkdir(mode=0o700, parents=True)
             around = path.parent.stat()
             if os.geteuid() == 0 and around.st_uid != 0:
-                os.chown(path, around.st_uid, around.st_gid)
+                # Whoever owns what is around could put a link in its place.
+                os.chown(path, around.st_uid, around.st_gid, follow_symlinks=False)
         except FileExistsError:
             status = path.stat()
             if status.st_uid != os.geteuid() or not status.st_mode & 0o077 or not path.is_dir():
