@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tgbot.core.errors import TextError
 from tgbot.locales import texts as locales
-from tgbot.locales.texts import Texts
+from tgbot.locales.ftl import read_file
+from tgbot.locales.texts import Texts, ours
 
 OWN = Path(locales.__file__).parent
 PACKAGE = OWN.parent
@@ -53,6 +54,21 @@ def test_every_language_has_the_texts_that_english_has(path: Path) -> None:
 def test_no_text_stands_twice_in_a_file(path: Path) -> None:
     ids = re.findall(r"^([a-zA-Z][\w-]*) *=", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(ids) == sorted(set(ids))
+
+
+def test_no_text_of_the_bot_has_a_mistake() -> None:
+    assert Texts(ours()).mistakes == []
+
+
+@pytest.mark.parametrize("path", sorted(OWN.glob("*.ftl")), ids=lambda path: path.stem)
+def test_a_file_read_text_by_text_has_the_texts_that_it_has_as_a_whole(path: Path) -> None:
+    whole, by_text = read_file(path), read_file(path, tried=True)
+    assert (whole.others, whole.language) == ({}, by_text.language)
+    for one, other in zip(whole.entries, by_text.entries, strict=True):
+        assert isinstance(other.message, str)
+        assert one.node.value.equals(other.node.value)
+        for name in ("file", "line", "id", "documented", "variables", "references"):
+            assert getattr(one, name) == getattr(other, name), (one.id, name)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

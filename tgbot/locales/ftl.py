@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from re import findall
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fluent.runtime import FluentResource
 
@@ -18,22 +18,44 @@ from tgbot.locales.languages import Language, read
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+#: The comment of a group, or a text with its own; a line that begins neither belongs to the text above.
+_TRIED: Final = re.compile(
+    r"^##(?!#)(?P<group>.*)$|^(?P<comment>(?:# .*\n)*)"
+    r"(?P<message>(?P<id>[A-Za-z][\w-]*) *=.*(?:\n(?![A-Za-z#-]).*)*)",
+    re.MULTILINE,
+)
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(eq=False)
 class Entry:
     """One text of a file."""
 
     file: str
     line: int
     id: str
-    #: The message of Fluent.
-    node: Any
-    #: Names of the variables in it.
-    variables: frozenset[str]
-    #: Ids of the texts in it; those of terms begin with a hyphen.
-    references: frozenset[str]
     #: Names of variables that its comment and that of its group name as `$name`.
     documented: frozenset[str]
+    #: The message as Fluent parsed it, or how it stands in the file.
+    message: Any
+
+    @cached_property
+    def node(self) -> Any:
+        """The message of Fluent."""
+        return FluentResource(self.message).body[0] if isinstance(self.message, str) else self.message
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Names of the variables in it."""
+        return self._inside[0]
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Ids of the texts in it; those of terms begin with a hyphen."""
+        return self._inside[1]
+
+    @cached_property
+    def _inside(self) -> tuple[frozenset[str], frozenset[str]]:
+        return _inside(self.node.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +68,15 @@ class TextFile:
     entries: list[Entry] = field(default_factory=list)
     #: Terms of Fluent, under their names with a hyphen, and messages that have attributes only.
     others: dict[str, Any] = field(default_factory=dict)
+    #: Whether its texts were tried before, and need not be again.
+    tried: bool = False
 
 
-def read_file(source: Path | Traversable, owner: str = "") -> TextFile:
+def read_file(source: Path | Traversable, owner: str = "", *, tried: bool = False) -> TextFile:
     """Return the texts of a file, which is named after its language; raise TextError if it cannot be read.
 
-    `owner` may stand before the language: shop.en.ftl.
+    `owner` may stand before the language: shop.en.ftl. A file of texts that were tried before is not parsed
+    as a whole, but each text at its first use; it has nothing but texts and their comments.
     """
     language = read(source.name.removesuffix(".ftl").removeprefix(f"{owner}."))
     if language is None:
@@ -63,7 +88,8 @@ def read_file(source: Path | Traversable, owner: str = "") -> TextFile:
     except ValueError as error:
         raise TextError(str(source), str(error)) from None
     # Parsed as Fluent counts: with these line ends, places are right for files of every system.
-    return _read_text(str(source), language, text.replace("\r\n", "\n"))
+    reader = _read_tried if tried else _read_text
+    return reader(str(source), language, text.replace("\r\n", "\n"))
 
 
 @lru_cache(maxsize=8)
@@ -86,9 +112,7 @@ def _read_text(name: str, language: Language, text: str) -> TextFile:
             case "Message" if node.value is not None:
                 own = _named(node.comment.content) if node.comment else frozenset()
                 line += node.comment.content.count("\n") + 1 if node.comment else 0
-                file.entries.append(
-                    Entry(file.name, line, node.id.name, node, *_inside(node.value), own | group)
-                )
+                file.entries.append(Entry(name, line, node.id.name, own | group, node))
             case "Message":
                 file.others[node.id.name] = node
             case "Term":
@@ -99,8 +123,25 @@ def _read_text(name: str, language: Language, text: str) -> TextFile:
     return file
 
 
+@lru_cache(maxsize=8)
+def _read_tried(name: str, language: Language, text: str) -> TextFile:
+    """Return the texts in a file with this text, none of them parsed yet."""
+    file = TextFile(name, language, tried=True)
+    group: frozenset[str] = frozenset()
+    line, place = 1, 0
+    for found in _TRIED.finditer(text):
+        comment, id_, message = found["comment"], found["id"], found["message"]
+        if id_ is None:
+            group = _named(found["group"])
+            continue
+        start = found.start("message")
+        line, place = line + text.count("\n", place, start), start
+        file.entries.append(Entry(name, line, id_, _named(comment) | group, message))
+    return file
+
+
 def _named(comment: str) -> frozenset[str]:
-    return frozenset(findall(r"\$([A-Za-z][\w-]*)", comment))
+    return frozenset(re.findall(r"\$([A-Za-z][\w-]*)", comment))
 
 
 def _inside(pattern: Any) -> tuple[frozenset[str], frozenset[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tgbot.core.errors import TextError
 from tgbot.core.pluginnames import names_of
 from tgbot.locales.mistakes import Mistake
-from tgbot.locales.texts import Texts, ftl_files, sources
+from tgbot.locales.texts import Texts, ftl_files, ours, sources
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -74,7 +74,7 @@ class Library:
         `extra` they are named after the plugin: `shop.en.ftl`. Raise TextError if one cannot be used.
         """
         self._names = names_of(modules)
-        self.bot = Texts(sources(extra, self._names.values()))
+        self.bot = Texts(sources(extra, self._names.values()), tried=ours())
         self.plugins = {
             name: PluginTexts(self.bot, _own(module, name, extra)) for module, name in self._names.items()
         }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
+from tgbot.locales.bundle import Bundle
 from tgbot.locales.ftl import Entry, TextFile
 
 #: Values with which each text is tried; each chooses another form in most languages.
@@ -37,6 +38,8 @@ def of_files(files: Iterable[TextFile], standard: Mapping[str, object], who: str
     files = list(files)
     english = {entry.id for file in files if file.language.base == "en" for entry in file.entries}
     for file in files:
+        if file.tried:
+            continue
         lines: dict[str, int] = {}
         for entry in file.entries:
             if (first := lines.setdefault(entry.id, entry.line)) != entry.line:
@@ -65,7 +68,7 @@ def of_text(entry: Entry, given: frozenset[str] | None, known: Set[str], who: st
 
 
 def of_rendering(
-    bundle: Any, texts: Mapping[str, Entry], given: Mapping[str, frozenset[str]]
+    bundle: Bundle, texts: Mapping[str, Entry], given: Mapping[str, frozenset[str]]
 ) -> list[Mistake]:
     """Render texts with sample values and return the mistakes of the texts that cause them.
 
@@ -76,21 +79,10 @@ def of_rendering(
     return [_mistake(texts[id_], f"it cannot be rendered: {failed[id_]}") for id_ in inmost or failed]
 
 
-def rendered(bundle: Any, id_: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
-    """Return a text and what was wrong with it."""
-    try:
-        text, errors = bundle.format_pattern(bundle.get_message(id_).value, values)
-    except RecursionError:  # of a text that is nothing but itself
-        return f"{{{id_}}}", ["Cyclic reference"]
-    return str(text), [
-        str(error).rstrip(".").replace("Unknown external: ", "it is not given $") for error in errors
-    ]
-
-
-def _error(bundle: Any, id_: str, given: frozenset[str]) -> str:
+def _error(bundle: Bundle, id_: str, given: frozenset[str]) -> str:
     """Return why a text cannot be rendered, "" if it can."""
     for sample in _SAMPLES if given else _SAMPLES[:1]:
-        if errors := rendered(bundle, id_, dict.fromkeys(given, sample))[1]:
+        if errors := bundle.render(id_, dict.fromkeys(given, sample))[1]:
             return errors[0]
     return ""
 

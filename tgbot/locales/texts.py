@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,6 @@ from tgbot.core.errors import TextError
 from tgbot.core.users import User
 from tgbot.locales.ftl import read_file
 from tgbot.locales.languages import nearest, read
-from tgbot.locales.mistakes import rendered
 from tgbot.locales.trial import try_texts
 
 if TYPE_CHECKING:
@@ -33,15 +32,23 @@ class Texts:
     Arguments are not escaped: a caller that puts a text into markup must escape it.
     """
 
-    def __init__(self, sources: Iterable[Path | Traversable], plugin: str = "", stem: str = "") -> None:
+    def __init__(
+        self,
+        sources: Iterable[Path | Traversable],
+        plugin: str = "",
+        stem: str = "",
+        *,
+        tried: Collection[Path | Traversable] = (),
+    ) -> None:
         """Read .ftl files; a text in a later file of the same language replaces the earlier one.
 
         The first English file says which texts there are, and which variables each is given. `plugin` is the
         name of the plugin whose texts they are, "" for the bot's own. It may stand before the language in the
-        name of a file, and so may `stem`.
+        name of a file, and so may `stem`. `tried` are those whose texts need no trial any more.
         """
         read_files = tuple(
-            read_file(one, stem if one.name.startswith(f"{stem}.") else plugin) for one in sources
+            read_file(one, stem if one.name.startswith(f"{stem}.") else plugin, tried=one in tried)
+            for one in sources
         )
         who = f"the plugin {plugin}" if plugin else "the bot"
         #: The languages with texts, as they are read and as they are spelled.
@@ -51,10 +58,10 @@ class Texts:
             raise TextError(who, f"there is no {file}")
         #: Language code → the languages to look in, in order.
         self._chains: dict[str, tuple[str, ...]] = {}
-        tried = try_texts(read_files, tuple(map(self._chain, self.languages)), who)
-        self._own, self._texts, self._bundles = tried.own, tried.texts, tried.bundles
+        found = try_texts(read_files, tuple(map(self._chain, self.languages)), who)
+        self._own, self._bundles = found.own, found.bundles
         #: What is wrong with the texts, by file and line.
-        self.mistakes = tried.mistakes
+        self.mistakes = found.mistakes
         #: Texts made of strings and arguments only: their strings, and the names of the arguments between
         #: them; None for other texts. Joining takes 1 µs for a greeting, Fluent's resolver 14 µs.
         self._pieces: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
@@ -62,7 +69,7 @@ class Texts:
     @classmethod
     def load(cls, extra: Path | None = None) -> Texts:
         """Return the bot's own texts, replaced and extended by those of a directory; log their mistakes."""
-        texts = cls(sources(extra))
+        texts = cls(sources(extra), tried=ours())
         for mistake in texts.mistakes:
             _log.warning("%s", mistake)
         return texts
@@ -127,7 +134,7 @@ class Texts:
                 values = [args.get(argument) for argument in names]
                 if all(isinstance(value, str) for value in values):
                     return "".join(chain.from_iterable(zip(pieces, (*values, ""), strict=True)))  # type: ignore[arg-type]  # all are str
-            text, errors = rendered(self._bundles[name], message_id, args)
+            text, errors = self._bundles[name].render(message_id, args)
             if not errors:
                 return text
             for error in errors:
@@ -142,7 +149,7 @@ class Texts:
         """Return a text's strings and the arguments between them; None if it contains anything else."""
         pieces, names = [""], []
         # By class name, because fluent.syntax is a dependency of fluent.runtime, not ours.
-        for element in self._texts[language][message_id].node.value.elements:
+        for element in self._bundles[language].texts[message_id].node.value.elements:
             expression = getattr(element, "expression", element)
             match type(expression).__name__:
                 case "TextElement":
@@ -151,7 +158,7 @@ class Texts:
                     names.append(expression.id.name)
                     pieces.append("")
                 case "MessageReference" if expression.attribute is None and depth < 5:
-                    known = expression.id.name in self._texts[language]
+                    known = expression.id.name in self._bundles[language].texts
                     inner = self._cut(language, expression.id.name, depth + 1) if known else None
                     if inner is None:
                         return None
@@ -184,12 +191,17 @@ class Spoken:
         return self._texts.render(self._language, text, **args)
 
 
+def ours() -> list[Path | Traversable]:
+    """Return the files of the bot's own texts; each text in them is tried by a test."""
+    return list(ftl_files(files("tgbot").joinpath("locales")))
+
+
 def sources(extra: Path | None = None, plugins: Iterable[str] = ()) -> list[Path | Traversable]:
     """Return the files of the bot's own texts, and after them those of a directory, if one is given.
 
     Files in it that belong to plugins of these names, such as shop.en.ftl, are left out.
     """
-    found = list(ftl_files(files("tgbot").joinpath("locales")))
+    found = ours()
     if extra is not None:
         if not extra.is_dir():
             raise TextError(extra, "there is no such directory")

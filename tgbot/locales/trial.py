@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
-from fluent.runtime import FluentBundle, FluentResource
-
 from tgbot.locales import mistakes
+from tgbot.locales.bundle import Bundle, closure
 from tgbot.locales.ftl import Entry, TextFile
 from tgbot.locales.mistakes import Mistake
 
@@ -23,12 +22,8 @@ class Tried:
 
     #: Language → message id → its own texts for it; the last one is used.
     own: dict[str, dict[str, list[Entry]]]
-    #: Language → message id → the text that is used, be it of another language.
-    texts: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    #: Language → the ids of all texts and terms that its texts may refer to.
-    known: dict[str, set[str]] = field(default_factory=dict)
-    #: Language → what renders its texts.
-    bundles: dict[str, Any] = field(default_factory=dict)
+    #: Language → the texts that are used, be they of another language.
+    bundles: dict[str, Bundle] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
 
@@ -47,14 +42,18 @@ def try_texts(files: tuple[TextFile, ...], chains: Chains, who: str = "the bot")
     standard = {id_: entries[0] for id_, entries in tried.own[english].items()}
     first = next(file.name for file in files if str(file.language) == english)
     theirs = {id_: entry for id_, entry in standard.items() if entry.file == first}
-    given = {id_: _needed(entry, standard) | entry.documented for id_, entry in standard.items()}
+
+    @cache
+    def given(id_: str) -> frozenset[str] | None:
+        return _needed(id_, standard) | standard[id_].documented if id_ in standard else None
+
     tried.mistakes += mistakes.of_files(files, theirs, who)
     _build(tried, files, chains)
     others = {language: further for language, *further in chains}
-    told: set[Entry] = set()
-    while found := list(_mistaken(tried, given, told, who)):
+    done = {entry for file in files if file.tried for entry in file.entries}
+    while found := list(_mistaken(tried, given, done, who)):
         for language, entry, mistake in found:
-            told.add(entry)
+            done.add(entry)
             tried.mistakes.append(mistake)
             own = tried.own[language]
             if len(own[entry.id]) > 1:
@@ -76,49 +75,37 @@ def _build(tried: Tried, files: Iterable[TextFile], chains: Chains) -> None:
             texts |= {id_: entries[-1] for id_, entries in tried.own[name].items()}
             for file in files:
                 others |= file.others if str(file.language) == name else {}
-        resource = FluentResource("")
-        resource.body = [*others.values(), *(entry.node for entry in texts.values())]
         # Without the second, a language that Fluent does not know would count as this machine's does.
-        bundle = FluentBundle([language, chain[-1]], use_isolating=False)
-        bundle.add_resource(resource, allow_overrides=True)
-        tried.texts[language], tried.bundles[language] = texts, bundle
-        tried.known[language] = texts.keys() | others.keys()
+        tried.bundles[language] = Bundle([language, chain[-1]], texts, others)
 
 
 def _mistaken(
-    tried: Tried, given: Mapping[str, frozenset[str]], told: Set[Entry], who: str
+    tried: Tried, given: Callable[[str], frozenset[str] | None], done: Set[Entry], who: str
 ) -> Iterator[tuple[str, Entry, Mistake]]:
-    """Yield languages, their texts with a mistake that is not told yet, and the mistake.
+    """Yield languages, their texts with a mistake, and the mistake; without those that are done.
 
     What renders is looked at once no text has a mistake by itself: one may spoil many that refer to it.
     """
     own = {
-        name: {id_: all_[-1] for id_, all_ in texts.items() if all_[-1] not in told}
+        name: {id_: all_[-1] for id_, all_ in texts.items() if all_[-1] not in done}
         for name, texts in tried.own.items()
     }
     found = False
     for language, texts in own.items():
         for entry in texts.values():
-            if (
-                mistake := mistakes.of_text(entry, given.get(entry.id), tried.known[language], who)
-            ) is not None:
+            known = tried.bundles[language].known
+            if (mistake := mistakes.of_text(entry, given(entry.id), known, who)) is not None:
                 found = True
                 yield language, entry, mistake
     for language, texts in own.items() if not found else ():
+        bundle = tried.bundles[language]
         needed = {
-            id_: given[id_] if id_ in given else _needed(entry, tried.texts[language])
-            for id_, entry in texts.items()
+            id_: _needed(id_, bundle.texts) if (names := given(id_)) is None else names for id_ in texts
         }
-        for mistake in mistakes.of_rendering(tried.bundles[language], texts, needed):
+        for mistake in mistakes.of_rendering(bundle, texts, needed):
             yield language, texts[mistake.id], mistake
 
 
-def _needed(entry: Entry, texts: Mapping[str, Entry]) -> frozenset[str]:
+def _needed(id_: str, texts: Mapping[str, Entry]) -> frozenset[str]:
     """Return the variables in a text and in all texts that it refers to."""
-    seen, ahead = {entry.id: entry}, [entry]
-    while ahead:
-        for id_ in ahead.pop().references:
-            if id_ in texts and id_ not in seen:
-                seen[id_] = texts[id_]
-                ahead.append(texts[id_])
-    return frozenset().union(*(one.variables for one in seen.values()))
+    return frozenset().union(*(entry.variables for entry in closure(id_, texts)))
