@@ -52,6 +52,7 @@ VALUES: Final[list[object]] = [
 #: What a table may have in a cell.
 CELLS: Final = [
     *("", "0", "1", "7", "-7", "'-7", "7.0", "5.00", "1,000", "007", " 7", "٧", "1700000000000"),
+    *("4-5", "'-", "-", "--7", "'-'-7", "-007", "'-8" + "9" * 15 + "00", "8" + "9" * 15 + "00"),
     *("1" + "0" * 18, "9" * 19, str(LATEST), str(LATEST + 1), "2020-01-01", "yes", "no", "true", "en"),
     *("not a language!", "Anna", "'=Anna", '="Anna"', "null", "'null", "NULL", " ", "''"),
     *("anna bella", "@anna", "an na!"),

@@ -219,15 +219,19 @@ def from_peer(marked_id: int, peer: Peer, bot_id: int, now: int) -> Entry:
 
 def _peer(read: Fields | ExportedUser) -> Peer:
     names = read.usernames if read.hash_usernames is None else read.hash_usernames
-    title = _writable(read.hash_name or f"{read.first_name} {read.last_name}".strip())
+    title, phone = read.hash_name or f"{read.first_name} {read.last_name}".strip(), read.hash_phone
+    if not title.isascii():
+        title = _writable(title)
+    if not phone.isascii():
+        phone = _writable(phone)
     seen = read.last_seen if read.hash_seen is None else read.hash_seen
-    lowered = tuple([_writable(name).lower() for name in names])
-    return Peer(int(read.access_hash), lowered, _writable(read.hash_phone) or None, title or None, seen)
+    lowered = tuple([(name if name.isascii() else _writable(name)).lower() for name in names])
+    return Peer(int(read.access_hash), lowered, phone or None, title or None, seen)
 
 
 def _writable(text: str) -> str:
     """Return a text as a session can hold it, with "?" in the place of lone surrogates."""
-    return text if text.isascii() else text.encode(errors="replace").decode()
+    return text.encode(errors="replace").decode()
 
 
 # ---- to a file -----------------------------------------------------------------------------------

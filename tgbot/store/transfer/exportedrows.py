@@ -79,8 +79,8 @@ def _reader(field: FieldInfo, given: bool) -> _Reader:
         return _flags
     if field.name in _NAMES:
         return _names
-    if field.name == "access_hash":  # may be negative, and have more digits than a spreadsheet keeps
-        return partial(_each, number_of, default)
+    if field.name == "access_hash":
+        return partial(_hashes, default)
     return partial(_texts if field.type in (str, str | None) else _numbers, default)
 
 
@@ -95,6 +95,25 @@ def _numbers(default: object, cells: Sequence[str], odd: set[int]) -> Iterable[o
             each = iter(found)
             return found if len(found) == len(cells) else [next(each) if cell else default for cell in cells]
     return _each(_number, default, cells, odd)
+
+
+def _hashes(default: object, cells: Sequence[str], odd: set[int]) -> Iterable[object]:
+    """Read numbers that may be negative, and have more digits than a spreadsheet keeps."""
+    numbers = ",".join(cells).replace("'-", "-")
+    digits = numbers.replace(",", "").replace("-", "")
+    if digits.isdecimal() and digits.isascii():
+        try:
+            found = _decode_numbers(f"[{numbers}]")
+        except UNREADABLE:  # a cell is empty, or something else
+            found = []
+        if len(found) == len(cells):
+            # Of one that ends in zeros the last digits may have been lost.
+            doubtful = [place for place, cell in enumerate(cells) if cell[-2:] == "00"]
+            lost: set[int] = set()
+            _each(number_of, default, [cells[place] for place in doubtful], lost)
+            odd.update([doubtful[place] for place in lost])
+            return found
+    return _each(number_of, default, cells, odd)
 
 
 def _number(cell: str) -> int:

@@ -178,12 +178,17 @@ class UserFile:
         exported = ExportedRows(places)
         while some := list(islice(found, _ROWS)):
             whole = [row for _, row, broken in some if len(row) == width and not broken]
-            users = iter(exported.read(whole, self._latest, self.bot_id))
+            read = exported.read(whole, self._latest, self.bot_id)
+            sound = [user for user in read if user is not None]
+            if len(sound) == len(some) and not late:  # nearly always
+                yield from map(from_exported, sound)
+                continue
+            users = iter(read)
             for number, row, broken in some:
                 while late and late[0][0] < number:
                     refused(*late.popleft())
-                if len(row) == width and not broken and (read := next(users)) is not None:
-                    yield from_exported(read)
+                if len(row) == width and not broken and (user := next(users)) is not None:
+                    yield from_exported(user)
                     continue
                 if any(row[width:]):
                     refused(number, "more cells than the header names")
