@@ -30,7 +30,7 @@ from tgbot.core.users import Profile, Way
 from tgbot.operate.control import Command, Say, listening
 from tgbot.store.base import Parked, Planned, Reason, UpdateState
 from tgbot.store.lock import instance_lock
-from tgbot.store.opening import open_tables
+from tgbot.store.opening import kept_at
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.tables import Table
 
@@ -165,7 +165,7 @@ def test_the_auth_key_is_warned_of(files: Path, url: str, tgbot: Tgbot) -> None:
     with event_loop() as run:
 
         async def keep() -> None:
-            async with open_tables(Storage(directory=files), "test", make=True) as tables:
+            async with kept_at(Storage(directory=files)).tables("test", make=True) as tables:
                 tables.replace(Table.KEYS, [("", 2, "host", 443, bytes(256), "{}")])
 
         run(keep())
@@ -221,7 +221,7 @@ def test_changes_are_made_in_the_database(moved: str, tgbot: Tgbot, tmp_path: Pa
 
 def test_a_change_is_refused_while_a_node_leads_and_a_look_is_not(moved: str, tgbot: Tgbot) -> None:
     with event_loop() as run:
-        leader = open_tables(Storage(directory=Path("other"), url=moved, node="beta"), "run", make=True)  # type: ignore[arg-type]  # checked by the model
+        leader = kept_at(Storage(directory=Path("other"), url=moved, node="beta")).tables("run", make=True)  # type: ignore[arg-type]  # checked by the model
         run(leader.__aenter__())
         for change in (["parked", "drop", "m1:7"], ["broadcast", "remove", "1"], ["resolve", "@anna"]):
             status, _, err = tgbot(*change)

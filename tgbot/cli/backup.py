@@ -36,13 +36,13 @@ def backup(
     act as the bot: keep the copies as safe as the originals (only their owner may read them).
     """
     from tgbot.store.lastbackup import backup_noted
-    from tgbot.store.opening import name_of
+    from tgbot.store.opening import kept_at
     from tgbot.store.transfer.backup import backup as copy
     from tgbot.store.transfer.backup import dated_backup
 
     config = settings(context)
     if config.storage.address:
-        raise InDatabaseError(name_of(config.storage), "copy", "pg_dump", "docs/nodes.md")
+        raise InDatabaseError(kept_at(config.storage).name, "copy", "pg_dump", "docs/nodes.md")
     flushed(config)  # what the bot has finished until now is in the copies
     storage = config.storage
     # The session first: a registry ahead of the update state is harmless, one behind it is not. The logins

@@ -237,7 +237,7 @@ def export_users(
 
     All three hold access hashes, so only the owner may read the file. An existing file is not replaced.
     """
-    from tgbot.store.opening import open_peers, open_readonly
+    from tgbot.store.opening import kept_at
     from tgbot.store.transfer.exports import rows, write_file, write_text
     from tgbot.store.transfer.forms import Form
 
@@ -254,8 +254,8 @@ def export_users(
     config = settings(context)
     flushed(config)  # what the bot knows until now is in the file
     with ExitStack() as stack:
-        users = stack.enter_context(open_readonly(config.storage))
-        peers = stack.enter_context(open_peers(config.storage))
+        kept = kept_at(config.storage)
+        users, peers = stack.enter_context(kept.users()), stack.enter_context(kept.peers())
         bot_id = (peers.bot_id() if peers is not None else None) or config.telegram.bot_id
         done: Callable[[float], None] | None = None
         if not (target == Path("-") and sys.stdout.isatty()):
@@ -273,13 +273,13 @@ def export_users(
 
 def _bot_id(config: Config) -> int:
     """Return the bot's id: from the session, which must agree with the token, else from the token."""
-    from tgbot.store.opening import name_of, open_peers
+    from tgbot.store.opening import kept_at
 
-    wanted = config.telegram.bot_id
-    with open_peers(config.storage) as peers:
+    wanted, kept = config.telegram.bot_id, kept_at(config.storage)
+    with kept.peers() as peers:
         found = None if peers is None else peers.bot_id()
     if found and wanted and found != wanted:
-        raise WrongBotError(name_of(config.storage), found, wanted)
+        raise WrongBotError(kept.name, found, wanted)
     if bot_id := found or wanted:
         return bot_id
     raise CredentialsMissingError("TGBOT_BOT_TOKEN")

@@ -55,9 +55,9 @@ def run_job(
 @asynccontextmanager
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate.jobs import kept_commands
-    from tgbot.store.opening import open_readonly
+    from tgbot.store.opening import kept_at
 
-    with open_readonly(config.storage) as users:
+    with kept_at(config.storage).users() as users:
         yield kept_commands(users.note, users.planned.get)
 
 

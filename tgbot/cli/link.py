@@ -92,10 +92,10 @@ def link(
 
 def own_name(config: Config) -> str:
     """Return the bot's username from its session."""
-    from tgbot.store.opening import open_peers
+    from tgbot.store.opening import kept_at
 
     flushed(config)  # it may have logged in just now
-    with open_peers(config.storage) as peers:
+    with kept_at(config.storage).peers() as peers:
         bot_id = None if peers is None else peers.bot_id()
         me = None if peers is None or bot_id is None else peers.get([bot_id]).get(bot_id)
     if me is not None and me.names:

@@ -135,12 +135,12 @@ def _change(
 @asynccontextmanager
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate.parked import at_the_next_start, commands
-    from tgbot.store.opening import open_parked
+    from tgbot.store.opening import kept_at
 
     async def save() -> None:
         raise TypeError("these updates are open for reading only")
 
-    with open_parked(config.storage) as parked:
+    with kept_at(config.storage).parked() as parked:
         yield commands(parked, at_the_next_start(parked), save)
 
 
@@ -148,9 +148,9 @@ async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
 async def _for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the parked updates for a retry or a drop; both are on disk behind the block."""
     from tgbot.operate.parked import at_the_next_start, commands
-    from tgbot.store.opening import open_for_changes
+    from tgbot.store.opening import kept_at
 
-    async with open_for_changes(config.storage, "parked") as users:
+    async with kept_at(config.storage).registry("parked") as users:
         yield commands(users.parked, at_the_next_start(users.parked), users.flush)
         await users.flush()
 

@@ -35,10 +35,10 @@ async def _logged_in(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.app import open_bot
     from tgbot.operate import finding
     from tgbot.operate.logs import log_to_stderr
-    from tgbot.store.opening import check_unled
+    from tgbot.store.opening import kept_at
 
     log_to_stderr("WARNING")
-    await check_unled(config.storage)
+    await kept_at(config.storage).check_unled()
     with finding.refusals():
         async with open_bot(config) as bot:
             yield finding.commands(bot.peers, bot.sender, bot.users)

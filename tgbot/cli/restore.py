@@ -28,13 +28,13 @@ def restore(
     Session and registry have to be whole and of the bot of the token. The files that are there now are kept
     in a directory beside them. After the start Telegram sends again what came since the backup.
     """
-    from tgbot.store.opening import name_of
+    from tgbot.store.opening import kept_at
     from tgbot.store.transfer.restore import Files
     from tgbot.store.transfer.restore import restore as put_back
 
     config = settings(context)
     if config.storage.address:
-        raise InDatabaseError(name_of(config.storage), "restore", "pg_restore", "docs/nodes.md")
+        raise InDatabaseError(kept_at(config.storage).name, "restore", "pg_restore", "docs/nodes.md")
     files = Files(config.storage.session, config.storage.registry, config.storage.logins)
     names = [file.name for file in files]
     try:

@@ -97,17 +97,18 @@ async def _copy(
     from contextlib import AsyncExitStack
     from random import SystemRandom
 
-    from tgbot.store.opening import name_of, open_tables
+    from tgbot.store.opening import kept_at
     from tgbot.store.transfer.copying import copy_all
 
-    names = [name_of(one) if one.address else one.directory.resolve() for one in (here, there)]
+    names = [kept_at(one).name if one.address else one.directory.resolve() for one in (here, there)]
     if str(names[0]) == str(names[1]):
         raise SamePlaceError(names[0])
     async with AsyncExitStack() as stack:
         opened = []
         for storage, make in ((here, False), (there, True)):
             try:
-                opened.append(await stack.enter_async_context(open_tables(storage, "store copy", make=make)))
+                tables = kept_at(storage).tables("store copy", make=make)
+                opened.append(await stack.enter_async_context(tables))
             except SessionInUseError as error:
                 raise BotRunsError(storage.directory, error.pid) from None
         work = asyncio.create_task(
@@ -144,9 +145,9 @@ def _place(storage: Storage, text: str, parameter: str) -> Storage:
 
 
 def _show(copied: Copied, here: Storage, there: Storage, seconds: float, json: bool) -> None:
-    from tgbot.store.opening import name_of
+    from tgbot.store.opening import kept_at
 
-    old, new = (str(name_of(one) if one.address else one.directory) for one in (here, there))
+    old, new = (str(kept_at(one).name if one.address else one.directory) for one in (here, there))
     if json:
         rows = {str(table).replace(" ", "_"): number for table, number in copied.rows.items()}
         printed.as_json(

@@ -139,7 +139,7 @@ def _words(access: str) -> str:
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.messaging.sweep import kept
     from tgbot.operate import sweeping
-    from tgbot.store.opening import open_readonly
+    from tgbot.store.opening import kept_at
 
-    with open_readonly(config.storage) as users:
+    with kept_at(config.storage).users() as users:
         yield {"sweep.status": sweeping.status(lambda: kept(users))}

@@ -100,9 +100,9 @@ def count(context: typer.Context, json: Json = False) -> None:
 @asynccontextmanager
 async def _for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     from tgbot.operate import people
-    from tgbot.store.opening import open_readonly
+    from tgbot.store.opening import kept_at
 
-    with open_readonly(config.storage) as users:
+    with kept_at(config.storage).users() as users:
         yield people.commands(users, time.time, users.planned.about)
 
 

@@ -33,7 +33,7 @@ from tgbot.core.users import Profile, Way
 from tgbot.store.base import Parked, Planned, Reason, UpdateState
 from tgbot.store.lock import instance_lock
 from tgbot.store.opening import Place as AnyPlace
-from tgbot.store.opening import open_readonly, open_store, open_tables
+from tgbot.store.opening import kept_at
 from tgbot.store.sqlite.logins import UsedLogins
 from tgbot.store.sqlite.store import SqliteStore
 from tgbot.store.tables import COPYING, LONG, Row, Table, Tables, storable
@@ -126,7 +126,7 @@ async def copy(
 ) -> Copied | None:
     async with AsyncExitStack() as stack:
         opened = [
-            await stack.enter_async_context(open_tables(place, "store copy", make=make))
+            await stack.enter_async_context(kept_at(place).tables("store copy", make=make))
             for place, make in ((source, False), (target, True))
         ]
         return fill(*opened, login=login, stopped=stopped)
@@ -144,7 +144,7 @@ async def test_what_root_copies_belongs_to_the_owner_of_the_directory(full: Plac
 
 
 async def everything(place: AnyPlace) -> Mapping[Table, Sequence[Row]]:
-    async with open_tables(place, "test", make=False) as tables:
+    async with kept_at(place).tables("test", make=False) as tables:
         rows = {table: sorted(tables.portion(table, None, 1_000_000)) for table in LONG}
         return rows | {table: list(tables.whole(table)) for table in Table if table not in LONG}
 
@@ -190,10 +190,10 @@ async def test_a_bot_that_moves_to_a_database_and_to_another_and_back_is_as_it_w
 
 async def test_a_store_on_the_copy_knows_what_the_old_one_knew(full: Place, database: At) -> None:
     await copy(full, database)
-    with open_readonly(full) as old, open_readonly(database) as new:
+    with kept_at(full).users() as old, kept_at(database).users() as new:
         assert list(new.iterate()) == list(old.iterate())
         assert new.count() == old.count()
-    async with open_store(database, "test", clock=lambda: NOW, cached_users=10) as store:
+    async with kept_at(database).store("test", clock=lambda: NOW, cached_users=10) as store:
         assert store.update_state() == UpdateState(7, 8, 9, 10, {77: 5})
         assert store.session.bot_id() == BOT
         assert store.session.access_hash(BORIS) == -5
@@ -217,7 +217,7 @@ async def test_a_copy_that_was_interrupted_goes_on_and_compares_everything(
     asked = iter(range(100))
     assert await copy(full, database, stopped=lambda: next(asked) >= portions) is None
     with pytest.raises(UnfinishedCopyError):
-        async with open_store(database, "test", clock=lambda: NOW, cached_users=10):
+        async with kept_at(database).store("test", clock=lambda: NOW, cached_users=10):
             pass
     done = await copy(full, database)
     assert done is not None
@@ -238,7 +238,7 @@ async def test_a_change_of_the_source_between_two_halves_of_a_copy_is_found(
         )
     with pytest.raises(CopyDiffersError, match="users"):
         await copy(full, database)
-    async with open_tables(database, "test", make=False) as tables:
+    async with kept_at(database).tables("test", make=False) as tables:
         assert tables.noted(COPYING) is not None
 
 
@@ -253,8 +253,8 @@ async def test_a_sample_finds_a_copy_with_other_rows_and_a_count_one_with_fewer(
         (lambda rows: [(*row[:1], 77, *row[2:]) for row in rows], "peers: not the same rows"),
     ):
         async with (
-            open_tables(full, "test", make=False) as source,
-            open_tables(database, "test", make=True) as target,
+            kept_at(full).tables("test", make=False) as source,
+            kept_at(database).tables("test", make=True) as target,
         ):
             with pytest.raises(CopyDiffersError, match=said):
                 fill(source, Spoilt(target, spoil))
@@ -273,7 +273,7 @@ async def test_nothing_is_copied_over_something_else(full: Place, database: At, 
 async def test_no_copy_is_made_while_a_bot_runs_on_either_side(full: Place, database: At) -> None:
     with instance_lock(full.session), pytest.raises(SessionInUseError):
         await copy(full, database)
-    async with open_tables(database, "another", make=True):
+    async with kept_at(database).tables("another", make=True):
         with pytest.raises(NodeLeadsError, match=r"alpha \(tgbot another\)"):
             await copy(full, database)
 

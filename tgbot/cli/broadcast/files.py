@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def for_reading(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the broadcasts for a look at them."""
-    from tgbot.store.opening import open_broadcasts, open_readonly
+    from tgbot.store.opening import kept_at
 
     async def nothing_to_write() -> None:
         pass
 
-    with open_readonly(config.storage) as users, open_broadcasts(config.storage) as broadcasts:
+    kept = kept_at(config.storage)
+    with kept.users() as users, kept.broadcasts() as broadcasts:
         yield _commands(config, broadcasts, users, nothing_to_write)
 
 
 @asynccontextmanager
 async def for_writing(config: Config) -> AsyncIterator[Mapping[str, Command]]:
     """Open the broadcasts for changes; each is on disk when its command returns."""
-    from tgbot.store.opening import open_for_changes
+    from tgbot.store.opening import kept_at
 
-    async with open_for_changes(config.storage, "broadcast") as users:
+    async with kept_at(config.storage).registry("broadcast") as users:
         yield _commands(config, users.broadcasts, users, users.flush)
 
 

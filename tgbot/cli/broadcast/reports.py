@@ -77,9 +77,9 @@ async def _report(config: Config, number: int, table: Path | None) -> Report:
     """Return the report of a broadcast in the files, with its table written to a file."""
     from tgbot.messaging.broadcast.report import every_chunk, report_on
     from tgbot.messaging.broadcast.rows import write_table
-    from tgbot.store.opening import open_broadcasts
+    from tgbot.store.opening import kept_at
 
-    with open_broadcasts(config.storage) as broadcasts:
+    with kept_at(config.storage).broadcasts() as broadcasts:
         broadcast = broadcasts.get(number)
         if broadcast is None:
             raise BroadcastUnknownError(number)

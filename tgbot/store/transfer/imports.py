@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from tgbot.core.errors import OwnFileError, WrongBotError
 from tgbot.store.opened import OpenStore
-from tgbot.store.opening import Place, name_of, open_peers, open_rows, open_store
+from tgbot.store.opening import Place, kept_at
 from tgbot.store.peers import KeptPeers, Peer, newer
 from tgbot.store.registry import Registry
 from tgbot.store.sqlite.connection import sqlite_errors
@@ -139,11 +139,12 @@ async def _complete(work: asyncio.Future[None]) -> None:
 
 @asynccontextmanager
 async def into_place(place: Place, *, bot_id: int, now: int) -> AsyncIterator[Destination]:
-    """Give what is kept for a bot that does not run as a destination (see `open_store`)."""
-    async with open_store(place, "users import", clock=lambda: now, cached_users=_CHUNK) as store:
+    """Give what is kept for a bot that does not run as a destination (see `Kept.store`)."""
+    kept = kept_at(place)
+    async with kept.store("users import", clock=lambda: now, cached_users=_CHUNK) as store:
         if store.session.bot_id() is None:
             store.session.set_bot_id(bot_id)
-        with open_peers(place) as peers:
+        with kept.peers() as peers:
             assert peers is not None  # the store has made what was missing
             yield _Kept(store, peers, now)
 
@@ -203,8 +204,9 @@ class _Nowhere:
 
 def _readable(place: Place, stack: ExitStack) -> tuple[UserRows, KeptPeers]:
     """Open users and peers for reading only; empty ones elsewhere stand for those that do not exist."""
-    rows = stack.enter_context(open_rows(place))
-    peers = stack.enter_context(open_peers(place))
+    kept = kept_at(place)
+    rows = stack.enter_context(kept.rows())
+    peers = stack.enter_context(kept.peers())
     if rows is None or peers is None:
         elsewhere = Path(stack.enter_context(TemporaryDirectory()))
         registry, session = elsewhere / "users.sqlite", elsewhere / "bot.session"
@@ -221,10 +223,10 @@ def check(file: UserFile, place: Place, bot_id: int) -> None:
     for own in (place.session, place.registry):
         if own.exists() and own.samefile(file.path):
             raise OwnFileError(file.path)
-    with open_peers(place) as peers:
+    with kept_at(place).peers() as peers:
         owner = None if peers is None else peers.bot_id()
     if owner not in (None, bot_id):
-        raise WrongBotError(name_of(place), int(owner or 0), bot_id)
+        raise WrongBotError(kept_at(place).name, int(owner or 0), bot_id)
 
 
 async def _read(entries: Iterator[Entry], into: Destination) -> list[Entry]:
