@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Final, LiteralString, TypeAlias
 
 from tgbot.core.access import Access
 from tgbot.core.errors import RegistryDamagedError
@@ -194,9 +194,9 @@ def _write_users(cursor: Cursor, texts: Mapping[int, str]) -> None:
     users = sorted(texts.items())
     for start in range(0, len(users), _SLICE):
         rows = [columns_of(*user) for user in users[start : start + _SLICE]]
-        *columns, values, exact = _columns(rows)
+        *columns, _, exact = _columns(rows)
         # One array of JSON: nothing in it is to be escaped here, nor the server's work to undo that.
-        array = ",".join([value or "null" for value in values])
+        array = ",".join([row.value or "null" for row in rows])
         cursor.execute(_SAVE, (*columns, exact, f"[{array}]"))
 
 
@@ -221,6 +221,6 @@ def _parked(row: Row) -> Parked:
     )
 
 
-def _columns(rows: Sequence[Row]) -> list[list[Any]]:
+def _columns(rows: Sequence[Row]) -> list[list[object]]:
     """Return the columns of these rows, each as one parameter."""
     return [[*column] for column in zip(*rows, strict=True)]
