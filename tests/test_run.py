@@ -349,6 +349,13 @@ async def test_a_signal_after_the_start_has_failed_does_not_hide_the_failure(sit
     )
 
 
+async def test_a_bot_without_pages_has_not_imported_what_serves_them(site: Site) -> None:
+    process = await site.spawn()
+    await process.up()
+    assert "/aiohttp/" not in (Path("/proc") / str(process.pid) / "maps").read_text()
+    assert await process.end(signal.SIGTERM) == 0
+
+
 #: A plugin whose handler never gives the loop back.
 HANGING = """
 import time

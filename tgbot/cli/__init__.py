@@ -25,8 +25,8 @@ def main(parent: Parent | None = None) -> None:
 
         signals = StopSignals().__enter__()  # until the process has ended
         signals.unblock()
-    # What a start makes stays: to search it for cycles, again and again, takes a seventh of the start.
-    gc.set_threshold(100_000, 20, 50)
+    # What a start makes stays, some 200,000 objects: to search them for cycles takes a tenth of a second.
+    gc.set_threshold(300_000, 20, 50)
     try:
         from tgbot.cli import commandline  # late: it takes a quarter of a second
 

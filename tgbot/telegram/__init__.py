@@ -1,5 +1,6 @@
 """All that knows Telethon's insides: login, link, updates in order, sends made once, checkpoints."""
 
+import tgbot.telegram.telethon_alone  # noqa: F401 - before anything else imports Telethon
 from tgbot.telegram.calls.limits import slow_mode_raises
 from tgbot.telegram.calls.named import named_sends
 from tgbot.telegram.calls.origin import next_key

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -151,12 +150,20 @@ def _bodies(kinds: Iterable[type[TLObject]]) -> Iterator[tuple[type[TLObject], l
         try:
             if code.co_filename not in files:
                 files[code.co_filename] = Path(code.co_filename).read_text("utf-8").splitlines(keepends=True)
-            lines = inspect.getblock(files[code.co_filename][code.co_firstlineno - 1 :])
+            lines = _block(files[code.co_filename], code.co_firstlineno - 1)
             function = ast.parse(textwrap.dedent("".join(lines))).body[0]
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError, StopIteration):
             continue
         if isinstance(function, ast.FunctionDef):
             yield kind, function.body
+
+
+def _block(lines: Sequence[str], first: int) -> Sequence[str]:
+    """Return the lines of a function without comments, from its decorator on."""
+    begin = next(at for at in range(first, len(lines)) if lines[at].lstrip().startswith("def "))
+    indent = lines[begin].index("def ") + 1
+    beyond = (at for at in range(begin + 1, len(lines)) if lines[at][:indent].strip())
+    return lines[first : next(beyond, None)]
 
 
 def _compile_all(kinds: Iterable[type[TLObject]]) -> dict[bytes, HotClass]:
