@@ -13,7 +13,7 @@ from tgbot.store.peerbook import PeerBook
 from tgbot.store.registry import Registry
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.fields import EntryError
-from tgbot.store.transfer.imports import merge_users
+from tgbot.store.transfer.merging import merge_users
 from tgbot.store.transfer.relay import PeerRow, UserObject, from_rows, from_user
 
 #: How many users and peers a request may hold.

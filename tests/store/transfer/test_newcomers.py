@@ -23,7 +23,7 @@ from tgbot.store.registry import Registry
 from tgbot.store.stored import Changes
 from tgbot.store.transfer.entries import AHEAD, Entry, from_exported, from_id, from_peer, to_json
 from tgbot.store.transfer.exported import from_line
-from tgbot.store.transfer.imports import merge_users
+from tgbot.store.transfer.merging import merge_users
 from tgbot.store.transfer.newcomers import pack_as_new, told_apart
 from tgbot.store.user_json import pack
 

@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PlainValidator,
     Strict,
@@ -130,6 +131,9 @@ _Span = Annotated[list[_Seen], Field(min_length=1, max_length=2)]
 
 class Fields(BaseModel):
     """One user; times are unix seconds. The names, in this order, are the columns of a CSV file."""
+
+    # Each start of the bot imports this, and few import users.
+    model_config = ConfigDict(defer_build=True)
 
     id: Annotated[int, BeforeValidator(checked_id)]
     #: Whose user: ids of messages and access hashes are worthless to another bot.

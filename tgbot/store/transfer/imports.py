@@ -25,6 +25,7 @@ from tgbot.store.stored import UserRows
 from tgbot.store.transfer.entries import Entry
 from tgbot.store.transfer.fields import A_CHAT
 from tgbot.store.transfer.forms import UserFile
+from tgbot.store.transfer.merging import merge_users
 from tgbot.store.transfer.newcomers import Newcomers, pack_as_new, told_apart
 from tgbot.store.transfer.sessions import make_session
 from tgbot.store.transfer.tables import Refused
@@ -33,8 +34,6 @@ from tgbot.store.transfer.tables import Refused
 _CHUNK: Final = 5_000
 #: Entries read between two turns of the event loop.
 _SLICE: Final = 500
-#: Entries merged between two turns of the event loop.
-_MERGED: Final = 20
 #: How many unreadable entries are reported one by one.
 _REPORTED: Final = 20
 
@@ -237,25 +236,6 @@ async def _read(entries: Iterator[Entry], into: Destination) -> list[Entry]:
         chunk += part
         await asyncio.sleep(0)
     return chunk
-
-
-async def merge_users(users: Registry, chunk: Sequence[Entry], now: int) -> list[bool | None]:
-    """Merge the users of a chunk, and return what came of each of them (see `Registry.merge`).
-
-    The event loop has a turn after every few of them.
-    """
-    entries = [(entry, user) for entry in chunk if (user := entry.user) is not None]
-    await users.load({entry.id for entry, _ in entries})
-    outcomes: dict[int, bool | None] = {}
-    for number, (entry, fields) in enumerate(entries, 1):
-        changed = users.merge(fields, partial=entry.partial, now=now)
-        if users.imported(entry.id, now):
-            changed = None if changed is None else True
-        if outcomes.get(entry.id, False) is False:
-            outcomes[entry.id] = changed
-        if number % _MERGED == 0:
-            await asyncio.sleep(0)
-    return list(outcomes.values())
 
 
 def _outcomes(new: Newcomers) -> list[bool | None]:
