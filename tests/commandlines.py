@@ -7,10 +7,10 @@ from typing import Any
 
 import typer
 
-from tgbot.cli.commandline import commands
-from tgbot.cli.usage import Command, Usage, command_of, subcommands
+from tgbot.cli.commandline import command_for
+from tgbot.cli.usage import Command, Usage, subcommands
 
-COMMAND = command_of(commands)
+COMMAND = command_for("")
 
 
 def leaves(command: Command = COMMAND, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

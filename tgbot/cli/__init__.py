@@ -20,7 +20,7 @@ def main(parent: Parent | None = None) -> None:
     """
     _open_standard_files()
     signals = None
-    if _runs_the_bot(sys.argv[1:]):
+    if word_of(sys.argv[1:]) == "run":
         from tgbot.signals import StopSignals
 
         signals = StopSignals().__enter__()  # until the process has ended
@@ -28,12 +28,15 @@ def main(parent: Parent | None = None) -> None:
     # What a start makes stays, some 200,000 objects: to search them for cycles takes a tenth of a second.
     gc.set_threshold(300_000, 20, 50)
     try:
-        from tgbot.cli import commandline  # late: it takes a quarter of a second
+        from tgbot.cli import commandline  # late: it takes a tenth of a second
 
         code = commandline.main(sys.argv[1:], signals, parent)
-        if signals is not None and code == commandline.AGAIN:
-            atexit._run_exitfuncs()  # what waits to be logged is, as at the end of the process
-            signals.execute_anew()
+        if signals is not None:
+            from tgbot.cli.invocation import AGAIN
+
+            if code == AGAIN:
+                atexit._run_exitfuncs()  # what waits to be logged is, as at the end of the process
+                signals.execute_anew()
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -57,12 +60,12 @@ def _open_standard_files() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def _runs_the_bot(arguments: list[str]) -> bool:
-    """Return whether the command is `run`."""
+def word_of(arguments: list[str]) -> str:
+    """Return the first word that is no option, which names the command; "" if there is none."""
     words = iter(arguments)
     for word in words:
         if word == "--config":
             next(words, None)
         elif not word.startswith("-"):
-            return word == "run"
-    return False
+            return word
+    return ""

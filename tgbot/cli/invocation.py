@@ -26,6 +26,8 @@ T = TypeVar("T")
 ENDING_SECONDS: Final = 1.0
 #: Exit status when the answer is no: nobody is found, or the bot may not write to them.
 NO: Final = 3
+#: The result of a `run` whose process begins anew, to stand by: no exit status.
+AGAIN: Final = -1
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each result.")]
 

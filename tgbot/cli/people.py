@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from tgbot.cli import printed
 from tgbot.cli.bot import Bot
-from tgbot.cli.invocation import NO
+from tgbot.cli.invocation import NO, Json, settings
 from tgbot.core.access import Access
 from tgbot.core.addresses import parse_peer
 
@@ -17,7 +19,28 @@ if TYPE_CHECKING:
     from tgbot.operate.control import Command
 
 
-def answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="@name, t.me/name, tg://resolve?domain=name, or a user id.")
+]
+
+
+def resolve(context: typer.Context, text: Name, json: Json = False) -> int:
+    """Show who a name, a link or an id is, and whether the bot may write to them.
+
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: nobody was found.
+    """
+    return _answer(settings(context), text, json, probe=False)
+
+
+def check(context: typer.Context, text: Name, json: Json = False) -> int:
+    """Ask Telegram whether the bot may write to somebody, and record the answer.
+
+    The running bot is asked; where none runs, this logs in as the bot. Exit status 3: it may not.
+    """
+    return _answer(settings(context), text, json, probe=True)
+
+
+def _answer(config: Config, text: str, json: bool, *, probe: bool) -> int:
     """Print whom the text means; with `probe`, ask Telegram whether the bot may write, and return 3 if not.
 
     Raise a ResolveError if nobody is found, TelegramRefusedError for any other refusal.

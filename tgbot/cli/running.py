@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tgbot.cli import printed
-from tgbot.cli.invocation import Invocation, find_plugins, finish, settings
+from tgbot.cli.invocation import AGAIN, Invocation, find_plugins, finish, settings
 from tgbot.cli.paged import Page, place_of
 from tgbot.cli.sandbox import PORTS
 from tgbot.core.errors import ConfigError, LeaseLostError, StorageUnreachableError
@@ -43,8 +43,6 @@ change: .py and .ftl files in the directories of plugins and of modules that the
 it. A bot that cannot use its files says why, and the one that runs goes on until that is mended. This is for
 development: on a server, start the bot again yourself.
 """
-#: The result of a `run` whose process begins anew, to stand by: no exit status.
-AGAIN: Final = -1
 #: The keys whose values do not count on a sandbox; [storage] directory has a value always.
 SET_ASIDE: Final = (
     "[telegram] ",
