@@ -17,12 +17,12 @@ class Entry(Protocol):
     """A command, or a family of commands."""
 
     def join(self, app: typer.Typer, name: str) -> None:
-        """Import it, and make it a command of an application."""
+        """Import its module and add it to an application."""
 
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A command that is a function of a module here; its help is the module's HELP, else its docstring."""
+    """A command: a function in a module of this package. Its help is the module's HELP, else its docstring."""
 
     module: str
     function: str
@@ -43,7 +43,7 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Commands that stand together behind one word: the `commands` of a module here."""
+    """Commands behind one word: the application `commands` in a module of this package."""
 
     module: str
 

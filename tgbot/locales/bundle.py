@@ -11,7 +11,7 @@ from tgbot.locales.ftl import Entry
 
 
 class Bundle:
-    """The texts of one language; Fluent gets one at its first use, with all that it refers to."""
+    """The texts of one language. A text is parsed at its first use, with all texts that it refers to."""
 
     def __init__(
         self, languages: Sequence[str], texts: Mapping[str, Entry], others: Mapping[str, Any]

@@ -68,15 +68,15 @@ class TextFile:
     entries: list[Entry] = field(default_factory=list)
     #: Terms of Fluent, under their names with a hyphen, and messages that have attributes only.
     others: dict[str, Any] = field(default_factory=dict)
-    #: Whether its texts were tried before, and need not be again.
+    #: Whether its texts are known to have no mistake.
     tried: bool = False
 
 
 def read_file(source: Path | Traversable, owner: str = "", *, tried: bool = False) -> TextFile:
     """Return the texts of a file, which is named after its language; raise TextError if it cannot be read.
 
-    `owner` may stand before the language: shop.en.ftl. A file of texts that were tried before is not parsed
-    as a whole, but each text at its first use; it has nothing but texts and their comments.
+    `owner` may stand before the language: shop.en.ftl. With `tried`, the file is known to have no mistake, and
+    nothing but texts and comments; each text is then parsed at its first use.
     """
     language = read(source.name.removesuffix(".ftl").removeprefix(f"{owner}."))
     if language is None:
@@ -125,7 +125,7 @@ def _read_text(name: str, language: Language, text: str) -> TextFile:
 
 @lru_cache(maxsize=8)
 def _read_tried(name: str, language: Language, text: str) -> TextFile:
-    """Return the texts in a file with this text, none of them parsed yet."""
+    """Return the texts in a file with this text; each is parsed at its first use."""
     file = TextFile(name, language, tried=True)
     group: frozenset[str] = frozenset()
     line, place = 1, 0

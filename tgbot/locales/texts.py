@@ -44,7 +44,7 @@ class Texts:
 
         The first English file says which texts there are, and which variables each is given. `plugin` is the
         name of the plugin whose texts they are, "" for the bot's own. It may stand before the language in the
-        name of a file, and so may `stem`. `tried` are those whose texts need no trial any more.
+        name of a file, and so may `stem`. The files in `tried` are known to have no mistake.
         """
         read_files = tuple(
             read_file(one, stem if one.name.startswith(f"{stem}.") else plugin, tried=one in tried)

@@ -82,7 +82,7 @@ def _build(tried: Tried, files: Iterable[TextFile], chains: Chains) -> None:
 def _mistaken(
     tried: Tried, given: Callable[[str], frozenset[str] | None], done: Set[Entry], who: str
 ) -> Iterator[tuple[str, Entry, Mistake]]:
-    """Yield languages, their texts with a mistake, and the mistake; without those that are done.
+    """Yield the language, the text and the mistake of each text with a mistake; skip the texts in `done`.
 
     What renders is looked at once no text has a mistake by itself: one may spoil many that refer to it.
     """
