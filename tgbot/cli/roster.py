@@ -22,7 +22,7 @@ class Entry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A command: a function in a module of this package. Its help is the module's HELP, else its docstring."""
+    """A command: a function in a module of this package; the help is the module's HELP or the docstring."""
 
     module: str
     function: str

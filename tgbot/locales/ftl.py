@@ -75,7 +75,7 @@ class TextFile:
 def read_file(source: Path | Traversable, owner: str = "", *, tried: bool = False) -> TextFile:
     """Return the texts of a file, which is named after its language; raise TextError if it cannot be read.
 
-    `owner` may stand before the language: shop.en.ftl. With `tried`, the file is known to have no mistake, and
+    `owner` may stand before the language: shop.en.ftl. With `tried`, the file is known to have no mistake and
     nothing but texts and comments; each text is then parsed at its first use.
     """
     language = read(source.name.removesuffix(".ftl").removeprefix(f"{owner}."))
