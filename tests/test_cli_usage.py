@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,6 +245,25 @@ def test_the_help_of_a_group_names_all_of_its_commands(capsys: pytest.CaptureFix
             assert cli.status([group, "--help"]) == 0
             text = capsys.readouterr().out
             assert all(f"│ {name} " in text for name in subcommands(command))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h", "run"], ["--config", "run", "--help"], []])
+def test_help_of_no_command_names_all_of_them(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.status(words) == (0 if words else 2)
+    text = "".join(capsys.readouterr())
+    assert all(f"│ {name} " in text for name in subcommands(COMMAND))
+
+
+def test_a_command_line_imports_the_module_of_its_own_command_alone() -> None:
+    code = (
+        "import sys; from tgbot.cli.commandline import command_for as get; get('status'); print(*sys.modules)"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    modules = set(asked.stdout.split())
+    assert "tgbot.cli.state" in modules
+    assert not {"tgbot.cli.users", "tgbot.cli.broadcast.commands", "tgbot.cli.running"} & modules
 
 
 def test_numbers_have_their_nouns() -> None:

@@ -61,9 +61,11 @@ def _open_standard_files() -> None:
 
 
 def word_of(arguments: list[str]) -> str:
-    """Return the first word that is no option, which names the command; "" if there is none."""
+    """Return the word that names the command: the first one that is no option; "" for none, and for help."""
     words = iter(arguments)
     for word in words:
+        if word in ("-h", "--help"):
+            return ""
         if word == "--config":
             next(words, None)
         elif not word.startswith("-"):
