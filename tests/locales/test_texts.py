@@ -267,6 +267,19 @@ def test_variables_that_a_comment_names_may_be_used(tmp_path: Path) -> None:
     assert texts.render("de", "page", domain="x.example") == "Hallo auf x.example"
 
 
+def test_texts_are_found_through_terms_attributes_and_messages_without_a_value(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        en="-we = { bot } and { -you }\n-you = { you }\nbot = the bot\nyou = you\n"
+        "label =\n    .tip = see { bot }\n"
+        "button = Press\n    .tip = or { you }\n"
+        "all = { -we }, { label.tip }, { button.tip }",
+    )
+    texts = Texts([tmp_path / "en.ftl"])
+    assert texts.mistakes == []
+    assert Texts([tmp_path / "en.ftl"]).render("en", "all") == "the bot and you, see the bot, or you"
+
+
 def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:
     spoilt = "more = { NUMER(1) }\nbye = Tschüss! { more }\nhello = Hallo, { $name }! { more }"
     texts = Texts([*own(tmp_path / "bot", en=ENGLISH), *own(tmp_path / "own", de=spoilt)])

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 
-from tgbot.locales.ftl import Entry
+from tgbot.locales.ftl import Entry, inside
 
 
 class Bundle:
-    """The texts of one language. A text is parsed at its first use, with all texts that it refers to."""
+    """The texts of one language. A text is parsed at its first use, with everything that it refers to."""
 
     def __init__(
         self, languages: Sequence[str], texts: Mapping[str, Entry], others: Mapping[str, Any]
     ) -> None:
         """The rules of the first known language count; `others` are terms and messages without a value."""
-        self.texts = texts
+        self.texts, self._others = texts, others
         #: The ids of all texts and terms that a text may refer to.
         self.known = texts.keys() | others.keys()
         self._fluent = FluentBundle([*languages], use_isolating=False)
-        self._there: set[str] = set()
-        self._give(others.values())
+        #: The ids that have been added to it.
+        self._added: set[str] = set()
 
     def render(self, id_: str, values: Mapping[str, object]) -> tuple[str, list[str]]:
-        """Return a text and what was wrong with it."""
-        if id_ not in self._there:
-            needed = closure(id_, self.texts)
-            self._give(entry.node for entry in needed)
-            self._there.update(entry.id for entry in needed)
+        """Return a text and the errors in it."""
+        if id_ not in self._added:
+            self._add(id_)
         try:
             text, errors = self._fluent.format_pattern(self._fluent.get_message(id_).value, values)
         except RecursionError:  # of a text that is nothing but itself
@@ -38,19 +36,15 @@ class Bundle:
             str(error).rstrip(".").replace("Unknown external: ", "it is not given $") for error in errors
         ]
 
-    def _give(self, nodes: Iterable[Any]) -> None:
-        resource = FluentResource("")
-        resource.body = [*nodes]
-        self._fluent.add_resource(resource, allow_overrides=True)
-
-
-def closure(id_: str, texts: Mapping[str, Entry]) -> list[Entry]:
-    """Return a text and all texts that it refers to, each once."""
-    found = {id_: texts[id_]}
-    ahead = [texts[id_]]
-    while ahead:
-        for other in ahead.pop().references:
-            if other in texts and other not in found:
-                found[other] = texts[other]
-                ahead.append(texts[other])
-    return [*found.values()]
+    def _add(self, id_: str) -> None:
+        """Add a text, and the texts and terms that it refers to, directly or through others."""
+        resource, ahead = FluentResource(""), [id_]
+        while ahead:
+            one = ahead.pop()
+            if one in self._added or one not in self.known:
+                continue
+            self._added.add(one)
+            node = self.texts[one].node if one in self.texts else self._others[one]
+            resource.body.append(node)
+            ahead += inside(node)[1]
+        self._fluent.add_resource(resource)

@@ -18,8 +18,8 @@ from tgbot.locales.languages import Language, read
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-#: The comment of a group, or a text with its own; a line that begins neither belongs to the text above.
-_TRIED: Final = re.compile(
+#: The comment of a group, or a text with its comment; any other line belongs to the text above it.
+_GROUP_OR_TEXT: Final = re.compile(
     r"^##(?!#)(?P<group>.*)$|^(?P<comment>(?:# .*\n)*)"
     r"(?P<message>(?P<id>[A-Za-z][\w-]*) *=.*(?:\n(?![A-Za-z#-]).*)*)",
     re.MULTILINE,
@@ -55,7 +55,7 @@ class Entry:
 
     @cached_property
     def _inside(self) -> tuple[frozenset[str], frozenset[str]]:
-        return _inside(self.node.value)
+        return inside(self.node.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +129,7 @@ def _read_tried(name: str, language: Language, text: str) -> TextFile:
     file = TextFile(name, language, tried=True)
     group: frozenset[str] = frozenset()
     line, place = 1, 0
-    for found in _TRIED.finditer(text):
+    for found in _GROUP_OR_TEXT.finditer(text):
         comment, id_, message = found["comment"], found["id"], found["message"]
         if id_ is None:
             group = _named(found["group"])
@@ -144,17 +144,17 @@ def _named(comment: str) -> frozenset[str]:
     return frozenset(re.findall(r"\$([A-Za-z][\w-]*)", comment))
 
 
-def _inside(pattern: Any) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of the variables in a pattern, and the ids of the texts and terms it refers to."""
+def inside(node: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the variables in a part of Fluent, and the ids of the texts and terms in it."""
     variables, references = set(), set()
-    for node in _walk(pattern):
-        match type(node).__name__:
+    for part in _walk(node):
+        match type(part).__name__:
             case "VariableReference":
-                variables.add(node.id.name)
+                variables.add(part.id.name)
             case "MessageReference":
-                references.add(node.id.name)
+                references.add(part.id.name)
             case "TermReference":
-                references.add(f"-{node.id.name}")
+                references.add(f"-{part.id.name}")
     return frozenset(variables), frozenset(references)
 
 

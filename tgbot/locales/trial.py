@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 from tgbot.locales import mistakes
-from tgbot.locales.bundle import Bundle, closure
+from tgbot.locales.bundle import Bundle
 from tgbot.locales.ftl import Entry, TextFile
 from tgbot.locales.mistakes import Mistake
 
@@ -108,4 +108,12 @@ def _mistaken(
 
 def _needed(id_: str, texts: Mapping[str, Entry]) -> frozenset[str]:
     """Return the variables in a text and in all texts that it refers to."""
-    return frozenset().union(*(entry.variables for entry in closure(id_, texts)))
+    seen, ahead = {id_}, [id_]
+    variables: set[str] = set()
+    while ahead:
+        entry = texts[ahead.pop()]
+        variables |= entry.variables
+        further = entry.references & texts.keys() - seen
+        seen |= further
+        ahead += further
+    return frozenset(variables)
