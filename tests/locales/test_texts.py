@@ -268,16 +268,16 @@ def test_variables_that_a_comment_names_may_be_used(tmp_path: Path) -> None:
 
 
 def test_texts_are_found_through_terms_attributes_and_messages_without_a_value(tmp_path: Path) -> None:
-    written(
-        tmp_path,
-        en="-we = { bot } and { -you }\n-you = { you }\nbot = the bot\nyou = you\n"
+    known = own(tmp_path / "bot", en="bot = the bot\nyou = you")
+    mine = (
+        "all = { -we }, { label.tip }, { button.tip }\n"
+        "-we = { bot } and { -you }\n-you = { you }\n"
         "label =\n    .tip = see { bot }\n"
-        "button = Press\n    .tip = or { you }\n"
-        "all = { -we }, { label.tip }, { button.tip }",
+        "button = Press\n    .tip = or { you }"
     )
-    texts = Texts([tmp_path / "en.ftl"])
+    texts = Texts([*known, *own(tmp_path / "own", en=mine)], tried=known)
     assert texts.mistakes == []
-    assert Texts([tmp_path / "en.ftl"]).render("en", "all") == "the bot and you, see the bot, or you"
+    assert texts.render("en", "all") == "the bot and you, see the bot, or you"
 
 
 def test_a_fault_costs_only_its_own_text(tmp_path: Path) -> None:

@@ -63,6 +63,23 @@ async def test_users_come_in_the_order_of_their_ids_page_by_page(
     assert rows.recount() == {"blocked": 833, "reachable": 1_667, "unknown": 1, "not_allowed": 1}
 
 
+async def test_a_user_is_kept_as_jsonb_or_letter_by_letter_and_never_as_both(
+    rows: PostgresUserRows, bot_url: str
+) -> None:
+    names = {1: "Ann", 2: "half a pair \ud83d", 3: "null", 4: 'a quote " and a backslash \\'}
+    registry = Registry(rows, Clock())
+    for user_id, name in names.items():
+        registry.seen(Profile(user_id, name), 5, Way.MESSAGE)
+    await registry.flush()
+    with psycopg.connect(bot_url) as connection:
+        found = connection.execute(
+            "SELECT id, value IS NULL, exact IS NULL FROM tgbot.users ORDER BY id"
+        ).fetchall()
+    assert found == [(1, False, True), (2, True, False), (3, False, True), (4, False, True)]
+    stored = StoredUsers(rows, Clock())
+    assert {user.id: user.first_name for user in stored.iterate()} == names
+
+
 async def test_an_id_that_no_row_can_have_is_nobody_s(rows: PostgresUserRows) -> None:
     registry = Registry(rows, Clock())
     for user_id in (2**63, -(2**63) - 1, 2**200):
