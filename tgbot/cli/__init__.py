@@ -25,7 +25,7 @@ def main(parent: Parent | None = None) -> None:
 
         signals = StopSignals().__enter__()  # until the process has ended
         signals.unblock()
-    # What a start makes stays, some 200,000 objects: to search them for cycles takes a tenth of a second.
+    # A start makes some 200,000 objects that stay. A search for cycles among them takes a tenth of a second.
     gc.set_threshold(300_000, 20, 50)
     try:
         from tgbot.cli import commandline  # late: it takes a tenth of a second

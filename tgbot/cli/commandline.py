@@ -1,8 +1,8 @@
 """The commands: arguments → one call → printed result.
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 the answer is no. Each expected error is
-printed here, on standard error, without a traceback. The module of a command is imported for that command
-alone, and what the command works with when it runs: a start is short.
+printed here, on standard error, without a traceback. Only the module of the command that is given is
+imported, and it imports what it needs when the command runs, so that a start is short.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def options(
 
 @cache
 def command_for(word: str) -> Command:
-    """Return the command line: with the command of this name alone, with all of them for any other word."""
+    """Return the command line with only this command; with all commands if none has this name."""
     return command_of(app_of((word,) if word in ROSTER else ROSTER))
 
 

@@ -1,4 +1,4 @@
-"""The commands by their names; the module of a command is imported when its turn comes."""
+"""The commands by name; the module of a command is imported only when it is needed."""
 
 from __future__ import annotations
 

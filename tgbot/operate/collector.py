@@ -14,8 +14,8 @@ THRESHOLDS: Final = (10_000, 20, 50)
 def settle() -> None:
     """Leave everything that is there now out of later collections, and make collections rarer.
 
-    To be called once the process has started: modules and classes stay until its end. What is garbage by then
-    stays, too: a few hundred kB, which it would take a tenth of a second to find.
+    To be called once the process has started: modules and classes stay until its end. Garbage of
+    the start stays as well: it is a few hundred kB, and finding it takes a tenth of a second.
     """
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

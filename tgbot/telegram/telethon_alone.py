@@ -1,7 +1,7 @@
 """Telethon, imported without aiohttp, which it needs for documents from the web only.
 
 To import aiohttp takes a sixth of a start, most of it to read certificates. Telethon gets a stand-in, which
-imports it at the first use. Where one of the two is imported already, there is nothing to gain.
+imports it at the first use. If aiohttp or Telethon is imported already, nothing is done.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ def _write_users(cursor: Cursor, texts: Mapping[int, str]) -> None:
     for start in range(0, len(users), _SLICE):
         rows = [columns_of(*user) for user in users[start : start + _SLICE]]
         *columns, _, exact = _columns(rows)
-        # One array of JSON: nothing in it is to be escaped here, nor the server's work to undo that.
+        # One JSON array: no text has to be escaped here, and unescaped by the server.
         array = ",".join([row.value or "null" for row in rows])
         cursor.execute(_SAVE, (*columns, exact, f"[{array}]"))
 

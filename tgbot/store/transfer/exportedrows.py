@@ -98,7 +98,7 @@ def _numbers(default: object, cells: Sequence[str], odd: set[int]) -> Iterable[o
 
 
 def _hashes(default: object, cells: Sequence[str], odd: set[int]) -> Iterable[object]:
-    """Read numbers that may be negative, and have more digits than a spreadsheet keeps."""
+    """Read access hashes, which may be negative and have more digits than a spreadsheet keeps."""
     numbers = ",".join(cells).replace("'-", "-")
     digits = numbers.replace(",", "").replace("-", "")
     if digits.isdecimal() and digits.isascii():
@@ -107,7 +107,7 @@ def _hashes(default: object, cells: Sequence[str], odd: set[int]) -> Iterable[ob
         except UNREADABLE:  # a cell is empty, or something else
             found = []
         if len(found) == len(cells):
-            # Of one that ends in zeros the last digits may have been lost.
+            # A number that ends in zeros may have lost its last digits.
             doubtful = [place for place, cell in enumerate(cells) if cell[-2:] == "00"]
             lost: set[int] = set()
             _each(number_of, default, [cells[place] for place in doubtful], lost)

@@ -132,7 +132,7 @@ _Span = Annotated[list[_Seen], Field(min_length=1, max_length=2)]
 class Fields(BaseModel):
     """One user; times are unix seconds. The names, in this order, are the columns of a CSV file."""
 
-    # Each start of the bot imports this, and few import users.
+    # Every start of the bot imports this module, and few bots import users.
     model_config = ConfigDict(defer_build=True)
 
     id: Annotated[int, BeforeValidator(checked_id)]
